@@ -1,0 +1,1 @@
+"""Encoders, named in `common.registry.BACKBONES`."""

@@ -1,0 +1,1 @@
+"""Atomic checkpoints that hold a run's whole position."""

@@ -1,0 +1,317 @@
+"""The recipe: schema, merge, validation and hash. Imports neither torch nor lightning.
+
+Layers, each over the one before: schema defaults, ``configs/<paper>/<recipe>.yaml``, one of its
+``variants``, then ``key=value`` from the command line. Every layer is flattened to dotted keys,
+so that each final value knows where it came from.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from common.errors import ConfigError, UsageError, suggest
+from common.evaluation.config import EvaluationConfig
+from common.paper import Paper, get_paper
+from common.registry import DATA_SCHEMAS
+from common.settings import check_settings, setting
+
+CONFIG_ROOT = Path(__file__).resolve().parents[1] / "configs"
+HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
+
+
+@dataclass
+class OptimizerConfig:
+    """The ``optimizer:`` section; the learning rate is for the global batch as it stands."""
+
+    name: str = setting("sgd", choices=("sgd", "adam", "adamw", "lars", "larc"))
+    lr: float = setting(0.1, above=0)
+    weight_decay: float = setting(0.0, at_least=0)
+    momentum: float = setting(0.9, at_least=0, below=1)
+    nesterov: bool = False
+    beta1: float = setting(0.9, at_least=0, below=1)
+    beta2: float = setting(0.999, at_least=0, below=1)
+    schedule: str = setting("constant", choices=("constant", "cosine"))
+    final_lr: float = setting(0.0, at_least=0)
+    warmup_epochs: int = setting(0, at_least=0)
+    warmup_start_lr: float = setting(0.0, at_least=0)
+    trust_coefficient: float = setting(0.001, above=0)
+    clip: bool = False
+    exclude_1d: bool = False
+
+
+@dataclass
+class TrainerConfig:
+    """The ``trainer:`` section; what is not ours goes to Lightning unchanged."""
+
+    epochs: int = setting(1, at_least=0)
+    # Stops after this many batches even within an epoch; null for whole epochs.
+    batches: int | None = setting(None, at_least=0)
+    accelerator: str = setting("auto", result_neutral=True)
+    devices: int | str = setting(1, result_neutral=True)
+    nodes: int = setting(1, at_least=1, result_neutral=True)
+    strategy: str = setting("auto", result_neutral=True)
+    precision: str = "32-true"
+    compile: bool = setting(False, result_neutral=True)
+    accumulate: int = setting(1, at_least=1)
+    deterministic: bool = True
+    log_every: int = setting(50, at_least=1, result_neutral=True)
+    checkpoint_every_epochs: int = setting(1, at_least=1, result_neutral=True)
+    # Null: at epoch ends only.
+    checkpoint_every_batches: int | None = setting(None, at_least=1, result_neutral=True)
+    threads: int | None = setting(None, at_least=1, result_neutral=True)
+
+
+@dataclass
+class TrackingConfig:
+    """The ``tracking:`` section (Weights and Biases); the local files are always written."""
+
+    mode: str = setting("auto", choices=("auto", "online", "offline", "disabled"))
+    project: str = "likewise"
+    entity: str | None = None
+    name: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Recipe:
+    """A whole run; ``data`` and ``method`` are the modality's and the paper's dataclasses."""
+
+    paper: str
+    recipe: str
+    variant: str | None
+    arm: str
+    seed: int
+    data: Any
+    method: Any
+    optimizer: OptimizerConfig
+    trainer: TrainerConfig
+    tracking: TrackingConfig
+    evaluation: EvaluationConfig
+    # Dotted key -> "default", the YAML file, "variant NAME" or "command line".
+    origins: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def reference(self) -> str:
+        """``paper/recipe[:variant]``, as the command takes it."""
+        return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the resolved values as plain containers, without the origins."""
+        return asdict(replace(self, origins={}), dict_factory=_without_origins)
+
+    def hash(self) -> str:
+        """Returns 10 hex digits over all that can change a result and is not the default."""
+        defaults = _schema(get_paper(self.paper))
+        relevant = {"epochs": self.trainer.epochs, "precision": self.trainer.precision}
+        if self.trainer.batches is not None:
+            relevant["batches"] = self.trainer.batches
+        for section in HASHED_SECTIONS:
+            _collect_changes(getattr(self, section), defaults[section], section, relevant)
+        text = json.dumps(relevant, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _without_origins(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in items if key != "origins"}
+
+
+def _collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
+    for entry in fields(value):
+        mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
+        if entry.metadata.get("result_neutral") or mine == theirs:
+            continue
+        key = f"{path}.{entry.name}"
+        if is_dataclass(mine) and is_dataclass(theirs):
+            _collect_changes(mine, theirs, key, into)
+        else:
+            into[key] = asdict(mine) if is_dataclass(mine) else mine
+
+
+def _schema(paper: Paper) -> dict[str, Any]:
+    return {
+        "data": DATA_SCHEMAS.get(paper.modality)(),
+        "method": paper.config(),
+        "optimizer": OptimizerConfig(),
+        "trainer": TrainerConfig(),
+        "tracking": TrackingConfig(),
+        "evaluation": EvaluationConfig(),
+    }
+
+
+TOP_LEVEL = {"paper": None, "arm": "method", "seed": 0}
+
+
+def recipe_path(paper: str, recipe: str) -> Path:
+    """Returns the recipe's file; raises `UsageError` with the nearest name if there is none."""
+    known = sorted(path.stem for path in (CONFIG_ROOT / paper).glob("*.yaml"))
+    if recipe not in known:
+        raise UsageError(f"{paper} has no recipe {recipe!r}{suggest(recipe, known)}")
+    return CONFIG_ROOT / paper / f"{recipe}.yaml"
+
+
+def split_reference(reference: str) -> tuple[str, str, str | None]:
+    """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
+    name, _, variant = reference.partition(":")
+    paper, _, recipe = name.partition("/")
+    return paper, recipe or get_paper(paper).default_recipe, variant or None
+
+
+def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
+    """Builds the recipe ``paper[/recipe[:variant]]`` with ``key=value`` overrides.
+
+    Raises:
+        UsageError: Unknown paper, recipe or variant.
+        ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
+    """
+    paper_name, recipe_name, variant = split_reference(reference)
+    path = recipe_path(paper_name, recipe_name)
+    content = read_yaml(path)
+    variants = content.pop("variants", None) or {}
+    if variant is not None and variant not in variants:
+        known = list(variants)
+        raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, known)}")
+    layers = [(str(path), content)]
+    if variant is not None:
+        layers.append((f"variant {variant}", variants[variant] or {}))
+    layers.append(("command line", parse_overrides(overrides or [])))
+    return resolve(paper_name, recipe_name, variant, layers)
+
+
+def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
+    """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``)."""
+    content = {k: v for k, v in values.items() if k not in ("recipe", "variant")}
+    return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
+
+
+def resolve(
+    paper_name: str,
+    recipe_name: str,
+    variant: str | None,
+    layers: list[tuple[str, dict[str, Any]]],
+) -> Recipe:
+    """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
+    paper = get_paper(paper_name)
+    schema = _schema(paper)
+    merged = OmegaConf.create({**TOP_LEVEL, **{k: OmegaConf.structured(v) for k, v in schema.items()}})
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        for key, value in _flatten(layer, schema, origin).items():
+            _assign(merged, key, value, origin)
+            origins[key] = origin
+    if merged.paper not in (None, paper_name):
+        raise ConfigError(f"paper: the recipe is of {merged.paper!r}, asked for {paper_name!r}")
+    sections = {name: OmegaConf.to_object(merged[name]) for name in schema}
+    seed, arm = merged.seed, merged.arm
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
+        raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {seed!r}")
+    result = Recipe(paper_name, recipe_name, variant, str(arm), seed, **sections, origins=origins)
+    for name in schema:
+        check_settings(getattr(result, name), name)
+    return result
+
+
+def _flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Returns ``{dotted key: value}``; unknown keys raise with the nearest name."""
+    flat: dict[str, Any] = {}
+
+    def visit(node: Any, prefix: str) -> None:
+        for key, value in node.items():
+            dotted = f"{prefix}.{key}" if prefix else str(key)
+            is_section = _is_section(dotted, schema, origin)
+            if is_section and isinstance(value, dict):
+                visit(value, dotted)
+            elif is_section:
+                raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={value}")
+            else:
+                _refuse_text(dotted, value, origin)
+                flat[dotted] = value
+
+    visit(layer, "")
+    return flat
+
+
+def _is_section(dotted: str, schema: dict[str, Any], origin: str) -> bool:
+    """Tells whether ``dotted`` names a dataclass; raises `ConfigError` if it names nothing."""
+    first, *rest = dotted.split(".")
+    known = [*TOP_LEVEL, *schema]
+    if first not in known:
+        raise ConfigError(f"{origin}: unknown key {dotted!r}{suggest(first, known)}")
+    node = schema.get(first)
+    for depth, part in enumerate(rest):
+        names = [entry.name for entry in fields(node)] if is_dataclass(node) else []
+        if part not in names:
+            where = ".".join([first, *rest[:depth]])
+            hint = suggest(part, names) if names else f"; {where} holds a plain value"
+            raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
+        node = getattr(node, part)
+    return is_dataclass(node)
+
+
+def _refuse_text(key: str, value: Any, origin: str) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _refuse_text(f"{key}.{name}", item, origin)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_text(key, item, origin)
+    elif isinstance(value, str) and "${" in value:
+        raise ConfigError(f"{origin}: {key}: interpolation is refused, write the value itself")
+    elif value == "None":
+        raise ConfigError(f"{origin}: {key}: write null, not None")
+
+
+def _assign(merged: Any, key: str, value: Any, origin: str) -> None:
+    try:
+        OmegaConf.update(merged, key, value, merge=False)
+    except OmegaConfBaseException as error:
+        first_line = str(error).splitlines()[0]
+        raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads a YAML mapping through OmegaConf without resolving anything.
+
+    Raises:
+        ConfigError: If the file is no mapping or no YAML; names the file.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:  # OmegaConf passes on the YAML parser's own exceptions
+        raise ConfigError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold a mapping of sections")
+    return {str(key): value for key, value in content.items()}
+
+
+def parse_overrides(overrides: list[str]) -> dict[str, Any]:
+    """Parses ``key=value`` words; the value is YAML (``1e-3``, ``null``, ``[1, 2]``)."""
+    parsed: dict[str, Any] = {}
+    for word in overrides:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
+        try:
+            container = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
+        except Exception as error:
+            raise ConfigError(f"command line: {word}: {error}") from None
+        assert isinstance(container, dict)
+        parsed[key.lstrip("-")] = container["value"]
+    return parsed
+
+
+def list_recipes(paper: str) -> dict[str, list[str]]:
+    """Returns ``{recipe: [variants]}`` of ``paper``."""
+    found = {}
+    for path in sorted((CONFIG_ROOT / paper).glob("*.yaml")):
+        found[path.stem] = list(read_yaml(path).get("variants") or {})
+    return found
+
+
+def type_hints(config: Any) -> dict[str, Any]:
+    """Returns the field types of a section, for `papers info`."""
+    return get_type_hints(type(config))

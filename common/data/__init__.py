@@ -1,0 +1,1 @@
+"""Data modules, one a modality, and the data sets they read."""

@@ -1,0 +1,31 @@
+"""Errors a user can act on: each names what is wrong and how to mend it."""
+
+from difflib import get_close_matches
+
+
+class LikewiseError(Exception):
+    """A failure with a message for the user; the command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(LikewiseError):
+    """Bad usage or bad input, found before any compute is spent; exit code 2."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A recipe or an override that the schema refuses."""
+
+
+class DataError(UsageError):
+    """Data that are missing or broken."""
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """Returns ``; did you mean 'x'?`` or the list of known names when nothing is close."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""

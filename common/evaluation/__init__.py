@@ -1,0 +1,1 @@
+"""Evaluation protocols: functions that return `{metric: value}`."""

@@ -1,0 +1,1 @@
+"""Optimizers, learning-rate tables and parameter groups."""

@@ -1,0 +1,54 @@
+"""Names that recipes may use, and where each is defined.
+
+A table holds ``name -> "module:attribute"`` so that a recipe's names are checked without
+importing torch; the target is imported on first use.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from common.errors import ConfigError, suggest
+
+
+class Registry:
+    """A table of names; a duplicate is an error, a miss offers the nearest name."""
+
+    def __init__(self, kind: str, entries: dict[str, str] | None = None) -> None:
+        self.kind = kind
+        self._entries = dict(entries or {})
+
+    def add(self, name: str, target: str) -> None:
+        """Adds ``name``; raises `ValueError` if it is taken."""
+        if name in self._entries:
+            raise ValueError(f"{self.kind} {name!r} is registered already")
+        self._entries[name] = target
+
+    def names(self) -> list[str]:
+        """Returns all names, sorted."""
+        return sorted(self._entries)
+
+    def check(self, name: str) -> None:
+        """Raises `ConfigError` with the nearest name unless ``name`` is known."""
+        if name not in self._entries:
+            raise ConfigError(f"unknown {self.kind} {name!r}{suggest(name, self.names())}")
+
+    def get(self, name: str) -> Any:
+        """Imports and returns what ``name`` stands for."""
+        self.check(name)
+        module, attribute = self._entries[name].split(":")
+        return getattr(import_module(module), attribute)
+
+
+BACKBONES = Registry("backbone")
+
+DATASETS = {
+    "pictures": Registry("picture data set"),
+    "graphs": Registry("graph data set"),
+    "sequences": Registry("sequence data set"),
+}
+
+DATA_MODULES = Registry("modality")
+
+DATA_SCHEMAS = Registry("modality")
+
+EVALUATORS = Registry("evaluation protocol")

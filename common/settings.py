@@ -1,0 +1,76 @@
+"""Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
+
+from dataclasses import MISSING, field, fields, is_dataclass
+from typing import Any
+
+from common.errors import ConfigError, suggest
+from common.registry import Registry
+
+
+def setting(
+    default: Any = MISSING,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    choices: tuple[str, ...] | Registry | None = None,
+    result_neutral: bool = False,
+) -> Any:
+    """Declares a dataclass field whose value is checked by `check_settings`.
+
+    Args:
+        default: The value; a list or a dict is copied for each instance.
+        above: Exclusive lower bound; a list is checked element by element.
+        at_least: Inclusive lower bound.
+        below: Exclusive upper bound.
+        at_most: Inclusive upper bound.
+        choices: Allowed names, as a tuple or a registry.
+        result_neutral: The value cannot change a result (paths, workers), so it stays out of
+            the configuration hash.
+    """
+    metadata = {
+        "bounds": {"above": above, "at_least": at_least, "below": below, "at_most": at_most},
+        "choices": choices,
+        "result_neutral": result_neutral,
+    }
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def check_settings(config: Any, path: str = "") -> None:
+    """Checks every field of ``config`` and of the dataclasses inside it.
+
+    Raises:
+        ConfigError: Naming the dotted key, the value and what is allowed.
+    """
+    for entry in fields(config):
+        key = f"{path}.{entry.name}" if path else entry.name
+        value = getattr(config, entry.name)
+        for index, item in enumerate(value if isinstance(value, list) else [value]):
+            where = f"{key}[{index}]" if isinstance(value, list) else key
+            if is_dataclass(item):
+                check_settings(item, where)
+            elif item is not None:
+                _check_value(where, item, entry.metadata)
+
+
+def _check_value(key: str, value: Any, metadata: Any) -> None:
+    choices = metadata.get("choices")
+    if isinstance(choices, Registry):
+        try:
+            choices.check(value)
+        except ConfigError as error:
+            raise ConfigError(f"{key}: {error}") from None
+    elif choices is not None and value not in choices:
+        raise ConfigError(f"{key}: unknown value {value!r}{suggest(str(value), list(choices))}")
+    holds = {
+        "above": lambda bound: value > bound,
+        "at_least": lambda bound: value >= bound,
+        "below": lambda bound: value < bound,
+        "at_most": lambda bound: value <= bound,
+    }
+    for name, bound in metadata.get("bounds", {}).items():
+        if bound is not None and not holds[name](bound):
+            raise ConfigError(f"{key}: must be {name.replace('_', ' ')} {bound}, got {value}")

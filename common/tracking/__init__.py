@@ -1,0 +1,1 @@
+"""Weights and Biases beside local files: the local files are the truth."""

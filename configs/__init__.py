@@ -1,0 +1,1 @@
+"""Complete recipes, one YAML file a run."""
