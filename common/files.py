@@ -1,0 +1,44 @@
+"""Files that are either the old content or the new, whatever kills the process in between."""
+
+import os
+import secrets
+from pathlib import Path
+
+from common.errors import LikewiseError
+
+
+def write_atomic(path: str | Path, data: bytes | str) -> None:
+    """Writes ``data`` to ``path`` through a synced temporary file in the same folder.
+
+    Missing parent folders are made. Text is written as UTF-8 with its line ends unchanged.
+
+    Raises:
+        LikewiseError: The disk is full or the folder not writable; ``path`` is as it was.
+    """
+    path = Path(path)
+    content = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LikewiseError(f"{path}: could not be written ({reason}); it is as before") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames within ``folder`` survive a power cut, where the system can sync folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
