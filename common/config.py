@@ -129,7 +129,7 @@ def _collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) 
         if is_dataclass(mine) and is_dataclass(theirs):
             _collect_changes(mine, theirs, key, into)
         else:
-            into[key] = asdict(mine) if is_dataclass(mine) else mine
+            into[key] = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else mine
 
 
 def _schema(paper: Paper) -> dict[str, Any]:
@@ -197,7 +197,9 @@ def resolve(
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     paper = get_paper(paper_name)
     schema = _schema(paper)
-    merged = OmegaConf.create({**TOP_LEVEL, **{k: OmegaConf.structured(v) for k, v in schema.items()}})
+    merged = OmegaConf.create(
+        {**TOP_LEVEL, **{k: OmegaConf.structured(v) for k, v in schema.items()}}
+    )
     origins: dict[str, str] = {}
     for origin, layer in layers:
         for key, value in _flatten(layer, schema, origin).items():
@@ -205,7 +207,7 @@ def resolve(
             origins[key] = origin
     if merged.paper not in (None, paper_name):
         raise ConfigError(f"paper: the recipe is of {merged.paper!r}, asked for {paper_name!r}")
-    sections = {name: OmegaConf.to_object(merged[name]) for name in schema}
+    sections: dict[str, Any] = {name: OmegaConf.to_object(merged[name]) for name in schema}
     seed, arm = merged.seed, merged.arm
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
         raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {seed!r}")

@@ -1,0 +1,67 @@
+"""Batch norm over the global batch, on devices where torch's own refuses to run too."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from common.distributed.reduce import all_reduce_sum, all_reduce_sum_with_grad, world_size
+
+
+class GlobalBatchNorm(nn.SyncBatchNorm):
+    """Batch norm whose training statistics are those of all processes' rows together.
+
+    On one process and in evaluation this is plain batch norm; on CUDA it is torch's
+    ``SyncBatchNorm``; on the CPU, which that refuses, two sums over processes.
+    Shape: ``(batch, features, ...)``, any trailing dimensions. Parameter and buffer names are
+    those of ``nn.BatchNorm*d``.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalises ``input`` and, in training, moves the running statistics."""
+        if input.device.type != "cpu" or not self.training or world_size() == 1:
+            return super().forward(input)
+        x = input if input.dtype == torch.float64 else input.float()
+        axes = [axis for axis in range(x.ndim) if axis != 1]
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        count = all_reduce_sum(torch.tensor(float(x.numel() // x.shape[1]), dtype=x.dtype))
+        mean = all_reduce_sum_with_grad(x.sum(axes)) / count
+        centred = x - mean.view(shape)
+        # The second sum is over squared deviations: a difference of raw moments loses digits.
+        variance = all_reduce_sum_with_grad(centred.square().sum(axes)) / count
+        self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
+        y = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.affine:
+            y = y * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(input.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, unbiased_variance: Tensor) -> None:
+        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        weight = self.momentum or 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), weight)
+        self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), weight)
+
+
+def convert_batch_norm(module: nn.Module) -> nn.Module:
+    """Replaces every batch norm in ``module`` by `GlobalBatchNorm`, keeping its tensors.
+
+    Changes ``module`` in place and returns it (or its replacement, if it is one itself).
+    """
+    if isinstance(module, _BatchNorm) and not isinstance(module, GlobalBatchNorm):
+        return _replacement(module)
+    for name, child in module.named_children():
+        setattr(module, name, convert_batch_norm(child))
+    return module
+
+
+def _replacement(norm: _BatchNorm) -> GlobalBatchNorm:
+    new = GlobalBatchNorm(
+        norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+    )
+    for store in ("_parameters", "_buffers"):
+        getattr(new, store).update(getattr(norm, store))
+    new.training = norm.training
+    return new

@@ -1,0 +1,68 @@
+import pytest
+import torch
+from torch import nn
+
+from common.distributed.batch_norm import GlobalBatchNorm, convert_batch_norm
+from common.distributed.reduce import rank, world_size
+from tests.gloo import run_processes
+
+
+def make_net() -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(36, 5)
+    )
+    net.append(nn.BatchNorm1d(5, momentum=None))
+    return net.double()
+
+
+def make_pictures() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return 3 + torch.randn(8, 3, 5, 5, generator=generator, dtype=torch.float64)
+
+
+def train(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    for _ in range(2):
+        net.zero_grad()
+        y = net(x)
+        y.pow(3).mean().backward()
+    gradients = {f"grad.{name}": p.grad for name, p in net.named_parameters()}
+    buffers = {name: b for name, b in net.named_buffers()}
+    return {"y": y.detach(), **gradients, **buffers}
+
+
+def train_own_share() -> dict[str, torch.Tensor]:
+    return train(convert_batch_norm(make_net()), make_pictures().chunk(world_size())[rank()])
+
+
+@pytest.mark.distributed
+def test_two_processes_have_the_statistics_of_the_whole_batch():
+    whole = train(make_net(), make_pictures())
+    first, second = run_processes(train_own_share)
+    torch.testing.assert_close(torch.cat([first["y"], second["y"]]), whole["y"], rtol=0, atol=1e-10)
+    for name, value in whole.items():
+        if name.startswith("grad."):
+            average = (first[name] + second[name]) / 2
+            torch.testing.assert_close(average, value, rtol=1e-9, atol=1e-10)
+        elif name != "y":
+            torch.testing.assert_close(first[name], value, rtol=1e-10, atol=1e-10)
+
+
+def test_converted_on_one_process_is_the_same_to_the_bit():
+    net, converted = make_net(), convert_batch_norm(make_net())
+    assert sum(isinstance(m, GlobalBatchNorm) for m in converted.modules()) == 2
+    assert list(net.state_dict()) == list(converted.state_dict())
+    a, b = train(net, make_pictures()), train(converted, make_pictures())
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    with torch.no_grad():
+        assert torch.equal(net.eval()(make_pictures()), converted.eval()(make_pictures()))
+
+
+def test_conversion_keeps_parameters_and_options():
+    norm = nn.BatchNorm1d(3, eps=1e-3, momentum=0.2, affine=False)
+    new = convert_batch_norm(norm.eval())
+    assert (new.eps, new.momentum, new.affine, new.training) == (1e-3, 0.2, False, False)
+    trained = nn.Sequential(nn.BatchNorm2d(2))
+    weight = trained[0].weight
+    assert convert_batch_norm(trained)[0].weight is weight
+    assert convert_batch_norm(trained) is trained

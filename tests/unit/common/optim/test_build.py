@@ -1,0 +1,102 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from common.config import OptimizerConfig
+from common.errors import ConfigError
+from common.optim.build import build_optimizer, configure, parameter_groups
+from common.optim.layerwise import LARC, LARS
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+
+
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 3) -> list[torch.Tensor]:
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+    return [p.detach().clone() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "lars", "larc"])
+def test_every_name_builds_and_moves_the_weights(name):
+    model = make_model()
+    before = [p.detach().clone() for p in model.parameters()]
+    after = train(model, build_optimizer(model.parameters(), OptimizerConfig(name=name)))
+    assert all(torch.isfinite(p).all() for p in after)
+    assert not torch.equal(before[0], after[0])
+
+
+def test_excluded_biases_and_norms_have_no_decay():
+    model = make_model()
+    matrices, vectors = parameter_groups(model.parameters(), 0.1, exclude_1d=True)
+    assert [p.ndim for p in matrices["params"]] == [2, 2]
+    assert {p.ndim for p in vectors["params"]} == {1}
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.1, 0.0)
+    assert len(parameter_groups(model.parameters(), 0.1, exclude_1d=False)) == 1
+
+
+def test_frozen_parameters_are_left_out():
+    model = make_model()
+    model[0].weight.requires_grad_(False)
+    (group,) = parameter_groups(model.parameters(), 0.0, exclude_1d=False)
+    assert model[0].weight not in set(group["params"])
+
+
+@pytest.mark.parametrize("name", ["larc", "lars"])
+def test_layerwise_without_adaptation_is_torch_sgd(name):
+    options = {"lr": 0.1, "momentum": 0.9, "nesterov": True}
+    reference = make_model()
+    expected = train(reference, torch.optim.SGD(reference.parameters(), **options))
+    model = make_model()
+    group = {"params": list(model.parameters()), "adapt": False}
+    kind = {"larc": LARC, "lars": LARS}[name]
+    got = train(model, kind([group], **options))
+    for a, b in zip(got, expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_lars_ratio_uses_the_norm_of_the_decayed_gradient():
+    weight, gradient = torch.tensor([[3.0, 4.0]]), torch.tensor([[-1.0, 2.0]])
+    parameter = nn.Parameter(weight.clone())
+    parameter.grad = gradient.clone()
+    LARS([parameter], lr=0.5, weight_decay=0.1, trust_coefficient=0.02).step()
+    decayed = gradient + 0.1 * weight
+    expected = weight - 0.5 * decayed * 0.02 * weight.norm() / decayed.norm()
+    torch.testing.assert_close(parameter.detach(), expected)
+
+
+def test_layerwise_state_resumes_to_the_bit():
+    model, twin = make_model(), make_model()
+    config = OptimizerConfig(name="larc", lr=0.3, weight_decay=1e-4)
+    first = build_optimizer(model.parameters(), config)
+    train(model, first, steps=2)
+    twin.load_state_dict(model.state_dict())
+    second = build_optimizer(twin.parameters(), config)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for a, b in zip(train(model, first), train(twin, second), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_nesterov_without_momentum_is_refused():
+    for change in ({"name": "adam"}, {"momentum": 0.0}):
+        with pytest.raises(ConfigError, match=r"optimizer\.nesterov"):
+            build_optimizer(make_model().parameters(), OptimizerConfig(nesterov=True, **change))
+
+
+class FakeTrainer:
+    max_epochs, num_training_batches, accumulate_grad_batches = 3, 7, 2
+    estimated_stepping_batches = 12
+
+
+def test_the_schedule_counts_optimizer_steps_not_batches():
+    config = OptimizerConfig(schedule="cosine", lr=0.1)
+    made = configure(make_model().parameters(), config, FakeTrainer())
+    assert len(made["lr_scheduler"]["scheduler"].table) == 12
+    assert made["lr_scheduler"]["interval"] == "step"
