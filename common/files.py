@@ -1,5 +1,6 @@
 """Files that are either the old content or the new, whatever kills the process in between."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -30,7 +31,9 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         reason = error.strerror or str(error)
         raise LikewiseError(f"{path}: could not be written ({reason}); it is as before") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # The same fault may forbid this too; it must not hide the message above.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
