@@ -128,8 +128,17 @@ def _collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) 
         key = f"{path}.{entry.name}"
         if is_dataclass(mine) and is_dataclass(theirs):
             _collect_changes(mine, theirs, key, into)
+        elif isinstance(mine, list):
+            into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
         else:
             into[key] = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else mine
+
+
+def _changes(item: Any) -> dict[str, Any]:
+    """Returns a list entry's non-default fields: a new field with a default keeps the hash."""
+    found: dict[str, Any] = {}
+    _collect_changes(item, type(item)(), type(item).__name__, found)
+    return found
 
 
 def _schema(paper: Paper) -> dict[str, Any]:
@@ -269,7 +278,8 @@ def _refuse_text(key: str, value: Any, origin: str) -> None:
 
 def _assign(merged: Any, key: str, value: Any, origin: str) -> None:
     try:
-        OmegaConf.update(merged, key, value, merge=False)
+        # Merging turns the mappings of a list (data.views) into its dataclass; it replaces lists.
+        OmegaConf.update(merged, key, value, merge=isinstance(value, list))
     except OmegaConfBaseException as error:
         first_line = str(error).splitlines()[0]
         raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None

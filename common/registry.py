@@ -42,13 +42,28 @@ class Registry:
 BACKBONES = Registry("backbone")
 
 DATASETS = {
-    "pictures": Registry("picture data set"),
+    "pictures": Registry(
+        "picture data set",
+        {
+            "scattered-digits": "common.data.pictures.digits:scattered_digits",
+        },
+    ),
     "graphs": Registry("graph data set"),
     "sequences": Registry("sequence data set"),
 }
 
-DATA_MODULES = Registry("modality")
+DATA_MODULES = Registry(
+    "modality",
+    {
+        "pictures": "common.data.pictures.module:PictureData",
+    },
+)
 
-DATA_SCHEMAS = Registry("modality")
+DATA_SCHEMAS = Registry(
+    "modality",
+    {
+        "pictures": "common.data.pictures.config:PictureConfig",
+    },
+)
 
 EVALUATORS = Registry("evaluation protocol")

@@ -1,0 +1,1 @@
+"""Pictures: sets, batched views, and the data module five papers share."""

@@ -1,0 +1,77 @@
+"""The ``data:`` section of picture papers, and what a module must know of the data."""
+
+from dataclasses import dataclass, field
+
+from common.errors import ConfigError
+from common.registry import DATASETS
+from common.settings import setting
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a module is built from; ``num_samples`` counts training pictures."""
+
+    channels: int = 3
+    size: int = 32
+    num_classes: int = 10
+    num_samples: int = 50_000
+
+
+@dataclass
+class ViewConfig:
+    """``count`` views made alike; two numbers are a range to draw from uniformly.
+
+    The operations run in the order of the fields. Each draw is a picture's own.
+    """
+
+    count: int = setting(1, at_least=1)
+    size: int = setting(32, at_least=1)
+    # Crop: share of the picture's area, width over height (log-uniform), as torchvision draws.
+    area: list[float] = setting([0.08, 1.0], above=0, at_most=1)
+    ratio: list[float] = setting([3 / 4, 4 / 3], above=0)
+    flip: float = setting(0.5, at_least=0, at_most=1)
+    # Largest angle in radians, either way; what leaves the picture is 0.
+    rotation: float = setting(0.0, at_least=0)
+    # x -> (x - contrast_pivot) * contrast_scale + contrast_pivot + shift, not clipped.
+    contrast_scale: list[float] = setting([1.0, 1.0], at_least=0)
+    contrast_pivot: float = setting(0.5, at_least=0, at_most=1)
+    # Largest shift of all pixels, either way.
+    brightness_shift: float = setting(0.0, at_least=0)
+    # Standard deviation of white noise.
+    noise: float = setting(0.0, at_least=0)
+
+    def __post_init__(self) -> None:
+        """Checks the ranges; raises `ConfigError`."""
+        for name in ("area", "ratio", "contrast_scale"):
+            check_range(name, getattr(self, name))
+
+
+def check_range(name: str, value: list[float]) -> None:
+    """Raises `ConfigError` unless ``value`` is a low and a high number."""
+    if len(value) != 2 or value[0] > value[1]:
+        raise ConfigError(f"data.views: {name} must be [low, high], got {list(value)}")
+
+
+@dataclass
+class PictureConfig:
+    """The ``data:`` section."""
+
+    name: str = setting("scattered-digits", choices=DATASETS["pictures"])
+    # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
+    root: str | None = setting(None, result_neutral=True)
+    # Over all processes.
+    batch_size: int = setting(128, at_least=1)
+    workers: int = setting(0, at_least=0, result_neutral=True)
+    # Share of the training pictures kept for the split "val"; 0 trains on all of them.
+    holdout: float = setting(0.1, at_least=0, below=1)
+    # Per channel, after all else; empty: pictures stay in 0..1.
+    mean: list[float] = setting([])
+    std: list[float] = setting([], above=0)
+    views: list[ViewConfig] = field(default_factory=lambda: [ViewConfig(count=2)])
+
+    def __post_init__(self) -> None:
+        """Checks what no single field shows; raises `ConfigError`."""
+        if not self.views:
+            raise ConfigError("data.views: at least one view is needed")
+        if len(self.mean) != len(self.std):
+            raise ConfigError(f"data.mean={self.mean} and data.std={self.std} differ in length")

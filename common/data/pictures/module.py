@@ -1,0 +1,181 @@
+"""The data module of all picture papers."""
+
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.config import PictureConfig, PictureFacts
+from common.data.pictures.sets import (
+    PictureSet,
+    Split,
+    check_set,
+    fingerprint,
+    hold_out,
+    merge,
+    to_float,
+)
+from common.data.pictures.views import make_view_batch, normalise
+from common.data.sampler import BatchKey, EpochBatchSampler
+from common.errors import ConfigError, DataError
+from common.evaluation.features import FeatureSet
+from common.registry import DATASETS
+
+EVALUATION_BATCH = 512
+
+
+class WholeBatches(Dataset[PictureBatch]):
+    """Gives all pictures of a batch at once."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        """Returns the number of pictures."""
+        return len(self.split)
+
+    def __getitem__(self, key: BatchKey) -> PictureBatch:
+        """Returns the pictures and labels at ``key.rows``."""
+        rows = torch.tensor(key.rows)
+        return PictureBatch(self.split.pictures[rows], self.split.labels[rows], key)
+
+
+class PictureData(LightningDataModule):
+    """Pictures in memory, views made on the batch's device.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views.
+    """
+
+    def __init__(self, config: PictureConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.set: PictureSet = {}
+        self.fingerprint = ""
+        self._sampler: EpochBatchSampler | None = None
+        self._batches_seen = 0
+
+    def load(self) -> None:
+        """Reads or renders the set and checks it; does nothing the second time.
+
+        Raises:
+            DataError: Missing files or unusable pictures.
+            ConfigError: More pictures a batch than there are; channels of ``data.mean``.
+        """
+        if self.set:
+            return
+        loaded = DATASETS["pictures"].get(self.config.name)(self.config.root)
+        check_set(self.config.name, loaded)
+        pictures = hold_out(loaded, self.config.holdout)
+        self._check_config(pictures["train"])
+        self.set, self.fingerprint = pictures, fingerprint(pictures)
+
+    def _check_config(self, train: Split) -> None:
+        channels, size = train.pictures.shape[1], self.config.batch_size
+        if size > len(train):
+            raise ConfigError(
+                f"data.batch_size={size}: {self.config.name} has {len(train)} training pictures "
+                f"beside its hold-out; use at most that many"
+            )
+        if len(self.config.mean) not in (0, channels):
+            raise ConfigError(f"data.mean: {len(self.config.mean)} values for {channels} channels")
+
+    @property
+    def facts(self) -> PictureFacts:
+        """What a module must know of the data."""
+        self.load()
+        train = self.set["train"]
+        num_classes = int(max(part.labels.max() for part in self.set.values())) + 1
+        channels, size = train.pictures.shape[1], train.pictures.shape[-1]
+        return PictureFacts(channels, size, num_classes, len(train))
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        self.load()
+        shape = "x".join(str(side) for side in self.set["train"].pictures.shape[1:])
+        counts = ", ".join(f"{len(part):,} {name}" for name, part in self.set.items())
+        views = " + ".join(f"{view.count} x {view.size}" for view in self.config.views)
+        return f"{self.config.name}: {shape}, {counts}; views {views}; data {self.fingerprint}"
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Returns the loader of whole batches; raises `ConfigError` on an uneven share."""
+        self.load()
+        rank = self.trainer.global_rank if self.trainer else 0
+        world_size = self.trainer.world_size if self.trainer else 1
+        size = self.config.batch_size
+        if size % world_size:
+            near = max(size // world_size, 1) * world_size
+            raise ConfigError(
+                f"data.batch_size={size} cannot be shared by {world_size} processes; "
+                f"use {near} or {near + world_size}"
+            )
+        train = self.set["train"]
+        self._sampler = EpochBatchSampler(len(train), size, self.seed, rank, world_size)
+        self._sampler.seek(self._batches_seen)
+        # A generator of its own: starting an iterator must not draw from the global one.
+        return DataLoader(
+            WholeBatches(train),
+            sampler=self._sampler,
+            batch_size=None,
+            num_workers=self.config.workers,
+            generator=torch.Generator(),
+        )
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes on after ``batches_seen`` batches, also before the loader exists."""
+        self._batches_seen = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def transfer_batch_to_device(
+        self, batch: PictureBatch, device: torch.device, dataloader_idx: int
+    ) -> PictureBatch:
+        """Moves the tensors only: Lightning would walk over every row number of the key."""
+        pictures = batch.pictures.to(device, non_blocking=True)
+        return batch._replace(pictures=pictures, labels=batch.labels.to(device))
+
+    def on_after_batch_transfer(self, batch: PictureBatch, dataloader_idx: int) -> ViewBatch:
+        """Makes the views."""
+        return make_view_batch(batch, self.config, self.seed)
+
+    def evaluation_inputs(self, module: nn.Module, split: str) -> FeatureSet:
+        """Embeds whole pictures with ``module.embed``, in evaluation mode and without gradient.
+
+        Labelled references are the training pictures; for "test" the hold-out too.
+        """
+        was_training = module.training
+        module.eval()
+        reference, tested = self._evaluation_splits(split)
+        train_x, test_x = self._embed(module, reference), self._embed(module, tested)
+        module.train(was_training)
+        return FeatureSet(train_x, reference.labels, test_x, tested.labels)
+
+    def references(self, split: str) -> dict[str, FeatureSet]:
+        """Returns the encoders that learn nothing: ``raw`` is the pixels."""
+        reference, tested = self._evaluation_splits(split)
+        train_x = to_float(reference.pictures).flatten(1)
+        test_x = to_float(tested.pictures).flatten(1)
+        return {"raw": FeatureSet(train_x, reference.labels, test_x, tested.labels)}
+
+    def _evaluation_splits(self, split: str) -> tuple[Split, Split]:
+        self.load()
+        if split not in self.set:
+            hint = "; data.holdout=0.1 keeps one" if split == "val" else ""
+            raise DataError(f"{self.config.name} has no split {split!r}{hint}")
+        reference = self.set["train"]
+        if split != "val" and "val" in self.set:
+            reference = merge(reference, self.set["val"])
+        return reference, self.set[split]
+
+    @torch.no_grad()
+    def _embed(self, module: Any, split: Split) -> Tensor:
+        device = next(module.parameters()).device
+        features = []
+        for pictures in split.pictures.split(EVALUATION_BATCH):
+            x = normalise(to_float(pictures.to(device)), self.config.mean, self.config.std)
+            features.append(module.embed(x).float().cpu())
+        return torch.cat(features)

@@ -1,0 +1,103 @@
+"""The random numbers of views: drawn on the CPU for the global batch, one row a view."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from common.data.pictures.config import ViewConfig
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class ViewParameters:
+    """One row for each view, view-major: row v * batch + b is view v of picture b.
+
+    ``crops``: (num, 6), see `ViewBatch`; ``contrast_scale``, ``brightness_shift``: (num,);
+    ``noise``: (num, channels, size, size), or None without noise.
+    """
+
+    crops: Tensor
+    contrast_scale: Tensor
+    brightness_shift: Tensor
+    noise: Tensor | None
+
+    def rows(self, index: Tensor) -> "ViewParameters":
+        """Returns the rows at ``index``."""
+        return self._map(lambda value: value[index])
+
+    def to(self, device: torch.device) -> "ViewParameters":
+        """Returns the parameters on ``device``."""
+        return self._map(lambda value: value.to(device, non_blocking=True))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "ViewParameters":
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return replace(self, **{k: change(v) for k, v in values.items() if v is not None})
+
+
+def draw_parameters(
+    config: ViewConfig, num_pictures: int, shape: tuple[int, int, int], generator: torch.Generator
+) -> ViewParameters:
+    """Draws for ``config.count`` views of each of ``num_pictures`` pictures.
+
+    Every operation has columns of its own in one table of uniform numbers, so that switching one
+    off leaves the draws of the others as they are.
+
+    Args:
+        config: The views.
+        num_pictures: Pictures in the global batch.
+        shape: (channels, height, width) of the pictures.
+        generator: A CPU generator; see `keyed_generator`.
+    """
+    num = config.count * num_pictures
+    table = torch.rand(num, 2 * ATTEMPTS + 6, generator=generator)
+    attempts, rest = table[:, : 2 * ATTEMPTS].reshape(num, ATTEMPTS, 2), table[:, 2 * ATTEMPTS :]
+    box = _boxes(config, attempts, rest[:, :2], shape[1:])
+    flip = (rest[:, 2] < config.flip).float()
+    angle = (2 * rest[:, 3] - 1) * config.rotation
+    noise = None
+    if config.noise:
+        size = (num, shape[0], config.size, config.size)
+        noise = torch.randn(size, generator=generator) * config.noise
+    return ViewParameters(
+        crops=torch.cat([box, flip.unsqueeze(1), angle.unsqueeze(1)], 1),
+        contrast_scale=_between(rest[:, 4], config.contrast_scale),
+        brightness_shift=(2 * rest[:, 5] - 1) * config.brightness_shift,
+        noise=noise,
+    )
+
+
+def _between(uniform: Tensor, bounds: list[float]) -> Tensor:
+    return bounds[0] + (bounds[1] - bounds[0]) * uniform
+
+
+def _boxes(config: ViewConfig, attempts: Tensor, position: Tensor, size: tuple[int, int]) -> Tensor:
+    """Returns (num, 4) top, left, height, width, distributed as torchvision's RandomResizedCrop.
+
+    Whole pixels; the first of ten attempts that fits, else the largest central crop whose ratio
+    is allowed.
+    """
+    height, width = size
+    area = _between(attempts[..., 0], config.area) * (height * width)
+    ratio = _between(attempts[..., 1], [math.log(bound) for bound in config.ratio]).exp()
+    tall, wide = (area / ratio).sqrt().round(), (area * ratio).sqrt().round()
+    fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
+    first = fits.int().argmax(1, keepdim=True)
+    tall, wide = tall.gather(1, first)[:, 0], wide.gather(1, first)[:, 0]
+    top = (position[:, 0] * (height - tall + 1)).floor()
+    left = (position[:, 1] * (width - wide + 1)).floor()
+    box = torch.stack([top, left, tall, wide], 1)
+    return torch.where(fits.any(1, keepdim=True), box, _central_box(config, size))
+
+
+def _central_box(config: ViewConfig, size: tuple[int, int]) -> Tensor:
+    height, width = size
+    tall, wide = height, width
+    if width / height < config.ratio[0]:
+        tall = round(width / config.ratio[0])
+    elif width / height > config.ratio[1]:
+        wide = round(height * config.ratio[1])
+    return torch.tensor([(height - tall) // 2, (width - wide) // 2, tall, wide]).float()

@@ -1,0 +1,23 @@
+"""Features with labels, as the protocols on pictures take them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class FeatureSet(NamedTuple):
+    """``train_x``: (num_train, dim), ``train_y``: (num_train,); the same for the tested split."""
+
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+
+    def standardised(self) -> "FeatureSet":
+        """Returns features of zero mean and unit deviation, measured on ``train_x``."""
+        mean, std = self.train_x.mean(0), self.train_x.std(0, correction=0)
+        # A constant feature stays 0 rather than NaN.
+        scale = torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
+        train, test = (self.train_x - mean) * scale, (self.test_x - mean) * scale
+        return self._replace(train_x=train, test_x=test)

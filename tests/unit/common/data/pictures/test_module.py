@@ -1,0 +1,145 @@
+import sys
+from subprocess import run
+
+import pytest
+import torch
+from torch import nn
+
+from common.config import check_settings
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.module import PictureData
+from common.data.pictures.views import make_view_batch
+from common.errors import ConfigError, DataError
+
+VIEWS = [
+    ViewConfig(count=2, size=20, area=[0.4, 1.0], rotation=0.25, noise=0.08),
+    ViewConfig(count=1, size=12, area=[0.15, 0.5], contrast_scale=[0.6, 1.4]),
+]
+
+
+def data(**changes):
+    made = PictureData(PictureConfig(**{"views": VIEWS, "batch_size": 64, **changes}), seed=3)
+    made.load()
+    return made
+
+
+class Mean(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def embed(self, x):
+        assert not self.training and not torch.is_grad_enabled()
+        return self.scale * x.mean((2, 3))
+
+
+class FakeTrainer:
+    def __init__(self, rank, world_size):
+        self.global_rank, self.world_size = rank, world_size
+
+
+def batches_of(made, num=3):
+    loader = made.train_dataloader()
+    return [made.on_after_batch_transfer(b, 0) for _, b in zip(range(num), loader, strict=False)]
+
+
+def test_views_facts_and_description():
+    made = data()
+    batch = batches_of(made, 1)[0]
+    assert [tuple(v.shape) for v in batch.views] == [(64, 1, 20, 20)] * 2 + [(64, 1, 12, 12)]
+    assert [tuple(c.shape) for c in batch.crops] == [(64, 6)] * 3
+    assert made.facts.num_classes == 10 and made.facts.num_samples == 4668
+    assert "4,668 train" in made.describe() and made.fingerprint in made.describe()
+    assert not torch.equal(batch.views[0], batch.views[1])
+
+
+def test_two_processes_make_the_rows_that_one_makes():
+    whole = batches_of(data())
+    parts = []
+    for rank in range(2):
+        made = data()
+        made.trainer = FakeTrainer(rank, 2)
+        parts.append(batches_of(made))
+    for step, one in enumerate(whole):
+        for view in range(3):
+            both = torch.cat([parts[rank][step].views[view] for rank in range(2)])
+            assert torch.equal(both, one.views[view])
+        assert torch.equal(torch.cat([parts[rank][step].labels for rank in range(2)]), one.labels)
+
+
+def test_workers_and_global_random_state_do_not_matter():
+    alone = batches_of(data())
+    before = torch.get_rng_state()
+    with_workers = batches_of(data(workers=2))
+    assert torch.equal(before, torch.get_rng_state())
+    for one, other in zip(alone, with_workers, strict=True):
+        assert all(map(torch.equal, one.views, other.views))
+
+
+def test_seek_enters_at_any_batch():
+    made = data()
+    per_epoch = len(made.train_dataloader())
+    sought = data()
+    sought.seek(per_epoch + 1)
+    loader = made.train_dataloader()
+    loader.sampler.set_epoch(1)
+    second = list(loader)[1]
+    first = next(iter(sought.train_dataloader()))
+    assert first.key == second.key and first.key.batch == 1
+    assert torch.equal(first.pictures, second.pictures)
+
+
+def test_views_depend_on_seed_epoch_and_batch():
+    made = data()
+    batch = next(iter(made.train_dataloader()))
+    base = make_view_batch(batch, made.config, 3).views[0]
+    assert torch.equal(base, make_view_batch(batch, made.config, 3).views[0])
+    later = batch._replace(key=batch.key._replace(epoch=1))
+    assert not torch.equal(base, make_view_batch(later, made.config, 3).views[0])
+    assert not torch.equal(base, make_view_batch(batch, made.config, 4).views[0])
+
+
+def test_evaluation_inputs_and_references():
+    made, module = data(mean=[0.5], std=[2.0]), Mean().train()
+    features = made.evaluation_inputs(module, "test")
+    assert module.training
+    assert features.train_x.shape == (5188, 1) and features.test_x.shape == (1000, 1)
+    pixels = made.references("test")["raw"]
+    assert pixels.train_x.shape == (5188, 400)
+    torch.testing.assert_close((pixels.test_x.mean(1) - 0.5) / 2, features.test_x[:, 0])
+    assert made.evaluation_inputs(module, "val").train_x.shape == (4668, 1)
+    with pytest.raises(DataError, match=r"no split .val.; data\.holdout"):
+        data(holdout=0.0).references("val")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 5000}, "4668 training pictures"),
+        ({"mean": [0.1, 0.2], "std": [1.0, 1.0]}, "2 values for 1 channels"),
+        ({"mean": [0.1]}, "differ in length"),
+        ({"views": []}, "at least one view"),
+    ],
+)
+def test_bad_configurations_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        data(**changes)
+
+
+def test_batch_must_be_divisible_by_processes():
+    made = data()
+    made.trainer = FakeTrainer(0, 5)
+    with pytest.raises(ConfigError, match="5 processes; use 60 or 65"):
+        made.train_dataloader()
+
+
+def test_unknown_set_and_bad_range_are_refused():
+    with pytest.raises(ConfigError, match="did you mean 'scattered-digits'"):
+        check_settings(PictureConfig(name="scattered-digit"), "data")
+    with pytest.raises(ConfigError, match=r"area must be \[low, high\]"):
+        ViewConfig(area=[0.5, 0.1])
+
+
+def test_the_schema_imports_no_torch():
+    code = "import sys, common.data.pictures.config; sys.exit('torch' in sys.modules)"
+    assert run([sys.executable, "-c", code], check=False).returncode == 0

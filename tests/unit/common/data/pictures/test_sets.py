@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from common.data.pictures.digits import scattered_digits
+from common.data.pictures.sets import Split, check_set, fingerprint, hold_out
+from common.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return scattered_digits()
+
+
+def test_digits_have_the_counts_and_range_of_the_specification(digits):
+    assert digits["train"].pictures.shape == (5188, 1, 20, 20)
+    assert digits["test"].pictures.shape == (1000, 1, 20, 20)
+    assert digits["train"].labels.unique().tolist() == list(range(10))
+    shared = set(digits["train"].groups.tolist()) & set(digits["test"].groups.tolist())
+    assert len(digits["train"].groups.unique()) == 1297 and not shared
+
+
+def test_digits_are_the_same_each_time(digits):
+    again = scattered_digits()
+    assert fingerprint(again) == fingerprint(digits)
+    other = {**digits, "train": digits["train"].rows(torch.arange(5187))}
+    assert fingerprint(other) != fingerprint(digits)
+
+
+def test_mask_covers_the_bright_pixels(digits):
+    train = digits["train"]
+    pixels = train.pictures[:, 0].float()
+    assert 0.08 < train.masks.float().mean() < 0.3
+    assert pixels[train.masks].mean() > 3 * pixels[~train.masks].mean()
+
+
+def test_digits_lie_wholly_inside(digits):
+    # The 8 x 8 digits have ink at their own border, the canvas hardly any.
+    masks = digits["train"].masks
+    border = torch.cat([masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1]], 1)
+    assert border.float().mean() < 0.02
+
+
+def test_hold_out_keeps_groups_together_and_is_fixed(digits):
+    held = hold_out(digits, 0.1)
+    assert len(held["val"]) == 520 and len(held["train"]) == 4668
+    assert not set(held["val"].groups.tolist()) & set(held["train"].groups.tolist())
+    assert torch.equal(held["val"].pictures, hold_out(digits, 0.1)["val"].pictures)
+    assert hold_out(digits, 0.0) is digits
+    own = {**digits, "val": digits["test"]}
+    assert hold_out(own, 0.1) is own
+
+
+def split(pictures, labels=None):
+    return {"train": Split(pictures, torch.zeros(len(pictures)) if labels is None else labels)}
+
+
+def test_broken_pictures_are_named():
+    pictures = torch.rand(5, 1, 4, 4)
+    check_set("mine", split(pictures))
+    pictures[3, 0, 1, 1] = float("nan")
+    with pytest.raises(DataError, match="mine, train: picture 3 holds NaN"):
+        check_set("mine", split(pictures))
+    with pytest.raises(DataError, match=r"picture 0 .* leaves 0..1"):
+        check_set("mine", split(torch.full((1, 1, 2, 2), 255.0)))
+    with pytest.raises(DataError, match=r"shape \(5, 4\)"):
+        check_set("mine", split(torch.rand(5, 4)))
+    with pytest.raises(DataError, match="5 pictures, 4 labels"):
+        check_set("mine", split(torch.rand(5, 1, 4, 4), torch.zeros(4)))

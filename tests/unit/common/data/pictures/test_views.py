@@ -1,0 +1,64 @@
+import math
+
+import torch
+from torchvision.transforms.v2 import functional as F
+
+from common.data.pictures.config import ViewConfig
+from common.data.pictures.parameters import ViewParameters
+from common.data.pictures.views import affine_crop, make_views, normalise
+
+
+def crop(top, left, height, width, flip=0.0, angle=0.0):
+    return torch.tensor([[top, left, height, width, flip, angle]], dtype=torch.float64)
+
+
+def test_whole_picture_is_unchanged_and_mirrored():
+    x = torch.rand(1, 3, 9, 9, dtype=torch.float64)
+    torch.testing.assert_close(affine_crop(x, crop(0, 0, 9, 9), 9), x)
+    torch.testing.assert_close(affine_crop(x, crop(0, 0, 9, 9, flip=1), 9), x.flip(3))
+
+
+def test_turn_by_a_right_angle():
+    x = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    turned = affine_crop(x, crop(0, 0, 8, 8, angle=math.pi / 2), 8)
+    torch.testing.assert_close(turned, torch.rot90(x, 1, (2, 3)))
+
+
+def test_crop_of_the_same_size_is_a_slice_and_outside_is_zero():
+    x = torch.rand(1, 1, 9, 12, dtype=torch.float64) + 1
+    torch.testing.assert_close(affine_crop(x, crop(2, 3, 5, 5), 5), x[:, :, 2:7, 3:8])
+    turned = affine_crop(x, crop(0, 0, 9, 9, angle=math.pi / 4), 9)
+    assert turned[0, 0, 0, 0] == 0 and turned[0, 0, 4, 4] > 0.5
+
+
+def test_inner_pixels_equal_torchvision_without_antialias():
+    x = torch.rand(1, 3, 20, 20, dtype=torch.float64)
+    ours = affine_crop(x, crop(3, 2, 10, 12), 16)
+    theirs = F.resized_crop(x, 3, 2, 10, 12, [16, 16], antialias=False)
+    # At its border torchvision repeats the crop's last pixel; sampling sees the one beyond.
+    torch.testing.assert_close(ours[..., 1:-1, 1:-1], theirs[..., 1:-1, 1:-1])
+
+
+def test_views_are_view_major():
+    x = torch.rand(2, 1, 6, 6)
+    crops = torch.cat([crop(0, 0, 6, 6), crop(0, 0, 6, 6, flip=1)]).float()
+    views = affine_crop(x, crops.repeat_interleave(2, 0), 6)
+    torch.testing.assert_close(views, torch.cat([x, x.flip(3)]))
+
+
+def test_contrast_shift_and_noise():
+    x = torch.rand(1, 1, 6, 6)
+    noise = torch.randn(1, 1, 6, 6)
+    drawn = ViewParameters(
+        crop(0, 0, 6, 6).float(), torch.tensor([1.5]), torch.tensor([0.1]), noise
+    )
+    view = ViewConfig(size=6, contrast_scale=[0.5, 2.0], contrast_pivot=0.2, brightness_shift=0.2)
+    expected = (x - 0.2) * 1.5 + 0.2 + 0.1 + noise
+    torch.testing.assert_close(make_views(x, view, drawn), expected)
+
+
+def test_normalise_equals_torchvision():
+    x = torch.rand(2, 3, 4, 4)
+    mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
+    torch.testing.assert_close(normalise(x, mean, std), F.normalize(x, mean, std))
+    assert normalise(x, [], []) is x
