@@ -1,0 +1,68 @@
+"""Bytes of the container formats that packers write, the same on every run."""
+
+import gzip
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.errors import DataError
+
+Array = npt.NDArray[Any]
+
+
+def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
+    """Returns a compressed npz of ``arrays``, in their order."""
+    buffer = io.BytesIO()
+    named: dict[str, Any] = dict(arrays)
+    np.savez_compressed(buffer, **named)
+    return buffer.getvalue()
+
+
+def gzip_bytes(content: bytes) -> bytes:
+    """Returns ``content`` gzipped without name, time stamp or operating system."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
+
+
+def read_array(path: Path) -> Any:
+    """Reads an npy or npz file of plain numbers.
+
+    Raises:
+        DataError: If it is missing, broken, or holds Python objects.
+    """
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not a numpy file of plain numbers: {error}") from None
+
+
+def read_text(path: Path) -> bytes:
+    """Reads a text file, gunzipped where its name ends in ``.gz``.
+
+    Raises:
+        DataError: If it is missing or broken.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: not readable: {error}") from None
+
+
+def find(folder: Path, pattern: str) -> Path:
+    """Returns the one file or folder under ``folder`` that matches ``pattern``.
+
+    Raises:
+        DataError: If none does, or several do.
+    """
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        what = "none" if not found else ", ".join(path.name for path in found)
+        raise DataError(f"{folder}: expected one {pattern}, found {what}")
+    return found[0]

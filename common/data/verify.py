@@ -1,0 +1,134 @@
+"""Checks that the files of the data root are what the catalogue says."""
+
+import gzip
+import hashlib
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from common.data.root import data_root
+from common.data.sources import PackedFile, Source, get_source, load_sources
+from common.errors import DataError
+
+# Parts of a sparse matrix whose lengths follow from the rest.
+UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
+
+
+def verify(name: str | None, root: str | None, console: Console) -> None:
+    """Checks the set ``name``, or every set that is there, and prints a line each.
+
+    Raises:
+        DataError: If a file is missing (of a named set), broken or not what it should be.
+    """
+    folder = data_root(root)
+    sources = [get_source(name)] if name else _present(folder)
+    if not sources:
+        console.print(f"no set of the catalogue is in {folder}")
+    problems = []
+    for source in track(sources, "verifying", console=console, transient=True):
+        found = verify_source(source, folder)
+        problems += found
+        console.print(f"{source.name}: {'; '.join(found) or 'as published'}", markup=False)
+    if problems:
+        raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
+
+
+def data_state(name: str, root: str | None = None) -> str:
+    """Returns ``yes``, ``no`` or, of a set outside the catalogue, ``built in``."""
+    if name not in load_sources():
+        return "built in"
+    return "no" if get_source(name).missing(data_root(root)) else "yes"
+
+
+def print_data_sets(console: Console) -> None:
+    """Prints the catalogue: what each set is, whether it is here, and its licence."""
+    table = Table("name", "what", "modality", "here", "licence")
+    for source in load_sources().values():
+        table.add_row(
+            source.name, source.title, source.modality, data_state(source.name), source.licence
+        )
+    console.print(table)
+    console.print(f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)")
+    console.print("get one with: papers data prepare NAME", markup=False)
+
+
+def _present(root: Path) -> list[Source]:
+    """Returns the sets of which ``root`` holds at least one file."""
+    return [s for s in load_sources().values() if len(s.missing(root)) < len(s.files)]
+
+
+def verify_source(source: Source, root: Path) -> list[str]:
+    """Returns what is wrong with the set's files in ``root``, a sentence each; [] if nothing."""
+    return [problem for item in source.files for problem in _problems(root / item.path, item)]
+
+
+def _problems(path: Path, expected: PackedFile) -> list[str]:
+    if not path.exists():
+        return [f"{path}: missing"]
+    if expected.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() == expected.sha256:
+        return []
+    try:
+        counts, digest = count(path), content_digest(path)
+    except DataError as error:
+        return [str(error)]
+    wrong = [
+        f"{path}: {key}: {counts.get(key, 'none')} instead of {value}"
+        for key, value in expected.counts.items()
+        if counts.get(key) != value
+    ]
+    if not wrong and expected.content and digest != expected.content:
+        return [f"{path}: contents differ from the published set (digest {digest[:12]})"]
+    return wrong
+
+
+def count(path: Path) -> dict[str, int]:
+    """Returns the rows of each array of an npz, or the lines and words of a text.
+
+    Raises:
+        DataError: If the file is broken.
+    """
+    if path.suffix == ".npz":
+        arrays = _arrays(path)
+        return {key: len(value) for key, value in arrays.items() if not key.endswith(UNCOUNTED)}
+    text = _text(path)
+    counts = {"lines": len(text.splitlines())}
+    return counts if ".csv" in path.name else counts | {"words": len(text.split())}
+
+
+def content_digest(path: Path) -> str:
+    """Returns the sha256 of what a file holds, whatever compressed it.
+
+    Of an npz: name, type, shape and bytes of each array, by name. Of a text: its bytes.
+
+    Raises:
+        DataError: If the file is broken.
+    """
+    if path.suffix != ".npz":
+        return hashlib.sha256(_text(path)).hexdigest()
+    digest = hashlib.sha256()
+    for name, array in sorted(_arrays(path).items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: broken: {error}") from None
+
+
+def _text(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: broken: {error}") from None
