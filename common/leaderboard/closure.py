@@ -1,0 +1,93 @@
+"""Which source files a source file leads to, read from its text."""
+
+import ast
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGES = ("common", "papers")
+
+
+def parse(path: Path) -> ast.Module:
+    """Parses a file; the same text is parsed once."""
+    return _parse_text(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _parse_text(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def module_file(module: str, root: Path) -> Path:
+    """Returns where ``module`` would stand: a file, or a package's ``__init__.py``."""
+    base = root.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def import_targets(tree: ast.Module, path: Path, root: Path) -> list[Path]:
+    """Returns the files of `PACKAGES` that ``tree``, read from ``path``, imports."""
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, path, root)
+            # `from package import name`: the name may be a module.
+            modules |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    ours = sorted(name for name in modules if name.split(".")[0] in PACKAGES)
+    return [file for file in (module_file(name, root) for name in ours) if file.is_file()]
+
+
+def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(root).parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def registry_targets(
+    names: set[str], root: Path, tables: tuple[str, ...] | None = None
+) -> list[Path]:
+    """Returns the files that ``common/registry.py`` resolves ``names`` to.
+
+    Args:
+        names: Words a paper uses; what is registered under another name is left out.
+        root: The folder that holds ``common``.
+        tables: Only these tables; all by default.
+    """
+    found = []
+    for table, name, target in _entries(root / "common" / "registry.py"):
+        if name in names and (tables is None or table in tables):
+            found.append(module_file(target.partition(":")[0], root))
+    return found
+
+
+def _entries(path: Path) -> list[tuple[str, str, str]]:
+    """Returns ``(table, name, target)`` of every registration in ``path``.
+
+    Read are ``TABLE.add("name", "module:attribute")``, ``TABLE["part"].add(...)`` and mappings
+    of names to targets within an assignment to ``TABLE``.
+    """
+    found = []
+    for statement in parse(path).body if path.is_file() else []:
+        table = _table_name(statement)
+        for node in ast.walk(statement):
+            pairs: list[tuple[ast.expr | None, ast.expr]] = []
+            if isinstance(node, ast.Dict):
+                pairs = list(zip(node.keys, node.values, strict=True))
+            elif isinstance(node, ast.Call) and len(node.args) == 2:
+                pairs = [(node.args[0], node.args[1])]
+            for key, value in pairs:
+                name, target = _text(key), _text(value)
+                if name and ":" in target:
+                    found.append((table, name, target))
+    return found
+
+
+def _table_name(statement: ast.stmt) -> str:
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return names[0] if names else ""
+
+
+def _text(node: ast.expr | None) -> str:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else ""

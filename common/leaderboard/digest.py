@@ -1,0 +1,127 @@
+"""The digest of the code that a paper's numbers depend on.
+
+Found by reading source files, without importing them: from the paper's folder and the pipeline,
+along imports, and along the names that registries resolve at run time. Comments, docstrings,
+formatting and the Python version do not change it.
+"""
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from common.leaderboard.closure import import_targets, module_file, parse, registry_targets
+
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
+# They watch or store a run and cannot change its numbers.
+OBSERVERS = ("common/tracking/", "common/leaderboard/", "common/errors.py", "common/files.py")
+# Tables shared by all papers: what a paper uses of them is found by name.
+TABLES = ("common/registry.py", "common/evaluation/config.py")
+PIPELINE = "common/train.py"
+TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
+
+
+def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
+    """Returns 12 hex digits over the code of ``paper``.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        root: The folder that holds ``papers``, ``common`` and ``configs``.
+    """
+    names = names_in_use(paper, root)
+    digest = hashlib.sha256()
+    for path in closure(paper, root):
+        digest.update(path.encode() + b"\0" + _plain(parse(root / path)).encode() + b"\0")
+    for text in protocol_settings(names, root):
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
+    """Returns the files that the digest covers, relative to ``root``, sorted."""
+    folder = root / "papers" / paper
+    # reference.py serves `papers parity` only, __init__.py holds what the paper is called.
+    spared = {folder / "reference.py", folder / "__init__.py"}
+    waiting = [path for path in sorted(folder.rglob("*.py")) if path not in spared]
+    waiting.append(root / PIPELINE)
+    waiting += registry_targets(names_in_use(paper, root), root)
+    found: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(root).as_posix()
+        if name in found or name in TABLES or name.startswith(OBSERVERS) or not path.is_file():
+            continue
+        found.add(name)
+        tree = parse(path)
+        waiting += import_targets(tree, path, root)
+        waiting += [module_file(target, root) for target in _targets_in_text(tree)]
+    return sorted(found)
+
+
+def _targets_in_text(tree: ast.Module) -> list[str]:
+    """Returns modules named in strings, such as ``"common.methods.simclr:SimCLR"``."""
+    matches = (TARGET.fullmatch(text) for text in string_constants(tree))
+    return sorted(match[1] for match in matches if match)
+
+
+def string_constants(tree: ast.AST) -> set[str]:
+    """Returns the strings that stand in ``tree``."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {node.value for node in nodes if isinstance(node.value, str)}
+
+
+def names_in_use(paper: str, root: Path) -> set[str]:
+    """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
+    names: set[str] = set()
+    for path in (root / "papers" / paper).rglob("*.py"):
+        names |= string_constants(parse(path))
+    for path in (root / "configs" / paper).glob("*.yaml"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
+    # What a recipe leaves out is the schema's default, such as the data set's name.
+    for path in registry_targets(names, root, tables=("DATA_SCHEMAS",)):
+        names |= string_constants(parse(path)) if path.is_file() else set()
+    return names
+
+
+def protocol_settings(names: set[str], root: Path) -> list[str]:
+    """Returns the settings classes of the protocols in ``names``, in plain form."""
+    path = root / "common" / "evaluation" / "config.py"
+    tree = parse(path) if path.is_file() else ast.Module([], [])
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    shared = classes.get("EvaluationConfig")
+    fields = [node for node in (shared.body if shared else []) if isinstance(node, ast.AnnAssign)]
+    found = []
+    for node in fields:
+        kind = node.annotation.id if isinstance(node.annotation, ast.Name) else ""
+        protocol = ast.unparse(node.target)
+        if kind not in classes:
+            found.append(_plain(node))
+        elif {protocol, protocol.replace("_", "-")} & names:
+            found.append(protocol + _plain(classes[kind]))
+    return found
+
+
+def _plain(node: Any) -> str:
+    """Writes a syntax tree without positions, docstrings and empty fields.
+
+    ``ast.dump`` is not used: what it prints differs between Python versions.
+    """
+    if isinstance(node, list):
+        return "[" + ",".join(_plain(item) for item in node) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and ast_docstring(node):
+            value = value[1:]
+        if value not in (None, []) and name not in ("kind", "type_comment", "ctx"):
+            parts.append(f"{name}={_plain(value)}")
+    return f"{type(node).__name__}({','.join(parts)})"
+
+
+def ast_docstring(node: ast.AST) -> bool:
+    """Tells whether the first statement in ``node`` is a docstring."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None

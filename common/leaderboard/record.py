@@ -1,0 +1,206 @@
+"""The record of one finished run: what was run, on what, with which code, and what came out.
+
+A run writes it as ``result.json`` in its folder; `commit_record` copies it to ``results/``, the
+only source of LEADERBOARD.md.
+"""
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common.errors import LikewiseError, UsageError
+from common.files import write_atomic
+from common.leaderboard.checked import build_checked
+
+RECORD_VERSION = 1
+ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")
+# For a setting nobody reports a number for, such as `quick`; not a change made by hand.
+NO_NUMBER = "no number is reported for this setting"
+
+
+class RecordError(UsageError):
+    """A record that is broken, unfinished or from another version of the schema."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One run's record; the field names are the keys of the JSON file."""
+
+    run_id: str
+    paper: str
+    arm: str
+    recipe: str
+    variant: str | None
+    seed: int
+    # "trained" by this run, or "published": the authors' weights, loaded.
+    weights: str = "trained"
+    data: str
+    data_hash: str
+    # The names of the protocols, joined by "+".
+    protocol: str
+    # "last", or "best" with the key it was chosen by, such as "best val/mrr@10".
+    selection: str
+    # Keys with their split, such as test/ndcg@10. Null: not defined (a mean of nothing).
+    metrics: dict[str, float | None]
+    # Learning-free and untrained encoders, measured in the same run: {name: {key: value}}.
+    references: dict[str, dict[str, float | None]]
+    epochs: int
+    batches: int
+    scaled: bool
+    scaled_reason: str | None
+    config_hash: str
+    code_digest: str
+    # Null outside a git checkout.
+    commit: str | None
+    dirty: bool | None
+    versions: dict[str, str]
+    hardware: dict[str, str | int | None]
+    precision: str
+    devices: int
+    global_batch: int
+    wall_s: float
+    samples_per_s: float
+    data_wait_share: float
+    parameters: int
+    # ISO 8601 in UTC, when the run ended; the latest record of a seed counts.
+    finished: str
+    # entity/project/run id, once tracked; null when tracking was off.
+    wandb: str | None = None
+    status: str = "complete"
+    version: int = RECORD_VERSION
+
+    @property
+    def reference(self) -> str:
+        """``paper/recipe[:variant]``, as the command takes it."""
+        return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
+
+    @property
+    def protocols(self) -> list[str]:
+        """The names in ``protocol``."""
+        return self.protocol.split("+")
+
+    @property
+    def filename(self) -> str:
+        """The file's name under ``results/<paper>/``."""
+        variant = f"-{self.variant}" if self.variant else ""
+        return f"{self.recipe}{variant}-s{self.seed}-{self.run_id}.json"
+
+
+def record_to_json(record: Record) -> str:
+    """Returns the file's text; a metric that is not finite becomes null (JSON has no NaN)."""
+    values = asdict(record)
+    values["metrics"] = _finite(record.metrics)
+    values["references"] = {name: _finite(row) for name, row in record.references.items()}
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text + "\n"
+
+
+def _finite(metrics: dict[str, float | None]) -> dict[str, float | None]:
+    return {k: v if v is not None and math.isfinite(v) else None for k, v in metrics.items()}
+
+
+def parse_record(text: str, source: str) -> Record:
+    """Builds a record from a file's text.
+
+    Args:
+        text: The content.
+        source: The file's name, for errors.
+
+    Raises:
+        RecordError: Half-written, no record, another version, unfinished, or a field of the
+            wrong type; says which.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise RecordError(f"{source}: not readable as JSON, half-written? ({error})") from None
+    if not isinstance(values, dict) or "run_id" not in values:
+        raise RecordError(f"{source}: no run record (it has no run_id)")
+    version = values.get("version")
+    if version != RECORD_VERSION:
+        raise RecordError(
+            f"{source}: version: is {version!r}, this code reads {RECORD_VERSION}; "
+            "use the Likewise that wrote it, or run again"
+        )
+    record = build_checked(Record, values, source, RecordError)
+    _check_values(record, source)
+    return record
+
+
+def _check_values(record: Record, source: str) -> None:
+    problems = {
+        "status": record.status != "complete" and "a record is written when the run is complete",
+        "arm": not ARM_PATTERN.fullmatch(record.arm)
+        and "must be method, ablation/<name> or baseline/<name>",
+        "weights": record.weights not in ("trained", "published")
+        and "must be trained or published",
+        "metrics": not record.metrics and "a record without metrics says nothing",
+        "scaled_reason": record.scaled != bool(record.scaled_reason)
+        and "needed when scaled is true, and only then",
+        "seed": record.seed < 0 and "must not be negative",
+        "finished": not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
+        and "must look like 2026-01-31T12:00:00Z",
+    }
+    for name, problem in problems.items():
+        if problem:
+            raise RecordError(f"{source}: {name}: {problem}, got {getattr(record, name)!r}")
+
+
+def read_record(path: str | Path) -> Record:
+    """Reads and checks a record; raises `RecordError` naming the file and the field."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not readable ({error})") from None
+    return parse_record(text, str(path))
+
+
+def write_record(record: Record, run_dir: str | Path) -> Path:
+    """Checks ``record`` and writes ``run_dir/result.json`` in one step.
+
+    Raises:
+        RecordError: A field that `read_record` would refuse.
+    """
+    path = Path(run_dir) / "result.json"
+    return _write_checked(record, path)
+
+
+def _write_checked(record: Record, path: Path) -> Path:
+    text = record_to_json(record)
+    parse_record(text, str(path))
+    write_atomic(path, text)
+    return path
+
+
+def default_results() -> Path:
+    """Returns ``results/`` of this checkout, or of the current folder if installed elsewhere."""
+    checkout = Path(__file__).resolve().parents[2]
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "results"
+
+
+def commit_record(record: Record, results: str | Path | None = None) -> Path:
+    """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it."""
+    root = Path(results) if results is not None else default_results()
+    return _write_checked(record, root / record.paper / record.filename)
+
+
+def load_records(results: str | Path) -> list[Record]:
+    """Reads every record under ``results/<paper>/``, in the order of their file names.
+
+    Raises:
+        RecordError: A file that is no good record; nothing is left out silently.
+        LikewiseError: A record filed under another paper or twice.
+    """
+    records: dict[str, Record] = {}
+    for path in sorted(Path(results).glob("*/*.json")):
+        record = read_record(path)
+        if record.paper != path.parent.name or record.run_id in records:
+            raise LikewiseError(
+                f"{path}: run {record.run_id} of {record.paper} is filed under another paper "
+                "or twice; remove one of them"
+            )
+        records[record.run_id] = record
+    return list(records.values())

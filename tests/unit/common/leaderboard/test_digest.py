@@ -1,0 +1,123 @@
+import re
+
+import pytest
+
+from common.leaderboard.digest import closure, code_digest
+
+FILES = {
+    "papers/__init__.py": "",
+    "papers/a/__init__.py": 'PAPER = dict(title="A", modality="pictures", evaluators=("knn",))',
+    "papers/a/module.py": 'from common.losses import nce\nBASE = "common.methods.base:Base"\n',
+    "papers/a/config.py": "from dataclasses import dataclass\n",
+    "papers/a/reference.py": "CASES = {}\n",
+    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi",))',
+    "papers/b/module.py": "x = 1\n",
+    "common/__init__.py": "",
+    "common/train.py": "from common.tracking.log import say\nfrom . import loop\n",
+    "common/loop.py": "z = 1\n",
+    "common/tracking/log.py": "def say(): pass\n",
+    "common/losses/__init__.py": '"""Losses."""',
+    "common/losses/nce.py": '"""Doc."""\ndef nce(a):\n    """More."""\n    return a + 1  # why\n',
+    "common/methods/base.py": "class Base: pass\n",
+    "common/knn.py": "k = 1\n",
+    "common/nmi.py": "n = 1\n",
+    "common/data/pictures.py": 'class Pictures:\n    name: str = "digits"\n',
+    "common/data/digits.py": "d = 1\n",
+    "common/data/graphs.py": 'class Graphs:\n    name: str = "acm"\n',
+    "common/data/acm.py": "e = 1\n",
+    "common/registry.py": (
+        'DATASETS = {"pictures": R("p", {"digits": "common.data.digits:load"}),\n'
+        '    "graphs": R("g", {"acm": "common.data.acm:load"})}\n'
+        'DATA_SCHEMAS = R("m", {"pictures": "common.data.pictures:Pictures",\n'
+        '    "graphs": "common.data.graphs:Graphs"})\n'
+        'EVALUATORS = R("e")\n'
+        'EVALUATORS.add("knn", "common.knn:run")\n'
+        'EVALUATORS.add("nmi", "common.nmi:run")\n'
+    ),
+    "common/evaluation/config.py": (
+        "class Knn:\n    k: int = 20\n"
+        "class Nmi:\n    runs: int = 3\n"
+        "class EvaluationConfig:\n    every: int = 1\n    knn: Knn = Knn()\n    nmi: Nmi = Nmi()\n"
+    ),
+    "configs/a/quick.yaml": "paper: a\n# not acm\ndata: {name: digits}\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def edit(tree, name, old, new):
+    path = tree / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_the_closure_follows_imports_strings_and_registered_names(tree):
+    assert closure("a", tree) == [
+        "common/__init__.py",
+        "common/data/digits.py",
+        "common/data/pictures.py",
+        "common/knn.py",
+        "common/loop.py",
+        "common/losses/__init__.py",
+        "common/losses/nce.py",
+        "common/methods/base.py",
+        "common/train.py",
+        "papers/a/config.py",
+        "papers/a/module.py",
+    ]
+    assert "common/nmi.py" in closure("b", tree)
+    assert "common/data/acm.py" in closure("b", tree)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("common/losses/nce.py", "  # why", "  # because"),
+        ("common/losses/nce.py", '"""More."""', '"""Less."""'),
+        ("common/losses/nce.py", "a + 1", "(a+1)"),
+        ("papers/a/__init__.py", '"A"', '"A, second edition"'),
+        ("papers/a/reference.py", "{}", "{1: 2}"),
+        ("common/tracking/log.py", "pass", "return 1"),
+        ("common/nmi.py", "1", "2"),
+        (
+            "common/registry.py",
+            "EVALUATORS.add",
+            "EVALUATORS.add('x', 'common.x:y')\nEVALUATORS.add",
+        ),
+        ("common/evaluation/config.py", "runs: int = 3", "runs: int = 4"),
+    ],
+)
+def test_what_cannot_change_a_number_leaves_the_digest(tree, name, old, new):
+    before = code_digest("a", tree)
+    edit(tree, name, old, new)
+    assert code_digest("a", tree) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("common/losses/nce.py", "a + 1", "a + 2"),
+        ("common/loop.py", "1", "2"),
+        ("common/methods/base.py", "pass", "x = 1"),
+        ("common/knn.py", "1", "2"),
+        ("common/data/digits.py", "1", "2"),
+        ("common/evaluation/config.py", "k: int = 20", "k: int = 10"),
+        ("common/evaluation/config.py", "every: int = 1", "every: int = 2"),
+        ("common/registry.py", "common.knn:run", "common.nmi:run"),
+    ],
+)
+def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
+    before = code_digest("a", tree)
+    edit(tree, name, old, new)
+    assert code_digest("a", tree) != before
+
+
+def test_it_is_short_hexadecimal(tree):
+    assert re.fullmatch(r"[0-9a-f]{12}", code_digest("a", tree))
