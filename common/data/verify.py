@@ -1,9 +1,6 @@
 """Checks that the files of the data root are what the catalogue says."""
 
-import gzip
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
@@ -96,7 +94,7 @@ def count(path: Path) -> dict[str, int]:
     if path.suffix == ".npz":
         arrays = _arrays(path)
         return {key: len(value) for key, value in arrays.items() if not key.endswith(UNCOUNTED)}
-    text = _text(path)
+    text = read_text(path)
     counts = {"lines": len(text.splitlines())}
     return counts if ".csv" in path.name else counts | {"words": len(text.split())}
 
@@ -110,7 +108,7 @@ def content_digest(path: Path) -> str:
         DataError: If the file is broken.
     """
     if path.suffix != ".npz":
-        return hashlib.sha256(_text(path)).hexdigest()
+        return hashlib.sha256(read_text(path)).hexdigest()
     digest = hashlib.sha256()
     for name, array in sorted(_arrays(path).items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -122,13 +120,5 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: broken: {error}") from None
-
-
-def _text(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: broken: {error}") from None

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import numpy.typing as npt
 from common.errors import DataError
 
 Array = npt.NDArray[Any]
+
+# What numpy, zipfile and gzip raise on torn or foreign files.
+BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
@@ -38,7 +43,7 @@ def read_array(path: Path) -> Any:
     """
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: not a numpy file of plain numbers: {error}") from None
 
 
@@ -51,8 +56,8 @@ def read_text(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
+    except BROKEN as error:
+        raise DataError(f"{path}: broken: {error}") from None
 
 
 def find(folder: Path, pattern: str) -> Path:

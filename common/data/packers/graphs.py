@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from common.data.packers.arrays import Array, npz_bytes, read_array, read_text
+from common.data.packers.arrays import BROKEN, Array, npz_bytes, read_array, read_text
 from common.errors import DataError
 
 LABELS_PER_CLASS = (20, 40, 60)
@@ -62,7 +62,7 @@ def read_links(path: Path) -> npt.NDArray[np.int32]:
 def _read_sparse(path: Path) -> sp.spmatrix:
     try:
         return sp.load_npz(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: not a scipy sparse matrix: {error}") from None
 
 

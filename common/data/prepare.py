@@ -1,0 +1,117 @@
+"""`papers data prepare`: original files -> packer -> checked files in the data root."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from common.data.download import Opener, download, open_https, unpack
+from common.data.root import data_root
+from common.data.sources import Original, Source, get_source
+from common.data.verify import verify_source
+from common.errors import DataError
+from common.files import write_atomic
+from common.registry import Registry
+
+PACKERS = Registry(
+    "packer",
+    {
+        "caltech101": "common.data.packers.pictures:pack_caltech",
+        "fashion-mnist": "common.data.packers.pictures:pack_fashion_mnist",
+        "graph": "common.data.packers.graphs:pack_graph",
+        "picture-folders": "common.data.packers.pictures:pack_folders",
+        "sequences": "common.data.packers.sequences:pack_sequences",
+        "state-dict": "common.data.packers.sequences:pack_state_dict",
+        "tables": "common.data.packers.sequences:pack_tables",
+    },
+)
+
+Packer = Callable[[Path, list[str]], dict[str, bytes]]
+
+
+def prepare(
+    name: str,
+    root: str | None = None,
+    console: Console | None = None,
+    originals: Path | None = None,
+    opener: Opener = open_https,
+) -> list[Path]:
+    """Builds the set ``name`` in the data root and returns its files.
+
+    Args:
+        name: A name of the catalogue.
+        root: The data root; null for `common.data.root.data_root`'s default.
+        console: Where progress is shown.
+        originals: A folder that holds the original files already; nothing is downloaded.
+        opener: Opens an address; tests pass their own.
+
+    Raises:
+        DataError: Unknown name, no network, or files that are not what the catalogue says; the
+            data root is as it was.
+    """
+    source, folder, console = get_source(name), data_root(root), console or Console()
+    if not source.missing(folder):
+        console.print(f"{name} is in {folder} already; check it with: papers data verify {name}")
+        return [folder / item.path for item in source.files]
+    folder.mkdir(parents=True, exist_ok=True)
+    console.print(f"{name}: {source.title} from {source.page}\nlicence: {source.licence}")
+    # Within the data root, so that a full temporary folder elsewhere cannot stop a large set.
+    with tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder) as work:
+        gathered = _gather(source, Path(work), originals, console, opener)
+        packed = _pack(source, gathered)
+        _check(source, packed, Path(work) / "check")
+    for path, content in packed.items():
+        write_atomic(folder / path, content)
+        console.print(f"wrote {folder / path} ({len(content):,} bytes)", highlight=False)
+    return [folder / path for path in packed]
+
+
+def _gather(
+    source: Source, work: Path, originals: Path | None, console: Console, opener: Opener
+) -> Path:
+    """Returns a folder with every original file, archives unpacked."""
+    fetched, folder = work / "fetched", work / "originals"
+    folder.mkdir()
+    for original in source.originals:
+        if originals is None:
+            path = download(original, fetched, console, opener)
+        else:
+            path = _by_hand(original, originals)
+        if original.unpack:
+            unpack_nested(path, folder / "unpacked")
+        else:
+            (folder / original.path).write_bytes(path.read_bytes())
+    return folder / "unpacked" if (folder / "unpacked").exists() else folder
+
+
+def unpack_nested(archive: Path, folder: Path) -> None:
+    """Unpacks ``archive`` and the tar archives inside it, each into the folder it lies in."""
+    unpack(archive, folder)
+    for inner in sorted(folder.glob("**/*.tar.gz")):
+        unpack(inner, inner.with_name(inner.name.removesuffix(".tar.gz") + ".unpacked"))
+
+
+def _by_hand(original: Original, folder: Path) -> Path:
+    path = folder / original.path
+    if not path.exists():
+        raise DataError(f"{path} is missing; download it from {original.url}")
+    return path
+
+
+def _pack(source: Source, originals: Path) -> dict[str, bytes]:
+    packer: Packer = PACKERS.get(source.packer)
+    return packer(originals, [item.path for item in source.files])
+
+
+def _check(source: Source, packed: dict[str, bytes], folder: Path) -> None:
+    """Verifies the packed files before any of them stands in the data root."""
+    for path, content in packed.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    problems = [text.replace(f"{folder}/", "") for text in verify_source(source, folder)]
+    if problems:
+        raise DataError(
+            f"{source.name}: what came from {source.page} is not the published set: "
+            f"{'; '.join(problems)}"
+        )

@@ -1,0 +1,97 @@
+import io
+import zipfile
+from dataclasses import replace
+from email.message import Message
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.data import prepare as module
+from common.data.prepare import PACKERS, prepare
+from common.data.sources import Original, PackedFile, Source, get_source, load_sources
+from common.errors import DataError
+
+TEXT = b"1 1 2 3\n2 4 1\n"
+
+
+class Response(io.BytesIO):
+    headers = Message()
+
+
+class Web:
+    """Answers addresses from memory and remembers what was asked."""
+
+    def __init__(self, **pages: bytes) -> None:
+        self.pages = pages
+        self.asked: list[str] = []
+
+    def __call__(self, url: str) -> Response:
+        self.asked.append(url)
+        return Response(self.pages[url.rsplit("/", 1)[1].replace(".", "_")])
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> Source:
+    """A set of two users, as the catalogue would list it."""
+    entry = replace(
+        get_source("beauty"),
+        name="mine",
+        files=(PackedFile(path="recsys/mine.txt.gz", counts={"lines": 2, "words": 7}),),
+        originals=(Original(path="mine.txt", url="https://example.org/mine.txt"),),
+    )
+    monkeypatch.setattr(module, "get_source", lambda name: entry)
+    return entry
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def test_every_packer_of_the_catalogue_exists() -> None:
+    for source in load_sources().values():
+        assert callable(PACKERS.get(source.packer))
+
+
+def test_a_set_is_fetched_packed_checked_and_written(source, console, tmp_path: Path) -> None:
+    web = Web(mine_txt=TEXT)
+    written = prepare("mine", str(tmp_path), console, opener=web)
+    assert written == [tmp_path / "recsys/mine.txt.gz"] and written[0].exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["recsys"]  # no leftovers
+    prepare("mine", str(tmp_path), console, opener=web)
+    assert len(web.asked) == 1  # what is there is not fetched again
+
+
+def test_other_contents_are_refused_before_they_are_written(source, console, tmp_path) -> None:
+    with pytest.raises(DataError, match=r"recsys/mine\.txt\.gz: lines: 1 instead of 2"):
+        prepare("mine", str(tmp_path), console, opener=Web(mine_txt=b"1 1 2\n"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_fetched_by_hand_serve_as_well(source, console, tmp_path: Path) -> None:
+    by_hand = tmp_path / "hand"
+    by_hand.mkdir()
+    with pytest.raises(DataError, match=r"mine\.txt is missing; download it from https://exam"):
+        prepare("mine", str(tmp_path / "root"), console, originals=by_hand)
+    (by_hand / "mine.txt").write_bytes(TEXT)
+    assert prepare("mine", str(tmp_path / "root"), console, originals=by_hand)[0].exists()
+
+
+def test_an_archive_is_unpacked_first(console, tmp_path: Path, monkeypatch) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("ml/ratings.csv", "a\n1\n")
+    entry = replace(
+        get_source("ml-latest-small"),
+        files=(PackedFile(path="ml/ratings.csv.gz", counts={"lines": 2}),),
+        originals=(Original(path="a.zip", url="https://example.org/a.zip", unpack=True),),
+    )
+    monkeypatch.setattr(module, "get_source", lambda name: entry)
+    prepare("ml", str(tmp_path), console, opener=Web(a_zip=buffer.getvalue()))
+    assert (tmp_path / "ml/ratings.csv.gz").exists()
+
+
+def test_an_unknown_set_offers_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="did you mean 'dblp'"):
+        prepare("dbpl", str(tmp_path))
