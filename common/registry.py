@@ -66,4 +66,11 @@ DATA_SCHEMAS = Registry(
     },
 )
 
-EVALUATORS = Registry("evaluation protocol")
+EVALUATORS = Registry(
+    "evaluation protocol",
+    {
+        "few-label": "common.evaluation.few_label:evaluate_few_label",
+        "knn": "common.evaluation.knn:evaluate_knn",
+        "linear": "common.evaluation.linear_probe:evaluate_linear",
+    },
+)

@@ -7,6 +7,37 @@ from common.settings import setting
 
 
 @dataclass
+class FewLabelConfig:
+    """Protocol ``few-label``: a handful of labels of each class."""
+
+    labels: list[int] = setting([1, 5, 10], at_least=1)
+    draws: int = setting(10, at_least=1)
+    # C of scikit-learn's logistic regression.
+    logistic_c: float = setting(0.1, above=0)
+
+
+@dataclass
+class KnnConfig:
+    """Protocol ``knn``: weighted neighbours by cosine."""
+
+    k: int = setting(20, at_least=1)
+    # Wu et al. 2018 (and most since) weigh by exp(cosine / 0.07).
+    temperature: float = setting(0.07, above=0)
+    # Zero mean and unit deviation before the cosine; papers' own k-NN mostly does without.
+    standardise: bool = True
+
+
+@dataclass
+class LinearProbeConfig:
+    """Protocol ``linear``: the fast probe, Adam on standardised features."""
+
+    epochs: int = setting(50, at_least=1)
+    batch_size: int = setting(256, at_least=1)
+    lr: float = setting(0.03, above=0)
+    weight_decay: float = setting(0.0, at_least=0)
+
+
+@dataclass
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
@@ -23,3 +54,6 @@ class EvaluationConfig:
     select: str = setting("last", choices=("last", "best"))
     # Learning-free or untrained encoders measured beside the result.
     references: list[str] = field(default_factory=lambda: ["untrained", "raw"])
+    few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
+    knn: KnnConfig = field(default_factory=KnnConfig)
+    linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)

@@ -21,3 +21,8 @@ class FeatureSet(NamedTuple):
         scale = torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
         train, test = (self.train_x - mean) * scale, (self.test_x - mean) * scale
         return self._replace(train_x=train, test_x=test)
+
+
+def percent_equal(predicted: Tensor, labels: Tensor) -> float:
+    """Returns the share of ``predicted`` that equals ``labels``, in per cent."""
+    return 100 * (predicted == labels).double().mean().item()

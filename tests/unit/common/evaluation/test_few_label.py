@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from common.data.sampler import keyed_generator
+from common.errors import DataError
+from common.evaluation.config import FewLabelConfig
+from common.evaluation.features import FeatureSet
+from common.evaluation.few_label import draw_rows, evaluate_few_label
+
+
+def blobs(num=300):
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(num) % 4
+    x = torch.randn(4, 6, generator=generator)[y] + torch.randn(num, 6, generator=generator)
+    return FeatureSet(x, y, x.flip(0) + 0.1, y.flip(0))
+
+
+def test_accuracy_rises_with_labels_and_repeats():
+    inputs, settings = blobs(), FewLabelConfig()
+    first = evaluate_few_label(inputs, settings, 0)
+    assert list(first) == [f"{n}_top1@{k}" for k in (1, 5, 10) for n in ("nn", "linear")]
+    assert first["linear_top1@1"] < first["linear_top1@10"]
+    assert first["nn_top1@1"] < first["nn_top1@10"]
+    again, other = (evaluate_few_label(inputs, settings, seed) for seed in (0, 1))
+    assert first == again != other
+
+
+def test_drawn_rows_are_balanced_and_a_small_class_is_named():
+    labels = torch.tensor([0, 1, 0, 1, 0, 2])
+    rows = draw_rows(labels[:5], 2, keyed_generator(0))
+    assert labels[rows].tolist() == [0, 0, 1, 1]
+    with pytest.raises(DataError, match="class 2 has 1 features, 2 labels"):
+        draw_rows(labels, 2, keyed_generator(0))
