@@ -9,14 +9,15 @@ import importlib
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
-# How long data may still be uploading after the run has ended or its process has died.
-LINGER_SECONDS = 60.0
-INIT_SECONDS = 30.0
+# How long this may go on after the run has ended or its process has died.
+LINGER_SECONDS = 90.0
 _LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "error", "eer", "nll", "perplexity"}
 
 
@@ -52,14 +53,20 @@ class Session:
         """Opens the run; online without success means offline, with the reason reported."""
         wandb = importlib.import_module("wandb")
         known = {name: settings[name] for name in settings if name in wandb.Settings.model_fields}
+        options = wandb.Settings(**known)
         if init["mode"] == "online":
+            before = _folders(init)
             try:
-                self._run = wandb.init(**init, resume="allow", settings=wandb.Settings(**known))
+                self._run = wandb.init(**init, resume="allow", settings=options)
             except Exception as error:
                 self.report("offline", reason=one_line(error))
                 init = {**init, "mode": "offline"}
+                # The service still holds the run's id; the folder it made has nothing in it.
+                wandb.teardown()
+                for folder in _folders(init) - before:
+                    shutil.rmtree(folder, ignore_errors=True)
         if self._run is None:
-            self._run = wandb.init(**init, settings=wandb.Settings(**known))
+            self._run = wandb.init(**init, settings=options)
         self._run.define_metric("batch", hidden=True)
         self._run.define_metric("*", step_metric="batch")
         online = init["mode"] == "online"
@@ -84,10 +91,14 @@ class Session:
         self.report("finished")
 
 
+def _folders(init: dict[str, Any]) -> set[Path]:
+    return set(Path(init["dir"], "wandb").glob(f"run-*-{init['id']}"))
+
+
 def one_line(error: BaseException) -> str:
     """Returns the error as one short line."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "..."
+    return text if len(text) <= 120 else text[:120] + "..."
 
 
 def _read(messages: "queue.SimpleQueue[dict[str, Any]]") -> None:
@@ -117,7 +128,7 @@ def serve(session: Session) -> None:
         message = _next(messages, parent)
         call = message.pop("call")
         if call == "finish":
-            watchdog = threading.Timer(LINGER_SECONDS + INIT_SECONDS, os._exit, args=(1,))
+            watchdog = threading.Timer(LINGER_SECONDS, os._exit, args=(1,))
             watchdog.daemon = True
             watchdog.start()
         getattr(session, call)(**message)

@@ -14,7 +14,6 @@ import shlex
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, SupportsFloat
@@ -175,7 +174,10 @@ class Tracker:
             )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._pending.put(first)
-        for work, pipe in ((self._write, self._process.stdin), (self._listen, self._process.stdout)):
+        for work, pipe in (
+            (self._write, self._process.stdin),
+            (self._listen, self._process.stdout),
+        ):
             threading.Thread(target=work, args=(pipe,), daemon=True).start()
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -276,15 +278,19 @@ def _first(chosen: str, offered: str | None, default: str) -> str:
 
 
 def _settings() -> dict[str, Any]:
+    patience = {"init_timeout": 30.0, "finish_timeout": 60.0}
     return {
+        **{
+            key: value
+            for key, value in patience.items()
+            if f"WANDB_{key.upper()}" not in os.environ
+        },
         "console": "off",
         "save_code": False,
         "disable_code": True,
         # The repository around the working directory need not be ours; the commit is in config.
         "disable_git": True,
         "disable_job_creation": True,
-        "init_timeout": 30.0,
-        "finish_timeout": 60.0,
         "program": Path(sys.argv[0]).name or "python",
         # W&B's system charts are to show the training process.
         "x_stats_pid": os.getpid(),

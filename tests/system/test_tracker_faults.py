@@ -116,6 +116,7 @@ def test_killed_in_mid_run(tmp_path, word):
 
 
 @needs_proc
+@pytest.mark.slow
 def test_hanging_service_does_not_hold_the_end_up(tmp_path):
     process = start(tmp_path)
     wait_for(lambda: opened(tmp_path) and (tmp_path / "half").exists())
@@ -141,17 +142,19 @@ def test_package_that_fails_at_import(tmp_path):
     assert errors.count("Tracking with W&B has stopped: no protobuf") == 1, errors
 
 
+@pytest.mark.slow
 def test_server_out_of_reach_means_offline(tmp_path):
-    process = start(
-        tmp_path,
-        WANDB_MODE="",
-        WANDB_API_KEY="0" * 40,
-        WANDB_BASE_URL="http://127.0.0.1:9",
-        WANDB_INIT_TIMEOUT="3",
-    )
+    server = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40}
+    process = start(tmp_path, WANDB_MODE="", WANDB_INIT_TIMEOUT="2", **server)
+    wait_for(lambda: opened(tmp_path))
+    time.sleep(1)
     code, output, errors = finish(process, tmp_path)
     assert_run_is_whole(tmp_path, code, output, errors)
-    assert "prompt" not in errors
+    assert errors.count("W&B could not be reached") == 1, errors
+    assert "has stopped" not in errors
+    line = next(line for line in output.splitlines() if line.startswith("sync:"))
+    assert line.startswith(f"sync: wandb sync {tmp_path}/wandb/offline-run-"), line
+    assert line.count("run-") == 1
 
 
 @needs_proc
