@@ -1,0 +1,69 @@
+"""The house numbers: short functions, short files, tests in proportion, no foreign words."""
+
+import ast
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SKIPPED = {".git", "runs", "build", "dist", "wandb", "__pycache__"}
+MAX_FUNCTION_LINES = 60
+MAX_MEDIAN_FUNCTION_LINES = 15
+MAX_BYTES = 500_000
+
+# Split, so that this file does not hold them itself.
+FORBIDDEN = [
+    *(
+        "/wo" + "rk/",
+        "/tm" + "p/w",
+        "pypi" + r"\.org",
+        "pythonhos" + "ted",
+        "download" + ".pytorch",
+    ),
+    *("TO" + "DO", "FIX" + "ME", "XX" + "X"),
+]
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    found = [path for path in ROOT.rglob("*") if path.is_file() and path.suffix in suffixes]
+    return sorted(path for path in found if not _is_skipped(path))
+
+
+def _is_skipped(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    hidden = {part for part in parts if part.startswith(".") and part not in (".ci", ".github")}
+    return bool(hidden - {".pre-commit-config.yaml"} or SKIPPED & set(parts)) or any(
+        part.endswith(".egg-info") or (ROOT / part / "pyvenv.cfg").exists() for part in parts
+    )
+
+
+def functions(path: Path) -> list[tuple[str, int]]:
+    """Returns (place, lines) of each function, decorators left out, docstrings counted."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, kinds) and node.end_lineno is not None
+    ]
+
+
+def test_functions_are_short() -> None:
+    found = [item for path in tracked(".py") for item in functions(path)]
+    assert [item for item in found if item[1] > MAX_FUNCTION_LINES] == []
+    sources = [n for place, n in found if place.startswith(("common/", "papers/"))]
+    assert median(sources) <= MAX_MEDIAN_FUNCTION_LINES
+
+
+@pytest.mark.parametrize("word", FORBIDDEN)
+def test_no_foreign_words(word: str) -> None:
+    texts = tracked(".py", ".md", ".yaml", ".yml", ".toml", ".txt", ".cff", ".json", ".sh")
+    pattern = re.compile(word)
+    assert [str(p.relative_to(ROOT)) for p in texts if pattern.search(p.read_text())] == []
+
+
+def test_no_file_is_large() -> None:
+    suffixes = {path.suffix for path in ROOT.rglob("*") if path.is_file()}
+    large = [path for path in tracked(*suffixes) if path.stat().st_size > MAX_BYTES]
+    assert [str(path.relative_to(ROOT)) for path in large] == []

@@ -1,0 +1,74 @@
+"""Papers import the core and never each other; the core reaches papers by name only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(path for part in ("papers", "common") for path in (ROOT / part).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Returns the dotted names that ``path`` imports, relative ones resolved."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def violations(path: Path) -> list[str]:
+    part, *rest = path.relative_to(ROOT).parts
+    found = []
+    for name in sorted(imported(path)):
+        first, *others = name.split(".")
+        if first in ("tests", "benchmarks"):
+            found.append(name)
+        if first == "papers" and part == "common":
+            found.append(name)
+        if first == "papers" and part == "papers" and others and others[0] != rest[0]:
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    assert violations(path) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("papers/swav/a.py", "from papers.meow.module import x"),
+        ("papers/swav/a.py", "from papers import meow"),
+        ("papers/swav/a.py", "from ..meow import x"),
+        ("papers/swav/a.py", "from .. import meow"),
+        ("common/data/a.py", "import papers.swav"),
+        ("common/a.py", "from papers.swav import x"),
+        ("common/a.py", "from tests.helpers import x"),
+    ],
+)
+def test_the_walk_sees_a_wrong_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, line: str
+) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.write_text(f"def f():\n    {line}\n")
+    assert len(violations(path)) == 1
+
+
+def test_a_paper_may_import_itself_and_the_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "papers/swav/a.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("from papers.swav.config import x\nfrom .module import y\nimport common.cli\n")
+    assert violations(path) == []
