@@ -49,13 +49,23 @@ DATASETS = {
         },
     ),
     "graphs": Registry("graph data set"),
-    "sequences": Registry("sequence data set"),
+    "sequences": Registry(
+        "sequence data set",
+        {
+            "beauty": "common.data.sequences.sets:packed",
+            "file": "common.data.sequences.sets:own_file",
+            "sessions": "common.data.sequences.sets:sessions",
+            "sports": "common.data.sequences.sets:packed",
+            "toys": "common.data.sequences.sets:packed",
+        },
+    ),
 }
 
 DATA_MODULES = Registry(
     "modality",
     {
         "pictures": "common.data.pictures.module:PictureData",
+        "sequences": "common.data.sequences.module:SequenceData",
     },
 )
 
@@ -63,6 +73,7 @@ DATA_SCHEMAS = Registry(
     "modality",
     {
         "pictures": "common.data.pictures.config:PictureConfig",
+        "sequences": "common.data.sequences.config:SequenceConfig",
     },
 )
 
@@ -72,5 +83,6 @@ EVALUATORS = Registry(
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "knn": "common.evaluation.knn:evaluate_knn",
         "linear": "common.evaluation.linear_probe:evaluate_linear",
+        "ranking": "common.evaluation.ranking:evaluate_ranking",
     },
 )

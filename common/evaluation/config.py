@@ -38,6 +38,17 @@ class LinearProbeConfig:
 
 
 @dataclass
+class RankingConfig:
+    """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
+
+    cutoffs: list[int] = setting([5, 10, 20], at_least=1)
+    # Leaves out what the user met before: higher figures, not comparable with the papers'.
+    mask_history: bool = False
+    # Users scored at once.
+    chunk: int = setting(512, at_least=1, result_neutral=True)
+
+
+@dataclass
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
@@ -57,3 +68,4 @@ class EvaluationConfig:
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)
+    ranking: RankingConfig = field(default_factory=RankingConfig)

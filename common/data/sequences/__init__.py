@@ -1,0 +1,1 @@
+"""Item sequences: reading, splitting, views in batches, generated sessions."""

@@ -1,0 +1,207 @@
+"""The data module of item sequences."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.sampler import BatchKey, EpochBatchSampler, keyed_generator
+from common.data.sequences.config import SequenceConfig, SequenceFacts
+from common.data.sequences.store import (
+    Instances,
+    Sequences,
+    held_out_instances,
+    popularity,
+    prefix_instances,
+)
+from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.errors import DataError
+from common.evaluation.ranking import History, RankingInput
+from common.registry import DATASETS
+
+EVALUATION_CHUNK = 2048
+
+
+class SequenceBatch(NamedTuple):
+    """Prefixes, their next items, and two views of each prefix.
+
+    ``items (batch, length)``, ``lengths (batch,)``, ``targets (batch,)``,
+    ``views (2, batch, length)``, ``view_lengths (2, batch)``. Before the views are made the last
+    two are empty; ``position`` is (epoch, batch, first row in the global batch, its rows).
+    """
+
+    items: Tensor
+    lengths: Tensor
+    targets: Tensor
+    views: Tensor
+    view_lengths: Tensor
+    position: tuple[int, int, int, int]
+
+
+class PrefixDataset(Dataset[SequenceBatch]):
+    """Loads whole batches by `BatchKey`."""
+
+    def __init__(self, instances: Instances, max_length: int) -> None:
+        self.instances, self.max_length = instances, max_length
+
+    def __len__(self) -> int:
+        """Returns the number of prefixes."""
+        return len(self.instances)
+
+    def __getitem__(self, key: BatchKey) -> SequenceBatch:
+        """Returns the rows of ``key``, without views."""
+        arrays = self.instances.gather(np.asarray(key.rows), self.max_length)
+        items, lengths, targets = (torch.from_numpy(array) for array in arrays)
+        position = (key.epoch, key.batch, key.offset, key.global_size)
+        empty = torch.empty(0, dtype=torch.int64)
+        return SequenceBatch(items, lengths, targets, empty, empty, position)
+
+
+class SequenceData(LightningDataModule):
+    """Training prefixes with two views each, and leave-one-out evaluation."""
+
+    def __init__(self, config: SequenceConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
+        self.sequences: Sequences | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._first_batch = 0
+
+    def load(self) -> None:
+        """Reads or generates the sequences and checks them; does nothing the second time.
+
+        Raises:
+            DataError: Missing or broken data, or fewer prefixes than one batch.
+        """
+        if self.sequences is not None:
+            return
+        sequences = DATASETS["sequences"].get(self.config.name)(self.config)
+        self.instances = prefix_instances(sequences)
+        if len(self.instances) < self.config.batch_size:
+            raise DataError(
+                f"data.batch_size: {self.config.batch_size}, but {sequences.name} gives only "
+                f"{len(self.instances)} training prefixes; use a batch of at most that"
+            )
+        self.sequences = sequences
+
+    @property
+    def _loaded(self) -> Sequences:
+        self.load()
+        assert self.sequences is not None
+        return self.sequences
+
+    @property
+    def facts(self) -> SequenceFacts:
+        """What a module must know of the data."""
+        return SequenceFacts(self._loaded.num_items, self.config.max_length)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over the sequences."""
+        return self._loaded.fingerprint()
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        sequences = self._loaded
+        return (
+            f"{sequences.name}: {len(sequences.lengths):,} users, {sequences.num_items:,} items, "
+            f"{len(sequences.items):,} actions, {len(self.instances):,} training prefixes"
+        )
+
+    def train_dataloader(self) -> DataLoader[SequenceBatch]:
+        """Returns batches in an order that depends on (seed, epoch) alone."""
+        self.load()
+        rank, world_size = self._process()
+        self._sampler = EpochBatchSampler(
+            len(self.instances),
+            self.config.batch_size,
+            self.seed,
+            rank,
+            world_size,
+            self.config.drop_last,
+        )
+        self._sampler.seek(self._first_batch)
+        return DataLoader(
+            PrefixDataset(self.instances, self.config.max_length),
+            sampler=self._sampler,
+            batch_size=None,
+            num_workers=self.config.workers,
+            # A fresh iterator draws a base seed: not from the generator that dropout uses.
+            generator=torch.Generator(),
+        )
+
+    def _process(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes to the position after ``batches_seen`` batches of the training."""
+        self._first_batch = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def on_after_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
+        """Makes the views; their draws depend on (seed, epoch, place in the global batch)."""
+        epoch, number, first, global_size = batch.position
+        generator = keyed_generator(self.seed, epoch, number)
+        draws = draw_views(global_size, batch.items.shape[1], generator)
+        draws = draws.rows(first, len(batch.items)).to(batch.items.device)
+        views, view_lengths = make_views(batch.items, batch.lengths, draws, self.ratios)
+        return batch._replace(views=views, view_lengths=view_lengths)
+
+    @torch.no_grad()
+    def evaluation_inputs(self, module: Any, split: str) -> RankingInput:
+        """Returns the users' vectors and the item table for ``val`` or ``test``.
+
+        Args:
+            module: Has ``embed(items, lengths)`` and ``item_table()``.
+            split: Which item is predicted: the last (``test``) or the one before (``val``).
+        """
+        instances = held_out_instances(self._loaded, split)
+        was_training = module.training
+        module.eval()
+        queries = _embed_all(module, instances, self.config.max_length)
+        module.train(was_training)
+        targets = torch.from_numpy(instances.items[instances.ends]).to(queries.device)
+        return RankingInput(queries, module.item_table(), targets, _history(instances))
+
+    def references(self, split: str) -> dict[str, RankingInput]:
+        """Returns the recommender that learns nothing: training counts, the same for all."""
+        instances = held_out_instances(self._loaded, split)
+        counts = torch.from_numpy(popularity(self._loaded)).double()
+        return {
+            "popularity": RankingInput(
+                queries=torch.ones(len(instances), 1, dtype=torch.float64),
+                items=counts[:, None],
+                targets=torch.from_numpy(instances.items[instances.ends]),
+                history=_history(instances),
+                ties="middle",
+            )
+        }
+
+
+def _embed_all(module: Any, instances: Instances, max_length: int) -> Tensor:
+    """Encodes all instances in chunks of like lengths, each trimmed to its longest."""
+    device = module.device
+    order = np.argsort(np.minimum(instances.input_lengths, max_length), kind="stable")
+    parts = []
+    for start in range(0, len(order), EVALUATION_CHUNK):
+        items, lengths, _ = instances.gather(order[start : start + EVALUATION_CHUNK], max_length)
+        inputs = torch.from_numpy(items[:, : lengths.max()]).to(device)
+        parts.append(module.embed(inputs, torch.from_numpy(lengths).to(device)))
+    place = torch.from_numpy(np.argsort(order)).to(device)
+    return torch.cat(parts)[place]
+
+
+def _history(instances: Instances) -> History:
+    """Returns every item of each input, also those before the latest ``max_length``."""
+    first = np.cumsum(instances.input_lengths) - instances.input_lengths
+    place = np.arange(instances.input_lengths.sum()) - np.repeat(first, instances.input_lengths)
+    start = np.repeat(instances.ends - instances.input_lengths, instances.input_lengths)
+    offsets = np.concatenate((first, [len(place)]))
+    return History(torch.from_numpy(instances.items[start + place]), torch.from_numpy(offsets))

@@ -1,0 +1,102 @@
+"""Readers of interaction files: one sequence a line, or RecBole's ``.inter``."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.data.sequences.store import Sequences, pack
+from common.errors import DataError
+
+
+def read_sequences(path: Path, name: str, num_items: int | None = None) -> Sequences:
+    """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``.
+
+    Raises:
+        DataError: Missing, unreadable or broken; names the file and the line.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    kind = path.name.removesuffix(".gz").rpartition(".")[2]
+    readers = {"txt": _read_lines, "inter": _read_inter}
+    if kind not in readers:
+        raise DataError(
+            f"{path}: {kind!r} is not known; give a .txt (user, then items, a line each) or a "
+            "RecBole .inter, plain or .gz"
+        )
+    users, places = readers[kind](path)
+    return pack(name, users, places, num_items)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                yield number, line.rstrip("\r\n")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable: {error}") from None
+
+
+def _read_lines(path: Path) -> tuple[list[list[int]], list[str]]:
+    """Reads lines of a user id and its items in order of time, separated by blanks."""
+    users: list[list[int]] = []
+    places: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        user, *items = line.split()
+        if user in seen:
+            raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
+        seen[user] = number
+        users.append([_item(token, path, number) for token in items])
+        places.append(f"{path}:{number}")
+    return users, places
+
+
+def _read_inter(path: Path) -> tuple[list[list[int]], list[str]]:
+    """Reads a tab-separated table with a header of ``name:type`` columns.
+
+    The order of lines is the order of time, unless there is a column ``timestamp``.
+    """
+    lines = _lines(path)
+    user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
+    actions: dict[str, list[tuple[float, int]]] = {}
+    places: dict[str, str] = {}
+    for number, line in lines:
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) <= max(user_at, item_at, time_at or 0):
+            raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
+        time = 0.0 if time_at is None else _time(cells[time_at], path, number)
+        item = _item(cells[item_at], path, number)
+        actions.setdefault(cells[user_at], []).append((time, item))
+        places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
+    ordered = [sorted(rows, key=lambda row: row[0]) for rows in actions.values()]
+    return [[item for _, item in rows] for rows in ordered], list(places.values())
+
+
+def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
+    names = [cell.partition(":")[0] for cell in header.split("\t")]
+    if ":" not in header or "user_id" not in names or "item_id" not in names:
+        raise DataError(
+            f"{path}:1: no header; the first line of an .inter file names tab-separated "
+            "columns, user_id:token and item_id:token among them"
+        )
+    time_at = names.index("timestamp") if "timestamp" in names else None
+    return names.index("user_id"), names.index("item_id"), time_at
+
+
+def _item(token: str, path: Path, number: int) -> int:
+    # int() would also take "1_0" and "+3".
+    if not token.isascii() or not token.removeprefix("-").isdigit():
+        raise DataError(f"{path}:{number}: item {token!r} is not a whole number")
+    return int(token)
+
+
+def _time(token: str, path: Path, number: int) -> float:
+    try:
+        return float(token)
+    except ValueError:
+        raise DataError(f"{path}:{number}: timestamp {token!r} is not a number") from None

@@ -1,0 +1,72 @@
+import gzip
+
+import pytest
+
+from common.data.sequences.read import read_sequences
+from common.errors import DataError
+
+
+def write(folder, name, text):
+    path = folder / name
+    opener = gzip.open if name.endswith(".gz") else open
+    with opener(path, "wt") as file:
+        file.write(text)
+    return path
+
+
+def lists(sequences):
+    bounds = zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True)
+    return [sequences.items[a:b].tolist() for a, b in bounds]
+
+
+INTER = "user_id:token\titem_id:token\n7\t3\n9\t1\n7\t2\n9\t2\n7\t1\n9\t3\n9\t4\n"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_lines_hold_a_user_and_its_items(tmp_path, name):
+    sequences = read_sequences(write(tmp_path, name, "7 3 2 1\n\n9 1 2 3 4\n"), "own")
+    assert lists(sequences) == [[3, 2, 1], [1, 2, 3, 4]]
+    assert sequences.num_items == 4
+
+
+@pytest.mark.parametrize("name", ["a.inter", "a.inter.gz"])
+def test_inter_rows_of_a_user_are_gathered_in_file_order(tmp_path, name):
+    assert lists(read_sequences(write(tmp_path, name, INTER), "own")) == [[3, 2, 1], [1, 2, 3, 4]]
+
+
+def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
+    text = "item_id:token\tuser_id:token\ttimestamp:float\n3\tu\t2.5\n1\tu\t1\n2\tu\t30\n"
+    assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[1, 3, 2]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "7 1 2 3\n8 1 0 2\n", r"a.txt:2: item 0; ids start at 1"),
+        ("a.txt", "7 1 2 6\n", r"a.txt:1: item 6 is beyond the table of 5 items"),
+        ("a.txt", "7 1 2 3\n8 1 2\n", r"a.txt:2: 2 actions; each user needs three"),
+        ("a.txt", "7 1 2 x\n", r"a.txt:1: item 'x' is not a whole number"),
+        ("a.txt", "7 1 2 1_0\n", r"a.txt:1: item '1_0' is not a whole number"),
+        ("a.txt", "7 1 2 2.0\n", r"a.txt:1: item '2.0' is not a whole number"),
+        ("a.txt", "7 1 2 3\n7 1 2 4\n", r"a.txt:2: user 7 has a line already \(1\)"),
+        ("a.txt", "", r"holds no sequence"),
+        ("a.inter", "7\t3\n7\t2\n", r"a.inter:1: no header"),
+        ("a.inter", "", r"a.inter:1: no header"),
+        ("a.inter", INTER + "9\n", r"a.inter:9: 1 columns"),
+        ("a.inter", INTER + "9\tb\n", r"a.inter:9: item 'b' is not a whole number"),
+        ("a.inter", INTER + "5\t3\n", r"a.inter:9 \(user 5\): 1 actions"),
+        ("a.csv", "1,2\n", r"'csv' is not known"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path, name, text, message):
+    with pytest.raises(DataError, match=message):
+        read_sequences(write(tmp_path, name, text), "own", num_items=5)
+
+
+def test_a_missing_or_torn_file_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"nothing.txt: no such file"):
+        read_sequences(tmp_path / "nothing.txt", "own")
+    path = write(tmp_path, "a.txt.gz", "".join(f"{u} 1 2 3\n" for u in range(100)))
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DataError, match=r"a.txt.gz: not readable"):
+        read_sequences(path, "own")

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from common.data.sequences.generate import SessionLaw, generate_sessions
+from common.data.sequences.store import (
+    held_out_instances,
+    pack,
+    popularity,
+    prefix_instances,
+)
+
+USERS = [[5, 1, 2, 3, 4], [1, 2, 3], [2, 4, 6, 1]]
+
+
+@pytest.fixture
+def sequences():
+    return pack("own", USERS, ["a", "b", "c"])
+
+
+def listed(instances, max_length):
+    items, lengths, targets = instances.gather(np.arange(len(instances)), max_length)
+    rows = zip(items.tolist(), lengths, targets, strict=True)
+    return [(row[:length], int(target)) for row, length, target in rows]
+
+
+def test_training_sees_all_prefixes_but_not_the_last_two_items(sequences):
+    expected = [([5], 1), ([5, 1], 2), ([2], 4)]
+    assert listed(prefix_instances(sequences), 4) == expected
+
+
+def test_the_test_input_holds_the_item_that_validation_predicts(sequences):
+    test = [([5, 1, 2, 3], 4), ([1, 2], 3), ([2, 4, 6], 1)]
+    assert listed(held_out_instances(sequences, "test"), 9) == test
+    val = [([5, 1, 2], 3), ([1], 2), ([2, 4], 6)]
+    assert listed(held_out_instances(sequences, "val"), 9) == val
+
+
+def test_the_latest_items_are_kept_and_padding_is_on_the_right(sequences):
+    items, lengths, _ = held_out_instances(sequences, "test").gather(np.arange(3), 3)
+    assert items.tolist() == [[1, 2, 3], [1, 2, 0], [2, 4, 6]]
+    assert lengths.tolist() == [3, 2, 3]
+
+
+def test_popularity_counts_the_training_part_only(sequences):
+    assert popularity(sequences).tolist() == [0, 2, 2, 0, 1, 1, 0]
+
+
+def test_the_fingerprint_follows_the_content(sequences):
+    same = pack("other name", USERS, ["a", "b", "c"])
+    changed = pack("own", [*USERS[:2], [2, 4, 1, 6]], ["a", "b", "c"])
+    assert sequences.fingerprint() == same.fingerprint() != changed.fingerprint()
+
+
+def test_generated_sessions_are_as_described():
+    sequences = generate_sessions(0)
+    assert len(sequences.lengths) == 1500 and sequences.num_items == 1000
+    assert sequences.lengths.min() >= 5 and sequences.lengths.max() <= 38
+    assert 9.2 < sequences.lengths.mean() < 10.0
+    assert 9500 < len(prefix_instances(sequences)) < 10500
+    assert sequences.items.min() == 1 and sequences.items.max() <= 1000
+
+
+def test_generated_sessions_are_a_function_of_their_seed():
+    law = SessionLaw(num_users=30)
+    prints = [generate_sessions(seed, law).fingerprint() for seed in (0, 0, 1)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_without_noise_no_item_repeats_and_topics_last():
+    law = SessionLaw(num_users=200, noise=0.0, drift=0.0, advance=0.1)
+    sequences = generate_sessions(3, law)
+    for first, last in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True):
+        items = sequences.items[first:last].tolist()
+        # Repeats are let in once half of a cluster is used, which takes 13 items of it.
+        assert len(set(items)) == len(items) or len(items) > 13
+    # Without drift a user never leaves the 50 items of one topic.
+    starts = sequences.offsets[:-1]
+    together = {}
+    for first, last in zip(starts, sequences.offsets[1:], strict=True):
+        for item in sequences.items[first:last].tolist():
+            together.setdefault(item, set()).update(sequences.items[first:last].tolist())
+    assert max(len(others) for others in together.values()) <= 50

@@ -1,0 +1,71 @@
+import math
+
+import pytest
+import torch
+
+from common.evaluation.config import RankingConfig
+from common.evaluation.ranking import (
+    History,
+    RankingInput,
+    evaluate_ranking,
+    rank_all,
+    rank_scores,
+    ranking_metrics,
+)
+
+
+def brute_force(scores, target):
+    return 1 + sum(s > scores[target] for i, s in enumerate(scores) if i != 0)
+
+
+def inputs(users=50, items=40, dim=6, **fields):
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(users, dim, generator=generator)
+    table = torch.randn(items + 1, dim, generator=generator)
+    targets = torch.randint(1, items + 1, (users,), generator=generator)
+    return RankingInput(queries, table, targets, **fields)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 512])
+def test_ranks_count_strictly_greater_scores_of_real_items(chunk):
+    given = inputs()
+    scores = (given.queries @ given.items.T).tolist()
+    expected = [brute_force(row, t) for row, t in zip(scores, given.targets, strict=True)]
+    assert rank_all(given, chunk=chunk).tolist() == expected
+
+
+def test_the_padding_item_is_never_ranked():
+    scores = torch.tensor([[99.0, 1.0, 3.0, 2.0]])
+    assert rank_scores(scores, torch.tensor([3])).tolist() == [2]
+
+
+def test_ties_cost_nothing_half_or_all():
+    scores = torch.tensor([[2.0, 2.0, 3.0, 2.0, 2.0]])
+    ranks = [rank_scores(scores, torch.tensor([1]), t).item() for t in ("strict", "middle", "all")]
+    assert ranks == [2, 3, 4]
+
+
+def test_metrics_of_one_relevant_item():
+    metrics = ranking_metrics(torch.tensor([1, 3, 11]), [10])
+    assert metrics["hr@10"] == pytest.approx(2 / 3)
+    assert metrics["mrr@10"] == pytest.approx((1 + 1 / 3) / 3)
+    assert metrics["ndcg@10"] == pytest.approx((1 + 1 / math.log2(4)) / 3)
+
+
+def test_masking_the_history_lifts_ranks_but_never_hides_the_target():
+    offsets = torch.arange(0, 50 * 20 + 1, 20)
+    history = History(torch.arange(1, 21).repeat(50), offsets)
+    given = inputs(history=history)
+    plain, masked = rank_all(given), rank_all(given, mask_history=True, chunk=8)
+    assert (masked <= plain).all() and (masked < plain).any()
+    scores = given.queries @ given.items.T
+    for user, target in enumerate(given.targets.tolist()):
+        kept = [0.0] + [-math.inf] * 20 + scores[user, 21:].tolist()
+        kept[target] = scores[user, target].item()
+        assert masked[user] == brute_force(kept, target)
+
+
+def test_the_protocol_reports_each_cutoff():
+    metrics = evaluate_ranking(inputs(), RankingConfig(cutoffs=[1, 10]), seed=0)
+    assert set(metrics) == {f"{m}@{k}" for m in ("hr", "ndcg", "mrr") for k in (1, 10)}
+    assert metrics["hr@1"] == metrics["ndcg@1"] == metrics["mrr@1"]
