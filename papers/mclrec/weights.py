@@ -1,0 +1,76 @@
+"""The authors' published weights in our module."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.errors import DataError, suggest
+from papers.mclrec.module import MCLRec
+
+# Their names -> ours, in this order; both sides use torch's shapes (linear: out x in).
+RENAMES = (
+    (r"^trm_encoder\.layer\.(\d+)\.", r"blocks.\1."),
+    (r"multi_head_attention\.", "attention."),
+    (r"attention\.dense\.", "attention.out."),
+    (r"feed_forward\.dense_1\.", "feed_forward.expand."),
+    (r"feed_forward\.dense_2\.", "feed_forward.contract."),
+    (r"LayerNorm\.", "norm."),
+)
+
+
+def our_name(name: str) -> str:
+    """Returns our encoder's name of the authors' array ``name``."""
+    for pattern, replacement in RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def load_weights(module: MCLRec, path: Path | str) -> None:
+    """Fills ``module``'s encoder from the authors' file; augmenters were never published.
+
+    Args:
+        module: Of the same sizes as the published model.
+        path: A ``.npz`` of the 36 arrays, or the authors' ``model.pth``.
+
+    Raises:
+        DataError: Unreadable, an array too many or too few, or of another shape.
+    """
+    path = Path(path)
+    arrays = {our_name(name): tensor for name, tensor in _read(path).items()}
+    wanted = module.encoder.state_dict()
+    missing, foreign = sorted(wanted.keys() - arrays), sorted(arrays.keys() - wanted)
+    if missing:
+        hint = suggest(missing[0], foreign) if foreign else ""
+        raise DataError(f"{path}: holds no {missing[0]} ({len(missing)} arrays missing){hint}")
+    if foreign:
+        raise DataError(f"{path}: holds {foreign[0]}, which this recipe's encoder does not have")
+    for name, tensor in arrays.items():
+        if tensor.shape != wanted[name].shape:
+            raise DataError(
+                f"{path}: {name} is {tuple(tensor.shape)}, this recipe's data and method give "
+                f"{tuple(wanted[name].shape)}; published weights belong to their own data set"
+            )
+    module.encoder.load_state_dict(arrays)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: torch.from_numpy(file[name]) for name in file.files}
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{path}: not readable: {error}") from None
+    except Exception as error:  # the unpickler's own exceptions for what it refuses
+        raise DataError(f"{path}: not a file of plain weights: {error}") from None
+    content = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not content or not all(isinstance(value, Tensor) for value in content.values()):
+        raise DataError(f"{path}: holds no state_dict of tensors")
+    return content

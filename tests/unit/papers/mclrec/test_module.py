@@ -1,0 +1,118 @@
+import pytest
+import torch
+
+from common.data.sequences.config import SequenceConfig, SequenceFacts
+from common.data.sequences.module import SequenceData
+from common.errors import ConfigError
+from papers.mclrec.config import MCLRecConfig
+from papers.mclrec.module import MCLRec
+
+SMALL = {"dim": 8, "inner_dim": 16, "contrast_weight": 0.1, "augmented_weight": 0.3}
+
+
+def make_data(batch_size=16, num_users=40):
+    config = SequenceConfig(num_users=num_users, batch_size=batch_size, max_length=12)
+    data = SequenceData(config, seed=0)
+    data.load()
+    return data
+
+
+def make_batch(data, index=0):
+    batches = iter(data.train_dataloader())
+    for _ in range(index):
+        next(batches)
+    return data.on_after_batch_transfer(next(batches), 0)
+
+
+def make_module(**changes):
+    torch.manual_seed(0)
+    method = MCLRecConfig(**({"dropout": 0.0} | SMALL | changes))
+    return MCLRec(method, facts=SequenceFacts(1000, 12)).double()
+
+
+def moved(module, before):
+    return {n.split(".")[0] for n, p in module.named_parameters() if not p.equal(before[n])}
+
+
+def snapshot(module):
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
+
+
+def test_stands_alone_with_the_papers_values():
+    module = MCLRec()
+    assert module.method.augmented_weight == 0.05 and module.optimizer.lr == 1e-3
+    assert sum(p.numel() for p in module.encoder.parameters()) == 877_888
+    assert [sum(p.numel() for p in a.parameters()) for a in module.augmenters] == [3696, 3696]
+
+
+def test_the_encoder_and_the_augmenters_learn_in_turn():
+    module, batch = make_module(), make_batch(make_data())
+    encoder, augmenters = module.configure_optimizers()
+    before = snapshot(module)
+    module.update_encoder(batch, encoder)
+    assert moved(module, before) == {"encoder"}
+    before = snapshot(module)
+    module.update_augmenters(batch, augmenters)
+    assert moved(module, before) == {"augmenters"}
+
+
+def test_frozen_augmenters_pass_gradient_to_the_encoder():
+    batch = make_batch(make_data())
+    gradients = []
+    for weight in (0.0, 0.3):
+        module = make_module(contrast_weight=0.1, augmented_weight=weight)
+        module.update_encoder(batch, torch.optim.SGD(module.encoder.parameters(), lr=0.0))
+        assert all(p.grad is None for p in module.augmenters.parameters())
+        gradients.append(module.encoder.position_embedding.weight.grad.clone())
+    assert not torch.allclose(*gradients)
+
+
+def test_joint_updates_everything_at_once():
+    module, batch = make_module(scheme="joint"), make_batch(make_data())
+    (optimizer,) = module.configure_optimizers()
+    before = snapshot(module)
+    module.update_jointly(batch, optimizer)
+    assert moved(module, before) == {"encoder", "augmenters"}
+
+
+def test_one_step_lowers_the_same_loss():
+    module, batch = make_module(), make_batch(make_data())
+    optimizer = torch.optim.SGD(module.encoder.parameters(), lr=0.05)
+    losses = [module.update_encoder(batch, optimizer) for _ in range(3)]
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_a_shared_augmenter_is_one_set_of_parameters():
+    apart, shared = make_module(), make_module(shared_augmenter=True)
+    count = [sum(p.numel() for p in m.augmenters.parameters()) for m in (apart, shared)]
+    assert count[0] == 2 * count[1]
+    shared.load_state_dict(shared.state_dict())
+
+
+def test_the_regulariser_can_be_left_out_and_has_two_forms():
+    batch, values = make_batch(make_data()), []
+    for changes in ({"regulariser_weight": 0.0}, {}, {"regulariser": "global"}):
+        values.append(make_module(**changes).encoder_loss(batch).item())
+    assert len(set(values)) == 3
+
+
+def test_the_papers_scheme_weights_the_regulariser_by_beta_in_both_stages():
+    batch, values = make_batch(make_data()), {}
+    for scheme in ("three-step", "two-stage"):
+        for weight in (0.0, 0.1):
+            module = make_module(scheme=scheme, regulariser_weight=weight)
+            still = torch.optim.SGD(module.augmenters.parameters(), lr=0.0)
+            values[scheme, weight] = module.update_augmenters(batch, still)
+    code, paper = (values[s, 0.1] - values[s, 0.0] for s in ("three-step", "two-stage"))
+    assert paper.item() == pytest.approx(0.3 * code.item())
+
+
+def test_without_contrast_the_views_are_not_encoded():
+    module, batch = make_module(contrast_weight=0.0, augmented_weight=0.0), make_batch(make_data())
+    without_views = batch._replace(views=batch.views.fill_(10**9))
+    assert module.encoder_loss(without_views).isfinite()
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ConfigError, match=r"method.num_heads: 3 does not divide method.dim=8"):
+        make_module(num_heads=3)
