@@ -223,6 +223,8 @@ def resolve(
     result = Recipe(paper_name, recipe_name, variant, str(arm), seed, **sections, origins=origins)
     for name in schema:
         check_settings(getattr(result, name), name)
+    if hasattr(result.method, "check"):  # what a paper asks of other sections
+        result.method.check(result)
     return result
 
 

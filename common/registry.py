@@ -39,7 +39,14 @@ class Registry:
         return getattr(import_module(module), attribute)
 
 
-BACKBONES = Registry("backbone")
+BACKBONES = Registry(
+    "backbone",
+    {
+        "resnet18": "common.backbones.resnet:resnet18",
+        "resnet50": "common.backbones.resnet:resnet50",
+        "small_conv": "common.backbones.small_conv:SmallConv",
+    },
+)
 
 DATASETS = {
     "pictures": Registry(

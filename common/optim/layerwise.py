@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-EPS = 1e-8
-
 
 class LARC(Optimizer):
     """Layer-wise rate control over SGD with momentum, as SwAV trains (NVIDIA apex's rule).
 
     For a parameter p with gradient g, both of non-zero norm:
-    ``ratio = trust_coefficient |p| / (|g| + weight_decay |p| + 1e-8)``, with ``clip``
+    ``ratio = trust_coefficient |p| / (|g| + weight_decay |p| + eps)``, with ``clip``
     ``ratio = min(ratio / lr, 1)``; then SGD on ``(g + weight_decay p) ratio``. Where either norm
     is zero the step is plain SGD, without decay. A parameter without gradient is not touched and
     its momentum does not advance. A group with ``adapt=False`` (biases and norms, if excluded)
@@ -30,6 +28,7 @@ class LARC(Optimizer):
         weight_decay: L2 coefficient, inside the ratio.
         trust_coefficient: The ratio's factor.
         clip: Never step further than ``lr`` times the gradient.
+        eps: Added to the ratio's denominator.
     """
 
     def __init__(
@@ -41,6 +40,7 @@ class LARC(Optimizer):
         weight_decay: float = 0.0,
         trust_coefficient: float = 0.001,
         clip: bool = False,
+        eps: float = 1e-8,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -49,6 +49,7 @@ class LARC(Optimizer):
             "weight_decay": weight_decay,
             "trust_coefficient": trust_coefficient,
             "clip": clip,
+            "eps": eps,
             "adapt": True,
         }
         super().__init__(parameters, defaults)
@@ -79,7 +80,7 @@ class LARC(Optimizer):
         gradient_norms = torch.stack(torch._foreach_norm(gradients))
         usable = (weight_norms > 0) & (gradient_norms > 0)
         denominator = self._denominator(weights, gradients, weight_norms, gradient_norms, decay)
-        ratio = group["trust_coefficient"] * weight_norms / denominator
+        ratio = group["trust_coefficient"] * weight_norms / (denominator + group["eps"])
         if group["clip"]:
             ratio = (ratio / group["lr"]).clamp(max=1)
         ratio = torch.where(usable, ratio, torch.ones_like(ratio))
@@ -96,7 +97,7 @@ class LARC(Optimizer):
         gradient_norms: Tensor,
         decay: float,
     ) -> Tensor:
-        return gradient_norms + decay * weight_norms + EPS
+        return gradient_norms + decay * weight_norms
 
     def _descend(
         self, weights: list[Tensor], directions: list[Tensor], group: dict[str, Any]
@@ -121,7 +122,7 @@ class LARC(Optimizer):
 class LARS(LARC):
     """LARS (You et al., arXiv 1708.03888, as SimCLR uses it): the norm of the decayed gradient.
 
-    ``ratio = trust_coefficient |p| / (|g + weight_decay p| + 1e-8)``; all else as `LARC`.
+    ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``; all else as `LARC`.
     """
 
     def _denominator(
@@ -133,4 +134,4 @@ class LARS(LARC):
         decay: float,
     ) -> Tensor:
         decayed = torch._foreach_add(gradients, weights, alpha=decay)
-        return torch.stack(torch._foreach_norm(decayed)) + EPS
+        return torch.stack(torch._foreach_norm(decayed))

@@ -1,0 +1,53 @@
+"""What shows a collapse: spread and rank of embeddings, usage of prototypes; a warning once."""
+
+import math
+
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+
+@torch.no_grad()
+def embedding_std(z: Tensor) -> Tensor:
+    """Returns the mean standard deviation of ``z`` ``(batch, dim)``; about dim^-0.5 if spread."""
+    return z.float().std(dim=0, unbiased=False).mean()
+
+
+@torch.no_grad()
+def effective_rank(z: Tensor) -> Tensor:
+    """Returns exp of the entropy of the normalised singular values of centred ``(batch, dim)``.
+
+    Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
+    """
+    centred = z.float() - z.float().mean(dim=0)
+    values = torch.linalg.svdvals(centred)
+    total = values.sum()
+    shares = values / total.clamp(min=1e-12)
+    entropy = torch.special.entr(shares).sum()
+    return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
+
+
+@torch.no_grad()
+def prototype_usage(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns how many prototypes are somebody's nearest, and the entropy of the assignment.
+
+    ``scores``: (samples, prototypes). The entropy is divided by ln(prototypes): 1 is even use.
+    """
+    counts = torch.bincount(scores.argmax(dim=1), minlength=scores.shape[1])
+    entropy = torch.special.entr(counts / counts.sum()).sum() / math.log(scores.shape[1])
+    return (counts > 0).sum(), entropy
+
+
+class CollapseWarning:
+    """Warns once, with what was seen and what helps; the training goes on."""
+
+    def __init__(self, advice: str) -> None:
+        self.advice = advice
+        self.given = False
+
+    def check(self, signs: dict[str, bool], batch: int) -> None:
+        """Warns if any of ``signs`` (what it means -> whether it is so) holds at ``batch``."""
+        found = [sign for sign, holds in signs.items() if holds]
+        if found and not self.given:
+            self.given = True
+            rank_zero_warn(f"collapse at batch {batch}: {'; '.join(found)}. {self.advice}")

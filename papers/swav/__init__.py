@@ -1,0 +1,25 @@
+"""SwAV: unsupervised learning of visual features by contrasting cluster assignments."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="swav",
+    title="Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
+    authors="Caron, Misra, Mairal, Goyal, Bojanowski, Joulin",
+    venue="NeurIPS",
+    year=2020,
+    arxiv="2006.09882",
+    bibtex="""@inproceedings{caron2020swav,
+  title     = {Unsupervised Learning of Visual Features by Contrasting Cluster Assignments},
+  author    = {Caron, Mathilde and Misra, Ishan and Mairal, Julien and Goyal, Priya and
+               Bojanowski, Piotr and Joulin, Armand},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {33},
+  pages     = {9912--9924},
+  year      = {2020}
+}""",
+    modality="pictures",
+    module_class="SwAV",
+    config_class="SwAVConfig",
+    evaluators=("knn", "linear"),
+)

@@ -1,0 +1,80 @@
+"""The ``method:`` section of SwAV; defaults are the paper's ImageNet run of 800 epochs.
+
+Sources: "paper" is arXiv 2006.09882, "script" the official repository's
+``scripts/swav_800ep_pretrain.sh``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import ConfigError
+from common.registry import BACKBONES
+from common.settings import setting
+
+
+@dataclass
+class SwAVConfig:
+    """SwAV's own settings."""
+
+    # ResNet-50 (paper, section 4); wider ones have width 2, 4 or 5 (script names w2, w4, w5).
+    backbone: str = setting("resnet50", choices=BACKBONES)
+    width: int = setting(1, at_least=1)
+    # "cifar": a 3x3 convolution and no max-pooling, for pictures of about 32 x 32.
+    stem: str = setting("imagenet", choices=("imagenet", "cifar"))
+    # Head 2048 -> 2048 -> 128 (script: hidden_mlp, feat_dim); 0 is one linear layer.
+    hidden_dim: int = setting(2048, at_least=0)
+    output_dim: int = setting(128, at_least=1)
+    # False is one of the official readme's cures for collapse.
+    head_batch_norm: bool = True
+    # Script: nmb_prototypes.
+    num_prototypes: int = setting(3000, at_least=2)
+    # Paper, Eq. 2; script: temperature.
+    temperature: float = setting(0.1, above=0)
+    # Paper, Eq. 3; script: epsilon. The readme lowers it to 0.03 against collapse.
+    epsilon: float = setting(0.05, above=0)
+    # Paper, section 3.1; script: sinkhorn_iterations.
+    sinkhorn_iterations: int = setting(3, at_least=0)
+    # The two large crops (paper, section 3.2; script: crops_for_assign).
+    assignment_crops: list[int] = setting([0, 1], at_least=0)
+    # Paper, section 3.1: rounding the codes is worse online.
+    assignment: str = setting("soft", choices=("soft", "hard"))
+    # False: the code is softmax(scores / epsilon), an ablation that collapses.
+    equipartition: bool = True
+    # Over all processes; 3840 with batches of 256 (script swav_200ep_bs256), else none.
+    queue_length: int = setting(0, at_least=0)
+    # Script swav_200ep_bs256: epoch_queue_starts.
+    queue_from_epoch: int = setting(15, at_least=0)
+    # One epoch of batches of 4096 (script: freeze_prototypes_niters); 5005 with 256.
+    freeze_batches: int = setting(313, at_least=0)
+    # Script: sync_bn. No effect on one process.
+    sync_batch_norm: bool = True
+
+    def check(self, recipe: Any) -> None:
+        """Checks what depends on other sections of the recipe.
+
+        Raises:
+            ConfigError: A queue that is no whole number of batches, or an assignment crop that
+                the recipe's views do not have.
+        """
+        batch, views = recipe.data.batch_size, sum(view.count for view in recipe.data.views)
+        if self.queue_length % batch:
+            lower = self.queue_length // batch * batch
+            near = f"{lower} or {lower + batch}" if lower else f"0 or {batch}"
+            raise ConfigError(
+                f"method.queue_length: {self.queue_length} is not a multiple of the global batch "
+                f"(data.batch_size={batch}); the nearest lengths are {near}"
+            )
+        if views < 2:
+            raise ConfigError("data.views: SwAV predicts one view's code from another: at least 2")
+        if not self.assignment_crops or len(set(self.assignment_crops)) < len(
+            self.assignment_crops
+        ):
+            raise ConfigError(
+                f"method.assignment_crops: {self.assignment_crops} must name one or more "
+                "different views"
+            )
+        if max(self.assignment_crops) >= views:
+            raise ConfigError(
+                f"method.assignment_crops: {self.assignment_crops} names a view beyond the "
+                f"{views} of data.views (counted from 0)"
+            )

@@ -1,0 +1,193 @@
+"""SwAV as a LightningModule: `training_step` is the paper's algorithm box."""
+
+import math
+from itertools import groupby
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std, prototype_usage
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import gather, rank, world_size
+from common.errors import ConfigError
+from common.optim.build import configure
+from common.registry import BACKBONES
+from papers.swav.config import SwAVConfig
+from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
+
+ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
+
+
+def projection_head(num_features: int, config: SwAVConfig) -> nn.Sequential:
+    """Returns linear, batch norm, ReLU, linear (paper, section 4), or one linear layer."""
+    if config.hidden_dim == 0:
+        return nn.Sequential(nn.Linear(num_features, config.output_dim))
+    norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
+    hidden = nn.Linear(num_features, config.hidden_dim)
+    return nn.Sequential(
+        hidden, *norm, nn.ReLU(inplace=True), nn.Linear(config.hidden_dim, config.output_dim)
+    )
+
+
+class SwAV(LightningModule):
+    """Contrasts cluster assignments of views (arXiv 2006.09882).
+
+    Under several processes the codes are those of the global batch, and the queue holds the
+    embeddings of all processes in every process: one checkpoint then has the whole of it.
+
+    Args:
+        method: Default: the paper's.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+    """
+
+    queue: Tensor
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: SwAVConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SwAVConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        if facts is not None:
+            check_facts(config, facts)
+        channels = facts.channels if facts else 3
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.head = projection_head(self.backbone.num_features, config)
+        self.prototypes = nn.Linear(config.output_dim, config.num_prototypes, bias=False)
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        crops, length = len(config.assignment_crops), config.queue_length
+        self.register_buffer("queue", torch.zeros(crops, length, config.output_dim))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def project(self, views: list[Tensor]) -> Tensor:
+        """Returns unit embeddings, ``(views, batch, dim)``.
+
+        Consecutive views of one size share a backbone pass; all views share one head pass, so
+        that the head's batch statistics are over all of them.
+        """
+        groups = [torch.cat(list(group)) for _, group in groupby(views, lambda v: v.shape[-2:])]
+        h = torch.cat([self.embed(group) for group in groups])  # (views * batch, num_features)
+        z = self.head(h).unflatten(0, (len(views), -1))
+        return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=2)
+
+    def score(self, z: Tensor) -> Tensor:
+        """Returns cosine similarities to the prototypes, ``(..., prototypes)``, never halved."""
+        with torch.autocast(z.device.type, enabled=False):
+            return self.prototypes(z)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step of the paper's Algorithm 1, with multi-crop and queue."""
+        config = self.method
+        normalise_rows(self.prototypes.weight)
+        z = self.project(batch.views)  # (views, batch, dim)
+        scores = self.score(z)  # (views, batch, prototypes)
+        codes = torch.stack(
+            [self.codes(scores[view], queue) for view, queue in self.assignments()]
+        )  # (assignment crops, batch, prototypes)
+        loss = swapped_prediction(scores, codes, config.assignment_crops, config.temperature)
+        if self.queue_started():
+            for view, queue in self.assignments():
+                push(queue, gather(z[view]))
+        self.diagnose(loss.detach(), z.detach(), scores.detach())
+        self.batches_seen += 1
+        return loss
+
+    def assignments(self) -> list[tuple[int, Tensor]]:
+        """Returns the assignment crops, each with its own queue ``(length, dim)``."""
+        return list(zip(self.method.assignment_crops, self.queue, strict=True))
+
+    @torch.no_grad()
+    def codes(self, scores: Tensor, queue: Tensor) -> Tensor:
+        """Returns the codes ``(batch, prototypes)`` of one crop, with its queue once it is full."""
+        config = self.method
+        earlier = None
+        if config.queue_length and queue_is_full(queue):
+            # Each process brings its share: together they are the whole queue, once.
+            earlier = self.score(queue.chunk(world_size())[rank()])
+        return assign(
+            scores,
+            config.epsilon,
+            config.sinkhorn_iterations,
+            earlier,
+            hard=config.assignment == "hard",
+            equipartition=config.equipartition,
+        )
+
+    def queue_started(self) -> bool:
+        """Tells whether embeddings are kept: from the start of epoch ``queue_from_epoch`` on."""
+        if not self.method.queue_length:
+            return False
+        first = self.method.queue_from_epoch * self.trainer.num_training_batches
+        return int(self.batches_seen) >= first
+
+    def on_after_backward(self) -> None:
+        """Drops the prototypes' gradient while they are frozen.
+
+        None, not zero: momentum, decay and layer-wise scaling would move them all the same.
+        """
+        # The batch has been counted already.
+        if int(self.batches_seen) <= self.method.freeze_batches:
+            self.prototypes.weight.grad = None
+
+    def configure_optimizers(self) -> Any:
+        """SGD with LARC in the paper; nothing is excluded from decay."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor, scores: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse."""
+        self.log("train/loss", loss)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        batch = int(self.batches_seen) + 1
+        if not every or batch % every:
+            return
+        view = self.method.assignment_crops[0]
+        ratio = loss / math.log(self.method.num_prototypes)
+        used, entropy = prototype_usage(scores[view])
+        std = embedding_std(z[view])
+        self.log("diag/loss_over_ln_k", ratio)
+        self.log("diag/prototypes_used", used.float())
+        self.log("diag/prototype_entropy", entropy)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z[view]))
+        if batch > self.method.freeze_batches:
+            signs = {
+                "every picture has the same prototype": int(used) == 1,
+                "the loss stays at ln K": float(ratio) > 0.999,
+                "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
+            }
+            self.collapse.check(signs, batch)
+
+
+def check_facts(config: SwAVConfig, facts: PictureFacts) -> None:
+    """Raises `ConfigError` if prototypes outnumber the pictures; warns if they nearly do."""
+    if facts.num_samples < config.num_prototypes:
+        raise ConfigError(
+            f"method.num_prototypes: {config.num_prototypes} prototypes cannot share "
+            f"{facts.num_samples} training pictures; use fewer prototypes (a small multiple of "
+            "the number of classes one expects)"
+        )
+    if facts.num_samples < config.num_prototypes + config.queue_length:
+        rank_zero_warn(
+            f"{facts.num_samples} training pictures for {config.num_prototypes} prototypes and "
+            f"a queue of {config.queue_length}: the queue will hold most of an epoch"
+        )

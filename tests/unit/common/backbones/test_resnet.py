@@ -1,0 +1,48 @@
+import pytest
+import torch
+import torchvision
+
+from common.backbones.resnet import resnet18, resnet50
+from common.registry import BACKBONES
+
+
+def test_weights_of_torchvision_load_and_give_its_features():
+    torch.manual_seed(0)
+    reference = torchvision.models.resnet18()
+    state = {k: v for k, v in reference.state_dict().items() if not k.startswith("fc.")}
+    model = resnet18()
+    model.load_state_dict(state)
+    reference.fc = torch.nn.Identity()
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(model.eval()(x), reference.eval()(x))
+
+
+def test_resnet50_has_the_papers_size():
+    model = resnet50()
+    assert model.num_features == 2048
+    assert sum(p.numel() for p in model.parameters()) == 23_508_032
+    assert model.layer2[0].conv2.stride == (2, 2)  # v1.5
+
+
+def test_widths_multiply_stem_stages_and_features():
+    with torch.device("meta"):
+        model = resnet50(width=2)
+        assert model.conv1.out_channels == 128
+        assert model.layer4[0].conv2.out_channels == 1024
+        assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 4096)
+    # The README of the official repository gives 94 M for RN50-w2.
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6) == 94
+
+
+def test_the_small_stem_keeps_small_pictures():
+    with torch.device("meta"):
+        x = torch.zeros(2, 3, 32, 32)
+        assert resnet18(stem="cifar").feature_map(x).shape == (2, 512, 4, 4)
+        assert resnet18(stem="imagenet").feature_map(x).shape == (2, 512, 1, 1)
+
+
+@pytest.mark.parametrize("name", BACKBONES.names())
+def test_every_backbone_gives_its_number_of_features(name):
+    with torch.device("meta"):
+        model = BACKBONES.get(name)(channels=1, width=1, stem="cifar")
+        assert model(torch.zeros(2, 1, 20, 20)).shape == (2, model.num_features)

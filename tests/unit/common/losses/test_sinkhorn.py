@@ -1,0 +1,75 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.distributed.reduce import rank, world_size
+from common.losses.sinkhorn import sinkhorn
+from tests.gloo import run_processes
+
+
+def make_scores(rows: int = 12, prototypes: int = 5, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.rand(rows, prototypes, generator=generator, dtype=torch.float64) - 1
+
+
+def plain(scores: torch.Tensor, epsilon: float, iterations: int) -> torch.Tensor:
+    """The paper's equations in linear space, where they neither overflow nor underflow."""
+    q = torch.exp(scores / epsilon)
+    q = q / q.sum()
+    for _ in range(iterations):
+        q = q / (q.sum(0, keepdim=True) * q.shape[1])
+        q = q / (q.sum(1, keepdim=True) * q.shape[0])
+    return q * q.shape[0]
+
+
+@given(
+    rows=st.integers(1, 20),
+    prototypes=st.integers(1, 20),
+    seed=st.integers(0, 100),
+    epsilon=st.floats(0.02, 2),
+    iterations=st.integers(0, 8),
+)
+@settings(max_examples=40, deadline=None)
+def test_equals_the_plain_iteration(rows, prototypes, seed, epsilon, iterations):
+    scores = make_scores(rows, prototypes, seed)
+    expected = plain(scores, epsilon, iterations)
+    torch.testing.assert_close(sinkhorn(scores, epsilon, iterations), expected)
+
+
+def test_converges_to_equal_mass():
+    q = sinkhorn(make_scores(), 0.1, 500)
+    torch.testing.assert_close(q.sum(1), torch.ones(12, dtype=torch.float64))
+    torch.testing.assert_close(q.sum(0), torch.full((5,), 12 / 5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("scores", [torch.ones(4, 1) * make_scores(1, 7).float(), make_scores(1)])
+def test_identical_rows_or_one_row_give_the_uniform_code(scores):
+    uniform = torch.full_like(scores, 1 / scores.shape[1])
+    torch.testing.assert_close(sinkhorn(scores, 0.05, 3), uniform)
+
+
+def test_a_dead_prototype_and_a_tiny_epsilon_stay_finite_in_float32():
+    scores = make_scores().float()
+    scores[:, 2] = -1000
+    q = sinkhorn(scores, 0.003, 3)
+    assert torch.isfinite(q).all()
+    torch.testing.assert_close(q.sum(1), torch.ones(12))
+
+
+def test_half_precision_is_widened_and_nothing_carries_gradient():
+    scores = make_scores().to(torch.bfloat16).requires_grad_()
+    q = sinkhorn(scores, 0.05, 3)
+    assert q.dtype == torch.float32 and not q.requires_grad
+    assert sinkhorn(make_scores(), 0.05, 3).dtype == torch.float64
+
+
+def own_rows() -> torch.Tensor:
+    return sinkhorn(make_scores().chunk(world_size())[rank()], 0.05, 3)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("size", [2, 3])
+def test_several_processes_share_the_mass_of_all_rows(size):
+    got = torch.cat(run_processes(own_rows, size=size))
+    torch.testing.assert_close(got, sinkhorn(make_scores(), 0.05, 3), rtol=1e-11, atol=1e-12)

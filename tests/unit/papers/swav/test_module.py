@@ -1,0 +1,163 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from common.config import OptimizerConfig, load_recipe
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.errors import ConfigError
+from papers.swav.config import SwAVConfig
+from papers.swav.loss import assign, swapped_prediction
+from papers.swav.module import SwAV
+
+
+def make_config(**changes) -> SwAVConfig:
+    small = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8, "num_prototypes": 6}
+    return SwAVConfig(**{**small, "freeze_batches": 0, "queue_from_epoch": 0, **changes})
+
+
+def make_module(**changes) -> SwAV:
+    torch.manual_seed(0)
+    module = SwAV(make_config(**changes), OptimizerConfig(lr=0.1))
+    module.log = lambda *_, **__: None
+    module._trainer = SimpleNamespace(num_training_batches=4, log_every_n_steps=0)
+    return module
+
+
+def make_batch(batch: int = 6, sizes: tuple[int, ...] = (12, 12, 8, 8), seed: int = 0) -> ViewBatch:
+    generator = torch.Generator().manual_seed(seed)
+    views = [torch.rand(batch, 3, size, size, generator=generator) for size in sizes]
+    return ViewBatch(views, torch.zeros(batch, dtype=torch.int64), None, [])
+
+
+def test_it_stands_alone_with_the_papers_values():
+    with torch.device("meta"):
+        module = SwAV()
+    assert module.backbone.num_features == 2048
+    assert module.prototypes.weight.shape == (3000, 128)
+    assert [layer.out_features for layer in module.head if isinstance(layer, nn.Linear)] == [
+        2048,
+        128,
+    ]
+
+
+def test_the_step_is_the_loss_on_unit_embeddings_and_unit_prototypes():
+    module, batch = make_module(), make_batch()
+    loss = module.training_step(batch, 0)
+    twin = make_module()
+    z = nn.functional.normalize(
+        twin.head(
+            torch.cat(
+                [
+                    twin.backbone(torch.cat(batch.views[:2])),
+                    twin.backbone(torch.cat(batch.views[2:])),
+                ]
+            )
+        ),
+        dim=1,
+    )
+    scores = (z @ nn.functional.normalize(twin.prototypes.weight, dim=1).T).view(4, 6, 6)
+    codes = torch.stack([assign(scores[v], 0.05, 3) for v in (0, 1)])
+    torch.testing.assert_close(loss, swapped_prediction(scores, codes, [0, 1], 0.1))
+    torch.testing.assert_close(module.prototypes.weight.norm(dim=1), torch.ones(6))
+    assert int(module.batches_seen) == 1
+
+
+def test_prototypes_are_frozen_for_whole_batches_then_move():
+    module = make_module(freeze_batches=2)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    moved = []
+    for step in range(4):
+        optimizer.zero_grad()
+        module.training_step(make_batch(seed=step), step).backward()
+        module.on_after_backward()
+        before = module.prototypes.weight.detach().clone()
+        optimizer.step()
+        moved.append(not torch.equal(before, module.prototypes.weight))
+    assert moved == [False, False, True, True]
+
+
+def test_the_queue_starts_at_its_epoch_and_counts_once_full():
+    module = make_module(queue_length=12, queue_from_epoch=1)
+    reads = []
+    plain_score = module.score
+    module.score = lambda z: (reads.append(z.shape), plain_score(z))[1]
+    for step in range(9):
+        reads.clear()
+        module.training_step(make_batch(seed=step), step)
+        # Four batches an epoch: kept from batch 4 on, two batches fill it, used from batch 6 on.
+        assert bool(module.queue[:, 0].any()) == (step >= 4)
+        assert reads.count((12, 8)) == (2 if step >= 6 else 0)
+
+
+def test_everything_that_the_algorithm_remembers_is_in_the_state():
+    module = make_module(queue_length=12)
+    for step in range(3):
+        module.training_step(make_batch(seed=step), step)
+    twin = make_module(queue_length=12)
+    twin.load_state_dict(module.state_dict())
+    assert int(twin.batches_seen) == 3
+    assert torch.equal(module.training_step(make_batch(), 3), twin.training_step(make_batch(), 3))
+
+
+def test_a_pass_of_the_backbone_for_each_size_and_one_of_the_head():
+    module = make_module()
+    passes = {"backbone": [], "head": []}
+    for name, shapes in passes.items():
+        getattr(module, name).register_forward_hook(
+            lambda _, inputs, __, shapes=shapes: shapes.append(tuple(inputs[0].shape))
+        )
+    module.training_step(make_batch(), 0)
+    assert passes == {"backbone": [(12, 3, 12, 12), (12, 3, 8, 8)], "head": [(24, 64)]}
+
+
+def test_scores_stay_in_single_precision_under_autocast():
+    module = make_module()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z = module.project(make_batch().views)
+        assert module.score(z).dtype == torch.float32
+        assert torch.isfinite(module.training_step(make_batch(), 0))
+
+
+def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
+    module, logged = make_module(), {}
+    module.log = lambda name, value: logged.__setitem__(name, float(value))
+    module._trainer.log_every_n_steps = 2
+    module.training_step(make_batch(), 0)
+    assert list(logged) == ["train/loss"]
+    nn.init.zeros_(module.head[-1].weight)
+    with pytest.warns(UserWarning, match="every picture has the same prototype"):
+        module.training_step(make_batch(), 1)
+    assert logged["diag/prototypes_used"] == 1
+    assert logged["diag/loss_over_ln_k"] >= 1
+    assert logged["diag/effective_rank"] == 0
+
+
+def test_head_options():
+    assert not [m for m in make_module(head_batch_norm=False).head if isinstance(m, nn.BatchNorm1d)]
+    assert len(make_module(hidden_dim=0).head) == 1
+    for options in ({"assignment": "hard"}, {"equipartition": False}, {"assignment_crops": [2]}):
+        assert torch.isfinite(make_module(**options).training_step(make_batch(), 0))
+
+
+def test_more_prototypes_than_pictures_is_refused_and_nearly_so_warned_about():
+    with pytest.raises(ConfigError, match="6 prototypes cannot share 5 training pictures"):
+        SwAV(make_config(), facts=PictureFacts(num_samples=5))
+    with pytest.warns(UserWarning, match="a queue of 12"):
+        SwAV(make_config(queue_length=12), facts=PictureFacts(num_samples=10))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.queue_length=300", r"multiple of the global batch .* 256 or 384"),
+        ("method.queue_length=100", r"the nearest lengths are 0 or 128"),
+        ("method.assignment_crops=[0,4]", r"names a view beyond the 4"),
+        ("method.assignment_crops=[1,1]", r"different views"),
+    ],
+)
+def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("swav/quick", [override, "evaluation.protocols=[]"])
