@@ -1,0 +1,79 @@
+"""Every recipe and variant loads, and its header keeps the promise of a header."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from common.config import CONFIG_ROOT, list_recipes, load_recipe, recipe_path, split_reference
+from common.paper import get_paper, paper_names
+
+RECIPES = [f"{paper}/{recipe}" for paper in paper_names() for recipe in list_recipes(paper)]
+VARIANTS = [
+    f"{paper}/{recipe}:{variant}"
+    for paper in paper_names()
+    for recipe, variants in list_recipes(paper).items()
+    for variant in variants
+]
+
+
+def header(reference: str) -> str:
+    """Returns the comment block that opens the recipe, the signs taken off."""
+    lines = []
+    for line in recipe_path(*reference.split("/")).read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# "))
+    return "\n".join(lines)
+
+
+def train_commands(text: str) -> list[str]:
+    return [
+        line[line.index("papers train") :] for line in text.splitlines() if "papers train" in line
+    ]
+
+
+@pytest.mark.parametrize("reference", RECIPES + VARIANTS)
+def test_it_loads(reference: str) -> None:
+    recipe = load_recipe(reference)
+    assert recipe.reference == reference
+    assert recipe.evaluation.protocols, "nothing would be measured"
+
+
+@pytest.mark.parametrize("reference", VARIANTS)
+def test_a_variant_changes_something(reference: str) -> None:
+    base, changed = load_recipe(reference.partition(":")[0]), load_recipe(reference)
+    assert (base.hash(), base.arm) != (changed.hash(), changed.arm)
+
+
+@pytest.mark.parametrize("reference", RECIPES)
+def test_the_header_states_command_hardware_memory_and_time(reference: str) -> None:
+    text = header(reference)
+    commands = train_commands(text)
+    assert commands, "no command"
+    words = shlex.split(commands[0])
+    assert load_recipe(words[2], words[3:]).reference.partition(":")[0] == reference
+    for pattern in ("(?i)hardware", r"(?i)\d ?[GM]B", "(?i)time"):
+        assert re.search(pattern, text), f"the header lacks {pattern}"
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_the_default_recipe_exists(paper: str) -> None:
+    assert split_reference(paper)[1] in list_recipes(paper)
+    assert load_recipe(paper).paper == paper
+
+
+def test_no_folder_of_recipes_is_without_a_paper() -> None:
+    folders = {path.name for path in CONFIG_ROOT.iterdir() if any(path.glob("*.yaml"))}
+    assert folders - {"campaigns", "sweeps"} <= set(paper_names())
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_a_paper_keeps_the_promise_of_its_folder(paper: str) -> None:
+    folder = Path(__file__).resolve().parents[2] / "papers" / paper
+    present = {path.name for path in folder.iterdir()}
+    assert {"__init__.py", "config.py", "module.py", "reference.py"} <= present
+    declared = get_paper(paper)
+    assert declared.name == paper and declared.bibtex.startswith("@")
+    assert declared.ddp_strategy or declared.ddp_refusal
