@@ -5,28 +5,21 @@ thread, so a call costs microseconds, nothing here imports W&B, and a tracker th
 or loses the network costs its own numbers only; the local files hold all of them.
 """
 
-import contextlib
 import importlib.util
-import json
 import os
-import queue
 import shlex
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, SupportsFloat
+from typing import Any, SupportsFloat
 
 from common.config import Recipe, TrackingConfig
+from common.tracking.channel import Channel
 from common.tracking.labels import process_rank, run_labels, without_secrets
 from common.tracking.mode import resolve_mode
 
 # How long the end of a run waits for the tracker, which goes on by itself after that.
 FINISH_SECONDS = 8.0
-# Far more than any healthy tracker leaves unread; beyond it the tracker hangs.
-MAX_PENDING = 100_000
-_SCRIPT = Path(__file__).with_name("wandb_process.py")
 DEFAULT_PROJECT = TrackingConfig().project
 
 
@@ -48,13 +41,9 @@ class Tracker:
         self.path: str | None = None
         self._say = say
         self._run_dir = Path()
-        self._run_id = ""
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)
-        self._ended = threading.Event()
+        self._channel: Channel | None = None
         self._finished = False
-        self._fault: str | None = None
-        self._notice: str | None = None
+        self._failed = False
 
     def start(
         self,
@@ -84,7 +73,7 @@ class Tracker:
         self.mode = resolve_mode(tracking.mode)
         if self.mode == "disabled":
             return
-        self._run_dir, self._run_id = Path(run_dir).resolve(), run_id
+        self._run_dir = Path(run_dir).resolve()
         if importlib.util.find_spec("wandb") is None:
             self._stop("the package wandb cannot be found")
             return
@@ -102,7 +91,9 @@ class Tracker:
             "mode": self.mode,
         }
         try:
-            self._launch({"call": "start", "init": init, "settings": _settings()})
+            self._channel = Channel(
+                self._run_dir, {"call": "start", "init": init, "settings": _settings()}
+            )
         except Exception as error:
             self._stop(f"its process could not be started: {error}")
             return
@@ -114,15 +105,15 @@ class Tracker:
 
     def log(self, batch: int, metrics: Mapping[str, SupportsFloat]) -> None:
         """Logs numbers, or tensors of one element, at step ``batch``."""
-        if self._is_on():
+        if channel := self._open_channel():
             values = {key: float(value) for key, value in metrics.items()}
-            self._send({"call": "log", "batch": batch, "metrics": values})
+            channel.send({"call": "log", "batch": batch, "metrics": values})
 
     def summary(self, metrics: Mapping[str, SupportsFloat]) -> None:
         """Writes the run's final numbers, which the runs table shows."""
-        if self._is_on():
+        if channel := self._open_channel():
             values = {key: float(value) for key, value in metrics.items()}
-            self._send({"call": "summary", "metrics": values})
+            channel.send({"call": "summary", "metrics": values})
 
     def finish(self, exit_code: int = 0) -> str | None:
         """Ends the W&B run, waiting a few seconds at most; a second call does nothing.
@@ -133,16 +124,16 @@ class Tracker:
         if self.mode == "disabled" or self._finished:
             return None
         self._finished = True
-        if self._process is not None and self._is_on():
-            self._send({"call": "finish", "exit_code": exit_code})
-            if not self._ended.wait(FINISH_SECONDS):
+        if channel := self._open_channel():
+            channel.send({"call": "finish", "exit_code": exit_code})
+            if not channel.wait(FINISH_SECONDS):
                 self._say(
                     f"W&B needs longer than {FINISH_SECONDS:.0f} s to end the run; it goes on in "
                     f"the background. What it does not manage stays in {self._run_dir / 'wandb'}."
                 )
                 return self.sync_command()
-            self._is_on()
-        uploaded = self.mode == "online" and self._fault is None
+            self._open_channel()
+        uploaded = self.mode == "online" and not self._failed
         return None if uploaded else self.sync_command()
 
     def sync_command(self) -> str | None:
@@ -156,79 +147,22 @@ class Tracker:
         ordered = sorted(folders, key=lambda path: path.name.removeprefix("offline-"))
         return shlex.join(["wandb", "sync", *map(str, ordered)]) if ordered else None
 
-    def _launch(self, first: dict[str, Any]) -> None:
-        folder = self._run_dir / "wandb"
-        folder.mkdir(parents=True, exist_ok=True)
-        json.dumps(first, default=str)
-        with (folder / "tracker.log").open("ab") as log:
-            # -P: the script's folder is not a place to import from.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_SCRIPT)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-                env=_environment(self._run_dir),
-                # Ctrl-C reaches every process of the group; the tracker has to outlive it.
-                start_new_session=True,
-            )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._pending.put(first)
-        for work, pipe in (
-            (self._write, self._process.stdin),
-            (self._listen, self._process.stdout),
-        ):
-            threading.Thread(target=work, args=(pipe,), daemon=True).start()
-
-    def _send(self, message: dict[str, Any]) -> None:
-        try:
-            self._pending.put_nowait(message)
-        except queue.Full:
-            self._stop("it does not take what is sent to it")
-
-    def _write(self, pipe: IO[bytes]) -> None:
-        last = False
-        # A broken pipe is the listener's to explain.
-        with contextlib.suppress(OSError, ValueError):
-            while not last:
-                message = self._pending.get()
-                last = message["call"] == "finish"
-                rest = memoryview(json.dumps(message, default=str).encode() + b"\n")
-                while rest:
-                    rest = rest[pipe.write(rest) :]
-
-    def _listen(self, pipe: IO[bytes]) -> None:
-        """Takes the events of the tracker's process until its end."""
-        done = False
-        with contextlib.suppress(OSError, ValueError):
-            for line in _lines(pipe):
-                event = json.loads(line)
-                kind = event["event"]
-                if kind == "started":
-                    self.path = event["path"]
-                elif kind == "offline":
-                    self.mode = "offline"
-                    self._notice = event["reason"]
-                elif kind == "failed":
-                    self._fault = event["reason"]
-                done = kind == "finished"
-                if done:
-                    break
-        if not done and self._fault is None:
-            self._fault = "its process was ended from outside"
-        self._ended.set()
-
-    def _is_on(self) -> bool:
-        """Tells whether to go on; says, from the caller's thread, what the listener heard."""
-        notice, self._notice = self._notice, None
+    def _open_channel(self) -> Channel | None:
+        """Returns the channel while it works; says, from the caller's thread, what it heard."""
+        channel = self._channel
+        if channel is None:
+            return None
+        self.path = channel.path
+        notice, channel.notice = channel.notice, None
         if notice is not None:
+            self.mode = "offline"
             self._say(f"W&B could not be reached ({notice}); tracking goes on offline.")
-        if self._process is not None and self._fault is not None:
-            self._stop(self._fault)
-        return self._process is not None
+        if channel.fault is not None:
+            self._stop(channel.fault)
+        return self._channel
 
     def _stop(self, reason: str) -> None:
-        self._fault, self._process = reason, None
+        self._failed, self._channel = True, None
         self._say(
             f"Tracking with W&B has stopped: {reason}. The run goes on, and all its numbers are "
             f"in {self._run_dir / 'metrics.csv'}."
@@ -295,23 +229,3 @@ def _settings() -> dict[str, Any]:
         # W&B's system charts are to show the training process.
         "x_stats_pid": os.getpid(),
     }
-
-
-def _environment(run_dir: Path) -> dict[str, str]:
-    """Keeps W&B's files in the run's folder unless the user has other places for them."""
-    places = {
-        "WANDB_CACHE_DIR": str(run_dir / "wandb" / "cache"),
-        "WANDB_DATA_DIR": str(run_dir / "wandb" / "data"),
-        "WANDB_ARTIFACT_DIR": str(run_dir / "wandb" / "artifacts"),
-    }
-    # The mode is decided; the name the user gave is in the recipe.
-    left_out = ("WANDB_MODE", "WANDB_DIR", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_NAME")
-    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
-    return {**places, **inherited}
-
-
-def _lines(pipe: IO[bytes]) -> Any:
-    buffer = b""
-    while chunk := pipe.read(65536):
-        *lines, buffer = (buffer + chunk).split(b"\n")
-        yield from lines

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from common.config import TrackingConfig
-from common.tracking import wandb_run
+from common.tracking import channel, wandb_run
 from common.tracking.wandb_process import summary_kind
 from common.tracking.wandb_run import Tracker
 
@@ -105,14 +105,14 @@ def test_without_the_package_it_says_so_once(tmp_path, offline, monkeypatch):
 
 
 def test_a_tracker_that_reads_nothing_does_not_fill_the_memory(tmp_path, offline, monkeypatch):
-    monkeypatch.setattr(wandb_run, "MAX_PENDING", 50)
+    monkeypatch.setattr(channel, "MAX_PENDING", 50)
     silent = tmp_path / "silent.py"
     silent.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(wandb_run, "_SCRIPT", silent)
+    monkeypatch.setattr(channel, "SCRIPT", silent)
     said = []
     tracker = Tracker(said.append)
     start(tracker, tmp_path)
-    process = tracker._process
+    process = tracker._channel.process
     for batch in range(20_000):
         tracker.log(batch, {"train/loss": 2.0})
     tracker.finish()
