@@ -111,7 +111,7 @@ class Recipe:
         if self.trainer.batches is not None:
             relevant["batches"] = self.trainer.batches
         for section in HASHED_SECTIONS:
-            _collect_changes(getattr(self, section), defaults[section], section, relevant)
+            collect_changes(getattr(self, section), defaults[section], section, relevant)
         text = json.dumps(relevant, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -120,14 +120,15 @@ def _without_origins(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in items if key != "origins"}
 
 
-def _collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
+def collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
+    """Adds to ``into`` each dotted key where ``value`` differs in what can change a result."""
     for entry in fields(value):
         mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
         if entry.metadata.get("result_neutral") or mine == theirs:
             continue
         key = f"{path}.{entry.name}"
         if is_dataclass(mine) and is_dataclass(theirs):
-            _collect_changes(mine, theirs, key, into)
+            collect_changes(mine, theirs, key, into)
         elif isinstance(mine, list):
             into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
         else:
@@ -137,7 +138,7 @@ def _collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) 
 def _changes(item: Any) -> dict[str, Any]:
     """Returns a list entry's non-default fields: a new field with a default keeps the hash."""
     found: dict[str, Any] = {}
-    _collect_changes(item, type(item)(), type(item).__name__, found)
+    collect_changes(item, type(item)(), type(item).__name__, found)
     return found
 
 

@@ -1,0 +1,96 @@
+"""Everything a leaderboard is made from, read from the disk once."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.config import load_recipe
+from common.errors import UsageError
+from common.leaderboard.aggregate import Code, Group, Row, group_records, make_rows
+from common.leaderboard.digest import code_digest
+from common.leaderboard.record import Record, RecordError, default_results, load_records
+from common.leaderboard.reported import Entry, load_all_reported
+from common.paper import get_paper, paper_names
+
+
+@dataclass(frozen=True)
+class Board:
+    """Reported numbers, groups of runs, and the rows that set one beside the other."""
+
+    entries: tuple[Entry, ...]
+    groups: tuple[Group, ...]
+    rows: tuple[Row, ...]
+    titles: dict[str, str]
+
+    def papers(self) -> list[str]:
+        """Returns the papers with a reported number or a run, in alphabetical order."""
+        named = {entry.paper for entry in self.entries}
+        return sorted(named | {group.latest.paper for group in self.groups})
+
+
+def default_root() -> Path:
+    """Returns the folder that holds ``results/`` and ``papers/``."""
+    return default_results().parent
+
+
+def make_board(
+    entries: Iterable[Entry],
+    records: Iterable[Record],
+    code: Code,
+    titles: dict[str, str] | None = None,
+) -> Board:
+    """Builds a board from what was read."""
+    entries, groups = tuple(entries), tuple(group_records(records, code))
+    return Board(entries, groups, tuple(make_rows(entries, list(groups))), titles or {})
+
+
+def read_board(root: Path | None = None) -> Board:
+    """Reads ``papers/*/reported.yaml`` and ``results/`` below ``root``.
+
+    Raises:
+        RecordError: A record that is broken.
+        ConfigError: A file of reported numbers that is broken.
+    """
+    root = root or default_root()
+    records = load_records(root / "results")
+    return make_board(load_all_reported(root), records, present_code(records, root), _titles())
+
+
+def _titles() -> dict[str, str]:
+    papers = (get_paper(name) for name in paper_names())
+    return {p.name: f"{p.title} ({p.venue} {p.year})" for p in papers}
+
+
+def present_code(records: Iterable[Record], root: Path) -> Code:
+    """Returns the digests and configuration hashes as the files stand now."""
+    records = list(records)
+    papers = sorted({record.paper for record in records})
+    hashes = {}
+    for reference in sorted({record.reference for record in records}):
+        try:
+            hashes[reference] = load_recipe(reference).hash()
+        except UsageError:
+            # The recipe is gone or no longer fits the schema: its runs are stale.
+            continue
+    return Code(
+        digests={paper: code_digest(paper, root) for paper in papers},
+        verified={paper: verified_digests(paper, root) for paper in papers},
+        config_hashes=hashes,
+    )
+
+
+def band_path(paper: str, root: Path) -> Path:
+    """Returns where the stored band of the paper's ``quick`` recipe lies."""
+    return root / "results" / paper / "bands" / "quick.json"
+
+
+def verified_digests(paper: str, root: Path) -> frozenset[str]:
+    """Returns the digests of code under which ``quick`` gave the stored numbers."""
+    path = band_path(paper, root)
+    if not path.is_file():
+        return frozenset()
+    try:
+        return frozenset(json.loads(path.read_text(encoding="utf-8"))["verified_digests"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path}: no stored band ({error!r}); papers verify --store") from None

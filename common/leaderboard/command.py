@@ -1,0 +1,84 @@
+"""What `papers leaderboard` and `papers info` print."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from common.leaderboard.aggregate import Row, uncompared_groups
+from common.leaderboard.arms import arm_status
+from common.leaderboard.board import Board, read_board
+from common.leaderboard.check import check_leaderboard, write_leaderboard
+from common.leaderboard.markdown import sample_text, seeds_text
+from common.leaderboard.render import (
+    gap_text,
+    origin_text,
+    ours_text,
+    reference_text,
+    short_metric,
+)
+
+
+def build_leaderboard(check: bool, console: Console, root: Path | None = None) -> None:
+    """Writes LEADERBOARD.md and README's table, or only checks them.
+
+    Raises:
+        LikewiseError: With ``check``, if a file is stale; names the first line.
+    """
+    if check:
+        check_leaderboard(root)
+        console.print("LEADERBOARD.md agrees with the records")
+        return
+    changed = write_leaderboard(root)
+    for path in changed:
+        console.print(f"wrote {path.name}")
+    if not changed:
+        console.print("LEADERBOARD.md agrees with the records already")
+
+
+def our_numbers(paper: str, root: Path | None = None) -> Board:
+    """Returns the part of the board that is about ``paper``."""
+    board = read_board(root)
+    return Board(
+        tuple(entry for entry in board.entries if entry.paper == paper),
+        tuple(group for group in board.groups if group.latest.paper == paper),
+        tuple(row for row in board.rows if row.entry.paper == paper),
+        board.titles,
+    )
+
+
+def print_our_numbers(paper: str, console: Console, root: Path | None = None) -> None:
+    """Prints the reported numbers beside ours, then the runs without a reported number."""
+    board = our_numbers(paper, root)
+    if board.rows:
+        console.print(_reported(board.rows))
+    others = uncompared_groups(list(board.entries), list(board.groups))
+    if others:
+        numbers = Table("recipe", "arm", "numbers", "seeds", "status", title="other runs")
+        for group in others:
+            record = group.latest
+            values = (
+                f"{short_metric(metric)} {sample_text(group.sample(metric))}"
+                for metric in sorted(record.metrics)
+            )
+            seeds = seeds_text(len(group.records))
+            status = arm_status(board, group)
+            numbers.add_row(record.reference, record.arm, "\n".join(values), seeds, status)
+        console.print(numbers)
+    if not board.rows and not others:
+        console.print(f"no reported numbers and no runs of {paper} yet")
+
+
+def _reported(rows: tuple[Row, ...]) -> Table:
+    numbers = Table("recipe", "metric", "reference", "from", "ours", "gap", "status")
+    for row in rows:
+        numbers.add_row(
+            row.entry.reference,
+            short_metric(row.metric),
+            reference_text(row),
+            origin_text(row.entry).replace("*", ""),
+            ours_text(row),
+            gap_text(row),
+            row.status,
+        )
+    return numbers

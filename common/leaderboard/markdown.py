@@ -1,0 +1,70 @@
+"""Numbers, links and tables as Markdown."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from common.leaderboard.aggregate import Group
+from common.leaderboard.record import Record
+from common.leaderboard.statistics import Sample
+
+
+def decimals_of(value: float, margin: float | None = None) -> int:
+    """Returns the decimals to show: 4 up to 1.5, else 2, more where ``margin`` is finer."""
+    usual = 4 if abs(value) <= 1.5 else 2
+    finer = math.floor(-math.log10(margin)) if margin else 0
+    return max(usual, finer)
+
+
+def number(value: float | None, decimals: int, sign: bool = False) -> str:
+    """Returns ``value`` with ``decimals`` places, or ``-``; zero carries no sign."""
+    if value is None:
+        return "-"
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    return f"{0:.{decimals}f}" if float(text) == 0 else text
+
+
+def sample_text(sample: Sample | None, decimals: int | None = None) -> str:
+    """Returns ``mean ± spread``; the mean alone for one run."""
+    if sample is None:
+        return "-"
+    places = decimals_of(sample.mean) if decimals is None else decimals
+    text = number(sample.mean, places)
+    return text if sample.spread is None else f"{text} ± {number(sample.spread, places)}"
+
+
+def seeds_text(count: int) -> str:
+    """Returns ``1 seed`` or ``n seeds``."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def run_links(group: Group) -> str:
+    """Returns a link to the record of each seed, and to its tracked run if there is one."""
+    return " ".join(_run_link(record) for record in group.records)
+
+
+def _run_link(record: Record) -> str:
+    link = f"[s{record.seed}](results/{record.paper}/{record.filename})"
+    parts = (record.wandb or "").split("/")
+    if len(parts) == 3 and all(parts):
+        link += f" ([W&B](https://wandb.ai/{parts[0]}/{parts[1]}/runs/{parts[2]}))"
+    return link
+
+
+def commits(group: Group) -> str:
+    """Returns the commits of the runs, ``+`` where files had changed since."""
+    found = []
+    for record in group.records:
+        text = f"`{(record.commit or 'unknown')[:7]}`" + ("+" if record.dirty else "")
+        if text not in found:
+            found.append(text)
+    return " ".join(found)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table; a bar within a cell is escaped."""
+    lines = [_line(header), _line(["---"] * len(header))]
+    return [*lines, *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

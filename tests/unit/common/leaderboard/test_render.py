@@ -1,0 +1,194 @@
+import pytest
+from rich.console import Console
+
+from common.errors import LikewiseError
+from common.leaderboard.aggregate import Code
+from common.leaderboard.board import make_board
+from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
+from common.leaderboard.command import print_our_numbers
+from common.leaderboard.markdown import decimals_of, number
+from common.leaderboard.readme import END, START, insert_small, render_small
+from common.leaderboard.record import NO_NUMBER, commit_record
+from common.leaderboard.render import render_board
+from common.leaderboard.reported import Entry, Reference
+
+KNN = "test/knn_top1"
+CODE = Code(
+    digests={"swav": "e" * 12},
+    config_hashes={"swav/cifar10": "c" * 10, "swav/cifar10:hard": "c" * 10},
+)
+ENTRY = Entry(
+    paper="swav",
+    arm="method",
+    recipe="cifar10",
+    data="cifar10",
+    protocol="knn",
+    origin="paper",
+    table="Table 1",
+    verified=False,
+    note="read from a figure",
+    metrics={
+        KNN: Reference(value=0.80, margin=0.05, spread=0.02, n=3),
+        "test/top5": Reference(value=None),
+    },
+)
+
+
+@pytest.fixture
+def board(make_record):
+    runs = [
+        make_record(
+            seed=seed,
+            metrics={KNN: value},
+            references={"untrained": {KNN: 0.40 + seed / 100}},
+            wandb="me/likewise/abc" if seed == 0 else None,
+            dirty=seed == 2,
+        )
+        for seed, value in enumerate([0.80, 0.82, 0.84])
+    ]
+    hard = make_record(
+        variant="hard",
+        arm="ablation/hard",
+        metrics={KNN: 0.5},
+        run_id="h",
+        scaled=True,
+        scaled_reason=NO_NUMBER,
+    )
+    return make_board([ENTRY], [*runs, hard], CODE, {"swav": "SwAV (NeurIPS 2020)"})
+
+
+def line_with(text, *parts):
+    lines = [line for line in text.splitlines() if all(part in line for part in parts)]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_a_row_says_all_that_is_known_of_a_number(board):
+    # By hand: gap 0.82 - 0.80; half-width t(4) * 0.02 * sqrt(2 / 3) = 2.776 * 0.01633 = 0.0453.
+    assert line_with(render_board(board), "Table 1", "knn_top1") == (
+        "| `swav/cifar10` on cifar10 | knn_top1 | 0.8000 ± 0.0200 (3 runs) "
+        "| paper, Table 1, *unverified* [1] | 0.8200 ± 0.0200 (3 seeds) | +0.0200 (± 0.0453) "
+        "| knn | reproduced "
+        "| [s0](results/swav/cifar10-s0-260101-000000-0000.json) "
+        "([W&B](https://wandb.ai/me/likewise/runs/abc)) "
+        "[s1](results/swav/cifar10-s1-260101-000000-0001.json) "
+        "[s2](results/swav/cifar10-s2-260101-000000-0002.json) | `fffffff` `fffffff`+ |"
+    )
+
+
+def test_a_number_nobody_could_read_is_not_invented(board):
+    line = line_with(render_board(board), "top5")
+    assert "| not available |" in line
+    assert "| not run |" in line
+    assert "1. read from a figure" in render_board(board)
+
+
+def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
+    text = render_board(board)
+    section = text[text.index("### swav on cifar10: knn") :]
+    rows = [line.split(" | ")[:4] for line in section.splitlines() if line.startswith("| ")][2:]
+    assert rows == [
+        ["| method", "`swav/cifar10`", "2", "0.8200 ± 0.0200"],
+        ["| ablation/hard", "`swav/cifar10:hard`", "2", "0.5000"],
+        ["| *untrained*", "-", "-", "0.4100 ± 0.0100"],
+    ]
+    assert "compared above" in line_with(section, "| method")
+    assert f"scaled: {NO_NUMBER}" in line_with(section, "ablation/hard")
+
+
+def test_the_summary_counts_statuses(board):
+    text = render_board(board)
+    assert line_with(text, "| swav | ") == "| swav | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 4 |"
+
+
+def test_the_text_does_not_depend_on_the_order_of_the_records(board):
+    records = [record for group in board.groups for record in group.records]
+    again = make_board(board.entries, reversed(records), CODE, board.titles)
+    assert render_board(again) == render_board(board)
+
+
+def test_a_stale_group_says_why(board):
+    records = [record for group in board.groups for record in group.records]
+    text = render_board(make_board(board.entries, records, Code(digests={"swav": "0" * 12})))
+    assert "| stale (reproduced) |" in text
+    assert "stale (compared above; the code changed since)" in text
+
+
+def test_an_empty_board_is_a_page_too():
+    text = render_board(make_board([], [], Code()))
+    assert "No runs yet." in text
+    assert "No reported numbers yet." in text
+
+
+def test_the_small_table_shows_one_line_a_setting(board):
+    rows = render_small(board).splitlines()[2:]
+    assert rows == [
+        "| `swav/cifar10` | cifar10 | knn_top1 | 0.8000 ± 0.0200 (3 runs), paper, Table 1, "
+        "*unverified* | 0.8200 ± 0.0200 (3 seeds) | reproduced |"
+    ]
+
+
+def test_the_small_table_sets_a_scaled_method_beside_the_untrained_encoder(board):
+    records = [record for group in board.groups for record in group.records]
+    rows = render_small(make_board([], records, CODE)).splitlines()[2:]
+    assert rows == [
+        "| `swav/cifar10` | cifar10 | knn_top1 | 0.4100 ± 0.0100, untrained encoder "
+        "| 0.8200 ± 0.0200 (3 seeds) | scaled |"
+    ]
+
+
+def test_only_the_part_between_the_markers_is_replaced():
+    text = f"# Title\n{START}\nold\n{END}\nrest\n"
+    assert insert_small(text, "new", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
+    for broken in ("# Title", f"{START}", f"{END}{START}", text + text):
+        with pytest.raises(LikewiseError, match=r"README\.md: needs the lines"):
+            insert_small(broken, "new", "README.md")
+
+
+@pytest.fixture
+def root(tmp_path, make_record):
+    (tmp_path / "papers" / "swav").mkdir(parents=True)
+    (tmp_path / "common").mkdir()
+    commit_record(make_record(scaled=True, scaled_reason="by hand"), tmp_path / "results")
+    return tmp_path
+
+
+def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
+    (root / "README.md").write_text(f"{START}\n{END}\n")
+    with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md is stale: line 1"):
+        check_leaderboard(root)
+    assert [path.name for path in write_leaderboard(root)] == ["LEADERBOARD.md", "README.md"]
+    check_leaderboard(root)
+    assert write_leaderboard(root) == []
+    path = root / "LEADERBOARD.md"
+    path.write_text(path.read_text().replace("0.8000", "0.9000"))
+    with pytest.raises(LikewiseError, match=r"0\.9000(.|\n)*should be(.|\n)*0\.8000"):
+        check_leaderboard(root)
+
+
+def test_a_new_record_makes_the_board_stale(root, make_record):
+    write_leaderboard(root)
+    commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
+    assert [path.name for path in stale_files(root)] == ["LEADERBOARD.md"]
+
+
+def test_info_prints_our_numbers(root):
+    console = Console(width=200, record=True)
+    print_our_numbers("swav", console, root)
+    assert "knn_top1 0.8000" in console.export_text()
+    print_our_numbers("meow", console, root)
+    assert "no reported numbers and no runs of meow yet" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "decimals"),
+    [(0.0581, 0.002, 4), (91.3, 1.0, 2), (0.0352, 5e-5, 4), (0.035249, 1e-6, 6), (1.2, None, 4)],
+)
+def test_decimals(value, margin, decimals):
+    assert decimals_of(value, margin) == decimals
+
+
+def test_numbers():
+    assert number(-0.00001, 2, sign=True) == "0.00"
+    assert number(0.126, 2, sign=True) == "+0.13"
+    assert number(None, 2) == "-"

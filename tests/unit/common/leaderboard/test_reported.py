@@ -1,0 +1,84 @@
+import pytest
+
+from common.errors import ConfigError
+from common.leaderboard.reported import load_all_reported, load_reported
+
+GOOD = """
+results:
+  - arm: method
+    recipe: acm
+    data: acm
+    protocol: nodes
+    origin: official code, run by us
+    source: https://example.org/code
+    commit: 1234567
+    command: python main.py --seed 0
+    verified: true
+    metrics:
+      test/f1: {value: 91.3, spread: 0.4, n: 3, margin: 1.0}
+      test/nmi: {value: null}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def put(text):
+        path = tmp_path / "papers" / "meow" / "reported.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return put
+
+
+def test_a_good_file(write, tmp_path):
+    write(GOOD)
+    (entry,) = load_all_reported(tmp_path)
+    assert (entry.paper, entry.reference, entry.weights) == ("meow", "meow/acm", "trained")
+    assert entry.metrics["test/f1"].spread == 0.4
+    assert entry.metrics["test/nmi"].value is None
+
+
+def test_a_file_without_numbers_yet(write):
+    assert load_reported(write("results: []")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("arm: method", "arm: methods", "arm: must be method, ablation/<name>"),
+        ("arm: method", "armm: method", "unknown key 'armm'; did you mean 'arm'"),
+        ("    recipe: acm\n", "", "recipe: missing"),
+        ("verified: true", "verified: yes please", "verified: must be bool"),
+        ("    command: python main.py --seed 0\n", "", "command: needed when the origin is"),
+        ("    commit: 1234567\n", "", "commit: needed when the origin is"),
+        ("official code, run by us", "a friend", "origin: must be one of"),
+        ("official code, run by us", "paper", "table: needed when the origin is 'paper'"),
+        ("official code, run by us", "authors' repository", None),
+        ("margin: 1.0", "margin: 0", "test/f1: margin: needed, above 0"),
+        (", margin: 1.0", "", "test/f1: margin: needed, above 0"),
+        (", n: 3", "", "test/f1: spread: needs n"),
+        ("n: 3", "n: 1", "test/f1: spread: needs n"),
+        ("value: 91.3", "value: '91'", "test/f1: value: must be"),
+        ("test/f1:", "f1:", "starts with test/ or val/"),
+        ("recipe: acm", "weights: published\n    recipe: acm", "spread: published weights give"),
+        ("recipe: acm", "paper: swav\n    recipe: acm", "the folder's name says it"),
+        ("results:", "reported:", "must hold one key, results"),
+    ],
+)
+def test_a_mistake_is_named_with_its_entry(write, old, new, message):
+    assert old in GOOD
+    path = write(GOOD.replace(old, new))
+    if message is None:
+        assert len(load_reported(path)) == 1
+        return
+    with pytest.raises(ConfigError, match=r"reported\.yaml: ") as caught:
+        load_reported(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("metrics", ["{}", "[]", "{test/f1: 0.5}"])
+def test_metrics_must_be_a_mapping_of_mappings(write, metrics):
+    head = GOOD[: GOOD.index("    metrics:")]
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        load_reported(write(f"{head}    metrics: {metrics}\n"))
