@@ -7,8 +7,8 @@ from common.leaderboard.board import Board
 from common.leaderboard.markdown import sample_text, seeds_text, table
 from common.leaderboard.render import origin_text, ours_text, reference_text, short_metric
 
-START = "<!-- leaderboard: written by `papers leaderboard` -->"
-END = "<!-- end of leaderboard -->"
+START = "<!-- leaderboard:start -->"
+END = "<!-- leaderboard:end -->"
 HEADER = ("paper and recipe", "data", "metric", "reference", "ours", "status")
 
 
