@@ -1,0 +1,95 @@
+"""SwAV on two gloo processes equals one process with the whole batch (float64)."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.views import make_view_batch
+from common.data.sampler import EpochBatchSampler
+from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.optim.build import build_optimizer
+from papers.swav.config import SwAVConfig
+from papers.swav.module import SwAV
+from tests.gloo import run_processes
+
+SEED, BATCH, STEPS = 3, 16, 4
+PICTURES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
+
+
+def make_module(optimizer: str, queue: int) -> SwAV:
+    torch.manual_seed(SEED)
+    method = SwAVConfig(
+        backbone="small_conv",
+        hidden_dim=16,
+        output_dim=8,
+        num_prototypes=10,
+        queue_length=queue * BATCH,
+        queue_from_epoch=0,
+        freeze_batches=1,
+    )
+    module = SwAV(method, OptimizerConfig(name=optimizer, lr=0.05, weight_decay=1e-4))
+    module.backbone.layers[0] = torch.nn.Conv2d(1, 32, 3, 2, 1, bias=False)
+    module.log = lambda *_, **__: None
+    module._trainer = SimpleNamespace(num_training_batches=STEPS, log_every_n_steps=0)
+    return module.double()
+
+
+def make_batches() -> list:
+    views = [ViewConfig(count=2, size=12, noise=0.05), ViewConfig(count=2, size=8, area=[0.2, 0.5])]
+    config = PictureConfig(batch_size=BATCH, views=views)
+    sampler = EpochBatchSampler(len(PICTURES), BATCH, SEED, rank(), world_size())
+    batches = []
+    for key in sampler:
+        pictures = PICTURES[torch.tensor(key.rows)].double()
+        plain = PictureBatch(pictures, torch.zeros(len(pictures)), key)
+        made = make_view_batch(plain, config, SEED)
+        batches.append(made._replace(views=[view.double() for view in made.views]))
+    return batches
+
+
+def train(optimizer_name: str, queue: int) -> dict[str, torch.Tensor]:
+    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
+    module = make_module(optimizer_name, queue)
+    optimizer = build_optimizer(module.parameters(), module.optimizer)
+    found = {}
+    for step, batch in enumerate(make_batches()):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, step)
+        loss.backward()
+        for p in module.parameters():
+            p.grad = all_reduce_sum(p.grad) / world_size()
+        module.on_after_backward()
+        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
+        for name, p in module.named_parameters():
+            if p.grad is not None:
+                found[f"{step}.grad.{name}"] = p.grad.clone()
+        optimizer.step()
+    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+
+
+CASES = [("larc", 0), ("larc", 1), ("sgd", 2)]
+
+
+def train_all() -> list[dict[str, torch.Tensor]]:
+    return [train(optimizer, queue) for optimizer, queue in CASES]
+
+
+@pytest.mark.distributed
+def test_loss_gradient_and_parameters_are_those_of_one_process():
+    assert not dist.is_initialized()
+    expected = train_all()
+    assert all(any(name.startswith("3.grad.prototypes") for name in whole) for whole in expected)
+    for parts in run_processes(train_all):
+        for whole, part in zip(expected, parts, strict=True):
+            assert part.keys() == whole.keys()
+            for name, value in whole.items():
+                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+def test_the_queue_takes_part_in_what_is_compared():
+    assert not torch.equal(train("sgd", 0)["loss3"], train("sgd", 1)["loss3"])
