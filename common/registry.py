@@ -55,7 +55,16 @@ DATASETS = {
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
         },
     ),
-    "graphs": Registry("graph data set"),
+    "graphs": Registry(
+        "graph data set",
+        {
+            "acm": "common.data.graphs.packed:read_acm",
+            "dblp": "common.data.graphs.packed:read_dblp",
+            "folder": "common.data.graphs.folder:read_folder",
+            "imdb": "common.data.graphs.packed:read_imdb",
+            "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
+        },
+    ),
     "sequences": Registry(
         "sequence data set",
         {
@@ -71,6 +80,7 @@ DATASETS = {
 DATA_MODULES = Registry(
     "modality",
     {
+        "graphs": "common.data.graphs.module:GraphData",
         "pictures": "common.data.pictures.module:PictureData",
         "sequences": "common.data.sequences.module:SequenceData",
     },
@@ -79,6 +89,7 @@ DATA_MODULES = Registry(
 DATA_SCHEMAS = Registry(
     "modality",
     {
+        "graphs": "common.data.graphs.config:GraphConfig",
         "pictures": "common.data.pictures.config:PictureConfig",
         "sequences": "common.data.sequences.config:SequenceConfig",
     },
@@ -87,9 +98,11 @@ DATA_SCHEMAS = Registry(
 EVALUATORS = Registry(
     "evaluation protocol",
     {
+        "clustering": "common.evaluation.clustering:evaluate_clustering",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "knn": "common.evaluation.knn:evaluate_knn",
         "linear": "common.evaluation.linear_probe:evaluate_linear",
+        "node-probe": "common.evaluation.node_probe:evaluate_nodes",
         "ranking": "common.evaluation.ranking:evaluate_ranking",
     },
 )

@@ -7,6 +7,29 @@ from common.settings import setting
 
 
 @dataclass
+class ClusteringConfig:
+    """k-means on node embeddings; the defaults are MEOW's (utils/evaluate.py)."""
+
+    fits: int = setting(10, at_least=1)
+    # scikit-learn's default in the official environment (1.1.1); from 1.4 on its default is 1.
+    starts: int = setting(10, at_least=1)
+    # Measure a pass with dropout active too, as the official code does (keys active_*).
+    dropout_active: bool = True
+
+
+@dataclass
+class NodeProbeConfig:
+    """Linear probes on node embeddings; the defaults are MEOW's on ACM (utils/evaluate.py)."""
+
+    lr: float = setting(0.03, above=0)
+    weight_decay: float = setting(0.0, at_least=0)
+    iterations: int = setting(200, at_least=1)
+    probes: int = setting(50, at_least=1)
+    # Measure a pass with dropout active too, as the official code does (keys active_*).
+    dropout_active: bool = True
+
+
+@dataclass
 class FewLabelConfig:
     """Protocol ``few-label``: a handful of labels of each class."""
 
@@ -65,6 +88,8 @@ class EvaluationConfig:
     select: str = setting("last", choices=("last", "best"))
     # Learning-free or untrained encoders measured beside the result.
     references: list[str] = field(default_factory=lambda: ["untrained", "raw"])
+    clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
+    node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)

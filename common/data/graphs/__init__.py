@@ -1,0 +1,1 @@
+"""Heterogeneous graphs: readers, meta-paths and the data module of the graph papers."""

@@ -1,0 +1,43 @@
+"""The ``data:`` section of graph papers, and what a module must know of the graph."""
+
+from dataclasses import dataclass
+
+from common.registry import DATASETS
+from common.settings import setting
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """What a module is built from; the target type is type 0. The defaults are ACM's.
+
+    ``hop_types``: the node type at the end of each hop. ``contexts``: for each meta-path the
+    hops that give its context.
+    """
+
+    num_nodes: int = 4019
+    num_classes: int = 3
+    feature_dims: tuple[int, ...] = (1902, 1902, 60)
+    hop_types: tuple[int, ...] = (1, 2)
+    contexts: tuple[tuple[int, ...], ...] = ((0,), (1,))
+
+
+@dataclass
+class GraphConfig:
+    """The ``data:`` section: which graph, its meta-paths, and what is masked in it."""
+
+    name: str = setting("papers-authors-subjects", choices=DATASETS["graphs"])
+    # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
+    root: str | None = setting(None, result_neutral=True)
+    # For name=folder: the user's own graph (docs/data.md).
+    path: str | None = setting(None, result_neutral=True)
+    # Such as paper-author-paper, from the target type back to it; empty: the set's own.
+    metapaths: list[str] = setting([])
+    # Neighbours with the largest PathSim kept a node, for each meta-path.
+    top_k: list[int] = setting([110, 700], at_least=1)
+    # Which of several equal PathSim values stay at the k-th place.
+    ties: str = setting("last", choices=("first", "last", "random", "numpy"))
+    # Share of edges dropped from the masked graph of each meta-path, of entries of the features.
+    edge_mask: list[float] = setting([0.3, 0.2], at_least=0, below=1)
+    feature_mask: float = setting(0.3, at_least=0, below=1)
+    # Seed of a generated graph; null: 1000 + the run's seed.
+    graph_seed: int | None = setting(None, at_least=0)

@@ -1,0 +1,179 @@
+"""A heterogeneous graph with a target type, labels and splits; what every reader returns."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from common.data.graphs.metapaths import Matrix, path_product
+from common.errors import DataError
+
+Ids = NDArray[np.int64]
+
+
+class NodeSplit(NamedTuple):
+    """Target nodes for training, validation and test of a probe."""
+
+    train: Ids
+    val: Ids
+    test: Ids
+
+
+@dataclass(frozen=True)
+class HeteroGraph:
+    """Nodes of several types; the order of ``num_nodes`` is the order of the types.
+
+    ``links``: 0/1 incidences by (source type, end type). ``features``: CSR or dense, rows a
+    node; a type that is missing there has identity features. ``labels``: of the target nodes,
+    -1 where unknown. ``splits``: by labelled nodes a class. ``metapaths``: default ones.
+    """
+
+    target: str
+    num_nodes: dict[str, int]
+    links: dict[tuple[str, str], Matrix]
+    features: dict[str, Any]
+    labels: Ids
+    splits: dict[int, NodeSplit]
+    metapaths: tuple[str, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return int(self.labels.max()) + 1
+
+    def parse(self, metapath: str) -> list[str]:
+        """Splits ``paper-author-paper``; it must lead from the target type back to it.
+
+        Raises:
+            DataError: Unknown type, or a path that does not start and end at the target.
+        """
+        types = metapath.split("-")
+        for name in types:
+            if name not in self.num_nodes:
+                known = ", ".join(self.num_nodes)
+                raise DataError(f"meta-path {metapath}: unknown node type {name!r}; types: {known}")
+        if len(types) < 3 or types[0] != self.target or types[-1] != self.target:
+            raise DataError(
+                f"meta-path {metapath} must lead from {self.target} over another type back to "
+                f"{self.target}"
+            )
+        return types
+
+    def counts(self, metapath: str) -> Matrix:
+        """Returns the number of paths between each pair of target nodes."""
+        return path_product(self.links, self.parse(metapath))
+
+    def dense_features(self, node_type: str) -> NDArray[np.float32]:
+        """Returns the features of a type as a dense array."""
+        features = self.features.get(node_type)
+        if features is None:
+            return np.eye(self.num_nodes[node_type], dtype=np.float32)
+        dense = features.toarray() if sp.issparse(features) else np.asarray(features)
+        return dense.astype(np.float32)
+
+
+def make_links(
+    pairs: NDArray[Any], ends: tuple[str, str], num_nodes: dict[str, int], where: str
+) -> Matrix:
+    """Returns the 0/1 incidence of ``pairs``: (links, 2); repeated pairs count once.
+
+    Raises:
+        DataError: A pair names a node that does not exist; names ``where`` and the row.
+    """
+    pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    for column, node_type in enumerate(ends):
+        ids, count = pairs[:, column], num_nodes[node_type]
+        wrong = np.flatnonzero((ids < 0) | (ids >= count))
+        if len(wrong):
+            raise DataError(
+                f"{where}: row {wrong[0] + 1} names {node_type} {ids[wrong[0]]}, but there are "
+                f"{count} (numbered from 0)"
+            )
+    shape = (num_nodes[ends[0]], num_nodes[ends[1]])
+    incidence = sp.csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=shape)
+    incidence.data[:] = 1
+    return incidence
+
+
+def normalise_rows(features: Matrix) -> Matrix:
+    """Returns ``features`` with rows that sum to 1; an empty row stays empty."""
+    sums = np.asarray(features.sum(1), dtype=np.float64).ravel()
+    inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
+    return sp.csr_matrix(sp.diags(inverse) @ features).astype(np.float32)
+
+
+def draw_splits(
+    labels: Ids, per_class: tuple[int, ...], num_val: int, num_test: int, seed: int
+) -> dict[int, NodeSplit]:
+    """Draws, for each number, that many training nodes a class, then validation and test.
+
+    Raises:
+        DataError: A class has fewer labelled nodes than asked for, or nothing is left to test.
+    """
+    splits = {}
+    for number in per_class:
+        generator = np.random.default_rng((seed, number))
+        order = generator.permutation(np.flatnonzero(labels >= 0))
+        train = [_first_of_class(order, labels, c, number) for c in range(int(labels.max()) + 1)]
+        rest = order[~np.isin(order, np.concatenate(train))]
+        if len(rest) < 2 or len(rest) < num_val + 1:
+            raise DataError(
+                f"{len(rest)} labelled nodes are left beside {number} a class for training; "
+                f"{num_val} are needed for validation and at least 1 for test"
+            )
+        val, test = rest[:num_val], rest[num_val : num_val + num_test]
+        splits[number] = NodeSplit(np.concatenate(train), val, test)
+    return splits
+
+
+def _first_of_class(order: Ids, labels: Ids, label: int, number: int) -> Ids:
+    members = order[labels[order] == label]
+    if len(members) < number:
+        raise DataError(
+            f"class {label} has {len(members)} labelled nodes, the protocol needs {number} for "
+            "training; label more nodes or leave the class out"
+        )
+    return members[:number]
+
+
+def check_splits(graph: HeteroGraph, where: str) -> None:
+    """Raises `DataError` on parts that overlap, name no target node, or miss a class."""
+    for number, split in graph.splits.items():
+        for name, ids in split._asdict().items():
+            if len(ids) and not 0 <= ids.min() <= ids.max() < len(graph.labels):
+                raise DataError(f"{where}: {name}_{number} names a node that does not exist")
+        if len(np.intersect1d(split.train, split.test)) or len(
+            np.intersect1d(split.val, split.test)
+        ):
+            raise DataError(f"{where}: test_{number} overlaps with train or val")
+        counts = np.bincount(graph.labels[split.train], minlength=graph.num_classes)
+        if counts.min() == 0:
+            raise DataError(f"{where}: train_{number} has no node of class {counts.argmin()}")
+
+
+def fingerprint(*parts: Any) -> str:
+    """Returns 16 hex digits over arrays, sparse matrices, text, and containers of them."""
+    digest = hashlib.sha256()
+    for part in parts:
+        _digest(part, digest)
+    return digest.hexdigest()[:16]
+
+
+def _digest(part: Any, digest: Any) -> None:
+    if isinstance(part, dict):
+        _digest([item for pair in part.items() for item in pair], digest)
+    elif isinstance(part, list | tuple):
+        for item in part:
+            _digest(item, digest)
+    elif sp.issparse(part):
+        csr = sp.csr_matrix(part)
+        csr.sort_indices()
+        _digest([csr.shape, csr.indptr, csr.indices, csr.data], digest)
+    elif isinstance(part, np.ndarray):
+        kind = np.float32 if part.dtype.kind == "f" else np.int64
+        digest.update(np.ascontiguousarray(part.astype(kind)).tobytes())
+    else:
+        digest.update(repr(part).encode())

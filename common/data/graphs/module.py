@@ -1,0 +1,203 @@
+"""The data module of all graph papers: the whole graph is one batch."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from lightning import LightningDataModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.graphs.batch import GraphBatch
+from common.data.graphs.config import GraphConfig, GraphFacts
+from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
+from common.data.graphs.prepare import make_batch, make_facts, propagate, split_hops
+from common.data.sampler import BatchKey, EpochBatchSampler
+from common.errors import ConfigError
+from common.evaluation.node_embeddings import NodeEmbeddings
+from common.registry import DATASETS
+
+# The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
+FAMILY_SEED = 0
+
+
+class WholeGraph(Dataset[GraphBatch]):
+    """Gives the graph at every key."""
+
+    def __init__(self, batch: GraphBatch) -> None:
+        self.batch = batch
+
+    def __len__(self) -> int:
+        """Returns 1: an epoch is one step."""
+        return 1
+
+    def __getitem__(self, key: BatchKey) -> GraphBatch:
+        """Returns the graph."""
+        return self.batch
+
+
+class GraphData(LightningDataModule):
+    """A heterogeneous graph in memory; its masks are drawn once and stay.
+
+    Args:
+        config: The ``data:`` section.
+        seed: Of the masks, and of a generated graph.
+    """
+
+    def __init__(self, config: GraphConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.fingerprint = ""
+        self._graph: HeteroGraph | None = None
+        self._batch: GraphBatch | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._batches_seen = 0
+
+    def load(self) -> None:
+        """Reads or generates the graph, checks it and prepares its operators; once.
+
+        Raises:
+            DataError: Missing or broken files, meta-paths that do not chain.
+            ConfigError: Lists of ``data:`` that do not fit the meta-paths.
+        """
+        if self._batch is not None:
+            return
+        reader = DATASETS["graphs"].get(self.config.name)
+        graph: HeteroGraph = reader(self.config, self.seed)
+        check_splits(graph, self.config.name)
+        paths = self.metapaths(graph)
+        self._check_lists(paths)
+        self._batch = make_batch(graph, paths, self.config, self.seed)
+        self._graph = graph
+        family = reader(self.config, FAMILY_SEED)
+        self.fingerprint = fingerprint(
+            family.links, family.features, family.labels, list(family.splits.items()), paths
+        )
+
+    @property
+    def graph(self) -> HeteroGraph:
+        """The graph as read."""
+        self.load()
+        assert self._graph is not None
+        return self._graph
+
+    @property
+    def batch(self) -> GraphBatch:
+        """The graph as a step sees it."""
+        self.load()
+        assert self._batch is not None
+        return self._batch
+
+    def metapaths(self, graph: HeteroGraph) -> list[str]:
+        """Returns the recipe's meta-paths, else the set's own."""
+        return list(self.config.metapaths or graph.metapaths)
+
+    def _check_lists(self, paths: list[str]) -> None:
+        for name in ("top_k", "edge_mask"):
+            values = getattr(self.config, name)
+            if len(values) != len(paths):
+                raise ConfigError(
+                    f"data.{name}={values}: give one value for each of the {len(paths)} "
+                    f"meta-paths {', '.join(paths)}"
+                )
+
+    @property
+    def facts(self) -> GraphFacts:
+        """What a module must know of the data."""
+        return make_facts(self.graph, self.metapaths(self.graph))
+
+    def describe(self) -> str:
+        """Returns one line for the console; nodes without a neighbour are kept and counted."""
+        graph = self.graph
+        nodes = ", ".join(f"{count:,} {name}s" for name, count in graph.num_nodes.items())
+        alone = []
+        for path in self.metapaths(graph):
+            counts = sp.csr_matrix(graph.counts(path))
+            others = counts.getnnz(axis=1) - (counts.diagonal() != 0)
+            if (others == 0).any():
+                alone.append(f"{int((others == 0).sum())} without a {path} neighbour")
+        kept = f" ({', '.join(alone)}; kept)" if alone else ""
+        return (
+            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}; "
+            f"data {self.fingerprint}"
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Returns the loader of the one batch."""
+        self._sampler = EpochBatchSampler(1, 1, self.seed)
+        self._sampler.seek(self._batches_seen)
+        # A generator of its own: starting an iterator must not draw from the global one.
+        return DataLoader(
+            WholeGraph(self.batch),
+            sampler=self._sampler,
+            batch_size=None,
+            collate_fn=_unchanged,
+            generator=torch.Generator(),
+        )
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes on after ``batches_seen`` batches, also before the loader exists."""
+        self._batches_seen = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def transfer_batch_to_device(
+        self, batch: GraphBatch, device: torch.device, dataloader_idx: int
+    ) -> GraphBatch:
+        """Moves the graph once; every later step finds it there."""
+        return self._on(device)
+
+    def _on(self, device: torch.device) -> GraphBatch:
+        if self.batch.adjacency[0].forward.device != device:
+            self._batch = self.batch.to(device)
+        return self.batch
+
+    @torch.no_grad()
+    def evaluation_inputs(self, module: nn.Module, split: str) -> NodeEmbeddings:
+        """Embeds all target nodes in evaluation mode, and once with dropout active.
+
+        For "val" the probe is measured on its validation nodes.
+        """
+        was_training = module.training
+        batch = self._on(next(module.parameters()).device)
+        module.eval()
+        z = module.embed(batch).float().cpu()  # type: ignore[operator]
+        module.train()
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            active = module.embed(batch).float().cpu()  # type: ignore[operator]
+        module.train(was_training)
+        return self._inputs(z, active, split)
+
+    def references(self, split: str) -> dict[str, NodeEmbeddings]:
+        """Returns the encoders that learn nothing.
+
+        ``raw``: the target's features. ``propagated``: those multiplied by the row-normalised
+        counts of each meta-path, averaged. ``propagated-context``: the same with the mean
+        features of the intermediate nodes beside the target's own.
+        """
+        graph, paths = self.graph, self.metapaths(self.graph)
+        raw = graph.dense_features(graph.target)
+        beside = [raw]
+        for hop in split_hops(graph, paths)[0]:
+            beside.append(propagate(graph, list(hop), graph.dense_features(hop[-1])))
+        context = np.concatenate(beside, 1)
+        smooth = [graph.parse(path) for path in paths]
+        found = {
+            "raw": raw,
+            "propagated": np.mean([propagate(graph, path, raw) for path in smooth], 0),
+            "propagated-context": np.mean([propagate(graph, path, context) for path in smooth], 0),
+        }
+        return {name: self._inputs(torch.from_numpy(x), None, split) for name, x in found.items()}
+
+    def _inputs(self, z: Tensor, active: Tensor | None, split: str) -> NodeEmbeddings:
+        graph, splits = self.graph, {}
+        for number, parts in graph.splits.items():
+            train, val, test = (torch.from_numpy(ids) for ids in parts)
+            splits[number] = (train, val, val if split == "val" else test)
+        return NodeEmbeddings(z, active, torch.from_numpy(graph.labels), splits)
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch

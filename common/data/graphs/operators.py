@@ -1,0 +1,82 @@
+"""Constant matrices applied to node features: ``operator @ x``."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+# Above this share of non-zeros a dense product is faster than a sparse one.
+DENSE_FROM = 0.25
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A matrix without gradient; both directions are kept, since the backward pass needs both.
+
+    ``forward``: (rows, columns), ``backward``: (columns, rows), both CSR or both dense.
+    """
+
+    forward: Tensor
+    backward: Tensor
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Returns the product with ``x``: (columns, dim); the gradient flows to ``x``."""
+        product: Tensor = _Product.apply(x, self.forward, self.backward)
+        return product
+
+    def to(self, device: torch.device) -> "Operator":
+        """Returns the operator on ``device``."""
+        return Operator(self.forward.to(device), self.backward.to(device))
+
+
+@dataclass(frozen=True)
+class MeanOperator:
+    """The mean of several operators, without a matrix of its own."""
+
+    parts: tuple[Operator, ...]
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Returns the mean of the products with ``x``."""
+        products = [part @ x for part in self.parts]
+        return torch.stack(products).mean(0)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return matrix @ x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.transposed @ grad_outputs[0].contiguous(), None, None
+
+
+def make_operator(matrix: Any, dtype: torch.dtype = torch.float32) -> Operator:
+    """Builds the operator of a scipy sparse matrix or a dense array.
+
+    Stored zeros are dropped; a matrix with many non-zeros becomes dense.
+    """
+    sparse = sp.csr_matrix(matrix)
+    sparse.eliminate_zeros()
+    if sparse.nnz >= DENSE_FROM * np.prod(sparse.shape):
+        dense = torch.from_numpy(sparse.toarray()).to(dtype)
+        return Operator(dense, dense.T.contiguous())
+    return Operator(_to_torch(sparse, dtype), _to_torch(sp.csr_matrix(sparse.T), dtype))
+
+
+def _to_torch(matrix: Any, dtype: torch.dtype) -> Tensor:
+    with warnings.catch_warnings():
+        # torch calls its CSR tensors beta once a process; all that is used here is the product.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data).to(dtype),
+            size=matrix.shape,
+            check_invariants=False,
+        )

@@ -1,0 +1,117 @@
+"""Readers of the packed benchmark graphs, ``hin/<name>.npz`` in the data root."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import HeteroGraph, NodeSplit, make_links, normalise_rows
+from common.data.root import require
+from common.errors import DataError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a packed file is read: ``types`` by their letter in it, the target first."""
+
+    types: dict[str, tuple[str, int]]
+    links: tuple[str, ...]
+    features: tuple[str, ...]
+    # Letters whose features are used as they are instead of row-normalised.
+    dense: tuple[str, ...]
+    metapaths: tuple[str, ...]
+
+
+ACM = Layout(
+    types={"p": ("paper", 4019), "a": ("author", 7167), "s": ("subject", 60)},
+    links=("pa", "ps"),
+    features=("p", "a"),
+    dense=(),
+    metapaths=("paper-author-paper", "paper-subject-paper"),
+)
+DBLP = Layout(
+    types={
+        "a": ("author", 4057),
+        "p": ("paper", 14328),
+        "t": ("term", 7723),
+        "c": ("conference", 20),
+    },
+    links=("pa", "pc", "pt"),
+    features=("a", "p", "t"),
+    dense=("t",),
+    metapaths=(
+        "author-paper-author",
+        "author-paper-conference-paper-author",
+        "author-paper-term-paper-author",
+    ),
+)
+IMDB = Layout(
+    types={
+        "m": ("movie", 4275),
+        "a": ("actor", 5432),
+        "d": ("director", 2083),
+        "k": ("keyword", 7313),
+    },
+    links=("ma", "md", "mk"),
+    features=("m",),
+    dense=(),
+    metapaths=("movie-actor-movie", "movie-director-movie", "movie-keyword-movie"),
+)
+RATIOS = (20, 40, 60)
+
+
+def read_acm(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads ACM: 4,019 papers, authors, subjects; HeCo's labels and splits."""
+    return _read("acm", ACM, config.root)
+
+
+def read_dblp(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads DBLP: 4,057 authors; counts of the longer meta-paths are products of the links."""
+    return _read("dblp", DBLP, config.root)
+
+
+def read_imdb(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads IMDB: 4,275 movies."""
+    return _read("imdb", IMDB, config.root)
+
+
+def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:
+    path = require(root, f"hin/{name}.npz")
+    num_nodes = {full: count for full, count in layout.types.values()}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        links = {}
+        for pair in layout.links:
+            ends = (layout.types[pair[0]][0], layout.types[pair[1]][0])
+            links[ends] = make_links(arrays[pair], ends, num_nodes, f"{path}: {pair}")
+        features = {
+            layout.types[letter][0]: _features(arrays, letter, letter in layout.dense)
+            for letter in layout.features
+        }
+        splits = {
+            ratio: NodeSplit(
+                *(arrays[f"{part}_{ratio}"].astype(np.int64) for part in ("train", "val", "test"))
+            )
+            for ratio in RATIOS
+        }
+        labels = np.unique(arrays["labels"], return_inverse=True)[1].astype(np.int64)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path} is not the packed {name} graph ({error}); `papers data verify {name}` "
+            f"compares it with its checksum, `papers data prepare {name}` makes it anew"
+        ) from None
+    target = next(iter(num_nodes))
+    return HeteroGraph(target, num_nodes, links, features, labels, splits, layout.metapaths)
+
+
+def _features(arrays: dict[str, Any], letter: str, dense: bool) -> Any:
+    if dense:
+        return arrays[f"{letter}_feat"].astype(np.float32)
+    parts = [arrays[f"{letter}_feat_{part}"] for part in ("data", "indices", "indptr", "shape")]
+    data, indices, indptr, shape = parts
+    return normalise_rows(
+        sp.csr_matrix((data.astype(np.float64), indices, indptr), shape=tuple(shape.tolist()))
+    )

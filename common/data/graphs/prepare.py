@@ -1,0 +1,103 @@
+"""From a graph and its meta-paths to what a training step needs."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from common.data.graphs.batch import GraphBatch
+from common.data.graphs.config import GraphConfig, GraphFacts
+from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.metapaths import (
+    keep_nearest,
+    mask_edges,
+    mask_entries,
+    normalise,
+    path_product,
+    row_mean,
+)
+from common.data.graphs.operators import make_operator
+
+Hop = tuple[str, ...]
+
+
+def split_hops(graph: HeteroGraph, metapaths: list[str]) -> tuple[list[Hop], list[list[int]]]:
+    """Returns the distinct hops and, for each meta-path, which of them give its context.
+
+    The hops of a-p-c-p-a are a-p, a-p-c and a-p-c-p: all beginnings that end at an
+    intermediate node.
+    """
+    hops: list[Hop] = []
+    contexts = []
+    for metapath in metapaths:
+        types, own = graph.parse(metapath), []
+        for length in range(2, len(types)):
+            hop = tuple(types[:length])
+            if hop not in hops:
+                hops.append(hop)
+            own.append(hops.index(hop))
+        contexts.append(own)
+    return hops, contexts
+
+
+def make_facts(graph: HeteroGraph, metapaths: list[str]) -> GraphFacts:
+    """Returns what a module is built from."""
+    hops, contexts = split_hops(graph, metapaths)
+    types = list(graph.num_nodes)
+    dims = []
+    for node_type in types:
+        features = graph.features.get(node_type)
+        dims.append(graph.num_nodes[node_type] if features is None else features.shape[1])
+    return GraphFacts(
+        num_nodes=len(graph.labels),
+        num_classes=graph.num_classes,
+        feature_dims=tuple(dims),
+        hop_types=tuple(types.index(hop[-1]) for hop in hops),
+        contexts=tuple(tuple(own) for own in contexts),
+    )
+
+
+def make_batch(
+    graph: HeteroGraph, metapaths: list[str], config: GraphConfig, seed: int
+) -> GraphBatch:
+    """Builds the operators of a step; the masks are drawn here, once."""
+    generator = np.random.default_rng(seed)
+    adjacency, masked = [], []
+    for path, k, share in zip(metapaths, config.top_k, config.edge_mask, strict=True):
+        kept = keep_nearest(graph.counts(path), k, config.ties, seed)
+        adjacency.append(make_operator(normalise(kept)))
+        masked.append(make_operator(normalise(mask_edges(kept, share, generator))))
+    hops, _ = split_hops(graph, metapaths)
+    incidences = [_binary(path_product(graph.links, list(hop))) for hop in hops]
+    features = [graph.features.get(node_type) for node_type in graph.num_nodes]
+    target = graph.features.get(graph.target)
+    if target is None:
+        target = sp.identity(len(graph.labels), format="csr")
+    return GraphBatch(
+        tuple(None if f is None else make_operator(f) for f in features),
+        make_operator(mask_entries(sp.csr_matrix(target), config.feature_mask, generator)),
+        tuple(make_operator(row_mean(incidence)) for incidence in incidences),
+        tuple(adjacency),
+        tuple(masked),
+    )
+
+
+def _binary(matrix: Any) -> Any:
+    pattern = sp.csr_matrix(matrix, copy=True)
+    pattern.data[:] = 1
+    return pattern
+
+
+def propagate(graph: HeteroGraph, path: list[str], x: NDArray[Any]) -> NDArray[np.float32]:
+    """Returns ``x``: (end nodes, dim) averaged over all paths that end there.
+
+    The product of the whole path is never built: it is applied link by link from the right.
+    """
+    total = np.ones((x.shape[0], 1))
+    product: Any = x.astype(np.float64)
+    for source, end in reversed(list(pairwise(path))):
+        step = path_product(graph.links, [source, end])
+        product, total = step @ product, step @ total
+    return np.asarray(product / np.maximum(total, 1), dtype=np.float32)

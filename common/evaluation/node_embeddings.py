@@ -1,0 +1,25 @@
+"""Embeddings of labelled nodes, as the protocols on graphs take them."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class NodeEmbeddings(NamedTuple):
+    """``z``: (nodes, dim) in evaluation mode; ``labels``: (nodes,), -1 unknown.
+
+    ``active_z`` is one pass with dropout active (None: the encoder has none). ``splits``: by
+    labelled nodes a class, (train, val, test) ids; the probe is selected on val.
+    """
+
+    z: Tensor
+    active_z: Tensor | None
+    labels: Tensor
+    splits: dict[int, tuple[Tensor, Tensor, Tensor]]
+
+    def variants(self, dropout_active: bool) -> dict[str, Tensor]:
+        """Returns the embeddings to measure by the prefix of their metrics."""
+        found = {"": self.z}
+        if dropout_active and self.active_z is not None:
+            found["active_"] = self.active_z
+        return found

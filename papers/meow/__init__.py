@@ -1,0 +1,29 @@
+"""MEOW and AdaMEOW: heterogeneous graph contrast with meta-path contexts."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="meow",
+    title="Heterogeneous Graph Contrastive Learning with Meta-path Contexts and Weighted Negative "
+    "Samples",
+    authors="Jianxiang Yu, Xiang Li",
+    venue="SDM",
+    year=2023,
+    arxiv="2212.13847",
+    bibtex="""@inproceedings{yu2023meow,
+  title     = {Heterogeneous Graph Contrastive Learning with Meta-path Contexts and Weighted
+               Negative Samples},
+  author    = {Yu, Jianxiang and Li, Xiang},
+  booktitle = {SIAM International Conference on Data Mining (SDM)},
+  pages     = {37--45},
+  year      = {2023},
+  doi       = {10.1137/1.9781611977653.ch5}
+}""",
+    modality="graphs",
+    module_class="MEOW",
+    config_class="MEOWConfig",
+    evaluators=("node-probe", "clustering"),
+    ddp_strategy=None,
+    ddp_refusal="the full batch couples all nodes (one normalisation, one contrast, one k-means "
+    "over the whole graph), so a step cannot be shared between devices",
+)

@@ -1,0 +1,28 @@
+"""The ``method:`` section of MEOW; defaults are the official ACM values (utils/params.py)."""
+
+from dataclasses import dataclass
+
+from common.settings import setting
+
+
+@dataclass
+class MEOWConfig:
+    """MEOW and, with ``model: adameow``, its extension with learned soft weights."""
+
+    model: str = setting("meow", choices=("meow", "adameow"))
+    dim: int = setting(64, at_least=1)
+    temperature: float = setting(0.4, above=0)
+    dropout: float = setting(0.2, at_least=0, below=1)
+    # Cluster numbers of the k-means runs inside each step.
+    num_clusters: list[int] = setting([100, 300], at_least=2)
+    # faiss settings of module/cluster.py.
+    kmeans_iterations: int = setting(20, at_least=1)
+    kmeans_restarts: int = setting(5, at_least=1)
+    # hard: how many clusterings separate the pair (module/contrast.py); uniform: plain InfoNCE.
+    weights: str = setting("hard", choices=("hard", "uniform"))
+    # lam_proto; 0 leaves the prototypes out.
+    prototype_weight: float = setting(1.0, at_least=0)
+    # False: every view sees the target nodes' own features only (ablation).
+    contexts: bool = True
+    # Hidden width of AdaMEOW's weight network.
+    soft_weight_dim: int = setting(16, at_least=1)

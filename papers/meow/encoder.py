@@ -1,0 +1,75 @@
+"""MEOW's two views: coarse from the nodes' own features, fine from meta-path contexts."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.backbones.hetero_gcn import NodeProjection, SemanticAttention, WholeGraphGCN
+from common.data.graphs.batch import GraphBatch
+from common.data.graphs.config import GraphFacts
+from common.data.graphs.operators import MeanOperator
+
+
+class ViewInputs(NamedTuple):
+    """What the GCN sees, each (nodes, dim): one coarse, one fine and one masked a meta-path."""
+
+    coarse: Tensor
+    fine: list[Tensor]
+    masked: list[Tensor]
+
+
+class ContextEncoder(nn.Module):
+    """Projection, meta-path contexts, shared GCN and attention (code_meow/module/meow.py).
+
+    Args:
+        facts: Of the graph.
+        dim: Width of every layer.
+        dropout: Of projections, contexts, convolutions and the attention's query.
+        contexts: False leaves the contexts out: every view sees the target's features alone.
+    """
+
+    def __init__(self, facts: GraphFacts, dim: int, dropout: float, contexts: bool = True) -> None:
+        super().__init__()
+        self.contexts = facts.contexts if contexts else ((),) * len(facts.contexts)
+        self.hop_types = facts.hop_types
+        types = {0, *(facts.hop_types[hop] for path in self.contexts for hop in path)}
+        self.projections = nn.ModuleDict(
+            {str(t): NodeProjection(facts.feature_dims[t], dim, dropout) for t in sorted(types)}
+        )
+        self.context_linears = nn.ModuleList(
+            nn.Linear(dim, dim, bias=False) for path in self.contexts for _ in path
+        )
+        self.gcn = WholeGraphGCN(dim, dim, dim, dropout)
+        self.attention = SemanticAttention(dim, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def view_inputs(self, batch: GraphBatch) -> ViewInputs:
+        """Returns the enriched features of every view."""
+        h = {int(t): project(batch.features[int(t)]) for t, project in self.projections.items()}
+        h_masked = self.projections["0"](batch.masked_features)
+        linears, fine, masked = iter(self.context_linears), [], []
+        for path in self.contexts:
+            means = [batch.hops[hop] @ h[self.hop_types[hop]] for hop in path]
+            contexts = [linear(mean) for mean, linear in zip(means, linears, strict=False)]
+            fine.append(self._enrich(h[0], contexts))
+            masked.append(self._enrich(h_masked, contexts))
+        return ViewInputs(h[0], fine, masked)
+
+    def _enrich(self, h: Tensor, contexts: list[Tensor]) -> Tensor:
+        if not contexts:
+            return h
+        return F.elu(h + torch.stack([self.dropout(c) for c in contexts]).sum(0))
+
+    def coarse(self, inputs: ViewInputs, batch: GraphBatch) -> Tensor:
+        """Returns the coarse view (nodes, dim), over the mean of the meta-path graphs."""
+        return self.gcn(inputs.coarse, MeanOperator(batch.adjacency))
+
+    def fine(self, inputs: ViewInputs, batch: GraphBatch) -> Tensor:
+        """Returns the embedding z (nodes, dim): attention over two unit-row views a meta-path."""
+        views = []
+        for path, adjacency in enumerate(batch.adjacency):
+            views.append(self.gcn(inputs.fine[path], adjacency))
+            views.append(self.gcn(inputs.masked[path], batch.masked_adjacency[path]))
+        return self.attention(F.normalize(torch.stack(views), dim=-1))

@@ -1,0 +1,103 @@
+"""MEOW: meta-path contexts as the fine view, weighted negatives and prototypes."""
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.graphs.batch import GraphBatch
+from common.data.graphs.config import GraphFacts
+from common.errors import ConfigError
+from common.optim.build import build_optimizer
+from papers.meow.config import MEOWConfig
+from papers.meow.encoder import ContextEncoder
+from papers.meow.losses import SoftWeights, cluster, prototype_loss, weighted_infonce
+
+DIAGNOSTICS_EVERY = 10
+
+
+class MEOW(LightningModule):
+    """The whole graph is one batch; one step is one epoch."""
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: MEOWConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: GraphFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = method or MEOWConfig()
+        self.optimizer = optimizer or OptimizerConfig(name="adam", lr=7e-4)
+        facts = facts or GraphFacts()
+        check_clusters(self.method, facts)
+        dim = self.method.dim
+        self.encoder = ContextEncoder(facts, dim, self.method.dropout, self.method.contexts)
+        self.projection = nn.Linear(dim, dim)
+        self.soft_weights: SoftWeights | None = None
+        if self.method.model == "adameow":
+            self.soft_weights = SoftWeights(dim, self.method.soft_weight_dim)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    def embed(self, batch: GraphBatch) -> Tensor:
+        """Returns the embedding z: (nodes, dim), before projection."""
+        return self.encoder.fine(self.encoder.view_inputs(batch), batch)
+
+    def project(self, z: Tensor) -> Tensor:
+        """Maps z: (nodes, dim) to unit rows u; shared by both views."""
+        return F.normalize(torch.tanh(self.projection(z)), dim=1)
+
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:
+        """One full-batch step."""
+        inputs = self.encoder.view_inputs(batch)
+        u_coarse = self.project(self.encoder.coarse(inputs, batch))
+        u_fine = self.project(self.encoder.fine(inputs, batch))
+        if self.soft_weights is not None:
+            loss = self.soft_weights.loss(u_fine, u_coarse, self.method.temperature)
+        else:
+            loss = self.weighted_loss(u_coarse, u_fine)
+        self._log(loss, u_fine.detach())
+        self.batches_seen += 1
+        return loss
+
+    def weighted_loss(self, u_coarse: Tensor, u_fine: Tensor) -> Tensor:
+        """Contrast of coarse anchors with fine candidates, plus the prototypes."""
+        method, clusterings = self.method, []
+        if method.weights == "hard" or method.prototype_weight > 0:
+            clusterings = cluster(
+                u_fine.detach(),
+                method.num_clusters,
+                method.temperature,
+                num_iterations=method.kmeans_iterations,
+                num_restarts=method.kmeans_restarts,
+            )
+        assigned = None
+        if method.weights == "hard":
+            assigned = torch.stack([found.assigned for found in clusterings])
+        loss = weighted_infonce(u_coarse, u_fine, method.temperature, assigned)
+        if method.prototype_weight > 0:
+            loss = loss + method.prototype_weight * prototype_loss(u_coarse, clusterings)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam at a constant rate."""
+        return build_optimizer(self.parameters(), self.optimizer)
+
+    def _log(self, loss: Tensor, u_fine: Tensor) -> None:
+        self.log("train/loss", loss, batch_size=1)
+        if int(self.batches_seen) % DIAGNOSTICS_EVERY == 0:
+            self.log("diag/embedding_std", u_fine.std(0).mean(), batch_size=1)
+
+
+def check_clusters(method: MEOWConfig, facts: GraphFacts) -> None:
+    """Raises `ConfigError` if there are fewer nodes than clusters."""
+    most = max(method.num_clusters, default=0)
+    if method.model == "meow" and most >= facts.num_nodes:
+        raise ConfigError(
+            f"method.num_clusters={method.num_clusters}: the graph has {facts.num_nodes} target "
+            f"nodes; use fewer clusters than nodes"
+        )
+    if method.model == "meow" and not method.num_clusters:
+        raise ConfigError("method.num_clusters: give at least one number of clusters")

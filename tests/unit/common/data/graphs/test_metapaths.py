@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from common.data.graphs.metapaths import (
+    keep_nearest,
+    mask_edges,
+    mask_entries,
+    normalise,
+    path_product,
+    pathsim,
+    row_mean,
+)
+from common.errors import DataError
+
+
+def csr(rows):
+    return sp.csr_matrix(np.array(rows, dtype=float))
+
+
+LINKS = {("p", "a"): csr([[1, 1, 0], [0, 1, 0], [0, 0, 1]]), ("p", "s"): csr([[1], [1], [1]])}
+
+
+def test_path_counts_go_through_links_in_both_directions():
+    counts = path_product(LINKS, ["p", "a", "p"]).toarray()
+    assert counts.tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_path_that_does_not_chain_names_the_gap_and_the_links():
+    with pytest.raises(DataError, match=r"p-a-s-p does not chain: no links between a and s.*p-a"):
+        path_product(LINKS, ["p", "a", "s", "p"])
+
+
+def test_pathsim_by_hand():
+    similarity = pathsim(path_product(LINKS, ["p", "a", "p"])).toarray()
+    np.testing.assert_allclose(similarity[0], [1, 2 * 1 / (2 + 1), 0])
+
+
+@pytest.mark.parametrize("ties", ["first", "last", "random", "numpy"])
+def test_keeps_the_counts_of_the_k_most_similar(ties):
+    generator = np.random.default_rng(0)
+    incidence = sp.csr_matrix((generator.random((30, 12)) < 0.3).astype(float))
+    counts = sp.csr_matrix(incidence @ incidence.T)
+    similarity = pathsim(counts).toarray()
+    kept = keep_nearest(counts, 4, ties).toarray()
+    assert ((kept == 0) | (kept == counts.toarray())).all()
+    for row in range(30):
+        best = np.sort(similarity[row])[::-1][:4]
+        np.testing.assert_allclose(np.sort(similarity[row][kept[row] > 0])[::-1], best[best > 0])
+
+
+def test_ties_stay_where_the_rule_says():
+    everyone = sp.csr_matrix(np.ones((5, 5)))
+    first, last = keep_nearest(everyone, 2, "first"), keep_nearest(everyone, 2, "last")
+    assert first.toarray()[3].tolist() == [1, 1, 0, 0, 0]
+    assert last.toarray()[3].tolist() == [0, 0, 0, 1, 1]
+    random = keep_nearest(everyone, 2, "random", seed=1).toarray()
+    assert (random == random[0]).all() and random[0].sum() == 2
+
+
+def test_node_without_neighbours_is_an_empty_row():
+    counts = csr([[2, 1, 0], [1, 1, 0], [0, 0, 0]])
+    kept = keep_nearest(counts, 2)
+    assert kept.toarray()[2].tolist() == [0, 0, 0]
+    assert np.isfinite(normalise(kept).toarray()).all()
+
+
+def test_normalisation_transposes():
+    adjacency = csr([[1, 3], [0, 2]])
+    expected = np.diag([0.5, 2**-0.5]) @ adjacency.toarray().T @ np.diag([0.5, 2**-0.5])
+    np.testing.assert_allclose(normalise(adjacency).toarray(), expected)
+
+
+def test_edge_mask_drops_the_share_and_loses_counts():
+    generator = np.random.default_rng(0)
+    counts = sp.csr_matrix(generator.integers(0, 4, (20, 20)))
+    edges = (counts.toarray() * (1 - np.eye(20)) > 0).sum()
+    masked = mask_edges(counts, 0.3, generator).toarray()
+    assert (np.diag(masked) == 1).all()
+    off = masked * (1 - np.eye(20))
+    assert off.max() == 1 and off.sum() == edges - int(0.3 * edges)
+    assert (counts.toarray()[off > 0] > 0).all()
+
+
+def test_feature_mask_drops_the_share_of_entries():
+    features = csr([[1, 2, 0], [3, 4, 5]])
+    masked = mask_entries(features, 0.5, np.random.default_rng(0))
+    assert masked.nnz == 3 and features.nnz == 5
+
+
+def test_row_mean_of_an_empty_row_is_zero():
+    assert row_mean(csr([[0, 0], [1, 1]])).toarray().tolist() == [[0, 0], [0.5, 0.5]]

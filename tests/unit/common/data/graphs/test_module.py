@@ -1,0 +1,113 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.module import GraphData
+from common.data.graphs.prepare import split_hops
+from common.errors import DataError
+from papers.meow.config import MEOWConfig
+from papers.meow.module import MEOW
+
+REAL = pytest.mark.skipif("LIKEWISE_DATA" not in os.environ, reason="LIKEWISE_DATA is not set")
+
+
+@pytest.fixture(scope="module")
+def data():
+    found = GraphData(GraphConfig(), seed=0)
+    found.load()
+    return found
+
+
+@pytest.fixture(scope="module")
+def module(data):
+    return MEOW(MEOWConfig(num_clusters=[20, 60]), None, data.facts)
+
+
+def test_generated_graph_has_the_described_sizes(data):
+    graph = data.graph
+    assert np.bincount(graph.labels).tolist() == [300, 300, 200]
+    assert [len(part) for part in graph.splits[20]] == [60, 300, 440]
+    assert graph.links["paper", "subject"].sum(1).max() == 1
+    np.testing.assert_allclose(graph.features["paper"].sum(1), 1, rtol=1e-5)
+
+
+def test_graph_follows_the_seed_and_the_fingerprint_its_rule(data):
+    other = GraphData(GraphConfig(), seed=1)
+    other.load()
+    assert (other.graph.labels != data.graph.labels).any()
+    assert other.fingerprint == data.fingerprint
+    changed = GraphData(GraphConfig(graph_seed=5), seed=1)
+    changed.load()
+    assert changed.fingerprint != data.fingerprint
+
+
+def test_one_batch_an_epoch_and_seek(data):
+    loader = data.train_dataloader()
+    assert len(loader) == 1 and len(list(loader)) == 1
+    data.seek(7)
+    assert data._sampler.epoch == 7
+    data.seek(0)
+
+
+def test_evaluation_restores_mode_and_draws_nothing(data, module):
+    module.train()
+    before = torch.random.get_rng_state()
+    inputs = data.evaluation_inputs(module, "test")
+    assert module.training and torch.equal(before, torch.random.get_rng_state())
+    assert inputs.z.shape == (800, 64) and not torch.equal(inputs.z, inputs.active_z)
+    again = data.evaluation_inputs(module, "val")
+    assert torch.equal(inputs.active_z, again.active_z)
+    assert torch.equal(again.splits[20][1], again.splits[20][2])
+
+
+def test_references_propagate_without_learning(data):
+    found = data.references("test")
+    assert set(found) == {"raw", "propagated", "propagated-context"}
+    raw = found["raw"].z.numpy()
+    graph = data.graph
+    expected = 0
+    for path in graph.metapaths:
+        counts = graph.counts(path).toarray()
+        expected = expected + counts @ raw / np.maximum(counts.sum(1, keepdims=True), 1) / 2
+    np.testing.assert_allclose(found["propagated"].z.numpy(), expected, atol=1e-6)
+
+
+def test_hops_of_long_metapaths_are_shared(data):
+    class Graph:
+        parse = staticmethod(lambda path: path.split("-"))
+
+    hops, contexts = split_hops(Graph(), ["a-p-a", "a-p-c-p-a", "a-p-t-p-a"])
+    assert ["-".join(hop) for hop in hops] == ["a-p", "a-p-c", "a-p-c-p", "a-p-t", "a-p-t-p"]
+    assert contexts == [[0], [0, 1, 2], [0, 3, 4]]
+
+
+def test_missing_file_says_how_to_get_it(tmp_path):
+    with pytest.raises(DataError, match="papers data prepare acm"):
+        GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
+
+
+def test_broken_file_is_named(tmp_path):
+    (tmp_path / "hin").mkdir()
+    np.savez(tmp_path / "hin/acm.npz", labels=np.zeros(3))
+    with pytest.raises(DataError, match="not the packed acm graph"):
+        GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
+
+
+@REAL
+def test_real_acm_has_the_published_counts():
+    data = GraphData(GraphConfig(name="acm"), seed=0)
+    graph = data.graph
+    assert [graph.counts(path).nnz for path in graph.metapaths] == [57_853, 4_338_213]
+    assert "577 without a paper-author-paper neighbour" in data.describe()
+    assert data.batch.adjacency[1].forward._nnz() == 2_147_611
+
+
+@REAL
+@pytest.mark.parametrize(("name", "paths"), [("dblp", 3), ("imdb", 3)])
+def test_other_real_graphs_load(name, paths):
+    lists = {"top_k": [10] * paths, "edge_mask": [0.1] * paths}
+    data = GraphData(GraphConfig(name=name, **lists), seed=0)
+    assert len(data.batch.adjacency) == paths and data.graph.num_classes in (3, 4)

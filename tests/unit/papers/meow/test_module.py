@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from common.config import OptimizerConfig
+from common.data.graphs.config import GraphConfig, GraphFacts
+from common.data.graphs.module import GraphData
+from common.errors import ConfigError
+from papers.meow.config import MEOWConfig
+from papers.meow.module import MEOW
+
+
+@pytest.fixture(scope="module")
+def data():
+    found = GraphData(GraphConfig(), seed=0)
+    found.load()
+    return found
+
+
+def make(data, **method):
+    torch.manual_seed(0)
+    module = MEOW(
+        MEOWConfig(**{"num_clusters": [5, 9], "dim": 16} | method),
+        OptimizerConfig(name="adam", lr=1e-3),
+        data.facts,
+    )
+    module.log = lambda *args, **kwargs: None
+    return module
+
+
+def test_stands_alone():
+    module = MEOW()
+    assert sum(p.numel() for p in module.parameters()) == 272_257
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {},
+        {"weights": "uniform"},
+        {"prototype_weight": 0.0},
+        {"weights": "uniform", "prototype_weight": 0.0},
+        {"contexts": False},
+        {"model": "adameow"},
+    ],
+    ids=str,
+)
+def test_every_arm_learns_something_in_every_parameter(data, method):
+    module = make(data, **method)
+    optimizer = module.configure_optimizers()
+    losses = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = module.training_step(data.batch, 0)
+        loss.backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+        optimizer.step()
+        losses.append(loss.item())
+    assert module.batches_seen == 3 and losses[-1] < losses[0]
+
+
+def test_contexts_off_sees_the_targets_own_features_only(data):
+    module = make(data, contexts=False).eval()
+    inputs = module.encoder.view_inputs(data.batch)
+    assert all(torch.equal(fine, inputs.coarse) for fine in inputs.fine)
+    assert list(module.encoder.projections) == ["0"]
+
+
+def test_anchor_is_coarse_in_meow_and_fine_in_adameow(data):
+    module = make(data, model="adameow", dropout=0.0)
+    inputs = module.encoder.view_inputs(data.batch)
+    u_coarse = module.project(module.encoder.coarse(inputs, data.batch))
+    u_fine = module.project(module.encoder.fine(inputs, data.batch))
+    loss = module.training_step(data.batch, 0)
+    torch.testing.assert_close(loss, module.soft_weights.loss(u_fine, u_coarse, 0.4))
+    other = module.soft_weights.loss(u_coarse, u_fine, 0.4)
+    assert (loss - other).abs() > 1e-4
+
+
+def test_more_clusters_than_nodes_is_refused():
+    with pytest.raises(ConfigError, match="10 target nodes"):
+        MEOW(MEOWConfig(num_clusters=[20]), None, GraphFacts(num_nodes=10))
