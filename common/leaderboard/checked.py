@@ -44,6 +44,8 @@ def has_type(value: Any, hint: Any) -> bool:
         return isinstance(value, dict) and all(
             has_type(k, key_type) and has_type(v, item_type) for k, v in value.items()
         )
+    if origin is list:
+        return isinstance(value, list) and all(has_type(item, arguments[0]) for item in value)
     if hint is Any:
         return True
     if hint in (int, float):
