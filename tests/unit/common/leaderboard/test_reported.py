@@ -1,7 +1,15 @@
 import pytest
 
+from common.config import load_recipe, recipe_from_dict
 from common.errors import ConfigError
-from common.leaderboard.reported import load_all_reported, load_reported
+from common.leaderboard.record import NO_NUMBER
+from common.leaderboard.reported import (
+    Entry,
+    Reference,
+    load_all_reported,
+    load_reported,
+    scaled_reason,
+)
 
 GOOD = """
 results:
@@ -82,3 +90,33 @@ def test_metrics_must_be_a_mapping_of_mappings(write, metrics):
     head = GOOD[: GOOD.index("    metrics:")]
     with pytest.raises(ConfigError, match="must be a mapping"):
         load_reported(write(f"{head}    metrics: {metrics}\n"))
+
+
+def reported_for(ours, **changes):
+    values = {
+        "paper": ours.paper,
+        "arm": ours.arm,
+        "recipe": ours.recipe,
+        "data": ours.data.name,
+        "protocol": ours.evaluation.protocols[-1],
+        "origin": "paper",
+        "verified": True,
+        "metrics": {"test/x": Reference(value=1.0, margin=0.1)},
+    }
+    return Entry(**{**values, **changes})
+
+
+def test_a_recipe_as_written_is_comparable_where_a_number_is_reported():
+    recipe = load_recipe("swav/quick", ["seed=7", "trainer.threads=1", "tracking.mode=disabled"])
+    assert scaled_reason(recipe, [reported_for(recipe)]) is None
+    assert scaled_reason(recipe, []) == NO_NUMBER
+    for other in ({"recipe": "x"}, {"variant": "x"}, {"data": "x"}, {"protocol": "x"}):
+        assert scaled_reason(recipe, [reported_for(recipe, **other)]) == NO_NUMBER
+
+
+def test_what_was_changed_by_hand_is_named_even_after_a_resume():
+    recipe = load_recipe("swav/quick", ["trainer.epochs=77", "optimizer.lr=0.123"])
+    reason = "the recipe was changed: optimizer.lr, trainer.epochs"
+    assert scaled_reason(recipe, [reported_for(recipe)]) == reason
+    resumed = recipe_from_dict(recipe.to_dict(), "config.yaml")
+    assert scaled_reason(resumed, [reported_for(recipe)]) == reason
