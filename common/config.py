@@ -9,13 +9,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import EvaluationConfig
+from common.layers import TOP_LEVEL, assign, flatten, parse_overrides, read_yaml
 from common.paper import Paper, get_paper
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, setting
@@ -153,9 +153,6 @@ def _schema(paper: Paper) -> dict[str, Any]:
     }
 
 
-TOP_LEVEL = {"paper": None, "arm": "method", "seed": 0}
-
-
 def recipe_path(paper: str, recipe: str) -> Path:
     """Returns the recipe's file; raises `UsageError` with the nearest name if there is none."""
     known = sorted(path.stem for path in (CONFIG_ROOT / paper).glob("*.yaml"))
@@ -194,6 +191,9 @@ def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
 
 def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
     """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``)."""
+    lacking = {"paper", "recipe", "variant"} - set(values)
+    if lacking:
+        raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
     content = {k: v for k, v in values.items() if k not in ("recipe", "variant")}
     return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
 
@@ -212,8 +212,8 @@ def resolve(
     )
     origins: dict[str, str] = {}
     for origin, layer in layers:
-        for key, value in _flatten(layer, schema, origin).items():
-            _assign(merged, key, value, origin)
+        for key, value in flatten(layer, schema, origin).items():
+            assign(merged, key, value, origin)
             origins[key] = origin
     if merged.paper not in (None, paper_name):
         raise ConfigError(f"paper: the recipe is of {merged.paper!r}, asked for {paper_name!r}")
@@ -229,104 +229,9 @@ def resolve(
     return result
 
 
-def _flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[str, Any]:
-    """Returns ``{dotted key: value}``; unknown keys raise with the nearest name."""
-    flat: dict[str, Any] = {}
-
-    def visit(node: Any, prefix: str) -> None:
-        for key, value in node.items():
-            dotted = f"{prefix}.{key}" if prefix else str(key)
-            is_section = _is_section(dotted, schema, origin)
-            if is_section and isinstance(value, dict):
-                visit(value, dotted)
-            elif is_section:
-                raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={value}")
-            else:
-                _refuse_text(dotted, value, origin)
-                flat[dotted] = value
-
-    visit(layer, "")
-    return flat
-
-
-def _is_section(dotted: str, schema: dict[str, Any], origin: str) -> bool:
-    """Tells whether ``dotted`` names a dataclass; raises `ConfigError` if it names nothing."""
-    first, *rest = dotted.split(".")
-    known = [*TOP_LEVEL, *schema]
-    if first not in known:
-        raise ConfigError(f"{origin}: unknown key {dotted!r}{suggest(first, known)}")
-    node = schema.get(first)
-    for depth, part in enumerate(rest):
-        names = [entry.name for entry in fields(node)] if is_dataclass(node) else []
-        if part not in names:
-            where = ".".join([first, *rest[:depth]])
-            hint = suggest(part, names) if names else f"; {where} holds a plain value"
-            raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
-        node = getattr(node, part)
-    return is_dataclass(node)
-
-
-def _refuse_text(key: str, value: Any, origin: str) -> None:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            _refuse_text(f"{key}.{name}", item, origin)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_text(key, item, origin)
-    elif isinstance(value, str) and "${" in value:
-        raise ConfigError(f"{origin}: {key}: interpolation is refused, write the value itself")
-    elif value == "None":
-        raise ConfigError(f"{origin}: {key}: write null, not None")
-
-
-def _assign(merged: Any, key: str, value: Any, origin: str) -> None:
-    try:
-        # Merging turns the mappings of a list (data.views) into its dataclass; it replaces lists.
-        OmegaConf.update(merged, key, value, merge=isinstance(value, list))
-    except OmegaConfBaseException as error:
-        first_line = str(error).splitlines()[0]
-        raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a YAML mapping through OmegaConf without resolving anything.
-
-    Raises:
-        ConfigError: If the file is no mapping or no YAML; names the file.
-    """
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:  # OmegaConf passes on the YAML parser's own exceptions
-        raise ConfigError(f"{path}: not readable as YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold a mapping of sections")
-    return {str(key): value for key, value in content.items()}
-
-
-def parse_overrides(overrides: list[str]) -> dict[str, Any]:
-    """Parses ``key=value`` words; the value is YAML (``1e-3``, ``null``, ``[1, 2]``)."""
-    parsed: dict[str, Any] = {}
-    for word in overrides:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
-        try:
-            container = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
-        except Exception as error:
-            raise ConfigError(f"command line: {word}: {error}") from None
-        assert isinstance(container, dict)
-        parsed[key.lstrip("-")] = container["value"]
-    return parsed
-
-
 def list_recipes(paper: str) -> dict[str, list[str]]:
     """Returns ``{recipe: [variants]}`` of ``paper``."""
     found = {}
     for path in sorted((CONFIG_ROOT / paper).glob("*.yaml")):
         found[path.stem] = list(read_yaml(path).get("variants") or {})
     return found
-
-
-def type_hints(config: Any) -> dict[str, Any]:
-    """Returns the field types of a section, for `papers info`."""
-    return get_type_hints(type(config))

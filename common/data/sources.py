@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.config import read_yaml
 from common.errors import DataError, suggest
+from common.layers import read_yaml
 
 CATALOGUE = Path(__file__).with_name("sources.yaml")
 

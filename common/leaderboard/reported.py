@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import HASHED_SECTIONS, Recipe, collect_changes, load_recipe, read_yaml
+from common.config import HASHED_SECTIONS, Recipe, collect_changes, load_recipe
 from common.errors import ConfigError
+from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
 

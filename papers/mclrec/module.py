@@ -83,7 +83,7 @@ class MCLRec(LightningModule):
         """Returns the vectors that score the next item, ``(num_items + 1, dim)``."""
         return self.encoder.item_table()
 
-    def training_step(self, batch: SequenceBatch, batch_idx: int) -> None:
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
         """One batch: the updates of the chosen scheme, all on the same views."""
         optimizers: Any = self.optimizers()
         if self.method.scheme == "joint":
@@ -96,6 +96,7 @@ class MCLRec(LightningModule):
         # The official code reports the sum over the updates of a batch.
         self.log("train/loss", loss, batch_size=len(batch.items))
         self.batches_seen += 1
+        return loss
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Returns one optimizer for the encoder and one for the augmenters, or one for both."""

@@ -1,0 +1,1 @@
+"""What surrounds training without being part of any paper's algorithm."""

@@ -1,0 +1,96 @@
+"""Evaluation during training: online protocols, early stopping, the best weights."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from common.callbacks.metrics_log import Reporter
+from common.checkpoints.position import batches_seen, random_states, set_random_states
+from common.evaluation.config import EvaluationConfig
+
+BEST = "best.ckpt"
+
+
+class OnlineEvaluation(Callback):
+    """Runs ``evaluation.online`` at its interval and watches ``evaluation.monitor``.
+
+    Args:
+        config: The ``evaluation:`` section.
+        evaluate: Returns ``{"val/...": value}`` for a module.
+        reporter: Where the values go.
+        folder: Checkpoints; the best one is ``best.ckpt`` when ``select`` is ``best``.
+    """
+
+    def __init__(
+        self,
+        config: EvaluationConfig,
+        evaluate: Callable[[LightningModule], dict[str, float]],
+        reporter: Reporter,
+        folder: Path,
+    ) -> None:
+        self.config, self.evaluate, self.reporter, self.folder = config, evaluate, reporter, folder
+        self.best = -math.inf if config.mode == "max" else math.inf
+        self.best_batch = 0
+        self.without_gain = 0
+        self.stopped = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what early stopping and selection go by."""
+        names = ("best", "best_batch", "without_gain", "stopped")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores it."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run resumed after its early stop stays stopped."""
+        if self.stopped:
+            trainer.should_stop = True
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Evaluates when the interval is counted in batches."""
+        every = self.config.every_batches
+        if every is not None and batches_seen(pl_module) % every == 0:
+            self._look(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Evaluates when the interval is counted in epochs."""
+        due = (trainer.current_epoch + 1) % self.config.every_epochs == 0
+        if self.config.every_batches is None and due:
+            self._look(trainer, pl_module)
+
+    def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics: dict[str, float] = {}
+        if self.config.online:
+            states = random_states()
+            metrics = self.evaluate(pl_module)
+            set_random_states(states)
+            self.reporter.report(batches_seen(pl_module), trainer.current_epoch, metrics)
+        if self.config.monitor is not None:
+            known = {name: float(value) for name, value in trainer.callback_metrics.items()}
+            self._judge(trainer, pl_module, {**known, **metrics}[self.config.monitor])
+
+    def _judge(self, trainer: Trainer, pl_module: LightningModule, value: float) -> None:
+        sign = 1 if self.config.mode == "max" else -1
+        if sign * value > sign * self.best:
+            self.best, self.best_batch = value, batches_seen(pl_module)
+            self.without_gain = 0
+            if self.config.select == "best":
+                trainer.save_checkpoint(self.folder / BEST, weights_only=False)
+            return
+        self.without_gain += 1
+        patience = self.config.patience
+        if patience is not None and self.without_gain >= patience:
+            self.stopped = trainer.should_stop = True

@@ -1,0 +1,113 @@
+"""Arms x seeds in one file: finished ones are skipped, unfinished ones resumed."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from common.callbacks.stopping import RunStopped
+from common.config import Recipe, load_recipe
+from common.errors import ConfigError, LikewiseError, UsageError
+from common.execute import resume_run, start
+from common.layers import read_yaml
+from common.leaderboard.record import commit_record, read_record
+from common.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The recipes of a campaign file, every arm with every seed, seed by seed."""
+
+    name: str
+    recipes: list[Recipe]
+
+
+def parse_budget(text: str) -> float:
+    """Returns seconds from ``45s``, ``90m`` or ``2h``; raises `UsageError` otherwise."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise UsageError(f"--budget {text!r}: write a number with s, m or h, such as 90m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def read_campaign(path: Path) -> Campaign:
+    """Reads ``arms`` (recipe references), ``seeds`` and optional ``overrides``.
+
+    Raises:
+        UsageError: A missing file.
+        ConfigError: Unknown keys, or a recipe that does not load: nothing runs then.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such campaign file")
+    content = read_yaml(path)
+    unknown = set(content) - {"arms", "seeds", "overrides"}
+    if unknown or not content.get("arms") or not content.get("seeds"):
+        raise ConfigError(f"{path}: needs arms and seeds, may have overrides; got {list(content)}")
+    shared = list(content.get("overrides") or [])
+    recipes = [
+        load_recipe(arm, [*shared, f"seed={seed}"])
+        for seed in content["seeds"]
+        for arm in content["arms"]
+    ]
+    return Campaign(path.stem, recipes)
+
+
+def run_campaign(
+    campaign: Campaign,
+    runs: Path,
+    results: Path | None,
+    deadline: float | None,
+    console: Console,
+) -> None:
+    """Works through ``campaign`` until it is done or the budget is spent.
+
+    Raises:
+        LikewiseError: After all others have run, if some runs failed; names them.
+    """
+    failed = []
+    for number, recipe in enumerate(campaign.recipes, 1):
+        label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
+        if deadline is not None and time.monotonic() > deadline:
+            console.print(f"budget spent before {label}; run the same command to go on")
+            break
+        complete, unfinished = _find_runs(recipe, runs)
+        if complete is not None:
+            console.print(f"{label}: complete, {complete.path}")
+            commit_record(read_record(complete.record), results)
+            continue
+        console.print(label)
+        try:
+            record = (
+                resume_run(unfinished, console, deadline)
+                if unfinished is not None
+                else start(recipe, runs, console, deadline)
+            )
+        except RunStopped as stop:
+            console.print(str(stop), markup=False, highlight=False)
+            break
+        except LikewiseError as error:
+            console.print(f"failed: {error}", style="red", markup=False, highlight=False)
+            failed.append(label)
+            continue
+        if record is not None:
+            commit_record(record, results)
+    if failed:
+        raise LikewiseError(f"{len(failed)} runs failed: {'; '.join(failed)}")
+
+
+def _find_runs(recipe: Recipe, root: Path) -> tuple[RunFolder | None, RunFolder | None]:
+    """Returns the newest complete and the newest unfinished run of exactly this recipe."""
+    complete = unfinished = None
+    name = recipe.recipe + (f"-{recipe.variant}" if recipe.variant else "")
+    for config in sorted((root / recipe.paper / name).glob("*/config.yaml")):
+        run = RunFolder(config.parent)
+        other = run.read_recipe()
+        if (other.hash(), other.seed, other.arm) != (recipe.hash(), recipe.seed, recipe.arm):
+            continue
+        if run.record.is_file():
+            complete = run
+        elif any(run.checkpoints.glob("*.ckpt")):
+            unfinished = run
+    return complete, unfinished

@@ -1,0 +1,84 @@
+"""Checkpoints written whole or not at all, and read without running code."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from common.errors import LikewiseError
+from common.files import sync_folder
+
+NAME = "batch-{:09d}.ckpt"
+PATTERN = "batch-*.ckpt"
+
+
+class CheckpointError(LikewiseError):
+    """A checkpoint that cannot be written or read."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes to a temporary file in the same folder, syncs, renames.
+
+    Lightning's default writes through the system's temporary folder and moves: killed in
+    mid-move, it leaves a torn file under the final name.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Writes ``checkpoint`` to ``path``; raises `CheckpointError` when the disk is full."""
+        target = Path(path)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            sync_folder(target.parent)
+        except (OSError, RuntimeError) as error:  # torch wraps a full disk in RuntimeError
+            temporary.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"{target}: not written ({error}); earlier checkpoints are untouched. "
+                f"Free some space, then: papers resume {target.parent.parent}"
+            ) from None
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Reads a checkpoint as data; see `read_checkpoint`."""
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Returns the checkpoint at ``path``, on the CPU.
+
+    Raises:
+        CheckpointError: If the file is missing, truncated, tries to run code, or is not ours.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types for a broken or unsafe file
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: truncated or not a checkpoint ({reason})") from None
+    if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
+        raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
+    return checkpoint
+
+
+def last_good_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
+    """Returns the newest readable checkpoint of ``folder`` and what was wrong with newer ones."""
+    problems: list[str] = []
+    for path in sorted(folder.glob(PATTERN), reverse=True):
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            problems.append(str(error))
+        else:
+            return path, problems
+    return None, problems

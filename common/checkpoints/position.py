@@ -1,0 +1,85 @@
+"""Where a run stands: batches seen and the random states, in every checkpoint."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+VERSION = 1
+
+
+def batches_seen(module: LightningModule) -> int:
+    """Returns the module's position; every paper's module counts it in a buffer of that name."""
+    return int(module.get_buffer("batches_seen"))
+
+
+def random_states() -> dict[str, Any]:
+    """Returns the states of Python, numpy and torch (all devices) as plain data."""
+    version, internal, gauss = random.getstate()
+    kind, keys, place, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the global one
+    return {
+        "python": [version, list(internal), gauss],
+        "numpy": [kind, [int(key) for key in keys], place, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_random_states(states: dict[str, Any]) -> None:
+    """Restores what `random_states` returned."""
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, place, has_gauss, cached = states["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), place, has_gauss, cached))  # noqa: NPY002 - the global one
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+class Position(Callback):
+    """Saves and restores a run's position, so that a resumed run equals an uninterrupted one.
+
+    The random states are set at the first batch after loading, not before: everything
+    Lightning does in between may draw without consequence.
+    """
+
+    def __init__(self, run_id: str, paper: str) -> None:
+        self.run_id, self.paper = run_id, paper
+        self._pending: dict[str, Any] | None = None
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds the position; each process's random states travel in the one file."""
+        states = [random_states()]
+        if trainer.world_size > 1:
+            gathered: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(gathered, states[0])
+            states = gathered
+        checkpoint["likewise"] = {
+            "version": VERSION,
+            "run_id": self.run_id,
+            "paper": self.paper,
+            "batches_seen": batches_seen(pl_module),
+            "random_states": states,
+        }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Seeks the data to the position and keeps the random states for the first batch."""
+        position = checkpoint["likewise"]
+        trainer.datamodule.seek(position["batches_seen"])  # type: ignore[attr-defined]
+        states = position["random_states"]
+        # Resumed on another number of processes: there is no state to go on with.
+        self._pending = states[trainer.global_rank] if len(states) == trainer.world_size else None
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Restores the random states once."""
+        if self._pending is not None:
+            set_random_states(self._pending)
+            self._pending = None

@@ -1,0 +1,240 @@
+"""The command `papers`. Help, lists and rejected recipes import neither torch nor lightning."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from common.config import load_recipe
+from common.errors import LikewiseError, UsageError
+
+app = typer.Typer(
+    help="Contrastive-learning papers, reproduced on one shared core.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+ReferenceArgument = Annotated[
+    str, typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run.")
+]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Such as seed=1 optimizer.lr=0.3"),
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Where run folders are made.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
+
+
+@app.command("list")
+def list_command() -> None:
+    """The papers, their recipes and variants, and whether their data are here."""
+    from common.catalog import print_papers
+
+    print_papers(console)
+
+
+@app.command()
+def info(paper: Annotated[str, typer.Argument(metavar="PAPER")]) -> None:
+    """What a paper is, its recipes, reported numbers, our numbers, BibTeX."""
+    from common.catalog import print_paper
+
+    print_paper(paper, console)
+
+
+@app.command()
+def train(
+    reference: ReferenceArgument,
+    overrides: OverridesArgument = None,
+    runs: RunsOption = Path("runs"),
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show the final values and stop.")
+    ] = False,
+) -> None:
+    """Trains, evaluates and writes the run; without a recipe: `quick`, two minutes on a CPU."""
+    recipe = load_recipe(reference, overrides)
+    if print_config:
+        from common.catalog import print_recipe
+
+        print_recipe(recipe, console)
+        return
+    from common.execute import start
+
+    start(recipe, runs, console)
+
+
+@app.command()
+def resume(run_dir: RunArgument) -> None:
+    """Goes on from the last good checkpoint of a run."""
+    from common.execute import resume_run
+    from common.runs import open_run
+
+    resume_run(open_run(run_dir), console)
+
+
+@app.command()
+def campaign(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Arms and seeds, in YAML.")],
+    budget: Annotated[
+        str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    results: Annotated[
+        Path | None, typer.Option(help="Where records are collected (default: results/).")
+    ] = None,
+) -> None:
+    """Arms x seeds: skips complete records, resumes unfinished runs, stops at the budget."""
+    from common.campaign import parse_budget, read_campaign, run_campaign
+
+    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    run_campaign(read_campaign(file), runs, results, deadline, console)
+
+
+@app.command()
+def evaluate(
+    target: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
+    overrides: OverridesArgument = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Runs protocols on a run's checkpoint or on published weights; writes its own record."""
+    if weights is None and not Path(target).is_dir():
+        raise UsageError(f"{target}: no run folder; for published weights add --weights FILE")
+    recipe = load_recipe(target, overrides) if weights else None
+    from common.evaluate import evaluate_run, evaluate_weights
+
+    if recipe is not None and weights is not None:
+        evaluate_weights(recipe, weights, protocol, runs, console)
+    else:
+        evaluate_run(Path(target), protocol, console)
+
+
+@app.command()
+def export(
+    run_dir: RunArgument,
+    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
+) -> None:
+    """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
+    from common.artifacts import export_backbone
+
+    console.print(f"wrote {export_backbone(run_dir, out)}")
+
+
+@app.command()
+def embed(
+    run_dir: RunArgument,
+    data: Annotated[Path, typer.Option(help="Your data, in the modality's ordinary form.")],
+    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz")] = None,
+) -> None:
+    """Embeds your own data with a trained run; writes an .npz."""
+    from common.artifacts import embed_data
+
+    console.print(f"wrote {embed_data(run_dir, data, out)}")
+
+
+@app.command()
+def parity(
+    paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="A folder of reference values, or of one a paper.")
+    ] = None,
+) -> None:
+    """Our functions against stored reference values; non-zero exit on a miss."""
+    from common.parity_report import report_parity
+
+    report_parity(paper, cases, console)
+
+
+@app.command()
+def verify(
+    paper: Annotated[str, typer.Argument(metavar="PAPER")],
+    runs: RunsOption = Path("runs"),
+    store: Annotated[
+        bool, typer.Option("--store", help="Store the band from these runs instead.")
+    ] = False,
+) -> None:
+    """Trains `quick` over the stored seeds and compares with the stored band and curve."""
+    from common.verify import verify_paper
+
+    verify_paper(paper, runs, store, console)
+
+
+@app.command()
+def leaderboard(
+    check: Annotated[bool, typer.Option("--check", help="Fail when the file is stale.")] = False,
+) -> None:
+    """Builds LEADERBOARD.md from the run records."""
+    from common.leaderboard.command import build_leaderboard
+
+    build_leaderboard(check, console)
+
+
+data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """All data sets, whether they are here, and under which licence."""
+    from common.data.verify import print_data_sets
+
+    print_data_sets(console)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
+) -> None:
+    """Fetches a set from its real source and packs it into the data root."""
+    from common.data.prepare import prepare
+
+    prepare(name, root, console)
+
+
+@data_app.command("verify")
+def data_verify(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
+) -> None:
+    """Checks counts and hashes of what is in the data root."""
+    from common.data.verify import verify as verify_data
+
+    verify_data(name, root, console)
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Makes a new paper's folder, recipe and tests, which pass."""
+    from common.scaffold import scaffold
+
+    scaffold(name, console)
+
+
+def main() -> None:
+    """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except LikewiseError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted", style="red")
+        sys.exit(1)
+    except Exception as error:
+        # Click's own usage errors carry the message to show and the exit code.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Starts and resumes runs for the command: locks, messages, the last screen."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from common.checkpoints.io import last_good_checkpoint
+from common.config import Recipe
+from common.errors import LikewiseError
+from common.launch import is_main_process, strategy_of
+from common.leaderboard.record import Record
+from common.runs import RunFolder, new_run
+from common.train import train
+
+
+def start(
+    recipe: Recipe, root: Path, console: Console, deadline: float | None = None
+) -> Record | None:
+    """Trains ``recipe`` in a new folder below ``root``."""
+    strategy_of(recipe)
+    # The other processes of a launch write nothing; their folder is never made.
+    run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
+    return _run(recipe, run, console, None, deadline)
+
+
+def resume_run(run: RunFolder, console: Console, deadline: float | None = None) -> Record | None:
+    """Goes on with ``run`` from its last good checkpoint, or from the start if it has none.
+
+    Raises:
+        UsageError: If another process is writing the folder.
+        LikewiseError: If checkpoints exist but none can be read.
+    """
+    recipe = run.read_recipe()
+    if run.record.is_file():
+        console.print(f"{run.path}: complete already, nothing to resume")
+        return None
+    if is_main_process():
+        run.lock()
+    checkpoint, problems = last_good_checkpoint(run.checkpoints)
+    for problem in problems:
+        console.print(f"warning: {problem}", style="yellow", markup=False, soft_wrap=True)
+    if checkpoint is None and problems:
+        raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; start the run anew")
+    if is_main_process():
+        console.print(f"resuming from {checkpoint.name if checkpoint else 'the start'}")
+    return _run(recipe, run, console, checkpoint, deadline)
+
+
+def _run(
+    recipe: Recipe,
+    run: RunFolder,
+    console: Console,
+    checkpoint: Path | None,
+    deadline: float | None,
+) -> Record | None:
+    try:
+        record = train(recipe, run, console, checkpoint, deadline)
+    except LikewiseError as error:
+        if is_main_process() and any(run.checkpoints.glob("*.ckpt")):
+            error.args = (f"{error}\ngo on with: papers resume {run.path}",)
+        raise
+    finally:
+        run.unlock()
+    if record is not None:
+        show_result(record, run, console)
+    return record
+
+
+def show_result(record: Record, run: RunFolder, console: Console) -> None:
+    """Prints what was measured, beside what it is measured against, and what to run next."""
+    columns = {"this run": record.metrics, **record.references}
+    table = Table("metric", *columns, title=f"{record.paper}/{record.recipe}: {record.protocol}")
+    for metric in record.metrics:
+        values = [column.get(metric) for column in columns.values()]
+        table.add_row(metric, *("-" if v is None else f"{v:.4f}" for v in values))
+    console.print(table)
+    console.print(
+        f"{record.epochs} epochs, {record.batches} batches in {record.wall_s:.0f} s; "
+        f"{record.samples_per_s:.0f} samples/s, "
+        f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"next:  papers train {record.paper} seed={record.seed + 1}    another seed\n"
+        f"       papers evaluate {run.path}    its protocols again\n"
+        f"       papers info {record.paper}    recipes and reported numbers",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,53 @@
+"""How many processes a run has, and whether its paper allows them."""
+
+import os
+
+from common.config import Recipe
+from common.errors import ConfigError
+from common.paper import get_paper
+
+
+def is_main_process() -> bool:
+    """Tells whether this is rank 0 of torchrun, SLURM or Lightning's own launcher."""
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if name in os.environ:
+            return int(os.environ[name]) == 0
+    return True
+
+
+def num_processes(recipe: Recipe) -> int:
+    """Returns the processes the run will have, before any is started."""
+    if "WORLD_SIZE" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    devices = recipe.trainer.devices
+    if isinstance(devices, str):
+        # "auto" and "-1" mean all: ask only when a GPU can be there.
+        import torch
+
+        per_node = max(torch.cuda.device_count(), 1)
+    else:
+        per_node = devices
+    return per_node * recipe.trainer.nodes
+
+
+def strategy_of(recipe: Recipe) -> str:
+    """Returns the Lightning strategy.
+
+    Raises:
+        ConfigError: If the paper refuses several processes, or the batch cannot be divided.
+    """
+    processes, paper = num_processes(recipe), get_paper(recipe.paper)
+    if processes == 1:
+        return recipe.trainer.strategy
+    if paper.ddp_strategy is None:
+        raise ConfigError(
+            f"trainer.devices: {paper.name} runs on one device only: {paper.ddp_refusal}"
+        )
+    batch_size = getattr(recipe.data, "batch_size", None)
+    if batch_size is not None and batch_size % processes:
+        lower = batch_size // processes * processes
+        raise ConfigError(
+            f"data.batch_size: {batch_size} is the global batch and cannot be divided by "
+            f"{processes} processes; use {lower or processes} or {lower + processes}"
+        )
+    return paper.ddp_strategy if recipe.trainer.strategy == "auto" else recipe.trainer.strategy

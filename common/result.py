@@ -1,0 +1,81 @@
+"""Makes a run's record from its recipe and what was measured."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.config import Recipe
+from common.leaderboard.digest import code_digest
+from common.leaderboard.environment import describe_environment
+from common.leaderboard.record import Record
+from common.leaderboard.reported import scaled_reason
+from common.runs import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMeasurements:
+    """What a run measured; times in seconds."""
+
+    metrics: Mapping[str, float | None]
+    references: Mapping[str, Mapping[str, float | None]]
+    batches: int
+    epochs: int
+    wall_s: float
+    samples_per_s: float
+    wait_share: float
+    devices: int
+    parameters: int
+    weights: str = "trained"
+
+
+def make_record(
+    recipe: Recipe, data: Any, run: RunFolder, measured: RunMeasurements, wandb: str | None
+) -> Record:
+    """Returns the record of a finished run.
+
+    Args:
+        recipe: What was run.
+        data: The data module, for the fingerprint.
+        run: The run's folder.
+        measured: What came out.
+        wandb: ``entity/project/id`` of the tracked run, or None.
+    """
+    environment = describe_environment()
+    reason = scaled_reason(recipe)
+    config = recipe.evaluation
+    best = config.select == "best" and measured.weights == "trained"
+    return Record(
+        run_id=run.id,
+        paper=recipe.paper,
+        arm=recipe.arm,
+        recipe=recipe.recipe,
+        variant=recipe.variant,
+        seed=recipe.seed,
+        weights=measured.weights,
+        data=recipe.data.name,
+        data_hash=data.fingerprint,
+        protocol="+".join(config.protocols),
+        selection=f"best {config.monitor}" if best else "last",
+        metrics=dict(measured.metrics),
+        references={name: dict(row) for name, row in measured.references.items()},
+        epochs=measured.epochs,
+        batches=measured.batches,
+        scaled=reason is not None,
+        scaled_reason=reason,
+        config_hash=recipe.hash(),
+        code_digest=code_digest(recipe.paper),
+        commit=environment.commit,
+        dirty=environment.dirty,
+        versions=environment.versions,
+        hardware=environment.hardware,
+        precision=recipe.trainer.precision,
+        devices=measured.devices,
+        global_batch=getattr(recipe.data, "batch_size", 1),
+        wall_s=measured.wall_s,
+        samples_per_s=measured.samples_per_s,
+        data_wait_share=measured.wait_share,
+        parameters=measured.parameters,
+        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        wandb=wandb,
+    )

@@ -1,0 +1,75 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from common.errors import DataError
+from common.parity import Case, compare, run_cases
+
+
+@pytest.fixture
+def case_path(tmp_path):
+    np.savez(
+        tmp_path / "double.npz", x=np.array([1.0, -2.0]), y=np.array([2.0, -4.0]), n=np.arange(2)
+    )
+    description = {
+        "outputs": ["y", "n"],
+        "constants": {"factor": 2},
+        "tolerance": {"float64": 1e-9, "float32": 1e-5},
+        "arrays": {"y": {"tolerance": {"float64": 1e-6, "float32": 1e-3}}},
+    }
+    (tmp_path / "double.json").write_text(json.dumps(description))
+    return tmp_path / "double.json"
+
+
+def solve(case, slip=0.0):
+    return {"y": case["x"] * case.constants["factor"] + slip, "n": torch.arange(2)}
+
+
+def test_reproduced_values_pass_in_both_dtypes(case_path):
+    rows = list(run_cases(case_path.parent, {"double": solve}))
+    assert [row.dtype for row in rows] == ["float64", "float32"]
+    assert all(row.ok for row in rows)
+
+
+def test_float64_error_is_relative_to_the_largest_entry(case_path):
+    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    assert not row.ok
+    assert row.array == "y"
+    assert row.error == pytest.approx(1e-5, rel=1e-3)
+
+
+def test_elementwise_tolerance_is_stricter(case_path):
+    description = json.loads(case_path.read_text())
+    description["tolerance_note"] = "float64: compare element by element"
+    case_path.write_text(json.dumps(description))
+    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    assert row.error == pytest.approx(2e-5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("solver", "problem"),
+    [
+        (None, "no function"),
+        (lambda case: {"y": case["x"] * 2}, "not computed"),
+        (lambda case: {"y": case["x"][:1], "n": torch.arange(2)}, "shape"),
+        (lambda case: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_a_miss_is_never_a_pass(case_path, solver, problem):
+    row = compare(Case(case_path), solver)
+    assert not row.ok
+    assert problem in row.problem
+
+
+def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
+    wrong = compare(Case(case_path), lambda case: {**solve(case), "n": torch.tensor([0, 2])})
+    assert not wrong.ok and wrong.array == "n"
+    nan = compare(Case(case_path), lambda case: {**solve(case), "y": torch.tensor([np.nan, 1.0])})
+    assert not nan.ok
+
+
+def test_a_folder_without_cases_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no reference values"):
+        list(run_cases(tmp_path, {}))
