@@ -5,9 +5,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from common.errors import UsageError
 from common.leaderboard.aggregate import Row, uncompared_groups
 from common.leaderboard.arms import arm_status
-from common.leaderboard.board import Board, read_board
+from common.leaderboard.board import Board, default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.markdown import sample_text, seeds_text
 from common.leaderboard.render import (
@@ -17,14 +18,28 @@ from common.leaderboard.render import (
     reference_text,
     short_metric,
 )
+from common.leaderboard.tracked import import_tracked
 
 
-def build_leaderboard(check: bool, console: Console, root: Path | None = None) -> None:
+def build_leaderboard(
+    check: bool, console: Console, root: Path | None = None, wandb: str | None = None
+) -> None:
     """Writes LEADERBOARD.md and README's table, or only checks them.
+
+    Args:
+        check: Write nothing.
+        console: Where to tell what was done.
+        root: The folder that holds ``results/`` and ``papers/``.
+        wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
 
     Raises:
         LikewiseError: With ``check``, if a file is stale; names the first line.
+        UsageError: With both ``check`` and ``wandb``.
     """
+    if check and wandb:
+        raise UsageError("--check writes nothing, --wandb files records: use one of them")
+    if wandb:
+        _import(wandb, (root or default_root()) / "results", console)
     if check:
         check_leaderboard(root)
         console.print("LEADERBOARD.md agrees with the records")
@@ -34,6 +49,19 @@ def build_leaderboard(check: bool, console: Console, root: Path | None = None) -
         console.print(f"wrote {path.name}")
     if not changed:
         console.print("LEADERBOARD.md agrees with the records already")
+
+
+def _import(project: str, results: Path, console: Console) -> None:
+    found = import_tracked(project, results)
+    for path in found.written:
+        console.print(f"filed {path.parent.name}/{path.name}", highlight=False)
+    for reason in found.skipped:
+        console.print(f"left out: {reason}", style="yellow", markup=False, highlight=False)
+    console.print(
+        f"{project}: {len(found.written)} new records, {len(found.known)} here already, "
+        f"{len(found.skipped)} left out",
+        highlight=False,
+    )
 
 
 def our_numbers(paper: str, root: Path | None = None) -> Board:

@@ -16,6 +16,8 @@ from common.leaderboard.checked import build_checked
 
 RECORD_VERSION = 1
 ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")
+# They become parts of file names, and a record may come from elsewhere.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
 
@@ -130,7 +132,7 @@ def parse_record(text: str, source: str) -> Record:
 
 
 def _check_values(record: Record, source: str) -> None:
-    problems = {
+    problems: dict[str, str | bool] = {
         "status": record.status != "complete" and "a record is written when the run is complete",
         "arm": not ARM_PATTERN.fullmatch(record.arm)
         and "must be method, ablation/<name> or baseline/<name>",
@@ -143,6 +145,10 @@ def _check_values(record: Record, source: str) -> None:
         "finished": not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
         and "must look like 2026-01-31T12:00:00Z",
     }
+    for name in ("paper", "recipe", "variant", "run_id"):
+        value = getattr(record, name)
+        if value is not None and not NAME_PATTERN.fullmatch(value):
+            problems[name] = "letters, digits, dots and dashes only"
     for name, problem in problems.items():
         if problem:
             raise RecordError(f"{source}: {name}: {problem}, got {getattr(record, name)!r}")

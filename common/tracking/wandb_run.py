@@ -115,6 +115,11 @@ class Tracker:
             values = {key: float(value) for key, value in metrics.items()}
             channel.send({"call": "summary", "metrics": values})
 
+    def record(self, text: str) -> None:
+        """Keeps the run's record with it, from where `papers leaderboard --wandb` reads it."""
+        if channel := self._open_channel():
+            channel.send({"call": "summary", "metrics": {"record": text}})
+
     def finish(self, exit_code: int = 0) -> str | None:
         """Ends the W&B run, waiting a few seconds at most; a second call does nothing.
 

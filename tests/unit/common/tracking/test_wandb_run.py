@@ -35,11 +35,13 @@ def test_offline_run_holds_what_was_sent_and_stays_in_the_folder(tmp_path, offli
     start(tracker, folder, config)
     tracker.log(1, {"train/loss": 2.0, "val/knn_top1": 0.5})
     tracker.summary({"test/knn_top1": 0.75})
+    tracker.record("the-record-as-text")
     line = tracker.finish()
     (made,) = (folder / "wandb").glob("offline-run-*-run-id-1")
     assert line == f"wandb sync '{made}'"
     content = (made / "run-run-id-1.wandb").read_bytes()
-    for expected in (b"train/loss", b"test/knn_top1", b"a-plain-value", b"a-tag", b"likewise"):
+    sent = (b"train/loss", b"test/knn_top1", b"a-plain-value", b"a-tag", b"the-record-as-text")
+    for expected in sent:
         assert expected in content, expected
     assert b"a-secret-value" not in content
     assert said == []

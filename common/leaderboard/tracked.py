@@ -1,0 +1,95 @@
+"""Records of tracked runs: `papers leaderboard --wandb ENTITY/PROJECT`.
+
+A run that is tracked keeps its record, as text, in its W&B summary. It is checked like a file that
+a stranger sent, then filed under ``results/``: the leaderboard itself never needs the network.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from common.errors import LikewiseError, UsageError
+from common.leaderboard.record import Record, RecordError, commit_record, load_records, parse_record
+
+SUMMARY_KEY = "record"
+
+
+class TrackedRun(Protocol):
+    """What is read of ``wandb.apis.public.Run``."""
+
+    id: str
+    name: str
+    state: str
+    entity: str
+    project: str
+    summary: Any
+
+
+@dataclass
+class Imported:
+    """What came of it: files written, run ids known before, and why the others were left."""
+
+    written: list[Path] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
+    """Files the records of a project's finished runs under ``results``.
+
+    Args:
+        project: ``ENTITY/PROJECT``.
+        results: The folder of the records.
+        api: An object with ``runs(path)``, such as ``wandb.Api()``, which is the default.
+
+    Raises:
+        UsageError: ``project`` is not of that form.
+        LikewiseError: W&B cannot be asked; says why.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", project):
+        raise UsageError(f"--wandb {project!r}: write ENTITY/PROJECT")
+    found = Imported()
+    known = {record.run_id for record in load_records(results)}
+    for run in _runs(project, api):
+        record = _record_of(run, found)
+        if record is None:
+            continue
+        if record.run_id in known:
+            found.known.append(record.run_id)
+            continue
+        known.add(record.run_id)
+        found.written.append(commit_record(record, results))
+    return found
+
+
+def _runs(project: str, api: Any) -> Iterable[TrackedRun]:
+    try:
+        api = api or import_module("wandb").Api()
+        # W&B reads pages as the loop asks for them: all are read here, where errors are told.
+        return list(api.runs(project))
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LikewiseError(f"W&B project {project} cannot be read: {reason}") from error
+
+
+def _record_of(run: TrackedRun, found: Imported) -> Record | None:
+    """Returns the run's record, bound to where it was found; notes the reason if there is none."""
+    if run.state != "finished":
+        found.skipped.append(f"{run.name} ({run.id}): its state is {run.state}")
+        return None
+    text = run.summary.get(SUMMARY_KEY)
+    if not isinstance(text, str):
+        found.skipped.append(f"{run.name} ({run.id}): holds no record")
+        return None
+    try:
+        record = parse_record(text, f"{run.name} ({run.id})")
+    except RecordError as error:
+        found.skipped.append(str(error))
+        return None
+    if record.run_id != run.id:
+        found.skipped.append(f"{run.name} ({run.id}): holds the record of {record.run_id}")
+        return None
+    return replace(record, wandb=f"{run.entity}/{run.project}/{run.id}")

@@ -1,0 +1,107 @@
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from common.errors import LikewiseError, UsageError
+from common.leaderboard import tracked
+from common.leaderboard.command import build_leaderboard
+from common.leaderboard.record import commit_record, load_records, record_to_json
+from common.leaderboard.tracked import import_tracked
+
+
+class Api:
+    """As ``wandb.Api``: `runs` takes ``entity/project`` and gives runs."""
+
+    def __init__(self, *runs):
+        self.found = runs
+        self.asked = []
+
+    def runs(self, path):
+        self.asked.append(path)
+        return iter(self.found)
+
+
+def run_of(record, **changes):
+    values = {
+        "id": record.run_id,
+        "name": "swav-cifar10-s0",
+        "state": "finished",
+        "entity": "me",
+        "project": "likewise",
+        "summary": {"test/knn_top1": 0.8, "record": record_to_json(record)},
+    }
+    return SimpleNamespace(**{**values, **changes})
+
+
+def test_finished_runs_become_records_that_name_their_tracked_run(make_record, tmp_path):
+    api = Api(run_of(make_record()), run_of(make_record(seed=1)))
+    found = import_tracked("me/likewise", tmp_path, api)
+    assert api.asked == ["me/likewise"]
+    assert len(found.written) == 2
+    assert [record.wandb for record in load_records(tmp_path)] == [
+        "me/likewise/260101-000000-0000",
+        "me/likewise/260101-000000-0001",
+    ]
+
+
+def test_what_is_here_already_stays_as_it_is(make_record, tmp_path):
+    path = commit_record(make_record(wandb=None), tmp_path)
+    before = path.read_text()
+    found = import_tracked("me/likewise", tmp_path, Api(run_of(make_record())))
+    assert (found.written, found.known) == ([], ["260101-000000-0000"])
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"state": "crashed"}, "its state is crashed"),
+        ({"summary": {"test/knn_top1": 0.8}}, "holds no record"),
+        ({"summary": {"record": '{"run_id": "x"'}}, "half-written"),
+        ({"id": "other"}, "holds the record of 260101-000000-0000"),
+    ],
+)
+def test_other_runs_are_left_out_with_the_reason(make_record, tmp_path, changes, reason):
+    found = import_tracked("me/likewise", tmp_path, Api(run_of(make_record(), **changes)))
+    assert found.written == []
+    assert reason in found.skipped[0]
+
+
+@pytest.mark.parametrize("name", ["paper", "recipe", "variant", "run_id"])
+def test_a_record_from_elsewhere_cannot_choose_its_folder(make_record, tmp_path, name):
+    record = make_record(**{name: "../../x"})
+    found = import_tracked("me/likewise", tmp_path / "results", Api(run_of(record)))
+    assert f"{name}: letters, digits, dots and dashes only" in found.skipped[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_is_written_with_its_entity(tmp_path):
+    for project in ("likewise", "a/b/c", "", "a/"):
+        with pytest.raises(UsageError, match="ENTITY/PROJECT"):
+            import_tracked(project, tmp_path, Api())
+
+
+def test_an_error_of_the_service_is_told_in_one_line(tmp_path):
+    class Broken:
+        def runs(self, path):
+            raise ValueError("could not find\nproject")
+
+    with pytest.raises(LikewiseError, match="me/likewise cannot be read: could not find project"):
+        import_tracked("me/likewise", tmp_path, Broken())
+
+
+def test_the_command_tells_what_was_filed(make_record, tmp_path, monkeypatch):
+    (tmp_path / "papers" / "swav").mkdir(parents=True)
+    (tmp_path / "common").mkdir()
+    runs = [run_of(make_record()), run_of(make_record(seed=1), state="running")]
+    monkeypatch.setattr(tracked, "_runs", lambda project, api: runs)
+    console = Console(file=io.StringIO(), width=200)
+    build_leaderboard(False, console, tmp_path, "me/likewise")
+    text = console.file.getvalue()
+    assert "filed swav/cifar10-s0-260101-000000-0000.json" in text
+    assert "1 new records, 0 here already, 1 left out" in text
+    assert "https://wandb.ai/me/likewise/runs/" in (tmp_path / "LEADERBOARD.md").read_text()
+    with pytest.raises(UsageError, match="use one of them"):
+        build_leaderboard(True, console, tmp_path, "me/likewise")
