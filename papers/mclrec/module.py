@@ -94,7 +94,7 @@ class MCLRec(LightningModule):
             if self.method.scheme == "three-step":
                 loss = loss + self.update_encoder(batch, optimizers[0])
         # The official code reports the sum over the updates of a batch.
-        self.log("train/loss", loss, batch_size=len(batch.items))
+        self.log("train/loss", loss, batch_size=len(batch.items), sync_dist=True)
         self.batches_seen += 1
         return loss
 
