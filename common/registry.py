@@ -73,6 +73,7 @@ DATASETS = {
             "sessions": "common.data.sequences.sets:sessions",
             "sports": "common.data.sequences.sets:packed",
             "toys": "common.data.sequences.sets:packed",
+            "yelp": "common.data.sequences.sets:packed",
         },
     ),
 }

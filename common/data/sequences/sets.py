@@ -10,7 +10,7 @@ from common.data.sequences.store import Sequences
 from common.errors import ConfigError
 
 # Items of each packed set, so that a truncated or foreign file cannot pass.
-NUM_ITEMS = {"beauty": 12101, "sports": 18357, "toys": 11924}
+NUM_ITEMS = {"beauty": 12101, "sports": 18357, "toys": 11924, "yelp": 20033}
 
 
 def packed(config: SequenceConfig) -> Sequences:
