@@ -69,6 +69,7 @@ class Turns(Callback):
         self.since: float | None = None
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Stops our clock, gives the other a turn, and starts it again."""
         if self.since is not None:
             self.ours.append(time.perf_counter() - self.since)
             if self.official:
