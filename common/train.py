@@ -195,6 +195,8 @@ def _make_trainer(
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
         logger=False,
+        # Modules read it to compute costly diagnostics where `MetricsLog` writes them.
+        log_every_n_steps=settings.log_every,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -1,0 +1,105 @@
+"""Timing side by side: interleaved runs, medians, and the spread of a run against itself."""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from lightning import Callback
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a step of one contestant, one entry a round."""
+
+    name: str
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The usual round."""
+        return median(self.seconds)
+
+
+def interleave(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, Timing]:
+    """Runs every contestant once a round, after a round that does not count.
+
+    A contestant returns its own seconds a step. The order turns by one each round, so that none
+    always follows the same neighbour.
+    """
+    names, seconds = list(contestants), {name: [] for name in contestants}
+    for name in names:
+        contestants[name]()
+    for turn in range(rounds):
+        for index in range(len(names)):
+            name = names[(turn + index) % len(names)]
+            seconds[name].append(contestants[name]())
+    return {name: Timing(name, values) for name, values in seconds.items()}
+
+
+def timed(step: Callable[[], Any], steps: int) -> Callable[[], float]:
+    """Makes a contestant of ``step``: the mean of ``steps`` calls."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            step()
+        return (time.perf_counter() - started) / steps
+
+    return run
+
+
+def report(timings: dict[str, Timing], base: str) -> None:
+    """Prints medians, ratios to ``base`` and the ratio of ``base`` to itself in halves.
+
+    The ratio of each round is taken within the round, where the machine's state is the same.
+    """
+    reference = timings[base].seconds
+    for timing in timings.values():
+        ratios = sorted(a / b for a, b in zip(timing.seconds, reference, strict=True))
+        print(
+            f"{timing.name:28s} {timing.median * 1e3:9.2f} ms   ratio {median(ratios):.3f} "
+            f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]"
+        )
+
+
+def report_spread(first: Timing, second: Timing) -> None:
+    """Prints the ratio of two entries of the same contestant: the noise band."""
+    ratios = sorted(a / b for a, b in zip(first.seconds, second.seconds, strict=True))
+    print(f"noise: {first.name} against itself {ratios[0]:.3f} .. {ratios[-1]:.3f}")
+
+
+class StepClock(Callback):
+    """Measures the time from the start of batch ``skip`` to the start of the last, a batch."""
+
+    def __init__(self, skip: int) -> None:
+        self.skip, self.stamps = skip, []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Stamps the start of a batch."""
+        self.stamps.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        """Seconds a batch, loop and callbacks included."""
+        kept = self.stamps[self.skip :]
+        return (kept[-1] - kept[0]) / (len(kept) - 1)
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Returns the options that all benchmarks share."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=7)
+    return options
+
+
+def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses the command line and sets the number of threads."""
+    arguments = options.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.rounds} rounds")
+    return arguments
