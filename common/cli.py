@@ -167,11 +167,15 @@ def verify(
 @app.command()
 def leaderboard(
     check: Annotated[bool, typer.Option("--check", help="Fail when the file is stale.")] = False,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="ENTITY/PROJECT", help="File the records of tracked runs first."),
+    ] = None,
 ) -> None:
     """Builds LEADERBOARD.md from the run records."""
     from common.leaderboard.command import build_leaderboard
 
-    build_leaderboard(check, console)
+    build_leaderboard(check, console, wandb=wandb)
 
 
 data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)

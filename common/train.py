@@ -21,7 +21,7 @@ from common.checkpoints.position import Position, batches_seen
 from common.config import Recipe
 from common.evaluation.run import run_protocols
 from common.launch import is_main_process, strategy_of
-from common.leaderboard.record import Record, write_record
+from common.leaderboard.record import Record, record_to_json, write_record
 from common.paper import get_paper
 from common.registry import DATA_MODULES
 from common.result import RunMeasurements, make_record
@@ -136,6 +136,7 @@ def train(
     record = make_record(recipe, ready.data, run, measurements, tracker.path)
     write_record(record, run.path)
     tracker.summary(metrics)
+    tracker.record(record_to_json(record))
     tracker.finish()
     return record
 

@@ -15,7 +15,15 @@ from common.leaderboard.closure import import_targets, module_file, parse, regis
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 # They watch or store a run and cannot change its numbers.
-OBSERVERS = ("common/tracking/", "common/leaderboard/", "common/errors.py", "common/files.py")
+OBSERVERS = (
+    "common/callbacks/metrics_log.py",
+    "common/callbacks/progress.py",
+    "common/errors.py",
+    "common/files.py",
+    "common/leaderboard/",
+    "common/runs.py",
+    "common/tracking/",
+)
 # Tables shared by all papers: what a paper uses of them is found by name.
 TABLES = ("common/registry.py", "common/evaluation/config.py")
 PIPELINE = "common/train.py"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from common.config import Recipe
 from common.errors import LikewiseError, UsageError
 from common.leaderboard.bands import (
     DEFAULT_SEEDS,
@@ -56,6 +57,16 @@ def band_seeds(paper: str, root: Path | None = None) -> list[int]:
     if not band_path(paper, root).is_file():
         return list(DEFAULT_SEEDS)
     return read_band(paper, root).seeds
+
+
+def require_band(recipe: Recipe, root: Path | None = None) -> None:
+    """Raises `UsageError` unless a band of exactly ``recipe`` is stored."""
+    band = read_band(recipe.paper, root or default_root())
+    if band.config_hash != recipe.hash():
+        raise UsageError(
+            f"{recipe.reference} has changed since its band was stored; if that is meant, store "
+            f"a new one: papers verify {recipe.paper} --store"
+        )
 
 
 def store_band(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> Path:

@@ -13,7 +13,11 @@ FILES = {
     "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi",))',
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
-    "common/train.py": "from common.tracking.log import say\nfrom . import loop\n",
+    "common/train.py": (
+        "from common.tracking.log import say\nfrom . import loop\n"
+        "from common.registry import DATASETS\n"
+        "from common.evaluation.config import EvaluationConfig\n"
+    ),
     "common/loop.py": "z = 1\n",
     "common/tracking/log.py": "def say(): pass\n",
     "common/losses/__init__.py": '"""Losses."""',

@@ -1,0 +1,94 @@
+"""`papers verify`: trains ``quick`` over the stored seeds and compares with the stored band."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from common.config import Recipe, load_recipe
+from common.errors import LikewiseError
+from common.execute import start
+from common.leaderboard.digest import code_digest
+from common.leaderboard.record import RecordError, commit_record, read_record
+from common.leaderboard.verify import (
+    Comparison,
+    band_seeds,
+    require_band,
+    store_band,
+    verify,
+)
+from common.paper import get_paper
+
+
+def verify_paper(
+    paper: str, runs: Path, store: bool, console: Console, root: Path | None = None
+) -> None:
+    """Trains what is needed, then compares with the band or, with ``store``, becomes it.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        runs: Where run folders are made; finished ones of the present code are used again.
+        store: Store the band and file the runs' records under ``results/``.
+        console: Where to tell.
+        root: The folder that holds ``results/``; this checkout by default.
+
+    Raises:
+        LikewiseError: If a number or a curve is outside the band.
+        UsageError: If no band is stored, or the recipe or its data are not the stored ones.
+    """
+    get_paper(paper)
+    if not store:
+        # Minutes of training must not end in "no band is stored".
+        require_band(load_recipe(f"{paper}/quick"), root)
+    seeds = band_seeds(paper, root)
+    folders = [_finished_run(paper, seed, runs, console) for seed in seeds]
+    if store:
+        path = store_band(paper, folders, root)
+        for folder in folders:
+            commit_record(read_record(folder / "result.json"), root and root / "results")
+        console.print(f"stored the band of seeds {seeds}: {path}", soft_wrap=True)
+        console.print("next:  papers leaderboard")
+        return
+    comparisons = verify(paper, folders, root)
+    console.print(_table(paper, comparisons))
+    outside = [item.name for item in comparisons if not item.inside]
+    if outside:
+        raise LikewiseError(f"{paper}/quick: outside the stored band: {', '.join(outside)}")
+    console.print("all inside: rows of this code are not stale; next:  papers leaderboard")
+
+
+def _finished_run(paper: str, seed: int, runs: Path, console: Console) -> Path:
+    recipe = load_recipe(f"{paper}/quick", [f"seed={seed}", "tracking.mode=disabled"])
+    found = find_finished(recipe, runs)
+    if found is not None:
+        console.print(f"{recipe.reference}, seed {seed}: run already, {found}", soft_wrap=True)
+        return found
+    record = start(recipe, runs, console)
+    if record is None:
+        raise LikewiseError("papers verify runs on one process; start it without torchrun")
+    return runs / paper / recipe.recipe / record.run_id
+
+
+def find_finished(recipe: Recipe, runs: Path) -> Path | None:
+    """Returns the newest finished run of ``recipe`` with the present code below ``runs``."""
+    digest = code_digest(recipe.paper)
+    wanted = (recipe.reference, recipe.hash(), recipe.seed, digest)
+    for path in sorted((runs / recipe.paper / recipe.recipe).glob("*/result.json"), reverse=True):
+        try:
+            record = read_record(path)
+        except RecordError:
+            continue
+        if (record.reference, record.config_hash, record.seed, record.code_digest) == wanted:
+            return path.parent
+    return None
+
+
+def _table(paper: str, comparisons: list[Comparison]) -> Table:
+    table = Table(
+        "what", "now", "stored", "may differ by", "", title=f"{paper}/quick, mean of seeds"
+    )
+    for item in comparisons:
+        numbers = (item.ours, item.stored, item.allowed)
+        cells = [f"{value:.0%}" if item.is_curve else f"{value:.4f}" for value in numbers]
+        table.add_row(item.name, *cells, "inside" if item.inside else "OUTSIDE")
+    return table

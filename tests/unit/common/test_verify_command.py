@@ -1,0 +1,118 @@
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+
+from common import verify as command
+from common.config import Recipe, load_recipe
+from common.errors import LikewiseError, UsageError
+from common.leaderboard.digest import code_digest
+from common.leaderboard.record import NO_NUMBER, Record, load_records, write_record
+
+
+@pytest.fixture
+def training(tmp_path, monkeypatch):
+    """Stands for training: writes a finished run whose metric is what `value` says."""
+    trained = []
+
+    def start(recipe, runs, console):
+        trained.append(recipe.seed)
+        run_id = f"run-{len(trained):03d}"
+        folder = runs / recipe.paper / recipe.recipe / run_id
+        folder.mkdir(parents=True)
+        lines = ["batch,epoch,key,value", *(f"{b},0,train/loss,{5 - b}" for b in range(4))]
+        (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
+        record = make(recipe, run_id, start.value + recipe.seed / 100)
+        write_record(record, folder)
+        return record
+
+    start.value, start.trained = 0.8, trained
+    monkeypatch.setattr(command, "start", start)
+    return start
+
+
+def make(recipe, run_id, value):
+    texts = {f.name: "x" for f in dataclasses.fields(Record) if f.type in (str, "str")}
+    numbers = {f.name: 1 for f in dataclasses.fields(Record) if f.type in (int, float)}
+    values = {
+        "run_id": run_id,
+        "paper": recipe.paper,
+        "arm": "method",
+        "recipe": recipe.recipe,
+        "variant": None,
+        "seed": recipe.seed,
+        "weights": "trained",
+        "metrics": {"test/x": value},
+        "references": {},
+        "scaled": True,
+        "scaled_reason": NO_NUMBER,
+        "config_hash": recipe.hash(),
+        "code_digest": code_digest(recipe.paper),
+        "commit": None,
+        "dirty": None,
+        "versions": {},
+        "hardware": {},
+        "finished": "2026-01-01T00:00:00Z",
+        "status": "complete",
+        "version": 1,
+    }
+    return Record(**{**texts, **numbers, **values})
+
+
+def run(tmp_path, store=False, runs="runs"):
+    console = Console(file=io.StringIO(), width=200)
+    command.verify_paper("swav", tmp_path / runs, store, console, tmp_path)
+    return console.file.getvalue()
+
+
+def test_storing_trains_three_seeds_and_files_their_records(training, tmp_path):
+    assert "stored the band of seeds [0, 1, 2]" in run(tmp_path, store=True)
+    assert training.trained == [0, 1, 2]
+    assert [record.seed for record in load_records(tmp_path / "results")] == [0, 1, 2]
+
+
+def test_runs_of_the_present_code_are_used_again_and_compared(training, tmp_path):
+    run(tmp_path, store=True)
+    text = run(tmp_path)
+    assert training.trained == [0, 1, 2]
+    assert text.count("run already") == 3
+    assert "all inside" in text
+
+
+def test_a_number_outside_is_named_and_fails(training, tmp_path):
+    run(tmp_path, store=True)
+    training.value = 0.1
+    with pytest.raises(LikewiseError, match=r"outside the stored band: test/x$"):
+        run(tmp_path, runs="later")
+
+
+def test_without_a_band_nothing_is_claimed(training, tmp_path):
+    with pytest.raises(UsageError, match="no band is stored yet"):
+        run(tmp_path)
+    assert training.trained == []
+
+
+def test_a_band_of_another_recipe_is_told_before_training(training, tmp_path, monkeypatch):
+    run(tmp_path, store=True)
+    monkeypatch.setattr(Recipe, "hash", lambda recipe: "0" * 10)
+    with pytest.raises(UsageError, match="changed since its band was stored"):
+        run(tmp_path, runs="later")
+    assert training.trained == [0, 1, 2]
+
+
+def test_an_unknown_paper_is_told_before_training(training, tmp_path):
+    with pytest.raises(UsageError, match="unknown paper"):
+        command.verify_paper("swaw", tmp_path, False, Console(), tmp_path)
+    assert training.trained == []
+
+
+def test_unreadable_and_foreign_runs_are_passed_over(training, tmp_path):
+    recipe = load_recipe("swav/quick", ["seed=0"])
+    broken = tmp_path / "swav" / "quick" / "run-999"
+    broken.mkdir(parents=True)
+    (broken / "result.json").write_text("{")
+    assert command.find_finished(recipe, tmp_path) is None
+    training(recipe, tmp_path, None)
+    assert command.find_finished(recipe, tmp_path).name == "run-001"
+    assert command.find_finished(load_recipe("swav/quick", ["seed=1"]), tmp_path) is None
