@@ -10,7 +10,7 @@ from lightning import Trainer
 from rich.console import Console
 
 import common.train
-from benchmarks.common import StepClock
+from benchmarks.timing import StepClock
 from common.config import load_recipe
 from common.runs import new_run
 

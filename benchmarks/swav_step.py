@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.common import StepClock, interleave, parse, parser, report, report_spread, timed
 from benchmarks.fit import fit_with_callbacks, make_ready
+from benchmarks.timing import StepClock, interleave, parse, parser, report, report_spread, timed
 from common.backbones.resnet import resnet18
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
