@@ -32,6 +32,19 @@ class ViewConfig:
     flip: float = setting(0.5, at_least=0, at_most=1)
     # Largest angle in radians, either way; what leaves the picture is 0.
     rotation: float = setting(0.0, at_least=0)
+    # Widen the filter where a crop shrinks, as Pillow and torchvision do (crops without rotation).
+    antialias: bool = True
+    # Share of views with colour jitter, in random order; strengths as torchvision's ColorJitter.
+    jitter: float = setting(0.0, at_least=0, at_most=1)
+    brightness: float = setting(0.8, at_least=0)
+    contrast: float = setting(0.8, at_least=0)
+    saturation: float = setting(0.8, at_least=0)
+    hue: float = setting(0.2, at_least=0, at_most=0.5)
+    # Shares of grey, blurred and solarised views; sigma in pixels of the view.
+    grey: float = setting(0.0, at_least=0, at_most=1)
+    blur: float = setting(0.0, at_least=0, at_most=1)
+    sigma: list[float] = setting([0.1, 2.0], above=0)
+    solarise: float = setting(0.0, at_least=0, at_most=1)
     # x -> (x - contrast_pivot) * contrast_scale + contrast_pivot + shift, not clipped.
     contrast_scale: list[float] = setting([1.0, 1.0], at_least=0)
     contrast_pivot: float = setting(0.5, at_least=0, at_most=1)
@@ -42,7 +55,7 @@ class ViewConfig:
 
     def __post_init__(self) -> None:
         """Checks the ranges; raises `ConfigError`."""
-        for name in ("area", "ratio", "contrast_scale"):
+        for name in ("area", "ratio", "sigma", "contrast_scale"):
             check_range(name, getattr(self, name))
 
 
@@ -62,6 +75,8 @@ class PictureConfig:
     # Over all processes.
     batch_size: int = setting(128, at_least=1)
     workers: int = setting(0, at_least=0, result_neutral=True)
+    # batched: on the batch's device; per-sample: torchvision in the workers, one by one.
+    pipeline: str = setting("batched", choices=("batched", "per-sample"))
     # Share of the training pictures kept for the split "val"; 0 trains on all of them.
     holdout: float = setting(0.1, at_least=0, below=1)
     # Per channel, after all else; empty: pictures stay in 0..1.

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.data.pictures.batch import PictureBatch, ViewBatch
 from common.data.pictures.config import PictureConfig, PictureFacts
+from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import (
     PictureSet,
     Split,
@@ -76,6 +77,11 @@ class PictureData(LightningDataModule):
 
     def _check_config(self, train: Split) -> None:
         channels, size = train.pictures.shape[1], self.config.batch_size
+        if channels not in (1, 3) and any(v.jitter or v.grey for v in self.config.views):
+            raise ConfigError(
+                f"data.views: jitter and grey need 1 or 3 channels, not {channels} as in "
+                f"{self.config.name}"
+            )
         if size > len(train):
             raise ConfigError(
                 f"data.batch_size={size}: {self.config.name} has {len(train)} training pictures "
@@ -118,12 +124,17 @@ class PictureData(LightningDataModule):
         self._sampler.seek(self._batches_seen)
         # A generator of its own: starting an iterator must not draw from the global one.
         return DataLoader(
-            WholeBatches(train),
+            self._dataset(train),
             sampler=self._sampler,
             batch_size=None,
             num_workers=self.config.workers,
             generator=torch.Generator(),
         )
+
+    def _dataset(self, train: Split) -> Dataset[Any]:
+        if self.config.pipeline == "batched":
+            return WholeBatches(train)
+        return PerSampleViews(WholeBatches(train), self.config, self.seed)
 
     def seek(self, batches_seen: int) -> None:
         """Goes on after ``batches_seen`` batches, also before the loader exists."""
@@ -132,14 +143,22 @@ class PictureData(LightningDataModule):
             self._sampler.seek(batches_seen)
 
     def transfer_batch_to_device(
-        self, batch: PictureBatch, device: torch.device, dataloader_idx: int
-    ) -> PictureBatch:
+        self, batch: PictureBatch | ViewBatch, device: torch.device, dataloader_idx: int
+    ) -> PictureBatch | ViewBatch:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
+        labels = batch.labels.to(device)
+        if isinstance(batch, ViewBatch):
+            views = [view.to(device, non_blocking=True) for view in batch.views]
+            return batch._replace(views=views, labels=labels)
         pictures = batch.pictures.to(device, non_blocking=True)
-        return batch._replace(pictures=pictures, labels=batch.labels.to(device))
+        return batch._replace(pictures=pictures, labels=labels)
 
-    def on_after_batch_transfer(self, batch: PictureBatch, dataloader_idx: int) -> ViewBatch:
-        """Makes the views."""
+    def on_after_batch_transfer(
+        self, batch: PictureBatch | ViewBatch, dataloader_idx: int
+    ) -> ViewBatch:
+        """Makes the views, unless the workers did."""
+        if isinstance(batch, ViewBatch):
+            return batch
         return make_view_batch(batch, self.config, self.seed)
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> FeatureSet:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+from common.data.pictures.colour import ORDERS
 from common.data.pictures.config import ViewConfig
+from common.data.sampler import keyed_generator
 
 ATTEMPTS = 10
 
@@ -16,11 +18,20 @@ ATTEMPTS = 10
 class ViewParameters:
     """One row for each view, view-major: row v * batch + b is view v of picture b.
 
-    ``crops``: (num, 6), see `ViewBatch`; ``contrast_scale``, ``brightness_shift``: (num,);
+    ``crops``: (num, 6), see `ViewBatch`; ``jitter``, ``grey``, ``blur``, ``solarise``: (num,) bool;
+    ``factors``: (num, 4) of brightness, contrast, saturation and hue; ``order``: (num,) rows of
+    `colour.ORDERS`; ``sigma``, ``contrast_scale``, ``brightness_shift``: (num,);
     ``noise``: (num, channels, size, size), or None without noise.
     """
 
     crops: Tensor
+    jitter: Tensor
+    factors: Tensor
+    order: Tensor
+    grey: Tensor
+    blur: Tensor
+    sigma: Tensor
+    solarise: Tensor
     contrast_scale: Tensor
     brightness_shift: Tensor
     noise: Tensor | None
@@ -43,14 +54,14 @@ def draw_parameters(
 ) -> ViewParameters:
     """Draws for ``config.count`` views of each of ``num_pictures`` pictures.
 
-    Every operation has columns of its own in one table of uniform numbers, so that switching one
-    off leaves the draws of the others as they are.
+    Every operation has columns of its own in tables of uniform numbers, so that switching one off
+    leaves the draws of the others as they are.
 
     Args:
         config: The views.
         num_pictures: Pictures in the global batch.
         shape: (channels, height, width) of the pictures.
-        generator: A CPU generator; see `keyed_generator`.
+        generator: A fresh CPU generator; see `keyed_generator`.
     """
     num = config.count * num_pictures
     table = torch.rand(num, 2 * ATTEMPTS + 6, generator=generator)
@@ -58,16 +69,32 @@ def draw_parameters(
     box = _boxes(config, attempts, rest[:, :2], shape[1:])
     flip = (rest[:, 2] < config.flip).float()
     angle = (2 * rest[:, 3] - 1) * config.rotation
+    # A stream of its own: colours do not move when noise is switched on, nor noise with colours.
+    colours = torch.rand(num, 10, generator=keyed_generator(generator.initial_seed()))
     noise = None
     if config.noise:
         size = (num, shape[0], config.size, config.size)
         noise = torch.randn(size, generator=generator) * config.noise
     return ViewParameters(
         crops=torch.cat([box, flip.unsqueeze(1), angle.unsqueeze(1)], 1),
+        jitter=colours[:, 0] < config.jitter,
+        factors=_jitter_factors(config, colours[:, 1:5]),
+        order=(colours[:, 5] * len(ORDERS)).long(),
+        grey=colours[:, 6] < config.grey,
+        blur=colours[:, 7] < config.blur,
+        sigma=_between(colours[:, 8], config.sigma),
+        solarise=colours[:, 9] < config.solarise,
         contrast_scale=_between(rest[:, 4], config.contrast_scale),
         brightness_shift=(2 * rest[:, 5] - 1) * config.brightness_shift,
         noise=noise,
     )
+
+
+def _jitter_factors(config: ViewConfig, uniform: Tensor) -> Tensor:
+    strengths = [config.brightness, config.contrast, config.saturation]
+    low = torch.tensor([max(0.0, 1 - strength) for strength in strengths] + [-config.hue])
+    high = torch.tensor([1 + strength for strength in strengths] + [config.hue])
+    return low + (high - low) * uniform
 
 
 def _between(uniform: Tensor, bounds: list[float]) -> Tensor:

@@ -1,25 +1,44 @@
 """Views made on whole batches, on the device the pictures are on."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.colour import jitter, solarise, to_grey
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.parameters import ViewParameters, draw_parameters
+from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.sets import to_float
 from common.data.sampler import BatchKey, keyed_generator
+
+# Floats of a chunk: 48 pictures of 3 x 32 x 32. Larger ones leave the cache and their memory is
+# asked from the system anew at each operation.
+CACHE_ELEMENTS = 48 * 3 * 32 * 32
 
 
 def make_view_batch(batch: PictureBatch, config: PictureConfig, seed: int) -> ViewBatch:
     """Makes all views of ``batch``; a function of (seed, epoch, position in the global batch)."""
     pictures = to_float(batch.pictures)
+    return collect_views(batch._replace(pictures=pictures), config, seed, make_views)
+
+
+def collect_views(
+    batch: PictureBatch,
+    config: PictureConfig,
+    seed: int,
+    make: Callable[[Tensor, ViewConfig, ViewParameters], Tensor],
+) -> ViewBatch:
+    """Draws the parameters of each entry of ``data.views`` and lets ``make`` use them."""
     views: list[Tensor] = []
     crops: list[Tensor] = []
     for entry, view in enumerate(config.views):
-        parameters = own_parameters(view, entry, batch.key, pictures, seed)
-        made = normalise(make_views(pictures, view, parameters), config.mean, config.std)
-        views.extend(made.chunk(view.count))
+        parameters = own_parameters(view, entry, batch.key, batch.pictures, seed)
+        made = make(batch.pictures, view, parameters)
+        views.extend(normalise(made, config.mean, config.std).chunk(view.count))
         crops.extend(parameters.crops.chunk(view.count))
     return ViewBatch(views, batch.labels, batch.key, crops)
 
@@ -44,12 +63,50 @@ def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -
         view: The operations.
         parameters: Their draws, one row a view.
     """
-    x = affine_crop(pictures, parameters.crops, view.size)
+    num_pictures = len(pictures)
+    parts = []
+    for rows in torch.arange(len(parameters.crops)).split(_chunk(pictures)):
+        part = pictures[(rows % num_pictures).to(pictures.device)]
+        parts.append(_make_part(part, view, parameters.rows(rows.to(pictures.device))))
+    return torch.cat(parts)
+
+
+def _chunk(pictures: Tensor) -> int:
+    """Returns the views to make at once: few enough to stay in a CPU's cache."""
+    if pictures.device.type != "cpu":
+        return 2**30
+    return max(CACHE_ELEMENTS // pictures[0].numel(), 1)
+
+
+def _make_part(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
+    if view.rotation:
+        x = affine_crop(pictures, parameters.crops, view.size)
+    else:
+        x = crop_and_resize(pictures, parameters.crops, view.size, view.antialias)
+    if view.jitter:
+        x = _on_rows(x, parameters.jitter, jitter, parameters.factors, parameters.order)
+    if view.grey:
+        x = _on_rows(x, parameters.grey, to_grey)
+    if view.blur:
+        radius = blur_radius(view.sigma[1], view.size)
+        x = _on_rows(x, parameters.blur, partial(blur, radius=radius), parameters.sigma)
+    if view.solarise:
+        x = _on_rows(x, parameters.solarise, solarise)
     scale, shift = parameters.contrast_scale, parameters.brightness_shift
     if view.contrast_scale != [1.0, 1.0] or view.brightness_shift:
         offset = view.contrast_pivot * (1 - scale) + shift
         x = x * scale[:, None, None, None] + offset[:, None, None, None]
     return x if parameters.noise is None else x + parameters.noise
+
+
+def _on_rows(
+    x: Tensor, chosen: Tensor, operation: Callable[..., Tensor], *arguments: Tensor
+) -> Tensor:
+    """Applies ``operation`` to the chosen rows and their arguments, in place."""
+    rows = chosen.nonzero()[:, 0]
+    if len(rows):
+        x[rows] = operation(x[rows], *(argument[rows] for argument in arguments))
+    return x
 
 
 def affine_crop(pictures: Tensor, crops: Tensor, size: int) -> Tensor:

@@ -8,12 +8,14 @@ from torch import nn
 from common.config import check_settings
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
+from common.data.pictures.sets import Split
 from common.data.pictures.views import make_view_batch
 from common.errors import ConfigError, DataError
+from common.registry import Registry
 
 VIEWS = [
     ViewConfig(count=2, size=20, area=[0.4, 1.0], rotation=0.25, noise=0.08),
-    ViewConfig(count=1, size=12, area=[0.15, 0.5], contrast_scale=[0.6, 1.4]),
+    ViewConfig(count=1, size=12, area=[0.15, 0.5], jitter=0.8, blur=0.5, solarise=0.2),
 ]
 
 
@@ -76,6 +78,15 @@ def test_workers_and_global_random_state_do_not_matter():
         assert all(map(torch.equal, one.views, other.views))
 
 
+def test_torchvision_in_workers_makes_the_same_views():
+    batched = batches_of(data(mean=[0.2], std=[0.5]))
+    singly = batches_of(data(mean=[0.2], std=[0.5], pipeline="per-sample", workers=1))
+    for one, other in zip(batched, singly, strict=True):
+        assert one.key == other.key and torch.equal(one.labels, other.labels)
+        for view in range(3):
+            torch.testing.assert_close(one.views[view], other.views[view], rtol=0, atol=2e-5)
+
+
 def test_seek_enters_at_any_batch():
     made = data()
     per_epoch = len(made.train_dataloader())
@@ -124,6 +135,13 @@ def test_evaluation_inputs_and_references():
 def test_bad_configurations_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         data(**changes)
+
+
+def test_colour_needs_a_known_number_of_channels(monkeypatch):
+    two = {"train": Split(torch.rand(200, 2, 8, 8), torch.zeros(200).long())}
+    monkeypatch.setattr(Registry, "get", lambda self, name: lambda root: two)
+    with pytest.raises(ConfigError, match="1 or 3 channels, not 2"):
+        data()
 
 
 def test_batch_must_be_divisible_by_processes():

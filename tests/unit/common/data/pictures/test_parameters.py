@@ -61,3 +61,4 @@ def test_switching_one_operation_off_leaves_the_other_draws():
     less = draw_parameters(ViewConfig(flip=0.0), 8, (1, 9, 9), keyed_generator(3))
     assert torch.equal(full.crops[:, :4], less.crops[:, :4])
     assert not less.crops[:, 4:].any() and less.noise is None
+    assert torch.equal(full.factors, less.factors) and torch.equal(full.order, less.order)

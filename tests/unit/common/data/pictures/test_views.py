@@ -4,8 +4,9 @@ import torch
 from torchvision.transforms.v2 import functional as F
 
 from common.data.pictures.config import ViewConfig
-from common.data.pictures.parameters import ViewParameters
+from common.data.pictures.parameters import draw_parameters
 from common.data.pictures.views import affine_crop, make_views, normalise
+from common.data.sampler import keyed_generator
 
 
 def crop(top, left, height, width, flip=0.0, angle=0.0):
@@ -48,12 +49,20 @@ def test_views_are_view_major():
 
 def test_contrast_shift_and_noise():
     x = torch.rand(1, 1, 6, 6)
-    noise = torch.randn(1, 1, 6, 6)
-    drawn = ViewParameters(
-        crop(0, 0, 6, 6).float(), torch.tensor([1.5]), torch.tensor([0.1]), noise
+    view = ViewConfig(
+        size=6,
+        area=[1.0, 1.0],
+        ratio=[1.0, 1.0],
+        flip=0.0,
+        contrast_scale=[0.5, 2.0],
+        contrast_pivot=0.2,
+        brightness_shift=0.2,
+        noise=0.3,
     )
-    view = ViewConfig(size=6, contrast_scale=[0.5, 2.0], contrast_pivot=0.2, brightness_shift=0.2)
-    expected = (x - 0.2) * 1.5 + 0.2 + 0.1 + noise
+    drawn = draw_parameters(view, 1, (1, 6, 6), keyed_generator(0))
+    scale, shift, noise = drawn.contrast_scale, drawn.brightness_shift, drawn.noise
+    assert shift != 0 and scale != 1
+    expected = (x - 0.2) * scale + 0.2 + shift + noise
     torch.testing.assert_close(make_views(x, view, drawn), expected)
 
 

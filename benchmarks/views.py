@@ -1,0 +1,88 @@
+"""Views a second and core: ours on batches against torchvision's objects on single pictures.
+
+``python benchmarks/views.py [--rounds 9]`` runs both in turn on one thread and prints medians, the
+spread of each, and the ratio. The clock is the process's CPU time: a busy machine does not slow it
+as it slows the wall's. Views are 32 x 32 with SwAV's augmentation: crop, flip, jitter, grey,
+blur, normalise.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.views import make_view_batch
+from common.data.sampler import BatchKey
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.228, 0.224, 0.225]
+NUM_VIEWS = 512
+
+
+def batched(pictures: torch.Tensor) -> Callable[[], object]:
+    """Ours: two views of each picture of a batch."""
+    view = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5)
+    config = PictureConfig(views=[view], mean=MEAN, std=STD)
+    num = NUM_VIEWS // 2
+    key = BatchKey(list(range(num)), 0, 0, 0, num)
+    batch = PictureBatch(pictures[:num], torch.zeros(num), key)
+    return lambda: make_view_batch(batch, config, seed=0)
+
+
+def objects(pictures: torch.Tensor, on_pillow: bool) -> Callable[[], object]:
+    """Torchvision's transform objects on Pillow pictures, as the official code, or tensors."""
+    to_tensor = [v2.PILToTensor()] if on_pillow else []
+    transform = v2.Compose(
+        [
+            v2.RandomResizedCrop(32, scale=(0.08, 1.0)),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.ColorJitter(0.8, 0.8, 0.8, 0.2)], p=0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([v2.GaussianBlur(17, (0.1, 2.0))], p=0.5),
+            *to_tensor,
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(MEAN, STD),
+        ]
+    )
+    single = list(pictures)
+    if on_pillow:
+        single = [Image.fromarray(np.asarray(p.permute(1, 2, 0))) for p in pictures]
+    return lambda: torch.stack([transform(picture) for picture in single[:NUM_VIEWS]])
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    pictures = torch.randint(0, 256, (NUM_VIEWS, 3, 32, 32), dtype=torch.uint8)
+    makers = {
+        "ours, batched": batched(pictures),
+        "torchvision objects, Pillow": objects(pictures, on_pillow=True),
+        "torchvision objects, tensors": objects(pictures, on_pillow=False),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in makers}
+    for round_number in range(rounds + 1):
+        for name, make in makers.items():
+            start = time.process_time()
+            make()
+            if round_number:  # the first round warms up
+                speeds[name].append(NUM_VIEWS / (time.process_time() - start))
+    ours = statistics.median(speeds["ours, batched"])
+    for name, values in speeds.items():
+        middle = statistics.median(values)
+        print(
+            f"{name:30} {middle:8.0f} views/s ({min(values):.0f} to {max(values):.0f}), "
+            f"ours {ours / middle:.1f} times"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Colour operations on batches, each row with its own factor; defined as torchvision defines them.
+
+``x``: (num, channels, height, width) in 0..1 with 1 or 3 channels; factors: (num,).
+"""
+
+from itertools import permutations
+
+import torch
+from torch import Tensor
+
+# ITU-R 601 luma, the weights of torchvision and Pillow.
+GREY_WEIGHTS = (0.2989, 0.587, 0.114)
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+ORDERS = torch.tensor(list(permutations(range(4))))
+# Pillow's 128 of 255.
+SOLARISE_THRESHOLD = 128 / 255
+
+
+def grey(x: Tensor) -> Tensor:
+    """Returns (num, 1, height, width); one channel is grey already."""
+    if x.shape[1] == 1:
+        return x
+    red, green, blue = x.unbind(1)
+    weighted = red * GREY_WEIGHTS[0]
+    weighted.add_(green, alpha=GREY_WEIGHTS[1]).add_(blue, alpha=GREY_WEIGHTS[2])
+    return weighted.unsqueeze(1)
+
+
+def to_grey(x: Tensor) -> Tensor:
+    """Returns ``x`` without colour, in as many channels."""
+    return grey(x).expand_as(x)
+
+
+def jitter(x: Tensor, factors: Tensor, order: Tensor) -> Tensor:
+    """Brightness, contrast, saturation and hue, for each row in its own order.
+
+    Args:
+        x: Pictures.
+        factors: (num, 4) of brightness, contrast, saturation (1 keeps) and hue (0 keeps).
+        order: (num,) rows of `ORDERS`.
+    """
+    x = x.clone()
+    operations = ORDERS.to(order.device)[order]
+    for step in operations.unbind(1):
+        factor = factors.gather(1, step.unsqueeze(1))[:, 0]
+        _blend(x, step, factor)
+        rows = (step == HUE).nonzero()[:, 0]
+        if len(rows) and x.shape[1] == 3:
+            x[rows] = shift_hue(x[rows], factor[rows])
+    return x
+
+
+def _blend(x: Tensor, step: Tensor, factor: Tensor) -> None:
+    """Blends in place with black, the mean grey or the grey picture, as ``step`` says.
+
+    All three are ``factor * x + (1 - factor) * other``, so one pass serves every row.
+    """
+    keep = torch.where(step == HUE, 1, factor)
+    light = grey(x)
+    mean = light.mean((2, 3), keepdim=True)
+    with_mean = torch.where(step == CONTRAST, 1 - factor, 0)[:, None, None, None]
+    with_grey = torch.where(step == SATURATION, 1 - factor, 0)[:, None, None, None]
+    other = light * with_grey + mean * with_mean
+    x.mul_(keep[:, None, None, None]).add_(other).clamp_(0, 1)
+
+
+def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
+    """Turns the hue by ``shift`` (1 is a whole turn) at equal value and chroma.
+
+    With h in sixths of a turn, a channel of the HSV hexcone is
+    ``value - chroma * clip(min(k, 4 - k), 0, 1)``, k = (h + 5, 3 or 1) mod 6.
+    """
+    red, green, blue = x.unbind(1)
+    value, least = x.amax(1), x.amin(1)
+    chroma = value - least
+    # Grey has no hue; any divisor keeps it grey.
+    divisor = torch.where(chroma == 0, 1, chroma)
+    sixth = torch.where(
+        red == value,
+        (green - blue) / divisor,
+        torch.where(green == value, (blue - red) / divisor + 2, (red - green) / divisor + 4),
+    )
+    # In turns, made positive so that the fraction is the remainder.
+    turn = (sixth / 6 + (shift[:, None, None] + 1)).unsqueeze(1)
+    k = (turn + x.new_tensor([5 / 6, 3 / 6, 1 / 6]).reshape(1, 3, 1, 1)).frac_().mul_(6)
+    # min(k, 4 - k) = 2 - |k - 2|; in place, for fresh memory costs more than the arithmetic.
+    distance = k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)
+    return distance.mul_(chroma.unsqueeze(1)).neg_().add_(value.unsqueeze(1))
+
+
+def solarise(x: Tensor) -> Tensor:
+    """Inverts what is at least `SOLARISE_THRESHOLD`."""
+    return torch.where(x >= SOLARISE_THRESHOLD, 1 - x, x)
