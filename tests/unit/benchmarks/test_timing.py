@@ -10,7 +10,7 @@ def test_each_contestant_runs_once_a_round_in_a_turning_order():
         return lambda: calls.append(name) or seconds
 
     timings = interleave({"a": contestant("a", 2.0), "b": contestant("b", 1.0)}, rounds=3)
-    assert calls == ["a", "b"] + ["a", "b"] + ["b", "a"] + ["a", "b"]
+    assert calls == ["a", "b", "a", "b", "b", "a", "a", "b"]
     assert timings["a"].seconds == [2.0] * 3 and timings["b"].median == 1.0
 
 
