@@ -74,9 +74,6 @@ class Tracker:
         if self.mode == "disabled":
             return
         self._run_dir = Path(run_dir).resolve()
-        if importlib.util.find_spec("wandb") is None:
-            self._stop("the package wandb cannot be found")
-            return
         # Under a sweep W&B itself sets project, entity and id, from its environment.
         init = {
             "project": _first(tracking.project, os.environ.get("WANDB_PROJECT"), DEFAULT_PROJECT),
@@ -91,11 +88,13 @@ class Tracker:
             "mode": self.mode,
         }
         try:
+            if importlib.util.find_spec("wandb") is None:
+                raise ImportError("the package wandb cannot be found")
             self._channel = Channel(
                 self._run_dir, {"call": "start", "init": init, "settings": _settings()}
             )
         except Exception as error:
-            self._stop(f"its process could not be started: {error}")
+            self._stop(f"it could not be started, {error}")
             return
         if resumed and self.mode == "offline":
             self._say(
