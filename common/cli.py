@@ -194,11 +194,14 @@ def data_list() -> None:
 def data_prepare(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
+    originals: Annotated[
+        Path | None, typer.Option(help="A folder with the original files, fetched by hand.")
+    ] = None,
 ) -> None:
     """Fetches a set from its real source and packs it into the data root."""
     from common.data.prepare import prepare
 
-    prepare(name, root, console)
+    prepare(name, root, console, originals)
 
 
 @data_app.command("verify")

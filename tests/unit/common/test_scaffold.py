@@ -47,7 +47,7 @@ def test_a_new_paper_passes_its_tests_and_the_house_rules(checkout: Path) -> Non
     for check in (["check"], ["format", "--check"]):
         result = run(checkout, "ruff", *check, *changed)
         assert result.returncode == 0, result.stdout + result.stderr
-    assert "papers/my_paper/README.md" in (checkout / "README.md").read_text()
+    assert "(papers/my_paper)" in (checkout / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["My", "2nd", "a-b", "class", "", "../out"])

@@ -1,0 +1,105 @@
+"""The documents: every command exists, every link leads somewhere, every paper's page is whole."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from common.config import load_recipe
+from common.paper import paper_names
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/README.md")],
+    key=lambda path: str(path),
+)
+# Stand for something that the reader puts in, or for what `papers new` makes.
+PLACEHOLDER = re.compile(r"\b(PAPER|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
+TOOLS = {"pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run", "torchrun", "python"}
+HEADINGS = [
+    *("what the paper claims", "commands", "expected and ours", "protocol"),
+    *("deviations from the paper", "deviations from the official code", "traps"),
+    "data and licence",
+]
+
+
+def blocks(path: Path) -> list[str]:
+    return re.findall(r"```(?:console|bash|sh)\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def commands(path: Path) -> list[list[str]]:
+    """Returns each command of the page's console blocks, split into words."""
+    found = []
+    for line in "\n".join(blocks(path)).replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        part: list[str] = []
+        for word in [*words, "&&"]:
+            if word == "&&":
+                found += [part] if part else []
+                part = []
+            elif part or not re.fullmatch(r"[A-Z_]+=.*", word):  # leading VARIABLE=value
+                part.append(word)
+    return found
+
+
+def parse_papers(words: list[str]) -> None:
+    """Parses ``papers ...`` as the command would, without running it."""
+    from common.cli import app
+
+    command, rest = typer.main.get_command(app), words[1:]
+    while hasattr(command, "commands"):
+        assert rest and rest[0] in command.commands, f"{' '.join(words)}: unknown {rest[:1]}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    context = command.make_context(command.name, list(rest))
+    reference = context.params.get("reference")
+    overrides = context.params.get("overrides")
+    if reference and not PLACEHOLDER.search(reference):
+        load_recipe(reference, list(overrides or []))
+
+
+CASES = [(path, words) for path in PAGES for words in commands(path)]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), CASES, ids=[f"{path.name}: {' '.join(words)}" for path, words in CASES]
+)
+def test_every_command_exists(path: Path, words: list[str]) -> None:
+    if words[0] == "torchrun":
+        words = words[words.index("papers") :]
+    if words[0] == "papers":
+        parse_papers(words)
+    else:
+        assert words[0] in TOOLS
+
+
+def test_an_unknown_command_would_be_seen() -> None:
+    for line in ("papers trane swav", "papers train nopaper", "papers data prepare"):
+        with pytest.raises(BaseException):  # noqa: B017 (typer's own, ours, or the assertion)
+            parse_papers(line.split())
+
+
+def test_the_two_commands_stand_on_the_first_screen() -> None:
+    screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
+    for command in ("pip install -e . && papers train swav", "pip install -e '.[dev]' && pytest"):
+        assert command in screen
+    assert "uv pip install" in screen
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_the_readme_knows_the_paper(paper: str) -> None:
+    assert f"(papers/{paper})" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", ROOT.glob("papers/*/README.md"), ids=lambda path: path.parent.name)
+def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert [line[3:].strip().lower() for line in lines if line.startswith("## ")] == HEADINGS

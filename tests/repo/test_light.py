@@ -1,0 +1,83 @@
+"""What is asked before a run, or refused, answers without torch: `sys.modules` is read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.paper import paper_names
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ["torch", "lightning", "torchvision", "torch_geometric", "wandb", "sklearn"]
+PROBE = f"""
+import json, sys
+sys.argv = ["papers", *sys.argv[1:]]
+code = 0
+try:
+    from common.cli import main
+    main()
+except SystemExit as stop:
+    code = stop.code or 0
+loaded = [name for name in {HEAVY} if name in sys.modules]
+print(json.dumps([code, loaded]))
+"""
+
+
+def run(*words: str) -> tuple[int, list[str], str]:
+    """Returns the exit code, the heavy modules that were imported, and what stderr says."""
+    command = [sys.executable, "-c", PROBE, *words]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    code, loaded = json.loads(result.stdout.splitlines()[-1])
+    return code, loaded, result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["list"],
+        *(["info", paper] for paper in paper_names()),
+        ["train", "swav", "--print-config"],
+        ["data", "list"],
+    ],
+    ids=" ".join,
+)
+def test_questions_are_answered_without_torch(words: list[str]) -> None:
+    code, loaded, errors = run(*words)
+    assert (code, loaded) == (0, []), errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "swaw"], "unknown paper 'swaw'; did you mean 'swav'?"),
+        (["train", "swav/quik"], "has no recipe 'quik'; did you mean 'quick'?"),
+        (["train", "swav/quick:two-crop"], "did you mean 'two-crops'?"),
+        (["train", "swav", "optimizer.lrr=1"], "unknown key 'optimizer.lrr'; did you mean 'lr'?"),
+        (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
+        (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
+        (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),
+        (["train", "swav", "method.queue_length=100"], "the nearest lengths are 0 or 128"),
+        (["train", "swav", "optimizer.lr"], "is not key=value"),
+        (["trane", "swav"], "No such command"),
+        (["data", "verify", "acn"], "did you mean 'acm'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_refused_is_refused_without_torch(words: list[str], message: str) -> None:
+    code, loaded, errors = run(*words)
+    assert (code, loaded) == (2, []), errors
+    assert message in " ".join(errors.split())
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_declaration_and_schema_of_a_paper_are_light(paper: str) -> None:
+    code = f"import sys, papers.{paper}.config; print([n for n in {HEAVY} if n in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.strip() == "[]", result.stderr
