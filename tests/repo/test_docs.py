@@ -99,7 +99,9 @@ def test_the_readme_knows_the_paper(paper: str) -> None:
     assert f"(papers/{paper})" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("path", ROOT.glob("papers/*/README.md"), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("papers/*/README.md")), ids=lambda path: path.parent.name
+)
 def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert [line[3:].strip().lower() for line in lines if line.startswith("## ")] == HEADINGS
