@@ -1,6 +1,7 @@
 """Numbers, links and tables as Markdown."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from common.leaderboard.aggregate import Group
@@ -35,6 +36,12 @@ def sample_text(sample: Sample | None, decimals: int | None = None) -> str:
 def seeds_text(count: int) -> str:
     """Returns ``1 seed`` or ``n seeds``."""
     return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def by_cutoff(metric: str) -> list[tuple[int, str]]:
+    """Sorts ``hr@5`` before ``hr@10``."""
+    parts = re.split(r"(\d+)", metric)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def run_links(group: Group) -> str:

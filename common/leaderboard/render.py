@@ -59,6 +59,7 @@ HEADER = (
     "runs",
     "commit",
 )
+WAITING_HEADER = ("setting", "metric", "reference", "from", "protocol", "status")
 
 
 def render_leaderboard(root: Path | None = None) -> str:
@@ -86,7 +87,7 @@ def title(board: Board, paper: str) -> str:
 
 
 def _summary(board: Board) -> list[str]:
-    kinds = ("reproduced", "exact", "inconclusive", "above", "below", "stale", "not run")
+    kinds = tuple(status.split(" (")[0] for status in STATUSES if status != "scaled")
     rows = []
     for paper in board.papers():
         statuses = (row.status.split(" (")[0] for row in board.rows if row.entry.paper == paper)
@@ -102,15 +103,25 @@ def _reported_table(board: Board, paper: str) -> list[str]:
     entries = [entry for entry in board.entries if entry.paper == paper]
     notes = [_note(entry) for entry in entries]
     shown = list(dict.fromkeys(note for note in notes if note))
-    rows = []
+    run: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = []
     for row in board.rows:
         if row.entry.paper == paper:
             note = _note(row.entry)
-            rows.append(_cells(row, shown.index(note) + 1 if note else None))
-    lines = table(HEADER, rows)
+            cells = _cells(row, shown.index(note) + 1 if note else None)
+            (waiting if row.ours is None else run).append(cells)
+    lines = table(HEADER, run) if run else ["No run of a reported setting yet."]
+    if waiting:
+        count = f"{len(waiting)} reported number{'' if len(waiting) == 1 else 's'} not run yet"
+        lines += ["", f"<details><summary>{count}</summary>", ""]
+        lines += [*table(WAITING_HEADER, (_pick(cells) for cells in waiting)), "", "</details>"]
     if shown:
         lines += ["", "Sources:", "", *(f"{i}. {note}" for i, note in enumerate(shown, 1))]
     return lines
+
+
+def _pick(cells: tuple[str, ...]) -> list[str]:
+    return [cells[HEADER.index(name)] for name in WAITING_HEADER]
 
 
 def _cells(row: Row, note: int | None) -> tuple[str, ...]:

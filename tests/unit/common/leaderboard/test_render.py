@@ -6,7 +6,7 @@ from common.leaderboard.aggregate import Code
 from common.leaderboard.board import make_board
 from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
 from common.leaderboard.command import print_our_numbers
-from common.leaderboard.markdown import decimals_of, number
+from common.leaderboard.markdown import by_cutoff, decimals_of, number
 from common.leaderboard.readme import END, START, insert_small, render_small
 from common.leaderboard.record import NO_NUMBER, commit_record
 from common.leaderboard.render import render_board
@@ -98,7 +98,7 @@ def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
 
 def test_the_summary_counts_statuses(board):
     text = render_board(board)
-    assert line_with(text, "| swav | ") == "| swav | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 4 |"
+    assert line_with(text, "| swav | ") == "| swav | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 4 |"
 
 
 def test_the_text_does_not_depend_on_the_order_of_the_records(board):
@@ -192,3 +192,15 @@ def test_numbers():
     assert number(-0.00001, 2, sign=True) == "0.00"
     assert number(0.126, 2, sign=True) == "+0.13"
     assert number(None, 2) == "-"
+
+
+def test_metrics_are_ordered_by_their_cutoffs():
+    found = sorted(["test/hr@10", "val/x", "test/hr@5", "test/f1_20"], key=by_cutoff)
+    assert found == ["test/f1_20", "test/hr@5", "test/hr@10", "val/x"]
+
+
+def test_numbers_not_run_yet_are_folded_away(board):
+    text = render_board(board)
+    folded = text[text.index("<details><summary>1 reported number not run yet") :]
+    assert "top5" in folded[: folded.index("</details>")]
+    assert "knn_top1 | 0.8000" not in folded[: folded.index("</details>")]
