@@ -52,6 +52,7 @@ DATASETS = {
     "pictures": Registry(
         "picture data set",
         {
+            "cifar10-jpeg": "common.data.pictures.packed:cifar10_jpeg",
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
         },
     ),

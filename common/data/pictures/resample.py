@@ -16,6 +16,11 @@ from torch import Tensor
 def crop_and_resize(pictures: Tensor, crops: Tensor, size: int, antialias: bool = True) -> Tensor:
     """Crops, mirrors and resizes as torchvision's ``resized_crop`` and ``hflip`` do.
 
+    Against it, on CIFAR-10 in grey levels of 255: without antialiasing a 32-pixel view is the
+    same and an 18-pixel view (area 0.08 to 0.5) differs by 0.6 in the mean and up to 38; an
+    affine grid (`views.affine_crop`) also looks beyond the crop's border and differs by 0.5 and
+    0.9 in the mean, up to 114.
+
     Args:
         pictures: (batch, channels, height, width).
         crops: (views * batch, 6), see `ViewBatch`, view-major; rotation is not looked at.

@@ -7,12 +7,13 @@ import torch
 from torchvision.transforms.v2 import functional as F
 
 from common.data.pictures import colour
-from common.data.pictures.config import ViewConfig
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.parameters import draw_parameters
 from common.data.pictures.per_sample import make_views_singly
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
-from common.data.pictures.views import make_views
-from common.data.sampler import keyed_generator
+from common.data.pictures.views import make_view_batch, make_views
+from common.data.sampler import BatchKey, keyed_generator
 
 FULL = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5, solarise=0.2)
 
@@ -128,3 +129,19 @@ def test_antialiasing_matters_where_crops_shrink_and_only_there():
         pair = [crop_and_resize(x, crops, size, antialias) for antialias in (True, False)]
         difference = (pair[0] - pair[1]).abs().max()
         assert difference <= 1e-12 if largest == 0 else difference > largest / 2
+
+
+@pytest.mark.parametrize("num_processes", [2, 8])
+def test_processes_make_exactly_the_rows_of_one(num_processes):
+    config = PictureConfig(views=[FULL, ViewConfig(count=3, size=18, jitter=0.8, blur=0.5)])
+    x, labels = pictures(128, dtype=torch.float32), torch.arange(128)
+    whole = make_view_batch(PictureBatch(x, labels, BatchKey([], 2, 5, 0, 128)), config, seed=1)
+    share = 128 // num_processes
+    for rank in range(num_processes):
+        own = slice(rank * share, (rank + 1) * share)
+        key = BatchKey([], 2, 5, own.start, 128)
+        part = make_view_batch(PictureBatch(x[own], labels[own], key), config, seed=1)
+        for ours, all_rows in zip(part.views, whole.views, strict=True):
+            assert torch.equal(ours, all_rows[own])
+        for ours, all_rows in zip(part.crops, whole.crops, strict=True):
+            assert torch.equal(ours, all_rows[own])
