@@ -1,0 +1,158 @@
+"""Time and memory of one MEOW epoch on ACM: ours and, beside it, the official code.
+
+    python benchmarks/meow_epoch.py [--rounds 7] [--threads 2] [--official CHECKOUT]
+
+CHECKOUT is the official repository with its ACM data; faiss must be installed for it. Both run in
+a process of their own and take turns, one epoch each; their environment is patched, not their
+code (no CUDA, faiss's CPU index). LIKEWISE_DATA must hold hin/acm.npz. Printed: median and range
+of the epochs, what ours differs from itself in two halves, and the peak resident memory.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+WARM_UP = 2
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.worker == "ours":
+        return work_ours(arguments.threads)
+    if arguments.worker == "official":
+        return work_official(arguments.threads)
+    names = ["ours"] + (["official"] if arguments.official else [])
+    workers = {name: start(name, arguments) for name in names}
+    rows = {name: [] for name in names}
+    for _ in range(arguments.rounds + WARM_UP):
+        for name, worker in workers.items():
+            rows[name].append(ask(worker))
+    for worker in workers.values():
+        worker.stdin.close()
+        worker.wait()
+    report({name: values[WARM_UP:] for name, values in rows.items()}, arguments.threads)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--official", type=Path)
+    parser.add_argument("--worker", choices=("ours", "official"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def start(name: str, arguments: argparse.Namespace) -> subprocess.Popen:
+    here = Path(__file__).resolve()
+    command = [sys.executable, str(here), "--worker", name, "--threads", str(arguments.threads)]
+    folder = here.parents[1] if name == "ours" else arguments.official / "code_meow"
+    environment = {**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": str(arguments.threads)}
+    # The official main.py reads the data set from the first argument when it is imported.
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+
+
+def ask(worker: subprocess.Popen) -> tuple[float, float]:
+    """Lets a worker do one epoch; returns its seconds and peak MB."""
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+    while True:
+        line = worker.stdout.readline()
+        if not line:
+            raise SystemExit("a worker ended; its error is above")
+        if line.startswith("epoch "):
+            seconds, peak = line.split()[1:]
+            return float(seconds), float(peak)
+
+
+def tell(seconds: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"epoch {seconds} {peak}", flush=True)
+
+
+def work_ours(threads: int) -> None:
+    import torch
+
+    from common.data.graphs.config import GraphConfig
+    from common.data.graphs.module import GraphData
+    from papers.meow.module import MEOW
+
+    torch.set_num_threads(threads)
+    data = GraphData(GraphConfig(name="acm"), seed=0)
+    data.load()
+    module = MEOW(facts=data.facts).train()
+    module.log = lambda *args, **kwargs: None
+    optimizer = module.configure_optimizers()
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        module.training_step(data.batch, 0).backward()
+        optimizer.step()
+        tell(time.perf_counter() - started)
+
+
+def work_official(threads: int) -> None:
+    import numpy
+    import torch
+
+    torch.set_num_threads(threads)
+    numpy.float = float
+    torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **kwargs: self
+    patch_faiss(threads)
+    zero_grad, step, started = torch.optim.Adam.zero_grad, torch.optim.Adam.step, [0.0]
+
+    def wait_then_zero(self, *args, **kwargs):
+        if not sys.stdin.readline():
+            sys.exit()
+        started[0] = time.perf_counter()
+        return zero_grad(self, *args, **kwargs)
+
+    def step_then_tell(self, *args, **kwargs):
+        step(self, *args, **kwargs)
+        tell(time.perf_counter() - started[0])
+
+    torch.optim.Adam.zero_grad, torch.optim.Adam.step = wait_then_zero, step_then_tell
+    sys.argv = ["main.py", "acm"]
+    sys.path.insert(0, str(Path.cwd()))
+    import main as official
+
+    official.train()
+
+
+def patch_faiss(threads: int) -> None:
+    import faiss
+
+    class Clustering(faiss.Clustering):
+        gpu = True
+
+        def __setattr__(self, name, value):
+            if name != "gpu":
+                super().__setattr__(name, value)
+
+    faiss.omp_set_num_threads(threads)
+    faiss.Clustering = Clustering
+    faiss.StandardGpuResources = faiss.GpuIndexFlatConfig = type("Nothing", (), {})
+    faiss.GpuIndexFlatIP = lambda resources, dim, config: faiss.IndexFlatIP(dim)
+
+
+def report(rows: dict[str, list[tuple[float, float]]], threads: int) -> None:
+    for name, values in rows.items():
+        times = [seconds for seconds, _ in values]
+        print(
+            f"{name:9} {median(times):.3f} s an epoch ({min(times):.3f} to {max(times):.3f}, "
+            f"n = {len(times)}, {threads} threads), peak {max(peak for _, peak in values):.0f} MB"
+        )
+    ours = [seconds for seconds, _ in rows["ours"]]
+    print(f"ours against itself: {median(ours[::2]) / median(ours[1::2]):.3f}")
+    if "official" in rows:
+        theirs = median(seconds for seconds, _ in rows["official"])
+        print(f"official / ours: {theirs / median(ours):.2f}")
+
+
+if __name__ == "__main__":
+    main()

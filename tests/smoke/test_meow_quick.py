@@ -1,0 +1,85 @@
+"""`quick` learns above its bars on every seed, and the ablation without contexts fails them."""
+
+import lightning
+import pytest
+import torch
+
+from common.config import load_recipe
+from common.data.graphs.module import GraphData
+from common.evaluation.run import run_protocols
+from papers.meow.module import MEOW
+
+SEEDS = (0, 1, 2)
+
+
+def measure(data, module, recipe):
+    inputs = data.evaluation_inputs(module, "test")
+    return run_protocols(recipe.evaluation.protocols, inputs, recipe.evaluation, recipe.seed, "")
+
+
+def untrained_and_trained(reference, seed):
+    recipe = load_recipe(reference, [f"seed={seed}"])
+    data = GraphData(recipe.data, seed)
+    data.load()
+    torch.manual_seed(seed)
+    module = MEOW(recipe.method, recipe.optimizer, data.facts)
+    before = measure(data, module, recipe)
+    trainer = lightning.Trainer(
+        max_epochs=recipe.trainer.epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, datamodule=data)
+    raw = run_protocols(["node-probe"], data.references("test")["raw"], recipe.evaluation, seed, "")
+    return before, measure(data, module, recipe), raw
+
+
+def passes(before, after, raw):
+    return (
+        after["nmi"] >= 44
+        and after["nmi"] >= before["nmi"] + 35
+        and after["macro_f1_20"] >= 78
+        and after["macro_f1_20"] >= before["macro_f1_20"] + 12
+        and after["macro_f1_20"] >= raw["macro_f1_20"] + 40
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_quick_learns_and_the_ablation_does_not(seed):
+    before, after, raw = untrained_and_trained("meow/quick", seed)
+    assert passes(before, after, raw), (before, after, raw)
+    ablated = untrained_and_trained("meow/quick:no-contexts", seed)
+    assert not passes(*ablated), ablated
+    assert after["nmi"] >= ablated[1]["nmi"] + 10
+
+
+@pytest.mark.slow
+def test_uniform_weights_pass_the_same_bars():
+    # What quick does not show: that the weights or the prototypes help.
+    assert passes(*untrained_and_trained("meow/quick:uniform", 0))
+
+
+def test_lightning_trains_it_and_a_second_run_is_the_same():
+    losses = []
+    for _ in range(2):
+        recipe = load_recipe("meow/quick", ["seed=3"])
+        data = GraphData(recipe.data, 3)
+        data.load()
+        lightning.seed_everything(3, verbose=False)
+        module = MEOW(recipe.method, recipe.optimizer, data.facts)
+        trainer = lightning.Trainer(
+            max_epochs=3,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, datamodule=data)
+        assert module.batches_seen == 3
+        losses.append(trainer.callback_metrics["train/loss"])
+    assert torch.equal(*losses)
