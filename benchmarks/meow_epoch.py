@@ -101,7 +101,7 @@ def work_official(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    numpy.float = float
+    vars(numpy)["float"] = float
     torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **kwargs: self
     patch_faiss(threads)
     zero_grad, step, started = torch.optim.Adam.zero_grad, torch.optim.Adam.step, [0.0]

@@ -93,7 +93,9 @@ def make_links(
                 f"{count} (numbered from 0)"
             )
     shape = (num_nodes[ends[0]], num_nodes[ends[1]])
-    incidence = sp.csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=shape)
+    # float32 counts paths exactly up to 2^24 and halves the largest products.
+    ones = np.ones(len(pairs), dtype=np.float32)
+    incidence = sp.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=shape)
     incidence.data[:] = 1
     return incidence
 

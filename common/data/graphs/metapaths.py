@@ -55,7 +55,7 @@ def keep_nearest(counts: Matrix, k: int, ties: str = "last", seed: int = 0) -> M
     counts = sp.csr_matrix(counts)
     counts.eliminate_zeros()
     counts.sort_indices()
-    diagonal, order = counts.diagonal(), np.arange(counts.shape[1])
+    diagonal, order = counts.diagonal().astype(np.float64), np.arange(counts.shape[1])
     if ties == "random":
         order = np.random.default_rng(seed).permutation(counts.shape[1])
     elif ties == "last":
