@@ -7,19 +7,30 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from common.distributed.reduce import all_reduce_sum, all_reduce_sum_with_grad, world_size
 
 
-class GlobalBatchNorm(nn.SyncBatchNorm):
+class GlobalBatchNorm(_BatchNorm):
     """Batch norm whose training statistics are those of all processes' rows together.
 
-    On one process and in evaluation this is plain batch norm; on CUDA it is torch's
-    ``SyncBatchNorm``; on the CPU, which that refuses, two sums over processes.
+    On one process and in evaluation this is plain batch norm; on CUDA it is the forward pass of
+    torch's ``SyncBatchNorm``; on the CPU, which that refuses, two sums over processes. No
+    subclass of ``SyncBatchNorm``, since DistributedDataParallel refuses those on a CPU too.
     Shape: ``(batch, features, ...)``, any trailing dimensions. Parameter and buffer names are
     those of ``nn.BatchNorm*d``.
     """
 
+    # What the forward pass of torch's SyncBatchNorm reads besides a batch norm's own.
+    process_group = None
+    _check_non_zero_input_channels = nn.SyncBatchNorm._check_non_zero_input_channels
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"batch norm needs (batch, features, ...), got {tuple(input.shape)}")
+
     def forward(self, input: Tensor) -> Tensor:
         """Normalises ``input`` and, in training, moves the running statistics."""
-        if input.device.type != "cpu" or not self.training or world_size() == 1:
+        if not self.training or world_size() == 1:
             return super().forward(input)
+        if input.device.type != "cpu":
+            return nn.SyncBatchNorm.forward(self, input)  # type: ignore[arg-type]
         x = input if input.dtype == torch.float64 else input.float()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)

@@ -32,7 +32,9 @@ def train(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def train_own_share() -> dict[str, torch.Tensor]:
-    return train(convert_batch_norm(make_net()), make_pictures().chunk(world_size())[rank()])
+    net = convert_batch_norm(make_net())
+    nn.parallel.DistributedDataParallel(net)  # must not refuse it, as it does SyncBatchNorm
+    return train(net, make_pictures().chunk(world_size())[rank()])
 
 
 @pytest.mark.distributed
@@ -56,6 +58,13 @@ def test_converted_on_one_process_is_the_same_to_the_bit():
     assert all(torch.equal(a[name], b[name]) for name in a)
     with torch.no_grad():
         assert torch.equal(net.eval()(make_pictures()), converted.eval()(make_pictures()))
+
+
+def test_the_pass_used_on_cuda_accepts_it():
+    norm, plain = GlobalBatchNorm(3), nn.BatchNorm2d(3)
+    x = torch.rand(4, 3, 2, 2)
+    assert torch.equal(nn.SyncBatchNorm.forward(norm, x), plain(x))
+    assert torch.equal(norm.running_var, plain.running_var)
 
 
 def test_conversion_keeps_parameters_and_options():
