@@ -40,6 +40,10 @@ HANDLERS = (
 Opener = Callable[[str], Any]
 
 
+class Unreachable(DataError):
+    """No network, no such address, or a transfer that broke off."""
+
+
 def open_https(url: str) -> Any:
     """Opens ``url``; redirects to anything but https fail, since no other handler is there.
 
@@ -58,8 +62,8 @@ def download(
     """Fetches one original file into ``folder`` and checks its sha256.
 
     Raises:
-        DataError: Without network, or if the bytes are not the expected ones; says how to get
-            the file by hand. Nothing is left under the final name.
+        Unreachable: Without network, or when the transfer breaks off.
+        DataError: If the bytes are not the expected ones. Nothing is left in ``folder``.
     """
     target = folder / original.path
     partial = target.with_name(target.name + ".part")
@@ -70,10 +74,7 @@ def download(
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = getattr(error, "reason", None) or error
-        raise DataError(
-            f"{original.url}: not reachable ({reason}); download it on another machine and pass "
-            f"the folder that holds {original.path}: papers data prepare NAME --originals FOLDER"
-        ) from None
+        raise Unreachable(f"{original.url}: not reachable ({reason})") from None
     if original.sha256 and digest != original.sha256:
         partial.unlink()
         raise DataError(

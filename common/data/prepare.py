@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from common.data.download import Opener, download, open_https, unpack
+from common.data.download import Opener, Unreachable, download, open_https, unpack
 from common.data.root import data_root
 from common.data.sources import Original, Source, get_source
 from common.data.verify import verify_source
@@ -74,22 +74,33 @@ def _gather(
     fetched, folder = work / "fetched", work / "originals"
     folder.mkdir()
     for original in source.originals:
-        if originals is None:
-            path = download(original, fetched, console, opener)
-        else:
+        if originals is not None:
             path = _by_hand(original, originals)
+        else:
+            try:
+                path = download(original, fetched, console, opener)
+            except Unreachable as error:
+                raise DataError(f"{error}\n{_how_by_hand(source)}") from None
         if original.unpack:
-            unpack_nested(path, folder / "unpacked")
+            _unpack_nested(path, folder / "unpacked")
         else:
             (folder / original.path).write_bytes(path.read_bytes())
     return folder / "unpacked" if (folder / "unpacked").exists() else folder
 
 
-def unpack_nested(archive: Path, folder: Path) -> None:
+def _unpack_nested(archive: Path, folder: Path) -> None:
     """Unpacks ``archive`` and the tar archives inside it, each into the folder it lies in."""
     unpack(archive, folder)
     for inner in sorted(folder.glob("**/*.tar.gz")):
         unpack(inner, inner.with_name(inner.name.removesuffix(".tar.gz") + ".unpacked"))
+
+
+def _how_by_hand(source: Source) -> str:
+    addresses = "\n".join(f"  {original.url}" for original in source.originals)
+    return (
+        f"without network, fetch these on another machine into one folder:\n{addresses}\n"
+        f"then: papers data prepare {source.name} --originals FOLDER"
+    )
 
 
 def _by_hand(original: Original, folder: Path) -> Path:

@@ -9,6 +9,7 @@ import typer
 
 from common.config import load_recipe
 from common.paper import paper_names
+from common.registry import EVALUATORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -105,3 +106,8 @@ def test_the_readme_knows_the_paper(paper: str) -> None:
 def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert [line[3:].strip().lower() for line in lines if line.startswith("## ")] == HEADINGS
+
+
+@pytest.mark.parametrize("protocol", EVALUATORS.names())
+def test_every_protocol_is_described(protocol: str) -> None:
+    assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()

@@ -1,8 +1,10 @@
 import io
+import tarfile
 import zipfile
 from dataclasses import replace
 from email.message import Message
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from rich.console import Console
@@ -69,6 +71,17 @@ def test_other_contents_are_refused_before_they_are_written(source, console, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_without_network_it_says_how_to_get_the_files(source, console, tmp_path: Path) -> None:
+    def no_network(url: str) -> Response:
+        raise URLError("Name or service not known")
+
+    with pytest.raises(DataError) as caught:
+        prepare("mine", str(tmp_path), console, opener=no_network)
+    assert "\n  https://example.org/mine.txt\n" in str(caught.value)
+    assert "papers data prepare mine --originals FOLDER" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_fetched_by_hand_serve_as_well(source, console, tmp_path: Path) -> None:
     by_hand = tmp_path / "hand"
     by_hand.mkdir()
@@ -95,3 +108,15 @@ def test_an_archive_is_unpacked_first(console, tmp_path: Path, monkeypatch) -> N
 def test_an_unknown_set_offers_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="did you mean 'dblp'"):
         prepare("dbpl", str(tmp_path))
+
+
+def test_archives_inside_an_archive_are_unpacked_where_they_lie(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("101_ObjectCategories/ant/image_0001.jpg"))
+    with zipfile.ZipFile(tmp_path / "outer", "w") as archive:
+        archive.writestr("caltech-101/101_ObjectCategories.tar.gz", inner.getvalue())
+    module._unpack_nested(tmp_path / "outer", tmp_path / "out")
+    found = [str(path.relative_to(tmp_path)) for path in tmp_path.glob("out/**/*.jpg")]
+    tree = "out/caltech-101/101_ObjectCategories.unpacked"
+    assert found == [f"{tree}/101_ObjectCategories/ant/image_0001.jpg"]
