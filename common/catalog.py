@@ -1,28 +1,34 @@
 """`papers list`, `papers info` and `--print-config`: what there is, without importing torch."""
 
+import json
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from common.config import Recipe, list_recipes, load_recipe, recipe_path
+from common.config import SECTIONS, Recipe, list_recipes, load_recipe, recipe_path
 from common.data.verify import data_state
 from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
 
 
 def print_papers(console: Console) -> None:
-    """Prints a line a recipe: variants, data set, and whether the data are here."""
-    table = Table("recipe", "variants", "data", "here")
+    """Prints each recipe with its variants, its data set, and whether the data are here."""
     for name in paper_names():
+        console.print(f"[bold]{name}[/bold]  {get_paper(name).title}", highlight=False)
         for recipe, variants in list_recipes(name).items():
             data = load_recipe(f"{name}/{recipe}").data
-            table.add_row(
-                f"{name}/{recipe}", ", ".join(variants), data.name, data_state(data.name, data.root)
-            )
-    console.print(table)
-    console.print("train one with: papers train PAPER/RECIPE[:VARIANT] [key=value ...]")
+            state = data_state(data.name, data.root)
+            console.print(f"  {name}/{recipe}  data {data.name}: {state}", highlight=False)
+            if variants:
+                console.print(f"    variants: {', '.join(variants)}", highlight=False)
+    console.print(
+        "\ntrain one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
+        "missing data:  papers data list",
+        markup=False,
+        highlight=False,
+    )
 
 
 def print_paper(name: str, console: Console) -> None:
@@ -33,11 +39,11 @@ def print_paper(name: str, console: Console) -> None:
     for recipe, variants in list_recipes(name).items():
         console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
         for line in recipe_header(name, recipe):
-            console.print(f"    {line}", highlight=False, markup=False)
+            console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
     print_our_numbers(name, console)
     devices = paper.ddp_strategy or f"one device only: {paper.ddp_refusal}"
     console.print(f"\nseveral devices: {devices}")
-    console.print(paper.bibtex, highlight=False, markup=False)
+    console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
 
 
 def recipe_header(paper: str, recipe: str) -> list[str]:
@@ -51,20 +57,31 @@ def recipe_header(paper: str, recipe: str) -> list[str]:
 
 
 def print_recipe(recipe: Recipe, console: Console) -> None:
-    """Prints every final value with the layer it came from."""
-    table = Table("key", "value", "from")
-    for key in ("paper", "recipe", "variant", "arm", "seed"):
-        table.add_row(key, str(getattr(recipe, key)), recipe.origins.get(key, "default"))
-    for section in ("data", "method", "optimizer", "trainer", "tracking", "evaluation"):
-        for key, value in _leaves(getattr(recipe, section), section):
-            table.add_row(key, str(value), recipe.origins.get(key, "default"))
-    console.print(table)
-    console.print(f"configuration hash {recipe.hash()}", highlight=False)
+    """Prints the final values as YAML, each with the layer it came from unless the default."""
+    origins = recipe.origins
+    values = recipe.to_dict()
+    lines = [f"# {recipe.reference}, configuration hash {recipe.hash()}"]
+    lines += [_yaml_line(key, values[key], origins.get(key), 0) for key in ("paper", "arm", "seed")]
+    for section in SECTIONS:
+        lines.append(f"{section}:")
+        lines += _section_lines(getattr(recipe, section), section, origins, 1)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _leaves(config: Any, path: str) -> list[tuple[str, Any]]:
-    found = []
+def _section_lines(config: Any, path: str, origins: dict[str, str], depth: int) -> list[str]:
+    lines = []
     for entry in fields(config):
         value, key = getattr(config, entry.name), f"{path}.{entry.name}"
-        found += _leaves(value, key) if is_dataclass(value) else [(key, value)]
-    return found
+        if is_dataclass(value):
+            lines.append("  " * depth + f"{entry.name}:")
+            lines += _section_lines(value, key, origins, depth + 1)
+        else:
+            lines.append(_yaml_line(entry.name, value, origins.get(key), depth))
+    return lines
+
+
+def _yaml_line(name: str, value: Any, origin: str | None, depth: int) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=vars)  # views are dataclasses
+    note = f"  # {Path(origin).name if origin.endswith('.yaml') else origin}" if origin else ""
+    return "  " * depth + f"{name}: {text}{note}"

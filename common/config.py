@@ -21,6 +21,7 @@ from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, setting
 
 CONFIG_ROOT = Path(__file__).resolve().parents[1] / "configs"
+SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
 HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
 
 

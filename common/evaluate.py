@@ -14,7 +14,7 @@ from common.execute import show_result
 from common.leaderboard.record import Record, write_record
 from common.paper import get_paper
 from common.registry import EVALUATORS
-from common.result import RunMeasurements, make_record
+from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, new_run, open_run
 from common.train import Ready, evaluate, measure_references, num_parameters, prepare
 
@@ -62,6 +62,7 @@ def _measure(
     ready: Ready, run: RunFolder, protocols: list[str] | None, weights: str, console: Console
 ) -> Record:
     started = time.perf_counter()
+    source = describe_source(ready.recipe.paper)
     if protocols:
         evaluation = replace(ready.recipe.evaluation, protocols=protocols)
         ready = replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
@@ -78,7 +79,7 @@ def _measure(
         parameters=num_parameters(ready.module),
         weights=weights,
     )
-    record = make_record(ready.recipe, ready.data, run, measured, None)
+    record = make_record(ready.recipe, ready.data, source, run, measured, None)
     write_record(record, run.path)
     show_result(record, run, console)
     return record

@@ -5,14 +5,12 @@ import os
 from common.config import Recipe
 from common.errors import ConfigError
 from common.paper import get_paper
+from common.tracking.labels import process_rank
 
 
 def is_main_process() -> bool:
-    """Tells whether this is rank 0 of torchrun, SLURM or Lightning's own launcher."""
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
-        if name in os.environ:
-            return int(os.environ[name]) == 0
-    return True
+    """Tells whether this process is the one that writes."""
+    return process_rank() == 0
 
 
 def num_processes(recipe: Recipe) -> int:
@@ -34,15 +32,9 @@ def strategy_of(recipe: Recipe) -> str:
     """Returns the Lightning strategy.
 
     Raises:
-        ConfigError: If the paper refuses several processes or accumulation, or the batch cannot
-            be divided.
+        ConfigError: If the paper refuses several processes, or the batch cannot be divided.
     """
     processes, paper = num_processes(recipe), get_paper(recipe.paper)
-    if paper.manual_optimization and recipe.trainer.accumulate > 1:
-        raise ConfigError(
-            f"trainer.accumulate: {paper.name} makes several updates from each batch, which "
-            "cannot be gathered over batches; set it to 1 and choose data.batch_size"
-        )
     if processes == 1:
         return recipe.trainer.strategy
     if paper.ddp_strategy is None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper, paper_names
@@ -32,19 +31,15 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
         rows += [(name, row) for row in run_cases(folder, solvers)]
     if not rows:
         raise UsageError(f"{root}: no reference values; give --cases DIR")
-    table = Table("paper", "case", "dtype", "worst array", "error", "tolerance", "")
     for name, row in rows:
-        verdict = "ok" if row.ok else f"MISS {row.problem}"
-        table.add_row(
-            name,
-            row.case,
-            row.dtype,
-            row.array,
-            f"{row.error:.1e}",
-            f"{row.tolerance:.0e}",
-            verdict,
+        verdict = "ok  " if row.ok else "MISS"
+        console.print(
+            f"{verdict}  {name}/{row.case:<26} {row.dtype}  error {row.error:.1e}  "
+            f"tolerance {row.tolerance:.0e}  worst {row.array} {row.problem}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
-    console.print(table)
     missed = [f"{name}/{row.case} ({row.dtype})" for name, row in rows if not row.ok]
     if missed:
         raise LikewiseError(f"{len(missed)} of {len(rows)} comparisons miss: {', '.join(missed)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.config import Recipe
 from common.leaderboard.digest import code_digest
-from common.leaderboard.environment import describe_environment
+from common.leaderboard.environment import Environment, describe_environment
 from common.leaderboard.record import Record
 from common.leaderboard.reported import scaled_reason
 from common.runs import RunFolder
@@ -29,19 +29,38 @@ class RunMeasurements:
     weights: str = "trained"
 
 
+@dataclass(frozen=True)
+class Source:
+    """The code and the machine a run was made with, described before it starts."""
+
+    code_digest: str
+    environment: Environment
+
+
+def describe_source(paper: str) -> Source:
+    """Describes them now: files may be edited while a run goes on."""
+    return Source(code_digest(paper), describe_environment())
+
+
 def make_record(
-    recipe: Recipe, data: Any, run: RunFolder, measured: RunMeasurements, wandb: str | None
+    recipe: Recipe,
+    data: Any,
+    source: Source,
+    run: RunFolder,
+    measured: RunMeasurements,
+    wandb: str | None,
 ) -> Record:
     """Returns the record of a finished run.
 
     Args:
         recipe: What was run.
         data: The data module, for the fingerprint.
+        source: The code and machine, as described before the run.
         run: The run's folder.
         measured: What came out.
         wandb: ``entity/project/id`` of the tracked run, or None.
     """
-    environment = describe_environment()
+    environment = source.environment
     reason = scaled_reason(recipe)
     config = recipe.evaluation
     best = config.select == "best" and measured.weights == "trained"
@@ -64,7 +83,7 @@ def make_record(
         scaled=reason is not None,
         scaled_reason=reason,
         config_hash=recipe.hash(),
-        code_digest=code_digest(recipe.paper),
+        code_digest=source.code_digest,
         commit=environment.commit,
         dirty=environment.dirty,
         versions=environment.versions,

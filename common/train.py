@@ -21,10 +21,12 @@ from common.checkpoints.position import Position, batches_seen
 from common.config import Recipe
 from common.evaluation.run import run_protocols
 from common.launch import is_main_process, strategy_of
+from common.leaderboard.environment import Environment
 from common.leaderboard.record import Record, record_to_json, write_record
+from common.leaderboard.reported import scaled_reason
 from common.paper import get_paper
 from common.registry import DATA_MODULES
-from common.result import RunMeasurements, make_record
+from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker
@@ -106,17 +108,21 @@ def train(
         deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
     """
     started = time.perf_counter()
+    source = describe_source(recipe.paper)
     ready = prepare(recipe)
     if is_main_process():
         head = f"{recipe.reference}, seed {recipe.seed}"
         console.print(f"{head}: {ready.data.describe()}", highlight=False, soft_wrap=True)
-    facts = {"parameters": num_parameters(ready.module), "data_hash": ready.data.fingerprint}
-    tracker = start_tracker(recipe, run.path, resumed=resume_from is not None, facts=facts)
+    tracker = _start_tracker(ready, source.environment, run, resume_from is not None, console)
     reporter = _make_reporter(run, tracker)
     throughput = Throughput(reporter, _batch_size(recipe), recipe.trainer.log_every)
     trainer = _make_trainer(ready, run, reporter, throughput, console, deadline)
     if recipe.trainer.epochs > 0:
-        trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
+        try:
+            trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
+        except BaseException:
+            tracker.finish(exit_code=1)
+            raise
     if not trainer.is_global_zero:
         return None
     _select_weights(ready, run)
@@ -133,17 +139,40 @@ def train(
         devices=trainer.world_size,
         parameters=num_parameters(ready.module),
     )
-    record = make_record(recipe, ready.data, run, measurements, tracker.path)
+    record = make_record(recipe, ready.data, source, run, measurements, tracker.path)
     write_record(record, run.path)
     tracker.summary(metrics)
     tracker.record(record_to_json(record))
-    tracker.finish()
+    sync = tracker.finish()
+    if sync is not None:
+        console.print(f"tracked on this disk only; to upload: {sync}", soft_wrap=True)
     return record
 
 
 def _batch_size(recipe: Recipe) -> int:
     # A full-batch graph has no batch size: one step is one pass over it.
     return getattr(recipe.data, "batch_size", 1)
+
+
+def _start_tracker(
+    ready: Ready, environment: Environment, run: RunFolder, resumed: bool, console: Console
+) -> Tracker:
+    facts = {
+        "parameters": num_parameters(ready.module),
+        "data_hash": ready.data.fingerprint,
+        "commit": environment.commit,
+        "versions": environment.versions,
+        "hardware": environment.hardware,
+    }
+    return start_tracker(
+        ready.recipe,
+        run.path,
+        resumed,
+        dirty=environment.dirty,
+        scaled=scaled_reason(ready.recipe) is not None,
+        facts=facts,
+        say=lambda text: console.print(text, style="yellow", markup=False, soft_wrap=True),
+    )
 
 
 def _make_reporter(run: RunFolder, tracker: Tracker) -> Reporter:
@@ -162,7 +191,10 @@ def _make_trainer(
 ) -> Trainer:
     recipe, settings = ready.recipe, ready.recipe.trainer
     checkpoints = Checkpoints(
-        run.checkpoints, settings.checkpoint_every_epochs, settings.checkpoint_every_batches
+        run.checkpoints,
+        settings.checkpoint_every_epochs,
+        settings.checkpoint_every_batches,
+        reporter,
     )
     online = OnlineEvaluation(
         recipe.evaluation,

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from common.callbacks.metrics_log import Reporter
 from common.checkpoints.io import NAME, PATTERN
 from common.checkpoints.position import batches_seen
 
@@ -17,11 +18,15 @@ class Checkpoints(Callback):
     The newest two stay, so that one torn by the machine leaves another to go on from.
     """
 
-    def __init__(self, folder: Path, every_epochs: int, every_batches: int | None) -> None:
+    def __init__(
+        self, folder: Path, every_epochs: int, every_batches: int | None, reporter: Reporter
+    ) -> None:
         self.folder, self.every_epochs, self.every_batches = folder, every_epochs, every_batches
+        self.reporter = reporter
 
     def save(self, trainer: Trainer, pl_module: LightningModule) -> Path:
         """Writes the checkpoint of this moment and removes what is too old."""
+        self.reporter.sync()  # a checkpoint counts on the rows before it
         path = self.folder / NAME.format(batches_seen(pl_module))
         trainer.save_checkpoint(path, weights_only=False)
         if trainer.is_global_zero:

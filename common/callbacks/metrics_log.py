@@ -30,6 +30,11 @@ class Reporter:
         if self.files is not None:
             self.files.cut(batch)
 
+    def sync(self) -> None:
+        """Forces what was written to the disk."""
+        if self.files is not None:
+            self.files.sync()
+
 
 class MetricsLog(Callback):
     """Writes step metrics every ``log_every`` batches and the mean loss of each epoch.

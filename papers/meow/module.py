@@ -14,8 +14,6 @@ from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
 from papers.meow.losses import SoftWeights, cluster, prototype_loss, weighted_infonce
 
-DIAGNOSTICS_EVERY = 10
-
 
 class MEOW(LightningModule):
     """The whole graph is one batch; one step is one epoch."""
@@ -87,7 +85,7 @@ class MEOW(LightningModule):
 
     def _log(self, loss: Tensor, u_fine: Tensor) -> None:
         self.log("train/loss", loss, batch_size=1)
-        if int(self.batches_seen) % DIAGNOSTICS_EVERY == 0:
+        if (int(self.batches_seen) + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log("diag/embedding_std", u_fine.std(0).mean(), batch_size=1)
 
 

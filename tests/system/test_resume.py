@@ -1,0 +1,116 @@
+"""A run killed with SIGKILL and resumed equals the uninterrupted one to the last bit."""
+
+import json
+
+import pytest
+import torch
+
+from common.checkpoints.io import last_good_checkpoint, read_checkpoint
+from tests.system import runs
+
+COMMON = ["tracking.mode=disabled", "trainer.threads=1", "trainer.log_every=1"]
+PAPERS = {
+    "swav": [
+        "trainer.batches=60",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+        "evaluation.monitor=val/knn_top1",
+        "evaluation.select=best",
+    ],
+    "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
+    "mclrec": [
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=15",
+        "evaluation.every_batches=20",
+    ],
+}
+
+
+def last_batch(run_dir):
+    path = run_dir / "metrics.csv"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return int(lines[-1].split(",")[0]) if len(lines) > 1 and lines[-1].count(",") == 3 else 0
+
+
+def before_any_checkpoint(run_dir):
+    return last_batch(run_dir) >= 3
+
+
+def after_a_checkpoint(run_dir):
+    return any((run_dir / "checkpoints").glob("batch-*")) and last_batch(run_dir) % 5 == 3
+
+
+def while_a_checkpoint_is_written(run_dir):
+    return any((run_dir / "checkpoints").glob(".*.tmp"))
+
+
+def in_the_final_evaluation(run_dir):
+    names = sorted(path.name for path in (run_dir / "checkpoints").glob("batch-*"))
+    return (
+        bool(names)
+        and last_batch(run_dir) == int(names[-1][6:15])
+        and (
+            '"epoch_loss' in names or (run_dir / "metrics.csv").read_text().count("epoch_loss") > 0
+        )
+    )
+
+
+def evidence(run_dir):
+    path, problems = last_good_checkpoint(run_dir / "checkpoints")
+    assert not problems
+    record = json.loads((run_dir / "result.json").read_text())
+    numbers = {key: record[key] for key in ("metrics", "references", "batches", "epochs")}
+    return read_checkpoint(path), (run_dir / "metrics.csv").read_bytes(), numbers
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    found = {}
+
+    def get(paper):
+        if paper not in found:
+            root = tmp_path_factory.mktemp(paper)
+            found[paper] = evidence(runs.train(paper, COMMON + PAPERS[paper], root))
+        return found[paper]
+
+    return get
+
+
+POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
+FAST = {("swav", after_a_checkpoint), ("mclrec", after_a_checkpoint), ("meow", after_a_checkpoint)}
+
+
+@pytest.mark.parametrize(
+    ("paper", "point"),
+    [
+        pytest.param(
+            paper,
+            point,
+            id=f"{paper}-{point.__name__}",
+            marks=[] if (paper, point) in FAST else [pytest.mark.slow],
+        )
+        for paper in PAPERS
+        for point in POINTS
+    ],
+)
+def test_killed_and_resumed_equals_uninterrupted(paper, point, uninterrupted, tmp_path):
+    weights, metrics, numbers = uninterrupted(paper)
+    run_dir = runs.train_and_kill(paper, COMMON + PAPERS[paper], tmp_path, point)
+    assert not (run_dir / "result.json").exists()
+    runs.resume(run_dir)
+    resumed_weights, resumed_metrics, resumed_numbers = evidence(run_dir)
+    for name, value in weights["state_dict"].items():
+        assert torch.equal(value, resumed_weights["state_dict"][name]), name
+    assert resumed_metrics == metrics
+    assert resumed_numbers == numbers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("paper", PAPERS)
+def test_killed_in_the_final_evaluation(paper, uninterrupted, tmp_path):
+    _, metrics, numbers = uninterrupted(paper)
+    run_dir = runs.train_and_kill(paper, COMMON + PAPERS[paper], tmp_path, in_the_final_evaluation)
+    runs.resume(run_dir)
+    assert evidence(run_dir)[1:] == (metrics, numbers)
