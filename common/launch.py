@@ -32,9 +32,15 @@ def strategy_of(recipe: Recipe) -> str:
     """Returns the Lightning strategy.
 
     Raises:
-        ConfigError: If the paper refuses several processes, or the batch cannot be divided.
+        ConfigError: If the paper refuses several processes or accumulation, or the batch cannot
+            be divided.
     """
     processes, paper = num_processes(recipe), get_paper(recipe.paper)
+    if paper.manual_optimization and recipe.trainer.accumulate > 1:
+        raise ConfigError(
+            f"trainer.accumulate: {paper.name} makes several updates from each batch, which "
+            "cannot be gathered over batches; set it to 1 and choose data.batch_size"
+        )
     if processes == 1:
         return recipe.trainer.strategy
     if paper.ddp_strategy is None:

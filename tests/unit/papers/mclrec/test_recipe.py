@@ -1,0 +1,21 @@
+import pytest
+
+from common.config import load_recipe
+from common.errors import ConfigError
+from common.launch import strategy_of
+
+
+def test_accumulation_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"trainer.accumulate: mclrec makes several updates"):
+        strategy_of(load_recipe("mclrec/quick", ["trainer.accumulate=2"]))
+
+
+@pytest.mark.parametrize("recipe", ["quick", "beauty", "sports", "toys", "yelp"])
+def test_every_arm_makes_the_methods_number_of_encoder_updates(recipe):
+    def updates(variant: str) -> int:
+        found = load_recipe(f"mclrec/{recipe}{variant}")
+        length = found.trainer.batches or found.trainer.epochs
+        return length * (2 if found.method.scheme == "three-step" else 1)
+
+    for variant in ("sasrec", "cl4srec", "joint", "no-regulariser", "shared-augmenter"):
+        assert updates(f":{variant}") == updates("")
