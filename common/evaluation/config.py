@@ -68,7 +68,7 @@ class RankingConfig:
     # Leaves out what the user met before: higher figures, not comparable with the papers'.
     mask_history: bool = False
     # Users scored at once.
-    chunk: int = setting(512, at_least=1, result_neutral=True)
+    chunk: int = setting(128, at_least=1, result_neutral=True)
 
 
 @dataclass

@@ -79,7 +79,7 @@ def ranking_metrics(ranks: Tensor, cutoffs: list[int]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def rank_all(inputs: RankingInput, mask_history: bool = False, chunk: int = 512) -> Tensor:
+def rank_all(inputs: RankingInput, mask_history: bool = False, chunk: int = 128) -> Tensor:
     """Returns the rank of each user's target, ``(users,)``, on the CPU.
 
     Memory grows with ``chunk`` times the number of items, never with the number of users.
