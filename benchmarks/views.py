@@ -30,7 +30,7 @@ def batched(pictures: torch.Tensor) -> Callable[[], object]:
     view = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5)
     config = PictureConfig(views=[view], mean=MEAN, std=STD)
     num = NUM_VIEWS // 2
-    key = BatchKey(list(range(num)), 0, 0, 0, num)
+    key = BatchKey(torch.arange(num), 0, 0, 0, num)
     batch = PictureBatch(pictures[:num], torch.zeros(num), key)
     return lambda: make_view_batch(batch, config, seed=0)
 

@@ -17,9 +17,12 @@ class Reporter:
 
     def __init__(self, files: MetricsFile | None, tracker: Tracker | None) -> None:
         self.files, self.tracker = files, tracker
+        # The newest value of each key, on every process: what early stopping goes by.
+        self.latest: dict[str, float] = {}
 
     def report(self, batch: int, epoch: int, metrics: dict[str, float]) -> None:
         """Writes ``metrics`` of the moment after ``batch`` batches."""
+        self.latest.update(metrics)
         if self.files is not None and metrics:
             self.files.write(batch, epoch, metrics)
         if self.tracker is not None and metrics:

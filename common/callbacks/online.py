@@ -9,6 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from common.callbacks.metrics_log import Reporter
 from common.checkpoints.position import batches_seen, random_states, set_random_states
+from common.errors import ConfigError, suggest
 from common.evaluation.config import EvaluationConfig
 
 BEST = "best.ckpt"
@@ -72,15 +73,20 @@ class OnlineEvaluation(Callback):
             self._look(trainer, pl_module)
 
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics: dict[str, float] = {}
         if self.config.online:
             states = random_states()
             metrics = self.evaluate(pl_module)
             set_random_states(states)
             self.reporter.report(batches_seen(pl_module), trainer.current_epoch, metrics)
         if self.config.monitor is not None:
-            known = {name: float(value) for name, value in trainer.callback_metrics.items()}
-            self._judge(trainer, pl_module, {**known, **metrics}[self.config.monitor])
+            self._judge(trainer, pl_module, self._watched())
+
+    def _watched(self) -> float:
+        key = str(self.config.monitor)
+        if key not in self.reporter.latest:
+            known = sorted(self.reporter.latest)
+            raise ConfigError(f"evaluation.monitor: nothing writes {key!r}{suggest(key, known)}")
+        return self.reporter.latest[key]
 
     def _judge(self, trainer: Trainer, pl_module: LightningModule, value: float) -> None:
         sign = 1 if self.config.mode == "max" else -1

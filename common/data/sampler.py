@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.data import Sampler
 
 
 class BatchKey(NamedTuple):
     """Which rows to load and where the batch stands: the seed of every random draw on it.
 
-    ``rows`` are this process's rows; the draws of the global batch of ``global_size`` rows are
+    ``rows`` are this process's rows, a tensor because Lightning walks over every element of a
+    list in a batch, several times a step; the draws of the global batch of ``global_size`` rows are
     made in full and rows ``offset : offset + len(rows)`` of them are used, so that they do not
     depend on the number of processes.
     """
 
-    rows: list[int]
+    rows: Tensor
     epoch: int
     batch: int
     offset: int
@@ -67,7 +69,7 @@ class EpochBatchSampler(Sampler[BatchKey]):
     def __iter__(self) -> Iterator[BatchKey]:
         """Yields the batches of the current epoch from the current position on."""
         generator = keyed_generator(self.seed, self.epoch)
-        order = torch.randperm(self.num_samples, generator=generator).tolist()
+        order = torch.randperm(self.num_samples, generator=generator)
         for batch in range(self.first_batch, len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             share = len(rows) // self.world_size

@@ -80,7 +80,7 @@ class EvaluationConfig:
     every_epochs: int = setting(1, at_least=1)
     # A batch interval instead of every_epochs, for epochs that are long or short.
     every_batches: int | None = setting(None, at_least=1)
-    # The key that `select: best` and `patience` watch, such as val/mrr@10 or train/loss.
+    # The key that `select: best` and `patience` watch, such as val/mrr@10 or train/epoch_loss.
     monitor: str | None = None
     mode: str = setting("max", choices=("max", "min"))
     # Evaluations without improvement before training stops; null: never.

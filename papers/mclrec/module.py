@@ -14,6 +14,7 @@ from common.backbones.sequence_transformer import SequenceTransformer
 from common.config import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
+from common.diagnostics import is_log_due
 from common.distributed.reduce import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
@@ -94,7 +95,8 @@ class MCLRec(LightningModule):
             if self.method.scheme == "three-step":
                 loss = loss + self.update_encoder(batch, optimizers[0])
         # The official code reports the sum over the updates of a batch.
-        self.log("train/loss", loss, batch_size=len(batch.items), sync_dist=True)
+        if is_log_due(self):
+            self.log("train/loss", loss, batch_size=len(batch.items), sync_dist=True)
         self.batches_seen += 1
         return loss
 

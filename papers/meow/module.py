@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from common.config import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
+from common.diagnostics import embedding_std, is_log_due
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from papers.meow.config import MEOWConfig
@@ -84,9 +85,9 @@ class MEOW(LightningModule):
         return build_optimizer(self.parameters(), self.optimizer)
 
     def _log(self, loss: Tensor, u_fine: Tensor) -> None:
-        self.log("train/loss", loss, batch_size=1)
-        if (int(self.batches_seen) + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log("diag/embedding_std", u_fine.std(0).mean(), batch_size=1)
+        if is_log_due(self):
+            self.log("train/loss", loss, batch_size=1)
+            self.log("diag/embedding_std", embedding_std(u_fine), batch_size=1)
 
 
 def check_clusters(method: MEOWConfig, facts: GraphFacts) -> None:

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, prototype_usage
+from common.diagnostics import (
+    CollapseWarning,
+    effective_rank,
+    embedding_std,
+    is_log_due,
+    prototype_usage,
+)
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
@@ -155,11 +161,10 @@ class SwAV(LightningModule):
     @torch.no_grad()
     def diagnose(self, loss: Tensor, z: Tensor, scores: Tensor) -> None:
         """Logs the loss and, where metrics are written, the signs of a collapse."""
-        self.log("train/loss", loss)
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        batch = int(self.batches_seen) + 1
-        if not every or batch % every:
+        if not is_log_due(self):
             return
+        self.log("train/loss", loss)
+        batch = int(self.batches_seen) + 1
         view = self.method.assignment_crops[0]
         ratio = loss / math.log(self.method.num_prototypes)
         used, entropy = prototype_usage(scores[view])

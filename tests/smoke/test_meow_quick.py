@@ -75,6 +75,7 @@ def test_lightning_trains_it_and_a_second_run_is_the_same():
             max_epochs=3,
             accelerator="cpu",
             logger=False,
+            log_every_n_steps=1,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

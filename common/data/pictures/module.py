@@ -40,8 +40,7 @@ class WholeBatches(Dataset[PictureBatch]):
 
     def __getitem__(self, key: BatchKey) -> PictureBatch:
         """Returns the pictures and labels at ``key.rows``."""
-        rows = torch.tensor(key.rows)
-        return PictureBatch(self.split.pictures[rows], self.split.labels[rows], key)
+        return PictureBatch(self.split.pictures[key.rows], self.split.labels[key.rows], key)
 
 
 class PictureData(LightningDataModule):

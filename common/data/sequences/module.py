@@ -53,7 +53,7 @@ class PrefixDataset(Dataset[SequenceBatch]):
 
     def __getitem__(self, key: BatchKey) -> SequenceBatch:
         """Returns the rows of ``key``, without views."""
-        arrays = self.instances.gather(np.asarray(key.rows), self.max_length)
+        arrays = self.instances.gather(key.rows.numpy(), self.max_length)
         items, lengths, targets = (torch.from_numpy(array) for array in arrays)
         position = (key.epoch, key.batch, key.offset, key.global_size)
         empty = torch.empty(0, dtype=torch.int64)

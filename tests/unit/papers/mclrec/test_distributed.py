@@ -65,6 +65,7 @@ def train(changes: dict[str, Any], strategy: Any = "auto") -> dict[str, torch.Te
         limit_train_batches=BATCHES,
         callbacks=[recorder],
         logger=False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -135,11 +135,12 @@ def test_antialiasing_matters_where_crops_shrink_and_only_there():
 def test_processes_make_exactly_the_rows_of_one(num_processes):
     config = PictureConfig(views=[FULL, ViewConfig(count=3, size=18, jitter=0.8, blur=0.5)])
     x, labels = pictures(128, dtype=torch.float32), torch.arange(128)
-    whole = make_view_batch(PictureBatch(x, labels, BatchKey([], 2, 5, 0, 128)), config, seed=1)
+    key = BatchKey(torch.arange(128), 2, 5, 0, 128)
+    whole = make_view_batch(PictureBatch(x, labels, key), config, seed=1)
     share = 128 // num_processes
     for rank in range(num_processes):
         own = slice(rank * share, (rank + 1) * share)
-        key = BatchKey([], 2, 5, own.start, 128)
+        key = BatchKey(torch.arange(0), 2, 5, own.start, 128)
         part = make_view_batch(PictureBatch(x[own], labels[own], key), config, seed=1)
         for ours, all_rows in zip(part.views, whole.views, strict=True):
             assert torch.equal(ours, all_rows[own])
