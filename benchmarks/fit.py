@@ -32,4 +32,4 @@ def fit_with_callbacks(reference: str, batches: int, clock: StepClock) -> None:
 
     with TemporaryDirectory() as folder, patch.object(common.train, "Trainer", trainer_with_clock):
         run = new_run(recipe, Path(folder))
-        common.train.train(recipe, run, Console(file=io.StringIO()))
+        common.train.train(common.train.prepare(recipe), run, Console(file=io.StringIO()))

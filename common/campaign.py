@@ -12,7 +12,8 @@ from common.config import Recipe, load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.layers import read_yaml
-from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.digest import code_digest
+from common.leaderboard.record import Record, commit_record, default_results, read_record
 from common.runs import RunFolder
 
 
@@ -66,18 +67,19 @@ def run_campaign(
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them.
     """
-    failed = []
+    failed: list[str] = []
     for number, recipe in enumerate(campaign.recipes, 1):
         label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
-        complete, unfinished = _find_runs(recipe, runs)
-        if complete is not None:
-            console.print(f"{label}: complete, {complete.path}")
-            commit_record(read_record(complete.record), results)
+        done = find_complete(recipe, runs, results or default_results())
+        if done is not None:
+            console.print(f"{label}: complete, run {done.run_id}")
+            commit_record(done, results)
             continue
         console.print(label)
+        unfinished = _find_unfinished(recipe, runs)
         try:
             record = (
                 resume_run(unfinished, console, deadline)
@@ -85,10 +87,12 @@ def run_campaign(
                 else start(recipe, runs, console, deadline)
             )
         except RunStopped as stop:
-            console.print(str(stop), markup=False, highlight=False)
+            console.print(str(stop), markup=False, highlight=False, soft_wrap=True)
+            if stop.by_user:
+                raise
             break
         except LikewiseError as error:
-            console.print(f"failed: {error}", style="red", markup=False, highlight=False)
+            console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)
             continue
         if record is not None:
@@ -97,17 +101,23 @@ def run_campaign(
         raise LikewiseError(f"{len(failed)} runs failed: {'; '.join(failed)}")
 
 
-def _find_runs(recipe: Recipe, root: Path) -> tuple[RunFolder | None, RunFolder | None]:
-    """Returns the newest complete and the newest unfinished run of exactly this recipe."""
-    complete = unfinished = None
-    name = recipe.recipe + (f"-{recipe.variant}" if recipe.variant else "")
-    for config in sorted((root / recipe.paper / name).glob("*/config.yaml")):
+def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
+    """Returns the newest record of exactly this recipe, seed and code, in runs or results."""
+    wanted = (recipe.arm, recipe.hash(), recipe.seed, code_digest(recipe.paper))
+    paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
+    found = [read_record(path) for path in paths]
+    same = [r for r in found if (r.arm, r.config_hash, r.seed, r.code_digest) == wanted]
+    trained = [record for record in same if record.weights == "trained"]
+    return max(trained, key=lambda record: record.finished, default=None)
+
+
+def _find_unfinished(recipe: Recipe, runs: Path) -> RunFolder | None:
+    """Returns the newest run of exactly this recipe and seed that has a checkpoint but no end."""
+    found = None
+    for config in sorted((runs / recipe.paper / recipe.folder).glob("*/config.yaml")):
         run = RunFolder(config.parent)
         other = run.read_recipe()
-        if (other.hash(), other.seed, other.arm) != (recipe.hash(), recipe.seed, recipe.arm):
-            continue
-        if run.record.is_file():
-            complete = run
-        elif any(run.checkpoints.glob("*.ckpt")):
-            unfinished = run
-    return complete, unfinished
+        same = (other.hash(), other.seed, other.arm) == (recipe.hash(), recipe.seed, recipe.arm)
+        if same and not run.record.is_file() and any(run.checkpoints.glob("batch-*.ckpt")):
+            found = run
+    return found

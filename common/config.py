@@ -101,6 +101,11 @@ class Recipe:
         """``paper/recipe[:variant]``, as the command takes it."""
         return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
 
+    @property
+    def folder(self) -> str:
+        """``recipe[-variant]``: the runs' folder below the paper's."""
+        return self.recipe + (f"-{self.variant}" if self.variant else "")
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the resolved values as plain containers, without the origins."""
         return asdict(replace(self, origins={}), dict_factory=_without_origins)

@@ -8,20 +8,20 @@ from rich.table import Table
 from common.checkpoints.io import last_good_checkpoint
 from common.config import Recipe
 from common.errors import LikewiseError
-from common.launch import is_main_process, strategy_of
+from common.launch import is_main_process
 from common.leaderboard.record import Record
 from common.runs import RunFolder, new_run
-from common.train import train
+from common.train import Ready, prepare, train
 
 
 def start(
     recipe: Recipe, root: Path, console: Console, deadline: float | None = None
 ) -> Record | None:
     """Trains ``recipe`` in a new folder below ``root``."""
-    strategy_of(recipe)
+    ready = prepare(recipe)
     # The other processes of a launch write nothing; their folder is never made.
     run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
-    return _run(recipe, run, console, None, deadline)
+    return _run(ready, run, console, None, deadline)
 
 
 def resume_run(run: RunFolder, console: Console, deadline: float | None = None) -> Record | None:
@@ -44,18 +44,23 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
         raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; start the run anew")
     if is_main_process():
         console.print(f"resuming from {checkpoint.name if checkpoint else 'the start'}")
-    return _run(recipe, run, console, checkpoint, deadline)
+    try:
+        ready = prepare(recipe)
+    except LikewiseError:
+        run.unlock()
+        raise
+    return _run(ready, run, console, checkpoint, deadline)
 
 
 def _run(
-    recipe: Recipe,
+    ready: Ready,
     run: RunFolder,
     console: Console,
     checkpoint: Path | None,
     deadline: float | None,
 ) -> Record | None:
     try:
-        record = train(recipe, run, console, checkpoint, deadline)
+        record = train(ready, run, console, checkpoint, deadline)
     except LikewiseError as error:
         if is_main_process() and any(run.checkpoints.glob("*.ckpt")):
             error.args = (f"{error}\ngo on with: papers resume {run.path}",)

@@ -77,11 +77,10 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
     Raises:
         UsageError: If ``root`` cannot be written.
     """
-    name = recipe.recipe + (f"-{recipe.variant}" if recipe.variant else "")
     run_id = time.strftime("%y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
     if "WANDB_SWEEP_ID" in os.environ:  # a sweep's agent has chosen the id already
         run_id = os.environ.get("WANDB_RUN_ID", run_id)
-    run = RunFolder(root / recipe.paper / name / run_id)
+    run = RunFolder(root / recipe.paper / recipe.folder / run_id)
     try:
         run.checkpoints.mkdir(parents=True)
     except OSError as error:

@@ -92,7 +92,7 @@ def evaluate(ready: Ready, names: list[str], split: str) -> dict[str, float]:
 
 
 def train(
-    recipe: Recipe,
+    ready: Ready,
     run: RunFolder,
     console: Console,
     resume_from: Path | None = None,
@@ -101,15 +101,15 @@ def train(
     """Trains, evaluates and writes the run's record; returns it on the main process.
 
     Args:
-        recipe: What to run.
+        ready: What to run, from `prepare`.
         run: Where to write; locked by the caller.
         console: Where to tell.
         resume_from: A checkpoint to go on from.
         deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
     """
     started = time.perf_counter()
+    recipe = ready.recipe
     source = describe_source(recipe.paper)
-    ready = prepare(recipe)
     if is_main_process():
         head = f"{recipe.reference}, seed {recipe.seed}"
         console.print(f"{head}: {ready.data.describe()}", highlight=False, soft_wrap=True)

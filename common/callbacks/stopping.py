@@ -13,7 +13,12 @@ from common.errors import LikewiseError
 
 
 class RunStopped(LikewiseError):
-    """The run was stopped from outside; its checkpoint is written."""
+    """The run was stopped from outside; its checkpoint is written.
+
+    ``by_user`` tells a signal from a spent budget.
+    """
+
+    by_user = False
 
 
 class Stopping(Callback):
@@ -76,9 +81,11 @@ class Stopping(Callback):
     def _stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
         path = self.checkpoints.save(trainer, pl_module)
         reason = self._reason or "another process"
-        raise RunStopped(
+        stop = RunStopped(
             f"stopped by {reason} after {batches_seen(pl_module)} batches, saved {path.name}"
         )
+        stop.by_user = reason.startswith("SIG")
+        raise stop
 
     def _check_limit(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.batches is not None and batches_seen(pl_module) >= self.batches:

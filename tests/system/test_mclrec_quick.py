@@ -11,7 +11,7 @@ from common.checkpoints.io import read_checkpoint
 from common.config import load_recipe
 from common.leaderboard.record import Record
 from common.runs import RunFolder, new_run
-from common.train import train
+from common.train import prepare, train
 
 HR_BAR, NDCG_BAR = 0.48, 0.215
 SMALL = ["data.num_users=60", "data.batch_size=32", "trainer.epochs=3", "trainer.batches=30"]
@@ -24,7 +24,7 @@ def run(
     words = [f"seed={seed}", "tracking.mode=disabled", "trainer.accelerator=cpu", *(words or [])]
     recipe = load_recipe(reference, words)
     target = new_run(recipe, folder)
-    record = train(recipe, target, Console(file=io.StringIO()))
+    record = train(prepare(recipe), target, Console(file=io.StringIO()))
     assert record is not None
     return record, target
 
@@ -61,7 +61,7 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_is_the_same_to_the_bit(
     stopped.record.unlink()
     words = ["seed=5", "tracking.mode=disabled", "trainer.accelerator=cpu", *SMALL, *OFTEN]
     recipe = load_recipe(reference, words)
-    resumed = train(recipe, stopped, Console(file=io.StringIO()), resume_from=checkpoint)
+    resumed = train(prepare(recipe), stopped, Console(file=io.StringIO()), resume_from=checkpoint)
     assert resumed is not None and resumed.metrics == whole.metrics
     names = [max(folder.checkpoints.glob("batch-*.ckpt")) for folder in (kept, stopped)]
     ends = [read_checkpoint(name)["state_dict"] for name in names]

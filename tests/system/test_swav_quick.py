@@ -9,14 +9,14 @@ from rich.console import Console
 from common.config import load_recipe
 from common.leaderboard.record import Record
 from common.runs import new_run
-from common.train import train
+from common.train import prepare, train
 
 LINEAR_BAR, KNN_BAR = 85.0, 75.0
 
 
 def run(reference: str, seed: int, folder: Path) -> Record:
     recipe = load_recipe(reference, [f"seed={seed}", "tracking.mode=disabled"])
-    record = train(recipe, new_run(recipe, folder), Console(file=io.StringIO()))
+    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
     assert record is not None
     return record
 

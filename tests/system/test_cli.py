@@ -1,0 +1,146 @@
+"""The command as a user meets it: exit codes, messages, and what is left on the disk."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from common import cli
+
+SHORT = [
+    "trainer.batches=3",
+    "trainer.threads=1",
+    "tracking.mode=disabled",
+    "evaluation.protocols=[knn]",
+    "evaluation.references=[]",
+]
+
+
+@pytest.fixture
+def papers(monkeypatch, tmp_path, capsys):
+    """Returns a function that runs `papers` in ``tmp_path``: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIKEWISE_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["papers", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def run_folder(root=Path()):
+    (config,) = root.glob("runs/*/*/*/config.yaml")
+    return config.parent
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "swvb"], "unknown paper 'swvb'; did you mean 'swav'?"),
+        (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
+        (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
+        (["train", "swav", "method.temprature=1"], "did you mean 'temperature'?"),
+        (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
+        (["train", "swav", "method.temperature=0"], "method.temperature: must be above 0"),
+        (["train", "swav", "method.temperature=warm"], "method.temperature='warm'"),
+        (["train", "swav", "optimizer.lr"], "'optimizer.lr' is not key=value"),
+        (["train", "swav", "tracking.project=${oc.env:HOME}"], "interpolation is refused"),
+        (["train", "swav", "tracking.entity=None"], "write null, not None"),
+        (["train", "swav", "seed=-1"], "seed: must be a whole number"),
+        (["train", "swav", "trainer.devices=2", "data.batch_size=127"], "use 126 or 128"),
+        (["train", "meow", "trainer.devices=2"], "runs on one device only"),
+        (["train", "mclrec", "trainer.accumulate=2"], "trainer.accumulate"),
+        (["train", "meow/acm"], "papers data prepare acm"),
+        (["train", "swav", "data.batch_size=9999"], "data.batch_size"),
+        (["resume", "nowhere"], "nowhere: no run folder"),
+        (["evaluate", "nowhere"], "no run folder"),
+        (["evaluate", "swav/quick", "--weights", "none.npz"], "none.npz: no such file"),
+        (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
+        (["parity", "swav", "--cases", "none"], "none"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words, message):
+    code, _, err = papers(*words)
+    assert code == 2
+    assert message in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+    assert not list(Path("runs").glob("*/*/*/config.yaml"))
+
+
+def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers):
+    code, out, _ = papers("train", "swav", *SHORT)
+    assert code == 0
+    assert "test/knn_top1" in out and "waiting for data" in out and "next:" in out
+    run = run_folder()
+    record = json.loads((run / "result.json").read_text())
+    assert (record["status"], record["batches"], record["scaled"]) == ("complete", 3, True)
+
+    code, out, _ = papers("evaluate", str(run), "--protocol", "knn")
+    assert code == 0
+    (again,) = run.glob("evaluations/*/result.json")
+    assert json.loads(again.read_text())["metrics"] == record["metrics"]
+
+    assert papers("export", str(run))[0] == 0
+    weights = torch.load(run / "backbone.pt", weights_only=True)
+    import common
+
+    module = common.load(run)
+    assert all(torch.equal(weights[k], v) for k, v in module.backbone.state_dict().items())
+
+    code, out, _ = papers("resume", str(run))
+    assert code == 0 and "complete already" in out
+
+
+def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):
+    words = ["trainer.batches=30", "trainer.checkpoint_every_batches=1", *SHORT[1:]]
+    code, _, err = papers("train", "swav", "optimizer.name=sgd", "optimizer.lr=1e30", *words)
+    assert code == 1
+    assert "train/loss is" in err and "go on with: papers resume" in err
+    for path in (run_folder() / "checkpoints").glob("batch-*.ckpt"):
+        state = torch.load(path, weights_only=True)
+        assert state["likewise"]["batches_seen"] < 30
+
+
+def test_a_folder_in_use_is_refused(papers):
+    from common.runs import open_run
+
+    papers("train", "swav", *SHORT)
+    run = open_run(run_folder())
+    run.record.unlink()
+    run.lock()
+    code, _, err = papers("resume", str(run.path))
+    assert code == 2 and "in use by process" in err
+    run.unlock()
+
+
+def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
+    Path("c.yaml").write_text(
+        f"arms: [swav/quick]\nseeds: [0, 1]\noverrides: {json.dumps(SHORT[1:])}\n"
+    )
+    code, out, _ = papers("campaign", "c.yaml", "--budget", "0s", "--results", "results")
+    assert code == 0 and "budget spent" in out and not Path("runs").exists()
+    code, out, _ = papers("campaign", "c.yaml", "--budget", "3s", "--results", "results")
+    assert code == 0 and "stopped by budget" in out
+    code, _, err = papers("campaign", "c.yaml", "--budget", "soon")
+    assert code == 2 and "90m or 2h" in err
+
+
+def test_embedding_own_pictures(papers):
+    papers("train", "swav", *SHORT)
+    np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
+    code, _, err = papers("embed", str(run_folder()), "--data", "mine.npz")
+    assert code == 0, err
+    with np.load(run_folder() / "embeddings.npz") as file:
+        assert file["embedding"].shape == (4, 64)
