@@ -80,6 +80,11 @@ class MCLRec(LightningModule):
         """Returns h ``(batch, dim)`` of right-padded ``items (batch, length)``."""
         return self.encoder(items, lengths)
 
+    @property
+    def backbone(self) -> SequenceTransformer:
+        """The encoder, which is what an export writes."""
+        return self.encoder
+
     def item_table(self) -> Tensor:
         """Returns the vectors that score the next item, ``(num_items + 1, dim)``."""
         return self.encoder.item_table()

@@ -48,6 +48,11 @@ class MEOW(LightningModule):
         """Maps z: (nodes, dim) to unit rows u; shared by both views."""
         return F.normalize(torch.tanh(self.projection(z)), dim=1)
 
+    @property
+    def backbone(self) -> ContextEncoder:
+        """The encoder, which is what an export writes."""
+        return self.encoder
+
     def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:
         """One full-batch step."""
         inputs = self.encoder.view_inputs(batch)

@@ -34,19 +34,30 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
     if not config.metapaths:
         raise ConfigError("data.metapaths: give them, for example [paper-author-paper]")
     folder = Path(config.path).expanduser()
-    num_nodes = _read_nodes(folder / "nodes.csv")
+    num_nodes, links, features = read_parts(folder)
     target = next(iter(num_nodes))
-    links = _read_links(folder, num_nodes)
-    features = {
-        name: _read_features(folder / f"features-{name}.csv", count)
-        for name, count in num_nodes.items()
-        if (folder / f"features-{name}.csv").is_file()
-    }
     labels = _read_labels(folder / "labels.csv", num_nodes[target])
     rest = int((labels >= 0).sum()) - LABELS_PER_CLASS[-1] * (int(labels.max()) + 1)
     num_val = min(MOST_VAL, max(rest // 2, 1))
     splits = draw_splits(labels, LABELS_PER_CLASS, num_val, MOST_TEST, SPLIT_SEED)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+
+
+def read_parts(
+    folder: Path,
+) -> tuple[dict[str, int], dict[tuple[str, str], Any], dict[str, NDArray[np.float32]]]:
+    """Reads number of nodes by type, links and features; no labels are needed.
+
+    Raises:
+        DataError: A file is missing or wrong; names file and line.
+    """
+    num_nodes = _read_nodes(folder / "nodes.csv")
+    features = {
+        name: _read_features(folder / f"features-{name}.csv", count)
+        for name, count in num_nodes.items()
+        if (folder / f"features-{name}.csv").is_file()
+    }
+    return num_nodes, _read_links(folder, num_nodes), features
 
 
 def _read_nodes(path: Path) -> dict[str, int]:

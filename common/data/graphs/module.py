@@ -1,5 +1,6 @@
 """The data module of all graph papers: the whole graph is one batch."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
+from common.data.graphs.own import read_own
 from common.data.graphs.prepare import make_batch, make_facts, propagate, split_hops
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
@@ -169,6 +171,24 @@ class GraphData(LightningDataModule):
             active = module.embed(batch).float().cpu()  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
+
+    @torch.no_grad()
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds the target nodes of a user's own graph, prepared and masked as the run's.
+
+        Returns:
+            ``embedding`` (target nodes, dim), in the order of the node numbers.
+
+        Raises:
+            DataError: A broken file, other node types or feature widths; names the file.
+        """
+        paths = self.metapaths(self.graph)
+        own = make_batch(read_own(path, self.graph, paths), paths, self.config, self.seed)
+        was_training = module.training
+        module.eval()
+        z = module.embed(own.to(next(module.parameters()).device))  # type: ignore[operator]
+        module.train(was_training)
+        return {"embedding": z.float().cpu().numpy()}
 
     def references(self, split: str) -> dict[str, NodeEmbeddings]:
         """Returns the encoders that learn nothing.

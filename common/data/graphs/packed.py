@@ -1,6 +1,7 @@
 """Readers of the packed benchmark graphs, ``hin/<name>.npz`` in the data root."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ IMDB = Layout(
     dense=(),
     metapaths=("movie-actor-movie", "movie-director-movie", "movie-keyword-movie"),
 )
+LAYOUTS = {"acm": ACM, "dblp": DBLP, "imdb": IMDB}
 RATIOS = (20, 40, 60)
 
 
@@ -83,14 +85,7 @@ def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        links = {}
-        for pair in layout.links:
-            ends = (layout.types[pair[0]][0], layout.types[pair[1]][0])
-            links[ends] = make_links(arrays[pair], ends, num_nodes, f"{path}: {pair}")
-        features = {
-            layout.types[letter][0]: _features(arrays, letter, letter in layout.dense)
-            for letter in layout.features
-        }
+        links, features = read_parts(arrays, layout, num_nodes, path)
         splits = {
             ratio: NodeSplit(
                 *(arrays[f"{part}_{ratio}"].astype(np.int64) for part in ("train", "val", "test"))
@@ -107,11 +102,33 @@ def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:
     return HeteroGraph(target, num_nodes, links, features, labels, splits, layout.metapaths)
 
 
+def read_parts(
+    arrays: dict[str, Any], layout: Layout, num_nodes: dict[str, int], path: Path
+) -> tuple[dict[tuple[str, str], Any], dict[str, Any]]:
+    """Returns links and features of a packed file.
+
+    Raises:
+        KeyError: An array is missing.
+        ValueError: Arrays that are no matrix.
+        DataError: A link names a node that does not exist.
+    """
+    links = {}
+    for pair in layout.links:
+        ends = (layout.types[pair[0]][0], layout.types[pair[1]][0])
+        links[ends] = make_links(arrays[pair], ends, num_nodes, f"{path}: {pair}")
+    features = {
+        layout.types[letter][0]: _features(arrays, letter, letter in layout.dense)
+        for letter in layout.features
+    }
+    return links, features
+
+
 def _features(arrays: dict[str, Any], letter: str, dense: bool) -> Any:
     if dense:
         return arrays[f"{letter}_feat"].astype(np.float32)
     parts = [arrays[f"{letter}_feat_{part}"] for part in ("data", "indices", "indptr", "shape")]
     data, indices, indptr, shape = parts
-    return normalise_rows(
-        sp.csr_matrix((data.astype(np.float64), indices, indptr), shape=tuple(shape.tolist()))
-    )
+    matrix = sp.csr_matrix((data.astype(np.float64), indices, indptr), shape=tuple(shape.tolist()))
+    # An index beyond the shape would read foreign memory.
+    matrix.check_format(full_check=True)
+    return normalise_rows(matrix)

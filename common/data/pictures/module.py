@@ -1,7 +1,9 @@
 """The data module of all picture papers."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.data.pictures.batch import PictureBatch, ViewBatch
 from common.data.pictures.config import PictureConfig, PictureFacts
+from common.data.pictures.own import read_own
 from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import (
     PictureSet,
@@ -178,6 +181,24 @@ class PictureData(LightningDataModule):
         train_x = to_float(reference.pictures).flatten(1)
         test_x = to_float(tested.pictures).flatten(1)
         return {"raw": FeatureSet(train_x, reference.labels, test_x, tested.labels)}
+
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds a user's own pictures, a folder or an npz, without views.
+
+        Returns:
+            ``embedding`` (num, dim), and for a folder ``name`` (num,) of each picture in it.
+
+        Raises:
+            DataError: Nothing to read, or what cannot be used; names the file.
+        """
+        self.load()
+        channels, height, width = self.set["train"].pictures.shape[1:]
+        pictures, names = read_own(path, (channels, height, width))
+        was_training = module.training
+        module.eval()
+        h = self._embed(module, Split(pictures, torch.full((len(pictures),), -1)))
+        module.train(was_training)
+        return {"embedding": h.numpy(), **({} if names is None else {"name": names})}
 
     def _evaluation_splits(self, split: str) -> tuple[Split, Split]:
         self.load()

@@ -1,5 +1,6 @@
 """The data module of item sequences."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.data.sampler import BatchKey, EpochBatchSampler, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
+from common.data.sequences.own import read_own
 from common.data.sequences.store import (
     Instances,
     Sequences,
@@ -163,10 +165,7 @@ class SequenceData(LightningDataModule):
             split: Which item is predicted: the last (``test``) or the one before (``val``).
         """
         instances = held_out_instances(self._loaded, split)
-        was_training = module.training
-        module.eval()
-        queries = _embed_all(module, instances, self.config.max_length)
-        module.train(was_training)
+        queries = self._embed(module, instances)
         targets = torch.from_numpy(instances.items[instances.ends]).to(queries.device)
         return RankingInput(queries, module.item_table(), targets, _history(instances))
 
@@ -183,6 +182,26 @@ class SequenceData(LightningDataModule):
                 ties="middle",
             )
         }
+
+    @torch.no_grad()
+    def embed_path(self, module: Any, path: Path) -> dict[str, np.ndarray]:
+        """Embeds the users of a ``.txt`` or ``.inter`` file, each from all its actions.
+
+        Returns:
+            ``user`` (users,) ids as text in the file's order, ``embedding`` (users, dim).
+
+        Raises:
+            DataError: A broken file, or items the run does not know; names file and line.
+        """
+        users, instances = read_own(path, self._loaded.num_items)
+        return {"user": users, "embedding": self._embed(module, instances).float().cpu().numpy()}
+
+    def _embed(self, module: Any, instances: Instances) -> Tensor:
+        was_training = module.training
+        module.eval()
+        h = _embed_all(module, instances, self.config.max_length)
+        module.train(was_training)
+        return h
 
 
 def _embed_all(module: Any, instances: Instances, max_length: int) -> Tensor:

@@ -3,13 +3,32 @@
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from common.data.sequences.store import Sequences, pack
 from common.errors import DataError
 
 
+class Actions(NamedTuple):
+    """Each user's id, items in order of time, and where it stands, such as ``file:line``."""
+
+    users: list[str]
+    items: list[list[int]]
+    places: list[str]
+
+
 def read_sequences(path: Path, name: str, num_items: int | None = None) -> Sequences:
     """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``.
+
+    Raises:
+        DataError: Missing, unreadable or broken; names the file and the line.
+    """
+    _, items, places = read_actions(path, num_items)
+    return pack(name, items, places, num_items)
+
+
+def read_actions(path: Path, num_items: int | None = None) -> Actions:
+    """Reads a file of either form; ids above ``num_items`` are refused where they stand.
 
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
@@ -23,8 +42,7 @@ def read_sequences(path: Path, name: str, num_items: int | None = None) -> Seque
             f"{path}: {kind!r} is not known; give a .txt (user, then items, a line each) or a "
             "RecBole .inter, plain or .gz"
         )
-    users, places = readers[kind](path)
-    return pack(name, users, places, num_items)
+    return readers[kind](path, num_items)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -37,10 +55,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: not readable: {error}") from None
 
 
-def _read_lines(path: Path) -> tuple[list[list[int]], list[str]]:
+def _read_lines(path: Path, num_items: int | None) -> Actions:
     """Reads lines of a user id and its items in order of time, separated by blanks."""
-    users: list[list[int]] = []
-    places: list[str] = []
+    found = Actions([], [], [])
     seen: dict[str, int] = {}
     for number, line in _lines(path):
         if not line.strip():
@@ -49,12 +66,13 @@ def _read_lines(path: Path) -> tuple[list[list[int]], list[str]]:
         if user in seen:
             raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
         seen[user] = number
-        users.append([_item(token, path, number) for token in items])
-        places.append(f"{path}:{number}")
-    return users, places
+        found.users.append(user)
+        found.items.append([_item(token, path, number, num_items) for token in items])
+        found.places.append(f"{path}:{number}")
+    return found
 
 
-def _read_inter(path: Path) -> tuple[list[list[int]], list[str]]:
+def _read_inter(path: Path, num_items: int | None) -> Actions:
     """Reads a tab-separated table with a header of ``name:type`` columns.
 
     The order of lines is the order of time, unless there is a column ``timestamp``.
@@ -70,11 +88,12 @@ def _read_inter(path: Path) -> tuple[list[list[int]], list[str]]:
         if len(cells) <= max(user_at, item_at, time_at or 0):
             raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
         time = 0.0 if time_at is None else _time(cells[time_at], path, number)
-        item = _item(cells[item_at], path, number)
+        item = _item(cells[item_at], path, number, num_items)
         actions.setdefault(cells[user_at], []).append((time, item))
         places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
     ordered = [sorted(rows, key=lambda row: row[0]) for rows in actions.values()]
-    return [[item for _, item in rows] for rows in ordered], list(places.values())
+    items = [[item for _, item in rows] for rows in ordered]
+    return Actions(list(actions), items, list(places.values()))
 
 
 def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
@@ -88,10 +107,12 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     return names.index("user_id"), names.index("item_id"), time_at
 
 
-def _item(token: str, path: Path, number: int) -> int:
+def _item(token: str, path: Path, number: int, num_items: int | None) -> int:
     # int() would also take "1_0" and "+3".
     if not token.isascii() or not token.removeprefix("-").isdigit():
         raise DataError(f"{path}:{number}: item {token!r} is not a whole number")
+    if num_items is not None and int(token) > num_items:
+        raise DataError(f"{path}:{number}: item {token} is beyond the table of {num_items} items")
     return int(token)
 
 

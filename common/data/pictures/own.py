@@ -1,0 +1,120 @@
+"""A user's own pictures, brought to the form of a run's: a folder, or arrays in an npz."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from common.errors import DataError
+
+Pictures = NDArray[np.uint8]
+Shape = tuple[int, int, int]
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+MODES = {1: "L", 3: "RGB"}
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+
+def read_own(path: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_] | None]:
+    """Reads a folder, with or without class folders, or ``images`` of an npz.
+
+    Pictures of another size are scaled to cover the run's and cropped at the centre.
+
+    Args:
+        path: Folder, or npz with ``images (num, H, W)`` or ``(num, H, W, C)`` uint8.
+        shape: (channels, height, width) of the run's pictures.
+
+    Returns:
+        Pictures (num, channels, height, width) uint8, and for a folder their names in it.
+
+    Raises:
+        DataError: Nothing to read, or what cannot be used; names the file and picture.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        return _read_folder(path, shape)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file or folder")
+    if path.suffix != ".npz":
+        raise DataError(f"{path}: give a folder of pictures, or an .npz with the array `images`")
+    return _read_npz(path, shape), None
+
+
+def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_]]:
+    if shape[0] not in MODES:
+        raise DataError(
+            f"{folder}: the run's pictures have {shape[0]} channels, which picture files do not; "
+            "give an .npz with the array `images`"
+        )
+    files = sorted(
+        file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES
+    )
+    if not files:
+        known = " ".join(sorted(SUFFIXES))
+        raise DataError(f"{folder}: no pictures in it or its folders (looked for {known})")
+    pictures = np.empty((len(files), *shape), np.uint8)
+    for row, file in enumerate(files):
+        pictures[row] = _read_picture(file, shape)
+    names = np.array([file.relative_to(folder).as_posix() for file in files], dtype=np.str_)
+    return torch.from_numpy(pictures), names
+
+
+def _read_picture(file: Path, shape: Shape) -> Pictures:
+    try:
+        with Image.open(file) as opened:
+            # More than 8 bits a channel: Pillow would cut off at 255 without a word.
+            if opened.mode[0] in "IF":
+                raise DataError(
+                    f"{file}: pixels are not 8-bit (mode {opened.mode}); convert the picture"
+                )
+            return _fit(ImageOps.exif_transpose(opened), shape)
+    except BROKEN as error:
+        raise DataError(
+            f"{file}: not a readable picture ({error}); repair it or take it out of the folder"
+        ) from None
+
+
+def _fit(picture: Image.Image, shape: Shape) -> Pictures:
+    """Returns (channels, height, width), scaled to cover the shape and cropped at the centre."""
+    channels, height, width = shape
+    picture = picture.convert(MODES[channels])
+    fitted = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
+    return np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _read_npz(path: Path, shape: Shape) -> Tensor:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "images" not in file.files:
+                found = ", ".join(file.files) or "nothing"
+                raise DataError(f"{path}: no array `images`; it holds {found}")
+            images = file["images"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+    images = _check_images(images, path)
+    if images.shape[1:] == (*shape[1:], shape[0]):
+        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    if images.shape[-1] not in MODES or shape[0] not in MODES:
+        wanted = f"(num, {shape[1]}, {shape[2]}, {shape[0]})"
+        raise DataError(f"{path}: images has shape {images.shape}; the run needs {wanted}")
+    fitted = [
+        _fit(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image), shape)
+        for image in images
+    ]
+    return torch.from_numpy(np.stack(fitted))
+
+
+def _check_images(images: NDArray[Any], path: Path) -> Pictures:
+    """Returns ``images`` as (num, height, width, channels)."""
+    if images.dtype != np.uint8:
+        raise DataError(f"{path}: images is {images.dtype}; give uint8, 0 to 255")
+    if images.ndim not in (3, 4) or images.size == 0:
+        raise DataError(
+            f"{path}: images has shape {images.shape}; give (num, H, W) or (num, H, W, C), "
+            "with at least one picture"
+        )
+    return images[..., None] if images.ndim == 3 else images

@@ -1,0 +1,77 @@
+import gzip
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.sequences.config import SequenceConfig
+from common.data.sequences.module import SequenceData
+from common.errors import DataError
+from papers.mclrec.config import MCLRecConfig
+from papers.mclrec.module import MCLRec
+
+INTER = "user_id:token\titem_id:token\ttimestamp:float\nann\t3\t2\nbob\t4\t1\nann\t2\t1\n"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return SequenceData(SequenceConfig(num_users=60, batch_size=32, max_length=4), seed=0)
+
+
+@pytest.fixture(scope="module")
+def module(data):
+    torch.manual_seed(0)
+    return MCLRec(MCLRecConfig(dim=8, inner_dim=8), None, data.facts)
+
+
+def expected(module, items):
+    module.eval()
+    with torch.no_grad():
+        return module.embed(torch.tensor([items]), torch.tensor([len(items)]))[0].numpy()
+
+
+def test_users_are_encoded_from_all_their_actions(tmp_path, data, module):
+    path = tmp_path / "mine.txt"
+    path.write_text("u7 1 2 3 4 5 6\n\n9 3\n")
+    module.train()
+    arrays = data.embed_path(module, path)
+    assert module.training and arrays["user"].tolist() == ["u7", "9"]
+    # Of the first user the latest four.
+    rows = [expected(module, [3, 4, 5, 6]), expected(module, [3])]
+    np.testing.assert_allclose(arrays["embedding"], rows, rtol=1e-5, atol=1e-6)
+    with gzip.open(tmp_path / "mine.txt.gz", "wt") as file:
+        file.write(path.read_text())
+    again = data.embed_path(module, tmp_path / "mine.txt.gz")
+    assert np.array_equal(again["embedding"], arrays["embedding"])
+
+
+def test_tables_are_read_in_order_of_time(tmp_path, data, module):
+    (tmp_path / "mine.inter").write_text(INTER)
+    arrays = data.embed_path(module, tmp_path / "mine.inter")
+    assert arrays["user"].dtype.kind == "U" and arrays["user"].tolist() == ["ann", "bob"]
+    rows = [expected(module, [2, 3]), expected(module, [4])]
+    np.testing.assert_allclose(arrays["embedding"], rows, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("mine.txt", "1 2 3\n2 4 999999\n", r"mine.txt:2: item 999999 is beyond the table of"),
+        ("mine.inter", INTER + "ann\t999999\t9\n", r"mine.inter:5: item 999999 is beyond"),
+        ("mine.txt", "1 2 3\n2 0 3\n", r"mine.txt:2: item 0; ids start at 1"),
+        ("mine.txt", "1 2 3\n2\n", r"mine.txt:2: a user without items"),
+        ("mine.txt", "1 2 x\n", r"mine.txt:1: item 'x' is not a whole number"),
+        ("mine.txt", "\n", r"mine.txt: holds no sequence"),
+        ("mine.csv", "1,2\n", r"'csv' is not known"),
+    ],
+)
+def test_broken_files_name_the_line(tmp_path, data, module, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        data.embed_path(module, tmp_path / name)
+
+
+def test_the_backbone_is_the_encoder_under_its_own_keys(module):
+    keys = {f"encoder.{key}" for key in module.backbone.state_dict()}
+    own = {key for key in module.state_dict() if not key.startswith("augmenters")}
+    assert keys == own - {"batches_seen"}
