@@ -7,6 +7,7 @@ import torch
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
+from common.data.graphs.own import read_own
 from common.errors import DataError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
@@ -76,6 +77,8 @@ def test_other_graphs_need_no_labels_and_may_have_other_sizes(tmp_path, data, mo
     # The order of the other types is the run's.
     (folder / "nodes.csv").write_text("paper,17\nsubject,3\nauthor,9\n")
     assert np.array_equal(data.embed_path(module, folder)["embedding"], z)
+    own = read_own(folder, data.graph, data.metapaths(data.graph))
+    assert list(own.num_nodes) == ["paper", "author", "subject"]
 
 
 def test_packed_layout(tmp_path, data, module):
