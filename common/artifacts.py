@@ -1,5 +1,6 @@
 """What a finished run leaves for others: the module, weights, embeddings."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import torch
 
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.errors import LikewiseError, UsageError
+from common.files import write_atomic
 from common.runs import open_run
-from common.train import Ready, prepare
+from common.train import Ready, load_best, prepare
 
 
 def load_run(run_dir: Path) -> Ready:
@@ -20,15 +22,12 @@ def load_run(run_dir: Path) -> Ready:
     """
     run = open_run(Path(run_dir))
     ready = prepare(run.read_recipe())
-    best = run.checkpoints / "best.ckpt"
-    if ready.recipe.evaluation.select == "best" and best.is_file():
-        path: Path | None = best
-    else:
+    if not load_best(ready, run):
         path, problems = last_good_checkpoint(run.checkpoints)
         if path is None and ready.recipe.trainer.epochs > 0:
             raise LikewiseError(f"{run.checkpoints}: no readable checkpoint. {' '.join(problems)}")
-    if path is not None:
-        ready.module.load_state_dict(read_checkpoint(path)["state_dict"])
+        if path is not None:
+            ready.module.load_state_dict(read_checkpoint(path)["state_dict"])
     ready.module.eval()
     return ready
 
@@ -44,9 +43,9 @@ def export_backbone(run_dir: Path, out: Path | None) -> Path:
     if backbone is None:
         raise UsageError(f"{run_dir}: this paper's module has no backbone to export")
     target = out or Path(run_dir) / "backbone.pt"
-    temporary = target.with_name(f".{target.name}.tmp")
-    torch.save(backbone.state_dict(), temporary)
-    temporary.replace(target)
+    content = io.BytesIO()
+    torch.save(backbone.state_dict(), content)
+    write_atomic(target, content.getvalue())
     return target
 
 
@@ -59,7 +58,7 @@ def embed_data(run_dir: Path, path: Path, out: Path | None) -> Path:
     ready = load_run(run_dir)
     arrays = ready.data.embed_path(ready.module, Path(path))
     target = out or Path(run_dir) / "embeddings.npz"
-    temporary = target.with_name(f".{target.name}.tmp.npz")
-    np.savez_compressed(temporary, **arrays)
-    temporary.replace(target)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomic(target, content.getvalue())
     return target

@@ -13,7 +13,13 @@ from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.layers import read_yaml
 from common.leaderboard.digest import code_digest
-from common.leaderboard.record import Record, commit_record, default_results, read_record
+from common.leaderboard.record import (
+    Record,
+    RecordError,
+    commit_record,
+    default_results,
+    read_record,
+)
 from common.runs import RunFolder
 
 
@@ -105,10 +111,17 @@ def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
     """Returns the newest record of exactly this recipe, seed and code, in runs or results."""
     wanted = (recipe.arm, recipe.hash(), recipe.seed, code_digest(recipe.paper))
     paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
-    found = [read_record(path) for path in paths]
+    found = [record for path in paths if (record := _read_quietly(path)) is not None]
     same = [r for r in found if (r.arm, r.config_hash, r.seed, r.code_digest) == wanted]
     trained = [record for record in same if record.weights == "trained"]
     return max(trained, key=lambda record: record.finished, default=None)
+
+
+def _read_quietly(path: Path) -> Record | None:
+    try:
+        return read_record(path)
+    except RecordError:  # another version of the schema; `papers leaderboard` names it
+        return None
 
 
 def _find_unfinished(recipe: Recipe, runs: Path) -> RunFolder | None:
@@ -116,7 +129,10 @@ def _find_unfinished(recipe: Recipe, runs: Path) -> RunFolder | None:
     found = None
     for config in sorted((runs / recipe.paper / recipe.folder).glob("*/config.yaml")):
         run = RunFolder(config.parent)
-        other = run.read_recipe()
+        try:
+            other = run.read_recipe()
+        except ConfigError:  # of an older schema: it cannot be gone on with
+            continue
         same = (other.hash(), other.seed, other.arm) == (recipe.hash(), recipe.seed, recipe.arm)
         if same and not run.record.is_file() and any(run.checkpoints.glob("batch-*.ckpt")):
             found = run

@@ -7,6 +7,7 @@ so that each final value knows where it came from.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from common.settings import check_settings, setting
 
 CONFIG_ROOT = Path(__file__).resolve().parents[1] / "configs"
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
 
 
@@ -52,11 +54,11 @@ class TrainerConfig:
     epochs: int = setting(1, at_least=0)
     # Stops after this many batches even within an epoch; null for whole epochs.
     batches: int | None = setting(None, at_least=0)
-    accelerator: str = setting("auto", result_neutral=True)
+    accelerator: str = setting("auto", choices=ACCELERATORS, result_neutral=True)
     devices: int | str = setting(1, result_neutral=True)
     nodes: int = setting(1, at_least=1, result_neutral=True)
     strategy: str = setting("auto", result_neutral=True)
-    precision: str = "32-true"
+    precision: str = setting("32-true", choices=("32-true", "16-mixed", "bf16-mixed"))
     compile: bool = setting(False, result_neutral=True)
     accumulate: int = setting(1, at_least=1)
     deterministic: bool = True
@@ -102,6 +104,11 @@ class Recipe:
         return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
 
     @property
+    def global_batch(self) -> int:
+        """The global batch size; a full-batch graph is one sample a step."""
+        return getattr(self.data, "batch_size", 1)
+
+    @property
     def folder(self) -> str:
         """``recipe[-variant]``: the runs' folder below the paper's."""
         return self.recipe + (f"-{self.variant}" if self.variant else "")
@@ -116,6 +123,8 @@ class Recipe:
         relevant = {"epochs": self.trainer.epochs, "precision": self.trainer.precision}
         if self.trainer.batches is not None:
             relevant["batches"] = self.trainer.batches
+        if self.trainer.accumulate != 1:
+            relevant["accumulate"] = self.trainer.accumulate
         for section in HASHED_SECTIONS:
             collect_changes(getattr(self, section), defaults[section], section, relevant)
         text = json.dumps(relevant, sort_keys=True, default=str)
@@ -157,6 +166,15 @@ def _schema(paper: Paper) -> dict[str, Any]:
         "tracking": TrackingConfig(),
         "evaluation": EvaluationConfig(),
     }
+
+
+def check_protocols(recipe: Recipe, names: list[str]) -> None:
+    """Raises `ConfigError` unless the paper declares every protocol of ``names``."""
+    known = list(get_paper(recipe.paper).evaluators)
+    for name in names:
+        if name not in known:
+            hint = suggest(name, known)
+            raise ConfigError(f"evaluation: {name!r} is no protocol of {recipe.paper}{hint}")
 
 
 def recipe_path(paper: str, recipe: str) -> Path:
@@ -230,9 +248,26 @@ def resolve(
     result = Recipe(paper_name, recipe_name, variant, str(arm), seed, **sections, origins=origins)
     for name in schema:
         check_settings(getattr(result, name), name)
-    if hasattr(result.method, "check"):  # what a paper asks of other sections
-        result.method.check(result)
+    check_recipe(result)
     return result
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Checks what no single field shows; raises `ConfigError` before anything is computed."""
+    paper, evaluation = get_paper(recipe.paper), recipe.evaluation
+    if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
+        raise ConfigError(
+            f"arm: must be method, ablation/<name> or baseline/<name>, got {recipe.arm!r}"
+        )
+    if not evaluation.protocols:
+        raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
+    check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
+    if evaluation.monitor is None and (evaluation.select == "best" or evaluation.patience):
+        raise ConfigError("evaluation.select=best and patience need evaluation.monitor")
+    if (evaluation.monitor or "").startswith("val/") and not evaluation.online:
+        raise ConfigError(f"evaluation.monitor={evaluation.monitor} needs evaluation.online")
+    if hasattr(recipe.method, "check"):  # what a paper asks of other sections
+        recipe.method.check(recipe)
 
 
 def list_recipes(paper: str) -> dict[str, list[str]]:

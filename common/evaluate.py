@@ -7,26 +7,36 @@ from pathlib import Path
 from rich.console import Console
 
 from common.artifacts import load_run
-from common.checkpoints.position import batches_seen
-from common.config import Recipe
+from common.config import Recipe, check_protocols
 from common.errors import UsageError
 from common.execute import show_result
-from common.leaderboard.record import Record, write_record
+from common.leaderboard.record import Record, read_record, write_record
 from common.paper import get_paper
-from common.registry import EVALUATORS
 from common.result import RunMeasurements, describe_source, make_record
-from common.runs import RunFolder, new_run, open_run
+from common.runs import RunFolder, new_run, new_run_id, open_run
 from common.train import Ready, evaluate, measure_references, num_parameters, prepare
 
 
 def evaluate_run(run_dir: Path, protocols: list[str] | None, console: Console) -> Record:
     """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``."""
-    _check(protocols)
     run = open_run(run_dir)
-    ready = load_run(run_dir)
-    target = RunFolder(run.path / "evaluations" / time.strftime("%y%m%d-%H%M%S"))
-    target.path.mkdir(parents=True)
-    return _measure(ready, target, protocols, "trained", console)
+    if not run.record.is_file():
+        raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
+    record, ready = read_record(run.record), load_run(run_dir)
+    names = protocols or ready.recipe.evaluation.protocols
+    check_protocols(ready.recipe, names)
+    ready = _with_protocols(ready, names)
+    again = replace(
+        record,
+        protocol="+".join(names),
+        metrics=dict(evaluate(ready, names, "test")),
+        references={name: dict(row) for name, row in measure_references(ready).items()},
+        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+    target = RunFolder(run.path / "evaluations" / new_run_id())
+    write_record(again, target.path)
+    show_result(again, target, console)
+    return again
 
 
 def evaluate_weights(
@@ -37,7 +47,8 @@ def evaluate_weights(
     Raises:
         UsageError: If the paper reads no published weights, or the file is missing.
     """
-    _check(protocols)
+    names = protocols or recipe.evaluation.protocols
+    check_protocols(recipe, names)
     if not weights.is_file():
         raise UsageError(f"{weights}: no such file of weights")
     try:
@@ -48,36 +59,32 @@ def evaluate_weights(
     reader.load_weights(ready.module, weights)
     run = new_run(recipe, root)
     try:
-        return _measure(ready, run, protocols, "published", console)
+        return _measure(_with_protocols(ready, names), run, console)
     finally:
         run.unlock()
 
 
-def _check(protocols: list[str] | None) -> None:
-    for name in protocols or []:
-        EVALUATORS.check(name)
+def _with_protocols(ready: Ready, names: list[str]) -> Ready:
+    evaluation = replace(ready.recipe.evaluation, protocols=names)
+    return replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
 
 
-def _measure(
-    ready: Ready, run: RunFolder, protocols: list[str] | None, weights: str, console: Console
-) -> Record:
+def _measure(ready: Ready, run: RunFolder, console: Console) -> Record:
     started = time.perf_counter()
     source = describe_source(ready.recipe.paper)
-    if protocols:
-        evaluation = replace(ready.recipe.evaluation, protocols=protocols)
-        ready = replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
     metrics = evaluate(ready, ready.recipe.evaluation.protocols, "test")
     measured = RunMeasurements(
         metrics=metrics,
         references=measure_references(ready),
-        batches=batches_seen(ready.module),
+        selection="last",
+        batches=0,
         epochs=0,
         wall_s=time.perf_counter() - started,
         samples_per_s=0.0,
         wait_share=0.0,
         devices=1,
         parameters=num_parameters(ready.module),
-        weights=weights,
+        weights="published",
     )
     record = make_record(ready.recipe, ready.data, source, run, measured, None)
     write_record(record, run.path)

@@ -32,24 +32,28 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
         LikewiseError: If checkpoints exist but none can be read.
     """
     recipe = run.read_recipe()
-    if run.record.is_file():
-        console.print(f"{run.path}: complete already, nothing to resume")
-        return None
     if is_main_process():
         run.lock()
-    checkpoint, problems = last_good_checkpoint(run.checkpoints)
+    try:
+        if run.record.is_file():
+            console.print(f"{run.path}: complete already, nothing to resume", soft_wrap=True)
+            return None
+        checkpoint = _choose_checkpoint(run, console)
+        return _run(prepare(recipe), run, console, checkpoint, deadline)
+    finally:
+        run.unlock()
+
+
+def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
+    for torn in run.checkpoints.glob(".*.tmp"):
+        torn.unlink(missing_ok=True)
+    checkpoint, problems = last_good_checkpoint(run.checkpoints, run.id)
     for problem in problems:
-        console.print(f"warning: {problem}", style="yellow", markup=False, soft_wrap=True)
+        run.say(f"warning: {problem}", console, style="yellow")
     if checkpoint is None and problems:
         raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; start the run anew")
-    if is_main_process():
-        console.print(f"resuming from {checkpoint.name if checkpoint else 'the start'}")
-    try:
-        ready = prepare(recipe)
-    except LikewiseError:
-        run.unlock()
-        raise
-    return _run(ready, run, console, checkpoint, deadline)
+    run.say(f"resuming from {checkpoint.name if checkpoint else 'the start'}", console)
+    return checkpoint
 
 
 def _run(
@@ -59,11 +63,16 @@ def _run(
     checkpoint: Path | None,
     deadline: float | None,
 ) -> Record | None:
+    go_on = f"go on with: papers resume {run.path}"
     try:
         record = train(ready, run, console, checkpoint, deadline)
     except LikewiseError as error:
-        if is_main_process() and any(run.checkpoints.glob("*.ckpt")):
-            error.args = (f"{error}\ngo on with: papers resume {run.path}",)
+        if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
+            error.args = (f"{error}\n{go_on}",)
+        run.say(f"ended: {error}", Console(quiet=True))
+        raise
+    except KeyboardInterrupt:
+        run.say(f"interrupted; {go_on}", console, style="red")
         raise
     finally:
         run.unlock()

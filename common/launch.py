@@ -17,14 +17,14 @@ def num_processes(recipe: Recipe) -> int:
     """Returns the processes the run will have, before any is started."""
     if "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
-    devices = recipe.trainer.devices
-    if isinstance(devices, str):
-        # "auto" and "-1" mean all: ask only when a GPU can be there.
+    devices, accelerator = recipe.trainer.devices, recipe.trainer.accelerator
+    per_node = devices if isinstance(devices, int) and devices > 0 else 1
+    if per_node != devices and accelerator != "cpu":
+        # "auto", -1 and lists are read by Lightning; what they can come to is the GPUs there are.
         import torch
 
-        per_node = max(torch.cuda.device_count(), 1)
-    else:
-        per_node = devices
+        listed = isinstance(devices, str) and "," in devices
+        per_node = len(str(devices).split(",")) if listed else max(torch.cuda.device_count(), 1)
     return per_node * recipe.trainer.nodes
 
 

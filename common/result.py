@@ -19,6 +19,7 @@ class RunMeasurements:
 
     metrics: Mapping[str, float | None]
     references: Mapping[str, Mapping[str, float | None]]
+    selection: str
     batches: int
     epochs: int
     wall_s: float
@@ -63,7 +64,6 @@ def make_record(
     environment = source.environment
     reason = scaled_reason(recipe)
     config = recipe.evaluation
-    best = config.select == "best" and measured.weights == "trained"
     return Record(
         run_id=run.id,
         paper=recipe.paper,
@@ -75,7 +75,7 @@ def make_record(
         data=recipe.data.name,
         data_hash=data.fingerprint,
         protocol="+".join(config.protocols),
-        selection=f"best {config.monitor}" if best else "last",
+        selection=measured.selection,
         metrics=dict(measured.metrics),
         references={name: dict(row) for name, row in measured.references.items()},
         epochs=measured.epochs,
@@ -90,7 +90,7 @@ def make_record(
         hardware=environment.hardware,
         precision=recipe.trainer.precision,
         devices=measured.devices,
-        global_batch=getattr(recipe.data, "batch_size", 1),
+        global_batch=recipe.global_batch,
         wall_s=measured.wall_s,
         samples_per_s=measured.samples_per_s,
         data_wait_share=measured.wait_share,

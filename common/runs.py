@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from omegaconf import OmegaConf
+from rich.console import Console
 
 from common.config import Recipe, recipe_from_dict
 from common.errors import UsageError
@@ -43,6 +44,14 @@ class RunFolder:
         config = self.path / "config.yaml"
         return recipe_from_dict(read_yaml(config), str(config))
 
+    def say(self, text: str, console: Console, style: str | None = None) -> None:
+        """Prints ``text`` and appends it with the time to ``log.txt``."""
+        if self._lock is None:  # another process writes here
+            return
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        with (self.path / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
     def lock(self) -> None:
         """Takes the folder for this process; the lock dies with the process.
 
@@ -71,13 +80,18 @@ class RunFolder:
             self._lock = None
 
 
+def new_run_id() -> str:
+    """Returns an id that sorts by time and is not given twice in a second."""
+    return time.strftime("%y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
+
+
 def new_run(recipe: Recipe, root: Path) -> RunFolder:
     """Makes and locks the folder of a new run and writes its ``config.yaml``.
 
     Raises:
         UsageError: If ``root`` cannot be written.
     """
-    run_id = time.strftime("%y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
+    run_id = new_run_id()
     if "WANDB_SWEEP_ID" in os.environ:  # a sweep's agent has chosen the id already
         run_id = os.environ.get("WANDB_RUN_ID", run_id)
     run = RunFolder(root / recipe.paper / recipe.folder / run_id)

@@ -1,9 +1,8 @@
 """The one pipeline: recipe -> seed -> data -> module -> Trainer -> fit -> evaluate -> record."""
 
 import logging
-import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from common.callbacks.stopping import Stopping
 from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
 from common.checkpoints.position import Position, batches_seen
 from common.config import Recipe
+from common.errors import ConfigError, suggest
 from common.evaluation.run import run_protocols
 from common.launch import is_main_process, strategy_of
 from common.leaderboard.environment import Environment
@@ -55,6 +55,10 @@ def prepare(recipe: Recipe) -> Ready:
     seed_everything(recipe.seed, verbose=False)
     data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
     data.load()
+    known = ["untrained", *data.reference_names]
+    for name in recipe.evaluation.references:
+        if name not in known:
+            raise ConfigError(f"evaluation.references: unknown {name!r}{suggest(name, known)}")
     return Ready(recipe, data, build_module(recipe, data))
 
 
@@ -107,51 +111,53 @@ def train(
         resume_from: A checkpoint to go on from.
         deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
     """
-    started = time.perf_counter()
     recipe = ready.recipe
     source = describe_source(recipe.paper)
-    if is_main_process():
-        head = f"{recipe.reference}, seed {recipe.seed}"
-        console.print(f"{head}: {ready.data.describe()}", highlight=False, soft_wrap=True)
+    run.say(f"{recipe.reference}, seed {recipe.seed}: {ready.data.describe()}", console)
     tracker = _start_tracker(ready, source.environment, run, resume_from is not None, console)
-    reporter = _make_reporter(run, tracker)
-    throughput = Throughput(reporter, _batch_size(recipe), recipe.trainer.log_every)
-    trainer = _make_trainer(ready, run, reporter, throughput, console, deadline)
-    if recipe.trainer.epochs > 0:
-        try:
+    reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
+    throughput = Throughput(reporter, recipe.global_batch, recipe.trainer.log_every)
+    position = Position(run.id, recipe.paper, source.code_digest)
+    trainer = _make_trainer(ready, run, reporter, throughput, position, console, deadline)
+    try:
+        if recipe.trainer.epochs > 0:
             trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
-        except BaseException:
-            tracker.finish(exit_code=1)
-            raise
-    if not trainer.is_global_zero:
-        return None
-    _select_weights(ready, run)
-    metrics = evaluate(ready, recipe.evaluation.protocols, "test")
-    references = measure_references(ready)
-    measurements = RunMeasurements(
+        if not trainer.is_global_zero:
+            return None
+        ready.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
+        measured = _measure(ready, run, trainer, throughput)
+    except BaseException:
+        tracker.finish(exit_code=1)
+        raise
+    source = replace(source, code_digest=position.code_digest)
+    record = make_record(recipe, ready.data, source, run, measured, tracker.path)
+    write_record(record, run.path)
+    tracker.summary({name: v for name, v in measured.metrics.items() if v is not None})
+    tracker.record(record_to_json(record))
+    sync = tracker.finish()
+    if sync is not None:
+        run.say(f"tracked on this disk only; to upload: {sync}", console)
+    return record
+
+
+def _measure(
+    ready: Ready, run: RunFolder, trainer: Trainer, throughput: Throughput
+) -> RunMeasurements:
+    config, batches = ready.recipe.evaluation, batches_seen(ready.module)
+    best = load_best(ready, run)
+    metrics = evaluate(ready, config.protocols, "test")
+    return RunMeasurements(
         metrics=metrics,
-        references=references,
-        batches=batches_seen(ready.module),
+        references=measure_references(ready),
+        selection=f"best {config.monitor}" if best else "last",
+        batches=batches,
         epochs=trainer.current_epoch,
-        wall_s=time.perf_counter() - started,
+        wall_s=throughput.elapsed_s,
         samples_per_s=throughput.samples_per_s,
         wait_share=throughput.wait_share,
         devices=trainer.world_size,
         parameters=num_parameters(ready.module),
     )
-    record = make_record(recipe, ready.data, source, run, measurements, tracker.path)
-    write_record(record, run.path)
-    tracker.summary(metrics)
-    tracker.record(record_to_json(record))
-    sync = tracker.finish()
-    if sync is not None:
-        console.print(f"tracked on this disk only; to upload: {sync}", soft_wrap=True)
-    return record
-
-
-def _batch_size(recipe: Recipe) -> int:
-    # A full-batch graph has no batch size: one step is one pass over it.
-    return getattr(recipe.data, "batch_size", 1)
 
 
 def _start_tracker(
@@ -171,14 +177,8 @@ def _start_tracker(
         dirty=environment.dirty,
         scaled=scaled_reason(ready.recipe) is not None,
         facts=facts,
-        say=lambda text: console.print(text, style="yellow", markup=False, soft_wrap=True),
+        say=lambda text: run.say(text, console, style="yellow"),
     )
-
-
-def _make_reporter(run: RunFolder, tracker: Tracker) -> Reporter:
-    if not is_main_process():
-        return Reporter(None, None)
-    return Reporter(MetricsFile(run.path), tracker)
 
 
 def _make_trainer(
@@ -186,6 +186,7 @@ def _make_trainer(
     run: RunFolder,
     reporter: Reporter,
     throughput: Throughput,
+    position: Position,
     console: Console,
     deadline: float | None,
 ) -> Trainer:
@@ -204,7 +205,7 @@ def _make_trainer(
     )
     # The order matters: a checkpoint must hold what the callbacks before it decided.
     callbacks = [
-        Position(run.id, recipe.paper),
+        position,
         MetricsLog(reporter, settings.log_every),
         throughput,
         online,
@@ -240,10 +241,13 @@ def _make_trainer(
     )
 
 
-def _select_weights(ready: Ready, run: RunFolder) -> None:
+def load_best(ready: Ready, run: RunFolder) -> bool:
+    """Loads the best weights if the recipe selects them and some were kept; tells whether."""
     best = run.checkpoints / BEST
-    if ready.recipe.evaluation.select == "best" and best.is_file():
-        ready.module.load_state_dict(read_checkpoint(best)["state_dict"])
+    if ready.recipe.evaluation.select != "best" or not best.is_file():
+        return False
+    ready.module.load_state_dict(read_checkpoint(best)["state_dict"])
+    return True
 
 
 def measure_references(ready: Ready) -> dict[str, dict[str, float]]:

@@ -89,6 +89,8 @@ class MetricsLog(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the epoch's mean loss."""
         seen, mean = batches_seen(pl_module), float(self._sum) / max(self._count, 1)
+        if trainer.world_size > 1:
+            mean = float(trainer.strategy.reduce(torch.tensor(mean), reduce_op="mean"))
         _require_finite(mean, seen)
         self.reporter.report(seen, trainer.current_epoch, {"train/epoch_loss": mean})
         self._sum, self._count = 0.0, 0

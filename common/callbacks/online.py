@@ -79,7 +79,9 @@ class OnlineEvaluation(Callback):
             set_random_states(states)
             self.reporter.report(batches_seen(pl_module), trainer.current_epoch, metrics)
         if self.config.monitor is not None:
-            self._judge(trainer, pl_module, self._watched())
+            # One verdict for all processes: a checkpoint and a stop need every one of them.
+            value = trainer.strategy.broadcast(self._watched(), src=0)
+            self._judge(trainer, pl_module, float(value))
 
     def _watched(self) -> float:
         key = str(self.config.monitor)

@@ -26,6 +26,23 @@ class Throughput(Callback):
         self.batches = 0
         self.waited = self.worked = 0.0
         self._ended = self._started = 0.0
+        self._created, self._elapsed_before = time.perf_counter(), 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the clock, so that a resumed run reports its whole time."""
+        names = ("batches", "waited", "worked")
+        return {"elapsed": self.elapsed_s, **{name: getattr(self, name) for name in names}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on counting."""
+        self._elapsed_before = state_dict["elapsed"]
+        self.batches, self.waited = state_dict["batches"], state_dict["waited"]
+        self.worked = state_dict["worked"]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run was started, time between sessions left out."""
+        return self._elapsed_before + time.perf_counter() - self._created
 
     @property
     def samples_per_s(self) -> float:
@@ -119,6 +136,12 @@ class ProgressLine(Callback):
             self._bar.update(self._task, completed=seen, description=text)
         else:
             self.console.print(f"  {text}  batch {seen}/{self.total}", highlight=False)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Takes the bar away: Lightning calls no teardown then."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Takes the bar away."""

@@ -91,6 +91,12 @@ class Stopping(Callback):
         if self.batches is not None and batches_seen(pl_module) >= self.batches:
             trainer.should_stop = True
 
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Gives the signals back: Lightning calls no teardown then."""
+        self.teardown(trainer, pl_module, "fit")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Gives the signals back."""
         for number, handler in self._former.items():

@@ -71,14 +71,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def last_good_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
-    """Returns the newest readable checkpoint of ``folder`` and what was wrong with newer ones."""
+def last_good_checkpoint(folder: Path, run_id: str | None = None) -> tuple[Path | None, list[str]]:
+    """Returns the newest usable checkpoint of ``folder`` and what was wrong with newer ones.
+
+    With ``run_id``, a checkpoint of another run is none.
+    """
     problems: list[str] = []
     for path in sorted(folder.glob(PATTERN), reverse=True):
         try:
-            read_checkpoint(path)
+            owner = read_checkpoint(path)["likewise"].get("run_id")
         except CheckpointError as error:
             problems.append(str(error))
-        else:
+            continue
+        if run_id in (None, owner):
             return path, problems
+        problems.append(f"{path}: a checkpoint of run {owner}, not of this one")
     return None, problems

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 VERSION = 1
+# The digest of a run made by more than one state of the code: equal to none, so always stale.
+MIXED = "mixed"
 
 
 def batches_seen(module: LightningModule) -> int:
@@ -45,8 +48,8 @@ class Position(Callback):
     Lightning does in between may draw without consequence.
     """
 
-    def __init__(self, run_id: str, paper: str) -> None:
-        self.run_id, self.paper = run_id, paper
+    def __init__(self, run_id: str, paper: str, code_digest: str) -> None:
+        self.run_id, self.paper, self.code_digest = run_id, paper, code_digest
         self._pending: dict[str, Any] | None = None
 
     def on_save_checkpoint(
@@ -62,6 +65,7 @@ class Position(Callback):
             "version": VERSION,
             "run_id": self.run_id,
             "paper": self.paper,
+            "code_digest": self.code_digest,
             "batches_seen": batches_seen(pl_module),
             "random_states": states,
         }
@@ -72,9 +76,17 @@ class Position(Callback):
         """Seeks the data to the position and keeps the random states for the first batch."""
         position = checkpoint["likewise"]
         trainer.datamodule.seek(position["batches_seen"])  # type: ignore[attr-defined]
+        if position["code_digest"] != self.code_digest:
+            rank_zero_warn("the code has changed since this run began: its row will be stale")
+            self.code_digest = MIXED
         states = position["random_states"]
         # Resumed on another number of processes: there is no state to go on with.
         self._pending = states[trainer.global_rank] if len(states) == trainer.world_size else None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gives each process random numbers of its own, once all have built equal weights."""
+        if trainer.global_rank > 0:
+            torch.manual_seed(torch.initial_seed() + trainer.global_rank)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int

@@ -14,7 +14,8 @@ from common.evaluation.config import FewLabelConfig
 from common.evaluation.features import FeatureSet, percent_equal
 from common.evaluation.knn import predict_knn
 
-FEW_LABEL_STREAM = 12
+# Streams of their own: far beyond any epoch, so that no draw of the training is repeated.
+FEW_LABEL_STREAM = 2**41
 
 
 def evaluate_few_label(inputs: FeatureSet, settings: FewLabelConfig, seed: int) -> dict[str, float]:

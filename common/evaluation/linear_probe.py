@@ -8,7 +8,8 @@ from common.data.sampler import keyed_generator
 from common.evaluation.config import LinearProbeConfig
 from common.evaluation.features import FeatureSet, percent_equal
 
-PROBE_STREAM = 11
+# A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
+PROBE_STREAM = 2**40
 
 
 def evaluate_linear(inputs: FeatureSet, settings: LinearProbeConfig, seed: int) -> dict[str, float]:

@@ -118,7 +118,7 @@ def without_secrets(config: Mapping[str, Any], environment: Mapping[str, str]) -
 def process_rank(environment: Mapping[str, str] | None = None) -> int:
     """Returns this process's rank from what torchrun, SLURM or Lightning put in the environment."""
     environment = os.environ if environment is None else environment
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
         if environment.get(name, "").isdigit():
             return int(environment[name])
     return 0

@@ -1,7 +1,9 @@
 """The ``method:`` section of MCLRec. Imports no torch."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from common.errors import ConfigError
 from common.settings import setting
 
 
@@ -37,3 +39,8 @@ class MCLRecConfig:
     shared_augmenter: bool = False
     # A batch is encoded in so many groups of like lengths; 1 pads all to the longest.
     length_groups: int = setting(8, at_least=1)
+
+    def check(self, recipe: Any) -> None:
+        """Refuses what this paper does not have; raises `ConfigError`."""
+        if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
+            raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")

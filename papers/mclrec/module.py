@@ -20,7 +20,7 @@ from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
-from papers.mclrec.losses import REGULARISERS, PairScores, contrast, pair_scores
+from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
 
 # Columns of the stacked vectors of both views.
 H1, H2, Z1, Z2 = range(4)

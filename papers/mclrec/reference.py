@@ -18,7 +18,7 @@ from common.evaluation.ranking import rank_scores, ranking_metrics
 from common.parity import Case, Solver
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
-from papers.mclrec.losses import contrast, global_regulariser, pair_scores, row_regulariser
+from papers.mclrec.loss import contrast, global_regulariser, pair_scores, row_regulariser
 from papers.mclrec.module import MCLRec
 from papers.mclrec.weights import our_name
 

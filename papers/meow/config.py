@@ -1,7 +1,9 @@
 """The ``method:`` section of MEOW; defaults are the official ACM values (utils/params.py)."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from common.errors import ConfigError
 from common.settings import setting
 
 
@@ -26,3 +28,10 @@ class MEOWConfig:
     contexts: bool = True
     # Hidden width of AdaMEOW's weight network.
     soft_weight_dim: int = setting(16, at_least=1)
+
+    def check(self, recipe: Any) -> None:
+        """Refuses what this paper does not have; raises `ConfigError`."""
+        if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
+            raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")
+        if recipe.trainer.precision != "32-true":
+            raise ConfigError("trainer.precision: sparse graph products need 32-true")

@@ -15,7 +15,7 @@ from common.data.graphs.operators import make_operator
 from common.parity import Case, Solver
 from papers.meow.config import MEOWConfig
 from papers.meow.kmeans import assign
-from papers.meow.losses import (
+from papers.meow.loss import (
     Clustering,
     SoftWeights,
     concentrations,

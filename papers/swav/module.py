@@ -163,7 +163,7 @@ class SwAV(LightningModule):
         """Logs the loss and, where metrics are written, the signs of a collapse."""
         if not is_log_due(self):
             return
-        self.log("train/loss", loss)
+        self.log("train/loss", loss, sync_dist=True)
         batch = int(self.batches_seen) + 1
         view = self.method.assignment_crops[0]
         ratio = loss / math.log(self.method.num_prototypes)

@@ -45,7 +45,7 @@ def make_batches() -> list:
     sampler = EpochBatchSampler(len(PICTURES), BATCH, SEED, rank(), world_size())
     batches = []
     for key in sampler:
-        pictures = PICTURES[torch.tensor(key.rows)].double()
+        pictures = PICTURES[key.rows].double()
         plain = PictureBatch(pictures, torch.zeros(len(pictures)), key)
         made = make_view_batch(plain, config, SEED)
         batches.append(made._replace(views=[view.double() for view in made.views]))

@@ -50,6 +50,7 @@ class GraphData(LightningDataModule):
     def __init__(self, config: GraphConfig, seed: int) -> None:
         super().__init__()
         self.config, self.seed = config, seed
+        self.reference_names = ("raw", "propagated", "propagated-context")
         self.fingerprint = ""
         self._graph: HeteroGraph | None = None
         self._batch: GraphBatch | None = None

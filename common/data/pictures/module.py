@@ -57,6 +57,7 @@ class PictureData(LightningDataModule):
     def __init__(self, config: PictureConfig, seed: int) -> None:
         super().__init__()
         self.config, self.seed = config, seed
+        self.reference_names = ("raw",)
         self.set: PictureSet = {}
         self.fingerprint = ""
         self._sampler: EpochBatchSampler | None = None

@@ -68,6 +68,7 @@ class SequenceData(LightningDataModule):
     def __init__(self, config: SequenceConfig, seed: int) -> None:
         super().__init__()
         self.config, self.seed = config, seed
+        self.reference_names = ("popularity",)
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
         self.sequences: Sequences | None = None
         self._sampler: EpochBatchSampler | None = None

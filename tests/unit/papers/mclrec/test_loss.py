@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from papers.mclrec.losses import (
+from papers.mclrec.loss import (
     contrast,
     global_regulariser,
     pair_scores,

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import papers.meow.losses as losses
-from papers.meow.losses import (
+import papers.meow.loss as losses
+from papers.meow.loss import (
     Clustering,
     SoftWeights,
     cluster,
