@@ -97,6 +97,8 @@ def run_campaign(
             if stop.by_user:
                 raise
             break
+        except UsageError:  # the recipe or its data: every seed would fail alike
+            raise
         except LikewiseError as error:
             console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)

@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console()
 
@@ -226,9 +227,11 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Click returns the exit code of its own exits, that of Ctrl-C (130) among them.
+        code = app(standalone_mode=False)
+        if isinstance(code, int) and code:
+            Console(stderr=True).print("interrupted", style="red")
+            sys.exit(1)
     except LikewiseError as error:
         Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)

@@ -23,6 +23,7 @@ from common.settings import check_settings, setting
 
 CONFIG_ROOT = Path(__file__).resolve().parents[1] / "configs"
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
 
@@ -57,7 +58,7 @@ class TrainerConfig:
     accelerator: str = setting("auto", choices=ACCELERATORS, result_neutral=True)
     devices: int | str = setting(1, result_neutral=True)
     nodes: int = setting(1, at_least=1, result_neutral=True)
-    strategy: str = setting("auto", result_neutral=True)
+    strategy: str = setting("auto", choices=STRATEGIES, result_neutral=True)
     precision: str = setting("32-true", choices=("32-true", "16-mixed", "bf16-mixed"))
     compile: bool = setting(False, result_neutral=True)
     accumulate: int = setting(1, at_least=1)
@@ -189,7 +190,8 @@ def split_reference(reference: str) -> tuple[str, str, str | None]:
     """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
     name, _, variant = reference.partition(":")
     paper, _, recipe = name.partition("/")
-    return paper, recipe or get_paper(paper).default_recipe, variant or None
+    found = get_paper(paper)
+    return found.name, recipe or found.default_recipe, variant or None
 
 
 def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
@@ -259,6 +261,8 @@ def check_recipe(recipe: Recipe) -> None:
         raise ConfigError(
             f"arm: must be method, ablation/<name> or baseline/<name>, got {recipe.arm!r}"
         )
+    if recipe.trainer.devices in (0, "0", ""):
+        raise ConfigError("trainer.devices: at least 1, or -1 or auto for all")
     if not evaluation.protocols:
         raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])

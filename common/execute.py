@@ -1,5 +1,6 @@
 """Starts and resumes runs for the command: locks, messages, the last screen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -78,27 +79,46 @@ def _run(
         run.unlock()
     if record is not None:
         show_result(record, run, console)
+        show_next(record, run, console)
     return record
 
 
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
-    """Prints what was measured, beside what it is measured against, and what to run next."""
+    """Prints what was measured, beside what it is measured against, and where it is stored."""
     columns = {"this run": record.metrics, **record.references}
-    table = Table("metric", *columns, title=f"{record.paper}/{record.recipe}: {record.protocol}")
+    table = Table(title=f"{record.reference}, {record.protocol} on {record.data}")
+    table.add_column("metric", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right")
     for metric in record.metrics:
-        values = [column.get(metric) for column in columns.values()]
-        table.add_row(metric, *("-" if v is None else f"{v:.4f}" for v in values))
+        if not metric.endswith("_std"):
+            cells = [_cell(column, metric) for column in columns.values()]
+            table.add_row(metric.removeprefix("test/"), *cells)
     console.print(table)
-    console.print(
-        f"{record.epochs} epochs, {record.batches} batches in {record.wall_s:.0f} s; "
-        f"{record.samples_per_s:.0f} samples/s, "
-        f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
-        highlight=False,
-        soft_wrap=True,
-    )
+    if record.batches:
+        console.print(
+            f"{record.epochs} epochs, {record.batches} batches in {record.wall_s:.0f} s; "
+            f"{record.samples_per_s:.0f} samples/s, "
+            f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
+    if run.upload is not None:
+        console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
+
+
+def _cell(column: Mapping[str, float | None], metric: str) -> str:
+    value, spread = column.get(metric), column.get(f"{metric}_std")
+    if value is None:
+        return "-"
+    return f"{value:.4f}" + (f" ± {spread:.4f}" if spread is not None else "")
+
+
+def show_next(record: Record, run: RunFolder, console: Console) -> None:
+    """Prints what can be run after a training."""
     console.print(
-        f"next:  papers train {record.paper} seed={record.seed + 1}    another seed\n"
+        f"next:  papers train {record.reference} seed={record.seed + 1}    another seed\n"
         f"       papers evaluate {run.path}    its protocols again\n"
         f"       papers info {record.paper}    recipes and reported numbers",
         highlight=False,

@@ -14,9 +14,11 @@ def is_main_process() -> bool:
 
 
 def num_processes(recipe: Recipe) -> int:
-    """Returns the processes the run will have, before any is started."""
-    if "WORLD_SIZE" in os.environ:
-        return int(os.environ["WORLD_SIZE"])
+    """Returns the processes the run will have, before any is started.
+
+    Raises:
+        ConfigError: If torchrun has started another number than the recipe says.
+    """
     devices, accelerator = recipe.trainer.devices, recipe.trainer.accelerator
     per_node = devices if isinstance(devices, int) and devices > 0 else 1
     if per_node != devices and accelerator != "cpu":
@@ -25,7 +27,30 @@ def num_processes(recipe: Recipe) -> int:
 
         listed = isinstance(devices, str) and "," in devices
         per_node = len(str(devices).split(",")) if listed else max(torch.cuda.device_count(), 1)
-    return per_node * recipe.trainer.nodes
+    processes = per_node * recipe.trainer.nodes
+    started = int(os.environ.get("WORLD_SIZE", processes))
+    if started != processes:
+        raise ConfigError(
+            f"trainer.devices: the launcher started {started} processes, the recipe says "
+            f"{processes}; set trainer.devices={started // recipe.trainer.nodes or 1}"
+        )
+    return processes
+
+
+def check_accelerator(recipe: Recipe) -> None:
+    """Raises `ConfigError` if the recipe asks for a GPU or its precision and there is none."""
+    settings = recipe.trainer
+    if settings.accelerator in ("auto", "cpu") and settings.precision != "16-mixed":
+        return
+    import torch
+
+    if settings.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        if settings.accelerator == "cuda" or not torch.backends.mps.is_available():
+            raise ConfigError(
+                f"trainer.accelerator={settings.accelerator}: torch sees no GPU; use auto or cpu"
+            )
+    if settings.precision == "16-mixed" and not torch.cuda.is_available():
+        raise ConfigError("trainer.precision: 16-mixed needs a GPU; use bf16-mixed or 32-true")
 
 
 def strategy_of(recipe: Recipe) -> str:
@@ -35,6 +60,7 @@ def strategy_of(recipe: Recipe) -> str:
         ConfigError: If the paper refuses several processes or accumulation, or the batch cannot
             be divided.
     """
+    check_accelerator(recipe)
     processes, paper = num_processes(recipe), get_paper(recipe.paper)
     if paper.manual_optimization and recipe.trainer.accumulate > 1:
         raise ConfigError(

@@ -37,13 +37,16 @@ def _is_section(dotted: str, schema: dict[str, Any], origin: str) -> bool:
     first, *rest = dotted.split(".")
     known = [*TOP_LEVEL, *schema]
     if first not in known:
-        raise ConfigError(f"{origin}: unknown key {dotted!r}{suggest(first, known)}")
+        homes = [f"{name}.{first}" for name, section in schema.items() if hasattr(section, first)]
+        hint = f"; did you mean {homes[0]!r}?" if homes else suggest(first, known)
+        raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
     node = schema.get(first)
     for depth, part in enumerate(rest):
         names = [entry.name for entry in fields(node)] if is_dataclass(node) else []
         if part not in names:
             where = ".".join([first, *rest[:depth]])
-            hint = suggest(part, names) if names else f"; {where} holds a plain value"
+            near = [f"{where}.{name}" for name in names]
+            hint = suggest(dotted, near) if names else f"; {where} holds a plain value"
             raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
         node = getattr(node, part)
     return is_dataclass(node)

@@ -61,6 +61,7 @@ def get_paper(name: str) -> Paper:
     Raises:
         UsageError: If there is none; the nearest name is offered.
     """
+    name = name.lower()
     if name not in paper_names():
         raise UsageError(f"unknown paper {name!r}{suggest(name, paper_names())}")
     return import_module(f"papers.{name}").PAPER

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper, paper_names
-from common.parity import Comparison, run_cases
+from common.parity import ABSOLUTE_FLOOR, Comparison, run_cases
 
 STORED = Path(__file__).resolve().parents[1] / "tests" / "reference"
 
@@ -34,8 +34,8 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     for name, row in rows:
         verdict = "ok  " if row.ok else "MISS"
         console.print(
-            f"{verdict}  {name}/{row.case:<26} {row.dtype}  error {row.error:.1e}  "
-            f"tolerance {row.tolerance:.0e}  worst {row.array} {row.problem}",
+            f"{verdict}  {name + '/' + row.case:<34} {row.dtype}  error {_text(row.error)}  "
+            f"tolerance {row.tolerance:.0e}  {row.array} {row.problem}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -44,3 +44,7 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     if missed:
         raise LikewiseError(f"{len(missed)} of {len(rows)} comparisons miss: {', '.join(missed)}")
     console.print(f"all {len(rows)} comparisons within tolerance")
+
+
+def _text(error: float) -> str:
+    return f"{error:.1e}" if error else f"<{ABSOLUTE_FLOOR:.0e}"

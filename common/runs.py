@@ -22,6 +22,8 @@ class RunFolder:
     """A run's folder; its name is the run id, made before training starts."""
 
     path: Path
+    # The command that uploads an offline run, once it has ended.
+    upload: str | None = None
     _lock: IO[str] | None = None
 
     @property

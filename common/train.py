@@ -134,9 +134,7 @@ def train(
     write_record(record, run.path)
     tracker.summary({name: v for name, v in measured.metrics.items() if v is not None})
     tracker.record(record_to_json(record))
-    sync = tracker.finish()
-    if sync is not None:
-        run.say(f"tracked on this disk only; to upload: {sync}", console)
+    run.upload = tracker.finish()
     return record
 
 

@@ -64,8 +64,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or unsafe file
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: truncated or not a checkpoint ({reason})") from None
+        raise CheckpointError(f"{path}: truncated or not a checkpoint") from error
     if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
         raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
     return checkpoint

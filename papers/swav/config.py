@@ -4,6 +4,7 @@ Sources: "paper" is arXiv 2006.09882, "script" the official repository's
 ``scripts/swav_800ep_pretrain.sh``.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,13 @@ class SwAVConfig:
             raise ConfigError(
                 f"method.queue_length: {self.queue_length} is not a multiple of the global batch "
                 f"(data.batch_size={batch}); the nearest lengths are {near}"
+            )
+        if batch + self.queue_length < self.num_prototypes:
+            warnings.warn(
+                f"{self.num_prototypes} prototypes cannot have equal mass over {batch} samples and "
+                f"a queue of {self.queue_length}: lower method.num_prototypes, or raise "
+                "data.batch_size or method.queue_length",
+                stacklevel=2,
             )
         if views < 2:
             raise ConfigError("data.views: SwAV predicts one view's code from another: at least 2")

@@ -6,12 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.losses.sinkhorn import sinkhorn
 from common.optim.layerwise import LARC
 from common.optim.schedules import warmup_cosine
 from common.parity import Case
 from papers.swav.config import SwAVConfig
-from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
+from papers.swav.loss import (
+    assign,
+    normalise_rows,
+    push,
+    queue_is_full,
+    sinkhorn,
+    swapped_prediction,
+)
 from papers.swav.module import SwAV, projection_head
 
 

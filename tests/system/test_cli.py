@@ -50,7 +50,7 @@ def run_folder(root=Path()):
         (["train", "swvb"], "unknown paper 'swvb'; did you mean 'swav'?"),
         (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
         (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
-        (["train", "swav", "method.temprature=1"], "did you mean 'temperature'?"),
+        (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
         (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
         (["train", "swav", "method.temperature=0"], "method.temperature: must be above 0"),
         (["train", "swav", "method.temperature=warm"], "method.temperature='warm'"),
@@ -69,6 +69,16 @@ def run_folder(root=Path()):
         (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
         (["parity", "swav", "--cases", "none"], "none"),
         (["frobnicate"], "frobnicate"),
+        (["train", "swav", "lr=1"], "did you mean 'optimizer.lr'?"),
+        (["train", "swav", "trainer.devices=0"], "trainer.devices: at least 1"),
+        (["train", "swav", "trainer.strategy=foo"], "trainer.strategy: unknown value 'foo'"),
+        (["train", "swav", "trainer.precision=16"], "trainer.precision"),
+        (["train", "swav", "arm=Foo"], "arm: must be method"),
+        (["train", "swav", "evaluation.protocols=[]"], "name at least one of"),
+        (["train", "swav", "evaluation.protocols=[ranking]"], "'ranking' is no protocol of swav"),
+        (["train", "swav", "evaluation.select=best"], "need evaluation.monitor"),
+        (["train", "swav", "evaluation.references=[popularity]"], "unknown 'popularity'"),
+        (["train", "meow", "optimizer.schedule=cosine"], "learning rate of this paper is constant"),
     ],
 )
 def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words, message):
@@ -82,7 +92,7 @@ def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words,
 def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers):
     code, out, _ = papers("train", "swav", *SHORT)
     assert code == 0
-    assert "test/knn_top1" in out and "waiting for data" in out and "next:" in out
+    assert "knn_top1" in out and "waiting for data" in out and "next:" in out
     run = run_folder()
     record = json.loads((run / "result.json").read_text())
     assert (record["status"], record["batches"], record["scaled"]) == ("complete", 3, True)
@@ -111,6 +121,21 @@ def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(paper
     for path in (run_folder() / "checkpoints").glob("batch-*.ckpt"):
         state = torch.load(path, weights_only=True)
         assert state["likewise"]["batches_seen"] < 30
+
+
+def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("common.execute.start", interrupt)
+    code, _, err = papers("train", "swav")
+    assert code == 1 and "interrupted" in err
+
+
+def test_a_launcher_with_another_number_of_processes_is_refused(papers, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    code, _, err = papers("train", "swav")
+    assert code == 2 and "set trainer.devices=2" in err
 
 
 def test_a_folder_in_use_is_refused(papers):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.distributed.reduce import rank, world_size
-from common.losses.sinkhorn import sinkhorn
+from papers.swav.loss import sinkhorn
 from tests.gloo import run_processes
 
 
