@@ -172,11 +172,15 @@ def leaderboard(
         str | None,
         typer.Option(metavar="ENTITY/PROJECT", help="File the records of tracked runs first."),
     ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN_DIR", help="File this run's record first; may be repeated."),
+    ] = None,
 ) -> None:
     """Builds LEADERBOARD.md from the run records."""
     from common.leaderboard.command import build_leaderboard
 
-    build_leaderboard(check, console, wandb=wandb)
+    build_leaderboard(check, console, wandb=wandb, add=add)
 
 
 data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)

@@ -11,6 +11,7 @@ from common.leaderboard.arms import arm_status
 from common.leaderboard.board import Board, default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.markdown import by_cutoff, sample_text, seeds_text
+from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.render import (
     gap_text,
     origin_text,
@@ -22,7 +23,11 @@ from common.leaderboard.tracked import import_tracked
 
 
 def build_leaderboard(
-    check: bool, console: Console, root: Path | None = None, wandb: str | None = None
+    check: bool,
+    console: Console,
+    root: Path | None = None,
+    wandb: str | None = None,
+    add: list[Path] | None = None,
 ) -> None:
     """Writes LEADERBOARD.md and README's table, or only checks them.
 
@@ -30,14 +35,20 @@ def build_leaderboard(
         check: Write nothing.
         console: Where to tell what was done.
         root: The folder that holds ``results/`` and ``papers/``.
+        add: Run folders, whose records are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
 
     Raises:
         LikewiseError: With ``check``, if a file is stale; names the first line.
-        UsageError: With both ``check`` and ``wandb``.
+        UsageError: With ``check`` beside ``wandb`` or ``add``, or a folder without a record.
     """
-    if check and wandb:
-        raise UsageError("--check writes nothing, --wandb files records: use one of them")
+    if check and (wandb or add):
+        raise UsageError("--check writes nothing, --wandb and --add file records: use one of them")
+    for folder in add or []:
+        path = commit_record(
+            read_record(folder / "result.json"), (root or default_root()) / "results"
+        )
+        console.print(f"filed {path.name}", soft_wrap=True)
     if wandb:
         _import(wandb, (root or default_root()) / "results", console)
     if check:

@@ -56,7 +56,10 @@ def test_questions_are_answered_without_torch(words: list[str]) -> None:
         (["train", "swaw"], "unknown paper 'swaw'; did you mean 'swav'?"),
         (["train", "swav/quik"], "has no recipe 'quik'; did you mean 'quick'?"),
         (["train", "swav/quick:two-crop"], "did you mean 'two-crops'?"),
-        (["train", "swav", "optimizer.lrr=1"], "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
+        (
+            ["train", "swav", "optimizer.lrr=1"],
+            "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?",
+        ),
         (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
         (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
         (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),

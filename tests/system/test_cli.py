@@ -111,6 +111,13 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
 
     code, out, _ = papers("resume", str(run))
     assert code == 0 and "complete already" in out
+    assert "swav/quick, seed 0" in (run / "log.txt").read_text()
+
+
+def test_filing_a_record_needs_one(papers):
+    Path("empty").mkdir()
+    code, _, err = papers("leaderboard", "--add", "empty")
+    assert code == 2 and "result.json" in err
 
 
 def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):
