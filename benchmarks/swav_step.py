@@ -1,13 +1,10 @@
-"""A step of SwAV with ResNet-18 against the bare backbone and lightly's loss; framework overhead.
+"""A step of SwAV with ResNet-18 against the bare backbone and lightly's loss in a bare loop.
 
-    python -m benchmarks.swav_step            # both; --part step or --part overhead for one
+    python -m benchmarks.swav_step
 
-Part ``step``: CIFAR stem, 2 views of 32 and 6 of 18 pixels, batch 64, SGD; every contestant gets
-the same views. Part ``overhead``: `quick` in Lightning with our callbacks against the same steps
-in a bare loop (views, loss, backward, optimizer, schedule).
+CIFAR stem, 2 views of 32 and 6 of 18 pixels, batch 64, SGD; every contestant gets the same views.
 """
 
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -15,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.fit import fit_with_callbacks, make_ready
-from benchmarks.timing import StepClock, interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
 from common.backbones.resnet import resnet18
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
@@ -96,63 +92,5 @@ def measure_step(rounds: int) -> None:
     report_spread(timings["bare backbone"], timings[again])
 
 
-def bare_loop(batches: int, skip: int) -> Callable[[], float]:
-    """Returns a contestant that takes the steps of `quick` without Lightning."""
-    ready = make_ready("swav/quick")
-    data, module = ready.data, ready.module
-    module.log = lambda *_, **__: None
-    module._trainer = SimpleNamespace(log_every_n_steps=0)
-    loader = data.train_dataloader()
-
-    def run() -> float:
-        optimizer = torch.optim.Adam(module.parameters(), lr=2e-3)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
-        done, started = 0, 0.0
-        while done < batches:
-            for pictures in loader:
-                if done == skip:
-                    started = time.perf_counter()
-                loss = module.training_step(data.on_after_batch_transfer(pictures, 0), done)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                done += 1
-                if done == batches:
-                    break
-        return (time.perf_counter() - started) / (batches - skip)
-
-    return run
-
-
-def measure_overhead(rounds: int, batches: int = 160, skip: int = 40) -> None:
-    def framework() -> float:
-        clock = StepClock(skip)
-        fit_with_callbacks("swav/quick", batches, clock)
-        return clock.seconds
-
-    bare, again = bare_loop(batches, skip), bare_loop(batches, skip)
-    contestants = {
-        "bare loop": bare,
-        "bare loop, again": again,
-        "Lightning, our callbacks": framework,
-    }
-    timings = interleave(contestants, rounds)
-    report(timings, "bare loop")
-    report_spread(timings["bare loop"], timings["bare loop, again"])
-    pairs = zip(
-        timings["Lightning, our callbacks"].seconds, timings["bare loop"].seconds, strict=True
-    )
-    added = sorted((a - b) * 1e3 for a, b in pairs)
-    middle = added[len(added) // 2]
-    print(f"the framework adds {middle:.2f} ms a step [{added[0]:.2f} .. {added[-1]:.2f}]")
-
-
 if __name__ == "__main__":
-    options = parser(__doc__.splitlines()[0])
-    options.add_argument("--part", choices=("step", "overhead", "both"), default="both")
-    arguments = parse(options)
-    if arguments.part in ("step", "both"):
-        measure_step(arguments.rounds)
-    if arguments.part in ("overhead", "both"):
-        measure_overhead(arguments.rounds)
+    measure_step(parse(parser(__doc__.splitlines()[0])).rounds)

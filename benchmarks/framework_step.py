@@ -1,0 +1,123 @@
+"""What the framework adds to a step: the pipeline's Trainer and callbacks against a bare loop.
+
+    python -m benchmarks.framework_step              # an MLP and SwAV's small convnet
+    python -m benchmarks.framework_step --step meow  # MEOW on ACM; needs LIKEWISE_DATA
+
+Both sides load, make views, compute the loss, go backward and step the same optimizer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.fit import fit_with_callbacks, make_ready
+from benchmarks.timing import StepClock, interleave, parse, parser, report, report_spread
+from common.data.pictures.batch import ViewBatch
+from common.diagnostics import is_log_due
+from common.train import Ready
+
+# recipe, overrides, batches, batches before the clock starts
+STEPS = {
+    "mlp": ("swav/quick", ["data.batch_size=64"], 400, 80),
+    "swav": ("swav/quick", [], 160, 40),
+    "meow": ("meow/acm", [], 8, 2),
+}
+
+
+class MLP(LightningModule):
+    """Two layers and a cross-entropy: a step of less than a millisecond."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(400, 64), nn.ReLU(), nn.Linear(64, 10))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the hidden layer, ``(batch, 64)``."""
+        return self.layers[:3](pictures)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One supervised step."""
+        loss = F.cross_entropy(self.layers(batch.views[0]), batch.labels)
+        if is_log_due(self):
+            self.log("train/loss", loss)
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(self.parameters(), lr=2e-3)
+
+
+def ready_of(step: str) -> Ready:
+    reference, overrides, _, _ = STEPS[step]
+    if step == "mlp":
+        # The recipe only lends its data: one view is enough here, SwAV itself wants two.
+        ready = make_ready(reference, overrides)
+        ready.data.config.views[:] = [replace(ready.data.config.views[0], count=1)]
+        return replace(ready, module=MLP())
+    return make_ready(reference, overrides)
+
+
+def bare_loop(step: str) -> Callable[[], float]:
+    """Returns a contestant that takes the same steps without Lightning."""
+    _, _, batches, skip = STEPS[step]
+    ready = ready_of(step)
+    data, module = ready.data, ready.module
+    module.log = lambda *_, **__: None
+    module._trainer = SimpleNamespace(log_every_n_steps=0)
+    loader = data.train_dataloader()
+
+    def run() -> float:
+        optimizer = torch.optim.Adam(module.parameters(), lr=2e-3)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
+        done, started = 0, 0.0
+        while done < batches:
+            for batch in loader:
+                if done == skip:
+                    started = time.perf_counter()
+                loss = module.training_step(data.on_after_batch_transfer(batch, 0), done)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                done += 1
+                if done == batches:
+                    break
+        return (time.perf_counter() - started) / (batches - skip)
+
+    return run
+
+
+def measure(step: str, rounds: int) -> None:
+    _, _, batches, skip = STEPS[step]
+
+    def framework() -> float:
+        clock = StepClock(skip)
+        fit_with_callbacks(ready_of(step), batches, clock)
+        return clock.seconds
+
+    print(f"-- {step}")
+    again, ours = "bare loop, again", "Lightning, our callbacks"
+    contestants = {"bare loop": bare_loop(step), again: bare_loop(step), ours: framework}
+    timings = interleave(contestants, rounds)
+    report(timings, "bare loop")
+    report_spread(timings["bare loop"], timings[again])
+    pairs = zip(timings[ours].seconds, timings["bare loop"].seconds, strict=True)
+    added = sorted((a - b) * 1e3 for a, b in pairs)
+    middle = added[len(added) // 2]
+    print(f"the framework adds {middle:.2f} ms a step [{added[0]:.2f} .. {added[-1]:.2f}]")
+
+
+if __name__ == "__main__":
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument("--step", choices=tuple(STEPS), action="append")
+    arguments = parse(options)
+    for name in arguments.step or ("mlp", "swav"):
+        measure(name, arguments.rounds)
