@@ -1,0 +1,151 @@
+"""`papers train` on two devices, and Ctrl-C outside training, as processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common.tracking.metrics_file import read_metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 240
+COMMON = [
+    "tracking.mode=disabled",
+    "trainer.accelerator=cpu",
+    "trainer.threads=1",
+    "trainer.log_every=1",
+    "evaluation.references=[]",
+]
+SWAV = [
+    "swav",
+    "trainer.batches=4",
+    "data.holdout=0.1",
+    "evaluation.protocols=[knn]",
+    "evaluation.online=[knn]",
+    "evaluation.every_batches=2",
+    "evaluation.monitor=val/knn_top1",
+    "evaluation.select=best",
+]
+MCLREC = ["mclrec", "trainer.batches=4", "evaluation.every_batches=2"]
+LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "MASTER_PORT")
+
+
+def start(folder, *words):
+    """Starts `papers` in ``folder``, as a process group of its own."""
+    kept = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
+    quiet = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "HOME": str(folder)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "common.cli", *words],
+        cwd=folder,
+        env={**kept, **quiet, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process):
+    """Returns the exit code and the output; a run that hangs is killed with its children."""
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"still running after {TIMEOUT_S} s: {process.communicate()[0][-2000:]}")
+    return process.returncode, output
+
+
+def train(folder, *words):
+    """Trains to the end; returns the one run folder, its record and its metrics."""
+    folder.mkdir(exist_ok=True)
+    code, output = finish(start(folder, "train", *words, *COMMON))
+    assert code == 0, output
+    assert "Traceback" not in output
+    (config,) = folder.glob("runs/*/*/*/config.yaml")
+    assert [path.name for path in (folder / "runs").iterdir()] == [words[0]]
+    (record,) = folder.glob("**/result.json")
+    assert record.parent == config.parent
+    return (
+        config.parent,
+        json.loads(record.read_text()),
+        read_metrics(config.parent / "metrics.csv"),
+    )
+
+
+def losses(rows):
+    return {row.batch: row.value for row in rows if row.key == "train/loss"}
+
+
+@pytest.mark.distributed
+def test_swav_on_two_devices_is_one_run_with_the_losses_of_one_device(tmp_path):
+    _, alone, rows = train(tmp_path / "one", *SWAV)
+    run, record, rows_of_two = train(tmp_path / "two", *SWAV, "trainer.devices=2")
+    assert (alone["devices"], record["devices"]) == (1, 2)
+    same = ("config_hash", "global_batch", "batches", "data_hash", "parameters", "code_digest")
+    assert {key: record[key] for key in same} == {key: alone[key] for key in same}
+    expected, found = losses(rows), losses(rows_of_two)
+    assert list(found) == list(expected) == [1, 2, 3, 4]
+    assert found == pytest.approx(expected, rel=1e-3)
+
+    assert record["selection"] == "best val/knn_top1"
+    assert (run / "checkpoints" / "best.ckpt").is_file()
+    looks = [row.batch for row in rows_of_two if row.key == "val/knn_top1"]
+    assert looks == [2, 4], "written once each, by one process"
+
+
+@pytest.mark.distributed
+def test_mclrec_on_two_devices_selects_and_records_one_run(tmp_path):
+    run, record, rows = train(tmp_path / "two", *MCLREC, "trainer.devices=2")
+    assert (record["devices"], record["batches"]) == (2, 4)
+    assert record["selection"] == "best val/mrr@10"
+    assert [row.batch for row in rows if row.key == "val/mrr@10"] == [2, 4]
+    names = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert "best.ckpt" in names and "batch-000000004.ckpt" in names
+
+
+def interrupt(folder, words, when):
+    """Starts a training, sends Ctrl-C once ``when(run_dir)`` holds; returns exit code, output."""
+    process = start(folder, "train", *words, *COMMON)
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        found = list(folder.glob("runs/*/*/*/config.yaml"))
+        if found and when(found[0].parent):
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.01)
+    code, output = finish(process)
+    (config,) = folder.glob("runs/*/*/*/config.yaml")
+    assert not list(folder.glob("**/result.json")), output
+    return code, " ".join(output.split()), config.parent.relative_to(folder)
+
+
+def is_over(run):
+    """Tells whether training is over: its last checkpoint is written, and a while has passed."""
+    path = run / "checkpoints" / "batch-000000002.ckpt"
+    return path.is_file() and time.time() - path.stat().st_mtime > 1
+
+
+def test_ctrl_c_before_training_is_exit_code_1_and_says_how_to_go_on(tmp_path):
+    code, output, run = interrupt(tmp_path, ["swav"], lambda run: True)
+    assert code == 1
+    assert f"go on with: papers resume {run}" in output
+    assert "Traceback" not in output
+    assert "papers resume" in (tmp_path / run / "log.txt").read_text()
+
+
+def test_ctrl_c_in_the_final_evaluation_is_exit_code_1_and_says_how_to_go_on(tmp_path):
+    endless = [
+        "trainer.batches=2",
+        "evaluation.protocols=[linear]",
+        "evaluation.linear.epochs=9999",
+    ]
+    code, output, run = interrupt(tmp_path, ["swav", *endless], is_over)
+    assert code == 1
+    assert f"interrupted; go on with: papers resume {run}" in output
+    assert "Traceback" not in output
+    assert "interrupted" in (tmp_path / run / "log.txt").read_text()

@@ -1,0 +1,166 @@
+import os
+import signal
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from common.callbacks.stopping import RunStopped, Stopping
+
+
+class Module(torch.nn.Module):
+    def __init__(self, seen=0):
+        super().__init__()
+        self.register_buffer("batches_seen", torch.tensor(seen))
+
+
+class Checkpoints:
+    def __init__(self, folder):
+        self.folder, self.saved = folder, []
+
+    def save(self, trainer, module):
+        self.saved.append(int(module.batches_seen))
+        return self.folder / f"batch-{int(module.batches_seen)}.ckpt"
+
+
+def make_trainer(**changes):
+    values = {
+        "should_stop": False,
+        "world_size": 1,
+        "num_training_batches": 10,
+        "current_epoch": 0,
+        "max_epochs": 3,
+        **changes,
+    }
+    return SimpleNamespace(**values)
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path)
+
+
+@pytest.fixture
+def listening(checkpoints):
+    """A callback that has taken the signals over; they are given back whatever happens."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stopping = Stopping(checkpoints, None, None)
+    stopping.on_train_start(make_trainer(), Module())
+    yield stopping
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+    time.sleep(0)  # the handler runs between two bytecodes
+
+
+@pytest.mark.parametrize(("seen", "stops"), [(4, False), (5, True), (6, True)])
+def test_the_batch_limit_finishes_the_run_without_an_error(seen, stops, checkpoints):
+    stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
+    stopping.on_train_batch_end(trainer, Module(seen), {}, None, 0)
+    assert trainer.should_stop is stops
+    assert checkpoints.saved == []
+
+
+def test_a_resumed_run_that_has_reached_its_limit_does_not_train(checkpoints):
+    stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
+    try:
+        stopping.on_train_start(trainer, Module(5))
+        assert trainer.should_stop
+    finally:
+        stopping.teardown(trainer, Module(), "fit")
+
+
+def test_a_spent_budget_stops_after_the_batch_with_a_checkpoint(checkpoints):
+    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    with pytest.raises(RunStopped, match=r"stopped by budget after 3 batches, saved batch-3"):
+        stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
+    assert checkpoints.saved == [3]
+
+
+def test_a_budget_in_the_future_stops_nothing(checkpoints):
+    stopping = Stopping(checkpoints, None, time.monotonic() + 60)
+    stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
+    stopping.on_train_epoch_end(make_trainer(), Module(3))
+    assert checkpoints.saved == []
+
+
+def test_a_budget_is_no_user(checkpoints):
+    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    with pytest.raises(RunStopped) as stop:
+        stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
+    assert stop.value.by_user is False and stop.value.exit_code == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_the_batch(number, listening, checkpoints):
+    send(number)
+    assert checkpoints.saved == []
+    with pytest.raises(RunStopped, match=f"stopped by {number.name} after 7") as stop:
+        listening.on_train_batch_end(make_trainer(), Module(7), {}, None, 0)
+    assert stop.value.by_user
+    assert checkpoints.saved == [7]
+
+
+def test_an_impatient_second_ctrl_c_stops_at_once(listening):
+    send(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+
+
+def test_a_second_sigterm_is_patient(listening):
+    send(signal.SIGTERM)
+    send(signal.SIGTERM)
+
+
+def test_on_an_epochs_last_batch_the_epochs_own_work_is_done_first(listening, checkpoints):
+    send(signal.SIGTERM)
+    trainer = make_trainer()
+    listening.on_train_batch_end(trainer, Module(10), {}, None, 9)
+    assert checkpoints.saved == []
+    with pytest.raises(RunStopped):
+        listening.on_train_epoch_end(trainer, Module(10))
+    assert checkpoints.saved == [10]
+
+
+@pytest.mark.parametrize("ending", [{"current_epoch": 2}, {"should_stop": True}])
+def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
+    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    trainer = make_trainer(**ending)
+    stopping.on_train_batch_end(trainer, Module(30), {}, None, 9)
+    stopping.on_train_epoch_end(trainer, Module(30))
+    assert checkpoints.saved == []
+
+
+@pytest.mark.parametrize("end", ["teardown", "on_exception"])
+def test_the_signals_are_given_back(end, checkpoints):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    stopping = Stopping(checkpoints, None, None)
+    stopping.on_train_start(make_trainer(), Module())
+    during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    getattr(stopping, end)(make_trainer(), Module(), "fit")
+    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert after == before and during[0] != before[0] and during[1] != before[1]
+
+
+@pytest.mark.parametrize("place", ["batch", "epoch"])
+def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
+    asked = []
+
+    def reduce(decision, all):
+        asked.append((decision, all))
+        return True
+
+    strategy = SimpleNamespace(reduce_boolean_decision=reduce)
+    trainer = make_trainer(world_size=2, strategy=strategy)
+    stopping = Stopping(checkpoints, None, None)
+    with pytest.raises(RunStopped, match="stopped by another process"):
+        if place == "batch":
+            stopping.on_train_batch_end(trainer, Module(3), {}, None, 2)
+        else:
+            stopping.on_train_epoch_end(trainer, Module(3))
+    assert asked == [(False, False)], "one yes is enough"
+    assert checkpoints.saved == [3]

@@ -1,0 +1,189 @@
+import random
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from common.checkpoints.io import NAME, AtomicCheckpointIO, last_good_checkpoint, read_checkpoint
+from common.checkpoints.position import (
+    MIXED,
+    Position,
+    batches_seen,
+    random_states,
+    set_random_states,
+)
+
+
+class Module(torch.nn.Module):
+    def __init__(self, seen=0):
+        super().__init__()
+        self.register_buffer("batches_seen", torch.tensor(seen))
+
+
+class Trainer(SimpleNamespace):
+    def __init__(self, rank=0, size=1):
+        self.sought = []
+        datamodule = SimpleNamespace(seek=self.sought.append)
+        super().__init__(global_rank=rank, world_size=size, datamodule=datamodule)
+
+
+def draw():
+    """One draw of each global generator, numpy's with a cached second normal."""
+    normal = np.random.standard_normal()  # noqa: NPY002 - the global one
+    return random.random(), random.gauss(0, 1), normal, float(torch.rand(()))
+
+
+def seed_all(seed):
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the global one
+    torch.manual_seed(seed)
+
+
+def save(module, run_id="run", digest="digest", trainer=None):
+    checkpoint = {}
+    position = Position(run_id, "swav", digest)
+    position.on_save_checkpoint(trainer or Trainer(), module, checkpoint)
+    return checkpoint
+
+
+def test_the_states_come_back_to_the_last_bit_through_a_file(tmp_path):
+    seed_all(1)
+    draw()  # an odd number: numpy and Python hold a cached normal
+    states = random_states()
+    expected = [draw() for _ in range(5)]
+    path = tmp_path / "states.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"likewise": states}, path)
+    seed_all(2)
+    set_random_states(read_checkpoint(path)["likewise"])
+    assert [draw() for _ in range(5)] == expected
+
+
+@pytest.mark.parametrize("name", ["python", "numpy", "torch"])
+def test_each_generator_is_among_them(name):
+    def equal(first, second):
+        if name == "torch":
+            return torch.equal(first[name], second[name])
+        return first[name] == second[name]
+
+    seed_all(1)
+    wanted = random_states()
+    seed_all(2)
+    other = random_states()
+    assert not equal(other, wanted)
+    set_random_states({**other, name: wanted[name]})
+    assert equal(random_states(), wanted)
+
+
+def test_the_states_are_plain_data():
+    states = random_states()
+    assert type(states["python"][1]) is list and type(states["numpy"][1]) is list
+    assert {type(key) for key in states["numpy"][1]} == {int}
+
+
+def test_a_checkpoint_holds_the_position():
+    position = save(Module(7), "260101-000000-abcd", "d" * 12)["likewise"]
+    named = {key: position[key] for key in ("run_id", "paper", "code_digest", "batches_seen")}
+    assert named == {
+        "run_id": "260101-000000-abcd",
+        "paper": "swav",
+        "code_digest": "d" * 12,
+        "batches_seen": 7,
+    }
+    assert len(position["random_states"]) == 1
+    assert batches_seen(Module(7)) == 7
+
+
+def test_the_data_are_sought_at_once_and_the_states_set_at_the_first_batch_only():
+    seed_all(1)
+    checkpoint, expected = save(Module(7)), draw()
+    position, trainer = Position("run", "swav", "digest"), Trainer()
+    seed_all(2)
+    untouched = random_states()["torch"]
+    position.on_load_checkpoint(trainer, Module(7), checkpoint)
+    assert trainer.sought == [7]
+    assert torch.equal(random_states()["torch"], untouched)
+    position.on_train_batch_start(trainer, Module(7), None, 0)
+    assert draw() == expected
+    position.on_train_batch_start(trainer, Module(8), None, 1)
+    assert draw() != expected, "they must not be set again at the second batch"
+
+
+def test_a_run_of_two_states_of_the_code_has_the_digest_of_none():
+    checkpoint = save(Module(), digest="old")
+    position = Position("run", "swav", "new")
+    with pytest.warns(UserWarning, match="the code has changed since this run began"):
+        position.on_load_checkpoint(Trainer(), Module(), checkpoint)
+    assert position.code_digest == MIXED
+    again = {}
+    position.on_save_checkpoint(Trainer(), Module(), again)
+    assert again["likewise"]["code_digest"] == MIXED
+    # Once mixed it stays so, also when the code is the first one's again.
+    later = Position("run", "swav", "old")
+    with pytest.warns(UserWarning, match="its row will be stale"):
+        later.on_load_checkpoint(Trainer(), Module(), again)
+    assert later.code_digest == MIXED
+
+
+def test_the_same_code_is_not_warned_of():
+    position = Position("run", "swav", "digest")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        position.on_load_checkpoint(Trainer(), Module(), save(Module()))
+    assert position.code_digest == "digest"
+
+
+def test_each_process_takes_its_own_states(monkeypatch):
+    def gather(into, mine):
+        into[:] = [mine, {**mine, "torch": other}]
+
+    seed_all(5)
+    other = torch.get_rng_state()
+    expected = float(torch.rand(()))
+    seed_all(6)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    checkpoint = save(Module(), trainer=Trainer(size=2))
+    position = Position("run", "swav", "digest")
+    position.on_load_checkpoint(Trainer(rank=1, size=2), Module(), checkpoint)
+    position.on_train_batch_start(Trainer(rank=1, size=2), Module(), None, 0)
+    assert float(torch.rand(())) == expected
+
+
+def test_on_another_number_of_processes_there_are_no_states_to_go_on_with():
+    checkpoint = save(Module(3))
+    position = Position("run", "swav", "digest")
+    seed_all(9)
+    before = torch.get_rng_state()
+    for trainer in (Trainer(0, 2), Trainer(1, 2)):
+        position.on_load_checkpoint(trainer, Module(), checkpoint)
+        position.on_train_batch_start(trainer, Module(), None, 0)
+        assert trainer.sought == [3]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_processes_draw_numbers_of_their_own_from_the_start():
+    drawn = []
+    for rank in (0, 1, 2):
+        torch.manual_seed(4)
+        Position("run", "swav", "digest").on_fit_start(Trainer(rank, 3), Module())
+        drawn.append(float(torch.rand(())))
+    torch.manual_seed(4)
+    assert drawn[0] == float(torch.rand(()))
+    assert len(set(drawn)) == 3
+
+
+def store(folder, number, run_id):
+    path = folder / NAME.format(number)
+    AtomicCheckpointIO().save_checkpoint(save(Module(number), run_id), path)
+    return path
+
+
+def test_a_checkpoint_of_another_run_is_none_of_this_one(tmp_path):
+    mine, foreign = store(tmp_path, 1, "mine"), store(tmp_path, 2, "theirs")
+    path, problems = last_good_checkpoint(tmp_path, "mine")
+    assert path == mine
+    assert problems == [f"{foreign}: a checkpoint of run theirs, not of this one"]
+    assert last_good_checkpoint(tmp_path) == (foreign, [])
+    mine.unlink()
+    assert last_good_checkpoint(tmp_path, "mine") == (None, problems)

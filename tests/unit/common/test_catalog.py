@@ -1,0 +1,102 @@
+import io
+
+import pytest
+import yaml
+from rich.console import Console
+
+from common.catalog import print_paper, print_papers, print_recipe, recipe_header
+from common.config import list_recipes, load_recipe, resolve
+from common.errors import UsageError
+from common.layers import read_yaml
+from common.paper import paper_names
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+EVERY = [
+    f"{paper}/{recipe}{variant}"
+    for paper in paper_names()
+    for recipe, variants in list_recipes(paper).items()
+    for variant in ("", *(f":{name}" for name in variants))
+]
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=60)
+
+
+def printed(recipe, console):
+    print_recipe(recipe, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("reference", EVERY)
+def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
+    recipe = load_recipe(reference, ["seed=4", "tracking.tags=[a b, 'no', '#1']"])
+    path = tmp_path / "own.yaml"
+    path.write_text(printed(recipe, console))
+    values = read_yaml(path)
+    again = resolve(recipe.paper, recipe.recipe, recipe.variant, [(str(path), values)])
+    assert again.to_dict() == recipe.to_dict()
+    assert again.hash() == recipe.hash()
+    assert again.tracking.tags == ["a b", "no", "#1"]
+
+
+def test_ordinary_yaml_readers_read_it_alike(console):
+    recipe = load_recipe("swav/quick", ["optimizer.lr=0.25", "tracking.name='on'"])
+    values = yaml.safe_load(printed(recipe, console))
+    assert values["optimizer"]["lr"] == 0.25 and values["tracking"]["name"] == "on"
+    assert values["data"]["views"][0]["size"] == 20
+
+
+def test_each_value_says_where_it_came_from_unless_it_is_the_default(console):
+    recipe = load_recipe("swav/quick:hard-codes", ["optimizer.lr=0.25"])
+    lines = {}
+    for line in printed(recipe, console).splitlines():
+        lines.setdefault(line.split(":")[0].strip(), line)
+    assert lines["lr"] == "  lr: 0.25  # command line"
+    assert lines["assignment"] == '  assignment: "hard"  # variant hard-codes'
+    assert lines["arm"] == 'arm: "ablation/hard-codes"  # variant hard-codes'
+    assert lines["num_prototypes"] == "  num_prototypes: 60  # quick.yaml"
+    assert lines["momentum"] == "  momentum: 0.9"
+    assert lines["seed"] == "seed: 0"
+
+
+def test_the_first_line_names_the_recipe_and_its_hash(console):
+    recipe = load_recipe("mclrec/quick:joint")
+    first = printed(recipe, console).splitlines()[0]
+    assert first == f"# mclrec/quick:joint, configuration hash {recipe.hash()}"
+
+
+def test_the_list_has_every_recipe_variant_and_the_state_of_its_data(
+    console, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LIKEWISE_DATA", str(tmp_path))
+    print_papers(console)
+    text = " ".join(console.file.getvalue().split())
+    for reference in EVERY:
+        assert reference.split(":")[0] in text
+        assert reference.partition(":")[2] in text
+    assert "swav/quick data scattered-digits:" in text
+    assert "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..." in text
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_a_papers_page_has_its_recipes_headers_and_bibtex(paper, console):
+    print_paper(paper, console)
+    text = console.file.getvalue()
+    for recipe in list_recipes(paper):
+        assert f"{paper}/{recipe}" in text
+        assert all(line in text for line in recipe_header(paper, recipe))
+    assert "@" in text and "several devices:" in text
+
+
+def test_a_header_is_the_comment_before_the_first_key_only():
+    header = recipe_header("swav", "quick")
+    assert header[0].startswith("SwAV (arXiv 2006.09882)")
+    assert header[-1] == "Command: papers train swav"
+    assert not any(line.startswith("#") or "paper:" in line for line in header)
+
+
+def test_a_paper_that_does_not_exist(console):
+    with pytest.raises(UsageError, match="did you mean 'swav'"):
+        print_paper("swaw", console)

@@ -1,0 +1,86 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from common.config import collect_changes, load_recipe
+from common.settings import setting
+
+
+def swav(*overrides):
+    return load_recipe("swav/quick", list(overrides))
+
+
+NEUTRAL = [
+    "data.root=elsewhere",
+    "data.workers=3",
+    "trainer.accelerator=cpu",
+    "trainer.devices=2",
+    "trainer.nodes=2",
+    "trainer.strategy=ddp",
+    "trainer.compile=true",
+    "trainer.log_every=7",
+    "trainer.checkpoint_every_epochs=5",
+    "trainer.checkpoint_every_batches=5",
+    "trainer.threads=2",
+    "tracking.mode=offline",
+    "tracking.name=mine",
+    "seed=5",
+    "evaluation.ranking.chunk=3",
+    "optimizer.beta2=0.999",
+]
+TELLING = [
+    "trainer.epochs=61",
+    "trainer.batches=5",
+    "trainer.precision=bf16-mixed",
+    "trainer.accumulate=2",
+    "data.batch_size=64",
+    "data.holdout=0.2",
+    "method.temperature=0.2",
+    "optimizer.lr=0.003",
+    "evaluation.knn.k=21",
+    "evaluation.select=best",
+    "evaluation.protocols=[knn]",
+]
+
+
+@pytest.mark.parametrize("word", NEUTRAL)
+def test_what_cannot_change_a_result_keeps_the_hash(word):
+    assert swav(word).hash() == swav().hash()
+
+
+def test_what_can_change_a_result_changes_the_hash():
+    monitor = "evaluation.monitor=train/epoch_loss"
+    hashes = {word: swav(monitor, word).hash() for word in TELLING}
+    assert len({swav().hash(), swav(monitor).hash(), *hashes.values()}) == len(TELLING) + 2
+
+
+@dataclass
+class Part:
+    size: int = 1
+    path: str = setting("here", result_neutral=True)
+
+
+@dataclass
+class Whole:
+    depth: int = 2
+    part: Part = field(default_factory=Part)
+    parts: list[Part] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def changes(whole):
+    found = {}
+    collect_changes(whole, Whole(), "w", found)
+    return found
+
+
+def test_only_changed_values_are_collected_also_inside_lists():
+    assert changes(Whole()) == {}
+    assert changes(Whole(part=Part(path="there"))) == {}
+    assert changes(Whole(3, Part(4), names=["a"])) == {
+        "w.depth": 3,
+        "w.part.size": 4,
+        "w.names": ["a"],
+    }
+    # A field that a later version adds with a default must not change an entry's hash.
+    assert changes(Whole(parts=[Part(), Part(5, "x")])) == {"w.parts": [{}, {"Part.size": 5}]}
