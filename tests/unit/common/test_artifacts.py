@@ -1,0 +1,109 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from common import artifacts
+from common.artifacts import embed_data, export_backbone, load_run
+from common.checkpoints.io import NAME, AtomicCheckpointIO
+from common.config import load_recipe
+from common.errors import LikewiseError, UsageError
+from common.runs import new_run
+from common.train import Ready
+
+
+class Module(torch.nn.Module):
+    def __init__(self, value=0.0):
+        super().__init__()
+        self.backbone = torch.nn.Linear(2, 1, bias=False)
+        torch.nn.init.constant_(self.backbone.weight, value)
+
+
+def weight_of(module):
+    return module.backbone.weight.detach()[0, 0].item()
+
+
+class Data:
+    def embed_path(self, module, path):
+        return {
+            "embedding": np.full((3, 2), float(module.backbone.weight[0, 0])),
+            "path": str(path),
+        }
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Returns a function that makes a run whose data and module are small stand-ins."""
+    monkeypatch.setattr(artifacts, "prepare", lambda recipe: Ready(recipe, Data(), Module()))
+
+    def make(*overrides):
+        folder = new_run(load_recipe("swav/quick", list(overrides)), tmp_path)
+        folder.unlock()
+        return folder
+
+    return make
+
+
+BEST = ("evaluation.select=best", "evaluation.monitor=train/epoch_loss")
+
+
+def save(run, name, value, run_id=None):
+    state = {"likewise": {"run_id": run_id or run.id}, "state_dict": Module(value).state_dict()}
+    AtomicCheckpointIO().save_checkpoint(state, run.checkpoints / name)
+
+
+def loaded(run):
+    return weight_of(load_run(run.path).module)
+
+
+def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    save(folder, NAME.format(10), 10.0)
+    save(folder, "best.ckpt", 1.0)
+    assert loaded(folder) == 10.0, "this recipe takes the last ones"
+    assert not load_run(folder.path).module.training
+    (folder.checkpoints / NAME.format(10)).write_bytes(b"torn")
+    assert loaded(folder) == 5.0
+
+
+def test_a_recipe_that_selects_the_best_gets_them_else_the_last(run):
+    folder = run(*BEST)
+    save(folder, NAME.format(5), 5.0)
+    assert loaded(folder) == 5.0
+    save(folder, "best.ckpt", 1.0)
+    assert loaded(folder) == 1.0
+
+
+def test_a_run_without_weights_is_said_unless_it_never_trains(run, tmp_path):
+    with pytest.raises(LikewiseError, match="no readable checkpoint"):
+        load_run(run().path)
+    assert loaded(run("trainer.epochs=0")) == 0.0
+    with pytest.raises(UsageError, match="no run folder"):
+        load_run(tmp_path / "none")
+
+
+def test_a_backbone_is_exported_where_it_is_wanted(run, tmp_path):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    assert export_backbone(folder.path, None) == folder.path / "backbone.pt"
+    target = export_backbone(folder.path, tmp_path / "new" / "w.pt")
+    state = torch.load(target, weights_only=True)
+    assert list(state) == ["weight"] and torch.equal(state["weight"], torch.full((1, 2), 5.0))
+
+
+def test_a_module_without_backbone_is_refused(run, monkeypatch):
+    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=object()))
+    with pytest.raises(UsageError, match="no backbone to export"):
+        export_backbone("run", None)
+
+
+def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    target = embed_data(folder.path, tmp_path / "pictures", None)
+    assert target == folder.path / "embeddings.npz"
+    with np.load(target, allow_pickle=False) as file:
+        assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
+        assert str(file["path"]) == str(tmp_path / "pictures")

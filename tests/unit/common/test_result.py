@@ -1,0 +1,76 @@
+import dataclasses
+import re
+from types import SimpleNamespace
+
+from common.config import load_recipe
+from common.leaderboard.environment import Environment
+from common.leaderboard.record import parse_record, record_to_json
+from common.result import RunMeasurements, Source, describe_source, make_record
+from common.runs import RunFolder
+
+MEASURED = RunMeasurements(
+    metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
+    references={"raw": {"test/knn_top1": 0.5}},
+    selection="last",
+    batches=2400,
+    epochs=60,
+    wall_s=12.5,
+    samples_per_s=900.0,
+    wait_share=0.25,
+    devices=2,
+    parameters=1234,
+)
+SOURCE = Source(
+    "a" * 12, Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
+)
+
+
+def make(tmp_path, reference="swav/quick", overrides=(), measured=MEASURED, wandb=None):
+    run = RunFolder(tmp_path / "260101-000000-abcd")
+    data = SimpleNamespace(fingerprint="d" * 16)
+    recipe = load_recipe(reference, list(overrides))
+    return recipe, make_record(recipe, data, SOURCE, run, measured, wandb)
+
+
+def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
+    recipe, record = make(tmp_path, "swav/quick:hard-codes", ["seed=3"], wandb="me/likewise/x")
+    assert (record.reference, record.arm, record.seed) == (
+        "swav/quick:hard-codes",
+        "ablation/hard-codes",
+        3,
+    )
+    assert (record.run_id, record.data_hash) == ("260101-000000-abcd", "d" * 16)
+    assert (record.protocol, record.config_hash) == ("knn+linear", recipe.hash())
+    assert (record.code_digest, record.commit, record.dirty) == ("a" * 12, "c" * 40, False)
+    assert (record.devices, record.global_batch, record.precision) == (2, 128, "32-true")
+    assert (record.wall_s, record.samples_per_s, record.data_wait_share) == (12.5, 900.0, 0.25)
+    assert (record.weights, record.wandb, record.status) == ("trained", "me/likewise/x", "complete")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
+
+
+def test_it_reads_back_with_what_is_not_finite_as_null(tmp_path):
+    _, record = make(tmp_path)
+    again = parse_record(record_to_json(record), "result.json")
+    assert again.metrics == {"test/knn_top1": 0.75, "test/linear_top1": None}
+    assert dataclasses.replace(again, metrics=record.metrics) == record
+
+
+def test_a_changed_recipe_is_scaled_and_says_by_which_keys(tmp_path):
+    _, record = make(tmp_path, overrides=["optimizer.lr=0.5", "trainer.batches=3"])
+    assert record.scaled
+    assert record.scaled_reason == "the recipe was changed: optimizer.lr, trainer.batches"
+    _, neutral = make(tmp_path, overrides=["trainer.log_every=3", "seed=2"])
+    assert "changed" not in (neutral.scaled_reason or "")
+
+
+def test_published_weights_are_told_from_trained_ones(tmp_path):
+    measured = dataclasses.replace(MEASURED, weights="published", batches=0, epochs=0)
+    _, record = make(tmp_path, measured=measured)
+    assert (record.weights, record.batches) == ("published", 0)
+
+
+def test_the_source_is_that_of_the_paper():
+    swav, meow = describe_source("swav"), describe_source("meow")
+    assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)
+    assert swav.code_digest != meow.code_digest
+    assert "torch" in swav.environment.versions
