@@ -27,7 +27,7 @@ def weight_of(module):
 class Data:
     def embed_path(self, module, path):
         return {
-            "embedding": np.full((3, 2), float(module.backbone.weight[0, 0])),
+            "embedding": np.full((3, 2), weight_of(module)),
             "path": str(path),
         }
 
