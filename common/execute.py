@@ -72,9 +72,9 @@ def _run(
             error.args = (f"{error}\n{go_on}",)
         run.say(f"ended: {error}", Console(quiet=True))
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         run.say(f"interrupted; {go_on}", console, style="red")
-        raise
+        raise KeyboardInterrupt from None
     finally:
         run.unlock()
     if record is not None:
