@@ -1,8 +1,8 @@
 """Drives a copy of the official MCLRec code for `mclrec_batch.py`; one command a line.
 
 Started by that script with the interpreter and the folder of the official code. Only what its
-age asks for is patched: names that numpy has dropped since, and packages it imports without
-using them here.
+age asks for is patched: names that numpy has dropped since, packages it imports without using
+them here, and the device its checkpoint is read onto.
 """
 
 import logging
@@ -21,6 +21,8 @@ def patch_environment() -> None:
             setattr(np, name, kind)
     if "long" not in np.__dict__:
         np.long = np.int64
+    load = torch.load  # the code reads its checkpoint onto the GPU it was written from
+    torch.load = lambda path, **options: load(path, **{"map_location": "cpu", **options})
     for name in ("hyperopt", "matplotlib", "matplotlib.pyplot"):
         try:
             __import__(name)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from common.leaderboard.aggregate import Group, comparable_groups, sample_of
 from common.leaderboard.board import Board
 from common.leaderboard.markdown import (
-    by_cutoff,
     commits,
     run_links,
     sample_text,
     seeds_text,
+    shown,
     table,
 )
 from common.leaderboard.record import NO_NUMBER, Record
@@ -49,7 +49,7 @@ def _order(group: Group) -> tuple[int, str, str, str]:
 
 
 def _arms_table(board: Board, groups: list[Group]) -> list[str]:
-    metrics = sorted({m for group in groups for m in group.latest.metrics}, key=by_cutoff)
+    metrics = shown({m for group in groups for m in group.latest.metrics})
     names = [metric.removeprefix("test/") for metric in metrics]
     header = ("arm", "recipe", "epochs", *names, "seeds", "status", "runs", "commit")
     rows = [_arm_cells(board, group, metrics) for group in groups]

@@ -10,7 +10,7 @@ from common.leaderboard.aggregate import Row, uncompared_groups
 from common.leaderboard.arms import arm_status
 from common.leaderboard.board import Board, default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
-from common.leaderboard.markdown import by_cutoff, sample_text, seeds_text
+from common.leaderboard.markdown import sample_text, seeds_text, shown
 from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.render import (
     gap_text,
@@ -98,7 +98,7 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
             record = group.latest
             values = (
                 f"{short_metric(metric)} {sample_text(group.sample(metric))}"
-                for metric in sorted(record.metrics, key=by_cutoff)
+                for metric in shown(record.metrics)
             )
             seeds = seeds_text(len(group.records))
             status = arm_status(board, group)

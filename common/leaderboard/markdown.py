@@ -44,6 +44,16 @@ def by_cutoff(metric: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
+def shown(metrics: Iterable[str]) -> list[str]:
+    """Returns the metrics a table shows, in order.
+
+    What varies within one run (``*_std``, over probes) is no spread over trainings, and the
+    probe's own training accuracy is no result: both stay in the record.
+    """
+    kept = {m for m in metrics if not m.endswith("_std") and not m.endswith("_train_top1")}
+    return sorted(kept or set(metrics), key=by_cutoff)
+
+
 def run_links(group: Group) -> str:
     """Returns a link to the record of each seed, and to its tracked run if there is one."""
     return " ".join(_run_link(record) for record in group.records)

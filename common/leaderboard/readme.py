@@ -4,7 +4,7 @@ from common.errors import LikewiseError
 from common.leaderboard.aggregate import Group, Row, uncompared_groups
 from common.leaderboard.arms import references_of
 from common.leaderboard.board import Board
-from common.leaderboard.markdown import by_cutoff, sample_text, seeds_text, table
+from common.leaderboard.markdown import sample_text, seeds_text, shown, table
 from common.leaderboard.render import origin_text, ours_text, reference_text, short_metric
 
 START = "<!-- leaderboard:start -->"
@@ -45,7 +45,8 @@ def _compared(row: Row) -> tuple[str, ...]:
 
 def _scaled(group: Group) -> tuple[str, ...]:
     record = group.latest
-    metric = min(record.metrics, key=by_cutoff)
+    # The last one shown: the largest cut-off, the label-richest probe.
+    metric = shown(record.metrics)[-1]
     untrained = references_of([group]).get("untrained", {}).get(metric)
     return (
         f"`{record.reference}`",

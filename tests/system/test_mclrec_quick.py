@@ -13,7 +13,8 @@ from common.leaderboard.record import Record
 from common.runs import RunFolder, new_run
 from common.train import prepare, train
 
-HR_BAR, NDCG_BAR = 0.45, 0.21
+# Above co-occurrence counts (.357 and .169 on these data), five times popularity.
+HR_BAR, NDCG_BAR = 0.42, 0.19
 SMALL = ["data.num_users=60", "data.batch_size=32", "trainer.epochs=3", "trainer.batches=30"]
 OFTEN = ["trainer.checkpoint_every_batches=4", "evaluation.every_batches=6", "trainer.log_every=1"]
 
@@ -44,9 +45,10 @@ def test_quick_learns_and_learning_free_encoders_fail(seed: int, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_sasrec_at_equal_encoder_updates_fails_the_ndcg_bar(tmp_path: Path) -> None:
-    record, _ = run("mclrec/quick:sasrec", 0, tmp_path)
-    assert 0.15 < record.metrics["test/ndcg@20"] < NDCG_BAR
+def test_a_contrast_that_drowns_the_recommendation_loss_fails(tmp_path: Path) -> None:
+    # Raw dot products at this learning rate need a small weight: with .3 nothing is learned.
+    record, _ = run("mclrec/quick", 0, tmp_path, ["method.augmented_weight=0.3"])
+    assert not passes(record.metrics), record.metrics
 
 
 @pytest.mark.parametrize("variant", ["", ":joint"])
