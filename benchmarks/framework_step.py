@@ -6,6 +6,7 @@
 Both sides load, make views, compute the loss, go backward and step the same optimizer.
 """
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -69,12 +70,14 @@ def bare_loop(step: str) -> Callable[[], float]:
     """Returns a contestant that takes the same steps without Lightning."""
     _, _, batches, skip = STEPS[step]
     ready = ready_of(step)
-    data, module = ready.data, ready.module
-    module.log = lambda *_, **__: None
-    module._trainer = SimpleNamespace(log_every_n_steps=0)
+    data = ready.data
     loader = data.train_dataloader()
 
     def run() -> float:
+        # Untrained in each round, as in the pipeline: MEOW's k-means ends sooner later on.
+        module = copy.deepcopy(ready.module)
+        module.log = lambda *_, **__: None
+        module._trainer = SimpleNamespace(log_every_n_steps=0)
         optimizer = torch.optim.Adam(module.parameters(), lr=2e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
         done, started = 0, 0.0
