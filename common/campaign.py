@@ -12,14 +12,8 @@ from common.config import Recipe, load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.layers import read_yaml
-from common.leaderboard.digest import code_digest
-from common.leaderboard.record import (
-    Record,
-    RecordError,
-    commit_record,
-    default_results,
-    read_record,
-)
+from common.leaderboard.matching import matching_records
+from common.leaderboard.record import Record, commit_record, default_results
 from common.runs import RunFolder
 
 
@@ -111,19 +105,9 @@ def run_campaign(
 
 def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
     """Returns the newest record of exactly this recipe, seed and code, in runs or results."""
-    wanted = (recipe.arm, recipe.hash(), recipe.seed, code_digest(recipe.paper))
     paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
-    found = [record for path in paths if (record := _read_quietly(path)) is not None]
-    same = [r for r in found if (r.arm, r.config_hash, r.seed, r.code_digest) == wanted]
-    trained = [record for record in same if record.weights == "trained"]
-    return max(trained, key=lambda record: record.finished, default=None)
-
-
-def _read_quietly(path: Path) -> Record | None:
-    try:
-        return read_record(path)
-    except RecordError:  # another version of the schema; `papers leaderboard` names it
-        return None
+    found = [record for _, record in matching_records(recipe, paths)]
+    return max(found, key=lambda record: record.finished, default=None)
 
 
 def _find_unfinished(recipe: Recipe, runs: Path) -> RunFolder | None:

@@ -8,8 +8,8 @@ from rich.table import Table
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError
 from common.execute import start
-from common.leaderboard.digest import code_digest
-from common.leaderboard.record import RecordError, commit_record, read_record
+from common.leaderboard.matching import matching_records
+from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.verify import (
     Comparison,
     band_seeds,
@@ -71,16 +71,9 @@ def _finished_run(paper: str, seed: int, runs: Path, console: Console) -> Path:
 
 def find_finished(recipe: Recipe, runs: Path) -> Path | None:
     """Returns the newest finished run of ``recipe`` with the present code below ``runs``."""
-    digest = code_digest(recipe.paper)
-    wanted = (recipe.reference, recipe.hash(), recipe.seed, digest)
-    for path in sorted((runs / recipe.paper / recipe.recipe).glob("*/result.json"), reverse=True):
-        try:
-            record = read_record(path)
-        except RecordError:
-            continue
-        if (record.reference, record.config_hash, record.seed, record.code_digest) == wanted:
-            return path.parent
-    return None
+    paths = sorted((runs / recipe.paper / recipe.folder).glob("*/result.json"))
+    found = [path.parent for path, _ in matching_records(recipe, paths)]
+    return found[-1] if found else None
 
 
 def _table(paper: str, comparisons: list[Comparison]) -> Table:

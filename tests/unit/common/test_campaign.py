@@ -18,6 +18,7 @@ from common.campaign import (
 )
 from common.config import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
+from common.leaderboard import matching
 from common.leaderboard.record import Record, commit_record, write_record
 
 DIGEST = "a" * 12
@@ -59,7 +60,7 @@ def record_of(recipe, number=0, **changes):
 
 @pytest.fixture(autouse=True)
 def digest(monkeypatch):
-    monkeypatch.setattr(campaign, "code_digest", lambda paper: DIGEST)
+    monkeypatch.setattr(matching, "code_digest", lambda paper: DIGEST)
 
 
 @pytest.fixture
