@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -64,17 +64,32 @@ def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_]]:
 
 
 def _read_picture(file: Path, shape: Shape) -> Pictures:
+    return _fit(decode(file, str(file)), shape)
+
+
+def decode(file: Path | BinaryIO, name: str, upright: bool = True) -> Image.Image:
+    """Decodes a picture file with 8 bits a channel.
+
+    Args:
+        file: What to read.
+        name: What the user knows it by.
+        upright: Turn it as its EXIF data say.
+
+    Raises:
+        DataError: Naming a picture that cannot be decoded or has more than 8 bits.
+    """
     try:
         with Image.open(file) as opened:
             # More than 8 bits a channel: Pillow would cut off at 255 without a word.
             if opened.mode[0] in "IF":
                 raise DataError(
-                    f"{file}: pixels are not 8-bit (mode {opened.mode}); convert the picture"
+                    f"{name}: pixels are not 8-bit (mode {opened.mode}); convert the picture"
                 )
-            return _fit(ImageOps.exif_transpose(opened), shape)
+            opened.load()
+            return ImageOps.exif_transpose(opened) if upright else opened.copy()
     except BROKEN as error:
         raise DataError(
-            f"{file}: not a readable picture ({error}); repair it or take it out of the folder"
+            f"{name}: not a readable picture ({error}); repair it or take it out of the folder"
         ) from None
 
 

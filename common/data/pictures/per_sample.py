@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional as F
 from common.data.pictures.batch import PictureBatch, ViewBatch
 from common.data.pictures.colour import ORDERS, SOLARISE_THRESHOLD
 from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.lazy import Pictures
 from common.data.pictures.parameters import ViewParameters
 from common.data.pictures.resample import blur_radius
 from common.data.pictures.sets import to_float
@@ -30,9 +31,8 @@ class PerSampleViews(Dataset[ViewBatch]):
         return collect_views(self.batches[key], self.config, self.seed, make_views_singly)
 
 
-def make_views_singly(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
-    """As `views.make_views`, with torchvision's functions on each picture."""
-    pictures = to_float(pictures)
+def make_views_singly(pictures: Pictures, view: ViewConfig, parameters: ViewParameters) -> Tensor:
+    """As `views.make_views`, with torchvision's functions on each picture, of any size."""
     made = []
     for row in range(len(parameters.crops)):
         drawn = parameters.rows(torch.tensor([row]))
@@ -58,10 +58,11 @@ def _make_view(picture: Tensor, view: ViewConfig, drawn: ViewParameters) -> Tens
 
 def _crop(picture: Tensor, view: ViewConfig, drawn: ViewParameters) -> Tensor:
     if view.rotation:
-        return affine_crop(picture.unsqueeze(0), drawn.crops, view.size)[0]
+        return affine_crop(to_float(picture).unsqueeze(0), drawn.crops, view.size)[0]
     top, left, tall, wide, flip = (int(value) for value in drawn.crops[0, :5])
-    size = [view.size, view.size]
-    x = F.resized_crop(picture, top, left, tall, wide, size, antialias=view.antialias)
+    # Only the crop of a large photograph becomes floating numbers.
+    crop = to_float(F.crop(picture, top, left, tall, wide))
+    x = F.resize(crop, [view.size, view.size], antialias=view.antialias)
     return F.horizontal_flip(x) if flip else x
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from common.data.pictures.batch import PictureBatch, ViewBatch
 from common.data.pictures.colour import jitter, solarise, to_grey
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.parameters import ViewParameters, draw_parameters
+from common.data.pictures.lazy import Pictures, picture_sizes
+from common.data.pictures.parameters import ViewParameters, draw, fit_parameters
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.sets import to_float
 from common.data.sampler import BatchKey, keyed_generator
@@ -44,15 +45,15 @@ def collect_views(
 
 
 def own_parameters(
-    view: ViewConfig, entry: int, key: BatchKey, pictures: Tensor, seed: int
+    view: ViewConfig, entry: int, key: BatchKey, pictures: Pictures, seed: int
 ) -> ViewParameters:
     """Draws for the global batch and returns this process's rows, on the pictures' device."""
     generator = keyed_generator(seed, key.epoch, key.batch, entry)
-    channels, height, width = pictures.shape[1:]
-    drawn = draw_parameters(view, key.global_size, (channels, height, width), generator)
+    drawn = draw(view, key.global_size, pictures[0].shape[0], generator)
     own = torch.arange(key.offset, key.offset + len(pictures))
     index = (torch.arange(view.count)[:, None] * key.global_size + own).flatten()
-    return drawn.rows(index).to(pictures.device)
+    sizes = picture_sizes(pictures).repeat(view.count, 1)
+    return fit_parameters(view, drawn.rows(index), sizes).to(pictures[0].device)
 
 
 def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
