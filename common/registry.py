@@ -52,7 +52,9 @@ DATASETS = {
     "pictures": Registry(
         "picture data set",
         {
-            "cifar10-jpeg": "common.data.pictures.packed:cifar10_jpeg",
+            "caltech101": "common.data.pictures.published:caltech101",
+            "cifar10-jpeg": "common.data.pictures.published:cifar10_jpeg",
+            "fashion-mnist": "common.data.pictures.published:fashion_mnist",
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
         },
     ),

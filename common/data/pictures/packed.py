@@ -1,61 +1,107 @@
-"""Sets packed as encoded pictures end to end (``jpeg`` and ``offsets`` in one npz)."""
+"""Files of the data root that hold pictures: encoded ones end to end, or plain arrays."""
 
-import io
-import zipfile
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
 
-from common.data.pictures.sets import PictureSet, Split
+from common.data.packers.arrays import BROKEN
+from common.data.pictures.sets import Split
 from common.data.root import require
+from common.data.sources import name_of_file
 from common.errors import DataError
 
 
-def cifar10_jpeg(root: str | None = None) -> PictureSet:
-    """Reads CIFAR-10 in its JPEG copy: 50,000 and 10,000 pictures (3, 32, 32).
-
-    LOSSY: what is measured on it is not comparable with figures on the original.
+class Packed:
+    """Arrays of one npz; every complaint names the file and how to get a good one.
 
     Args:
         root: The recipe's ``data.root``.
-    """
-    files = {name: f"cifar10_jpeg/{name}.npz" for name in ("train", "test")}
-    return {name: read_packed(require(root, relative)) for name, relative in files.items()}
-
-
-def read_packed(path: Path) -> Split:
-    """Decodes all pictures of ``path``, which must be of one size, to uint8 in memory.
+        relative: The file's path in it.
+        names: The arrays to read.
 
     Raises:
-        DataError: Naming the file, and the picture that cannot be decoded or differs in size.
+        DataError: If the file is missing, is no npz of plain arrays, or lacks one of them.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            blob, offsets, labels = file["jpeg"].tobytes(), file["offsets"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a set of packed pictures: {error}") from None
-    if len(offsets) != len(labels) + 1 or (len(offsets) and offsets[-1] > len(blob)):
-        raise DataError(f"{path}: offsets do not fit {len(labels)} labels and {len(blob)} bytes")
-    pictures: np.ndarray | None = None
-    for number in range(len(labels)):
-        decoded = _decode(blob[offsets[number] : offsets[number + 1]], path, number)
+
+    def __init__(self, root: str | None, relative: str, *names: str) -> None:
+        self.path, self._set = require(root, relative), name_of_file(relative)
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                self._arrays: dict[str, NDArray[Any]] = {name: file[name] for name in names}
+        except BROKEN as error:
+            raise self.error(f"not a set of packed pictures: {error}") from None
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Returns the array ``name``."""
+        return self._arrays[name]
+
+    def error(self, what: str) -> DataError:
+        """Returns what is wrong, with file and mend, to be raised."""
+        mend = f"delete it and run `papers data prepare {self._set}`" if self._set else "replace it"
+        return DataError(f"{self.path}: {what}; {mend}")
+
+    def split(self, pictures: Tensor, labels: NDArray[Any], **parts: Tensor) -> Split:
+        """Returns a split; raises `DataError` unless there is a label a picture."""
+        if len(labels) != len(pictures):
+            raise self.error(f"holds {len(pictures)} pictures and {len(labels)} labels")
+        return Split(pictures, torch.from_numpy(labels.astype(np.int64)), **parts)
+
+    def plain(self, name: str) -> Tensor:
+        """Returns the array ``name``, (num, height, width) or (num, C, height, width), as 4-D.
+
+        Raises:
+            DataError: If it has another shape, no rows, or is not uint8.
+        """
+        array = self[name]
+        if array.dtype != np.uint8 or array.ndim not in (3, 4) or not array.size:
+            raise self.error(f"{name} is {array.dtype} {array.shape}, not pictures of bytes")
+        return torch.from_numpy(array if array.ndim == 4 else array[:, None])
+
+    def decoded(self, square: int | None = None) -> Tensor:
+        """Decodes ``jpeg``, cut at ``offsets``, to (num, 3, height, width) uint8.
+
+        torchvision's decoder gives Pillow's pixels in a quarter of the time.
+
+        Args:
+            square: Side of the square to keep at the centre of each picture; null: pictures are
+                whole and of one size.
+
+        Raises:
+            DataError: With the number of the picture that is broken or does not fit.
+        """
+        pictures: Tensor | None = None
+        for number, picture in enumerate(self._each()):
+            kept = picture if square is None else self._centre(picture, square, number)
+            if pictures is None:
+                pictures = kept.new_empty((len(self["offsets"]) - 1, *kept.shape))
+            if kept.shape != pictures.shape[1:]:
+                found, expected = tuple(kept.shape), tuple(pictures.shape[1:])
+                raise self.error(f"picture {number} is {found}, not {expected}")
+            pictures[number] = kept
         if pictures is None:
-            pictures = np.empty((len(labels), *decoded.shape), np.uint8)
-        if decoded.shape != pictures.shape[1:]:
-            expected = pictures.shape[1:]
-            raise DataError(f"{path}: picture {number} is {decoded.shape}, not {expected}")
-        pictures[number] = decoded
-    if pictures is None:
-        raise DataError(f"{path}: holds no picture")
-    return Split(torch.from_numpy(pictures), torch.from_numpy(labels.astype(np.int64)))
+            raise self.error("holds no picture")
+        return pictures
 
+    def _each(self) -> Iterator[Tensor]:
+        offsets, blob = self["offsets"], torch.from_numpy(self["jpeg"])
+        if (np.diff(offsets, prepend=0) < 0).any() or offsets.max(initial=0) > len(blob):
+            raise self.error(f"offsets do not fit {len(blob)} bytes")
+        for number, (first, last) in enumerate(pairwise(offsets)):
+            try:
+                yield decode_image(blob[first:last], ImageReadMode.RGB)
+            except RuntimeError as error:
+                reason = str(error).rsplit(", ", 1)[-1]
+                raise self.error(f"picture {number} cannot be decoded: {reason}") from None
 
-def _decode(data: bytes, path: Path, number: int) -> np.ndarray:
-    """Returns (3, height, width) uint8."""
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path}: picture {number} cannot be decoded: {error}") from None
+    def _centre(self, picture: Tensor, side: int, number: int) -> Tensor:
+        height, width = picture.shape[1:]
+        if min(height, width) < side:
+            raise self.error(f"picture {number} is {height}x{width}, smaller than {side}x{side}")
+        top, left = (height - side) // 2, (width - side) // 2
+        return picture[:, top : top + side, left : left + side]

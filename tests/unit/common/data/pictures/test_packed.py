@@ -1,81 +1,94 @@
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.module import PictureData
-from common.data.pictures.packed import read_packed
+from common.data.pictures.packed import Packed
 from common.errors import DataError
 
-DATA = os.environ.get("LIKEWISE_DATA")
+NAMES = ("jpeg", "offsets", "labels")
 
 
-def encode(picture):
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
+@pytest.fixture
+def packed(tmp_path, packing):
+    """Packs pictures and opens the file."""
+
+    def make(pictures, name="a.npz"):
+        packing.write(tmp_path / name, pictures, labels=np.arange(len(pictures), dtype=np.uint8))
+        return Packed(str(tmp_path), name, *NAMES)
+
+    return make
 
 
-def pack(path, pictures, labels=None):
-    coded = [p if isinstance(p, bytes) else encode(p) for p in pictures]
-    offsets = np.cumsum([0, *map(len, coded)])
-    labels = np.arange(len(coded), dtype=np.uint8) if labels is None else labels
-    blob = np.frombuffer(b"".join(coded), np.uint8)
-    np.savez(path, jpeg=blob, offsets=offsets, labels=labels)
-    return path
-
-
-def random_pictures(num, side=8):
-    return np.random.default_rng(0).integers(0, 256, (num, side, side, 3), dtype=np.uint8)
-
-
-def test_pictures_come_back_channel_first(tmp_path):
-    pictures = random_pictures(3)
-    split = read_packed(pack(tmp_path / "a.npz", pictures))
+def test_pictures_come_back_channel_first(packed, packing):
+    pictures = packing.random(3)
+    file = packed(pictures)
+    split = file.split(file.decoded(), file["labels"])
     assert torch.equal(split.pictures, torch.from_numpy(pictures.transpose(0, 3, 1, 2)))
     assert split.labels.tolist() == [0, 1, 2] and split.labels.dtype == torch.int64
 
 
-def test_a_broken_file_or_picture_is_named(tmp_path):
-    pictures = list(random_pictures(3))
-    with pytest.raises(DataError, match=r"b\.npz: picture 1 cannot be decoded"):
-        read_packed(pack(tmp_path / "b.npz", [pictures[0], b"not a picture", pictures[2]]))
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("grey", [False, True])
+def test_jpeg_pixels_are_pillows(packed, packing, subsampling, grey):
+    picture = packing.random(1, 31)[0, :, :, 0] if grey else packing.random(1, 31)[0]
+    coded = packing.encode(picture, "JPEG", quality=75, subsampling=subsampling)
+    expected = np.asarray(Image.open(io.BytesIO(coded)).convert("RGB")).transpose(2, 0, 1)
+    assert np.array_equal(packed([coded]).decoded()[0], expected)
+
+
+def test_the_square_is_cut_at_the_centre(packed, packing):
+    pictures = packing.random(2, 9)
+    squares = packed([pictures[0][:5], pictures[1][:, 2:]]).decoded(square=5)
+    wide, high = (torch.from_numpy(picture.transpose(2, 0, 1)) for picture in pictures)
+    assert torch.equal(squares[0], wide[:, :5, 2:7])
+    assert torch.equal(squares[1], high[:, 2:7, 3:8])
+    with pytest.raises(DataError, match="picture 1 is 4x9, smaller than 5x5"):
+        packed([pictures[0], pictures[1][:4]]).decoded(square=5)
+
+
+def test_a_broken_picture_is_named(packed, packing):
+    pictures = list(packing.random(3))
+    with pytest.raises(DataError, match=r"b\.npz: picture 1 cannot be decoded: .*; replace it"):
+        packed([pictures[0], b"not a picture", pictures[2]], name="b.npz").decoded()
+    torn = packing.encode(packing.random(1, 64)[0], "JPEG")
+    with pytest.raises(DataError, match="picture 0 cannot be decoded: Image is incomplete"):
+        packed([torn[: len(torn) // 2]]).decoded()
     with pytest.raises(DataError, match=r"picture 2 is \(3, 4, 4\), not \(3, 8, 8\)"):
-        read_packed(pack(tmp_path / "c.npz", [*pictures[:2], pictures[2][:4, :4]]))
-    with pytest.raises(DataError, match="offsets do not fit 2 labels"):
-        read_packed(pack(tmp_path / "d.npz", pictures, np.zeros(2, np.uint8)))
-    whole = pack(tmp_path / "e.npz", pictures).read_bytes()
-    (tmp_path / "f.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"f\.npz: not a set of packed pictures"):
-        read_packed(tmp_path / "f.npz")
+        packed([*pictures[:2], pictures[2][:4, :4]]).decoded()
+    with pytest.raises(DataError, match="holds no picture"):
+        packed([]).decoded()
 
 
-def test_a_missing_set_says_how_to_get_it(tmp_path):
-    data = PictureData(PictureConfig(name="cifar10-jpeg", root=str(tmp_path)), 0)
-    with pytest.raises(DataError, match="papers data prepare cifar10-jpeg"):
-        data.load()
+def test_a_broken_file_says_how_to_get_a_good_one(tmp_path, packing):
+    relative = "cifar10_jpeg/train.npz"
+    packing.write(tmp_path / relative, packing.random(3), labels=np.zeros(2, np.uint8))
+    file = Packed(str(tmp_path), relative, *NAMES)
+    with pytest.raises(DataError, match=r"3 pictures and 2 labels; .* prepare cifar10-jpeg`"):
+        file.split(file.decoded(), file["labels"])
+    whole = (tmp_path / relative).read_bytes()
+    (tmp_path / relative).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"train\.npz: not a set of packed pictures"):
+        Packed(str(tmp_path), relative, *NAMES)
+    packing.write(tmp_path / relative, packing.random(1))
+    with pytest.raises(DataError, match="is_test is not a file in the archive"):
+        Packed(str(tmp_path), relative, "is_test")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not DATA or not (Path(DATA) / "cifar10_jpeg").is_dir(),
-    reason="LIKEWISE_DATA does not hold cifar10_jpeg",
-)
-def test_the_real_set_has_the_known_counts_and_mean():
-    views = [ViewConfig(count=2, jitter=0.8, grey=0.2), ViewConfig(count=6, size=18)]
-    data = PictureData(PictureConfig(name="cifar10-jpeg", views=views, holdout=0.0), 0)
-    data.load()
-    train = data.set["train"]
-    assert train.pictures.shape == (50_000, 3, 32, 32)
-    assert train.labels.bincount().tolist() == [5000] * 10
-    assert data.set["test"].labels.bincount().tolist() == [1000] * 10
-    pixels = train.pictures.double() / 255
-    known = torch.tensor([0.4913, 0.4821, 0.4465]).double()
-    torch.testing.assert_close(pixels.mean((0, 2, 3)), known, rtol=0, atol=1e-4)
-    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    assert [view.shape[-1] for view in batch.views] == [32] * 2 + [18] * 6
+@pytest.mark.parametrize("offsets", [[0, 5, 3], [0, 4, 99], [-1, 2, 4]])
+def test_offsets_outside_the_bytes_are_refused(tmp_path, offsets):
+    np.savez(tmp_path / "a.npz", jpeg=np.zeros(9, np.uint8), offsets=np.array(offsets))
+    with pytest.raises(DataError, match="offsets do not fit 9 bytes"):
+        Packed(str(tmp_path), "a.npz", "jpeg", "offsets").decoded()
+
+
+def test_plain_pictures_get_a_channel(tmp_path):
+    arrays = {"grey": np.ones((2, 4, 3), np.uint8), "colour": np.ones((2, 3, 4, 3), np.uint8)}
+    np.savez(tmp_path / "a.npz", **arrays, real=np.ones((2, 4, 3)), flat=np.ones((2, 4), np.uint8))
+    file = Packed(str(tmp_path), "a.npz", "grey", "colour", "real", "flat")
+    assert file.plain("grey").shape == (2, 1, 4, 3) and file.plain("colour").shape == (2, 3, 4, 3)
+    for name in ("real", "flat"):
+        with pytest.raises(DataError, match=f"{name} is .* not pictures of bytes"):
+            file.plain(name)

@@ -1,0 +1,121 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.module import PictureData
+from common.data.pictures.sets import check_set, fingerprint
+from common.data.root import VARIABLE
+from common.data.sources import get_source
+from common.errors import DataError
+from common.registry import DATASETS
+
+PUBLISHED = ("caltech101", "cifar10-jpeg", "fashion-mnist")
+
+
+def read(name, root=None):
+    pictures = DATASETS["pictures"].get(name)(None if root is None else str(root))
+    check_set(name, pictures)
+    return pictures
+
+
+def read_real(name):
+    if VARIABLE not in os.environ or get_source(name).missing(Path(os.environ[VARIABLE])):
+        pytest.skip(f"{VARIABLE} does not hold {name}")
+    return read(name)
+
+
+def shapes(pictures):
+    return {split: tuple(part.pictures.shape) for split, part in pictures.items()}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_missing_set_says_how_to_get_it(tmp_path, name):
+    data = PictureData(PictureConfig(name=name, root=str(tmp_path)), 0)
+    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
+        data.load()
+
+
+def test_cifar10_jpeg(tmp_path, packing):
+    for split, num in (("train", 3), ("test", 2)):
+        labels = np.arange(num, dtype=np.uint8)
+        packing.write(tmp_path / f"cifar10_jpeg/{split}.npz", packing.random(num), labels=labels)
+    pictures = read("cifar10-jpeg", tmp_path)
+    assert shapes(pictures) == {"train": (3, 3, 8, 8), "test": (2, 3, 8, 8)}
+    assert pictures["train"].labels.tolist() == [0, 1, 2]
+
+
+def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
+    coded = [packing.random(1, 96, 100)[0], packing.random(1, 120, 96)[0], packing.random(1, 96)[0]]
+    arrays = {"labels": np.array([4, 5, 6], np.uint8), "is_test": np.array([False, True, False])}
+    path = tmp_path / "caltech101_96px/caltech101.npz"
+    packing.write(path, coded, **arrays)
+    pictures = read("caltech101", tmp_path)
+    assert shapes(pictures) == {"train": (2, 3, 96, 96), "test": (1, 3, 96, 96)}
+    assert pictures["train"].labels.tolist() == [4, 6] and pictures["test"].labels.tolist() == [5]
+    middle = torch.from_numpy(coded[1][12:108].transpose(2, 0, 1))
+    assert torch.equal(pictures["test"].pictures[0], middle)
+    packing.write(path, coded, **arrays | {"is_test": np.zeros(2, bool)})
+    with pytest.raises(DataError, match=r"caltech101\.npz: holds 3 pictures and 2 is_test"):
+        read("caltech101", tmp_path)
+
+
+def test_fashion_mnist_is_grey(tmp_path):
+    path = tmp_path / "fashion_mnist_subset/fashion_mnist_train10k_test5k.npz"
+    path.parent.mkdir()
+    images, labels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2), np.array([7, 8, 9])
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1])
+    pictures = read("fashion-mnist", tmp_path)
+    assert shapes(pictures) == {"train": (3, 1, 2, 2), "test": (1, 1, 2, 2)}
+    assert pictures["train"].pictures[2].flatten().tolist() == [8, 9, 10, 11]
+    assert pictures["train"].labels.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "hexadecimal"),
+    [
+        ("caltech101", [(6982, 3, 96, 96), (1695, 3, 96, 96)], "e1826298e8c32f0a"),
+        ("fashion-mnist", [(10_000, 1, 28, 28), (5000, 1, 28, 28)], "cebff02d76ba781e"),
+    ],
+)
+def test_the_real_set_is_as_published(name, expected, hexadecimal):
+    pictures = read_real(name)
+    assert list(shapes(pictures).values()) == expected
+    # What a record's `data_hash` is made from: the same whatever decodes the pictures.
+    assert fingerprint(pictures) == hexadecimal
+
+
+def test_the_counts_of_each_class():
+    bounds = {"caltech101": (31, 800), "fashion-mnist": (942, 1027)}
+    for name, expected in bounds.items():
+        pictures = read_real(name)
+        labels = pictures["train"].labels
+        if name == "caltech101":
+            labels = torch.cat([labels, pictures["test"].labels])
+        counts = labels.bincount()
+        assert (int(counts.min()), int(counts.max())) == expected
+
+
+@pytest.mark.slow
+def test_the_real_cifar10_jpeg_has_the_known_counts_mean_and_fingerprint():
+    pictures = read_real("cifar10-jpeg")
+    assert fingerprint(pictures) == "f5d2d30c5b8dbf6f"
+    train = pictures["train"]
+    assert train.pictures.shape == (50_000, 3, 32, 32)
+    assert train.labels.bincount().tolist() == [5000] * 10
+    assert pictures["test"].labels.bincount().tolist() == [1000] * 10
+    pixels = train.pictures.double() / 255
+    known = torch.tensor([0.4913, 0.4821, 0.4465]).double()
+    torch.testing.assert_close(pixels.mean((0, 2, 3)), known, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_views_of_a_real_set():
+    read_real("fashion-mnist")
+    views = [ViewConfig(count=2, jitter=0.8, grey=0.2), ViewConfig(count=6, size=18)]
+    data = PictureData(PictureConfig(name="fashion-mnist", views=views, holdout=0.0), 0)
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert [view.shape[-1] for view in batch.views] == [32] * 2 + [18] * 6
