@@ -1,7 +1,7 @@
-"""The ``method:`` section of SwAV; defaults are the paper's ImageNet run of 800 epochs.
+"""The ``method:`` sections of SwAV and DeepCluster-v2: the ImageNet runs of 800 epochs.
 
 Sources: "paper" is arXiv 2006.09882, "script" the official repository's
-``scripts/swav_800ep_pretrain.sh``.
+``scripts/swav_800ep_pretrain.sh`` or ``scripts/deepclusterv2_800ep_pretrain.sh``.
 """
 
 import warnings
@@ -14,8 +14,8 @@ from common.settings import setting
 
 
 @dataclass
-class SwAVConfig:
-    """SwAV's own settings."""
+class EncoderConfig:
+    """Backbone and head, which both methods share."""
 
     # ResNet-50 (paper, section 4); wider ones have width 2, 4 or 5 (script names w2, w4, w5).
     backbone: str = setting("resnet50", choices=BACKBONES)
@@ -27,6 +27,14 @@ class SwAVConfig:
     output_dim: int = setting(128, at_least=1)
     # False is one of the official readme's cures for collapse.
     head_batch_norm: bool = True
+    # Script: sync_bn. No effect on one process.
+    sync_batch_norm: bool = True
+
+
+@dataclass
+class SwAVConfig(EncoderConfig):
+    """SwAV's own settings."""
+
     # Script: nmb_prototypes.
     num_prototypes: int = setting(3000, at_least=2)
     # Paper, Eq. 2; script: temperature.
@@ -47,8 +55,6 @@ class SwAVConfig:
     queue_from_epoch: int = setting(15, at_least=0)
     # One epoch of batches of 4096 (script: freeze_prototypes_niters); 5005 with 256.
     freeze_batches: int = setting(313, at_least=0)
-    # Script: sync_bn. No effect on one process.
-    sync_batch_norm: bool = True
 
     def check(self, recipe: Any) -> None:
         """Checks what depends on other sections of the recipe.
@@ -74,15 +80,43 @@ class SwAVConfig:
             )
         if views < 2:
             raise ConfigError("data.views: SwAV predicts one view's code from another: at least 2")
-        if not self.assignment_crops or len(set(self.assignment_crops)) < len(
-            self.assignment_crops
-        ):
-            raise ConfigError(
-                f"method.assignment_crops: {self.assignment_crops} must name one or more "
-                "different views"
-            )
-        if max(self.assignment_crops) >= views:
-            raise ConfigError(
-                f"method.assignment_crops: {self.assignment_crops} names a view beyond the "
-                f"{views} of data.views (counted from 0)"
-            )
+        check_assignment_crops(self.assignment_crops, views)
+
+
+@dataclass
+class DeepClusterConfig(EncoderConfig):
+    """DeepCluster-v2's own settings (paper, appendix; the official repository has the code)."""
+
+    # One clustering each (script: nmb_prototypes).
+    num_prototypes: list[int] = setting([3000, 3000, 3000], at_least=2)
+    # Script: temperature.
+    temperature: float = setting(0.1, above=0)
+    # Updates of spherical k-means at the start of each epoch (official code).
+    kmeans_iterations: int = setting(10, at_least=0)
+    # Views whose embeddings are remembered and clustered (script: crops_for_assign).
+    assignment_crops: list[int] = setting([0, 1], at_least=0)
+    # An empty cluster: "keep" its centroid (official code), or move it to the embedding "farthest"
+    # from its own.
+    empty_clusters: str = setting("farthest", choices=("farthest", "keep"))
+
+    def check(self, recipe: Any) -> None:
+        """Checks what depends on other sections of the recipe.
+
+        Raises:
+            ConfigError: No clustering, or an assignment crop that the views do not have.
+        """
+        if not self.num_prototypes:
+            raise ConfigError("method.num_prototypes: name at least one clustering, as [3000]")
+        views = sum(view.count for view in recipe.data.views)
+        check_assignment_crops(self.assignment_crops, views)
+
+
+def check_assignment_crops(crops: list[int], views: int) -> None:
+    """Raises `ConfigError` unless ``crops`` are one or more different ones of ``views``."""
+    if not crops or len(set(crops)) < len(crops):
+        raise ConfigError(f"method.assignment_crops: {crops} must name one or more different views")
+    if max(crops) >= views:
+        raise ConfigError(
+            f"method.assignment_crops: {crops} names a view beyond the {views} of data.views "
+            "(counted from 0)"
+        )

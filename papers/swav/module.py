@@ -1,6 +1,7 @@
 """SwAV as a LightningModule: `training_step` is the paper's algorithm box."""
 
 import math
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -25,13 +26,13 @@ from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
 from common.optim.build import configure
 from common.registry import BACKBONES
-from papers.swav.config import SwAVConfig
+from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
 ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
 
 
-def projection_head(num_features: int, config: SwAVConfig) -> nn.Sequential:
+def projection_head(num_features: int, config: EncoderConfig) -> nn.Sequential:
     """Returns linear, batch norm, ReLU, linear (paper, section 4), or one linear layer."""
     if config.hidden_dim == 0:
         return nn.Sequential(nn.Linear(num_features, config.output_dim))
@@ -40,6 +41,20 @@ def projection_head(num_features: int, config: SwAVConfig) -> nn.Sequential:
     return nn.Sequential(
         hidden, *norm, nn.ReLU(inplace=True), nn.Linear(config.hidden_dim, config.output_dim)
     )
+
+
+def unit_embeddings(
+    embed: Callable[[Tensor], Tensor], head: nn.Module, views: list[Tensor]
+) -> Tensor:
+    """Returns unit embeddings of all views, ``(views, batch, dim)``, in float32 or wider.
+
+    Consecutive views of one size share a backbone pass; all views share one head pass, so
+    that the head's batch statistics are over all of them.
+    """
+    groups = [torch.cat(list(group)) for _, group in groupby(views, lambda v: v.shape[-2:])]
+    h = torch.cat([embed(group) for group in groups])  # (views * batch, num_features)
+    z = head(h).unflatten(0, (len(views), -1))
+    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=2)
 
 
 class SwAV(LightningModule):
@@ -85,15 +100,8 @@ class SwAV(LightningModule):
         return self.backbone(pictures)
 
     def project(self, views: list[Tensor]) -> Tensor:
-        """Returns unit embeddings, ``(views, batch, dim)``.
-
-        Consecutive views of one size share a backbone pass; all views share one head pass, so
-        that the head's batch statistics are over all of them.
-        """
-        groups = [torch.cat(list(group)) for _, group in groupby(views, lambda v: v.shape[-2:])]
-        h = torch.cat([self.embed(group) for group in groups])  # (views * batch, num_features)
-        z = self.head(h).unflatten(0, (len(views), -1))
-        return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=2)
+        """Returns unit embeddings, ``(views, batch, dim)``."""
+        return unit_embeddings(self.embed, self.head, views)
 
     def score(self, z: Tensor) -> Tensor:
         """Returns cosine similarities to the prototypes, ``(..., prototypes)``, never halved."""

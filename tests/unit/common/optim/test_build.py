@@ -72,6 +72,24 @@ def test_lars_ratio_uses_the_norm_of_the_decayed_gradient():
     torch.testing.assert_close(parameter.detach(), expected)
 
 
+def test_larc_clipped_and_without_vectors_is_the_lars_of_solo_learn():
+    # Its LARS: eta |p| / (|g| + wd |p| + eps), over lr and at most 1; biases and norms plain.
+    config = OptimizerConfig(
+        name="larc", lr=0.6, weight_decay=1e-2, trust_coefficient=0.02, clip=True, exclude_1d=True
+    )
+    matrix = nn.Parameter(torch.tensor([[3.0, 4.0]]))
+    close, vector = nn.Parameter(torch.tensor([[0.3, 0.4]])), nn.Parameter(torch.tensor([2.0]))
+    before = [p.detach().clone() for p in (matrix, close, vector)]
+    matrix.grad, vector.grad = torch.tensor([[6.0, 8.0]]), torch.tensor([0.5])
+    close.grad = torch.tensor([[3e-3, 4e-3]])  # so small that the ratio is clipped at 1
+    build_optimizer([matrix, close, vector], config).step()
+    ratio = 0.02 * 5 / (10 + 0.01 * 5 + 1e-8) / 0.6
+    decayed = matrix.grad + 0.01 * before[0]
+    torch.testing.assert_close(matrix.detach(), before[0] - 0.6 * ratio * decayed)
+    torch.testing.assert_close(close.detach(), before[1] - 0.6 * (close.grad + 0.01 * before[1]))
+    torch.testing.assert_close(vector.detach(), before[2] - 0.6 * vector.grad)
+
+
 def test_layerwise_state_resumes_to_the_bit():
     model, twin = make_model(), make_model()
     config = OptimizerConfig(name="larc", lr=0.3, weight_decay=1e-4)

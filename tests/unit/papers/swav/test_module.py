@@ -102,6 +102,47 @@ def test_everything_that_the_algorithm_remembers_is_in_the_state():
     assert torch.equal(module.training_step(make_batch(), 3), twin.training_step(make_batch(), 3))
 
 
+def test_accumulation_changes_neither_codes_nor_freeze_nor_queue():
+    # Two batches a step: each has codes of its own, and counts for freeze and queue.
+    module = make_module(freeze_batches=1, queue_length=12)
+    alone, weight = make_module(freeze_batches=1, queue_length=12), module.prototypes.weight
+    gradients = []
+    for step in (0, 1):
+        batch = make_batch(seed=step)
+        loss = module.training_step(batch, step)
+        torch.testing.assert_close(loss, alone.training_step(batch, step))
+        (loss / 2).backward()
+        module.on_after_backward()
+        gradients.append(None if weight.grad is None else weight.grad.clone())
+    # The first batch was frozen: the step moves the prototypes by the second one's share alone.
+    assert gradients[0] is None and gradients[1].any()
+    assert int(module.batches_seen) == 2
+    assert module.queue[:, -1].any(), "two batches of 6 fill a queue of 12"
+
+
+@pytest.mark.parametrize("crops", [[0], [1, 0], [3], [0, 2, 3], [0, 1, 2, 3]])
+def test_any_views_can_be_assignment_crops(crops):
+    module, batch = make_module(assignment_crops=crops, queue_length=12), make_batch()
+    twin = make_module()
+    loss = module.training_step(batch, 0)
+    nn.functional.normalize(twin.prototypes.weight.data, dim=1, out=twin.prototypes.weight.data)
+    scores = twin.score(twin.project(batch.views))
+    expected = [
+        -(assign(scores[i], 0.05, 3) * (scores[v] / 0.1).log_softmax(1)).sum(1).mean()
+        for i in crops
+        for v in range(4)
+        if v != i
+    ]
+    torch.testing.assert_close(loss, torch.stack(expected).mean())
+    assert module.queue.shape == (len(crops), 12, 8)
+
+
+def test_hard_codes_are_the_largest_entries_of_the_soft_ones():
+    scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0)).tanh()
+    soft, hard = (assign(scores, 0.05, 3, hard=flag) for flag in (False, True))
+    assert torch.equal(hard, nn.functional.one_hot(soft.argmax(1), 6).float())
+
+
 def test_a_pass_of_the_backbone_for_each_size_and_one_of_the_head():
     module = make_module()
     passes = {"backbone": [], "head": []}
@@ -119,6 +160,17 @@ def test_scores_stay_in_single_precision_under_autocast():
         z = module.project(make_batch().views)
         assert module.score(z).dtype == torch.float32
         assert torch.isfinite(module.training_step(make_batch(), 0))
+
+
+def test_codes_and_loss_are_the_same_under_autocast():
+    # A small epsilon shows the rounding of bfloat16 (8 bits) at once: exp(1 / 0.01 * 2^-8) = 1.5.
+    scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0)).tanh()
+    codes = assign(scores, 0.01, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(assign(scores, 0.01, 3), codes)
+        stacked = scores.expand(2, 6, 6), codes.expand(1, 6, 6)
+        loss = swapped_prediction(*stacked, [0], 0.1)
+    assert torch.equal(loss, swapped_prediction(*stacked, [0], 0.1))
 
 
 def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
