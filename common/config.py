@@ -79,6 +79,8 @@ class TrackingConfig:
     entity: str | None = None
     name: str | None = None
     tags: list[str] = field(default_factory=list)
+    # Pictures for people, drawn after the record is written.
+    plots: bool = True
 
 
 @dataclass

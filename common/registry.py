@@ -110,3 +110,6 @@ EVALUATORS = Registry(
         "ranking": "common.evaluation.ranking:evaluate_ranking",
     },
 )
+
+# Plots of every paper of a modality; a paper's own are in its plots.py.
+PLOTS = Registry("modality with plots", {})

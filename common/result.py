@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.config import Recipe
+from common.leaderboard.curves import stored_curves
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import Environment, describe_environment
 from common.leaderboard.record import Record
@@ -97,4 +98,5 @@ def make_record(
         parameters=measured.parameters,
         finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         wandb=wandb,
+        curves=stored_curves(run.path),
     )

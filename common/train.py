@@ -25,6 +25,7 @@ from common.leaderboard.environment import Environment
 from common.leaderboard.record import Record, record_to_json, write_record
 from common.leaderboard.reported import scaled_reason
 from common.paper import get_paper
+from common.plots.draw import draw_plots
 from common.registry import DATA_MODULES
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder
@@ -134,8 +135,20 @@ def train(
     write_record(record, run.path)
     tracker.summary({name: v for name, v in measured.metrics.items() if v is not None})
     tracker.record(record_to_json(record))
+    if recipe.tracking.plots:
+        tracker.images(record.batches, _draw(ready, run, console))
     run.upload = tracker.finish()
     return record
+
+
+def _draw(ready: Ready, run: RunFolder, console: Console) -> list[Path]:
+    return draw_plots(
+        get_paper(ready.recipe.paper),
+        ready.module,
+        ready.data,
+        run.path / "plots",
+        lambda text: run.say(text, console, style="yellow"),
+    )
 
 
 def _measure(

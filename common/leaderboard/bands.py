@@ -4,7 +4,7 @@ It lies in ``results/<paper>/bands/quick.json`` and is what `papers verify` comp
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from common.errors import LikewiseError, UsageError
 from common.files import write_atomic
 from common.leaderboard.board import band_path
 from common.leaderboard.checked import build_checked
+from common.leaderboard.curves import CURVE_POINTS, curves_of, thin
 from common.leaderboard.record import Record, RecordError, read_record
 from common.leaderboard.statistics import Sample, summarise
-from common.tracking.metrics_file import METRICS_NAME, Row, read_metrics
+from common.tracking.metrics_file import METRICS_NAME, read_metrics
 
 BAND_VERSION = 1
 DEFAULT_SEEDS = (0, 1, 2)
-CURVE_POINTS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +57,6 @@ def read_quick_run(run_dir: Path, paper: str) -> QuickRun:
     if (record.reference, record.arm) != (f"{paper}/quick", "method"):
         raise UsageError(f"{run_dir}: holds {record.reference}, not {paper}/quick")
     return QuickRun(record, curves_of(read_metrics(run_dir / METRICS_NAME)))
-
-
-def curves_of(rows: Iterable[Row]) -> dict[str, dict[int, float]]:
-    """Returns ``{key: {batch: value}}`` of the loss and of what was measured on validation."""
-    curves: dict[str, dict[int, float]] = {}
-    for row in rows:
-        if row.key == "train/loss" or row.key.startswith("val/"):
-            curves.setdefault(row.key, {})[row.batch] = row.value
-    return curves
 
 
 def make_band(paper: str, runs: Sequence[QuickRun]) -> Band:
@@ -108,14 +99,6 @@ def _shared_curves(runs: Sequence[QuickRun]) -> dict[str, dict[str, list[float]]
         values = {f"seed {r.record.seed}": [r.curves[key][b] for b in kept] for r in runs}
         curves[key] = {"batches": [float(batch) for batch in kept], **values}
     return {key: curve for key, curve in curves.items() if curve["batches"]}
-
-
-def thin(batches: Sequence[int], count: int) -> list[int]:
-    """Returns at most ``count`` of ``batches``, evenly spread, the first and last among them."""
-    if len(batches) <= count:
-        return list(batches)
-    step = (len(batches) - 1) / (count - 1)
-    return [batches[round(index * step)] for index in range(count)]
 
 
 def band_samples(band: Band, key: str) -> list[tuple[int, Sample]]:

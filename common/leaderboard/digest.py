@@ -21,12 +21,14 @@ OBSERVERS = (
     "common/errors.py",
     "common/files.py",
     "common/leaderboard/",
+    "common/plots/",
     "common/runs.py",
     "common/tracking/",
 )
 # Tables shared by all papers: what a paper uses of them is found by name.
 TABLES = ("common/registry.py", "common/evaluation/config.py")
 PIPELINE = "common/train.py"
+PLOTS = "plots.py"
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
 
 
@@ -49,8 +51,9 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
 def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
     """Returns the files that the digest covers, relative to ``root``, sorted."""
     folder = root / "papers" / paper
-    # reference.py serves `papers parity` only, __init__.py holds what the paper is called.
-    spared = {folder / "reference.py", folder / "__init__.py"}
+    # reference.py serves `papers parity` only, __init__.py holds what the paper is called, and
+    # plots.py draws what has been measured already.
+    spared = {folder / name for name in ("reference.py", "__init__.py", PLOTS)}
     waiting = [path for path in sorted(folder.rglob("*.py")) if path not in spared]
     waiting.append(root / PIPELINE)
     waiting += registry_targets(names_in_use(paper, root), root)
@@ -83,7 +86,7 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
     names: set[str] = set()
     for path in (root / "papers" / paper).rglob("*.py"):
-        names |= string_constants(parse(path))
+        names |= string_constants(parse(path)) if path.name != PLOTS else set()
     for path in (root / "configs" / paper).glob("*.yaml"):
         for line in path.read_text(encoding="utf-8").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))

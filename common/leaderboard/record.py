@@ -7,7 +7,7 @@ only source of LEADERBOARD.md.
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from common.errors import LikewiseError, UsageError
@@ -70,6 +70,8 @@ class Record:
     finished: str
     # entity/project/run id, once tracked; null when tracking was off.
     wandb: str | None = None
+    # Learning curves, thinned: {key: [[batch, value], ...]}. None in the first records.
+    curves: dict[str, list[list[float]]] = field(default_factory=dict)
     status: str = "complete"
     version: int = RECORD_VERSION
 
@@ -95,7 +97,13 @@ def record_to_json(record: Record) -> str:
     values = asdict(record)
     values["metrics"] = _finite(record.metrics)
     values["references"] = {name: _finite(row) for name, row in record.references.items()}
+    curves = values.pop("curves")
     text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if curves:
+        # A line a curve: indented, their points would be most of the file.
+        lines = [f"{json.dumps(key)}: {json.dumps(curves[key])}" for key in sorted(curves)]
+        text = text.removesuffix("\n}") + ',\n  "curves": {\n    ' + ",\n    ".join(lines)
+        text += "\n  }\n}"
     return text + "\n"
 
 
@@ -141,6 +149,8 @@ def _check_values(record: Record, source: str) -> None:
         "metrics": not record.metrics and "a record without metrics says nothing",
         "scaled_reason": record.scaled != bool(record.scaled_reason)
         and "needed when scaled is true, and only then",
+        "curves": not all(len(point) == 2 for curve in record.curves.values() for point in curve)
+        and "each point is a batch and a value",
         "seed": record.seed < 0 and "must not be negative",
         "finished": not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
         and "must look like 2026-01-31T12:00:00Z",

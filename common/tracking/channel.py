@@ -34,6 +34,8 @@ class Channel:
         # Why tracking stopped, and why it goes on offline; None while all is well.
         self.fault: str | None = None
         self.notice: str | None = None
+        # Why pictures were not taken; all else goes on.
+        self.lost: str | None = None
         self._ended = threading.Event()
         self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)
         self._pending.put(first)
@@ -87,6 +89,8 @@ class Channel:
                     self.path = event["path"]
                 elif kind == "offline":
                     self.notice = event["reason"]
+                elif kind == "lost":
+                    self.lost = event["reason"]
                 elif kind == "failed":
                     self.fault = event["reason"]
                 elif kind == "finished":

@@ -84,6 +84,14 @@ class Session:
         """Writes final numbers."""
         self._run.summary.update(metrics)
 
+    def images(self, batch: int, files: dict[str, str]) -> None:
+        """Logs picture files; what goes wrong is reported and ends nothing."""
+        try:
+            image = importlib.import_module("wandb").Image
+            self._run.log({name: image(path) for name, path in files.items()}, step=batch)
+        except Exception as error:
+            self.report("lost", reason=one_line(error))
+
     def finish(self, exit_code: int) -> None:
         """Ends the run and W&B's service."""
         self._run.finish(exit_code=exit_code)

@@ -9,7 +9,7 @@ import importlib.util
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -119,6 +119,13 @@ class Tracker:
         if channel := self._open_channel():
             channel.send({"call": "summary", "metrics": {"record": text}})
 
+    def images(self, batch: int, files: Sequence[Path]) -> None:
+        """Shows picture files as ``plots/<name>``; those that W&B refuses cost a warning only."""
+        channel = self._open_channel()
+        if channel is not None and files:
+            named = {f"plots/{path.stem}": str(path.resolve()) for path in files}
+            channel.send({"call": "images", "batch": batch, "files": named})
+
     def finish(self, exit_code: int = 0) -> str | None:
         """Ends the W&B run, waiting a few seconds at most; a second call does nothing.
 
@@ -161,6 +168,9 @@ class Tracker:
         if notice is not None:
             self.mode = "offline"
             self._say(f"W&B could not be reached ({notice}); tracking goes on offline.")
+        lost, channel.lost = channel.lost, None
+        if lost is not None:
+            self._say(f"W&B did not take the plots ({lost}); they are in the run's folder.")
         if channel.fault is not None:
             self._stop(channel.fault)
         return self._channel

@@ -69,6 +69,14 @@ def test_published_weights_are_told_from_trained_ones(tmp_path):
     assert (record.weights, record.batches) == ("published", 0)
 
 
+def test_the_curves_of_the_run_go_with_it(tmp_path):
+    folder = tmp_path / "260101-000000-abcd"
+    folder.mkdir()
+    (folder / "metrics.csv").write_text("batch,epoch,key,value\n8,0,train/loss,2.5\n")
+    _, record = make(tmp_path)
+    assert record.curves == {"train/loss": [[8, 2.5]]}
+
+
 def test_the_source_is_that_of_the_paper():
     swav, meow = describe_source("swav"), describe_source("meow")
     assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)

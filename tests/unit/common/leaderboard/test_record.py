@@ -18,6 +18,20 @@ def test_a_record_survives_the_way_through_its_file(make_record, tmp_path):
     assert read_record(write_record(record, tmp_path)) == record
 
 
+def test_curves_survive_it_a_line_each(make_record, tmp_path):
+    curves = {"val/knn_top1": [[40, 0.5]], "train/loss": [[40, 4.0], [80, 3.25]]}
+    record = make_record(curves=curves)
+    path = write_record(record, tmp_path)
+    assert read_record(path) == record
+    assert '\n    "train/loss": [[40, 4.0], [80, 3.25]],\n' in path.read_text()
+
+
+def test_a_record_from_before_curves_is_read_and_written_as_it_was(make_record, tmp_path):
+    path = write_record(make_record(), tmp_path)
+    assert "curves" not in json.loads(path.read_text())
+    assert read_record(path).curves == {}
+
+
 def test_a_metric_that_is_not_a_number_is_written_as_null(make_record, tmp_path):
     record = make_record(metrics={"test/a": math.nan}, references={"raw": {"test/a": math.inf}})
     again = read_record(write_record(record, tmp_path))
@@ -39,6 +53,8 @@ def test_a_metric_that_is_not_a_number_is_written_as_null(make_record, tmp_path)
         ({"seed": -1}, "seed: must not be negative"),
         ({"metrics": {"test/a": "0.5"}}, "metrics: must be dict"),
         ({"finished": "yesterday"}, "finished: must look like"),
+        ({"curves": {"train/loss": [[1, None]]}}, "curves: must be dict"),
+        ({"curves": {"train/loss": [[1]]}}, "curves: each point is a batch and a value"),
         ({"version": 2}, "version: is 2, this code reads 1"),
         ({"sede": 1}, "unknown key 'sede'; did you mean 'seed'"),
     ],

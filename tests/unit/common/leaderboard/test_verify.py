@@ -4,7 +4,7 @@ import math
 import pytest
 
 from common.errors import LikewiseError, UsageError
-from common.leaderboard.bands import read_band, thin
+from common.leaderboard.bands import read_band
 from common.leaderboard.board import verified_digests
 from common.leaderboard.record import NO_NUMBER, RecordError, write_record
 from common.leaderboard.statistics import Sample
@@ -138,9 +138,3 @@ def test_a_broken_band_is_named(make_runs, tmp_path, damage):
     path.write_text(json.dumps({"version": 1}))
     with pytest.raises(RecordError, match="missing"):
         read_band("swav", tmp_path)
-
-
-def test_long_curves_are_thinned_to_their_ends():
-    kept = thin(range(0, 1000), 40)
-    assert (len(kept), kept[0], kept[-1]) == (40, 0, 999)
-    assert thin([1, 2], 40) == [1, 2]

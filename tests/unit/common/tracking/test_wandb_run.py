@@ -4,6 +4,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from common.config import TrackingConfig
 from common.tracking import channel, wandb_run
@@ -49,6 +50,35 @@ def test_offline_run_holds_what_was_sent_and_stays_in_the_folder(tmp_path, offli
     assert [path.name for path in tmp_path.iterdir()] == ["the run"]
 
 
+def test_pictures_go_with_the_run(tmp_path, offline):
+    said = []
+    tracker = Tracker(said.append)
+    start(tracker, tmp_path)
+    Image.new("RGB", (4, 3)).save(tmp_path / "views.png")
+    tracker.log(7, {"train/loss": 2.0})
+    tracker.images(7, [tmp_path / "views.png"])
+    tracker.finish()
+    (made,) = (tmp_path / "wandb").glob("offline-run-*-run-id-1")
+    assert b"plots/views" in (made / "run-run-id-1.wandb").read_bytes()
+    (copy,) = made.glob("files/media/images/plots/views*.png")
+    assert Image.open(copy).size == (4, 3)
+    assert said == []
+
+
+def test_a_picture_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offline):
+    said = []
+    tracker = Tracker(said.append)
+    start(tracker, tmp_path)
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    tracker.images(7, [tmp_path / "torn.png"])
+    tracker.log(8, {"train/after": 2.0})
+    assert tracker.finish() is not None
+    (made,) = (tmp_path / "wandb").glob("offline-run-*-run-id-1")
+    assert b"train/after" in (made / "run-run-id-1.wandb").read_bytes()
+    (warning,) = said
+    assert "did not take the plots" in warning and "torn.png" in warning
+
+
 def test_resumed_offline_run_says_so_and_uploads_both_in_order(tmp_path, offline):
     for resumed in (False, True):
         said = []
@@ -89,6 +119,7 @@ def test_disabled_does_nothing(tmp_path, monkeypatch):
     start(tracker, tmp_path, tracking=TrackingConfig(mode="disabled"))
     tracker.log(1, {"train/loss": 2.0})
     tracker.summary({"test/knn_top1": 0.75})
+    tracker.images(1, [tmp_path / "views.png"])
     assert tracker.finish() is None
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,61 @@
+"""Learning curves: which keys of ``metrics.csv`` are kept with a record, and at which batches."""
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from common.errors import DataError
+from common.tracking.metrics_file import METRICS_NAME, Row, read_metrics
+
+CURVE_POINTS = 40
+# Whole keys, or prefixes that end in a slash.
+LEARNING = ("train/loss", "val/")
+DIAGNOSTICS = "diag/"
+# A curve is to be looked at: float32 has seven digits, of which the last is noise.
+DIGITS = 6
+
+
+def curves_of(rows: Iterable[Row], wanted: Sequence[str] = LEARNING) -> dict[str, dict[int, float]]:
+    """Returns ``{key: {batch: value}}`` of the keys in ``wanted``.
+
+    By default the loss and what was measured on validation.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for row in rows:
+        if any(row.key == key or (key[-1] == "/" and row.key.startswith(key)) for key in wanted):
+            curves.setdefault(row.key, {})[row.batch] = row.value
+    return curves
+
+
+def thin(batches: Sequence[int], count: int) -> list[int]:
+    """Returns at most ``count`` of ``batches``, evenly spread, the first and last among them."""
+    if len(batches) <= count:
+        return list(batches)
+    step = (len(batches) - 1) / (count - 1)
+    return [batches[round(index * step)] for index in range(count)]
+
+
+def stored_curves(run_dir: Path) -> dict[str, list[list[float]]]:
+    """Returns the curves of a run for its record: ``{key: [[batch, value], ...]}``, thinned.
+
+    The loss, validation and diagnostics; values that are not finite are left out. Without
+    ``metrics.csv`` (nothing was trained) there are none, and a damaged one costs them with a
+    warning: it must not cost the record.
+    """
+    path = run_dir / METRICS_NAME
+    if not path.is_file():
+        return {}
+    try:
+        curves = curves_of(read_metrics(path), (*LEARNING, DIAGNOSTICS))
+    except DataError as error:
+        warnings.warn(f"the record has no learning curves: {error}", stacklevel=2)
+        return {}
+    kept = {key: _points(curve) for key, curve in sorted(curves.items())}
+    return {key: points for key, points in kept.items() if points}
+
+
+def _points(curve: Mapping[int, float]) -> list[list[float]]:
+    finite = sorted(batch for batch, value in curve.items() if math.isfinite(value))
+    kept = thin(finite, CURVE_POINTS)
+    return [[batch, float(f"{curve[batch]:.{DIGITS}g}")] for batch in kept]

@@ -1,0 +1,98 @@
+"""Draws what a finished run has to show; what fails here costs a picture, never the run."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from common.checkpoints.position import random_states, set_random_states
+from common.files import write_atomic
+from common.paper import Paper
+from common.registry import PLOTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 110
+
+
+def draw_plots(
+    paper: Paper, module: nn.Module, data: Any, folder: Path, say: Callable[[str], None]
+) -> list[Path]:
+    """Writes ``folder/<name>.png`` for every plot of the modality and of the paper.
+
+    A source of plots is a function ``draw(module, data)`` that returns ``{name: function}``; each
+    function makes one matplotlib figure. `PLOTS` names the modality's, and a paper has its own in
+    ``papers/<paper>/plots.py``. The weights, the training mode and the random states are left as
+    they were.
+
+    Args:
+        paper: Whose run it was.
+        module: With the weights that were evaluated.
+        data: The loaded data module.
+        folder: Where to write; made if it is missing.
+        say: Takes the one warning that names what could not be drawn, and why.
+
+    Returns:
+        The files, in the order of their drawing.
+    """
+    files: list[Path] = []
+    failures: list[str] = []
+    with _undisturbed(module):
+        for name, make in _plots(paper, module, data, failures):
+            try:
+                path = folder / f"{name}.png"
+                write_atomic(path, to_png(make()))
+                files.append(path)
+            except Exception as error:
+                failures.append(f"{name} ({_reason(error)})")
+    if failures:
+        say(f"warning: not drawn: {'; '.join(failures)}. The run and its record are complete")
+    return files
+
+
+def to_png(figure: "Figure") -> bytes:
+    """Returns the figure as a PNG file's content."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_PER_INCH)
+    return content.getvalue()
+
+
+def _plots(
+    paper: Paper, module: nn.Module, data: Any, failures: list[str]
+) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
+    sources = {}
+    if paper.modality in PLOTS.names():
+        sources[paper.modality] = lambda: PLOTS.get(paper.modality)
+    if find_spec(f"papers.{paper.name}.plots") is not None:
+        sources[paper.name] = lambda: import_module(f"papers.{paper.name}.plots").draw
+    for name, source in sources.items():
+        try:
+            plots = source()(module, data)
+        except Exception as error:
+            failures.append(f"the plots of {name} ({_reason(error)})")
+        else:
+            yield from plots.items()
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
+
+
+@contextmanager
+def _undisturbed(module: nn.Module) -> Iterator[None]:
+    states, was_training = random_states(), module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(was_training)
+        set_random_states(states)
