@@ -1,0 +1,203 @@
+"""DeepCluster-v2 as a LightningModule: k-means on last epoch's embeddings gives the targets."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.data.sampler import keyed_generator
+from common.diagnostics import (
+    CollapseWarning,
+    effective_rank,
+    embedding_std,
+    is_log_due,
+    prototype_usage,
+)
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import all_reduce_sum, gather, world_size
+from common.errors import ConfigError
+from common.optim.build import configure
+from common.registry import BACKBONES
+from papers.swav.config import DeepClusterConfig
+from papers.swav.module import projection_head, unit_embeddings
+from papers.swav.spherical_kmeans import spherical_kmeans
+
+# The target of a picture that no embedding is remembered of; such rows have no loss.
+UNKNOWN = -100
+ADVICE = "Try a lower optimizer.lr, or fewer method.num_prototypes"
+
+
+class DeepClusterV2(LightningModule):
+    """Predicts clusters of last epoch's embeddings (arXiv 2006.09882, its DeepCluster-v2).
+
+    Every process holds the whole memory and computes its share of the k-means, so that a checkpoint
+    has all of it: 4 bytes x assignment crops x training pictures x output_dim (1.3 GB on ImageNet).
+
+    Args:
+        method: Default: the paper's.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour, and 50,000 of them.
+    """
+
+    memory: Tensor
+    targets: Tensor
+    prototypes: Tensor
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: DeepClusterConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or DeepClusterConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or PictureFacts()
+        check_count(config, facts.num_samples)
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.head = projection_head(self.backbone.num_features, config)
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        crops, heads = len(config.assignment_crops), len(config.num_prototypes)
+        remembered = torch.zeros(crops, facts.num_samples, config.output_dim)
+        self.register_buffer("memory", remembered)
+        unknown = torch.full((heads, facts.num_samples), UNKNOWN)
+        self.register_buffer("targets", unknown)
+        # The clusterings' centroids one below the other, (sum of num_prototypes, dim).
+        centroids = torch.zeros(sum(config.num_prototypes), config.output_dim)
+        self.register_buffer("prototypes", centroids)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # The same in all processes: DDP would send them from the first one at every step.
+        self._ddp_params_and_buffers_to_ignore = ["memory", "targets", "prototypes"]
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def project(self, views: list[Tensor]) -> Tensor:
+        """Returns unit embeddings, ``(views, batch, dim)``."""
+        return unit_embeddings(self.embed, self.head, views)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """Predicts the picture's cluster of each clustering from every view."""
+        config = self.method
+        if batch.key.batch == 0:
+            self.cluster(batch.key.epoch)
+        rows = batch.key.rows.to(self.memory.device)
+        z = self.project(batch.views)  # (views, batch, dim)
+        scores = self.score(z)  # one (views, batch, prototypes) a clustering
+        loss = cluster_prediction(scores, self.targets[:, rows], config.temperature)
+        self.remember(rows, z.detach()[config.assignment_crops])
+        self.diagnose(loss.detach(), z.detach(), scores[0].detach())
+        self.batches_seen += 1
+        return loss
+
+    @torch.no_grad()
+    def cluster(self, epoch: int) -> None:
+        """Sets prototypes and targets; clustering i is of the memory of crop i modulo crops."""
+        config = self.method
+        for head, centroids in enumerate(self.centroids()):
+            z = self.memory[head % len(self.memory)]
+            known = z.any(dim=1).nonzero()[:, 0]
+            check_count(config, len(known))
+            z = z if len(known) == len(z) else z[known]
+            order = torch.randperm(len(z), generator=keyed_generator(epoch, head))
+            first = order[: len(centroids)].to(z.device)
+            move_empty = config.empty_clusters == "farthest"
+            found, assigned = spherical_kmeans(z, first, config.kmeans_iterations, move_empty)
+            centroids.copy_(found)
+            self.targets[head].fill_(UNKNOWN)
+            self.targets[head, known] = assigned
+
+    def centroids(self) -> list[Tensor]:
+        """Returns the prototypes of each clustering, ``(prototypes, dim)``, as views."""
+        return list(self.prototypes.split(self.method.num_prototypes))
+
+    def score(self, z: Tensor) -> list[Tensor]:
+        """Returns cosines to each clustering's prototypes, ``(..., prototypes)``, never halved."""
+        with torch.autocast(z.device.type, enabled=False):
+            return [F.linear(z, centroids) for centroids in self.centroids()]
+
+    @torch.no_grad()
+    def remember(self, rows: Tensor, z: Tensor) -> None:
+        """Writes unit embeddings ``(crops, batch, dim)`` of pictures ``rows`` of all processes."""
+        everyone = gather(rows)
+        for memory, of_crop in zip(self.memory, z, strict=True):
+            memory[everyone] = gather(of_crop)
+
+    def configure_optimizers(self) -> Any:
+        """SGD with LARC, as SwAV; the prototypes are no parameters."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    def on_train_start(self) -> None:
+        """Fills the memory by a pass without gradient over the first epoch's views."""
+        if int(self.batches_seen):
+            return
+        loader = self.trainer.train_dataloader
+        assert loader is not None  # a training has one
+        with torch.no_grad():
+            for loaded in loader:
+                batch = self.trainer.strategy.batch_to_device(loaded, self.device)
+                views = [batch.views[crop] for crop in self.method.assignment_crops]
+                self.remember(batch.key.rows.to(self.memory.device), self.project(views))
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor, scores: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse."""
+        if not is_log_due(self):
+            return
+        self.log("train/loss", loss, sync_dist=True)
+        view = self.method.assignment_crops[0]
+        used, entropy = prototype_usage(scores[view])
+        std = embedding_std(z[view])
+        average = sum(map(math.log, self.method.num_prototypes)) / len(self.method.num_prototypes)
+        self.log("diag/loss_over_ln_k", loss / average)
+        self.log("diag/prototypes_used", used.float())
+        self.log("diag/prototype_entropy", entropy)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z[view]))
+        signs = {
+            "every picture has the same prototype": int(used) == 1,
+            "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
+        }
+        self.collapse.check(signs, int(self.batches_seen) + 1)
+
+
+def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float) -> Tensor:
+    """Returns the cross-entropy of every view, averaged over views, pictures and clusterings.
+
+    Pictures without a target do not count. Under several processes the average is over the
+    pictures of all: averaging gradients gives that of the global batch.
+
+    Args:
+        scores: Of each clustering ``(views, batch, prototypes)``, cosine similarities.
+        targets: ``(clusterings, batch)``, clusters or `UNKNOWN`.
+        temperature: Of the softmax.
+    """
+    total = scores[0].new_zeros(())
+    for own, target in zip(scores, targets, strict=True):
+        known = all_reduce_sum((target != UNKNOWN).sum()).clamp(min=1) / world_size()
+        repeated = target.repeat(len(own))
+        logits = own.flatten(0, 1) / temperature
+        summed = F.cross_entropy(logits, repeated, ignore_index=UNKNOWN, reduction="sum")
+        total = total + summed / (known * len(own))
+    return total / len(scores)
+
+
+def check_count(config: DeepClusterConfig, num_pictures: int) -> None:
+    """Raises `ConfigError` if a clustering has more prototypes than there are pictures."""
+    largest = max(config.num_prototypes)
+    if num_pictures < largest:
+        raise ConfigError(
+            f"method.num_prototypes: {largest} prototypes cannot be started from {num_pictures} "
+            "remembered pictures; use fewer prototypes or a smaller batch"
+        )
