@@ -36,13 +36,15 @@ class Source(Protocol):
 class LazySplit:
     """As `sets.Split`, with pictures left where they are.
 
-    ``index``: (num,) rows of ``source``. ``labels``: (num,) int64, -1 for none.
+    ``index``: (num,) rows of ``source``. ``labels``: (num,) int64, -1 for none; ``class_names``:
+    what they stand for, where that is known.
     """
 
     source: Source
     index: Tensor
     labels: Tensor
     groups: Tensor | None = None
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Returns the number of pictures."""

@@ -34,6 +34,8 @@ class Packed:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 self._arrays: dict[str, NDArray[Any]] = {name: file[name] for name in names}
+                labels = file["class_names"] if "class_names" in file.files else []
+                self._class_names = tuple(str(name) for name in labels)
         except BROKEN as error:
             raise self.error(f"not a set of packed pictures: {error}") from None
 
@@ -50,7 +52,8 @@ class Packed:
         """Returns a split; raises `DataError` unless there is a label a picture."""
         if len(labels) != len(pictures):
             raise self.error(f"holds {len(pictures)} pictures and {len(labels)} labels")
-        return Split(pictures, torch.from_numpy(labels.astype(np.int64)), **parts)
+        numbers = torch.from_numpy(labels.astype(np.int64))
+        return Split(pictures, numbers, class_names=self._class_names, **parts)
 
     def plain(self, name: str) -> Tensor:
         """Returns the array ``name``, (num, height, width) or (num, C, height, width), as 4-D.

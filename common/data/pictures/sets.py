@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +19,14 @@ class Split:
 
     ``labels``: (num,) int64, -1 for none. ``groups``: (num,) pictures of one original, kept
     together by `hold_out`. ``masks``: (num, height, width) bool, where the object is known.
+    ``class_names``: what the labels stand for, where that is known.
     """
 
     pictures: Tensor
     labels: Tensor
     groups: Tensor | None = None
     masks: Tensor | None = None
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Returns the number of pictures."""
@@ -32,7 +35,8 @@ class Split:
     def rows(self, index: Tensor) -> "Split":
         """Returns the pictures that ``index`` (positions or a mask) selects."""
         parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return replace(self, **{k: v[index] for k, v in parts.items() if v is not None})
+        chosen: dict[str, Any] = {k: v[index] for k, v in parts.items() if isinstance(v, Tensor)}
+        return replace(self, **chosen)
 
 
 PictureSet = dict[str, Split]

@@ -48,6 +48,16 @@ def test_cifar10_jpeg(tmp_path, packing):
     assert pictures["train"].labels.tolist() == [0, 1, 2]
 
 
+def test_class_names_come_with_the_pictures_where_a_file_has_them(tmp_path, packing):
+    names = np.array(["bird", "cat"])
+    for split, extra in (("train", {"class_names": names}), ("test", {})):
+        arrays = {"labels": np.array([0, 1]), **extra}
+        packing.write(tmp_path / f"cifar10_jpeg/{split}.npz", packing.random(2), **arrays)
+    pictures = read("cifar10-jpeg", tmp_path)
+    assert pictures["train"].rows(torch.tensor([1])).class_names == ("bird", "cat")
+    assert pictures["test"].class_names == ()
+
+
 def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
     coded = [packing.random(1, 96, 100)[0], packing.random(1, 120, 96)[0], packing.random(1, 96)[0]]
     arrays = {"labels": np.array([4, 5, 6], np.uint8), "is_test": np.array([False, True, False])}
