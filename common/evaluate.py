@@ -56,7 +56,9 @@ def evaluate_weights(
     except ModuleNotFoundError:
         raise UsageError(f"{recipe.paper} reads no published weights") from None
     ready = prepare(recipe)
-    reader.load_weights(ready.module, weights)
+    left_out = reader.load_weights(ready.module, weights)
+    if left_out:
+        console.print(f"{weights.name}: {left_out}", highlight=False)
     run = new_run(recipe, root)
     try:
         return _measure(_with_protocols(ready, names), run, console)

@@ -104,8 +104,10 @@ EVALUATORS = Registry(
     {
         "clustering": "common.evaluation.clustering:evaluate_clustering",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
+        "finetune": "common.evaluation.finetune:evaluate_finetune",
         "knn": "common.evaluation.knn:evaluate_knn",
         "linear": "common.evaluation.linear_probe:evaluate_linear",
+        "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
         "node-probe": "common.evaluation.node_probe:evaluate_nodes",
         "ranking": "common.evaluation.ranking:evaluate_ranking",
     },

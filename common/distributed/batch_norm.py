@@ -7,7 +7,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from common.distributed.reduce import all_reduce_sum, all_reduce_sum_with_grad, world_size
 
 
-class GlobalBatchNorm(_BatchNorm):
+class LocalBatchNorm(_BatchNorm):
+    """Batch norm over this process's rows alone, in any number of dimensions."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"batch norm needs (batch, features, ...), got {tuple(input.shape)}")
+
+
+class GlobalBatchNorm(LocalBatchNorm):
     """Batch norm whose training statistics are those of all processes' rows together.
 
     On one process and in evaluation this is plain batch norm; on CUDA it is the forward pass of
@@ -20,10 +28,6 @@ class GlobalBatchNorm(_BatchNorm):
     # What the forward pass of torch's SyncBatchNorm reads besides a batch norm's own.
     process_group = None
     _check_non_zero_input_channels = nn.SyncBatchNorm._check_non_zero_input_channels
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim < 2:
-            raise ValueError(f"batch norm needs (batch, features, ...), got {tuple(input.shape)}")
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalises ``input`` and, in training, moves the running statistics."""
@@ -56,22 +60,22 @@ class GlobalBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), weight)
 
 
-def convert_batch_norm(module: nn.Module) -> nn.Module:
-    """Replaces every batch norm in ``module`` by `GlobalBatchNorm`, keeping its tensors.
+def convert_batch_norm(
+    module: nn.Module, kind: type[LocalBatchNorm] = GlobalBatchNorm
+) -> nn.Module:
+    """Replaces every batch norm in ``module`` by one of ``kind``, keeping its tensors.
 
     Changes ``module`` in place and returns it (or its replacement, if it is one itself).
     """
-    if isinstance(module, _BatchNorm) and not isinstance(module, GlobalBatchNorm):
-        return _replacement(module)
+    if isinstance(module, _BatchNorm) and type(module) is not kind:
+        return _replacement(module, kind)
     for name, child in module.named_children():
-        setattr(module, name, convert_batch_norm(child))
+        setattr(module, name, convert_batch_norm(child, kind))
     return module
 
 
-def _replacement(norm: _BatchNorm) -> GlobalBatchNorm:
-    new = GlobalBatchNorm(
-        norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
-    )
+def _replacement(norm: _BatchNorm, kind: type[LocalBatchNorm]) -> LocalBatchNorm:
+    new = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     for store in ("_parameters", "_buffers"):
         getattr(new, store).update(getattr(norm, store))
     new.training = norm.training

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from common.errors import ConfigError
 from common.registry import EVALUATORS
 from common.settings import setting
 
@@ -41,7 +42,10 @@ class FewLabelConfig:
 
 @dataclass
 class KnnConfig:
-    """Protocol ``knn``: weighted neighbours by cosine."""
+    """Protocol ``knn``: weighted neighbours by cosine.
+
+    DINO's k-NN is k=20, temperature=0.07, standardise=false; lightly's k=200, 0.1, false.
+    """
 
     k: int = setting(20, at_least=1)
     # Wu et al. 2018 (and most since) weigh by exp(cosine / 0.07).
@@ -58,6 +62,60 @@ class LinearProbeConfig:
     batch_size: int = setting(256, at_least=1)
     lr: float = setting(0.03, above=0)
     weight_decay: float = setting(0.0, at_least=0)
+
+
+@dataclass
+class CropConfig:
+    """Random crop and mirror of the pictures that a protocol trains on (torchvision's)."""
+
+    # Pixels; null: as large as the pictures that are tested.
+    size: int | None = setting(None, at_least=1)
+    area: list[float] = setting([0.08, 1.0], above=0, at_most=1)
+    flip: float = setting(0.5, at_least=0, at_most=1)
+
+
+@dataclass
+class LinearSgdConfig:
+    """Protocol ``linear-sgd``; the defaults are SwAV's (official repository, eval_linear.py)."""
+
+    epochs: int = setting(100, at_least=1)
+    batch_size: int = setting(256, at_least=1)
+    # To 0 along a half cosine, a step an epoch.
+    lr: float = setting(0.3, above=0)
+    momentum: float = setting(0.9, at_least=0, below=1)
+    weight_decay: float = setting(1e-6, at_least=0)
+    crop: CropConfig = field(default_factory=CropConfig)
+
+
+@dataclass
+class FinetuneConfig:
+    """Protocol ``finetune``; the defaults are SwAV's (official readme and eval_semisup.py)."""
+
+    # Per cent of the labels; one fine-tuning of its own for each.
+    shares: list[float] = setting([1.0, 10.0], above=0, at_most=100)
+    # For each share, the rates of the network and of the new classifier.
+    trunk_lr: list[float] = setting([0.02, 0.01], at_least=0)
+    head_lr: list[float] = setting([5.0, 0.2], above=0)
+    # For each share a file of picture names, in the data root (SimCLR's 1percent.txt and
+    # 10percent.txt for ImageNet); empty: drawn by seed, the same share of each class.
+    lists: list[str] = setting([])
+    epochs: int = setting(20, at_least=1)
+    batch_size: int = setting(256, at_least=2)
+    momentum: float = setting(0.9, at_least=0, below=1)
+    weight_decay: float = setting(0.0, at_least=0)
+    # Both rates are multiplied by `decay` after each of these epochs.
+    milestones: list[int] = setting([12, 16], at_least=1)
+    decay: float = setting(0.2, above=0)
+    crop: CropConfig = field(default_factory=CropConfig)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` unless each share has its rates and its list."""
+        for name in ("trunk_lr", "head_lr", "lists"):
+            given = len(getattr(self, name))
+            if given != len(self.shares) and (given or name != "lists"):
+                raise ConfigError(
+                    f"evaluation.finetune.{name}: {given} values for {len(self.shares)} shares"
+                )
 
 
 @dataclass
@@ -92,5 +150,7 @@ class EvaluationConfig:
     node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)
+    linear_sgd: LinearSgdConfig = field(default_factory=LinearSgdConfig)
     ranking: RankingConfig = field(default_factory=RankingConfig)

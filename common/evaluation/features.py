@@ -26,3 +26,9 @@ class FeatureSet(NamedTuple):
 def percent_equal(predicted: Tensor, labels: Tensor) -> float:
     """Returns the share of ``predicted`` that equals ``labels``, in per cent."""
     return 100 * (predicted == labels).double().mean().item()
+
+
+def percent_within(scores: Tensor, labels: Tensor, k: int) -> float:
+    """Returns how often the label is among the ``k`` best of ``scores (num, classes)``, in %."""
+    best = scores.topk(min(k, scores.shape[1]), dim=1).indices
+    return 100 * (best == labels[:, None]).any(1).double().mean().item()

@@ -5,13 +5,19 @@ from typing import Any
 import torch
 
 from common.evaluation.config import EvaluationConfig
+from common.evaluation.pictures import LazyFeatures, PictureInputs
 from common.registry import EVALUATORS
+
+# Protocols that train with pictures and the module; the others on pictures take its features.
+ON_PICTURES = frozenset({"finetune", "linear-sgd"})
 
 
 def run_protocols(
     names: list[str], inputs: Any, config: EvaluationConfig, seed: int, prefix: str
 ) -> dict[str, float]:
     """Returns ``{prefix + metric: value}`` of every protocol in ``names``.
+
+    A learning-free reference has features only: protocols that need more leave it out.
 
     Args:
         names: Protocols of `EVALUATORS`.
@@ -22,8 +28,13 @@ def run_protocols(
     """
     metrics: dict[str, float] = {}
     for name in names:
+        if name in ON_PICTURES and not isinstance(inputs, PictureInputs):
+            continue
+        given = inputs
+        if isinstance(inputs, PictureInputs | LazyFeatures) and name not in ON_PICTURES:
+            given = inputs.features
         settings = getattr(config, name.replace("-", "_"))
         with torch.no_grad():
-            values = EVALUATORS.get(name)(inputs, settings, seed)
+            values = EVALUATORS.get(name)(given, settings, seed)
         metrics.update({prefix + key: float(value) for key, value in values.items()})
     return metrics

@@ -1,14 +1,9 @@
 """The authors' published weights in our module."""
 
 import re
-import zipfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
+from common.checkpoints.published import read_state_dict
 from common.errors import DataError, suggest
 from papers.mclrec.module import MCLRec
 
@@ -41,7 +36,7 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
         DataError: Unreadable, an array too many or too few, or of another shape.
     """
     path = Path(path)
-    arrays = {our_name(name): tensor for name, tensor in _read(path).items()}
+    arrays = {our_name(name): tensor for name, tensor in read_state_dict(path).items()}
     wanted = module.encoder.state_dict()
     missing, foreign = sorted(wanted.keys() - arrays), sorted(arrays.keys() - wanted)
     if missing:
@@ -56,21 +51,3 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
                 f"{tuple(wanted[name].shape)}; published weights belong to their own data set"
             )
     module.encoder.load_state_dict(arrays)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: torch.from_numpy(file[name]) for name in file.files}
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
-    except Exception as error:  # the unpickler's own exceptions for what it refuses
-        raise DataError(f"{path}: not a file of plain weights: {error}") from None
-    content = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise DataError(f"{path}: holds no state_dict of tensors")
-    return content

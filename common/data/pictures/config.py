@@ -79,6 +79,9 @@ class PictureConfig:
     pipeline: str = setting("batched", choices=("batched", "per-sample"))
     # Share of the training pictures kept for the split "val"; 0 trains on all of them.
     holdout: float = setting(0.1, at_least=0, below=1)
+    # Tested pictures: shorter side, then central square (256 and 224 on ImageNet); null: as stored.
+    test_resize: int | None = setting(None, at_least=1)
+    test_crop: int | None = setting(None, at_least=1)
     # Per channel, after all else; empty: pictures stay in 0..1.
     mean: list[float] = setting([])
     std: list[float] = setting([], above=0)

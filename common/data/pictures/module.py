@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import LightningDataModule
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.pictures.batch import PictureBatch, ViewBatch
 from common.data.pictures.config import PictureConfig, PictureFacts
+from common.data.pictures.evaluation import EVALUATION_BATCH, evaluated_pair, raw_pixels
 from common.data.pictures.own import read_own
 from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import (
@@ -19,16 +20,13 @@ from common.data.pictures.sets import (
     check_set,
     fingerprint,
     hold_out,
-    merge,
     to_float,
 )
 from common.data.pictures.views import make_view_batch, normalise
 from common.data.sampler import BatchKey, EpochBatchSampler
-from common.errors import ConfigError, DataError
-from common.evaluation.features import FeatureSet
+from common.errors import ConfigError
+from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
-
-EVALUATION_BATCH = 512
 
 
 class WholeBatches(Dataset[PictureBatch]):
@@ -164,24 +162,19 @@ class PictureData(LightningDataModule):
             return batch
         return make_view_batch(batch, self.config, self.seed)
 
-    def evaluation_inputs(self, module: nn.Module, split: str) -> FeatureSet:
-        """Embeds whole pictures with ``module.embed``, in evaluation mode and without gradient.
+    def evaluation_inputs(self, module: nn.Module, split: str) -> PictureInputs:
+        """Returns what protocols measure ``module`` by; nothing is embedded before its use.
 
         Labelled references are the training pictures; for "test" the hold-out too.
         """
-        was_training = module.training
-        module.eval()
-        reference, tested = self._evaluation_splits(split)
-        train_x, test_x = self._embed(module, reference), self._embed(module, tested)
-        module.train(was_training)
-        return FeatureSet(train_x, reference.labels, test_x, tested.labels)
+        self.load()
+        return PictureInputs(module, *evaluated_pair(self.set, split, self.config))
 
-    def references(self, split: str) -> dict[str, FeatureSet]:
+    def references(self, split: str) -> dict[str, LazyFeatures]:
         """Returns the encoders that learn nothing: ``raw`` is the pixels."""
-        reference, tested = self._evaluation_splits(split)
-        train_x = to_float(reference.pictures).flatten(1)
-        test_x = to_float(tested.pictures).flatten(1)
-        return {"raw": FeatureSet(train_x, reference.labels, test_x, tested.labels)}
+        self.load()
+        pair = evaluated_pair(self.set, split, self.config)
+        return {"raw": LazyFeatures(lambda: raw_pixels(*pair))}
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds a user's own pictures, a folder or an npz, without views.
@@ -195,27 +188,6 @@ class PictureData(LightningDataModule):
         self.load()
         channels, height, width = self.set["train"].pictures.shape[1:]
         pictures, names = read_own(path, (channels, height, width))
-        was_training = module.training
-        module.eval()
-        h = self._embed(module, Split(pictures, torch.full((len(pictures),), -1)))
-        module.train(was_training)
+        x = normalise(to_float(pictures), self.config.mean, self.config.std)
+        h = torch.cat([embed_frozen(module, part).cpu() for part in x.split(EVALUATION_BATCH)])
         return {"embedding": h.numpy(), **({} if names is None else {"name": names})}
-
-    def _evaluation_splits(self, split: str) -> tuple[Split, Split]:
-        self.load()
-        if split not in self.set:
-            hint = "; data.holdout=0.1 keeps one" if split == "val" else ""
-            raise DataError(f"{self.config.name} has no split {split!r}{hint}")
-        reference = self.set["train"]
-        if split != "val" and "val" in self.set:
-            reference = merge(reference, self.set["val"])
-        return reference, self.set[split]
-
-    @torch.no_grad()
-    def _embed(self, module: Any, split: Split) -> Tensor:
-        device = next(module.parameters()).device
-        features = []
-        for pictures in split.pictures.split(EVALUATION_BATCH):
-            x = normalise(to_float(pictures.to(device)), self.config.mean, self.config.std)
-            features.append(module.embed(x).float().cpu())
-        return torch.cat(features)

@@ -37,7 +37,7 @@ def measure(name, inputs):
 
 
 def test_raw_pixels(digits):
-    raw = digits.references("test")["raw"]
+    raw = digits.references("test")["raw"].features
     assert abs(measure("linear", raw)["linear_top1"] - 32) < 5
     assert abs(measure("knn", raw)["knn_top1"] - 55) < 5
     few = EVALUATORS.get("few-label")(raw, FewLabelConfig(labels=[5], draws=5), 0)
@@ -48,7 +48,7 @@ def test_untrained_net(digits):
     found = []
     for seed in range(2):
         torch.manual_seed(seed)
-        features = digits.evaluation_inputs(SmallNet(), "test")
+        features = digits.evaluation_inputs(SmallNet(), "test").features
         metrics = {**measure("linear", features), **measure("knn", features)}
         found.append((metrics["linear_top1"], metrics["knn_top1"]))
     linear, neighbours = np.mean(found, axis=0)

@@ -113,13 +113,13 @@ def test_views_depend_on_seed_epoch_and_batch():
 
 def test_evaluation_inputs_and_references():
     made, module = data(mean=[0.5], std=[2.0]), Mean().train()
-    features = made.evaluation_inputs(module, "test")
+    features = made.evaluation_inputs(module, "test").features
     assert module.training
     assert features.train_x.shape == (5188, 1) and features.test_x.shape == (1000, 1)
-    pixels = made.references("test")["raw"]
+    pixels = made.references("test")["raw"].features
     assert pixels.train_x.shape == (5188, 400)
     torch.testing.assert_close((pixels.test_x.mean(1) - 0.5) / 2, features.test_x[:, 0])
-    assert made.evaluation_inputs(module, "val").train_x.shape == (4668, 1)
+    assert made.evaluation_inputs(module, "val").features.train_x.shape == (4668, 1)
     with pytest.raises(DataError, match=r"no split .val.; data\.holdout"):
         data(holdout=0.0).references("val")
 

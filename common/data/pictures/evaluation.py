@@ -1,0 +1,130 @@
+"""Picture splits as evaluation protocols take them: whole, or in random crops."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
+from common.data.pictures.loading import CentreCrop, RandomView, picture_batches
+from common.data.pictures.sets import Split, merge, to_float
+from common.data.pictures.views import normalise
+from common.data.root import require
+from common.data.sampler import keyed_generator
+from common.errors import DataError
+from common.evaluation.config import CropConfig
+from common.evaluation.features import FeatureSet
+
+EVALUATION_BATCH = 512
+
+
+class EvaluatedPictures:
+    """The labelled pictures of a split (`common.evaluation.pictures.LabelledPictures`).
+
+    Args:
+        split: In memory or read as needed; pictures without label are left out.
+        config: The ``data:`` section.
+    """
+
+    def __init__(self, split: AnySplit, config: PictureConfig) -> None:
+        labelled = split.labels >= 0
+        self.split = split if bool(labelled.all()) else split.rows(labelled)
+        self.config, self.labels = config, self.split.labels
+        self._test_form = CentreCrop(config.test_resize, config.test_crop)
+
+    def whole(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all pictures in order, in the form in which they are tested."""
+        for pictures in self._tested():
+            yield self._normalise(pictures.to(device, non_blocking=True))
+
+    def pixels(self) -> Tensor:
+        """Returns ``(num, channels * height * width)`` in 0..1."""
+        return torch.cat([to_float(pictures).flatten(1) for pictures in self._tested()])
+
+    def augmented(
+        self,
+        rows: Tensor,
+        crop: CropConfig,
+        batch_size: int,
+        key: tuple[int, int],
+        device: torch.device,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields one epoch of ``rows`` in random crops, with their labels."""
+        seed, epoch = key
+        size = crop.size or self._test_size()
+        view = RandomView(ViewConfig(size=size, area=crop.area, flip=crop.flip), seed)
+        order = rows[torch.randperm(len(rows), generator=keyed_generator(seed, epoch))]
+        for pictures, labels in picture_batches(
+            self.split, batch_size, view, self.config.workers, order, epoch
+        ):
+            moved = pictures.to(device, non_blocking=True)
+            yield self._normalise(moved), labels.to(device, non_blocking=True)
+
+    def listed(self, file: str) -> Tensor:
+        """Returns the rows of the pictures that ``file``, in the data root, names line by line.
+
+        Raises:
+            DataError: No such file, pictures without names, or a name that is not there.
+        """
+        path = require(self.config.root, file)
+        if not isinstance(self.split, LazySplit):
+            raise DataError(
+                f"evaluation.finetune.lists: the pictures of {self.config.name} have no file "
+                "names; leave it empty to draw the labels by seed"
+            )
+        row_of = {Path(self.split.name(row)).name: row for row in range(len(self.split))}
+        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        lacking = [name for name in names if Path(name).name not in row_of]
+        if lacking or not names:
+            found = f"{len(lacking)} of {len(names)} names, such as {lacking[:1]}"
+            raise DataError(f"{path}: {found}, are not in {self.config.name}")
+        return torch.tensor([row_of[Path(name).name] for name in names])
+
+    def _tested(self) -> Iterator[Tensor]:
+        workers = self.config.workers if isinstance(self.split, LazySplit) else 0
+        for pictures, _ in picture_batches(self.split, EVALUATION_BATCH, self._test_form, workers):
+            yield pictures
+
+    def _test_size(self) -> int:
+        """Returns the pixels of a tested picture's shorter side."""
+        return min(self._test_form(read_pictures(self.split, torch.tensor([0]))).shape[2:])
+
+    def _normalise(self, pictures: Tensor) -> Tensor:
+        return normalise(to_float(pictures), self.config.mean, self.config.std)
+
+
+def evaluated_pair(
+    pictures: Mapping[str, AnySplit], split: str, config: PictureConfig
+) -> tuple[EvaluatedPictures, EvaluatedPictures]:
+    """Returns the labelled references and the tested pictures of ``split``.
+
+    References are the training pictures; for "test" the hold-out too.
+
+    Raises:
+        DataError: If the set has no such split.
+    """
+    if split not in pictures:
+        hint = "; data.holdout=0.1 keeps one" if split == "val" else ""
+        raise DataError(f"{config.name} has no split {split!r}{hint}")
+    reference = pictures["train"]
+    if split != "val" and "val" in pictures:
+        reference = _merge(reference, pictures["val"])
+    return EvaluatedPictures(reference, config), EvaluatedPictures(pictures[split], config)
+
+
+def raw_pixels(train: EvaluatedPictures, test: EvaluatedPictures) -> FeatureSet:
+    """Returns the pixels of both as features."""
+    return FeatureSet(train.pixels(), train.labels, test.pixels(), test.labels)
+
+
+def _merge(first: AnySplit, second: AnySplit) -> AnySplit:
+    if isinstance(first, Split) and isinstance(second, Split):
+        return merge(first, second)
+    if isinstance(first, LazySplit) and isinstance(second, LazySplit):
+        # The splits of a set share one source.
+        index = torch.cat([first.index, second.index])
+        return replace(first, index=index, labels=torch.cat([first.labels, second.labels]))
+    raise TypeError("one split in memory, the other read as needed")

@@ -1,0 +1,74 @@
+"""SwAV's linear protocol: SGD on frozen features of augmented pictures."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data.sampler import keyed_generator
+from common.evaluation.config import LinearSgdConfig
+from common.evaluation.curve import Curve
+from common.evaluation.pictures import PictureInputs
+from common.evaluation.progress import show_progress
+
+# A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
+LINEAR_SGD_STREAM = 2**42
+INITIAL_STD = 0.01
+
+
+def evaluate_linear_sgd(
+    inputs: PictureInputs, settings: LinearSgdConfig, seed: int
+) -> dict[str, float]:
+    """Accuracies in per cent: ``linear_sgd_top1``, ``..._best_top1`` and ``..._best_top5``.
+
+    The backbone stays in evaluation mode; every epoch sees new crops of the labelled pictures.
+    Papers report the best epoch, chosen on the tested pictures; the plain key is the last one.
+
+    Args:
+        inputs: The module and the pictures.
+        settings: `LinearSgdConfig`.
+        seed: Of the initial weights, the order and the crops.
+    """
+    head, curve = _make_head(inputs, seed), Curve()
+    optimizer = torch.optim.SGD(
+        head.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
+    test_x = inputs.test_x.to(inputs.device)
+    with show_progress("linear-sgd", settings.epochs * len(inputs.train.labels)) as advance:
+        for epoch in range(settings.epochs):
+            text = f"epoch {epoch + 1}/{settings.epochs}"
+            for x, y in _features(inputs, settings, (seed, LINEAR_SGD_STREAM + epoch)):
+                with torch.enable_grad():
+                    loss = F.cross_entropy(head(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                advance(len(y), text)
+            schedule.step()
+            curve.add(head(test_x), inputs.test.labels)
+    return curve.metrics("linear_sgd")
+
+
+def _make_head(inputs: PictureInputs, seed: int) -> nn.Linear:
+    """Returns the classifier: weights from N(0, 0.01), no bias at first."""
+    head = nn.utils.skip_init(nn.Linear, inputs.num_features, inputs.num_classes)
+    nn.init.normal_(
+        head.weight, std=INITIAL_STD, generator=keyed_generator(seed, LINEAR_SGD_STREAM)
+    )
+    nn.init.zeros_(head.bias)
+    return head.to(inputs.device)
+
+
+def _features(
+    inputs: PictureInputs, settings: LinearSgdConfig, key: tuple[int, int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields one epoch of frozen features and labels."""
+    rows = torch.arange(len(inputs.train.labels))
+    crops = inputs.train.augmented(rows, settings.crop, settings.batch_size, key, inputs.device)
+    for pictures, labels in crops:
+        yield inputs.embed(pictures), labels

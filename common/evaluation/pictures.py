@@ -1,0 +1,129 @@
+"""What protocols on pictures are given: a module, and labelled pictures to run through it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from common.evaluation.config import CropConfig
+from common.evaluation.features import FeatureSet
+from common.evaluation.progress import show_progress
+
+
+class LabelledPictures(Protocol):
+    """Labelled pictures of a split, in batches normalised as the module was trained with."""
+
+    labels: Tensor
+
+    def whole(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all pictures in order, ``(batch, channels, height, width)``, as tested."""
+
+    def augmented(
+        self,
+        rows: Tensor,
+        crop: CropConfig,
+        batch_size: int,
+        key: tuple[int, int],
+        device: torch.device,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields one epoch of ``rows``: crops and their labels, on ``device``.
+
+        Order and crops are a function of ``key``, a seed and an epoch.
+        """
+
+    def listed(self, file: str) -> Tensor:
+        """Returns the rows of the pictures that a file of names lists."""
+
+
+class LazyFeatures:
+    """Features of an encoder that learns nothing: there is no module to train.
+
+    Args:
+        make: Called at first use.
+    """
+
+    def __init__(self, make: Callable[[], FeatureSet]) -> None:
+        self._make = make
+
+    @cached_property
+    def features(self) -> FeatureSet:
+        """The features, on the CPU."""
+        return self._make()
+
+
+class PictureInputs:
+    """A module and pictures; ``features`` are embedded at first use and kept.
+
+    Made for one evaluation of the module as it stands: training on makes the features stale.
+
+    Args:
+        module: Has ``embed``; left with its weights and mode.
+        train: The labelled references.
+        test: The split that is measured.
+    """
+
+    def __init__(self, module: nn.Module, train: LabelledPictures, test: LabelledPictures) -> None:
+        self.module, self.train, self.test = module, train, test
+
+    @property
+    def device(self) -> torch.device:
+        """The module's device."""
+        return next(self.module.parameters()).device
+
+    @property
+    def num_classes(self) -> int:
+        """One more than the largest label."""
+        return int(max(self.train.labels.max(), self.test.labels.max())) + 1
+
+    @cached_property
+    def num_features(self) -> int:
+        """The length of an embedding."""
+        return self.embed(next(self.test.whole(self.device))[:1]).shape[1]
+
+    @property
+    def features(self) -> FeatureSet:
+        """Embeddings of whole pictures with their labels, on the CPU."""
+        return FeatureSet(self.train_x, self.train.labels, self.test_x, self.test.labels)
+
+    @cached_property
+    def train_x(self) -> Tensor:
+        """``(num_train, num_features)``."""
+        return self._embed_all(self.train)
+
+    @cached_property
+    def test_x(self) -> Tensor:
+        """``(num_test, num_features)``."""
+        return self._embed_all(self.test)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns float features on the module's device; evaluation mode, no gradient."""
+        return embed_frozen(self.module, pictures)
+
+    def _embed_all(self, pictures: LabelledPictures) -> Tensor:
+        found, total = [], len(pictures.labels)
+        with show_progress("embedding", total) as advance:
+            for batch in pictures.whole(self.device):
+                found.append(self.embed(batch).cpu())
+                advance(len(batch), "")
+        return torch.cat(found)
+
+
+@torch.no_grad()
+def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
+    """Returns ``module.embed`` in evaluation mode, ``(batch, num_features)`` in float."""
+    with evaluating(module):
+        return module.embed(pictures.to(next(module.parameters()).device)).float()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Puts ``module`` in evaluation mode and back."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
