@@ -21,5 +21,5 @@ PAPER = Paper(
     modality="pictures",
     module_class="SwAV",
     config_class="SwAVConfig",
-    evaluators=("knn", "linear"),
+    evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
 )
