@@ -16,7 +16,14 @@ from omegaconf import OmegaConf
 
 from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import EvaluationConfig
-from common.layers import TOP_LEVEL, assign, flatten, parse_overrides, read_yaml
+from common.layers import (
+    TOP_LEVEL,
+    assign,
+    flatten,
+    parse_overrides,
+    read_yaml,
+    with_baseline,
+)
 from common.paper import Paper, get_paper
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, setting
@@ -91,6 +98,8 @@ class Recipe:
     recipe: str
     variant: str | None
     arm: str
+    # Which method is trained in place of the paper's: one of `Paper.baselines` or `METHODS`.
+    baseline: str | None
     seed: int
     data: Any
     method: Any
@@ -122,8 +131,10 @@ class Recipe:
 
     def hash(self) -> str:
         """Returns 10 hex digits over all that can change a result and is not the default."""
-        defaults = _schema(get_paper(self.paper))
+        defaults = _schema(get_paper(self.paper), self.baseline)
         relevant = {"epochs": self.trainer.epochs, "precision": self.trainer.precision}
+        if self.baseline is not None:
+            relevant["baseline"] = self.baseline
         if self.trainer.batches is not None:
             relevant["batches"] = self.trainer.batches
         if self.trainer.accumulate != 1:
@@ -160,10 +171,10 @@ def _changes(item: Any) -> dict[str, Any]:
     return found
 
 
-def _schema(paper: Paper) -> dict[str, Any]:
+def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:
     return {
         "data": DATA_SCHEMAS.get(paper.modality)(),
-        "method": paper.config(),
+        "method": paper.config(baseline)(),
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
@@ -234,7 +245,8 @@ def resolve(
 ) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     paper = get_paper(paper_name)
-    schema = _schema(paper)
+    baseline, layers = with_baseline(layers)
+    schema = _schema(paper, baseline)
     merged = OmegaConf.create(
         {**TOP_LEVEL, **{k: OmegaConf.structured(v) for k, v in schema.items()}}
     )
@@ -249,7 +261,9 @@ def resolve(
     seed, arm = merged.seed, merged.arm
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
         raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {seed!r}")
-    result = Recipe(paper_name, recipe_name, variant, str(arm), seed, **sections, origins=origins)
+    result = Recipe(
+        paper_name, recipe_name, variant, str(arm), baseline, seed, **sections, origins=origins
+    )
     for name in schema:
         check_settings(getattr(result, name), name)
     check_recipe(result)

@@ -9,7 +9,27 @@ from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
 
-TOP_LEVEL = {"paper": None, "arm": "method", "seed": 0}
+TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
+
+
+def with_baseline(
+    layers: list[tuple[str, dict[str, Any]]],
+) -> tuple[str | None, list[tuple[str, dict[str, Any]]]]:
+    """Returns the baseline that the last layer to speak of one names, and the layers that count.
+
+    ``method:`` sections below that layer are of another method's schema: they are left out.
+    """
+    baseline: str | None = None
+    kept: list[tuple[str, dict[str, Any]]] = []
+    for origin, layer in layers:
+        if layer.get("baseline", baseline) != baseline:
+            baseline = layer["baseline"]
+            kept = [
+                (source, {k: v for k, v in below.items() if k != "method"})
+                for source, below in kept
+            ]
+        kept.append((origin, layer))
+    return baseline, kept
 
 
 def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What a paper declares about itself, and how the declarations are found."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from common.errors import UsageError, suggest
+from common.errors import ConfigError, UsageError, suggest
+from common.registry import METHOD_SCHEMAS, METHODS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +16,8 @@ class Paper:
 
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
-    the reason in ``ddp_refusal``. ``weights`` tells which published weights `papers evaluate
-    --weights` can read, if the folder has a ``weights.py``.
+    the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
+    by name: the module's and the schema's ``file:Class``.
     """
 
     name: str
@@ -33,20 +35,38 @@ class Paper:
     ddp_strategy: str | None = "ddp"
     ddp_refusal: str = ""
     manual_optimization: bool = False
+    baselines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def part(self, name: str) -> Any:
         """Imports ``papers.<paper>.<name>``."""
         return import_module(f"papers.{self.name}.{name}")
 
-    @property
-    def module(self) -> Any:
-        """The paper's LightningModule class (imports torch)."""
-        return getattr(self.part("module"), self.module_class)
+    def module(self, baseline: str | None = None) -> Any:
+        """Returns the LightningModule class of the paper or of ``baseline`` (imports torch)."""
+        if baseline is None:
+            return getattr(self.part("module"), self.module_class)
+        if baseline in self.baselines:
+            return self._attribute(self.baselines[baseline][0])
+        return METHODS.get(baseline)
 
-    @property
-    def config(self) -> Any:
-        """The dataclass that is the schema of ``method:`` (imports no torch)."""
-        return getattr(self.part("config"), self.config_class)
+    def config(self, baseline: str | None = None) -> Any:
+        """Returns the dataclass that is the schema of ``method:`` (imports no torch).
+
+        Raises:
+            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`.
+        """
+        if baseline is None:
+            return getattr(self.part("config"), self.config_class)
+        if baseline in self.baselines:
+            return self._attribute(self.baselines[baseline][1])
+        known = [*self.baselines, *METHOD_SCHEMAS.names()]
+        if baseline not in known:
+            raise ConfigError(f"baseline: unknown {baseline!r}{suggest(baseline, known)}")
+        return METHOD_SCHEMAS.get(baseline)
+
+    def _attribute(self, target: str) -> Any:
+        file, _, name = target.partition(":")
+        return getattr(self.part(file), name)
 
 
 def paper_names() -> list[str]:

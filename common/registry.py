@@ -48,6 +48,22 @@ BACKBONES = Registry(
     },
 )
 
+METHODS = Registry(
+    "method",
+    {
+        "simclr": "common.methods.simclr:SimCLR",
+        "supervised": "common.methods.supervised:Supervised",
+    },
+)
+
+METHOD_SCHEMAS = Registry(
+    "method",
+    {
+        "simclr": "common.methods.config:SimCLRConfig",
+        "supervised": "common.methods.config:SupervisedConfig",
+    },
+)
+
 DATASETS = {
     "pictures": Registry(
         "picture data set",

@@ -81,7 +81,9 @@ def build_module(recipe: Recipe, data: Any) -> LightningModule:
     """Builds the paper's module; its initial weights are a function of the recipe's seed."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        return get_paper(recipe.paper).module(recipe.method, recipe.optimizer, data.facts)
+        kind = get_paper(recipe.paper).module(recipe.baseline)
+        module: LightningModule = kind(recipe.method, recipe.optimizer, data.facts)
+        return module
 
 
 def num_parameters(module: LightningModule) -> int:

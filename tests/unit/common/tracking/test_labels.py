@@ -22,7 +22,10 @@ class Method:
 
 class PaperStandIn:
     modality = "stand-in"
-    config = Method
+
+    @staticmethod
+    def config(baseline):
+        return Method
 
 
 @pytest.fixture
@@ -37,6 +40,7 @@ def make(monkeypatch):
             "quick",
             variant,
             arm,
+            None,
             seed,
             Data(),
             Method(),

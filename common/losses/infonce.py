@@ -1,0 +1,55 @@
+"""Contrast of each view with its partner against all others (InfoNCE, NT-Xent)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.distributed.reduce import gather_with_grad, rank
+from common.losses.chunked import sum_over_row_chunks
+
+CHUNK_ROWS = 512
+
+
+def nt_xent(
+    z1: Tensor, z2: Tensor, temperature: float, positive_in_denominator: bool = True
+) -> Tensor:
+    """Returns NT-Xent over both views of the batch, both directions (arXiv 2002.05709, Eq. 1).
+
+    The mean over anchors of ``-log exp(s_ij / t) / sum_k exp(s_ik / t)``, s the cosine, k over all
+    other views. In float32 or wider; memory grows with ``CHUNK_ROWS * 2 * batch``.
+
+    Several processes: negatives are of the global batch, gathered with gradient, and the mean is
+    over this process's anchors, so that averaged gradients are those of the global batch.
+
+    Args:
+        z1: ``(batch, dim)``, of any norm.
+        z2: ``(batch, dim)``; row i is the partner of row i of ``z1``.
+        temperature: Divides the cosines.
+        positive_in_denominator: False leaves the partner out of the sum over k.
+    """
+    with torch.autocast(z1.device.type, enabled=False):
+        own = torch.stack([_unit(z1), _unit(z2)])  # (2, batch, dim)
+        # By view, then by process: partners are half of the columns apart.
+        columns = torch.cat([gather_with_grad(own[0]), gather_with_grad(own[1])])
+        batch, total = len(z1), len(columns)
+        first = torch.arange(batch, device=z1.device) + rank() * batch
+        itself = torch.cat([first, first + total // 2])
+        partner = (itself + total // 2) % total
+
+        def row_loss(rows: slice, anchors: Tensor, others: Tensor) -> Tensor:
+            scores = anchors[rows] @ others.T / temperature
+            positive = scores.gather(1, partner[rows, None])
+            left_out = itself[rows, None]
+            if not positive_in_denominator:
+                left_out = torch.cat([left_out, partner[rows, None]], 1)
+            scores = scores.scatter(1, left_out, -torch.inf)
+            return (scores.logsumexp(1) - positive[:, 0]).sum()
+
+        anchors = own.flatten(0, 1)
+        return sum_over_row_chunks(row_loss, len(anchors), CHUNK_ROWS, anchors, columns) / len(
+            anchors
+        )
+
+
+def _unit(z: Tensor) -> Tensor:
+    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)

@@ -1,0 +1,1 @@
+"""Methods that several papers build on or are set beside."""

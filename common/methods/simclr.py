@@ -1,0 +1,85 @@
+"""SimCLR (arXiv 2002.05709): two views of a picture attract, all other pictures repel."""
+
+import math
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.losses.infonce import nt_xent
+from common.methods.config import SimCLRConfig
+from common.optim.build import configure
+from common.registry import BACKBONES
+
+ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
+
+
+class SimCLR(LightningModule):
+    """A simple framework for contrastive learning; negatives are those of the global batch.
+
+    Args:
+        method: Default: the paper's ImageNet values.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: SimCLRConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SimCLRConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        channels = facts.channels if facts else 3
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
+        self.projector = nn.Sequential(
+            nn.Linear(self.backbone.num_features, config.hidden_dim),
+            *norm,
+            nn.ReLU(inplace=True),
+            nn.Linear(config.hidden_dim, config.output_dim),
+        )
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step of the paper's Algorithm 1; both views pass the network together."""
+        z = self.projector(self.embed(torch.cat(batch.views)))
+        z1, z2 = z.chunk(2)  # (batch, dim)
+        loss = nt_xent(z1, z2, self.method.temperature)
+        self.diagnose(loss.detach(), z1.detach())
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """LARS in the paper, biases and batch norms excluded."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse."""
+        if not is_log_due(self):
+            return
+        std = embedding_std(nn.functional.normalize(z.float(), dim=1))
+        self.log("train/loss", loss, sync_dist=True)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z))
+        flat = float(std) < 0.01 / math.sqrt(z.shape[1])
+        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)

@@ -1,0 +1,75 @@
+"""The supervised reference: the same backbone and views, trained on the labels."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.errors import DataError
+from common.methods.config import SupervisedConfig
+from common.optim.build import configure
+from common.registry import BACKBONES
+
+
+class Supervised(LightningModule):
+    """A linear classifier on the backbone, trained with it by cross-entropy.
+
+    The loss is the mean over this process's views: averaged gradients are those of the global
+    batch.
+
+    Args:
+        method: Default: ResNet-50.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: 10 classes in colour.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: SupervisedConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SupervisedConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or PictureFacts()
+        if facts.num_classes < 2:
+            raise DataError("baseline supervised: the training pictures have no labels to learn")
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """Classifies every view of every picture."""
+        logits = [self.classifier(self.embed(view)).float() for view in batch.views]
+        smoothing = self.method.label_smoothing
+        losses = [
+            F.cross_entropy(given, batch.labels, label_smoothing=smoothing) for given in logits
+        ]
+        loss = torch.stack(losses).mean()
+        if is_log_due(self):
+            right = torch.stack([(given.argmax(1) == batch.labels).float() for given in logits])
+            self.log("train/loss", loss.detach(), sync_dist=True)
+            self.log("train/top1", 100 * right.mean(), sync_dist=True)
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """As the recipe says."""
+        return configure(self.parameters(), self.optimizer, self.trainer)

@@ -1,0 +1,74 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.distributed.reduce import rank, world_size
+from common.losses import infonce
+from common.losses.infonce import nt_xent
+from tests.gloo import run_processes
+
+TEMPERATURE = 0.2
+
+
+def make_views(dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return tuple(torch.randn(6, 5, generator=generator, dtype=dtype) for _ in range(2))
+
+
+def by_the_sum(z1, z2, temperature, positive_in_denominator=True):
+    """Eq. 1 anchor by anchor."""
+    z = F.normalize(torch.cat([z1, z2]), dim=1)
+    terms = []
+    for i in range(len(z)):
+        j = (i + len(z1)) % len(z)
+        others = [
+            z[i] @ z[k] for k in range(len(z)) if k != i and (positive_in_denominator or k != j)
+        ]
+        denominator = torch.stack(others).div(temperature).exp().sum().log()
+        terms.append(denominator - z[i] @ z[j] / temperature)
+    return torch.stack(terms).mean()
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("chunk", [1, 5, 512])
+def test_is_the_sum_of_the_paper(monkeypatch, positive, chunk):
+    monkeypatch.setattr(infonce, "CHUNK_ROWS", chunk)
+    ours = [view.requires_grad_() for view in make_views()]
+    theirs = [view.requires_grad_() for view in make_views()]
+    loss = nt_xent(*ours, TEMPERATURE, positive)
+    expected = by_the_sum(*theirs, TEMPERATURE, positive)
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    loss.backward(), expected.backward()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-10, atol=1e-14)
+
+
+def test_half_precision_is_widened():
+    views = make_views(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = nt_xent(*(view.bfloat16() for view in views), TEMPERATURE)
+    expected = by_the_sum(*(view.bfloat16().float() for view in views), TEMPERATURE)
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, expected)
+
+
+def test_a_small_temperature_stays_finite():
+    assert torch.isfinite(nt_xent(*make_views(torch.float32), 1e-3))
+
+
+def loss_of_this_process():
+    z1, z2 = (view.chunk(world_size())[rank()].clone().requires_grad_() for view in make_views())
+    loss = nt_xent(z1, z2, TEMPERATURE)
+    loss.backward()
+    return loss.detach(), z1.grad, z2.grad
+
+
+@pytest.mark.distributed
+def test_two_processes_equal_one():
+    results = run_processes(loss_of_this_process)
+    loss, first, second = loss_of_this_process()
+    torch.testing.assert_close(sum(r[0] for r in results) / 2, loss, rtol=1e-12, atol=0)
+    for index, whole in ((1, first), (2, second)):
+        # DistributedDataParallel averages.
+        averaged = torch.cat([result[index] for result in results]) / 2
+        torch.testing.assert_close(averaged, whole, rtol=1e-10, atol=1e-14)
