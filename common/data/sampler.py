@@ -1,6 +1,6 @@
 """Batches in an order that depends on (seed, epoch) alone, resumable in mid-epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -35,6 +35,7 @@ class EpochBatchSampler(Sampler[BatchKey]):
         world_size: Number of processes.
         drop_last: Leave out an incomplete last batch (it also stays out if it cannot be
             divided by ``world_size``).
+        order: Gives all rows in the order of an epoch; null: any order is as likely.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class EpochBatchSampler(Sampler[BatchKey]):
         rank: int = 0,
         world_size: int = 1,
         drop_last: bool = True,
+        order: Callable[[torch.Generator], Tensor] | None = None,
     ) -> None:
         self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
         self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
+        self.order = order
         self.epoch = 0
         self.first_batch = 0
 
@@ -69,7 +72,10 @@ class EpochBatchSampler(Sampler[BatchKey]):
     def __iter__(self) -> Iterator[BatchKey]:
         """Yields the batches of the current epoch from the current position on."""
         generator = keyed_generator(self.seed, self.epoch)
-        order = torch.randperm(self.num_samples, generator=generator)
+        if self.order is None:
+            order = torch.randperm(self.num_samples, generator=generator)
+        else:
+            order = self.order(generator)
         for batch in range(self.first_batch, len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             share = len(rows) // self.world_size

@@ -5,18 +5,35 @@ from typing import NamedTuple
 from torch import Tensor
 
 from common.data.sampler import BatchKey
+from common.errors import DataError
+
+# One tensor (num, channels, height, width), or pictures (channels, height, width) of any size.
+Pictures = Tensor | list[Tensor]
 
 
 class PictureBatch(NamedTuple):
     """Pictures as stored, before views are made.
 
-    ``pictures``: (batch, channels, height, width), uint8 in 0..255 or floating in 0..1;
-    ``labels``: (batch,), -1 where there is none.
+    ``pictures``: (batch, channels, height, width), uint8 in 0..255 or floating in 0..1, or
+    a list of pictures where they differ in size; ``labels``: (batch,), -1 where there is none.
     """
 
-    pictures: Tensor
+    pictures: Pictures
     labels: Tensor
     key: BatchKey
+
+
+class CutBatch(NamedTuple):
+    """Crops cut and resized where the pictures are read; the other operations are yet to come.
+
+    ``cuts``: for each entry of ``data.views`` one uint8 tensor (count * batch, channels, size,
+    size), view-major, and in ``crops`` (count * batch, 6), see `ViewBatch`.
+    """
+
+    cuts: list[Tensor]
+    labels: Tensor
+    key: BatchKey
+    crops: list[Tensor]
 
 
 class ViewBatch(NamedTuple):
@@ -33,3 +50,16 @@ class ViewBatch(NamedTuple):
     labels: Tensor
     key: BatchKey
     crops: list[Tensor]
+
+
+def stacked(pictures: Pictures) -> Tensor:
+    """Returns ``pictures`` as one tensor; raises `DataError` where they differ in size."""
+    if isinstance(pictures, Tensor):
+        return pictures
+    first = pictures[0].shape
+    other = next(picture.shape for picture in pictures if picture.shape != first)
+    sizes = [f"{height} x {width}" for _, height, width in (first, other)]
+    raise DataError(
+        f"pictures differ in size ({', '.join(sizes)}): data.pipeline=batched takes one size; use "
+        "data.pipeline=hybrid (or per-sample)"
+    )

@@ -6,6 +6,9 @@ from common.errors import ConfigError
 from common.registry import DATASETS
 from common.settings import setting
 
+# Sets whose pictures stay in files until a batch needs them.
+FILE_SETS = ("image-folder", "imagenet", "imagenet100")
+
 
 @dataclass(frozen=True)
 class PictureFacts:
@@ -75,8 +78,11 @@ class PictureConfig:
     # Over all processes.
     batch_size: int = setting(128, at_least=1)
     workers: int = setting(0, at_least=0, result_neutral=True)
-    # batched: on the batch's device; per-sample: torchvision in the workers, one by one.
-    pipeline: str = setting("batched", choices=("batched", "per-sample"))
+    # Batches that each worker makes ahead.
+    prefetch: int = setting(2, at_least=1, result_neutral=True)
+    # batched: all on the batch's device. per-sample: torchvision in the workers, one by one.
+    # hybrid: crop and resize in the workers, to 8 bits as Pillow does; colours on the device.
+    pipeline: str = setting("batched", choices=("batched", "per-sample", "hybrid"))
     # Share of the training pictures kept for the split "val"; 0 trains on all of them.
     holdout: float = setting(0.1, at_least=0, below=1)
     # Tested pictures: shorter side, then central square (256 and 224 on ImageNet); null: as stored.
@@ -85,6 +91,15 @@ class PictureConfig:
     # Per channel, after all else; empty: pictures stay in 0..1.
     mean: list[float] = setting([])
     std: list[float] = setting([], above=0)
+    # The folder of `image-folder`.
+    path: str | None = setting(None, result_neutral=True)
+    # Share of an `image-folder` without test pictures that becomes its split "test".
+    test_share: float = setting(0.1, above=0, below=1)
+    # Leave out unreadable pictures of files (they are named and counted) instead of stopping.
+    skip_unreadable: bool = False
+    # Pictures of tar shards that are shuffled together, so that reads stay in a few shards;
+    # null: all.
+    shuffle_window: int | None = setting(65536, at_least=1)
     views: list[ViewConfig] = field(default_factory=lambda: [ViewConfig(count=2)])
 
     def __post_init__(self) -> None:
@@ -93,3 +108,7 @@ class PictureConfig:
             raise ConfigError("data.views: at least one view is needed")
         if len(self.mean) != len(self.std):
             raise ConfigError(f"data.mean={self.mean} and data.std={self.std} differ in length")
+        if (self.path is None) == (self.name == "image-folder"):
+            raise ConfigError(
+                "data.path: the folder of data.name=image-folder, and of no other set"
+            )

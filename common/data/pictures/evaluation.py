@@ -1,7 +1,6 @@
 """Picture splits as evaluation protocols take them: whole, or in random crops."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,6 +18,10 @@ from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 
 EVALUATION_BATCH = 512
+# Larger pictures come in smaller batches: 167 of 224 x 224.
+EVALUATION_PIXELS = EVALUATION_BATCH * 128**2
+# A side of the pictures that serve as features themselves where they lie in files, and are large.
+RAW_SIZE = 32
 
 
 class EvaluatedPictures:
@@ -42,7 +45,8 @@ class EvaluatedPictures:
 
     def pixels(self) -> Tensor:
         """Returns ``(num, channels * height * width)`` in 0..1."""
-        return torch.cat([to_float(pictures).flatten(1) for pictures in self._tested()])
+        form = CentreCrop(RAW_SIZE, RAW_SIZE) if isinstance(self.split, LazySplit) else None
+        return torch.cat([to_float(pictures).flatten(1) for pictures in self._tested(form)])
 
     def augmented(
         self,
@@ -83,9 +87,13 @@ class EvaluatedPictures:
             raise DataError(f"{path}: {found}, are not in {self.config.name}")
         return torch.tensor([row_of[Path(name).name] for name in names])
 
-    def _tested(self) -> Iterator[Tensor]:
+    def _tested(self, form: CentreCrop | None = None) -> Iterator[Tensor]:
         workers = self.config.workers if isinstance(self.split, LazySplit) else 0
-        for pictures, _ in picture_batches(self.split, EVALUATION_BATCH, self._test_form, workers):
+        form = form or self._test_form
+        size = EVALUATION_BATCH
+        if form.crop is not None:
+            size = max(1, min(size, EVALUATION_PIXELS // form.crop**2))
+        for pictures, _ in picture_batches(self.split, size, form, workers):
             yield pictures
 
     def _test_size(self) -> int:
@@ -124,7 +132,5 @@ def _merge(first: AnySplit, second: AnySplit) -> AnySplit:
     if isinstance(first, Split) and isinstance(second, Split):
         return merge(first, second)
     if isinstance(first, LazySplit) and isinstance(second, LazySplit):
-        # The splits of a set share one source.
-        index = torch.cat([first.index, second.index])
-        return replace(first, index=index, labels=torch.cat([first.labels, second.labels]))
+        return first.joined(second)
     raise TypeError("one split in memory, the other read as needed")

@@ -1,13 +1,17 @@
 """Pictures that are read when a batch needs them: of any size, from a source of encoded files."""
 
 import io
+import os
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
+from common.data.pictures.batch import Pictures
 from common.data.pictures.own import decode
 from common.data.pictures.sets import Split
 from common.errors import DataError
@@ -16,19 +20,32 @@ from common.errors import DataError
 class Source(Protocol):
     """Encoded pictures by row; the splits of a set share one."""
 
-    # Turn pictures as their EXIF data say; ImageNet's users never did.
-    upright: bool
+    @property
+    def upright(self) -> bool:
+        """Whether pictures are turned as their EXIF data say; ImageNet's users never did."""
+        ...
+
+    @property
+    def names(self) -> NDArray[np.bytes_]:
+        """Names of all pictures, the same wherever the set lies."""
+        ...
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each picture's file."""
+        ...
+
+    @property
+    def shard(self) -> NDArray[np.int64] | None:
+        """The large file each picture lies in; None where each has its own."""
+        ...
 
     def name(self, row: int) -> str:
-        """Returns what a user knows the picture by."""
+        """Returns what a user finds the picture by."""
         ...
 
     def read(self, row: int) -> bytes:
         """Returns the picture's file; raises `OSError`."""
-        ...
-
-    def size(self, row: int) -> int:
-        """Returns the bytes of the picture's file."""
         ...
 
 
@@ -37,7 +54,8 @@ class LazySplit:
     """As `sets.Split`, with pictures left where they are.
 
     ``index``: (num,) rows of ``source``. ``labels``: (num,) int64, -1 for none; ``class_names``:
-    what they stand for, where that is known.
+    what they stand for, where that is known. ``notes``: (workers, 2) in shared memory, the number
+    of each reading process and the row it is at.
     """
 
     source: Source
@@ -45,24 +63,49 @@ class LazySplit:
     labels: Tensor
     groups: Tensor | None = None
     class_names: tuple[str, ...] = ()
+    notes: Tensor | None = None
 
     def __len__(self) -> int:
         """Returns the number of pictures."""
         return len(self.index)
+
+    @property
+    def shape(self) -> tuple[int, int | None, int | None]:
+        """(channels, height, width); null where pictures differ."""
+        return 3, None, None
 
     def rows(self, index: Tensor) -> "LazySplit":
         """Returns the pictures that ``index`` (positions or a mask) selects."""
         groups = None if self.groups is None else self.groups[index]
         return replace(self, index=self.index[index], labels=self.labels[index], groups=groups)
 
+    def joined(self, other: "LazySplit") -> "LazySplit":
+        """Returns the pictures of both, of one source."""
+        index = torch.cat([self.index, other.index])
+        labels = torch.cat([self.labels, other.labels])
+        return replace(self, index=index, labels=labels, groups=None)
+
+    def order(self, window: int | None, generator: torch.Generator) -> Tensor:
+        """Returns all rows in random order, of ``window`` pictures in shards at a time."""
+        if self.source.shard is None or window is None:
+            return torch.randperm(len(self), generator=generator)
+        return windowed_order(torch.from_numpy(self.source.shard)[self.index], window, generator)
+
     def name(self, row: int) -> str:
-        """Returns the name of the picture at ``row``."""
+        """Returns what a user finds the picture at ``row`` by."""
         return self.source.name(int(self.index[row]))
+
+    def relative_name(self, row: int) -> str:
+        """Returns the picture's name in its set, the same wherever the set lies."""
+        return os.fsdecode(self.source.names[int(self.index[row])])
 
     def read(self, row: int) -> Tensor:
         """Returns one picture (3, height, width), uint8; raises `DataError` with its name."""
         row = int(self.index[row])
         name = self.source.name(row)
+        worker = get_worker_info()
+        if self.notes is not None and worker is not None:
+            self.notes[worker.id] = torch.tensor([os.getpid(), row])
         try:
             content = self.source.read(row)
         except OSError as error:
@@ -70,10 +113,17 @@ class LazySplit:
         picture = decode(io.BytesIO(content), name, self.source.upright).convert("RGB")
         return torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
 
+    def watched(self, workers: int) -> "LazySplit":
+        """Returns the split with room for the notes of ``workers`` processes."""
+        return replace(self, notes=torch.full((workers, 2), -1).share_memory_())
+
+    def reading(self, processes: set[int]) -> list[str]:
+        """Returns the names of the pictures that ``processes`` were at last."""
+        notes = [] if self.notes is None else self.notes.tolist()
+        return [self.source.name(row) for process, row in notes if process in processes]
+
 
 AnySplit = Split | LazySplit
-# One tensor (num, channels, height, width), or pictures (channels, height, width) of any size.
-Pictures = Tensor | list[Tensor]
 
 
 def read_pictures(split: AnySplit, rows: Tensor) -> Pictures:
@@ -89,3 +139,20 @@ def picture_sizes(pictures: Pictures) -> Tensor:
     if isinstance(pictures, Tensor):
         return torch.tensor([pictures.shape[2:]]).expand(len(pictures), 2)
     return torch.tensor([picture.shape[1:] for picture in pictures])
+
+
+def windowed_order(shards: Tensor, window: int, generator: torch.Generator) -> Tensor:
+    """Shuffles shards, joins them until they hold ``window`` pictures, and shuffles in these.
+
+    Args:
+        shards: (num,) the shard of each picture.
+        window: Pictures; the last shard that begins within it belongs to it as a whole.
+        generator: Decides all.
+    """
+    _, number, counts = shards.unique(return_inverse=True, return_counts=True)
+    sequence = torch.randperm(len(counts), generator=generator)
+    before = counts[sequence].cumsum(0) - counts[sequence]
+    windows = torch.empty_like(sequence)
+    windows[sequence] = before // window
+    mixed = torch.randperm(len(shards), generator=generator)
+    return mixed[windows[number[mixed]].argsort(stable=True)]

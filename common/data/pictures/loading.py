@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 
+from common.data.pictures.batch import Pictures
 from common.data.pictures.config import ViewConfig
-from common.data.pictures.lazy import AnySplit, Pictures, read_pictures
+from common.data.pictures.lazy import AnySplit, read_pictures
 from common.data.pictures.per_sample import make_views_singly
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import make_views, own_parameters
+from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey
 from common.errors import DataError
 
@@ -73,18 +75,15 @@ class RandomView:
         return make_views_singly(pictures, self.view, drawn)
 
 
-class TransformedPictures(Dataset[tuple[Tensor, Tensor] | DataError]):
-    """Gives a batch of one size; a failure to read is given too, for the main process to raise."""
+class TransformedPictures(Dataset[tuple[Tensor, Tensor]]):
+    """Gives a batch of one size."""
 
     def __init__(self, split: AnySplit, transform: Transform) -> None:
         self.split, self.transform = split, transform
 
-    def __getitem__(self, key: BatchKey) -> tuple[Tensor, Tensor] | DataError:
+    def __getitem__(self, key: BatchKey) -> tuple[Tensor, Tensor]:
         """Returns pictures and labels at ``key.rows``."""
-        try:
-            pictures = self.transform(read_pictures(self.split, key.rows), key)
-        except DataError as error:
-            return error
+        pictures = self.transform(read_pictures(self.split, key.rows), key)
         return pictures, self.split.labels[key.rows]
 
 
@@ -108,20 +107,13 @@ def picture_batches(
 
     Raises:
         DataError: Naming a picture that cannot be read.
+        LikewiseError: A worker died; names the picture it was at.
     """
     rows = torch.arange(len(split)) if order is None else order
     keys = [
         BatchKey(part, epoch, number, 0, len(part))
         for number, part in enumerate(rows.split(batch_size))
     ]
-    loader = DataLoader(
-        TransformedPictures(split, transform or CentreCrop()),
-        sampler=keys,
-        batch_size=None,
-        num_workers=workers,
-        generator=torch.Generator(),
-    )
-    for batch in loader:
-        if isinstance(batch, DataError):
-            raise batch
-        yield batch
+    split = watched(split, workers)
+    dataset = TransformedPictures(split, transform or CentreCrop())
+    yield from PictureLoader(dataset, split, keys, workers)

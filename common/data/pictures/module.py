@@ -1,38 +1,40 @@
 """The data module of all picture papers."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning import LightningDataModule
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from common.data.pictures.batch import PictureBatch, ViewBatch
-from common.data.pictures.config import PictureConfig, PictureFacts
-from common.data.pictures.evaluation import EVALUATION_BATCH, evaluated_pair, raw_pixels
+from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
+from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
+from common.data.pictures.evaluation import EvaluatedPictures, evaluated_pair, raw_pixels
+from common.data.pictures.files import fingerprint_files, own_folder
+from common.data.pictures.hybrid import Cuts, finish_views
+from common.data.pictures.lazy import AnySplit, read_pictures
 from common.data.pictures.own import read_own
 from common.data.pictures.per_sample import PerSampleViews
-from common.data.pictures.sets import (
-    PictureSet,
-    Split,
-    check_set,
-    fingerprint,
-    hold_out,
-    to_float,
-)
-from common.data.pictures.views import make_view_batch, normalise
+from common.data.pictures.sets import Split, check_set, fingerprint, hold_out
+from common.data.pictures.unreadable import keep_readable
+from common.data.pictures.views import make_view_batch
+from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
+Batch = PictureBatch | CutBatch | ViewBatch
+
 
 class WholeBatches(Dataset[PictureBatch]):
     """Gives all pictures of a batch at once."""
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: AnySplit) -> None:
         self.split = split
 
     def __len__(self) -> int:
@@ -41,11 +43,12 @@ class WholeBatches(Dataset[PictureBatch]):
 
     def __getitem__(self, key: BatchKey) -> PictureBatch:
         """Returns the pictures and labels at ``key.rows``."""
-        return PictureBatch(self.split.pictures[key.rows], self.split.labels[key.rows], key)
+        pictures = read_pictures(self.split, key.rows)
+        return PictureBatch(pictures, self.split.labels[key.rows], key)
 
 
 class PictureData(LightningDataModule):
-    """Pictures in memory, views made on the batch's device.
+    """Pictures in memory or in files, views made on the batch's device or where they are read.
 
     Args:
         config: The ``data:`` section.
@@ -56,7 +59,8 @@ class PictureData(LightningDataModule):
         super().__init__()
         self.config, self.seed = config, seed
         self.reference_names = ("raw",)
-        self.set: PictureSet = {}
+        self.set: dict[str, AnySplit] = {}
+        self._left_out = ""
         self.fingerprint = ""
         self._sampler: EpochBatchSampler | None = None
         self._batches_seen = 0
@@ -70,14 +74,22 @@ class PictureData(LightningDataModule):
         """
         if self.set:
             return
-        loaded = DATASETS["pictures"].get(self.config.name)(self.config.root)
-        check_set(self.config.name, loaded)
-        pictures = hold_out(loaded, self.config.holdout)
+        config = self.config
+        reader = DATASETS["pictures"].get(config.name)
+        if config.name in FILE_SETS:
+            opened, self._left_out = keep_readable(reader(config), config)
+            files = hold_out(opened, config.holdout)
+            pictures, digest = dict[str, AnySplit](files), fingerprint_files(files)
+        else:
+            loaded = reader(config.root)
+            check_set(config.name, loaded)
+            loaded = hold_out(loaded, config.holdout)
+            pictures, digest = dict[str, AnySplit](loaded), fingerprint(loaded)
         self._check_config(pictures["train"])
-        self.set, self.fingerprint = pictures, fingerprint(pictures)
+        self.set, self.fingerprint = pictures, digest
 
-    def _check_config(self, train: Split) -> None:
-        channels, size = train.pictures.shape[1], self.config.batch_size
+    def _check_config(self, train: AnySplit) -> None:
+        channels, size = train.shape[0], self.config.batch_size
         if channels not in (1, 3) and any(v.jitter or v.grey for v in self.config.views):
             raise ConfigError(
                 f"data.views: jitter and grey need 1 or 3 channels, not {channels} as in "
@@ -97,18 +109,20 @@ class PictureData(LightningDataModule):
         self.load()
         train = self.set["train"]
         num_classes = int(max(part.labels.max() for part in self.set.values())) + 1
-        channels, size = train.pictures.shape[1], train.pictures.shape[-1]
+        channels, _, width = train.shape
+        size = width or max(view.size for view in self.config.views)
         return PictureFacts(channels, size, num_classes, len(train))
 
     def describe(self) -> str:
         """Returns one line for the console."""
         self.load()
-        shape = "x".join(str(side) for side in self.set["train"].pictures.shape[1:])
+        shape = "x".join(str(side or "any") for side in self.set["train"].shape)
         counts = ", ".join(f"{len(part):,} {name}" for name, part in self.set.items())
         views = " + ".join(f"{view.count} x {view.size}" for view in self.config.views)
-        return f"{self.config.name}: {shape}, {counts}; views {views}; data {self.fingerprint}"
+        name = self.config.path or self.config.name
+        return f"{name}: {shape}, {counts}{self._left_out}; views {views}; data {self.fingerprint}"
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> PictureLoader:
         """Returns the loader of whole batches; raises `ConfigError` on an uneven share."""
         self.load()
         rank = self.trainer.global_rank if self.trainer else 0
@@ -120,22 +134,27 @@ class PictureData(LightningDataModule):
                 f"data.batch_size={size} cannot be shared by {world_size} processes; "
                 f"use {near} or {near + world_size}"
             )
-        train = self.set["train"]
-        self._sampler = EpochBatchSampler(len(train), size, self.seed, rank, world_size)
-        self._sampler.seek(self._batches_seen)
-        # A generator of its own: starting an iterator must not draw from the global one.
-        return DataLoader(
-            self._dataset(train),
-            sampler=self._sampler,
-            batch_size=None,
-            num_workers=self.config.workers,
-            generator=torch.Generator(),
+        config = self.config
+        train = watched(self.set["train"], config.workers)
+        self._sampler = EpochBatchSampler(
+            len(train), size, self.seed, rank, world_size, order=self._order(train)
         )
+        self._sampler.seek(self._batches_seen)
+        dataset = self._dataset(train)
+        return PictureLoader(dataset, train, self._sampler, config.workers, config.prefetch)
 
-    def _dataset(self, train: Split) -> Dataset[Any]:
-        if self.config.pipeline == "batched":
-            return WholeBatches(train)
-        return PerSampleViews(WholeBatches(train), self.config, self.seed)
+    def _order(self, train: AnySplit) -> Callable[[torch.Generator], Tensor] | None:
+        if isinstance(train, Split):
+            return None
+        return partial(train.order, self.config.shuffle_window)
+
+    def _dataset(self, train: AnySplit) -> Dataset[Any]:
+        batches = WholeBatches(train)
+        if self.config.pipeline == "per-sample":
+            return PerSampleViews(batches, self.config, self.seed)
+        if self.config.pipeline == "hybrid":
+            return Cuts(batches, self.config, self.seed)
+        return batches
 
     def seek(self, batches_seen: int) -> None:
         """Goes on after ``batches_seen`` batches, also before the loader exists."""
@@ -144,23 +163,26 @@ class PictureData(LightningDataModule):
             self._sampler.seek(batches_seen)
 
     def transfer_batch_to_device(
-        self, batch: PictureBatch | ViewBatch, device: torch.device, dataloader_idx: int
-    ) -> PictureBatch | ViewBatch:
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
         labels = batch.labels.to(device)
-        if isinstance(batch, ViewBatch):
-            views = [view.to(device, non_blocking=True) for view in batch.views]
-            return batch._replace(views=views, labels=labels)
-        pictures = batch.pictures.to(device, non_blocking=True)
-        return batch._replace(pictures=pictures, labels=labels)
+        if isinstance(batch, PictureBatch):
+            pictures = stacked(batch.pictures).to(device, non_blocking=True)
+            return batch._replace(pictures=pictures, labels=labels)
+        if isinstance(batch, CutBatch):
+            cuts = [cut.to(device, non_blocking=True) for cut in batch.cuts]
+            return batch._replace(cuts=cuts, labels=labels)
+        views = [view.to(device, non_blocking=True) for view in batch.views]
+        return batch._replace(views=views, labels=labels)
 
-    def on_after_batch_transfer(
-        self, batch: PictureBatch | ViewBatch, dataloader_idx: int
-    ) -> ViewBatch:
-        """Makes the views, unless the workers did."""
-        if isinstance(batch, ViewBatch):
-            return batch
-        return make_view_batch(batch, self.config, self.seed)
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
+        """Makes the views, or what the workers left to make of them."""
+        if isinstance(batch, PictureBatch):
+            return make_view_batch(batch, self.config, self.seed)
+        if isinstance(batch, CutBatch):
+            return finish_views(batch, self.config, self.seed)
+        return batch
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> PictureInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use.
@@ -186,8 +208,14 @@ class PictureData(LightningDataModule):
             DataError: Nothing to read, or what cannot be used; names the file.
         """
         self.load()
-        channels, height, width = self.set["train"].pictures.shape[1:]
-        pictures, names = read_own(path, (channels, height, width))
-        x = normalise(to_float(pictures), self.config.mean, self.config.std)
-        h = torch.cat([embed_frozen(module, part).cpu() for part in x.split(EVALUATION_BATCH)])
+        split: AnySplit
+        if isinstance(self.set["train"], Split):
+            channels, height, width = self.set["train"].pictures.shape[1:]
+            pictures, names = read_own(path, (channels, height, width))
+            split = Split(pictures, torch.zeros(len(pictures)))
+        else:
+            split, names = own_folder(path)
+        device = next(module.parameters()).device
+        whole = EvaluatedPictures(split, self.config).whole(device)
+        h = torch.cat([embed_frozen(module, part).cpu() for part in whole])
         return {"embedding": h.numpy(), **({} if names is None else {"name": names})}

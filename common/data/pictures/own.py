@@ -1,5 +1,6 @@
 """A user's own pictures, brought to the form of a run's: a folder, or arrays in an npz."""
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from common.data.pictures.folders import list_folder
 from common.errors import DataError
 
 Pictures = NDArray[np.uint8]
 Shape = tuple[int, int, int]
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 MODES = {1: "L", 3: "RGB"}
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
@@ -50,21 +51,11 @@ def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_]]:
             f"{folder}: the run's pictures have {shape[0]} channels, which picture files do not; "
             "give an .npz with the array `images`"
         )
-    files = sorted(
-        file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES
-    )
-    if not files:
-        known = " ".join(sorted(SUFFIXES))
-        raise DataError(f"{folder}: no pictures in it or its folders (looked for {known})")
-    pictures = np.empty((len(files), *shape), np.uint8)
-    for row, file in enumerate(files):
-        pictures[row] = _read_picture(file, shape)
-    names = np.array([file.relative_to(folder).as_posix() for file in files], dtype=np.str_)
-    return torch.from_numpy(pictures), names
-
-
-def _read_picture(file: Path, shape: Shape) -> Pictures:
-    return _fit(decode(file, str(file)), shape)
+    names = [os.fsdecode(name) for name in list_folder(folder).names]
+    pictures = np.empty((len(names), *shape), np.uint8)
+    for row, name in enumerate(names):
+        pictures[row] = _fit(decode(folder / name, str(folder / name)), shape)
+    return torch.from_numpy(pictures), np.array(names, dtype=np.str_)
 
 
 def decode(file: Path | BinaryIO, name: str, upright: bool = True) -> Image.Image:

@@ -9,10 +9,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 
-from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.batch import PictureBatch, Pictures, ViewBatch
 from common.data.pictures.colour import ORDERS, SOLARISE_THRESHOLD
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.lazy import Pictures
 from common.data.pictures.parameters import ViewParameters
 from common.data.pictures.resample import blur_radius
 from common.data.pictures.sets import to_float
@@ -41,7 +40,7 @@ def make_views_singly(pictures: Pictures, view: ViewConfig, parameters: ViewPara
 
 
 def _make_view(picture: Tensor, view: ViewConfig, drawn: ViewParameters) -> Tensor:
-    x = _crop(picture, view, drawn)
+    x = cut(picture, view, drawn.crops[0], floating=True)
     if drawn.jitter:
         x = _jitter(x, drawn.factors[0].tolist(), ORDERS[drawn.order[0]].tolist())
     if drawn.grey and len(x) == 3:
@@ -56,13 +55,16 @@ def _make_view(picture: Tensor, view: ViewConfig, drawn: ViewParameters) -> Tens
     return x if drawn.noise is None else x + drawn.noise[0]
 
 
-def _crop(picture: Tensor, view: ViewConfig, drawn: ViewParameters) -> Tensor:
+def cut(picture: Tensor, view: ViewConfig, crop: Tensor, floating: bool = False) -> Tensor:
+    """Returns the crop (6,) of ``picture``, resized: uint8 stays so unless turned or unwanted."""
     if view.rotation:
-        return affine_crop(to_float(picture).unsqueeze(0), drawn.crops, view.size)[0]
-    top, left, tall, wide, flip = (int(value) for value in drawn.crops[0, :5])
-    # Only the crop of a large photograph becomes floating numbers.
-    crop = to_float(F.crop(picture, top, left, tall, wide))
-    x = F.resize(crop, [view.size, view.size], antialias=view.antialias)
+        return affine_crop(to_float(picture).unsqueeze(0), crop.unsqueeze(0), view.size)[0]
+    top, left, tall, wide, flip = (int(value) for value in crop[:5])
+    part = F.crop(picture, top, left, tall, wide)
+    # The crop alone: a large photograph would take long to convert.
+    x = F.resize(
+        to_float(part) if floating else part, [view.size, view.size], antialias=view.antialias
+    )
     return F.horizontal_flip(x) if flip else x
 
 

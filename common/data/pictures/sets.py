@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +32,12 @@ class Split:
         """Returns the number of pictures."""
         return len(self.pictures)
 
+    @property
+    def shape(self) -> tuple[int, int | None, int | None]:
+        """(channels, height, width) of each picture."""
+        channels, height, width = self.pictures.shape[1:]
+        return channels, height, width
+
     def rows(self, index: Tensor) -> "Split":
         """Returns the pictures that ``index`` (positions or a mask) selects."""
         parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
@@ -42,13 +48,33 @@ class Split:
 PictureSet = dict[str, Split]
 
 
-def hold_out(pictures: PictureSet, share: float) -> PictureSet:
-    """Moves ``share`` of the training groups to "val", unless the set brings its own.
+class Selectable(Protocol):
+    """A split of which rows can be selected, wherever its pictures are."""
+
+    @property
+    def groups(self) -> Tensor | None:
+        """Pictures of one original."""
+        ...
+
+    def __len__(self) -> int:
+        """Returns the number of pictures."""
+        ...
+
+    def rows(self, index: Tensor) -> Self:
+        """Returns the pictures that ``index`` selects."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=Selectable)
+
+
+def hold_out(pictures: dict[str, Kind], share: float, split: str = "val") -> dict[str, Kind]:
+    """Moves ``share`` of the training groups to ``split``, unless the set brings its own.
 
     The choice depends on the number of groups alone, so every seed of a run, and every paper,
     has the same split.
     """
-    if "val" in pictures or share == 0:
+    if split in pictures or share == 0:
         return pictures
     train = pictures["train"]
     groups = torch.arange(len(train)) if train.groups is None else train.groups
@@ -56,7 +82,7 @@ def hold_out(pictures: PictureSet, share: float) -> PictureSet:
     order = torch.randperm(len(distinct), generator=keyed_generator(HOLDOUT_SEED))
     chosen = distinct[order[: round(share * len(distinct))]]
     held = torch.isin(groups, chosen)
-    return {**pictures, "train": train.rows(~held), "val": train.rows(held)}
+    return {**pictures, "train": train.rows(~held), split: train.rows(held)}
 
 
 def check_set(name: str, pictures: PictureSet) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.batch import PictureBatch, Pictures, ViewBatch, stacked
 from common.data.pictures.colour import jitter, solarise, to_grey
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.lazy import Pictures, picture_sizes
+from common.data.pictures.lazy import picture_sizes
 from common.data.pictures.parameters import ViewParameters, draw, fit_parameters
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.sets import to_float
@@ -23,7 +24,7 @@ CACHE_ELEMENTS = 48 * 3 * 32 * 32
 
 def make_view_batch(batch: PictureBatch, config: PictureConfig, seed: int) -> ViewBatch:
     """Makes all views of ``batch``; a function of (seed, epoch, position in the global batch)."""
-    pictures = to_float(batch.pictures)
+    pictures = to_float(stacked(batch.pictures))
     return collect_views(batch._replace(pictures=pictures), config, seed, make_views)
 
 
@@ -31,7 +32,7 @@ def collect_views(
     batch: PictureBatch,
     config: PictureConfig,
     seed: int,
-    make: Callable[[Tensor, ViewConfig, ViewParameters], Tensor],
+    make: Callable[[Any, ViewConfig, ViewParameters], Tensor],
 ) -> ViewBatch:
     """Draws the parameters of each entry of ``data.views`` and lets ``make`` use them."""
     views: list[Tensor] = []
@@ -84,6 +85,21 @@ def _make_part(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -
         x = affine_crop(pictures, parameters.crops, view.size)
     else:
         x = crop_and_resize(pictures, parameters.crops, view.size, view.antialias)
+    return _change(x, view, parameters)
+
+
+def change_views(cuts: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
+    """Applies all operations after the crop to ``cuts`` (num, channels, size, size)."""
+    parts = []
+    for rows in torch.arange(len(cuts)).split(_chunk(cuts)):
+        rows = rows.to(cuts.device)
+        # Never in place on what the caller keeps.
+        part = to_float(cuts[rows])
+        parts.append(_change(part, view, parameters.rows(rows)))
+    return torch.cat(parts)
+
+
+def _change(x: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
     if view.jitter:
         x = _on_rows(x, parameters.jitter, jitter, parameters.factors, parameters.order)
     if view.grey:

@@ -1,0 +1,111 @@
+"""Sets whose pictures stay in files: ImageNet, its 100-class subset, and any folder of a user's."""
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from common.data.pictures.config import PictureConfig
+from common.data.pictures.layout import Listed, find_parts, list_parts
+from common.data.pictures.lazy import LazySplit
+from common.data.pictures.sets import hold_out
+from common.data.root import data_root, require
+from common.errors import DataError
+
+FileSet = dict[str, LazySplit]
+CLASSES = "imagenet100/classes.txt"
+
+
+def image_folder(config: PictureConfig) -> FileSet:
+    """Opens the folder ``data.path``, in any layout of `layout`.
+
+    Without test pictures its validation pictures are the split "test", else ``data.test_share``
+    of all.
+
+    Raises:
+        DataError: No such folder, or no pictures in it.
+    """
+    folder = Path(config.path or "").expanduser()
+    parts = find_parts(folder)
+    if "test" not in parts and "val" in parts:
+        parts["test"] = parts.pop("val")
+    pictures = _splits(list_parts(folder, parts))
+    return hold_out(pictures, config.test_share, "test")
+
+
+def imagenet(config: PictureConfig) -> FileSet:
+    """Opens ``imagenet/`` of the data root, folders or shards; its "val" is the split "test"."""
+    return _imagenet(require(config.root, "imagenet", "imagenet"))
+
+
+def imagenet100(config: PictureConfig) -> FileSet:
+    """Opens ``imagenet100/``, or the classes of ``imagenet/`` that ``classes.txt`` lists.
+
+    The list of Tian et al. (CMC) is the usual one; classes are numbered in the order of their
+    names, as everywhere.
+    """
+    own = data_root(config.root) / "imagenet100"
+    if own.is_dir() and len(find_parts(own)) > 1:
+        return _imagenet(own)
+    names = require(config.root, CLASSES, "imagenet100").read_text().split()
+    return _imagenet(require(config.root, "imagenet", "imagenet"), names)
+
+
+def own_folder(path: Path) -> tuple[LazySplit, NDArray[np.str_]]:
+    """Opens a user's folder as one split, in which every label is 0, and returns the names in it.
+
+    Raises:
+        DataError: No such folder, or no pictures in it.
+    """
+    folder = path.expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{folder}: give a folder of pictures")
+    listed = list_parts(folder, {"train": folder})
+    names = np.array([os.fsdecode(name) for name in listed.source.names], dtype=np.str_)
+    split = _splits(listed)["train"]
+    return replace(split, labels=torch.zeros_like(split.labels)), names
+
+
+def _imagenet(folder: Path, only: list[str] | None = None) -> FileSet:
+    parts = find_parts(folder)
+    if not {"train", "val"} <= set(parts):
+        raise DataError(
+            f"{folder}: needs train/ and val/ with a folder a class, or shards named so "
+            "(`papers data prepare imagenet` tells how to get them)"
+        )
+    # ImageNet's own test pictures have no labels: everybody reports on "val".
+    wanted = {"train": parts["train"], "test": parts["val"]}
+    pictures = _splits(list_parts(folder, wanted, only, upright=False))
+    for split, part in pictures.items():
+        if bool((part.labels < 0).any()):
+            row = int((part.labels < 0).nonzero()[0])
+            raise DataError(f"{part.name(row)}: has no class; pictures of {split} need one")
+    return pictures
+
+
+def _splits(listed: Listed) -> FileSet:
+    labels = torch.from_numpy(listed.labels)
+    found = {}
+    for split, rows in listed.rows.items():
+        index = torch.from_numpy(rows)
+        found[split] = LazySplit(
+            listed.source, index, labels[index], class_names=tuple(listed.class_names)
+        )
+    return found
+
+
+def fingerprint_files(pictures: FileSet) -> str:
+    """Returns 16 hex digits over names, sizes in bytes and labels, not over pixels."""
+    digest = hashlib.sha256()
+    for split in sorted(pictures):
+        part = pictures[split]
+        rows = part.index.numpy()
+        digest.update(f"{split} {len(part)}\n".encode())
+        digest.update(b"\n".join(part.source.names[rows].tolist()))
+        digest.update(part.source.sizes[rows].tobytes())
+        digest.update(part.labels.numpy().tobytes())
+    return digest.hexdigest()[:16]
