@@ -40,12 +40,14 @@ class EvaluatedPictures:
 
     def whole(self, device: torch.device) -> Iterator[Tensor]:
         """Yields all pictures in order, in the form in which they are tested."""
-        for pictures in self._tested():
+        for pictures in self._tested(self._test_form):
             yield self._normalise(pictures.to(device, non_blocking=True))
 
     def pixels(self) -> Tensor:
         """Returns ``(num, channels * height * width)`` in 0..1."""
-        form = CentreCrop(RAW_SIZE, RAW_SIZE) if isinstance(self.split, LazySplit) else None
+        form, crop = self._test_form, self._test_form.crop
+        if isinstance(self.split, LazySplit) and (crop is None or crop > RAW_SIZE):
+            form = CentreCrop(RAW_SIZE, RAW_SIZE)
         return torch.cat([to_float(pictures).flatten(1) for pictures in self._tested(form)])
 
     def augmented(
@@ -87,9 +89,8 @@ class EvaluatedPictures:
             raise DataError(f"{path}: {found}, are not in {self.config.name}")
         return torch.tensor([row_of[Path(name).name] for name in names])
 
-    def _tested(self, form: CentreCrop | None = None) -> Iterator[Tensor]:
+    def _tested(self, form: CentreCrop) -> Iterator[Tensor]:
         workers = self.config.workers if isinstance(self.split, LazySplit) else 0
-        form = form or self._test_form
         size = EVALUATION_BATCH
         if form.crop is not None:
             size = max(1, min(size, EVALUATION_PIXELS // form.crop**2))
