@@ -61,7 +61,7 @@ def evaluate_weights(
         console.print(f"{weights.name}: {left_out}", highlight=False)
     run = new_run(recipe, root)
     try:
-        return _measure(_with_protocols(ready, names), run, console)
+        return _measure(ready, names, run, console)
     finally:
         run.unlock()
 
@@ -71,13 +71,13 @@ def _with_protocols(ready: Ready, names: list[str]) -> Ready:
     return replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
 
 
-def _measure(ready: Ready, run: RunFolder, console: Console) -> Record:
+def _measure(ready: Ready, names: list[str], run: RunFolder, console: Console) -> Record:
     started = time.perf_counter()
     source = describe_source(ready.recipe.paper)
-    metrics = evaluate(ready, ready.recipe.evaluation.protocols, "test")
+    metrics = evaluate(ready, names, "test")
     measured = RunMeasurements(
         metrics=metrics,
-        references=measure_references(ready),
+        references=measure_references(_with_protocols(ready, names)),
         selection="last",
         batches=0,
         epochs=0,
@@ -89,6 +89,8 @@ def _measure(ready: Ready, run: RunFolder, console: Console) -> Record:
         weights="published",
     )
     record = make_record(ready.recipe, ready.data, source, run, measured, None)
+    # Another protocol than the recipe's is no other recipe: its reported numbers apply.
+    record = replace(record, protocol="+".join(names))
     write_record(record, run.path)
     show_result(record, run, console)
     return record

@@ -13,8 +13,15 @@ from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 PAPER, AUTHORS, OFFICIAL = "paper", "authors' repository", "official code, run by us"
+# A measurement of the method that neither the authors nor we have made.
+THIRD_PARTY = "third party"
 # What each origin must say, so that a reader can look the number up.
-NEEDED = {PAPER: ("table",), AUTHORS: ("source",), OFFICIAL: ("source", "commit", "command")}
+NEEDED = {
+    PAPER: ("table",),
+    AUTHORS: ("source",),
+    OFFICIAL: ("source", "commit", "command"),
+    THIRD_PARTY: ("source",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

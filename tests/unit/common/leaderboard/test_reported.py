@@ -63,6 +63,8 @@ def test_a_file_without_numbers_yet(write):
         ("official code, run by us", "a friend", "origin: must be one of"),
         ("official code, run by us", "paper", "table: needed when the origin is 'paper'"),
         ("official code, run by us", "authors' repository", None),
+        ("official code, run by us", "third party", None),
+        ("official code, run by us\n    source: https://example.org/code", "third party", "source"),
         ("margin: 1.0", "margin: 0", "test/f1: margin: needed, above 0"),
         (", margin: 1.0", "", "test/f1: margin: needed, above 0"),
         (", n: 3", "", "test/f1: spread: needs n"),
