@@ -133,4 +133,4 @@ EVALUATORS = Registry(
 )
 
 # Plots of every paper of a modality; a paper's own are in its plots.py.
-PLOTS = Registry("modality with plots", {})
+PLOTS = Registry("modality with plots", {"pictures": "common.plots.pictures:draw"})

@@ -1,0 +1,146 @@
+"""What every picture paper has to show: views, nearest neighbours, a map of the embeddings."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.lazy import AnySplit, read_pictures
+from common.data.pictures.loading import CentreCrop, picture_batches
+from common.data.pictures.per_sample import make_views_singly
+from common.data.pictures.sets import to_float
+from common.data.pictures.views import collect_views, normalise
+from common.data.sampler import BatchKey, keyed_generator
+from common.plots.embedding_map import embedding_map
+from common.plots.grid import fit, picture_grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BATCH = 256
+VIEW_ROWS, MOST_VIEWS = 6, 10
+QUERIES, NEIGHBOURS = 8, 8
+SAMPLE_SEED = 0
+TRAIN_SAMPLE, TEST_SAMPLE = 1000, 600
+
+
+class Sample:
+    """Some pictures of one split, read and embedded once; large sets are never read whole.
+
+    Args:
+        module: With ``embed``.
+        data: The picture data module.
+        split: ``train`` or ``test``; without test pictures, training ones.
+        size: The most pictures to take.
+    """
+
+    def __init__(self, module: Any, data: Any, split: str, size: int) -> None:
+        self.module, self.data = module, data
+        self.name = split if split in data.set else "train"
+        self.split: AnySplit = data.set[self.name]
+        generator = keyed_generator(SAMPLE_SEED)
+        # Shuffled: sets lie by class, or with the classes in turn.
+        self.rows = torch.randperm(len(self.split), generator=generator)[:size]
+        self.labels = self.split.labels[self.rows]
+
+    @cached_property
+    def h(self) -> Tensor:
+        """The representations, ``(num, dim)``."""
+        return self.map(self.module.embed)
+
+    @torch.no_grad()
+    def map(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """Returns ``function`` of the pictures, normalised and on the module's device, in rows."""
+        device = next(self.module.parameters()).device
+        config = self.data.config
+        form = CentreCrop(config.test_resize, config.test_crop)
+        results = []
+        for pictures, _ in picture_batches(self.split, BATCH, form, order=self.rows):
+            x = normalise(to_float(pictures.to(device)), config.mean, config.std)
+            results.append(function(x).float().cpu())
+        return torch.cat(results)
+
+    def pictures(self, places: Tensor) -> Tensor:
+        """Returns the pictures at ``places`` of the sample as cells of a grid."""
+        return fit(read_pictures(self.split, self.rows[places]))
+
+    def class_name(self, label: int) -> str:
+        """Returns what ``label`` stands for, or the number; nothing for an unlabelled picture."""
+        names = self.split.class_names
+        return "" if label < 0 else names[label] if label < len(names) else str(label)
+
+
+def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+    """Returns the plots of a picture paper, by name."""
+    train = Sample(module, data, "train", TRAIN_SAMPLE)
+    test = Sample(module, data, "test", TEST_SAMPLE)
+    return {
+        "views": lambda: draw_views(data),
+        "neighbours": lambda: draw_neighbours(test, train),
+        "embedding_map": lambda: draw_map(test),
+    }
+
+
+def draw_views(data: Any) -> "Figure":
+    """Draws a row for each of some training pictures: the picture and its views."""
+    split, config = data.set["train"], data.config
+    order = torch.randperm(len(split), generator=keyed_generator(SAMPLE_SEED))
+    rows = order[:VIEW_ROWS]
+    pictures = read_pictures(split, rows)
+    views = make_views(pictures, split.labels[rows], rows, data)[:MOST_VIEWS]
+    cells = torch.stack([fit(pictures), *(fit(view) for view in views)], 1)
+    sizes = [entry.size for entry in config.views for _ in range(entry.count)]
+    labels = [f"view {i}\n{size} px" for i, size in enumerate(sizes[:MOST_VIEWS], 1)]
+    title = f"{config.name}: training pictures and the views made of them"
+    return picture_grid(cells, title, ["picture", *labels])
+
+
+def make_views(pictures: Any, labels: Tensor, rows: Tensor, data: Any) -> list[Tensor]:
+    """Returns the views of the first batch of training if it held ``rows``, in 0..1."""
+    config = data.config
+    batch = PictureBatch(pictures, labels, BatchKey(rows, 0, 0, 0, len(rows)))
+    views = collect_views(batch, config, data.seed, make_views_singly).views
+    if not config.mean:
+        return views
+    mean, std = (torch.tensor(part).reshape(-1, 1, 1) for part in (config.mean, config.std))
+    return [view * std + mean for view in views]
+
+
+def draw_neighbours(test: Sample, train: Sample) -> "Figure":
+    """Draws a row for each query: the picture and its nearest training pictures."""
+    queries = first_of_each_class(test.labels, QUERIES)
+    similarity = F.normalize(test.h[queries], dim=1) @ F.normalize(train.h, dim=1).T
+    count = min(NEIGHBOURS, len(train.rows))
+    nearest = similarity.topk(count, dim=1).indices  # (queries, count)
+    found = train.pictures(nearest.flatten()).unflatten(0, nearest.shape)
+    cells = torch.cat([test.pictures(queries).unsqueeze(1), found], 1)
+    labels, asked = train.labels[nearest], test.labels[queries]
+    same = (labels == asked.unsqueeze(1)).int()
+    same[(labels < 0) | (asked < 0).unsqueeze(1)] = -1
+    title = f"The nearest of {len(train.rows):,} training pictures by cosine similarity"
+    if (same >= 0).any():
+        share = 100 * (same == 1).sum() / (same >= 0).sum()
+        title += f"; framed solid: the query's class ({share:.0f} %), dashed: another"
+    frames = torch.cat([torch.full((len(queries), 1), -1), same], 1)
+    names = [test.class_name(int(label)) for label in asked]
+    return picture_grid(cells, title, ["query", *map(str, range(1, count + 1))], names, frames)
+
+
+def first_of_each_class(labels: Tensor, count: int) -> Tensor:
+    """Returns ``count`` places, of as many classes as there are, in the order of the classes."""
+    seen: dict[int, int] = {}
+    turn = torch.empty(len(labels), dtype=torch.int64)
+    for place, label in enumerate(labels.tolist()):
+        turn[place] = seen[label] = seen.get(label, -1) + 1
+    chosen = turn.argsort(stable=True)[:count]
+    return chosen[labels[chosen].argsort(stable=True)]
+
+
+def draw_map(test: Sample) -> "Figure":
+    """Draws the embeddings of the sample as points, coloured by class."""
+    title = f"Embeddings of {len(test.rows):,} {test.name} pictures (PCA, t-SNE)"
+    return embedding_map(test.h, test.labels, test.split.class_names, title)

@@ -1,0 +1,61 @@
+"""SwAV's own plot: the most used prototypes with their most typical pictures."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from common.plots.grid import picture_grid
+from common.plots.pictures import TRAIN_SAMPLE, Sample
+from papers.swav.deepcluster import DeepClusterV2
+from papers.swav.module import SwAV
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PROTOTYPES, TYPICAL = 10, 8
+
+
+def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+    """Returns the plots; none for a baseline without prototypes."""
+    if not isinstance(module, SwAV | DeepClusterV2):
+        return {}
+    return {"prototypes": lambda: draw_prototypes(module, data)}
+
+
+def draw_prototypes(module: SwAV | DeepClusterV2, data: Any) -> "Figure":
+    """Draws a row for each of the most used prototypes: the pictures of largest score.
+
+    Of several clusterings the first.
+    """
+    train = Sample(module, data, "train", TRAIN_SAMPLE)
+    scores = train.map(lambda pictures: prototype_scores(module, pictures))
+    counts, shown = most_used(scores, PROTOTYPES)
+    typical = scores[:, shown].topk(min(TYPICAL, len(scores)), dim=0).indices.T
+    cells = train.pictures(typical.flatten()).unflatten(0, typical.shape)
+    labels = [f"no. {p}: {100 * int(counts[p]) / len(scores):.1f} %" for p in shown.tolist()]
+    used = int((counts > 0).sum())
+    title = (
+        f"The most used of {len(counts)} prototypes (share of {len(scores):,} training pictures) "
+        f"with the pictures that score highest; {used} are nearest to some picture"
+    )
+    return picture_grid(cells, title, [str(rank + 1) for rank in range(typical.shape[1])], labels)
+
+
+def prototype_scores(module: SwAV | DeepClusterV2, pictures: Tensor) -> Tensor:
+    """Returns ``(batch, prototypes)``."""
+    scores = module.score(module.project([pictures])[0])
+    return scores if isinstance(scores, Tensor) else scores[0]
+
+
+def most_used(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Returns the pictures nearest to each prototype, and the prototypes with the most.
+
+    Args:
+        scores: ``(num, prototypes)``.
+        count: The most prototypes to return; those without pictures are left out.
+    """
+    counts = torch.bincount(scores.argmax(1), minlength=scores.shape[1])
+    order = counts.argsort(descending=True, stable=True)
+    return counts, order[: min(count, int((counts > 0).sum()))]
