@@ -1,0 +1,36 @@
+"""Momentum encoders: a second network that follows the trained one as a moving average."""
+
+import copy
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def momentum_copy(network: Network) -> Network:
+    """Returns a copy of ``network`` that no gradient reaches."""
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+@torch.no_grad()
+def update_momentum(average: nn.Module, online: nn.Module, momentum: float) -> None:
+    """Moves the parameters: ``average = momentum * average + (1 - momentum) * online``.
+
+    Buffers are left alone: the momentum encoder sees batches of its own, so its batch norms keep
+    statistics of their own (MoCo, PixPro). Every process computes the same average.
+    """
+    targets: list[Tensor] = list(average.parameters())
+    sources: list[Tensor] = list(online.parameters())
+    torch._foreach_mul_(targets, momentum)
+    torch._foreach_add_(targets, sources, alpha=1 - momentum)
+
+
+def cosine_momentum(base: float, update: int, total: int) -> float:
+    """Returns the momentum of optimizer update ``update`` of ``total``: from ``base`` up to 1.
+
+    ``1 - (1 - base) (1 + cos(pi update / total)) / 2`` (BYOL, section 3.3; PixPro, section 4.1).
+    """
+    return 1 - (1 - base) * (1 + math.cos(math.pi * min(update / max(total, 1), 1))) / 2
