@@ -22,4 +22,5 @@ PAPER = Paper(
     module_class="SwAV",
     config_class="SwAVConfig",
     evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
+    baselines={"deepcluster-v2": ("deepcluster:DeepClusterV2", "config:DeepClusterConfig")},
 )
