@@ -7,21 +7,27 @@ import numpy as np
 import torch
 
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
+from common.config import Recipe
 from common.errors import LikewiseError, UsageError
 from common.files import write_atomic
+from common.launch import evaluation_device
 from common.runs import open_run
 from common.train import Ready, load_best, prepare
 
 
-def load_run(run_dir: Path) -> Ready:
-    """Rebuilds a run's data and module and loads its selected weights.
+def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
+    """Rebuilds a run's data and module and loads its selected weights, on the CPU.
+
+    Args:
+        run_dir: The run's folder.
+        recipe: In place of the run's own, with the same module.
 
     Raises:
         UsageError: If ``run_dir`` is no run folder.
         LikewiseError: If it holds no readable checkpoint.
     """
     run = open_run(Path(run_dir))
-    ready = prepare(run.read_recipe())
+    ready = prepare(recipe or run.read_recipe())
     if not load_best(ready, run):
         path, problems = last_good_checkpoint(run.checkpoints)
         if path is None and ready.recipe.trainer.epochs > 0:
@@ -56,6 +62,7 @@ def embed_data(run_dir: Path, path: Path, out: Path | None) -> Path:
     arrays it returns (at least ``embedding``, shape ``(rows, dim)``).
     """
     ready = load_run(run_dir)
+    ready.module.to(evaluation_device(ready.recipe))
     arrays = ready.data.embed_path(ready.module, Path(path))
     target = out or Path(run_dir) / "embeddings.npz"
     content = io.BytesIO()

@@ -112,7 +112,7 @@ def evaluate(
     if recipe is not None and weights is not None:
         evaluate_weights(recipe, weights, protocol, runs, console)
     else:
-        evaluate_run(Path(target), protocol, console)
+        evaluate_run(Path(target), protocol, console, overrides)
 
 
 @app.command()

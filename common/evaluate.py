@@ -1,42 +1,104 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
+import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from common.artifacts import load_run
-from common.config import Recipe, check_protocols
-from common.errors import UsageError
+from common.config import SECTIONS, Recipe, check_protocols, collect_changes, resolve
+from common.errors import ConfigError, UsageError
 from common.execute import show_result
-from common.leaderboard.record import Record, read_record, write_record
+from common.launch import evaluation_device
+from common.layers import parse_overrides
+from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
 from common.paper import get_paper
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, new_run, new_run_id, open_run
 from common.train import Ready, evaluate, measure_references, num_parameters, prepare
 
 
-def evaluate_run(run_dir: Path, protocols: list[str] | None, console: Console) -> Record:
-    """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``."""
+def evaluate_run(
+    run_dir: Path,
+    protocols: list[str] | None,
+    console: Console,
+    overrides: list[str] | None = None,
+) -> Record:
+    """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``.
+
+    Raises:
+        UsageError: A run that has not finished.
+        ConfigError: An unknown protocol, or an override of what the run was trained with.
+    """
     run = open_run(run_dir)
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
-    record, ready = read_record(run.record), load_run(run_dir)
-    names = protocols or ready.recipe.evaluation.protocols
-    check_protocols(ready.recipe, names)
-    ready = _with_protocols(ready, names)
+    record, trained = read_record(run.record), run.read_recipe()
+    recipe = _changed(run, trained, overrides or [])
+    names = protocols or recipe.evaluation.protocols
+    check_protocols(recipe, names)
+    ready = _with_protocols(load_run(run_dir, recipe), names)
+    ready.module.to(evaluation_device(recipe))
+    target = RunFolder(run.path / "evaluations" / new_run_id())
     again = replace(
-        record,
+        _said_of_changes(record, trained, recipe),
+        # A record of its own: filed beside the training's, it must not take its place.
+        run_id=f"{record.run_id}-{target.id}",
+        curves={},
         protocol="+".join(names),
         metrics=dict(evaluate(ready, names, "test")),
         references={name: dict(row) for name, row in measure_references(ready).items()},
         finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
-    target = RunFolder(run.path / "evaluations" / new_run_id())
     write_record(again, target.path)
     show_result(again, target, console)
     return again
+
+
+def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
+    """Returns the run's recipe with ``overrides`` of how it is evaluated."""
+    content = trained.to_dict()
+    for name in ("recipe", "variant"):
+        del content[name]
+    layers = [
+        (str(run.path / "config.yaml"), content),
+        ("command line", parse_overrides(overrides)),
+    ]
+    recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
+    changed = _changes(recipe, trained, *(name for name in SECTIONS if name != "evaluation"))
+    if (recipe.seed, recipe.arm) != (trained.seed, trained.arm):
+        changed.append("seed or arm")
+    if changed:
+        raise ConfigError(
+            f"{', '.join(changed)}: the run was trained with it; evaluation.* may be set here, and "
+            "what changes no result, such as data.root, data.workers or trainer.accelerator"
+        )
+    return recipe
+
+
+def _changes(recipe: Recipe, trained: Recipe, *sections: str) -> list[str]:
+    found: dict[str, Any] = {}
+    for section in sections:
+        collect_changes(getattr(recipe, section), getattr(trained, section), section, found)
+    return sorted(found)
+
+
+def _said_of_changes(record: Record, trained: Recipe, recipe: Recipe) -> Record:
+    """Returns the record, scaled where the protocols' settings are not the training's own."""
+    changed = [
+        key
+        for key in _changes(recipe, trained, "evaluation")
+        if key not in ("evaluation.protocols", "evaluation.references")
+    ]
+    if not changed:
+        return record
+    reasons = [f"evaluated with other {', '.join(changed)}"]
+    if record.scaled_reason not in (None, NO_NUMBER):
+        reasons.insert(0, str(record.scaled_reason))
+    return replace(record, scaled=True, scaled_reason="; ".join(reasons), config_hash=recipe.hash())
 
 
 def evaluate_weights(
@@ -57,11 +119,12 @@ def evaluate_weights(
         raise UsageError(f"{recipe.paper} reads no published weights") from None
     ready = prepare(recipe)
     left_out = reader.load_weights(ready.module, weights)
+    ready.module.to(evaluation_device(recipe))
     if left_out:
         console.print(f"{weights.name}: {left_out}", highlight=False)
     run = new_run(recipe, root)
     try:
-        return _measure(ready, names, run, console)
+        return _measure(ready, names, weights, run, console)
     finally:
         run.unlock()
 
@@ -71,7 +134,9 @@ def _with_protocols(ready: Ready, names: list[str]) -> Ready:
     return replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
 
 
-def _measure(ready: Ready, names: list[str], run: RunFolder, console: Console) -> Record:
+def _measure(
+    ready: Ready, names: list[str], weights: Path, run: RunFolder, console: Console
+) -> Record:
     started = time.perf_counter()
     source = describe_source(ready.recipe.paper)
     metrics = evaluate(ready, names, "test")
@@ -87,6 +152,7 @@ def _measure(ready: Ready, names: list[str], run: RunFolder, console: Console) -
         devices=1,
         parameters=num_parameters(ready.module),
         weights="published",
+        weights_file=f"{weights.name} sha256:{_sha256(weights)}",
     )
     record = make_record(ready.recipe, ready.data, source, run, measured, None)
     # Another protocol than the recipe's is no other recipe: its reported numbers apply.
@@ -94,3 +160,8 @@ def _measure(ready: Ready, names: list[str], run: RunFolder, console: Console) -
     write_record(record, run.path)
     show_result(record, run, console)
     return record
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """How many processes a run has, and whether its paper allows them."""
 
 import os
+from typing import Any
 
 from common.config import Recipe
 from common.errors import ConfigError
@@ -81,3 +82,10 @@ def strategy_of(recipe: Recipe) -> str:
             f"{processes} processes; use {lower or processes} or {lower + processes}"
         )
     return paper.ddp_strategy if recipe.trainer.strategy == "auto" else recipe.trainer.strategy
+
+
+def evaluation_device(recipe: Recipe) -> Any:
+    """Returns the one device that measures outside of a training: Lightning's first choice."""
+    from lightning.fabric import Fabric
+
+    return Fabric(accelerator=recipe.trainer.accelerator, devices=1).device

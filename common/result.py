@@ -29,6 +29,7 @@ class RunMeasurements:
     devices: int
     parameters: int
     weights: str = "trained"
+    weights_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def make_record(
         variant=recipe.variant,
         seed=recipe.seed,
         weights=measured.weights,
+        weights_file=measured.weights_file,
         data=recipe.data.name,
         data_hash=data.fingerprint,
         protocol="+".join(config.protocols),

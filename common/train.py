@@ -267,7 +267,8 @@ def measure_references(ready: Ready) -> dict[str, dict[str, float]]:
     """Returns the metrics of the untrained encoder and of the learning-free ones."""
     config, found = ready.recipe.evaluation, {}
     if "untrained" in config.references:
-        untrained = Ready(ready.recipe, ready.data, build_module(ready.recipe, ready.data))
+        module = build_module(ready.recipe, ready.data).to(ready.module.device)
+        untrained = Ready(ready.recipe, ready.data, module)
         found["untrained"] = evaluate(untrained, config.protocols, "test")
     for name, inputs in ready.data.references("test").items():
         if name in config.references:

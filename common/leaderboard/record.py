@@ -72,6 +72,8 @@ class Record:
     wandb: str | None = None
     # Learning curves, thinned: {key: [[batch, value], ...]}. None in the first records.
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
+    # Of published weights, "name sha256:<64 hex digits>" of the file.
+    weights_file: str | None = None
     status: str = "complete"
     version: int = RECORD_VERSION
 

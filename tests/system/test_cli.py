@@ -1,14 +1,11 @@
 """The command as a user meets it: exit codes, messages, and what is left on the disk."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-
-from common import cli
 
 SHORT = [
     "trainer.batches=3",
@@ -17,26 +14,6 @@ SHORT = [
     "evaluation.protocols=[knn]",
     "evaluation.references=[]",
 ]
-
-
-@pytest.fixture
-def papers(monkeypatch, tmp_path, capsys):
-    """Returns a function that runs `papers` in ``tmp_path``: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LIKEWISE_DATA", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["papers", *words])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def run_folder(root=Path()):
@@ -100,7 +77,10 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
     code, out, _ = papers("evaluate", str(run), "--protocol", "knn")
     assert code == 0
     (again,) = run.glob("evaluations/*/result.json")
-    assert json.loads(again.read_text())["metrics"] == record["metrics"]
+    found = json.loads(again.read_text())
+    assert found["metrics"] == record["metrics"]
+    # Filed beside the training's record, it is another one.
+    assert found["run_id"] == f"{record['run_id']}-{again.parent.name}" and "curves" not in found
 
     assert papers("export", str(run))[0] == 0
     weights = torch.load(run / "backbone.pt", weights_only=True)
@@ -112,6 +92,24 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
     code, out, _ = papers("resume", str(run))
     assert code == 0 and "complete already" in out
     assert "swav/quick, seed 0" in (run / "log.txt").read_text()
+
+
+def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(papers):
+    papers("train", "swav", *SHORT)
+    run = run_folder()
+    code, _, err = papers("evaluate", str(run), "data.batch_size=64", "seed=3", "trainer.threads=1")
+    assert code == 2 and "data.batch_size, seed or arm: the run was trained with it" in err
+    code, _, err = papers("evaluate", str(run), "evaluation.knn.l=3")
+    assert code == 2 and "did you mean 'evaluation.knn.k'" in err
+    assert not (run / "evaluations").exists()
+    words = ("--protocol", "few-label", "evaluation.few_label.labels=[2]", "trainer.threads=1")
+    code, _, err = papers("evaluate", str(run), *words)
+    assert code == 0, err
+    (path,) = run.glob("evaluations/*/result.json")
+    record = json.loads(path.read_text())
+    assert list(record["metrics"]) == ["test/linear_top1@2", "test/nn_top1@2"]
+    assert record["scaled_reason"].startswith("the recipe was changed: ")
+    assert record["scaled_reason"].endswith("evaluated with other evaluation.few_label.labels")
 
 
 def test_filing_a_record_needs_one(papers):

@@ -1,0 +1,187 @@
+"""The authors' weights from their file to a row of the leaderboard, and ours to torchvision."""
+
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from PIL import Image
+from torch import nn
+
+import common
+from common import config
+from common.config import load_recipe
+from common.data.pictures.module import PictureData
+from common.evaluation.run import run_protocols
+from common.leaderboard.aggregate import Code
+from common.leaderboard.board import make_board
+from common.leaderboard.record import read_record
+from common.leaderboard.render import render_board
+from common.leaderboard.reported import Reference, load_all_reported
+
+BEST = "test/linear_sgd_best_top1"
+# As the paper's recipe, with a small head, small pictures and a short probe.
+RECIPE = """
+paper: swav
+data:
+  name: imagenet
+  batch_size: 8
+  holdout: 0.0
+  mean: [0.485, 0.456, 0.406]
+  std: [0.228, 0.224, 0.225]
+  test_resize: 40
+  test_crop: 32
+  views: [{count: 2, size: 32}]
+method: {hidden_dim: 16, output_dim: 8, num_prototypes: 6}
+trainer: {epochs: 800, accelerator: cpu}
+tracking: {mode: disabled, plots: false}
+evaluation:
+  protocols: [linear-sgd, knn]
+  references: [untrained]
+  linear_sgd: {epochs: 3}
+  knn: {k: 5}
+"""
+
+
+@pytest.fixture
+def imagenet(papers, tmp_path, monkeypatch):
+    """Gives the override that names a small ImageNet, with its recipe in place."""
+    (tmp_path / "configs/swav").mkdir(parents=True)
+    (tmp_path / "configs/swav/imagenet.yaml").write_text(RECIPE)
+    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path / "configs")
+    generator = np.random.default_rng(0)
+    for split, num in (("train", 8), ("val", 6)):
+        for label in range(4):
+            folder = tmp_path / f"data/imagenet/{split}/n{label}"
+            folder.mkdir(parents=True)
+            for row in range(num):
+                noise = generator.integers(0, 256, (44, 52, 3))
+                pixels = (0.8 * noise + 0.2 * 255 * np.eye(4)[label, :3]).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"n{label}_{row}.JPEG", "JPEG")
+    yield f"data.root={tmp_path / 'data'}"
+    # A hundred megabytes each, which pytest would keep.
+    for path in (*tmp_path.glob("*.pt*"), *tmp_path.glob("runs/**/*.ckpt")):
+        path.unlink()
+
+
+class Official(nn.Module):
+    """The official network: the stem pads the picture by 1 and its convolution by 2."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.net = torchvision.models.resnet50()
+        for norm in (m for m in self.net.modules() if isinstance(m, nn.BatchNorm2d)):
+            nn.init.uniform_(norm.running_mean, -0.1, 0.1)
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+        self.net.conv1.padding = (2, 2)
+        self.head = nn.Sequential(
+            nn.Linear(2048, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8)
+        )
+        self.prototypes = nn.Linear(8, 6, bias=False)
+        self.fc, self.net.fc = self.net.fc, nn.Identity()
+
+    def embed(self, pictures):
+        return self.net(F.pad(pictures, (1, 1, 1, 1)))
+
+    def published(self):
+        parts = {"": self.net, "projection_head.": self.head, "prototypes.": self.prototypes}
+        return {
+            f"module.{prefix}{name}": array
+            for prefix, part in parts.items()
+            for name, array in part.state_dict().items()
+        }
+
+    def torchvisions(self):
+        fc = {f"fc.{name}": array for name, array in self.fc.state_dict().items()}
+        return self.net.state_dict() | fc
+
+
+def evaluated(papers, folder, state, *words):
+    torch.save(state, folder / "weights.pth.tar")
+    code, out, err = papers("evaluate", "swav/imagenet", "--weights", "weights.pth.tar", *words)
+    assert code == 0, err
+    (path,) = folder.glob("runs/swav/imagenet/*/result.json")
+    return read_record(path), " ".join(out.split())
+
+
+def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
+    papers, imagenet, tmp_path
+):
+    official = Official()
+    record, _ = evaluated(papers, tmp_path, official.published(), imagenet)
+    recipe = load_recipe("swav/imagenet", [imagenet])
+    inputs = PictureData(recipe.data, 0).evaluation_inputs(official, "test")
+    direct = run_protocols(["linear-sgd", "knn"], inputs, recipe.evaluation, 0, "test/")
+    assert record.metrics == pytest.approx(direct)
+    assert record.metrics != record.references["untrained"], "the file's weights count"
+    assert (record.weights, record.epochs, record.batches) == ("published", 0, 0)
+    assert (record.scaled, record.config_hash) == (False, recipe.hash())
+    digest = hashlib.sha256((tmp_path / "weights.pth.tar").read_bytes()).hexdigest()
+    assert record.weights_file == f"weights.pth.tar sha256:{digest}"
+
+    def status(value, given=record):
+        entry = next(e for e in load_all_reported() if is_published(e))
+        metrics = {BEST: Reference(value=value, margin=entry.metrics[BEST].margin)}
+        code = Code({"swav": record.code_digest}, {}, {"swav/imagenet": record.config_hash})
+        board = make_board([dataclasses.replace(entry, metrics=metrics)], [given], code)
+        return board.rows[0].status, render_board(board)
+
+    found, page = status(record.metrics[BEST] + 0.1)
+    assert found == "exact" and "(authors' weights)" in page
+    assert status(record.metrics[BEST] + 0.3)[0] == "below"
+    trained = dataclasses.replace(record, weights="trained")
+    assert status(record.metrics[BEST], trained)[0] == "not run"
+
+
+def is_published(entry):
+    setting = (entry.reference, entry.data, entry.weights)
+    return setting == ("swav/imagenet", "imagenet", "published") and BEST in entry.metrics
+
+
+def test_torchvisions_file_loads_and_a_changed_protocol_is_never_exact(papers, imagenet, tmp_path):
+    words = (imagenet, "evaluation.linear_sgd.epochs=1", "evaluation.references=[]")
+    record, said = evaluated(papers, tmp_path, Official().torchvisions(), *words)
+    assert "fc.bias, fc.weight left out; no head in the file: as initialised" in said
+    assert record.scaled_reason == (
+        "the recipe was changed: evaluation.linear_sgd.epochs, evaluation.references"
+    )
+    assert record.weights == "published" and BEST in record.metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("module.layer4.2.conv3.weight"), "lacks backbone.layer4.2.conv3.weight"),
+        (lambda s: s.update({"module.odd.weight": torch.zeros(2)}), "module backbone.odd.weight"),
+        (lambda s: s.update({"epoch": 3}), "holds no state_dict of tensors"),
+        (lambda s: s.update({"module.odd": Image.new("L", (1, 1))}), "not a file of plain weights"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_name(papers, imagenet, tmp_path, change, message):
+    state = Official().published()
+    change(state)
+    torch.save(state, tmp_path / "weights.pth.tar")
+    words = ("evaluate", "swav/imagenet", "--weights", "weights.pth.tar", imagenet)
+    code, _, err = papers(*words)
+    assert code == 2 and message in " ".join(err.split()), err
+    assert "Traceback" not in err and not (tmp_path / "runs").exists()
+
+
+def test_an_exported_backbone_is_torchvisions_resnet50(papers, imagenet, tmp_path):
+    words = ("trainer.batches=1", "evaluation.protocols=[knn]", "evaluation.references=[]")
+    code, _, err = papers("train", "swav/imagenet", imagenet, *words)
+    assert code == 0, err
+    (run,) = tmp_path.glob("runs/swav/imagenet/*")
+    assert papers("export", str(run), "--out", "resnet50.pt")[0] == 0
+    network = torchvision.models.resnet50()
+    network.fc = nn.Identity()
+    network.load_state_dict(torch.load("resnet50.pt", weights_only=True), strict=True)
+    module, x = common.load(run), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(x), module.embed(x))
+    assert json.loads((run / "result.json").read_text())["weights"] == "trained"
