@@ -61,7 +61,8 @@ def print_recipe(recipe: Recipe, console: Console) -> None:
     origins = recipe.origins
     values = recipe.to_dict()
     lines = [f"# {recipe.reference}, configuration hash {recipe.hash()}"]
-    lines += [_yaml_line(key, values[key], origins.get(key), 0) for key in ("paper", "arm", "seed")]
+    named = ("paper", "arm", "baseline", "seed")
+    lines += [_yaml_line(key, values[key], origins.get(key), 0) for key in named]
     for section in SECTIONS:
         lines.append(f"{section}:")
         lines += _section_lines(getattr(recipe, section), section, origins, 1)

@@ -8,6 +8,7 @@ import pytest
 
 from common.config import CONFIG_ROOT, list_recipes, load_recipe, recipe_path, split_reference
 from common.paper import get_paper, paper_names
+from tests.recipes import load
 
 RECIPES = [f"{paper}/{recipe}" for paper in paper_names() for recipe in list_recipes(paper)]
 VARIANTS = [
@@ -36,14 +37,14 @@ def train_commands(text: str) -> list[str]:
 
 @pytest.mark.parametrize("reference", RECIPES + VARIANTS)
 def test_it_loads(reference: str) -> None:
-    recipe = load_recipe(reference)
+    recipe = load(reference)
     assert recipe.reference == reference
     assert recipe.evaluation.protocols, "nothing would be measured"
 
 
 @pytest.mark.parametrize("reference", VARIANTS)
 def test_a_variant_changes_something(reference: str) -> None:
-    base, changed = load_recipe(reference.partition(":")[0]), load_recipe(reference)
+    base, changed = load(reference.partition(":")[0]), load(reference)
     # Where a recipe is of a CPU's size as it stands, `cpu` is another name of it.
     assert (base.hash(), base.arm) != (changed.hash(), changed.arm) or changed.variant == "cpu"
 

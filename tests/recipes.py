@@ -1,0 +1,89 @@
+"""Recipes made real without their data: counts of the sets, modules without memory, rates."""
+
+from collections.abc import Iterator
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from common.config import Recipe, load_recipe
+from common.data.pictures.config import PictureFacts
+from common.data.sources import load_sources
+from common.optim.schedules import TableLR
+from common.paper import get_paper
+
+load = cache(load_recipe)
+# Training samples, channels and classes of pictures where the catalogue does not count them so.
+PICTURES = {
+    "caltech101": (6_982, 3, 101),
+    "cifar10-jpeg": (50_000, 3, 10),
+    "cifar10": (50_000, 3, 10),
+    "cifar100": (50_000, 3, 100),
+    "fashion-mnist": (10_000, 1, 10),
+    "imagenet": (1_281_167, 3, 1_000),
+    "imagenet100": (126_689, 3, 100),
+    "scattered-digits": (5_188, 1, 10),
+    "stl10": (105_000, 3, 10),
+    "tiny-imagenet": (100_000, 3, 200),
+}
+
+
+def num_samples(recipe: Recipe) -> int:
+    """Returns the training samples: of the table, of the catalogue, or a number to count with."""
+    name = recipe.data.name
+    if name in PICTURES:
+        total = PICTURES[name][0]
+    else:
+        files = load_sources()[name].files if name in load_sources() else ()
+        counts = [file.counts.get(key, 0) for file in files for key in ("labels", "lines")]
+        total = max(counts, default=0) or 1_000
+    return total - round(total * getattr(recipe.data, "holdout", 0.0))
+
+
+def steps_per_epoch(recipe: Recipe) -> int:
+    if not hasattr(recipe.data, "batch_size"):
+        return 1  # a graph is one batch
+    return max(num_samples(recipe) // recipe.data.batch_size, 1)
+
+
+def build(recipe: Recipe) -> Any:
+    """Returns the module, without memory for its weights."""
+    facts = None
+    if recipe.data.name in PICTURES:
+        _, channels, classes = PICTURES[recipe.data.name]
+        size = max(view.size for view in recipe.data.views)
+        facts = PictureFacts(channels, size, classes, num_samples(recipe))
+    with torch.device("meta"):
+        return get_paper(recipe.paper).module(recipe.baseline)(
+            recipe.method, recipe.optimizer, facts
+        )
+
+
+def optimizers(recipe: Recipe, module: Any) -> list[Any]:
+    """Returns what ``configure_optimizers`` gives, as a list, with a trainer of these counts."""
+    batches, accumulate = steps_per_epoch(recipe), recipe.trainer.accumulate
+    module._trainer = SimpleNamespace(
+        max_epochs=recipe.trainer.epochs,
+        num_training_batches=batches,
+        accumulate_grad_batches=accumulate,
+        estimated_stepping_batches=-(-batches // accumulate) * recipe.trainer.epochs,
+        log_every_n_steps=0,
+    )
+    made = module.configure_optimizers()
+    if isinstance(made, tuple):  # optimizers, schedulers
+        return [
+            {"optimizer": optimizer, "lr_scheduler": scheduler}
+            for optimizer, scheduler in zip(*made, strict=True)
+        ]
+    return made if isinstance(made, list) else [made]
+
+
+def tables(made: list[Any]) -> Iterator[np.ndarray]:
+    """Yields the learning-rate table of each optimizer that has one of ours."""
+    for entry in made:
+        scheduler = entry.get("lr_scheduler") if isinstance(entry, dict) else None
+        scheduler = scheduler.get("scheduler") if isinstance(scheduler, dict) else scheduler
+        if isinstance(scheduler, TableLR):
+            yield scheduler.table

@@ -1,0 +1,83 @@
+"""Every recipe and variant of every paper is built without its data: module, optimizer, rates."""
+
+import math
+
+import numpy as np
+import pytest
+
+from common.config import Recipe, list_recipes
+from common.data.sources import load_sources
+from common.paper import paper_names
+from tests.recipes import PICTURES, build, load, optimizers, steps_per_epoch, tables
+
+REFERENCES = [
+    f"{paper}/{recipe}" + (f":{variant}" if variant else "")
+    for paper in paper_names()
+    for recipe, variants in list_recipes(paper).items()
+    for variant in [None, *variants]
+]
+
+
+def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The dossier's formula at one step, written out."""
+    config, warmup = recipe.optimizer, steps * recipe.optimizer.warmup_epochs
+    if step < warmup:
+        share = step / (warmup - 1)
+        return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
+    if config.schedule == "constant":
+        return config.lr
+    length = steps * (recipe.trainer.epochs - config.warmup_epochs)
+    half = (config.lr - config.final_lr) / 2
+    return config.final_lr + half * (1 + math.cos(math.pi * (step - warmup) / length))
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_module_optimizer_and_rates_can_be_made(reference: str) -> None:
+    recipe = load(reference)
+    module = build(recipe)
+    made = optimizers(recipe, module)
+    held = {
+        id(weight)
+        for entry in made
+        for group in (entry["optimizer"] if isinstance(entry, dict) else entry).param_groups
+        for weight in group["params"]
+    }
+    lacking = [n for n, p in module.named_parameters() if p.requires_grad and id(p) not in held]
+    assert not lacking, "no optimizer moves them"
+    steps = -(-steps_per_epoch(recipe) // recipe.trainer.accumulate)
+    for table in tables(made):
+        check_table(recipe, table, steps)
+
+
+def check_table(recipe: Recipe, table: np.ndarray, steps: int) -> None:
+    epochs, warmup = recipe.trainer.epochs, steps * recipe.optimizer.warmup_epochs
+    assert len(table) == steps * epochs
+    assert np.isfinite(table).all() and (table >= 0).all()
+    assert table.max() == pytest.approx(recipe.optimizer.lr)
+    # The end of the warm-up, the base rate again, and the end.
+    places = {0, max(warmup - 1, 0), min(warmup, len(table) - 1), len(table) // 2, len(table) - 1}
+    for step in places:
+        assert table[step] == pytest.approx(expected_rate(recipe, step, steps), rel=1e-9), step
+
+
+@pytest.mark.parametrize("name", sorted(set(PICTURES) & set(load_sources())))
+def test_the_counts_of_the_table_are_those_of_the_catalogue(name: str) -> None:
+    counted = [
+        count
+        for file in load_sources()[name].files
+        for key, count in file.counts.items()
+        if key in ("labels", "y_train", "is_test")
+    ]
+    if name == "caltech101":  # one file with both splits, 1,695 of them for test
+        counted = [count - 1_695 for count in counted]
+    assert not counted or PICTURES[name][0] in counted
+
+
+def test_a_rate_that_is_wrong_would_be_seen() -> None:
+    recipe = load("swav/quick")
+    (table,) = tables(optimizers(recipe, build(recipe)))
+    steps = steps_per_epoch(recipe)
+    check_table(recipe, table, steps)
+    for broken in (table[:-1], np.append(table[:-1], np.nan), np.roll(table, 1)):
+        with pytest.raises(AssertionError):
+            check_table(recipe, broken, steps)
