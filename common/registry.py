@@ -52,6 +52,7 @@ METHODS = Registry(
     "method",
     {
         "simclr": "common.methods.simclr:SimCLR",
+        "supcon": "common.methods.supcon:SupCon",
         "supervised": "common.methods.supervised:Supervised",
     },
 )
@@ -60,6 +61,7 @@ METHOD_SCHEMAS = Registry(
     "method",
     {
         "simclr": "common.methods.config:SimCLRConfig",
+        "supcon": "common.methods.config:SupConConfig",
         "supervised": "common.methods.config:SupervisedConfig",
     },
 )

@@ -46,3 +46,25 @@ class SimCLRConfig(BackboneConfig):
             raise ConfigError(f"data.views: SimCLR contrasts 2 views of a picture, not {views}")
         if recipe.data.batch_size < 2:
             raise ConfigError("data.batch_size: SimCLR's negatives are the other pictures: 2 or up")
+
+
+@dataclass
+class SupConConfig(BackboneConfig):
+    """Defaults: ImageNet, Khosla et al. 2020 (arXiv 2004.11362), section 4 and their code."""
+
+    # Projector 2048 -> 2048 -> 128, without batch norm.
+    hidden_dim: int = setting(2048, at_least=1)
+    output_dim: int = setting(128, at_least=1)
+    head_batch_norm: bool = False
+    temperature: float = setting(0.1, above=0)
+    # Whose class the positives are of: the anchor's own, or (Hydra's ablation) that of another
+    # sample of the batch.
+    pairs: str = setting("identical", choices=("identical", "arbitrary"))
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` unless all views pass the network together."""
+        sizes = sorted({view.size for view in recipe.data.views})
+        if len(sizes) > 1:
+            raise ConfigError(f"data.views: SupCon takes views of one size, not of {sizes}")
+        if recipe.data.batch_size < 2:
+            raise ConfigError("data.batch_size: SupCon contrasts samples of a batch: 2 or up")

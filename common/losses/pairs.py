@@ -1,0 +1,56 @@
+"""Pairs of classes: which class the positives of an anchor are of (Hydra, and SupCon on pairs)."""
+
+import torch
+from torch import Tensor
+
+from common.data.sampler import keyed_generator
+from common.distributed.reduce import gather, rank
+
+PAIRS = ("arbitrary", "identical", "distinct")
+
+# A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
+PAIR_STREAM = 2**44
+
+
+def arbitrary_partners(labels: Tensor, order: Tensor) -> Tensor:
+    """Returns the labels in another order: each partner's class has at least one sample."""
+    return labels[order]
+
+
+def distinct_partners(labels: Tensor, offset: Tensor, num_classes: int) -> Tensor:
+    """Returns another class for each label; the batch may hold no sample of it.
+
+    Args:
+        labels: ``(batch,)`` in ``0 .. num_classes - 1``.
+        offset: ``(batch,)`` in ``1 .. num_classes - 1``.
+        num_classes: Of the data; more would name partners that do not exist.
+    """
+    return (labels + offset) % num_classes
+
+
+def draw_partners(
+    labels: Tensor, pairs: str, num_classes: int, seed: int, batches_seen: int
+) -> Tensor:
+    """Returns each anchor's partner label, ``(batch,)``, a function of seed and position.
+
+    Several processes: drawn for the global batch, so that each anchor's partner does not depend
+    on the number of processes.
+
+    Args:
+        labels: ``(batch,)`` of this process.
+        pairs: "arbitrary": the labels of the global batch, shuffled. "identical": its own class.
+            "distinct": any other class, each as likely.
+        num_classes: Of the data.
+        seed: Of the run.
+        batches_seen: The position in the training.
+    """
+    if pairs == "identical":
+        return labels
+    generator = keyed_generator(seed, PAIR_STREAM, batches_seen)
+    everyone = gather(labels)
+    own = slice(rank() * len(labels), (rank() + 1) * len(labels))
+    if pairs == "arbitrary":
+        order = torch.randperm(len(everyone), generator=generator).to(labels.device)
+        return arbitrary_partners(everyone, order)[own]
+    offset = torch.randint(1, num_classes, (len(everyone),), generator=generator)
+    return distinct_partners(labels, offset[own].to(labels.device), num_classes)

@@ -1,0 +1,108 @@
+"""SupCon (arXiv 2004.11362): all samples of a class attract each other, the others repel."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.errors import DataError
+from common.losses.pairs import draw_partners
+from common.losses.supcon import supcon
+from common.methods.config import SupConConfig
+from common.optim.build import configure
+from common.registry import BACKBONES
+
+ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
+
+
+class SupCon(LightningModule):
+    """Supervised contrastive learning; positives and negatives are of the global batch.
+
+    Args:
+        method: Default: the paper's ImageNet values.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: 10 classes in colour.
+    """
+
+    batches_seen: Tensor
+    pair_seed: Tensor
+
+    def __init__(
+        self,
+        method: SupConConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SupConConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or PictureFacts()
+        if facts.num_classes < 2:
+            raise DataError("baseline supcon: the training pictures have no two classes to tell")
+        self.num_classes = facts.num_classes
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
+        self.projector = nn.Sequential(
+            nn.Linear(self.backbone.num_features, config.hidden_dim),
+            *norm,
+            nn.ReLU(inplace=True),
+            nn.Linear(config.hidden_dim, config.output_dim),
+        )
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # With the position, the seed of the drawn pairs.
+        self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """All views pass the network together; positives are of the anchor's or its pair's class.
+
+        Raises:
+            DataError: A picture without a label.
+        """
+        if bool((batch.labels < 0).any()):
+            raise DataError("baseline supcon: a training picture has no label")
+        h = self.projector(self.embed(torch.cat(batch.views)))
+        z = F.normalize(h if h.dtype == torch.float64 else h.float(), dim=1)
+        z = z.unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        partners = draw_partners(
+            batch.labels,
+            self.method.pairs,
+            self.num_classes,
+            int(self.pair_seed),
+            int(self.batches_seen),
+        )
+        loss = supcon(z, batch.labels, self.method.temperature, partners)
+        self.diagnose(loss.detach(), z[0].detach())
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """SGD or LARS in the paper."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse."""
+        if not is_log_due(self):
+            return
+        std = embedding_std(z)
+        self.log("train/loss", loss, sync_dist=True)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z))
+        flat = float(std) < 0.01 / math.sqrt(z.shape[1])
+        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)

@@ -1,0 +1,115 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.config import OptimizerConfig, load_recipe
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.errors import ConfigError, DataError
+from common.losses.pairs import draw_partners
+from common.losses.supcon import supcon
+from common.methods.config import SupConConfig
+from common.methods.supcon import SupCon
+from common.optim.build import build_optimizer
+
+FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
+LABELS = torch.arange(12) % 3
+
+
+def make_module(seed=0, **changes):
+    torch.manual_seed(seed)
+    config = SupConConfig(**{"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8} | changes)
+    return SupCon(config, OptimizerConfig(name="adam", lr=0.01), FACTS)
+
+
+def make_batch(labels=LABELS, num_views=2):
+    generator = torch.Generator().manual_seed(0)
+    views = [
+        torch.rand(12, 1, 12, 12, generator=generator) + labels[:, None, None, None]
+        for _ in range(num_views)
+    ]
+    return ViewBatch(views, labels, None, [])
+
+
+@pytest.mark.parametrize("num_views", [1, 2, 3])
+def test_the_step_is_supcon_of_unit_projections_in_one_pass(num_views):
+    module, batch = make_module(head_batch_norm=True), make_batch(num_views=num_views)
+    loss = module.training_step(batch, 0)
+    z = F.normalize(module.projector(module.backbone(torch.cat(batch.views))), dim=1)
+    expected = supcon(z.unflatten(0, (num_views, 12)), LABELS, 0.1)
+    torch.testing.assert_close(loss, expected)
+    assert int(module.batches_seen) == 1
+
+
+def test_arbitrary_pairs_are_drawn_anew_for_each_batch_and_kept_in_the_state():
+    module, batch = make_module(seed=5, pairs="arbitrary"), make_batch()
+    for step in range(2):
+        loss = module.training_step(batch, step)
+        z = F.normalize(module.projector(module.backbone(torch.cat(batch.views))), dim=1)
+        partners = draw_partners(LABELS, "arbitrary", 3, 5, step)
+        expected = supcon(z.unflatten(0, (2, 12)), LABELS, 0.1, partners)
+        torch.testing.assert_close(loss, expected)
+    twin = make_module(seed=6, pairs="arbitrary")
+    twin.load_state_dict(module.state_dict())
+    assert torch.equal(twin.training_step(batch, 0), module.training_step(batch, 0))
+
+
+def losses_of(module, steps=30):
+    optimizer = build_optimizer(module.parameters(), module.optimizer)
+    found = []
+    for _ in range(steps):
+        loss = module.training_step(make_batch(), 0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found.append(float(loss.detach()))
+    return found
+
+
+def test_it_learns_classes_and_not_arbitrary_pairs():
+    own, arbitrary = losses_of(make_module()), losses_of(make_module(pairs="arbitrary"))
+    assert own[-1] < own[0] - 0.5
+    assert min(arbitrary[-5:]) > own[-1] + 0.5
+
+
+def test_pictures_without_labels_are_refused():
+    with pytest.raises(DataError, match="no two classes"):
+        SupCon(make_module().method, facts=PictureFacts(num_classes=0))
+    with pytest.raises(DataError, match="has no label"):
+        make_module().training_step(make_batch()._replace(labels=LABELS - 1), 0)
+
+
+def test_it_stands_alone_with_the_papers_values():
+    with torch.device("meta"):
+        module = SupCon()
+    assert module.backbone.num_features == 2048
+    assert [p.shape for p in module.projector.parameters() if p.ndim > 1] == [
+        (2048, 2048),
+        (128, 2048),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("data.batch_size=1", "2 or up"), ("method.pairs=distinct", "identical")],
+)
+def test_recipes_that_cannot_work_are_refused(override, message):
+    words = ["baseline=supcon", "method.backbone=small_conv", "data.views=[{size: 12}]"]
+    assert load_recipe("swav/quick", words).method.pairs == "identical"
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("swav/quick", [*words, override])
+
+
+def test_views_of_two_sizes_are_refused():
+    with pytest.raises(ConfigError, match=r"one size, not of \[12, 20\]"):
+        load_recipe("swav/quick", ["baseline=supcon", "method.backbone=small_conv"])
+
+
+def test_a_collapse_is_warned_about():
+    module, logged = make_module(), {}
+    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
+    module._trainer = type("Trainer", (), {"log_every_n_steps": 1})()
+    torch.nn.init.zeros_(module.projector[-1].weight)
+    with pytest.warns(UserWarning, match="embeddings do not differ"):
+        module.training_step(make_batch(), 0)
+    assert logged["diag/effective_rank"] == 0 and logged["train/loss"] > 3
