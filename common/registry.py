@@ -71,11 +71,13 @@ DATASETS = {
         "picture data set",
         {
             "caltech101": "common.data.pictures.published:caltech101",
+            "camvid": "common.data.pictures.dense:camvid",
             "cifar10-jpeg": "common.data.pictures.published:cifar10_jpeg",
             "fashion-mnist": "common.data.pictures.published:fashion_mnist",
             "image-folder": "common.data.pictures.files:image_folder",
             "imagenet": "common.data.pictures.files:imagenet",
             "imagenet100": "common.data.pictures.files:imagenet100",
+            "nuclei": "common.data.pictures.dense:nuclei",
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
         },
     ),

@@ -18,8 +18,10 @@ PACKERS = Registry(
     "packer",
     {
         "caltech101": "common.data.packers.pictures:pack_caltech",
+        "camvid": "common.data.packers.dense:pack_camvid",
         "fashion-mnist": "common.data.packers.pictures:pack_fashion_mnist",
         "graph": "common.data.packers.graphs:pack_graph",
+        "nuclei": "common.data.packers.dense:pack_nuclei",
         "picture-folders": "common.data.packers.pictures:pack_folders",
         "sequences": "common.data.packers.sequences:pack_sequences",
         "state-dict": "common.data.packers.sequences:pack_state_dict",

@@ -66,6 +66,17 @@ class Packed:
             raise self.error(f"{name} is {array.dtype} {array.shape}, not pictures of bytes")
         return torch.from_numpy(array if array.ndim == 4 else array[:, None])
 
+    def maps(self, name: str, num: int) -> Tensor:
+        """Returns the array ``name``, (num, height, width) whole numbers, as int32.
+
+        Raises:
+            DataError: If it has another shape, another number of rows, or holds fractions.
+        """
+        array = self[name]
+        if array.dtype.kind not in "iu" or array.ndim != 3 or len(array) != num:
+            raise self.error(f"{name} is {array.dtype} {array.shape}, not {num} maps of numbers")
+        return torch.from_numpy(array.astype(np.int32))
+
     def decoded(self, square: int | None = None) -> Tensor:
         """Decodes ``jpeg``, cut at ``offsets``, to (num, 3, height, width) uint8.
 

@@ -11,6 +11,8 @@ from common.data.sampler import keyed_generator
 from common.errors import DataError
 
 HOLDOUT_SEED = 20_200_617
+# The class of a pixel that no dense label covers: `cross_entropy(..., ignore_index=IGNORED)`.
+IGNORED = -1
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,17 @@ class Split:
 
     ``labels``: (num,) int64, -1 for none. ``groups``: (num,) pictures of one original, kept
     together by `hold_out`. ``masks``: (num, height, width) bool, where the object is known.
-    ``class_names``: what the labels stand for, where that is known.
+    ``label_maps``: (num, height, width) int64, the class of each pixel, `IGNORED` for none.
+    ``instance_maps``: (num, height, width) int32, which object a pixel belongs to, 0 for none.
+    ``class_names``: what the labels, or those of the maps, stand for, where that is known.
     """
 
     pictures: Tensor
     labels: Tensor
     groups: Tensor | None = None
     masks: Tensor | None = None
+    label_maps: Tensor | None = None
+    instance_maps: Tensor | None = None
     class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -99,15 +105,32 @@ def check_set(name: str, pictures: PictureSet) -> None:
             if broken.any():
                 row = int(broken.nonzero()[0])
                 raise DataError(f"{name}, {split}: picture {row} holds NaN or leaves 0..1")
+        _check_maps(f"{name}, {split}", part)
+
+
+def _check_maps(where: str, part: Split) -> None:
+    num, _, height, width = part.pictures.shape
+    for kind, maps in (("label", part.label_maps), ("instance", part.instance_maps)):
+        if maps is None:
+            continue
+        if maps.shape != (num, height, width):
+            raise DataError(
+                f"{where}: {kind} maps have shape {tuple(maps.shape)}, not {(num, height, width)}"
+            )
+        least = IGNORED if kind == "label" else 0
+        if maps.is_floating_point() or int(maps.min()) < least:
+            raise DataError(f"{where}: {kind} maps hold other than whole numbers from {least} up")
 
 
 def fingerprint(pictures: PictureSet) -> str:
-    """Returns 16 hex digits over all splits as they are used, order included."""
+    """Returns 16 hex digits over all splits as they are used, order and dense labels included."""
     digest = hashlib.sha256()
-    for split in sorted(pictures):
-        for array in (pictures[split].pictures, pictures[split].labels):
-            digest.update(f"{split} {array.dtype} {tuple(array.shape)}".encode())
-            digest.update(array.contiguous().numpy().tobytes())
+    for split, part in sorted(pictures.items()):
+        for array in (part.pictures, part.labels, part.label_maps, part.instance_maps):
+            if array is not None:
+                digest.update(f"{split} {array.dtype} {tuple(array.shape)}".encode())
+                # A view, not `tobytes`: large sets would be in memory twice.
+                digest.update(array.contiguous().numpy().reshape(-1).data)
     return digest.hexdigest()[:16]
 
 
@@ -117,7 +140,12 @@ def to_float(pictures: Tensor) -> Tensor:
 
 
 def merge(first: Split, second: Split) -> Split:
-    """Returns both splits' pictures and labels, ``first`` leading."""
-    return Split(
-        torch.cat([first.pictures, second.pictures]), torch.cat([first.labels, second.labels])
-    )
+    """Returns the pictures of both with all that both know of them, ``first`` leading."""
+    joined: dict[str, Any] = {}
+    for entry in fields(Split):
+        parts = (getattr(first, entry.name), getattr(second, entry.name))
+        if all(isinstance(part, Tensor) for part in parts):
+            joined[entry.name] = torch.cat(parts)
+    # Group numbers of two splits need not be of the same originals.
+    joined["groups"] = None
+    return Split(**joined, class_names=first.class_names)

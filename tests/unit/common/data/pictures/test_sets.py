@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from common.data.pictures.digits import scattered_digits
-from common.data.pictures.sets import Split, check_set, fingerprint, hold_out
+from common.data.pictures.sets import Split, check_set, fingerprint, hold_out, merge
 from common.errors import DataError
 
 
@@ -66,3 +66,32 @@ def test_broken_pictures_are_named():
         check_set("mine", split(torch.rand(5, 4)))
     with pytest.raises(DataError, match="5 pictures, 4 labels"):
         check_set("mine", split(torch.rand(5, 1, 4, 4), torch.zeros(4)))
+
+
+def dense(maps):
+    pictures = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
+    return Split(pictures, torch.tensor([-1, -1]), label_maps=maps, groups=torch.arange(2))
+
+
+def test_dense_labels_are_part_of_what_a_record_calls_its_data():
+    maps = torch.zeros(2, 4, 4, dtype=torch.int64)
+    assert fingerprint({"train": dense(maps)}) == fingerprint({"train": dense(maps.clone())})
+    assert fingerprint({"train": dense(maps)}) != fingerprint({"train": dense(maps + 1)})
+    assert fingerprint({"train": dense(maps)}) != fingerprint({"train": dense(None)})
+
+
+def test_dense_labels_that_do_not_fit_are_refused():
+    check_set("mine", {"train": dense(torch.full((2, 4, 4), -1))})
+    with pytest.raises(DataError, match="mine, train: label maps hold other than whole numbers"):
+        check_set("mine", {"train": dense(torch.full((2, 4, 4), -2))})
+    with pytest.raises(DataError, match="whole numbers from -1 up"):
+        check_set("mine", {"train": dense(torch.zeros(2, 4, 4))})
+    with pytest.raises(DataError, match=r"shape \(1, 4, 4\), not \(2, 4, 4\)"):
+        check_set("mine", {"train": dense(torch.zeros(1, 4, 4, dtype=torch.int64))})
+
+
+def test_what_only_one_of_two_merged_splits_has_is_left_out():
+    maps = torch.arange(32).reshape(2, 4, 4)
+    merged = merge(dense(maps), dense(maps + 1))
+    assert torch.equal(merged.label_maps, torch.cat([maps, maps + 1])) and len(merged) == 4
+    assert merged.groups is None and merge(dense(maps), dense(None)).label_maps is None
