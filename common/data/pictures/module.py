@@ -166,15 +166,19 @@ class PictureData(LightningDataModule):
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
-        labels = batch.labels.to(device)
+
+        def move(*tensors: Tensor) -> list[Tensor]:
+            # Nobody waits: the device's own queue keeps copies before what reads them.
+            return [tensor.to(device, non_blocking=True) for tensor in tensors]
+
+        (labels,) = move(batch.labels)
         if isinstance(batch, PictureBatch):
-            pictures = stacked(batch.pictures).to(device, non_blocking=True)
+            (pictures,) = move(stacked(batch.pictures))
             return batch._replace(pictures=pictures, labels=labels)
+        crops = move(*batch.crops)
         if isinstance(batch, CutBatch):
-            cuts = [cut.to(device, non_blocking=True) for cut in batch.cuts]
-            return batch._replace(cuts=cuts, labels=labels)
-        views = [view.to(device, non_blocking=True) for view in batch.views]
-        return batch._replace(views=views, labels=labels)
+            return batch._replace(cuts=move(*batch.cuts), labels=labels, crops=crops)
+        return batch._replace(views=move(*batch.views), labels=labels, crops=crops)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
         """Makes the views, or what the workers left to make of them."""
