@@ -1,0 +1,78 @@
+"""The recipes of the papers' size take two real steps here: network, views, optimizer, probe."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from rich.console import Console
+
+from common.config import load_recipe
+from common.leaderboard.curves import curves_of
+from common.runs import new_run
+from common.tracking.metrics_file import METRICS_NAME, read_metrics
+from common.train import Ready, build_module, prepare, train
+
+QUIET = ["tracking.mode=disabled", "tracking.plots=false", "data.workers=0", "trainer.log_every=1"]
+
+
+def write_folders(root: Path, counts: dict[str, int]) -> None:
+    """Writes photographs of various sizes as ImageNet has them, two classes a split."""
+    generator = np.random.default_rng(0)
+    for split, count in counts.items():
+        for number in range(count):
+            folder = root / "imagenet" / split / f"n{number % 2:08d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            shape = (*generator.integers(120, 300, 2), 3)
+            noise = generator.integers(0, 256, shape, dtype=np.uint8)
+            Image.fromarray(noise).save(folder / f"{folder.name}_{number}.JPEG")
+
+
+def run(reference: str, overrides: list[str], folder: Path) -> tuple[Ready, dict[str, float]]:
+    """Trains two batches and evaluates; returns what was trained and the test metrics."""
+    recipe = load_recipe(reference, [*QUIET, "trainer.batches=2", *overrides])
+    ready = prepare(recipe)
+    made = new_run(recipe, folder)
+    record = train(ready, made, Console(file=io.StringIO()))
+    assert record is not None and (record.status, record.batches) == ("complete", 2)
+    losses = curves_of(read_metrics(made.path / METRICS_NAME))["train/loss"]
+    assert list(losses) == [1, 2] and all(map(math.isfinite, losses.values()))
+    return ready, record.metrics
+
+
+def assert_moved_but_for_frozen_prototypes(ready: Ready) -> None:
+    before = build_module(ready.recipe, ready.data)
+    after = ready.module
+    assert int(after.batches_seen) == 2
+    for (name, old), (_, new) in zip(
+        before.named_parameters(), after.named_parameters(), strict=True
+    ):
+        assert torch.isfinite(new).all(), name
+        if name == "prototypes.weight":
+            torch.testing.assert_close(new, F.normalize(old, dim=1))
+        else:
+            assert not torch.equal(old, new), name
+
+
+@pytest.mark.slow
+def test_imagenet_steps_with_its_resnet50_and_all_eight_crops(tmp_path: Path) -> None:
+    write_folders(tmp_path, {"train": 4, "val": 2})
+    ready, metrics = run(
+        "swav/imagenet",
+        [
+            f"data.root={tmp_path}",
+            "data.batch_size=2",
+            "method.num_prototypes=4",
+            "evaluation.linear_sgd.epochs=1",
+        ],
+        tmp_path / "runs",
+    )
+    views = ready.recipe.data.views
+    assert [(view.count, view.size) for view in views] == [(2, 224), (6, 96)]
+    assert sum(p.numel() for p in ready.module.backbone.parameters()) == 23_508_032
+    assert "test/linear_sgd_best_top1" in metrics
+    assert_moved_but_for_frozen_prototypes(ready)
