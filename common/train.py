@@ -56,6 +56,8 @@ def prepare(recipe: Recipe) -> Ready:
     seed_everything(recipe.seed, verbose=False)
     data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
     data.load()
+    if recipe.evaluation.online and hasattr(data, "check_split"):
+        data.check_split("val")  # not at the first look, after an epoch
     known = ["untrained", *data.reference_names]
     for name in recipe.evaluation.references:
         if name not in known:

@@ -11,7 +11,7 @@ from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.evaluation.config import FinetuneConfig
 from common.evaluation.curve import Curve
 from common.evaluation.pictures import PictureInputs
-from common.evaluation.progress import show_progress
+from common.evaluation.progress import show_progress, tell
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**43
@@ -38,9 +38,12 @@ def evaluate_finetune(
     for number, share in enumerate(settings.shares):
         if settings.lists:
             rows = inputs.train.listed(settings.lists[number])
+            source = f"listed in {settings.lists[number]}"
         else:
             generator = keyed_generator(seed, FINETUNE_STREAM, number)
             rows = draw_share(inputs.train.labels, share / 100, generator)
+            source = f"drawn by seed {seed}, the same share of each class"
+        tell(f"  finetune, {share:g} %: {len(rows):,} labels, {source}")
         name = f"finetune_{share:g}pct"
         # Weights of a new classifier and dropout draw from the global generators.
         with torch.random.fork_rng():

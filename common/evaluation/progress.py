@@ -12,6 +12,12 @@ from common.launch import is_main_process
 LINE_EVERY_S = 15.0
 
 
+def tell(text: str) -> None:
+    """Prints a line on the error stream, once for all processes."""
+    console = Console(stderr=True, quiet=not is_main_process())
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def show_progress(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     """Gives ``advance(steps, text)``: a bar on a terminal, a line every 15 seconds elsewhere.

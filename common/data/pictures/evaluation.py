@@ -1,5 +1,6 @@
 """Picture splits as evaluation protocols take them: whole, or in random crops."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
 from common.data.pictures.loading import CentreCrop, RandomView, picture_batches
 from common.data.pictures.sets import Split, merge, to_float
 from common.data.pictures.views import normalise
-from common.data.root import require
+from common.data.root import data_root
 from common.data.sampler import keyed_generator
 from common.errors import DataError
 from common.evaluation.config import CropConfig
@@ -70,24 +71,32 @@ class EvaluatedPictures:
             yield self._normalise(moved), labels.to(device, non_blocking=True)
 
     def listed(self, file: str) -> Tensor:
-        """Returns the rows of the pictures that ``file``, in the data root, names line by line.
+        """Returns the rows of the pictures that ``file`` names, one a line.
+
+        A name may be the file's alone, as in SimCLR's lists, or begin with folders.
+
+        Args:
+            file: Its path; where that is relative, from the data root.
 
         Raises:
-            DataError: No such file, pictures without names, or a name that is not there.
+            DataError: No such file, pictures without names, or a name that is not there or is
+                that of several pictures.
         """
-        path = require(self.config.root, file)
+        path = data_root(self.config.root) / Path(file).expanduser()
         if not isinstance(self.split, LazySplit):
             raise DataError(
                 f"evaluation.finetune.lists: the pictures of {self.config.name} have no file "
                 "names; leave it empty to draw the labels by seed"
             )
-        row_of = {Path(self.split.name(row)).name: row for row in range(len(self.split))}
+        if not path.is_file():
+            raise DataError(
+                f"{path}: no such list of names; put it there, give its path in "
+                "evaluation.finetune.lists, or leave that empty to draw the labels by seed"
+            )
         names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-        lacking = [name for name in names if Path(name).name not in row_of]
-        if lacking or not names:
-            found = f"{len(lacking)} of {len(names)} names, such as {lacking[:1]}"
-            raise DataError(f"{path}: {found}, are not in {self.config.name}")
-        return torch.tensor([row_of[Path(name).name] for name in names])
+        if not names:
+            raise DataError(f"{path}: names no picture")
+        return torch.tensor(find_names(self.split, names, str(path)))
 
     def _tested(self, form: CentreCrop) -> Iterator[Tensor]:
         workers = self.config.workers if isinstance(self.split, LazySplit) else 0
@@ -103,6 +112,25 @@ class EvaluatedPictures:
 
     def _normalise(self, pictures: Tensor) -> Tensor:
         return normalise(to_float(pictures), self.config.mean, self.config.std)
+
+
+def find_names(split: LazySplit, names: list[str], where: str) -> list[int]:
+    """Returns the row of each name; raises `DataError` unless each is that of one picture."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    paths = [split.relative_name(row) for row in range(len(split))]
+    for row, path in enumerate(paths):
+        rows[path.rpartition("/")[2]].append(row)
+    found = []
+    for name in names:
+        of_file = rows.get(name.rpartition("/")[2], [])
+        found.append([row for row in of_file if f"/{paths[row]}".endswith(f"/{name}")])
+    wrong = [name for name, of_name in zip(names, found, strict=True) if len(of_name) != 1]
+    if wrong:
+        raise DataError(
+            f"{where}: {len(wrong)} of {len(names)} names, such as {wrong[0]}, are not those of "
+            "one labelled picture each"
+        )
+    return [row for (row,) in found]
 
 
 def evaluated_pair(

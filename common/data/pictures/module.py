@@ -196,6 +196,10 @@ class PictureData(LightningDataModule):
         self.load()
         return PictureInputs(module, *evaluated_pair(self.set, split, self.config))
 
+    def check_split(self, split: str) -> None:
+        """Raises `DataError` unless protocols can measure ``split``."""
+        evaluated_pair(self.set, split, self.config)
+
     def references(self, split: str) -> dict[str, LazyFeatures]:
         """Returns the encoders that learn nothing: ``raw`` is the pixels."""
         self.load()

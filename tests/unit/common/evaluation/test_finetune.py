@@ -22,6 +22,16 @@ def test_learns_and_tells_how_many_labels_it_had(inputs):
     assert found["finetune_25pct_best_top5"] >= found["finetune_25pct_best_top1"]
 
 
+def test_says_which_labels_it_trains_on(inputs, monkeypatch, capsys):
+    evaluate_finetune(inputs, settings(epochs=1), 3)
+    said = "finetune, 25 %: 32 labels, drawn by seed 3, the same share of each class"
+    assert said in capsys.readouterr().err
+    monkeypatch.setattr(inputs.train, "listed", lambda file: torch.arange(40))
+    found = evaluate_finetune(inputs, settings(epochs=1, lists=["some.txt"]), 3)
+    assert found["finetune_25pct_labels"] == 40
+    assert "finetune, 25 %: 40 labels, listed in some.txt" in capsys.readouterr().err
+
+
 NAMES = ("top1", "best_top1", "best_top5", "labels")
 
 

@@ -6,7 +6,12 @@ import torch
 from PIL import Image
 
 from common.data.pictures.config import PictureConfig
-from common.data.pictures.evaluation import EvaluatedPictures, evaluated_pair, raw_pixels
+from common.data.pictures.evaluation import (
+    EvaluatedPictures,
+    evaluated_pair,
+    find_names,
+    raw_pixels,
+)
 from common.data.pictures.lazy import LazySplit
 from common.data.pictures.sets import Split
 from common.errors import DataError
@@ -20,8 +25,10 @@ class Encoded:
 
     upright = True
 
+    names = np.array([f"train/n{row % 2}/n{row % 2}_{row}.PNG".encode() for row in range(9)])
+
     def name(self, row):
-        return f"train/n{row % 2}/n{row % 2}_{row}.PNG"
+        return f"data/{self.names[row].decode()}"
 
     def read(self, row):
         file = io.BytesIO()
@@ -93,13 +100,28 @@ def test_a_list_of_names_selects_rows(tmp_path):
     (tmp_path / "1percent.txt").write_text("n1_3.PNG\nn0_0.PNG\n")
     assert made.listed("1percent.txt").tolist() == [3, 0]
     (tmp_path / "foreign.txt").write_text("n1_3.PNG\nn0_77.PNG\n")
-    with pytest.raises(DataError, match=r"foreign.txt: 1 of 2 names, such as \['n0_77.PNG'\]"):
+    with pytest.raises(DataError, match=r"foreign.txt: 1 of 2 names, such as n0_77.PNG, are not"):
         made.listed("foreign.txt")
-    with pytest.raises(DataError, match=r"none.txt"):
+    with pytest.raises(DataError, match=r"none.txt: no such list of names; .* empty to draw"):
         made.listed("none.txt")
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"empty.txt: names no picture"):
+        made.listed("empty.txt")
+    elsewhere = EvaluatedPictures(lazy([0, 1, 0, 1]), config(root="nowhere"))
+    assert elsewhere.listed(str(tmp_path / "1percent.txt")).tolist() == [3, 0], "a whole path"
     in_memory = EvaluatedPictures(stored(), config(root=str(tmp_path)))
     with pytest.raises(DataError, match="no file names"):
         in_memory.listed("1percent.txt")
+
+
+def test_names_that_several_pictures_have_need_their_folder():
+    class Numbered(Encoded):
+        names = np.array([b"train/cat/1.png", b"train/dog/1.png", b"train/dog/11.png"])
+
+    split = LazySplit(Numbered(), torch.arange(3), torch.tensor([0, 1, 1]))
+    assert find_names(split, ["dog/1.png", "11.png", "train/cat/1.png"], "list") == [1, 2, 0]
+    with pytest.raises(DataError, match=r"list: 2 of 3 names, such as 1.png, are not those of one"):
+        find_names(split, ["1.png", "11.png", "og/1.png"], "list")
 
 
 def test_the_hold_out_is_labelled_too_where_test_is_measured():
