@@ -50,6 +50,7 @@ class OptimizerConfig:
     final_lr: float = setting(0.0, at_least=0)
     warmup_epochs: int = setting(0, at_least=0)
     warmup_start_lr: float = setting(0.0, at_least=0)
+    peak_once: bool = False  # The cosine's first rate is not the warm-up's last one, too.
     trust_coefficient: float = setting(0.001, above=0)
     clip: bool = False
     exclude_1d: bool = False

@@ -18,14 +18,16 @@ def warmup_cosine(
     epochs: int,
     warmup_epochs: int = 0,
     start_lr: float = 0.0,
+    peak_once: bool = False,
 ) -> np.ndarray:
     """Returns the table of a linear warm-up followed by a half cosine (SwAV, section 3.6).
 
     The warm-up includes both its ends, so that ``base_lr`` stands twice in a row (last warm-up
-    step, first cosine step), and the cosine stops one step short of ``final_lr``.
-    Shape: ``(steps_per_epoch * epochs,)``.
+    step, first cosine step), unless ``peak_once`` (PixPro); the cosine stops one step short of
+    ``final_lr``. Shape: ``(steps_per_epoch * epochs,)``.
     """
-    warmup = np.linspace(start_lr, base_lr, steps_per_epoch * warmup_epochs)
+    warmup_steps = steps_per_epoch * warmup_epochs
+    warmup = np.linspace(start_lr, base_lr, warmup_steps, endpoint=not peak_once)
     length = steps_per_epoch * (epochs - warmup_epochs)
     progress = np.arange(length) / max(length, 1)
     cosine = final_lr + (base_lr - final_lr) / 2 * (1 + np.cos(np.pi * progress))
@@ -85,7 +87,9 @@ def build_scheduler(
         )
     start, warmup = config.warmup_start_lr, config.warmup_epochs
     if config.schedule == "cosine":
-        table = warmup_cosine(config.lr, config.final_lr, steps_per_epoch, epochs, warmup, start)
+        table = warmup_cosine(
+            config.lr, config.final_lr, steps_per_epoch, epochs, warmup, start, config.peak_once
+        )
     else:
         table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
     if len(table) == 0:

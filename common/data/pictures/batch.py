@@ -27,13 +27,14 @@ class CutBatch(NamedTuple):
     """Crops cut and resized where the pictures are read; the other operations are yet to come.
 
     ``cuts``: for each entry of ``data.views`` one uint8 tensor (count * batch, channels, size,
-    size), view-major, and in ``crops`` (count * batch, 6), see `ViewBatch`.
+    size), view-major, and in ``crops`` (count * batch, 6), see `ViewBatch`, as ``sizes``.
     """
 
     cuts: list[Tensor]
     labels: Tensor
     key: BatchKey
     crops: list[Tensor]
+    sizes: Tensor | None = None
 
 
 class ViewBatch(NamedTuple):
@@ -43,13 +44,15 @@ class ViewBatch(NamedTuple):
     recipe follow each other and have one size. ``labels``: (batch,). ``crops``: one tensor
     (batch, 6) for each view: top, left, height and width of the crop in pixels of the picture,
     1 where it was mirrored, and its rotation in radians; losses on feature maps find
-    corresponding positions with it.
+    corresponding positions with it. ``sizes``: (batch, 2) height and width of the pictures that
+    the crops are of.
     """
 
     views: list[Tensor]
     labels: Tensor
     key: BatchKey
     crops: list[Tensor]
+    sizes: Tensor | None = None
 
 
 def stacked(pictures: Pictures) -> Tensor:

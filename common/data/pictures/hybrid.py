@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from common.data.pictures.batch import CutBatch, PictureBatch, Pictures, ViewBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.lazy import picture_sizes
 from common.data.pictures.parameters import ViewParameters
 from common.data.pictures.per_sample import cut
 from common.data.pictures.views import change_views, normalise, own_parameters
@@ -30,7 +31,7 @@ class Cuts(Dataset[CutBatch]):
             drawn = own_parameters(view, entry, key, batch.pictures, self.seed)
             cuts.append(cut_views(batch.pictures, view, drawn))
             crops.append(drawn.crops)
-        return CutBatch(cuts, batch.labels, key, crops)
+        return CutBatch(cuts, batch.labels, key, crops, picture_sizes(batch.pictures))
 
 
 def cut_views(pictures: Pictures, view: ViewConfig, parameters: ViewParameters) -> Tensor:
@@ -56,4 +57,4 @@ def finish_views(batch: CutBatch, config: PictureConfig, seed: int) -> ViewBatch
         made = change_views(cuts, view, drawn)
         views.extend(normalise(made, config.mean, config.std).chunk(view.count))
         crops.extend(batch.crops[entry].chunk(view.count))
-    return ViewBatch(views, batch.labels, batch.key, crops)
+    return ViewBatch(views, batch.labels, batch.key, crops, batch.sizes)

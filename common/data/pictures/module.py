@@ -176,9 +176,12 @@ class PictureData(LightningDataModule):
             (pictures,) = move(stacked(batch.pictures))
             return batch._replace(pictures=pictures, labels=labels)
         crops = move(*batch.crops)
+        sizes = None if batch.sizes is None else move(batch.sizes)[0]
         if isinstance(batch, CutBatch):
-            return batch._replace(cuts=move(*batch.cuts), labels=labels, crops=crops)
-        return batch._replace(views=move(*batch.views), labels=labels, crops=crops)
+            cuts = move(*batch.cuts)
+            return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
+        views = move(*batch.views)
+        return batch._replace(views=views, labels=labels, crops=crops, sizes=sizes)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
         """Makes the views, or what the workers left to make of them."""

@@ -42,7 +42,8 @@ def collect_views(
         made = make(batch.pictures, view, parameters)
         views.extend(normalise(made, config.mean, config.std).chunk(view.count))
         crops.extend(parameters.crops.chunk(view.count))
-    return ViewBatch(views, batch.labels, batch.key, crops)
+    sizes = picture_sizes(batch.pictures).to(batch.labels.device, non_blocking=True)
+    return ViewBatch(views, batch.labels, batch.key, crops, sizes)
 
 
 def own_parameters(

@@ -76,3 +76,12 @@ def test_a_warm_up_beyond_the_training_is_refused():
 def test_no_epochs_still_make_a_schedule():
     config = OptimizerConfig(schedule="cosine", lr=0.7)
     assert build_scheduler(make_optimizer(config), config, 4, 0).table.tolist() == [0.7]
+
+
+def test_the_peak_may_stand_once():
+    config = OptimizerConfig(
+        lr=4.0, schedule="cosine", warmup_epochs=2, warmup_start_lr=0.04, peak_once=True
+    )
+    table = build_scheduler(make_optimizer(config), config, steps_per_epoch=5, epochs=4).table
+    assert (table == 4.0).nonzero()[0].tolist() == [10]
+    np.testing.assert_allclose(np.diff(table[:11]), 3.96 / 10)

@@ -1,0 +1,28 @@
+"""PixPro: pixel-level consistency of two crops, with pixel propagation on one side."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="pixpro",
+    title=(
+        "Propagate Yourself: Exploring Pixel-Level Consistency for Unsupervised Visual "
+        "Representation Learning"
+    ),
+    authors="Xie, Lin, Zhang, Cao, Lin, Hu",
+    venue="CVPR",
+    year=2021,
+    arxiv="2011.10043",
+    bibtex="""@inproceedings{xie2021pixpro,
+  title     = {Propagate Yourself: Exploring Pixel-Level Consistency for Unsupervised Visual
+               Representation Learning},
+  author    = {Xie, Zhenda and Lin, Yutong and Zhang, Zheng and Cao, Yue and Lin, Stephen and
+               Hu, Han},
+  booktitle = {Conference on Computer Vision and Pattern Recognition},
+  pages     = {16684--16693},
+  year      = {2021}
+}""",
+    modality="pictures",
+    module_class="PixPro",
+    config_class="PixProConfig",
+    evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
+)

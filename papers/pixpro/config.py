@@ -1,0 +1,83 @@
+"""The ``method:`` section of PixPro: the ImageNet runs.
+
+Sources: "paper" is arXiv 2011.10043, "script" the official repository's ``tools/``, "code" its
+``contrast/models/PixPro.py``, "digest" a public note on the paper, whose text could not be read.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import ConfigError
+from common.registry import BACKBONES
+from common.settings import setting
+
+
+@dataclass
+class PixProConfig:
+    """PixPro, PixContrast and the instance branch."""
+
+    backbone: str = setting("resnet50", choices=BACKBONES)
+    width: int = setting(1, at_least=1)
+    stem: str = setting("imagenet", choices=("imagenet", "cifar"))
+    # Last batch-norm gain of each residual block starts at 0 (code, resnet.py).
+    zero_init_residual: bool = True
+    # Projector 2048 -> 4096 -> 256 of 1x1 convolutions (code).
+    hidden_dim: int = setting(4096, at_least=1)
+    output_dim: int = setting(256, at_least=1)
+    # Script: syncbn. No effect on one process.
+    sync_batch_norm: bool = True
+
+    # consistency: cosines of positive pairs (PixPro); contrast: InfoNCE over the cells of the
+    # other view (PixContrast, paper, Eq. 2); none: the instance branch alone.
+    pixel_loss: str = setting("consistency", choices=("consistency", "contrast", "none"))
+    # Cells closer than this, in diagonals of the larger cell, correspond (paper, section 3.1).
+    threshold: float = setting(0.7, above=0)
+    # pictures: mean over a picture's pairs, then over pictures, those without pairs too (code);
+    # pairs: mean over all pairs (paper), half as large.
+    averaging: str = setting("pictures", choices=("pictures", "pairs"))
+    # Of PixContrast (digest).
+    temperature: float = setting(0.3, above=0)
+
+    # The pixel propagation module; without it the method collapses (digest).
+    propagation: bool = True
+    # Exponent of the similarity (script: pixpro_p; the code's own default is 1).
+    sharpness: float = setting(2.0, above=0)
+    # Similarities below are raised to it (code: pixpro_clamp_value).
+    clamp: float = setting(0.0, at_least=0, at_most=1)
+    # Layers of g (script: pixpro_transform_layer; the code's own default is 0).
+    transform_layers: int = setting(1, at_least=0, at_most=2)
+    # True: batch norm and ReLU after every layer of g (paper, by the digest); the code has them
+    # between two layers only.
+    transform_norm: bool = False
+    # Unit length of g's output before propagation (code; not in Eq. 3).
+    normalise_values: bool = True
+
+    # At the start; 1 at the end, along a cosine over optimizer updates (script: pixpro_momentum).
+    momentum: float = setting(0.99, at_least=0, at_most=1)
+
+    # Of the instance branch (script: 0; digest: 1 in the rows with it).
+    instance_weight: float = setting(0.0, at_least=0)
+    # predict: predictor against the momentum network, no negatives (code); contrast: NT-Xent of
+    # both views over the batch (paper, by the digest).
+    instance_loss: str = setting("predict", choices=("predict", "contrast"))
+    # Of instance_loss=contrast; SimCLR's on ImageNet (the paper's is unknown).
+    instance_temperature: float = setting(0.1, above=0)
+
+    def check(self, recipe: Any) -> None:
+        """Checks what depends on other sections of the recipe.
+
+        Raises:
+            ConfigError: Other than two views, turned views, or nothing to learn from.
+        """
+        views = sum(view.count for view in recipe.data.views)
+        if views != 2:
+            raise ConfigError(f"data.views: PixPro compares 2 views of a picture, not {views}")
+        if any(view.rotation for view in recipe.data.views):
+            raise ConfigError(
+                "data.views: rotation must be 0: corners of a turned crop do not tell where its "
+                "cells lie"
+            )
+        if self.pixel_loss == "none" and self.instance_weight == 0:
+            raise ConfigError("method.pixel_loss=none needs method.instance_weight above 0")
+        if self.instance_weight and self.instance_loss == "contrast" and recipe.global_batch < 2:
+            raise ConfigError("data.batch_size: negatives are the other pictures: 2 or up")

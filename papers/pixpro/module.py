@@ -1,0 +1,232 @@
+"""PixPro as a LightningModule: `training_step` is the paper's algorithm."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.data.pictures.geometry import crop_coordinates
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.errors import ConfigError
+from common.losses.infonce import nt_xent
+from common.optim.build import configure
+from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.registry import BACKBONES
+from papers.pixpro.config import PixProConfig
+from papers.pixpro.layers import PixelPropagation, conv_mlp
+from papers.pixpro.loss import (
+    agreement_of_pictures,
+    pixel_consistency,
+    pixel_contrast,
+    positive_mask,
+    unit,
+)
+
+ADVICE = "Try method.propagation=true, a higher method.momentum or a lower optimizer.lr"
+# Rows whose rank and spread are measured.
+DIAGNOSED = 1024
+
+
+class PixPro(LightningModule):
+    """Pixel-level consistency of two crops (arXiv 2011.10043), with or without instance branch.
+
+    The momentum networks are copies that follow by a moving average after each optimizer update;
+    they use their own batches' statistics and keep running ones of their own.
+
+    Args:
+        method: Default: the paper's.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+        backbone: Has ``feature_map`` and ``num_features``; default: the one ``method`` names.
+    """
+
+    batches_seen: Tensor
+    updates: Tensor
+
+    def __init__(
+        self,
+        method: PixProConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+        backbone: Any = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or PixProConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        self.backbone: Any = backbone or build_backbone(config, facts.channels if facts else 3)
+        self.add_pixel_branch()
+        self.add_instance_branch()
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.momentum_networks = nn.ModuleDict(
+            {name: momentum_copy(getattr(self, name)) for name in self.followed()}
+        )
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # Counts optimizer updates: the momentum's position on its cosine.
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.total_updates = 1
+        self.collapse = CollapseWarning(ADVICE)
+
+    def add_pixel_branch(self) -> None:
+        """Builds projector and propagation, unless there is no pixel loss."""
+        config = self.method
+        self.has_pixel_branch = config.pixel_loss != "none"
+        if not self.has_pixel_branch:
+            return
+        self.projector = conv_mlp(self.backbone.num_features, config.hidden_dim, config.output_dim)
+        self.propagation: nn.Module = nn.Identity()
+        if config.propagation:
+            self.propagation = PixelPropagation(
+                config.output_dim,
+                config.transform_layers,
+                config.sharpness,
+                config.clamp,
+                config.transform_norm,
+                config.normalise_values,
+            )
+
+    def add_instance_branch(self) -> None:
+        """Builds the instance projector and the predictor, where they are used."""
+        config, out = self.method, self.method.output_dim
+        self.has_instance_branch = config.instance_weight > 0
+        self.predicts = self.has_instance_branch and config.instance_loss == "predict"
+        if self.has_instance_branch:
+            features = self.backbone.num_features
+            self.instance_projector = conv_mlp(features, config.hidden_dim, out)
+        if self.predicts:
+            self.predictor = conv_mlp(out, config.hidden_dim, out)
+
+    def followed(self) -> list[str]:
+        """Returns the names of the networks that have a momentum copy."""
+        names = ["projector"] * self.has_pixel_branch + ["instance_projector"] * self.predicts
+        return ["backbone", *names] if names else []
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step: each view's map must agree with the other view's momentum map."""
+        places = [
+            crop_coordinates(crops[:, :4], sizes_of(batch), crops[:, 4]) for crops in batch.crops
+        ]
+        loss, z = self.objective(batch.views, places)
+        self.diagnose(loss.detach(), z)
+        self.batches_seen += 1
+        return loss
+
+    def objective(self, views: list[Tensor], places: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns the loss, and unit features ``(rows, dim)`` to be watched for a collapse.
+
+        Args:
+            views: Two of ``(batch, channels, size, size)``; each passes the networks by itself.
+            places: Of each view ``(batch, 4)``, see `crop_coordinates`.
+        """
+        maps = [self.backbone.feature_map(view) for view in views]
+        keys = self.momentum_maps(views)
+        loss, watched = maps[0].new_zeros(()), maps[0]
+        if self.has_pixel_branch:
+            q = [unit(self.propagation(self.projector(f))) for f in maps]
+            k = [unit(self.momentum("projector", f)) for f in keys]
+            loss = loss + self.pixel_loss(q[0], k[1], places[0], places[1])
+            loss = loss + self.pixel_loss(q[1], k[0], places[1], places[0])
+            watched = k[0]
+        if self.has_instance_branch:
+            loss = loss + self.method.instance_weight * self.instance_loss(maps, keys)
+        return loss, unit(watched.detach()).movedim(1, 3).flatten(0, 2)
+
+    @torch.no_grad()
+    def momentum_maps(self, views: list[Tensor]) -> list[Tensor]:
+        """Returns the momentum backbone's map of each view; none if no loss has use for them."""
+        if "backbone" not in self.momentum_networks:
+            return []
+        network: Any = self.momentum_networks["backbone"]
+        return [network.feature_map(view) for view in views]
+
+    @torch.no_grad()
+    def momentum(self, name: str, f: Tensor) -> Tensor:
+        """Returns ``f`` through the momentum copy of the network ``name``."""
+        mapped: Tensor = self.momentum_networks[name](f)
+        return mapped
+
+    def pixel_loss(self, q: Tensor, k: Tensor, q_place: Tensor, k_place: Tensor) -> Tensor:
+        """Returns the loss of cells of ``q`` against corresponding ones of ``k``, one direction."""
+        config = self.method
+        mask = positive_mask(q, k, q_place, k_place, config.threshold)
+        if config.pixel_loss == "contrast":
+            return pixel_contrast(q, k, mask, config.temperature)
+        return pixel_consistency(q, k, mask, config.averaging)
+
+    def instance_loss(self, maps: list[Tensor], keys: list[Tensor]) -> Tensor:
+        """Returns the loss of whole pictures; maps are pooled after the networks, not before."""
+        z = [self.instance_projector(f) for f in maps]
+        if not self.predicts:
+            pooled = [of_view.mean((2, 3)) for of_view in z]
+            return nt_xent(pooled[0], pooled[1], self.method.instance_temperature)
+        q = [self.predictor(of_view).mean((2, 3)) for of_view in z]
+        k = [self.momentum("instance_projector", f).mean((2, 3)) for f in keys]
+        return agreement_of_pictures(q[0], k[1]) + agreement_of_pictures(q[1], k[0])
+
+    def follow(self, momentum: float) -> None:
+        """Moves the momentum networks towards the trained ones."""
+        for name in self.followed():
+            update_momentum(self.momentum_networks[name], getattr(self, name), momentum)
+
+    def on_train_start(self) -> None:
+        """Reads the length of the momentum's cosine, a function of the recipe."""
+        self.total_updates = int(self.trainer.estimated_stepping_batches)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Takes the step; then the momentum networks follow, before their next forward pass."""
+        super().optimizer_step(*args, **kwargs)
+        self.updates += 1
+        base, updates = self.method.momentum, int(self.updates)
+        self.follow(cosine_momentum(base, updates, self.total_updates))
+
+    def configure_optimizers(self) -> Any:
+        """LARS in the paper, biases and batch norms excluded."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse."""
+        if not is_log_due(self):
+            return
+        every = -(-len(z) // DIAGNOSED)
+        std = embedding_std(z[::every])
+        self.log("train/loss", loss, sync_dist=True)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z[::every]))
+        flat = float(std) < 0.01 * z.shape[1] ** -0.5
+        self.collapse.check({"features do not differ": flat}, int(self.batches_seen) + 1)
+
+
+def sizes_of(batch: ViewBatch) -> Tensor:
+    """Returns (batch, 2): the pictures' sizes; raises `ConfigError` if the views lack them."""
+    if batch.sizes is None:
+        raise ConfigError("the views do not tell how large their pictures were (ViewBatch.sizes)")
+    return batch.sizes
+
+
+def build_backbone(config: PixProConfig, channels: int) -> Any:
+    """Returns the untrained backbone that ``config`` names."""
+    build = BACKBONES.get(config.backbone)
+    backbone = build(channels=channels, width=config.width, stem=config.stem)
+    if config.zero_init_residual:
+        zero_last_gains(backbone)
+    return backbone
+
+
+def zero_last_gains(backbone: nn.Module) -> None:
+    """Makes each residual block the identity at first: its last batch-norm gain is 0."""
+    for block in backbone.modules():
+        if isinstance(block, Bottleneck):
+            nn.init.zeros_(block.bn3.weight)
+        elif isinstance(block, BasicBlock):
+            nn.init.zeros_(block.bn2.weight)

@@ -1,0 +1,78 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from papers.pixpro.layers import PixelPropagation, conv_mlp, value_transform
+
+
+def make_map(channels=4, size=(2, 3), batch=2, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(batch, channels, *size, generator=generator, dtype=dtype)
+
+
+@pytest.mark.parametrize(("sharpness", "clamp"), [(2.0, 0.0), (1.0, 0.1), (0.5, 0.0)])
+def test_each_cell_is_the_sum_of_all_weighted_by_similarity(sharpness, clamp):
+    torch.manual_seed(0)
+    module, x = PixelPropagation(4, 1, sharpness, clamp).double(), make_map()
+    values = F.normalize(module.transform(x), dim=1)
+    for n in range(2):
+        cells = [(row, column) for row in range(2) for column in range(3)]
+        for a in cells:
+            total = torch.zeros(4, dtype=torch.float64)
+            for b in cells:
+                cosine = F.cosine_similarity(x[n, :, *a], x[n, :, *b], dim=0)
+                weight = max(float(cosine), clamp) + 1e-6 * (sharpness < 1)
+                total += weight**sharpness * values[n, :, *b]
+            torch.testing.assert_close(module(x)[n, :, *a], total, rtol=1e-6, atol=1e-9)
+
+
+def test_a_very_sharp_propagation_keeps_each_cell_as_it_is():
+    x = make_map()
+    found = PixelPropagation(4, 0, sharpness=1000.0)(x)
+    torch.testing.assert_close(found, F.normalize(x, dim=1))
+
+
+def test_pictures_of_a_batch_do_not_mix():
+    module, x = PixelPropagation(4, 0), make_map()
+    torch.testing.assert_close(module(x)[:1], module(x[:1]))
+
+
+def test_values_may_keep_their_length():
+    module, x = PixelPropagation(4, 0, sharpness=1000.0, normalise_values=False), make_map()
+    torch.testing.assert_close(module(x), x)
+
+
+@pytest.mark.parametrize(
+    ("layers", "norm", "kinds"),
+    [
+        (0, False, []),
+        (1, False, [nn.Conv2d]),
+        (2, False, [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d]),
+        (1, True, [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]),
+    ],
+)
+def test_the_transform_has_the_layers_of_code_or_paper(layers, norm, kinds):
+    assert [type(layer) for layer in value_transform(4, layers, norm)] == kinds
+
+
+def test_it_stays_in_single_precision_under_autocast():
+    module, x = PixelPropagation(4, 0), make_map(dtype=torch.float32)
+    plain = module(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(module(x), plain)
+
+
+def test_gradients_flow_through_the_similarities():
+    module, x = PixelPropagation(4, 1).double(), make_map().requires_grad_()
+    # With values that do not depend on x, all of the gradient comes from the weights.
+    nn.init.zeros_(module.transform[0].weight)
+    module(x).square().sum().backward()
+    assert x.grad.abs().max() > 1e-3
+
+
+def test_heads_are_pointwise():
+    torch.manual_seed(0)
+    head, x = conv_mlp(4, 8, 3).double().eval(), make_map()
+    assert head(x).shape == (2, 3, 2, 3)
+    torch.testing.assert_close(head(x)[:, :, 1:, 2:], head(x[:, :, 1:, 2:]))
