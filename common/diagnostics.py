@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
@@ -64,3 +65,21 @@ class CollapseWarning:
         if found and not self.given:
             self.given = True
             rank_zero_warn(f"collapse at batch {batch}: {'; '.join(found)}. {self.advice}")
+
+
+@torch.no_grad()
+def log_embeddings(
+    module: LightningModule, loss: Tensor, z: Tensor, collapse: CollapseWarning
+) -> None:
+    """Logs ``train/loss`` and, of ``z`` ``(batch, dim)``, spread and rank; warns of a collapse.
+
+    Does nothing on steps that are not written.
+    """
+    if not is_log_due(module):
+        return
+    std = embedding_std(F.normalize(z.float(), dim=1))
+    module.log("train/loss", loss.detach(), sync_dist=True)
+    module.log("diag/embedding_std", std)
+    module.log("diag/effective_rank", effective_rank(z))
+    flat = float(std) < 0.01 / math.sqrt(z.shape[1])
+    collapse.check({"embeddings do not differ": flat}, int(module.get_buffer("batches_seen")) + 1)

@@ -51,7 +51,10 @@ BACKBONES = Registry(
 METHODS = Registry(
     "method",
     {
+        "barlow-twins": "common.methods.barlow_twins:BarlowTwins",
+        "moco": "common.methods.moco:MoCo",
         "simclr": "common.methods.simclr:SimCLR",
+        "simsiam": "common.methods.simsiam:SimSiam",
         "supcon": "common.methods.supcon:SupCon",
         "supervised": "common.methods.supervised:Supervised",
     },
@@ -60,7 +63,10 @@ METHODS = Registry(
 METHOD_SCHEMAS = Registry(
     "method",
     {
+        "barlow-twins": "common.methods.config:BarlowTwinsConfig",
+        "moco": "common.methods.config:MoCoConfig",
         "simclr": "common.methods.config:SimCLRConfig",
+        "simsiam": "common.methods.config:SimSiamConfig",
         "supcon": "common.methods.config:SupConConfig",
         "supervised": "common.methods.config:SupervisedConfig",
     },

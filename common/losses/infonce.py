@@ -1,11 +1,11 @@
 """Contrast of each view with its partner against all others (InfoNCE, NT-Xent)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.reduce import gather_with_grad, rank
 from common.losses.chunked import sum_over_row_chunks
+from common.losses.precision import unit
 
 CHUNK_ROWS = 512
 
@@ -28,7 +28,7 @@ def nt_xent(
         positive_in_denominator: False leaves the partner out of the sum over k.
     """
     with torch.autocast(z1.device.type, enabled=False):
-        own = torch.stack([_unit(z1), _unit(z2)])  # (2, batch, dim)
+        own = torch.stack([unit(z1), unit(z2)])  # (2, batch, dim)
         # By view, then by process: partners are half of the columns apart.
         columns = torch.cat([gather_with_grad(own[0]), gather_with_grad(own[1])])
         batch, total = len(z1), len(columns)
@@ -51,5 +51,28 @@ def nt_xent(
         )
 
 
-def _unit(z: Tensor) -> Tensor:
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
+def queue_info_nce(q: Tensor, k: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Returns InfoNCE of queries against their key and a queue (arXiv 1911.05722, Eq. 1).
+
+    The mean of ``-log exp(q.k / t) / (exp(q.k / t) + sum_n exp(q.queue_n / t))`` over queries. In
+    float32 or wider; memory grows with ``CHUNK_ROWS * length``. No gradient reaches keys or queue.
+
+    Several processes: the mean is over this process's queries, so that averaged gradients are
+    those of the global batch if all processes hold the same queue.
+
+    Args:
+        q: ``(batch, dim)``, of any norm.
+        k: ``(batch, dim)``, of any norm; row i is the positive of row i of ``q``.
+        queue: ``(length, dim)``, unit keys of earlier batches.
+        temperature: Divides the cosines.
+    """
+    with torch.autocast(q.device.type, enabled=False):
+        anchors, keys = unit(q), unit(k.detach())
+        negatives = queue.detach().to(anchors.dtype)
+
+        def row_loss(rows: slice, anchors: Tensor) -> Tensor:
+            positive = (anchors[rows] * keys[rows]).sum(1, keepdim=True)
+            scores = torch.cat([positive, anchors[rows] @ negatives.T], 1) / temperature
+            return (scores.logsumexp(1) - scores[:, 0]).sum()
+
+        return sum_over_row_chunks(row_loss, len(q), CHUNK_ROWS, anchors) / len(q)

@@ -41,11 +41,7 @@ class SimCLRConfig(BackboneConfig):
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless the recipe makes two views, and a batch has negatives."""
-        views = sum(view.count for view in recipe.data.views)
-        if views != 2:
-            raise ConfigError(f"data.views: SimCLR contrasts 2 views of a picture, not {views}")
-        if recipe.data.batch_size < 2:
-            raise ConfigError("data.batch_size: SimCLR's negatives are the other pictures: 2 or up")
+        check_pairs(recipe, "SimCLR")
 
 
 @dataclass
@@ -68,3 +64,93 @@ class SupConConfig(BackboneConfig):
             raise ConfigError(f"data.views: SupCon takes views of one size, not of {sizes}")
         if recipe.data.batch_size < 2:
             raise ConfigError("data.batch_size: SupCon contrasts samples of a batch: 2 or up")
+
+
+@dataclass
+class MoCoConfig(BackboneConfig):
+    """Defaults: MoCo v2 on ImageNet (arXiv 2003.04297), batches of 256; from memory."""
+
+    # Projector 2048 -> 2048 -> 128, without batch norm.
+    hidden_dim: int = setting(2048, at_least=1)
+    output_dim: int = setting(128, at_least=1)
+    temperature: float = setting(0.2, above=0)
+    # Of the momentum encoder; small sets take 0.99.
+    momentum: float = setting(0.999, at_least=0, at_most=1)
+    # Keys of earlier batches, over all processes; small sets take 4096.
+    queue_length: int = setting(65536, at_least=1)
+    # Each view is a query once; the paper's queries are the first view alone.
+    symmetric: bool = False
+    # Shuffled batch norm: statistics are of this many groups of the global batch, and keys are
+    # dealt to the groups anew, so that no group holds a query with its key. The paper's 8 GPUs.
+    # 1: over the whole batch (with `sync_batch_norm`), not shuffled.
+    batch_norm_groups: int = setting(8, at_least=1)
+
+    def check(self, recipe: Any) -> None:
+        """Checks what depends on other sections of the recipe.
+
+        Raises:
+            ConfigError: Not two views; a queue shorter than a batch of keys; groups that are not
+                equally large or hold one picture.
+        """
+        check_pairs(recipe, "MoCo")
+        batch = recipe.data.batch_size
+        check_queue(self.queue_length, batch * (2 if self.symmetric else 1))
+        if batch % self.batch_norm_groups or batch == self.batch_norm_groups:
+            raise ConfigError(
+                f"method.batch_norm_groups: {self.batch_norm_groups} groups cannot share "
+                f"data.batch_size={batch} equally, at least 2 pictures each; 1 switches them off"
+            )
+
+
+@dataclass
+class SimSiamConfig(BackboneConfig):
+    """Defaults: SimSiam on ImageNet (arXiv 2011.10566, section 3 and Appendix A)."""
+
+    # Projector 2048 -> 2048 -> 2048, batch norm after each layer; two layers on CIFAR-10.
+    projector_layers: int = setting(3, at_least=2)
+    hidden_dim: int = setting(2048, at_least=1)
+    output_dim: int = setting(2048, at_least=1)
+    # Whether the projector's last batch norm learns a scale and a shift.
+    output_affine: bool = False
+    # Predictor 2048 -> 512 -> 2048, batch norm after its hidden layer only.
+    predictor_dim: int = setting(512, at_least=1)
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` unless the recipe makes two views."""
+        check_pairs(recipe, "SimSiam")
+
+
+@dataclass
+class BarlowTwinsConfig(BackboneConfig):
+    """Defaults: Barlow Twins on ImageNet (arXiv 2103.03230, section 2.2); from memory."""
+
+    # Projector 2048 -> 8192 -> 8192 -> 8192, batch norm after hidden layers.
+    projector_layers: int = setting(3, at_least=2)
+    hidden_dim: int = setting(8192, at_least=1)
+    output_dim: int = setting(8192, at_least=1)
+    # Batch norm after the last layer: it learns a scale and a shift.
+    output_batch_norm: bool = False
+    # The paper's lambda.
+    off_diagonal_weight: float = setting(5e-3, at_least=0)
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` unless the recipe makes two views of two pictures or more."""
+        check_pairs(recipe, "Barlow Twins")
+
+
+def check_pairs(recipe: Any, name: str) -> None:
+    """Raises `ConfigError` unless there are two views, of two pictures or more."""
+    views = sum(view.count for view in recipe.data.views)
+    if views != 2:
+        raise ConfigError(f"data.views: {name} contrasts 2 views of a picture, not {views}")
+    if recipe.data.batch_size < 2:
+        raise ConfigError(f"data.batch_size: {name} compares a batch's pictures: 2 or up")
+
+
+def check_queue(length: int, keys: int) -> None:
+    """Raises `ConfigError` if a queue of ``length`` cannot hold the ``keys`` of one batch."""
+    if length < keys:
+        raise ConfigError(
+            f"method.queue_length: {length} cannot hold the {keys} keys of one batch; lower "
+            "data.batch_size or raise it"
+        )

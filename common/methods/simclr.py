@@ -1,6 +1,5 @@
 """SimCLR (arXiv 2002.05709): two views of a picture attract, all other pictures repel."""
 
-import math
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
@@ -59,27 +58,18 @@ class SimCLR(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(pictures)
 
+    def project(self, pictures: Tensor) -> Tensor:
+        """Returns what is contrasted, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(pictures))
+
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; both views pass the network together."""
-        z = self.projector(self.embed(torch.cat(batch.views)))
-        z1, z2 = z.chunk(2)  # (batch, dim)
+        z1, z2 = self.project(torch.cat(batch.views)).chunk(2)  # (batch, dim)
         loss = nt_xent(z1, z2, self.method.temperature)
-        self.diagnose(loss.detach(), z1.detach())
+        log_embeddings(self, loss, z1.detach(), self.collapse)
         self.batches_seen += 1
         return loss
 
     def configure_optimizers(self) -> Any:
         """LARS in the paper, biases and batch norms excluded."""
         return configure(self.parameters(), self.optimizer, self.trainer)
-
-    @torch.no_grad()
-    def diagnose(self, loss: Tensor, z: Tensor) -> None:
-        """Logs the loss and, where metrics are written, the signs of a collapse."""
-        if not is_log_due(self):
-            return
-        std = embedding_std(nn.functional.normalize(z.float(), dim=1))
-        self.log("train/loss", loss, sync_dist=True)
-        self.log("diag/embedding_std", std)
-        self.log("diag/effective_rank", effective_rank(z))
-        flat = float(std) < 0.01 / math.sqrt(z.shape[1])
-        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from common.distributed.reduce import rank, world_size
 from common.losses import infonce
-from common.losses.infonce import nt_xent
+from common.losses.infonce import nt_xent, queue_info_nce
 from tests.gloo import run_processes
 
 TEMPERATURE = 0.2
@@ -72,3 +72,36 @@ def test_two_processes_equal_one():
         # DistributedDataParallel averages.
         averaged = torch.cat([result[index] for result in results]) / 2
         torch.testing.assert_close(averaged, whole, rtol=1e-10, atol=1e-14)
+
+
+def make_queue():
+    generator = torch.Generator().manual_seed(1)
+    return F.normalize(torch.randn(7, 5, generator=generator, dtype=torch.float64), dim=1)
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 512])
+def test_queue_is_a_cross_entropy_with_the_key_first(monkeypatch, chunk):
+    monkeypatch.setattr(infonce, "CHUNK_ROWS", chunk)
+    (q, k), queue = make_views(), make_queue()
+    ours, theirs = q.clone().requires_grad_(), q.clone().requires_grad_()
+    loss = queue_info_nce(ours, k.requires_grad_(), queue, TEMPERATURE)
+    anchors, keys = F.normalize(theirs, dim=1), F.normalize(k.detach(), dim=1)
+    logits = torch.cat([(anchors * keys).sum(1)[:, None], anchors @ queue.T], 1) / TEMPERATURE
+    expected = F.cross_entropy(logits, torch.zeros(6, dtype=torch.int64))
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    loss.backward(), expected.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-10, atol=1e-14)
+    assert k.grad is None
+
+
+def test_the_queue_may_be_written_between_loss_and_gradient():
+    (q, k), queue = make_views(), make_queue()
+    gradients = []
+    for overwritten in (False, True):
+        leaf, copy = q.clone().requires_grad_(), queue.clone()
+        loss = queue_info_nce(leaf, k, copy, TEMPERATURE)
+        if overwritten:
+            copy[:3] = 0
+        loss.backward()
+        gradients.append(leaf.grad)
+    assert torch.equal(*gradients)

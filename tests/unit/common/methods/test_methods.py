@@ -1,4 +1,4 @@
-"""SimCLR and the supervised reference as modules."""
+"""The shared methods as modules: they learn, count, stand alone and remember all they need."""
 
 import pytest
 import torch
@@ -7,14 +7,35 @@ from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.errors import DataError
+from common.losses.barlow import barlow_twins
+from common.losses.consistency import simsiam
 from common.losses.infonce import nt_xent
-from common.methods.config import SimCLRConfig, SupervisedConfig
+from common.methods.barlow_twins import BarlowTwins
+from common.methods.config import (
+    BarlowTwinsConfig,
+    MoCoConfig,
+    SimCLRConfig,
+    SimSiamConfig,
+    SupervisedConfig,
+)
+from common.methods.moco import MoCo
 from common.methods.simclr import SimCLR
+from common.methods.simsiam import SimSiam
 from common.methods.supervised import Supervised
 from common.optim.build import build_optimizer
 
 FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
 OPTIMIZER = OptimizerConfig(name="adam", lr=0.01)
+HEAD = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8}
+MOCO = MoCoConfig(**HEAD, queue_length=36, momentum=0.9, batch_norm_groups=1)
+CASES = [
+    (SimCLR, SimCLRConfig(**HEAD)),
+    (MoCo, MOCO),
+    (MoCo, MoCoConfig(**HEAD, queue_length=48, batch_norm_groups=3, symmetric=True)),
+    (SimSiam, SimSiamConfig(**HEAD, predictor_dim=4)),
+    (BarlowTwins, BarlowTwinsConfig(**HEAD)),
+    (Supervised, SupervisedConfig(backbone="small_conv")),
+]
 
 
 def make_batch(num_views=2):
@@ -39,21 +60,21 @@ def losses_of(module, steps=30):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        getattr(module, "on_update", lambda: None)()
         found.append(float(loss.detach()))
     return found
 
 
 @pytest.mark.parametrize(
+    # MoCo's loss rises while random keys in the queue give way to real ones: see test_moco.py.
     ("kind", "config"),
-    [
-        (SimCLR, SimCLRConfig(backbone="small_conv", hidden_dim=16, output_dim=8)),
-        (Supervised, SupervisedConfig(backbone="small_conv")),
-    ],
+    [case for case in CASES if case[0] is not MoCo],
 )
 def test_learns_and_counts_batches(kind, config):
     module = make(kind, config)
     losses = losses_of(module)
-    assert losses[-1] < 0.7 * losses[0]
+    # SimSiam's loss goes from about 0 to -1, the others' to 0.
+    assert losses[-1] < (losses[0] - 0.4 if kind is SimSiam else 0.7 * losses[0])
     assert int(module.batches_seen) == len(losses)
     assert module.embed(make_batch().views[0]).shape == (12, 64)
 
@@ -78,7 +99,35 @@ def test_supervised_refuses_pictures_without_labels():
         Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
 
 
-@pytest.mark.parametrize("kind", [SimCLR, Supervised])
+@pytest.mark.parametrize(("kind", "config"), CASES)
+def test_all_that_the_next_step_reads_is_in_the_state(kind, config):
+    module = make(kind, config)
+    losses_of(module, steps=3)
+    twin = kind(config, OPTIMIZER, FACTS)
+    twin.load_state_dict(module.state_dict())
+    assert int(twin.batches_seen) == 3
+    assert torch.equal(module.training_step(make_batch(), 3), twin.training_step(make_batch(), 3))
+
+
+def test_simsiam_predicts_each_view_from_the_other():
+    module = make(SimSiam, SimSiamConfig(**HEAD, predictor_dim=4))
+    first, second = make_batch().views[0], make_batch().views[0].flip(3)
+    loss = module.training_step(make_batch()._replace(views=[first, second]), 0)
+    z1, z2 = module.project(first), module.project(second)
+    expected = simsiam(module.predictor(z1), z1, module.predictor(z2), z2)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_barlow_twins_correlates_the_two_views():
+    module = make(BarlowTwins, BarlowTwinsConfig(**HEAD, off_diagonal_weight=0.3))
+    first, second = make_batch().views[0], make_batch().views[0].flip(3)
+    loss = module.training_step(make_batch()._replace(views=[first, second]), 0)
+    torch.testing.assert_close(
+        loss, barlow_twins(module.project(first), module.project(second), 0.3)
+    )
+
+
+@pytest.mark.parametrize("kind", [SimCLR, MoCo, SimSiam, BarlowTwins, Supervised])
 def test_stands_alone_with_the_papers_values(kind):
     with torch.device("meta"):
         module = kind()

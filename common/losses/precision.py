@@ -1,0 +1,15 @@
+"""The precision that losses compute in."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def wide(x: Tensor) -> Tensor:
+    """Returns ``x`` in float32, or in float64 where it is that already."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def unit(x: Tensor) -> Tensor:
+    """Returns ``x`` over its norm along the last dimension, in float32 or wider."""
+    return F.normalize(wide(x), dim=-1)

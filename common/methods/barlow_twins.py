@@ -1,0 +1,72 @@
+"""Barlow Twins (arXiv 2103.03230): views agree, and no feature repeats another."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, log_embeddings
+from common.distributed.batch_norm import convert_batch_norm
+from common.losses.barlow import barlow_twins
+from common.methods.config import BarlowTwinsConfig
+from common.methods.heads import mlp
+from common.optim.build import configure
+from common.registry import BACKBONES
+
+ADVICE = "Try a lower optimizer.lr, or a larger method.off_diagonal_weight"
+
+
+class BarlowTwins(LightningModule):
+    """Self-supervised learning by redundancy reduction, over the global batch.
+
+    Args:
+        method: Default: the paper's ImageNet values.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: BarlowTwinsConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or BarlowTwinsConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        channels = facts.channels if facts else 3
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        hidden = [config.hidden_dim] * (config.projector_layers - 1)
+        dims = [self.backbone.num_features, *hidden, config.output_dim]
+        self.projector = mlp(dims, last_norm=config.output_batch_norm, last_affine=True)
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def project(self, pictures: Tensor) -> Tensor:
+        """Returns what is correlated, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(pictures))
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step of the paper's Algorithm 1; each view passes the network alone."""
+        z1, z2 = (self.project(view) for view in batch.views)  # (batch, dim)
+        loss = barlow_twins(z1, z2, self.method.off_diagonal_weight)
+        log_embeddings(self, loss, z1.detach(), self.collapse)
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """LARS in the paper, biases and batch norms excluded."""
+        return configure(self.parameters(), self.optimizer, self.trainer)

@@ -1,0 +1,145 @@
+"""MoCo v2 (arXiv 1911.05722 and 2003.04297): queries meet the keys of a momentum encoder."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.data.sampler import keyed_generator
+from common.diagnostics import CollapseWarning, log_embeddings
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import gather, rank, world_size
+from common.errors import ConfigError
+from common.losses.infonce import queue_info_nce
+from common.methods.config import MoCoConfig
+from common.methods.heads import mlp
+from common.methods.queue import enqueue
+from common.optim.build import configure
+from common.optim.ema import momentum_copy, update_momentum
+from common.registry import BACKBONES
+
+ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.batch_norm_groups"
+# A stream of its own for dealing the keys to groups of batch norm.
+SHUFFLE_STREAM = 2**43
+
+
+class MoCo(LightningModule):
+    """Momentum contrast; the queue holds the keys of all processes in each of them.
+
+    With one group of batch norm several processes equal one with the whole batch, running
+    statistics included; with more, which they must share equally, each process tracks the
+    statistics of its own groups, as the official code does.
+
+    Args:
+        method: Default: the paper's ImageNet values.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+    """
+
+    queue: Tensor
+    queue_start: Tensor
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: MoCoConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or MoCoConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        channels = facts.channels if facts else 3
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
+        self.projector = mlp(dims, batch_norm=False)
+        if config.sync_batch_norm and config.batch_norm_groups == 1:
+            convert_batch_norm(self)
+        self.key_encoder = momentum_copy(nn.Sequential(self.backbone, self.projector))
+        queue = F.normalize(torch.randn(config.queue_length, config.output_dim), dim=1)
+        self.register_buffer("queue", queue)
+        self.register_buffer("queue_start", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # The same in all processes: DDP would send it from the first one at every step.
+        self._ddp_params_and_buffers_to_ignore = ["queue"]
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the query encoder's features, which are evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def project(self, pictures: Tensor) -> Tensor:
+        """Returns queries, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(pictures))
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step of the paper's Algorithm 1; the momentum update is `on_update`."""
+        first, second = batch.views
+        pairs = [(first, second), (second, first)] if self.method.symmetric else [(first, second)]
+        losses, all_keys = [], []
+        for turn, (asked, answered) in enumerate(pairs):
+            q = self.queries(asked)
+            k = self.keys(answered, turn)  # both (batch, dim)
+            losses.append(queue_info_nce(q, k, self.queue, self.method.temperature))
+            all_keys.append(gather(k))
+        enqueue(self.queue, self.queue_start, torch.cat(all_keys))
+        loss = torch.stack(losses).mean()
+        log_embeddings(self, loss, q.detach(), self.collapse)
+        self.batches_seen += 1
+        return loss
+
+    def queries(self, pictures: Tensor) -> Tensor:
+        """Returns `project`, group by group of batch norm."""
+        groups = groups_of_this_process(self.method.batch_norm_groups)
+        return torch.cat([self.project(part) for part in pictures.chunk(groups)])
+
+    @torch.no_grad()
+    def keys(self, pictures: Tensor, turn: int = 0) -> Tensor:
+        """Returns unit keys of ``pictures``, ``(batch, output_dim)``, normalised in other groups.
+
+        Args:
+            pictures: This process's.
+            turn: Which call of the step this is: each deals anew.
+        """
+        groups = groups_of_this_process(self.method.batch_norm_groups)
+        if self.method.batch_norm_groups == 1:
+            return F.normalize(self.key_encoder(pictures).to(self.queue.dtype), dim=1)
+        own = slice(rank() * len(pictures), (rank() + 1) * len(pictures))
+        everyone = gather(pictures)
+        generator = keyed_generator(SHUFFLE_STREAM, int(self.batches_seen), turn)
+        order = torch.randperm(len(everyone), generator=generator).to(pictures.device)
+        dealt = everyone[order[own]].chunk(groups)
+        k = gather(torch.cat([self.key_encoder(part) for part in dealt]))
+        return F.normalize(k[order.argsort()][own].to(self.queue.dtype), dim=1)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Moves the key encoder after each optimizer update, never after a mere batch."""
+        super().optimizer_step(*args, **kwargs)
+        self.on_update()
+
+    def on_update(self) -> None:
+        """Moves the key encoder after the queries' (Eq. 2)."""
+        online = nn.Sequential(self.backbone, self.projector)
+        update_momentum(self.key_encoder, online, self.method.momentum)
+
+    def configure_optimizers(self) -> Any:
+        """SGD in the paper."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+
+def groups_of_this_process(groups: int) -> int:
+    """Returns this process's share of ``groups``; raises `ConfigError` if they are not shared."""
+    if groups == 1:
+        return 1
+    if groups % world_size():
+        raise ConfigError(
+            f"method.batch_norm_groups: {groups} groups cannot be shared by {world_size()} "
+            "processes; use a multiple, or 1"
+        )
+    return groups // world_size()

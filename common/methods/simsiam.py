@@ -1,0 +1,74 @@
+"""SimSiam (arXiv 2011.10566): one view predicts the other, and no gradient reaches the target."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, log_embeddings
+from common.distributed.batch_norm import convert_batch_norm
+from common.losses.consistency import simsiam
+from common.methods.config import SimSiamConfig
+from common.methods.heads import mlp
+from common.optim.build import configure
+from common.registry import BACKBONES
+
+ADVICE = "Try a lower optimizer.lr or a weight decay"
+
+
+class SimSiam(LightningModule):
+    """Simple siamese representation learning.
+
+    Args:
+        method: Default: the paper's ImageNet values.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: colour.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: SimSiamConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SimSiamConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        channels = facts.channels if facts else 3
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        hidden = [config.hidden_dim] * (config.projector_layers - 1)
+        dims = [self.backbone.num_features, *hidden, config.output_dim]
+        self.projector = mlp(dims, last_norm=True, last_affine=config.output_affine)
+        self.predictor = mlp([config.output_dim, config.predictor_dim, config.output_dim])
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def project(self, pictures: Tensor) -> Tensor:
+        """Returns what is predicted, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(pictures))
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step of the paper's Algorithm 1; each view passes the network alone."""
+        z1, z2 = (self.project(view) for view in batch.views)  # (batch, dim)
+        p1, p2 = self.predictor(z1), self.predictor(z2)
+        loss = simsiam(p1, z1, p2, z2)
+        log_embeddings(self, loss, z1.detach(), self.collapse)
+        self.batches_seen += 1
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """SGD in the paper; the predictor's rate, constant there on ImageNet, decays here."""
+        return configure(self.parameters(), self.optimizer, self.trainer)

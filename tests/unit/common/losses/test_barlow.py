@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+
+from common.distributed.reduce import rank, world_size
+from common.losses import barlow
+from common.losses.barlow import barlow_twins, correlate, standardise
+from tests.gloo import run_processes
+
+WEIGHT = 0.02
+
+
+def make_views(dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(6, 5, generator=generator, dtype=dtype) for _ in range(2)]
+
+
+def by_numpy(z1, z2):
+    """Eq. 1 entry by entry."""
+    x, y = ((z - z.mean(0)) / (z.std(0, ddof=1) + 1e-9) for z in (z1.numpy(), z2.numpy()))
+    total = 0.0
+    for i in range(x.shape[1]):
+        for j in range(x.shape[1]):
+            c = np.mean(x[:, i] * y[:, j])
+            total += (1 - c) ** 2 if i == j else WEIGHT * c**2
+    return total
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 512])
+def test_is_the_sum_of_the_paper(monkeypatch, chunk):
+    monkeypatch.setattr(barlow, "CHUNK_ROWS", chunk)
+    z1, z2 = make_views()
+    expected = by_numpy(z1, z2)
+    loss = barlow_twins(z1.requires_grad_(), z2, WEIGHT)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+    loss.backward()
+    step = torch.zeros_like(z2)
+    step[2, 3] = 1e-6
+    slope = by_numpy(z1.detach() + step, z2) - by_numpy(z1.detach() - step, z2)
+    assert z1.grad[2, 3].item() == pytest.approx(slope / 2e-6, rel=1e-6)
+
+
+def test_identical_views_have_almost_one_on_the_diagonal():
+    x = standardise(make_views()[0])
+    torch.testing.assert_close(correlate(x, x).diagonal(), torch.full((5,), 5 / 6).double())
+
+
+def test_a_constant_column_costs_one_and_has_a_finite_gradient():
+    z1, z2 = make_views(torch.float32)
+    z1[:, 2] = 3.0
+    loss = barlow_twins(z1.requires_grad_(), z2, 0.0)
+    loss.backward()
+    assert torch.isfinite(z1.grad).all()
+    others = [0, 1, 3, 4]
+    expected = 1 + barlow_twins(z1.detach()[:, others], z2[:, others], 0.0)
+    torch.testing.assert_close(loss.detach(), expected)
+
+
+def test_half_precision_is_widened():
+    views = [z.bfloat16() for z in make_views(torch.float32)]
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = barlow_twins(*views, WEIGHT)
+    torch.testing.assert_close(loss, barlow_twins(*(z.float() for z in views), WEIGHT))
+
+
+def of_this_process():
+    z1, z2 = (z.chunk(world_size())[rank()].clone().requires_grad_() for z in make_views())
+    loss = barlow_twins(z1, z2, WEIGHT)
+    loss.backward()
+    return loss.detach(), z1.grad, z2.grad
+
+
+@pytest.mark.distributed
+def test_two_processes_equal_one():
+    loss, first, second = of_this_process()
+    results = run_processes(of_this_process)
+    for result in results:
+        torch.testing.assert_close(result[0], loss, rtol=1e-12, atol=0)
+    for index, whole in ((1, first), (2, second)):
+        averaged = torch.cat([r[index] for r in results]) / 2
+        torch.testing.assert_close(averaged, whole, rtol=1e-9, atol=1e-14)

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from common.distributed.reduce import rank, world_size
+from common.losses.consistency import negative_cosine, simsiam
+from tests.gloo import run_processes
+
+
+def make(count, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(6, 5, generator=generator, dtype=dtype) for _ in range(count)]
+
+
+def test_is_the_cosine_row_by_row():
+    p1, z1, p2, z2 = make(4)
+    pairs = [(p1, z2), (p2, z1)]
+    cosines = [a[i] @ b[i] / (a[i].norm() * b[i].norm()) for a, b in pairs for i in range(6)]
+    expected = -torch.stack(cosines).mean()
+    torch.testing.assert_close(simsiam(p1, z1, p2, z2), expected, rtol=1e-12, atol=0)
+
+
+def test_no_gradient_reaches_the_target():
+    p, z = (x.requires_grad_() for x in make(2))
+    negative_cosine(p, z).backward()
+    assert z.grad is None and p.grad.any()
+
+
+def test_half_precision_is_widened():
+    p, z = (x.bfloat16() for x in make(2, torch.float32))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = negative_cosine(p, z)
+    torch.testing.assert_close(loss, negative_cosine(p.float(), z.float()))
+    assert loss.dtype == torch.float32
+
+
+def of_this_process():
+    p, z = (x.chunk(world_size())[rank()].clone() for x in make(2))
+    loss = negative_cosine(p.requires_grad_(), z)
+    loss.backward()
+    return loss.detach(), p.grad
+
+
+@pytest.mark.distributed
+def test_two_processes_equal_one():
+    loss, gradient = of_this_process()
+    results = run_processes(of_this_process)
+    torch.testing.assert_close(sum(r[0] for r in results) / 2, loss, rtol=1e-12, atol=0)
+    averaged = torch.cat([r[1] for r in results]) / 2
+    torch.testing.assert_close(averaged, gradient, rtol=1e-10, atol=1e-14)
