@@ -69,6 +69,7 @@ class TrainerConfig:
     strategy: str = setting("auto", choices=STRATEGIES, result_neutral=True)
     precision: str = setting("32-true", choices=("32-true", "16-mixed", "bf16-mixed"))
     compile: bool = setting(False, result_neutral=True)
+    channels_last: bool = setting(False, result_neutral=True)  # for a backbone of convolutions
     accumulate: int = setting(1, at_least=1)
     deterministic: bool = True
     log_every: int = setting(50, at_least=1, result_neutral=True)

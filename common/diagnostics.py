@@ -8,6 +8,8 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from common.checkpoints.position import batches_seen
+
 
 def is_log_due(module: LightningModule) -> bool:
     """Tells whether the running step's metrics are written, so that others cost nothing.
@@ -18,7 +20,7 @@ def is_log_due(module: LightningModule) -> bool:
     if module._trainer is None:  # a step without a Trainer: `self.log` has nowhere to write
         return False
     every: int = module.trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return bool(every) and (int(module.get_buffer("batches_seen")) + 1) % every == 0
+    return bool(every) and (batches_seen(module) + 1) % every == 0
 
 
 @torch.no_grad()

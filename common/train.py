@@ -230,6 +230,8 @@ def _make_trainer(
     if is_main_process():
         callbacks.append(ProgressLine(console, settings.batches))
     backbone = getattr(ready.module, "backbone", None)
+    if settings.channels_last and backbone is not None:
+        backbone.to(memory_format=torch.channels_last)
     if settings.compile and backbone is not None:
         backbone.compile()
     return Trainer(

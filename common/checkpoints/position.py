@@ -8,14 +8,29 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from common.mirror import Mirror
+
 VERSION = 1
 # The digest of a run made by more than one state of the code: equal to none, so always stale.
 MIXED = "mixed"
+_SEEN: Mirror[int] = Mirror(int)
 
 
 def batches_seen(module: LightningModule) -> int:
     """Returns the module's position; every paper's module counts it in a buffer of that name."""
-    return int(module.get_buffer("batches_seen"))
+    return _SEEN.get(module.get_buffer("batches_seen"))
+
+
+def count_batch(module: LightningModule) -> None:
+    """Adds one to the module's position, at the end of its step.
+
+    Unlike ``batches_seen += 1`` it leaves the new count known to `batches_seen`, which then need
+    not wait for the device.
+    """
+    buffer = module.get_buffer("batches_seen")
+    count = _SEEN.get(buffer) + 1
+    buffer += 1
+    _SEEN.set(buffer, count)
 
 
 def random_states() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -67,7 +68,7 @@ class SimCLR(LightningModule):
         z1, z2 = self.project(torch.cat(batch.views)).chunk(2)  # (batch, dim)
         loss = nt_xent(z1, z2, self.method.temperature)
         log_embeddings(self, loss, z1.detach(), self.collapse)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -67,7 +68,7 @@ class Supervised(LightningModule):
             right = torch.stack([(given.argmax(1) == batch.labels).float() for given in logits])
             self.log("train/loss", loss.detach(), sync_dist=True)
             self.log("train/top1", 100 * right.mean(), sync_dist=True)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:

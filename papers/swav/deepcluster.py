@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -76,7 +77,8 @@ class DeepClusterV2(LightningModule):
         self.register_buffer("prototypes", centroids)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
-        self._ddp_params_and_buffers_to_ignore = ["memory", "targets", "prototypes"]
+        same = ["memory", "targets", "prototypes", "batches_seen"]
+        self._ddp_params_and_buffers_to_ignore = same
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, pictures: Tensor) -> Tensor:
@@ -92,13 +94,13 @@ class DeepClusterV2(LightningModule):
         config = self.method
         if batch.key.batch == 0:
             self.cluster(batch.key.epoch)
-        rows = batch.key.rows.to(self.memory.device)
+        rows = batch.key.rows.to(self.memory.device, non_blocking=True)
         z = self.project(batch.views)  # (views, batch, dim)
         scores = self.score(z)  # one (views, batch, prototypes) a clustering
         loss = cluster_prediction(scores, self.targets[:, rows], config.temperature)
         self.remember(rows, z.detach()[config.assignment_crops])
         self.diagnose(loss.detach(), z.detach(), scores[0].detach())
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     @torch.no_grad()
@@ -140,7 +142,7 @@ class DeepClusterV2(LightningModule):
 
     def on_train_start(self) -> None:
         """Fills the memory by a pass without gradient over the first epoch's views."""
-        if int(self.batches_seen):
+        if batches_seen(self):
             return
         loader = self.trainer.train_dataloader
         assert loader is not None  # a training has one
@@ -169,7 +171,7 @@ class DeepClusterV2(LightningModule):
             "every picture has the same prototype": int(used) == 1,
             "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
         }
-        self.collapse.check(signs, int(self.batches_seen) + 1)
+        self.collapse.check(signs, batches_seen(self) + 1)
 
 
 def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float) -> Tensor:

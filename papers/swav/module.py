@@ -11,6 +11,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -24,11 +25,13 @@ from common.diagnostics import (
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
+from common.mirror import Mirror
 from common.optim.build import configure
 from common.registry import BACKBONES
 from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
+_FULL: Mirror[list[bool]] = Mirror(lambda queue: [queue_is_full(each) for each in queue])
 ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
 
 
@@ -93,6 +96,8 @@ class SwAV(LightningModule):
         crops, length = len(config.assignment_crops), config.queue_length
         self.register_buffer("queue", torch.zeros(crops, length, config.output_dim))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # The same in all processes: DDP would send them from the first one at every step.
+        self._ddp_params_and_buffers_to_ignore = ["queue", "batches_seen"]
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, pictures: Tensor) -> Tensor:
@@ -119,22 +124,25 @@ class SwAV(LightningModule):
         )  # (assignment crops, batch, prototypes)
         loss = swapped_prediction(scores, codes, config.assignment_crops, config.temperature)
         if self.queue_started():
-            for view, queue in self.assignments():
-                push(queue, gather(z[view]))
+            self.enqueue(z.detach())
         self.diagnose(loss.detach(), z.detach(), scores.detach())
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
-    def assignments(self) -> list[tuple[int, Tensor]]:
-        """Returns the assignment crops, each with its own queue ``(length, dim)``."""
-        return list(zip(self.method.assignment_crops, self.queue, strict=True))
+    def assignments(self) -> list[tuple[int, Tensor | None]]:
+        """Returns the assignment crops, each with its queue ``(length, dim)`` once that is full."""
+        crops = self.method.assignment_crops
+        if not self.method.queue_length:
+            return [(view, None) for view in crops]
+        queues = zip(crops, self.queue, _FULL.get(self.queue), strict=True)
+        return [(view, queue if full else None) for view, queue, full in queues]
 
     @torch.no_grad()
-    def codes(self, scores: Tensor, queue: Tensor) -> Tensor:
-        """Returns the codes ``(batch, prototypes)`` of one crop, with its queue once it is full."""
+    def codes(self, scores: Tensor, queue: Tensor | None) -> Tensor:
+        """Returns the codes ``(batch, prototypes)`` of one crop, with its full queue or None."""
         config = self.method
         earlier = None
-        if config.queue_length and queue_is_full(queue):
+        if queue is not None:
             # Each process brings its share: together they are the whole queue, once.
             earlier = self.score(queue.chunk(world_size())[rank()])
         return assign(
@@ -146,12 +154,20 @@ class SwAV(LightningModule):
             equipartition=config.equipartition,
         )
 
+    def enqueue(self, z: Tensor) -> None:
+        """Pushes the assignment crops of ``z`` ``(views, batch, dim)``, of all processes."""
+        full = _FULL.get(self.queue)
+        for view, queue in zip(self.method.assignment_crops, self.queue, strict=True):
+            push(queue, gather(z[view]))
+        if all(full):  # and stay it: no look needed, which would wait for a GPU
+            _FULL.set(self.queue, full)
+
     def queue_started(self) -> bool:
         """Tells whether embeddings are kept: from the start of epoch ``queue_from_epoch`` on."""
         if not self.method.queue_length:
             return False
         first = self.method.queue_from_epoch * self.trainer.num_training_batches
-        return int(self.batches_seen) >= first
+        return batches_seen(self) >= first
 
     def on_after_backward(self) -> None:
         """Drops the prototypes' gradient while they are frozen.
@@ -159,7 +175,7 @@ class SwAV(LightningModule):
         None, not zero: momentum, decay and layer-wise scaling would move them all the same.
         """
         # The batch has been counted already.
-        if int(self.batches_seen) <= self.method.freeze_batches:
+        if batches_seen(self) <= self.method.freeze_batches:
             self.prototypes.weight.grad = None
 
     def configure_optimizers(self) -> Any:
@@ -172,7 +188,7 @@ class SwAV(LightningModule):
         if not is_log_due(self):
             return
         self.log("train/loss", loss, sync_dist=True)
-        batch = int(self.batches_seen) + 1
+        batch = batches_seen(self) + 1
         view = self.method.assignment_crops[0]
         ratio = loss / math.log(self.method.num_prototypes)
         used, entropy = prototype_usage(scores[view])

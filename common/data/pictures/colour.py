@@ -8,6 +8,8 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
+from common.data.pictures.transfer import moved
+
 # ITU-R 601 luma, the weights of torchvision and Pillow.
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -36,17 +38,19 @@ def jitter(x: Tensor, factors: Tensor, order: Tensor) -> Tensor:
 
     Args:
         x: Pictures.
-        factors: (num, 4) of brightness, contrast, saturation (1 keeps) and hue (0 keeps).
-        order: (num,) rows of `ORDERS`.
+        factors: (num, 4) of brightness, contrast, saturation (1 keeps) and hue (0 keeps), on the
+            CPU.
+        order: (num,) rows of `ORDERS`, on the CPU.
     """
     x = x.clone()
-    operations = ORDERS.to(order.device)[order]
+    operations = ORDERS[order]
     for step in operations.unbind(1):
         factor = factors.gather(1, step.unsqueeze(1))[:, 0]
         _blend(x, step, factor)
         rows = (step == HUE).nonzero()[:, 0]
         if len(rows) and x.shape[1] == 3:
-            x[rows] = shift_hue(x[rows], factor[rows])
+            there = moved(rows, x.device)
+            x[there] = shift_hue(x[there], moved(factor[rows], x.device))
     return x
 
 
@@ -56,12 +60,14 @@ def _blend(x: Tensor, step: Tensor, factor: Tensor) -> None:
     All three are ``factor * x + (1 - factor) * other``, so one pass serves every row.
     """
     keep = torch.where(step == HUE, 1, factor)
+    with_mean = torch.where(step == CONTRAST, 1 - factor, 0)
+    with_grey = torch.where(step == SATURATION, 1 - factor, 0)
+    weights = moved(torch.stack([keep, with_mean, with_grey]), x.device)
+    keep, with_mean, with_grey = weights[:, :, None, None, None].unbind()
     light = grey(x)
     mean = light.mean((2, 3), keepdim=True)
-    with_mean = torch.where(step == CONTRAST, 1 - factor, 0)[:, None, None, None]
-    with_grey = torch.where(step == SATURATION, 1 - factor, 0)[:, None, None, None]
     other = light * with_grey + mean * with_mean
-    x.mul_(keep[:, None, None, None]).add_(other).clamp_(0, 1)
+    x.mul_(keep).add_(other).clamp_(0, 1)
 
 
 def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
@@ -82,7 +88,8 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
     )
     # In turns, made positive so that the fraction is the remainder.
     turn = (sixth / 6 + (shift[:, None, None] + 1)).unsqueeze(1)
-    k = (turn + x.new_tensor([5 / 6, 3 / 6, 1 / 6]).reshape(1, 3, 1, 1)).frac_().mul_(6)
+    offsets = moved(torch.tensor([5 / 6, 3 / 6, 1 / 6], dtype=x.dtype), x.device)
+    k = (turn + offsets.reshape(1, 3, 1, 1)).frac_().mul_(6)
     # min(k, 4 - k) = 2 - |k - 2|; in place, for fresh memory costs more than the arithmetic.
     distance = k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)
     return distance.mul_(chroma.unsqueeze(1)).neg_().add_(value.unsqueeze(1))

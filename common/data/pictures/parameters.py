@@ -40,10 +40,6 @@ class ViewParameters:
         """Returns the rows at ``index``."""
         return self._map(lambda value: value[index])
 
-    def to(self, device: torch.device) -> "ViewParameters":
-        """Returns the parameters on ``device``."""
-        return self._map(lambda value: value.to(device, non_blocking=True))
-
     def _map(self, change: Callable[[Tensor], Tensor]) -> "ViewParameters":
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return replace(self, **{k: change(v) for k, v in values.items() if v is not None})

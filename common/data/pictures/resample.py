@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from common.data.pictures.transfer import moved
+
 
 def crop_and_resize(pictures: Tensor, crops: Tensor, size: int, antialias: bool = True) -> Tensor:
     """Crops, mirrors and resizes as torchvision's ``resized_crop`` and ``hflip`` do.
@@ -68,9 +70,10 @@ def blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
         sigma: (num,) in pixels.
         radius: Taps on either side.
     """
-    rows = blur_matrix(sigma.to(x.dtype), x.shape[2], radius)
+    sigma = moved(sigma.to(x.dtype), x.device)
+    rows = blur_matrix(sigma, x.shape[2], radius)
     same = x.shape[2] == x.shape[3]
-    columns = rows if same else blur_matrix(sigma.to(x.dtype), x.shape[3], radius)
+    columns = rows if same else blur_matrix(sigma, x.shape[3], radius)
     return apply_separable(x, rows, columns)
 
 
@@ -86,11 +89,11 @@ def blur_matrix(sigma: Tensor, size: int, radius: int) -> Tensor:
     # Denormal numbers would make the products thirty times slower.
     taps = torch.where(taps < 1e-18, 0, taps)
     taps = taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])
-    return (taps @ _reflections(size, radius).to(taps)).reshape(-1, size, size)
+    return (taps @ _reflections(size, radius, taps.device).to(taps.dtype)).reshape(-1, size, size)
 
 
 @lru_cache(maxsize=16)
-def _reflections(size: int, radius: int) -> Tensor:
+def _reflections(size: int, radius: int, device: torch.device) -> Tensor:
     """Returns (radius + 1, size * size): how often a pixel lies at a distance, mirrored too."""
     to, source = torch.arange(size)[:, None], torch.arange(size)[None, :]
     last = size - 1
@@ -100,7 +103,7 @@ def _reflections(size: int, radius: int) -> Tensor:
     counts = torch.zeros(2 * size, size, size)
     for path, exists in zip(paths, real, strict=True):
         counts += F.one_hot(path, 2 * size).permute(2, 0, 1) * exists
-    return counts[: radius + 1].reshape(radius + 1, -1)
+    return counts[: radius + 1].reshape(radius + 1, -1).to(device)
 
 
 def apply_separable(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -15,7 +15,9 @@ from common.data.pictures.lazy import picture_sizes
 from common.data.pictures.parameters import ViewParameters, draw, fit_parameters
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.sets import to_float
+from common.data.pictures.transfer import moved
 from common.data.sampler import BatchKey, keyed_generator
+from common.threads import in_threads
 
 # Floats of a chunk: 48 pictures of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation.
@@ -41,21 +43,21 @@ def collect_views(
         parameters = own_parameters(view, entry, batch.key, batch.pictures, seed)
         made = make(batch.pictures, view, parameters)
         views.extend(normalise(made, config.mean, config.std).chunk(view.count))
-        crops.extend(parameters.crops.chunk(view.count))
-    sizes = picture_sizes(batch.pictures).to(batch.labels.device, non_blocking=True)
+        crops.extend(moved(parameters.crops, made.device).chunk(view.count))
+    sizes = moved(picture_sizes(batch.pictures), batch.labels.device)
     return ViewBatch(views, batch.labels, batch.key, crops, sizes)
 
 
 def own_parameters(
     view: ViewConfig, entry: int, key: BatchKey, pictures: Pictures, seed: int
 ) -> ViewParameters:
-    """Draws for the global batch and returns this process's rows, on the pictures' device."""
+    """Draws for the global batch and returns this process's rows, on the CPU."""
     generator = keyed_generator(seed, key.epoch, key.batch, entry)
     drawn = draw(view, key.global_size, pictures[0].shape[0], generator)
     own = torch.arange(key.offset, key.offset + len(pictures))
     index = (torch.arange(view.count)[:, None] * key.global_size + own).flatten()
     sizes = picture_sizes(pictures).repeat(view.count, 1)
-    return fit_parameters(view, drawn.rows(index), sizes).to(pictures[0].device)
+    return fit_parameters(view, drawn.rows(index), sizes)
 
 
 def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
@@ -64,14 +66,18 @@ def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -
     Args:
         pictures: (batch, channels, height, width), floating in 0..1.
         view: The operations.
-        parameters: Their draws, one row a view.
+        parameters: Their draws, one row a view, on the CPU: what depends on them can be decided
+            without waiting for the pictures' device.
     """
-    num_pictures = len(pictures)
-    parts = []
-    for rows in torch.arange(len(parameters.crops)).split(_chunk(pictures)):
-        part = pictures[(rows % num_pictures).to(pictures.device)]
-        parts.append(_make_part(part, view, parameters.rows(rows.to(pictures.device))))
-    return torch.cat(parts)
+    num = len(parameters.crops)
+    made = pictures.new_empty(num, pictures.shape[1], view.size, view.size)
+
+    def make(rows: Tensor) -> None:
+        part = pictures[moved(rows % len(pictures), pictures.device)]
+        made[rows[0] : rows[-1] + 1] = _make_part(part, view, parameters.rows(rows))
+
+    in_threads(make, torch.arange(num).split(_chunk(pictures)))
+    return made
 
 
 def _chunk(pictures: Tensor) -> int:
@@ -82,22 +88,26 @@ def _chunk(pictures: Tensor) -> int:
 
 
 def _make_part(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
+    crops = moved(parameters.crops, pictures.device)
     if view.rotation:
-        x = affine_crop(pictures, parameters.crops, view.size)
+        x = affine_crop(pictures, crops, view.size)
     else:
-        x = crop_and_resize(pictures, parameters.crops, view.size, view.antialias)
+        x = crop_and_resize(pictures, crops, view.size, view.antialias)
     return _change(x, view, parameters)
 
 
 def change_views(cuts: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
     """Applies all operations after the crop to ``cuts`` (num, channels, size, size)."""
-    parts = []
-    for rows in torch.arange(len(cuts)).split(_chunk(cuts)):
-        rows = rows.to(cuts.device)
+    dtype = cuts.dtype if cuts.is_floating_point() else torch.float32
+    made = torch.empty_like(cuts, dtype=dtype)
+
+    def make(rows: Tensor) -> None:
         # Never in place on what the caller keeps.
-        part = to_float(cuts[rows])
-        parts.append(_change(part, view, parameters.rows(rows)))
-    return torch.cat(parts)
+        part = to_float(cuts[moved(rows, cuts.device)])
+        made[rows[0] : rows[-1] + 1] = _change(part, view, parameters.rows(rows))
+
+    in_threads(make, torch.arange(len(cuts)).split(_chunk(cuts)))
+    return made
 
 
 def _change(x: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
@@ -112,18 +122,20 @@ def _change(x: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
         x = _on_rows(x, parameters.solarise, solarise)
     scale, shift = parameters.contrast_scale, parameters.brightness_shift
     if view.contrast_scale != [1.0, 1.0] or view.brightness_shift:
-        offset = view.contrast_pivot * (1 - scale) + shift
+        offset = moved(view.contrast_pivot * (1 - scale) + shift, x.device)
+        scale = moved(scale, x.device)
         x = x * scale[:, None, None, None] + offset[:, None, None, None]
-    return x if parameters.noise is None else x + parameters.noise
+    return x if parameters.noise is None else x + moved(parameters.noise, x.device)
 
 
 def _on_rows(
     x: Tensor, chosen: Tensor, operation: Callable[..., Tensor], *arguments: Tensor
 ) -> Tensor:
-    """Applies ``operation`` to the chosen rows and their arguments, in place."""
+    """Applies ``operation`` to the chosen rows and their arguments (on the CPU), in place."""
     rows = chosen.nonzero()[:, 0]
     if len(rows):
-        x[rows] = operation(x[rows], *(argument[rows] for argument in arguments))
+        there = moved(rows, x.device)
+        x[there] = operation(x[there], *(argument[rows] for argument in arguments))
     return x
 
 
@@ -154,5 +166,6 @@ def normalise(pictures: Tensor, mean: list[float], std: list[float]) -> Tensor:
     """Returns (pictures - mean) / std for each channel; unchanged when ``mean`` is empty."""
     if not mean:
         return pictures
-    shift = pictures.new_tensor(mean).reshape(-1, 1, 1)
-    return (pictures - shift) / pictures.new_tensor(std).reshape(-1, 1, 1)
+    values = moved(torch.tensor([mean, std], dtype=pictures.dtype), pictures.device)
+    shift, scale = values[:, :, None, None]
+    return (pictures - shift).div_(scale)

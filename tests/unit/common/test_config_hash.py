@@ -18,6 +18,7 @@ NEUTRAL = [
     "trainer.nodes=2",
     "trainer.strategy=ddp",
     "trainer.compile=true",
+    "trainer.channels_last=true",
     "trainer.log_every=7",
     "trainer.checkpoint_every_epochs=5",
     "trainer.checkpoint_every_batches=5",

@@ -11,6 +11,7 @@ from common.checkpoints.position import (
     MIXED,
     Position,
     batches_seen,
+    count_batch,
     random_states,
     set_random_states,
 )
@@ -187,3 +188,15 @@ def test_a_checkpoint_of_another_run_is_none_of_this_one(tmp_path):
     assert last_good_checkpoint(tmp_path) == (foreign, [])
     mine.unlink()
     assert last_good_checkpoint(tmp_path, "mine") == (None, problems)
+
+
+def test_counting_moves_the_buffer_and_the_position():
+    module = Module(seen=3)
+    for expected in (4, 5):
+        count_batch(module)
+        assert batches_seen(module) == int(module.batches_seen) == expected
+    module.batches_seen += 1  # as a module may that does not use `count_batch`
+    assert batches_seen(module) == 6
+    module.load_state_dict({"batches_seen": torch.tensor(40)})
+    count_batch(module)
+    assert batches_seen(module) == 41

@@ -71,3 +71,15 @@ def test_normalise_equals_torchvision():
     mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
     torch.testing.assert_close(normalise(x, mean, std), F.normalize(x, mean, std))
     assert normalise(x, [], []) is x
+
+
+def test_views_do_not_depend_on_the_number_of_threads():
+    x = torch.rand(130, 3, 32, 32)
+    view = ViewConfig(count=2, size=18, jitter=0.8, grey=0.2, blur=0.5)
+    drawn = draw_parameters(view, 130, (3, 32, 32), keyed_generator(0))
+    before, made = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        made.append(make_views(x, view, drawn))
+    torch.set_num_threads(before)
+    assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2])
