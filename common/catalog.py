@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 
 from common.config import SECTIONS, Recipe, list_recipes, load_recipe, recipe_path
 from common.data.verify import data_state
@@ -22,7 +23,8 @@ def print_papers(console: Console) -> None:
             state = data_state(data.name, data.root)
             console.print(f"  {name}/{recipe}  data {data.name}: {state}", highlight=False)
             if variants:
-                console.print(f"    variants: {', '.join(variants)}", highlight=False)
+                listed = f"variants: {', '.join(variants)}"
+                console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
     console.print(
         "\ntrain one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
         "missing data:  papers data list",
@@ -52,7 +54,7 @@ def recipe_header(paper: str, recipe: str) -> list[str]:
     for line in recipe_path(paper, recipe).read_text().splitlines():
         if not line.startswith("#"):
             break
-        lines.append(line.lstrip("# ").rstrip())
+        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
     return lines
 
 

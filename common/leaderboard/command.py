@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from common.errors import UsageError
 from common.leaderboard.aggregate import Row, uncompared_groups
@@ -93,7 +93,7 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
         console.print(_reported(board.rows))
     others = uncompared_groups(list(board.entries), list(board.groups))
     if others:
-        numbers = Table("recipe", "arm", "numbers", "seeds", "status", title="other runs")
+        numbers = _table("recipe", "arm", "numbers", "seeds", "status", title="other runs")
         for group in others:
             record = group.latest
             values = (
@@ -102,17 +102,24 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
             )
             seeds = seeds_text(len(group.records))
             status = arm_status(board, group)
-            numbers.add_row(record.reference, record.arm, "\n".join(values), seeds, status)
+            name = record.reference.removeprefix(f"{paper}/")
+            numbers.add_row(name, record.arm, "\n".join(values), seeds, status)
         console.print(numbers)
     if not board.rows and not others:
         console.print(f"no reported numbers and no runs of {paper} yet")
 
 
+def _table(*names: str, title: str | None = None) -> Table:
+    """Returns a table that folds the names of recipes and metrics, which are to be typed."""
+    return Table(*(Column(name, overflow="fold") for name in names), title=title)
+
+
 def _reported(rows: tuple[Row, ...]) -> Table:
-    numbers = Table("recipe", "metric", "reference", "from", "ours", "gap", "status")
+    numbers = _table("recipe", "metric", "reference", "from", "ours", "gap", "status")
     for row in rows:
+        published = " (published weights)" if row.entry.weights == "published" else ""
         numbers.add_row(
-            row.entry.reference,
+            row.entry.reference.removeprefix(f"{row.entry.paper}/") + published,
             short_metric(row.metric),
             reference_text(row),
             origin_text(row.entry).replace("*", ""),

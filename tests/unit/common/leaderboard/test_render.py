@@ -180,6 +180,14 @@ def test_info_prints_our_numbers(root):
     assert "no reported numbers and no runs of meow yet" in console.export_text()
 
 
+def test_info_cuts_no_name_and_tells_trained_from_published_weights():
+    console = Console(width=110, record=True)
+    print_our_numbers("swav", console)
+    text = console.export_text()
+    assert "…" not in text
+    assert "(published" in text
+
+
 @pytest.mark.parametrize(
     ("value", "margin", "decimals"),
     [(0.0581, 0.002, 4), (91.3, 1.0, 2), (0.0352, 5e-5, 4), (0.035249, 1e-6, 6), (1.2, None, 4)],

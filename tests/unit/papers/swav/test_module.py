@@ -162,6 +162,25 @@ def test_scores_stay_in_single_precision_under_autocast():
         assert torch.isfinite(module.training_step(make_batch(), 0))
 
 
+@pytest.mark.parametrize("queue_length", [0, 12])
+def test_a_step_under_autocast_has_the_codes_of_its_scores_in_single_precision(queue_length):
+    module = make_module(queue_length=queue_length)
+    for step in range(2):  # fills the queue
+        module.training_step(make_batch(seed=step), step)
+    queues = module.queue.clone()
+    seen, plain = [], module.codes
+    module.codes = lambda scores, queue: seen.append((scores, plain(scores, queue))) or seen[-1][1]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = module.backbone(make_batch().views[0])
+        module.training_step(make_batch(seed=2), 2)
+    assert half.dtype == torch.bfloat16, "autocast would change nothing here"
+    for (scores, codes), queue in zip(seen, queues, strict=True):
+        assert (scores.dtype, codes.dtype) == (torch.float32, torch.float32)
+        earlier = module.prototypes(queue).double() if queue_length else None
+        expected = assign(scores.double(), 0.05, 3, earlier)
+        torch.testing.assert_close(codes.double(), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_codes_and_loss_are_the_same_under_autocast():
     # A small epsilon shows the rounding of bfloat16 (8 bits) at once: exp(1 / 0.01 * 2^-8) = 1.5.
     scores = torch.randn(6, 6, generator=torch.Generator().manual_seed(0)).tanh()
