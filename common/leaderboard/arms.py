@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from common.leaderboard.aggregate import Group, comparable_groups, sample_of
 from common.leaderboard.board import Board
+from common.leaderboard.curves import DIAGNOSTICS
 from common.leaderboard.markdown import (
     commits,
     run_links,
@@ -12,6 +13,7 @@ from common.leaderboard.markdown import (
     shown,
     table,
 )
+from common.leaderboard.normal import last_values
 from common.leaderboard.record import NO_NUMBER, Record
 from common.leaderboard.statistics import Sample
 
@@ -19,7 +21,7 @@ Key = tuple[str, str, str, str]
 
 
 def render_arms(board: Board) -> list[str]:
-    """Returns a table for each paper, data set and protocol."""
+    """Returns a table for each paper, data set and protocol, with how the training ended."""
     lines: list[str] = []
     for key, groups in sections(board.groups).items():
         paper, data, data_hash, protocol = key
@@ -51,24 +53,29 @@ def _order(group: Group) -> tuple[int, str, str, str]:
 def _arms_table(board: Board, groups: list[Group]) -> list[str]:
     metrics = shown({m for group in groups for m in group.latest.metrics})
     names = [metric.removeprefix("test/") for metric in metrics]
+    # Signs of a collapse stand beside the numbers that it spoils.
+    signs = sorted({key for group in groups for key in last_values(group.latest)})
+    names += [sign.removeprefix(DIAGNOSTICS) for sign in signs]
     header = ("arm", "recipe", "epochs", *names, "seeds", "status", "runs", "commit")
-    rows = [_arm_cells(board, group, metrics) for group in groups]
+    rows = [_arm_cells(board, group, metrics, signs) for group in groups]
     for name, samples in references_of(groups).items():
-        values = [sample_text(samples.get(metric)) for metric in metrics]
+        values = [sample_text(samples.get(metric)) for metric in (*metrics, *signs)]
         count = max(sample.n for sample in samples.values())
         cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
         rows.append(cells)
     return table(header, rows)
 
 
-def _arm_cells(board: Board, group: Group, metrics: list[str]) -> tuple[str, ...]:
+def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str]) -> tuple[str, ...]:
     record = group.latest
+    ends = [last_values(one) for one in group.records]
     arm = record.arm + (" (published weights)" if record.weights == "published" else "")
     return (
         arm,
         f"`{record.reference}`",
         "-" if record.weights == "published" else str(record.epochs),
         *(sample_text(group.sample(metric)) for metric in metrics),
+        *(sample_text(sample_of(ends, sign)) for sign in signs),
         seeds_text(len(group.records)),
         arm_status(board, group),
         run_links(group),

@@ -15,6 +15,7 @@ from common.leaderboard.markdown import (
     seeds_text,
     table,
 )
+from common.leaderboard.normal import render_normal
 from common.leaderboard.reported import OFFICIAL, PAPER, Entry
 
 STATUSES = {
@@ -78,6 +79,7 @@ def render_board(board: Board) -> str:
     if not compared:
         lines += ["", "No reported numbers yet."]
     lines += ["", "## Arms side by side", "", *render_arms(board)]
+    lines += ["", "## What is normal while training", "", *render_normal(board)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,0 +1,96 @@
+import pytest
+
+from common.leaderboard.aggregate import Code
+from common.leaderboard.board import make_board
+from common.leaderboard.normal import last_values, value_at
+from common.leaderboard.render import render_board
+
+CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
+
+
+def curves(shift=0.0, **more):
+    """A loss from 8 down to 4 over 20 batches and a diagnostic, moved by ``shift``."""
+    loss = [[batch, 8 - batch / 5 + shift] for batch in range(1, 21)]
+    return {"train/loss": loss, "diag/used": [[1, 2.0], [20, 50 + shift]], **more}
+
+
+@pytest.fixture
+def page(make_record):
+    """The page of runs with the given curves, one a seed, and other runs."""
+
+    def render(*given, others=(), **changes):
+        runs = [make_record(seed=seed, curves=c, **changes) for seed, c in enumerate(given)]
+        return render_board(make_board([], [*runs, *others], CODE))
+
+    return render
+
+
+def section(page):
+    """Returns the lines of the last section."""
+    return page[page.index("## What is normal while training") :].splitlines()
+
+
+def cells(lines, key):
+    (line,) = [line for line in lines if line.startswith(f"| {key} ")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_each_share_has_the_mean_and_spread_of_the_nearest_points(page):
+    lines = section(page(curves(), curves(0.2), curves(0.4)))
+    assert "### `swav/cifar10` on cifar10" in lines
+    assert "20 batches of 64, 3 seeds." in lines
+    assert "| metric | 0 % | 25 % | 50 % | 75 % | 100 % |" in lines
+    # By hand: at batch 1, 5, 10, 15 and 20 the loss of seed 0 is 7.8, 7, 6, 5 and 4.
+    expected = [f"{loss + 0.2:.2f} ± 0.20" for loss in (7.8, 7, 6, 5, 4)]
+    assert cells(lines, "train/loss") == expected
+    assert cells(lines, "diag/used") == ["2.00 ± 0.00", "-", "-", "-", "50.20 ± 0.20"]
+
+
+def test_the_loss_comes_first_and_the_diagnostics_last(page):
+    more = {"val/hr@10": [[20, 0.5]], "val/hr@5": [[20, 0.4]], "val/hr@5_std": [[20, 0.1]]}
+    lines = section(page(curves(**more)))
+    keys = [line.split(" ")[1] for line in lines if line.startswith("| ")]
+    assert keys == ["metric", "---", "train/loss", "val/hr@5", "val/hr@10", "diag/used"]
+    assert cells(lines, "val/hr@10") == ["-", "-", "-", "-", "0.5000"]
+
+
+def test_runs_of_another_length_are_read_by_their_own(make_record):
+    record = make_record(batches=200, curves={"train/loss": [[50, 1.0], [96, 2.0], [170, 3.0]]})
+    found = [value_at(record, "train/loss", share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert found == [None, 1.0, 2.0, 3.0, None]
+    assert value_at(record, "val/x", 0.5) is None
+    assert value_at(make_record(batches=0, curves=record.curves), "train/loss", 0) is None
+
+
+def test_a_seed_that_lacks_a_point_is_not_left_out_of_the_mean(page):
+    short = curves() | {"train/loss": [[1, 8.0]]}
+    lines = section(page(curves(), short))
+    assert cells(lines, "train/loss") == ["7.90 ± 0.14", "-", "-", "-", "-"]
+
+
+def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(page, make_record):
+    ablation = make_record(arm="ablation/x", variant="x", run_id="x", curves=curves())
+    lines = section(page(curves(), {}, others=[ablation]))
+    assert [line for line in lines if line.startswith("### ")] == ["### `swav/cifar10` on cifar10"]
+    assert "20 batches of 64, 1 seed." in lines
+    lines = section(page(curves(), code_digest="0" * 12))
+    assert "20 batches of 64, 1 seed; stale (the code changed since)." in lines
+    assert section(page({}))[-1] == "No learning curves yet."
+
+
+def test_diagnostics_stand_beside_the_arms(page, make_record):
+    collapsed = make_record(
+        arm="ablation/x", variant="x", run_id="x", curves={"diag/used": [[1, 9.0], [20, 1.0]]}
+    )
+    text = page(curves(), curves(1.0), others=[collapsed])
+    table = text[text.index("## Arms side by side") : text.index("## What is normal")]
+    header, _, *rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    place = header.index("used")
+    assert header[place - 1] == "knn_top1"
+    assert [row[place] for row in rows] == ["50.50 ± 0.71", "1.0000", "-"]
+    assert last_values(collapsed) == {"diag/used": 1.0}
+
+
+def test_without_curves_the_arms_are_as_they_were(page):
+    text = page({})
+    assert "| arm | recipe | epochs | knn_top1 | seeds | status | runs | commit |" in text
