@@ -78,13 +78,17 @@ DATASETS = {
         {
             "caltech101": "common.data.pictures.published:caltech101",
             "camvid": "common.data.pictures.dense:camvid",
+            "cifar10": "common.data.pictures.originals:cifar10",
             "cifar10-jpeg": "common.data.pictures.published:cifar10_jpeg",
+            "cifar100": "common.data.pictures.originals:cifar100",
             "fashion-mnist": "common.data.pictures.published:fashion_mnist",
             "image-folder": "common.data.pictures.files:image_folder",
             "imagenet": "common.data.pictures.files:imagenet",
             "imagenet100": "common.data.pictures.files:imagenet100",
             "nuclei": "common.data.pictures.dense:nuclei",
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
+            "stl10": "common.data.pictures.originals:stl10",
+            "tiny-imagenet": "common.data.pictures.published:tiny_imagenet",
         },
     ),
     "graphs": Registry(

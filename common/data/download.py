@@ -59,7 +59,7 @@ def open_https(url: str) -> Any:
 def download(
     original: Original, folder: Path, console: Console, opener: Opener = open_https
 ) -> Path:
-    """Fetches one original file into ``folder`` and checks its sha256.
+    """Fetches one original file into ``folder`` and checks its sha256, or the md5 it has instead.
 
     Raises:
         Unreachable: Without network, or when the transfer breaks off.
@@ -67,18 +67,19 @@ def download(
     """
     target = folder / original.path
     partial = target.with_name(target.name + ".part")
+    kind, expected = ("md5", original.md5) if original.md5 else ("sha256", original.sha256)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with opener(original.url) as response, open(partial, "wb") as file:
-            digest = _copy(response, file, original.path, console)
+            digest = _copy(response, file, original.path, console, kind)
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = getattr(error, "reason", None) or error
         raise Unreachable(f"{original.url}: not reachable ({reason})") from None
-    if original.sha256 and digest != original.sha256:
+    if expected and digest != expected:
         partial.unlink()
         raise DataError(
-            f"{original.url}: sha256 {digest} instead of {original.sha256}; the file at the "
+            f"{original.url}: {kind} {digest} instead of {expected}; the file at the "
             "source has changed or the transfer was tampered with"
         )
     return partial.replace(target)
@@ -111,9 +112,9 @@ def _https_only() -> OpenerDirector:
     return opener
 
 
-def _copy(response: Any, file: IO[bytes], name: str, console: Console) -> str:
-    """Copies with a progress bar and returns the sha256."""
-    digest = hashlib.sha256()
+def _copy(response: Any, file: IO[bytes], name: str, console: Console, kind: str) -> str:
+    """Copies with a progress bar and returns the digest of this kind."""
+    digest = hashlib.new(kind)
     length = response.headers.get("Content-Length")
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -25,6 +25,7 @@ PACKERS = Registry(
         "picture-folders": "common.data.packers.pictures:pack_folders",
         "sequences": "common.data.packers.sequences:pack_sequences",
         "state-dict": "common.data.packers.sequences:pack_state_dict",
+        "tiny-imagenet": "common.data.packers.pictures:pack_tiny_imagenet",
         "tables": "common.data.packers.sequences:pack_tables",
     },
 )
@@ -73,6 +74,8 @@ def _gather(
     source: Source, work: Path, originals: Path | None, console: Console, opener: Opener
 ) -> Path:
     """Returns a folder with every original file, archives unpacked."""
+    if originals is not None and _unpacked_by_hand(source, originals):
+        return originals
     fetched, folder = work / "fetched", work / "originals"
     folder.mkdir()
     for original in source.originals:
@@ -95,6 +98,16 @@ def _unpack_nested(archive: Path, folder: Path) -> None:
     unpack(archive, folder)
     for inner in sorted(folder.glob("**/*.tar.gz")):
         unpack(inner, inner.with_name(inner.name.removesuffix(".tar.gz") + ".unpacked"))
+
+
+def _unpacked_by_hand(source: Source, folder: Path) -> bool:
+    """Whether the folder of its name stands in ``folder`` for each archive, but no archive."""
+    return all(
+        original.unpack
+        and not (folder / original.path).exists()
+        and (folder / original.path.split(".")[0]).is_dir()
+        for original in source.originals
+    )
 
 
 def _how_by_hand(source: Source) -> str:

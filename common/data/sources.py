@@ -16,13 +16,14 @@ CATALOGUE = Path(__file__).with_name("sources.yaml")
 class PackedFile:
     """A file of the data root, as the packer writes it.
 
-    ``sha256`` is of the whole file; ``content`` is `common.data.verify.content_digest`, equal
-    also when another zlib compressed the same contents. A set that anyone re-encodes (lossy
-    pictures) has only ``counts``.
+    ``sha256`` (or ``md5``, where no better is known) is of the whole file; ``content`` is
+    `common.data.verify.content_digest`, equal also when another zlib compressed the same contents.
+    A set that anyone re-encodes (lossy pictures) has only ``counts``.
     """
 
     path: str
     sha256: str | None = None
+    md5: str | None = None
     content: str | None = None
     counts: dict[str, int]
 
@@ -34,6 +35,7 @@ class Original:
     path: str
     url: str
     sha256: str | None = None
+    md5: str | None = None
     unpack: bool = False
 
 
@@ -96,10 +98,16 @@ def _parse(name: str, entry: dict[str, Any], path: Path) -> Source:
 
 
 def _originals(base: str, members: dict[str, str | None], unpack: bool = False) -> list[Original]:
-    """Expands ``base`` address + ``{member: sha256}``."""
+    """Expands ``base`` address + ``{member: sha256}``, or ``md5:...`` for a weaker digest."""
     if urlsplit(base).scheme != "https":
         raise ValueError(f"{base} is not an https address")
     return [
-        Original(path=member, url=base + member, sha256=digest, unpack=unpack)
+        Original(path=member, url=base + member, unpack=unpack, **_digest(digest))
         for member, digest in members.items()
     ]
+
+
+def _digest(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    return {"md5": text[4:]} if text.startswith("md5:") else {"sha256": text}

@@ -69,10 +69,13 @@ def verify_source(source: Source, root: Path) -> list[str]:
 def _problems(path: Path, expected: PackedFile) -> list[str]:
     if not path.exists():
         return [f"{path}: missing"]
-    if expected.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() == expected.sha256:
-        return []
+    for kind in ("sha256", "md5"):
+        wanted = getattr(expected, kind)
+        if wanted and _file_digest(path, kind) == wanted:
+            return []
     try:
-        counts, digest = count(path), content_digest(path)
+        counts = count(path)
+        digest = content_digest(path) if expected.content else None
     except DataError as error:
         return [str(error)]
     wrong = [
@@ -80,13 +83,13 @@ def _problems(path: Path, expected: PackedFile) -> list[str]:
         for key, value in expected.counts.items()
         if counts.get(key) != value
     ]
-    if not wrong and expected.content and digest != expected.content:
-        return [f"{path}: contents differ from the published set (digest {digest[:12]})"]
+    if not wrong and (expected.md5 or digest != expected.content):
+        return [f"{path}: contents differ from the published set"]
     return wrong
 
 
 def count(path: Path) -> dict[str, int]:
-    """Returns the rows of each array of an npz, or the lines and words of a text.
+    """Returns the rows of each array of an npz, the bytes of a .bin, lines and words of a text.
 
     Raises:
         DataError: If the file is broken.
@@ -94,6 +97,8 @@ def count(path: Path) -> dict[str, int]:
     if path.suffix == ".npz":
         arrays = _arrays(path)
         return {key: len(value) for key, value in arrays.items() if not key.endswith(UNCOUNTED)}
+    if path.suffix == ".bin":
+        return {"bytes": path.stat().st_size}
     text = read_text(path)
     counts = {"lines": len(text.splitlines())}
     return counts if ".csv" in path.name else counts | {"words": len(text.split())}
@@ -102,11 +107,13 @@ def count(path: Path) -> dict[str, int]:
 def content_digest(path: Path) -> str:
     """Returns the sha256 of what a file holds, whatever compressed it.
 
-    Of an npz: name, type, shape and bytes of each array, by name. Of a text: its bytes.
+    Of an npz: name, type, shape and bytes of each array, by name. Of all else: its bytes.
 
     Raises:
         DataError: If the file is broken.
     """
+    if path.suffix == ".bin":
+        return _file_digest(path, "sha256")
     if path.suffix != ".npz":
         return hashlib.sha256(read_text(path)).hexdigest()
     digest = hashlib.sha256()
@@ -114,6 +121,11 @@ def content_digest(path: Path) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _file_digest(path: Path, kind: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _arrays(path: Path) -> dict[str, Any]:

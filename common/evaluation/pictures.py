@@ -16,7 +16,10 @@ from common.evaluation.progress import show_progress
 class LabelledPictures(Protocol):
     """Labelled pictures of a split, in batches normalised as the module was trained with."""
 
-    labels: Tensor
+    @property
+    def labels(self) -> Tensor:
+        """Classes, ``(num,)``; raises `DataError` where there are none."""
+        ...
 
     def whole(self, device: torch.device) -> Iterator[Tensor]:
         """Yields all pictures in order, ``(batch, channels, height, width)``, as tested."""

@@ -45,6 +45,11 @@ class Supervised(LightningModule):
         facts = facts or PictureFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training pictures have no labels to learn")
+        if facts.num_unlabelled:
+            raise DataError(
+                f"baseline supervised: {facts.num_unlabelled:,} of {facts.num_samples:,} training "
+                "pictures have no label; data.labelled_only=true leaves them out"
+            )
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)

@@ -18,6 +18,8 @@ class PictureFacts:
     size: int = 32
     num_classes: int = 10
     num_samples: int = 50_000
+    # Of the training pictures.
+    num_unlabelled: int = 0
 
 
 @dataclass
@@ -85,6 +87,8 @@ class PictureConfig:
     pipeline: str = setting("batched", choices=("batched", "per-sample", "hybrid"))
     # Share of the training pictures kept for the split "val"; 0 trains on all of them.
     holdout: float = setting(0.1, at_least=0, below=1)
+    # Train on the pictures that have a label only, as supervised methods must.
+    labelled_only: bool = False
     # Tested pictures: shorter side, then central square (256 and 224 on ImageNet); null: as stored.
     test_resize: int | None = setting(None, at_least=1)
     test_crop: int | None = setting(None, at_least=1)

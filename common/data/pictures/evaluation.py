@@ -36,8 +36,15 @@ class EvaluatedPictures:
     def __init__(self, split: AnySplit, config: PictureConfig) -> None:
         labelled = split.labels >= 0
         self.split = split if bool(labelled.all()) else split.rows(labelled)
-        self.config, self.labels = config, self.split.labels
+        self.config = config
         self._test_form = CentreCrop(config.test_resize, config.test_crop)
+
+    @property
+    def labels(self) -> Tensor:
+        """(num,) int64; raises `DataError` where no picture has one."""
+        if not len(self.split):
+            raise without_labels(self.config)
+        return self.split.labels
 
     def whole(self, device: torch.device) -> Iterator[Tensor]:
         """Yields all pictures in order, in the form in which they are tested."""
@@ -99,6 +106,8 @@ class EvaluatedPictures:
         return torch.tensor(find_names(self.split, names, str(path)))
 
     def _tested(self, form: CentreCrop) -> Iterator[Tensor]:
+        if not len(self.split):
+            raise without_labels(self.config)
         workers = self.config.workers if isinstance(self.split, LazySplit) else 0
         size = EVALUATION_BATCH
         if form.crop is not None:
@@ -131,6 +140,14 @@ def find_names(split: LazySplit, names: list[str], where: str) -> list[int]:
             "one labelled picture each"
         )
     return [row for (row,) in found]
+
+
+def without_labels(config: PictureConfig) -> DataError:
+    """Returns what to raise where protocols find no label."""
+    return DataError(
+        f"{config.path or config.name}: its pictures have no labels, which the protocols need; "
+        "train with evaluation.protocols=[] evaluation.online=[]"
+    )
 
 
 def evaluated_pair(

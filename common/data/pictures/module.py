@@ -13,18 +13,31 @@ from torch.utils.data import Dataset
 
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
-from common.data.pictures.evaluation import EvaluatedPictures, evaluated_pair, raw_pixels
+from common.data.pictures.evaluation import (
+    EvaluatedPictures,
+    evaluated_pair,
+    raw_pixels,
+    without_labels,
+)
 from common.data.pictures.files import fingerprint_files, own_folder
 from common.data.pictures.hybrid import Cuts, finish_views
 from common.data.pictures.lazy import AnySplit, read_pictures
 from common.data.pictures.own import read_own
 from common.data.pictures.per_sample import PerSampleViews
-from common.data.pictures.sets import Split, check_set, fingerprint, hold_out
+from common.data.pictures.sets import (
+    Kind,
+    Split,
+    check_set,
+    fingerprint,
+    hold_out,
+    keep_labelled,
+)
 from common.data.pictures.unreadable import keep_readable
 from common.data.pictures.views import make_view_batch
 from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
+from common.evaluation.config import EvaluationConfig
 from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
@@ -78,12 +91,12 @@ class PictureData(LightningDataModule):
         reader = DATASETS["pictures"].get(config.name)
         if config.name in FILE_SETS:
             opened, self._left_out = keep_readable(reader(config), config)
-            files = hold_out(opened, config.holdout)
+            files = _choose(opened, config)
             pictures, digest = dict[str, AnySplit](files), fingerprint_files(files)
         else:
             loaded = reader(config.root)
             check_set(config.name, loaded)
-            loaded = hold_out(loaded, config.holdout)
+            loaded = _choose(loaded, config)
             pictures, digest = dict[str, AnySplit](loaded), fingerprint(loaded)
         self._check_config(pictures["train"])
         self.set, self.fingerprint = pictures, digest
@@ -111,7 +124,20 @@ class PictureData(LightningDataModule):
         num_classes = int(max(part.labels.max() for part in self.set.values())) + 1
         channels, _, width = train.shape
         size = width or max(view.size for view in self.config.views)
-        return PictureFacts(channels, size, num_classes, len(train))
+        num_unlabelled = int((train.labels < 0).sum())
+        return PictureFacts(channels, size, num_classes, len(train), num_unlabelled)
+
+    def check_evaluation(self, config: EvaluationConfig) -> None:
+        """Raises `DataError`, before compute is spent, where protocols would find no label at all.
+
+        Sets with dense labels pass: some protocols need only these.
+        """
+        self.load()
+        dense = any(getattr(part, "label_maps", None) is not None for part in self.set.values())
+        for split, names in (("test", config.protocols), ("val", config.online)):
+            for name in ("train", split) if names and not dense else ():
+                if name in self.set and not bool((self.set[name].labels >= 0).any()):
+                    raise without_labels(self.config)
 
     def describe(self) -> str:
         """Returns one line for the console."""
@@ -230,3 +256,8 @@ class PictureData(LightningDataModule):
         whole = EvaluatedPictures(split, self.config).whole(device)
         h = torch.cat([embed_frozen(module, part).cpu() for part in whole])
         return {"embedding": h.numpy(), **({} if names is None else {"name": names})}
+
+
+def _choose(pictures: dict[str, Kind], config: PictureConfig) -> dict[str, Kind]:
+    held = hold_out(pictures, config.holdout)
+    return keep_labelled(config.path or config.name, held) if config.labelled_only else held

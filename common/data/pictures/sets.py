@@ -58,6 +58,11 @@ class Selectable(Protocol):
     """A split of which rows can be selected, wherever its pictures are."""
 
     @property
+    def labels(self) -> Tensor:
+        """Classes, -1 for none."""
+        ...
+
+    @property
     def groups(self) -> Tensor | None:
         """Pictures of one original."""
         ...
@@ -78,17 +83,27 @@ def hold_out(pictures: dict[str, Kind], share: float, split: str = "val") -> dic
     """Moves ``share`` of the training groups to ``split``, unless the set brings its own.
 
     The choice depends on the number of groups alone, so every seed of a run, and every paper,
-    has the same split.
+    has the same split. Where only some pictures have a label, these alone are held out: the others
+    could not be tested.
     """
     if split in pictures or share == 0:
         return pictures
     train = pictures["train"]
     groups = torch.arange(len(train)) if train.groups is None else train.groups
-    distinct = groups.unique()
+    labelled = train.labels >= 0
+    distinct = groups[labelled].unique() if labelled.any() else groups.unique()
     order = torch.randperm(len(distinct), generator=keyed_generator(HOLDOUT_SEED))
     chosen = distinct[order[: round(share * len(distinct))]]
     held = torch.isin(groups, chosen)
     return {**pictures, "train": train.rows(~held), split: train.rows(held)}
+
+
+def keep_labelled(name: str, pictures: dict[str, Kind]) -> dict[str, Kind]:
+    """Takes the training pictures without label away; raises `DataError` if none is left."""
+    labelled = pictures["train"].labels >= 0
+    if not labelled.any():
+        raise DataError(f"{name}: no training picture has a label, as data.labelled_only=true asks")
+    return {**pictures, "train": pictures["train"].rows(labelled)}
 
 
 def check_set(name: str, pictures: PictureSet) -> None:

@@ -46,6 +46,14 @@ def test_other_bytes_are_refused_and_leave_nothing(tmp_path: Path, console: Cons
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_weaker_digest_is_checked_where_the_publisher_gives_no_other(tmp_path, console) -> None:
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    original = Original(path="pa.txt", url=URL, md5=md5)
+    assert download(original, tmp_path, console, lambda url: Response(CONTENT)).exists()
+    with pytest.raises(DataError, match=rf"md5 .* instead of {md5}"):
+        download(original, tmp_path / "b", console, lambda url: Response(b"other"))
+
+
 def test_a_transfer_that_breaks_off_leaves_nothing(tmp_path: Path, console: Console) -> None:
     original = Original(path="pa.txt", url=URL)
     with pytest.raises(DataError, match="broke off at 8 of 80 bytes"):

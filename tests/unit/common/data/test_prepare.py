@@ -12,6 +12,7 @@ from rich.console import Console
 from common.data import prepare as module
 from common.data.prepare import PACKERS, prepare
 from common.data.sources import Original, PackedFile, Source, get_source, load_sources
+from common.data.verify import verify_source
 from common.errors import DataError
 
 TEXT = b"1 1 2 3\n2 4 1\n"
@@ -103,6 +104,48 @@ def test_an_archive_is_unpacked_first(console, tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(module, "get_source", lambda name: entry)
     prepare("ml", str(tmp_path), console, opener=Web(a_zip=buffer.getvalue()))
     assert (tmp_path / "ml/ratings.csv.gz").exists()
+
+
+def small(name: str, counts: dict[str, dict[str, int]]) -> Source:
+    """The catalogue's entry as it would be of a smaller set."""
+    entry = get_source(name)
+    files = [
+        PackedFile(path=item.path, counts=counts[Path(item.path).name]) for item in entry.files
+    ]
+    originals = [replace(item, sha256=None, md5=None) for item in entry.originals]
+    return replace(entry, files=tuple(files), originals=tuple(originals))
+
+
+def test_members_of_an_archive_are_kept_as_they_are(console, tmp_path: Path, monkeypatch) -> None:
+    stems = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for stem in [*stems, "readme"]:
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{stem}.bin")
+            member.size = 2 * 3073
+            archive.addfile(member, io.BytesIO(stem[-1].encode() * member.size))
+    entry = small("cifar10", {f"{stem}.bin": {"bytes": 6146} for stem in stems})
+    monkeypatch.setattr(module, "get_source", lambda name: entry)
+    web = Web()
+    web.pages = {"cifar-10-binary_tar_gz": buffer.getvalue()}
+    prepare("cifar10", str(tmp_path), console, opener=web)
+    assert (tmp_path / "cifar-10-batches-bin/data_batch_4.bin").read_bytes() == b"4" * 6146
+    assert len(list(tmp_path.glob("**/*.bin"))) == 6
+    assert verify_source(entry, tmp_path) == []
+
+
+def test_a_folder_unpacked_by_hand_serves_as_well(console, tmp_path: Path, monkeypatch) -> None:
+    names = ["train_X", "train_y", "unlabeled_X", "test_X", "test_y"]
+    entry = small("stl10", {f"{name}.bin": {"bytes": 3} for name in names})
+    monkeypatch.setattr(module, "get_source", lambda name: entry)
+    (tmp_path / "hand/stl10_binary").mkdir(parents=True)
+    for name in names:
+        (tmp_path / f"hand/stl10_binary/{name}.bin").write_bytes(name[-3:].encode())
+    prepare("stl10", str(tmp_path / "root"), console, originals=tmp_path / "hand")
+    assert (tmp_path / "root/stl10_binary/test_y.bin").read_bytes() == b"t_y"
+    (tmp_path / "hand/stl10_binary").rename(tmp_path / "hand/other")
+    with pytest.raises(DataError, match=r"stl10_binary\.tar\.gz is missing; download it from"):
+        prepare("stl10", str(tmp_path / "again"), console, originals=tmp_path / "hand")
 
 
 def test_an_unknown_set_offers_the_nearest(tmp_path: Path) -> None:

@@ -37,16 +37,18 @@ def test_the_catalogue_holds_what_the_papers_use() -> None:
 def test_every_entry_is_complete(source) -> None:
     assert source.files and source.originals and source.licence and source.title
     assert all(item.url.startswith("https://") for item in source.originals)
-    digests = [item.sha256 for item in source.originals + source.files if item.sha256]
-    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
+    for item in source.originals + source.files:
+        assert item.sha256 is None or re.fullmatch("[0-9a-f]{64}", item.sha256)
+        assert item.md5 is None or re.fullmatch("[0-9a-f]{32}", item.md5)
     assert all(item.counts for item in source.files)
     assert all(not Path(item.path).is_absolute() for item in source.files + source.originals)
 
 
 def test_a_lossless_set_can_be_checked_to_the_byte() -> None:
     for source in load_sources().values():
-        has_digest = all(item.sha256 and item.content for item in source.files)
-        assert has_digest or "LOSSY" in source.note, source.name
+        has_digest = all((item.sha256 and item.content) or item.md5 for item in source.files)
+        of_archive = all(item.sha256 or item.md5 for item in source.originals)
+        assert has_digest or of_archive or "LOSSY" in source.note, source.name
 
 
 def test_github_addresses_name_a_commit() -> None:
@@ -73,6 +75,13 @@ def test_missing_lists_the_absent_files(tmp_path: Path) -> None:
     (tmp_path / "hin").mkdir()
     (tmp_path / "hin/mine.npz").touch()
     assert source.missing(tmp_path) == []
+
+
+def test_a_digest_may_be_md5(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.yaml")
+    path.write_text(path.read_text().replace("null", '"md5:' + 32 * "a" + '"'))
+    original = load_sources(path)["mine"].originals[0]
+    assert (original.md5, original.sha256) == (32 * "a", None)
 
 
 def test_an_address_without_encryption_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import io
 import os
 from dataclasses import replace
@@ -38,6 +39,21 @@ def test_counts_are_rows_of_arrays_and_lines_of_texts(tmp_path: Path) -> None:
     assert count(tmp_path / "b.txt.gz") == {"lines": 2, "words": 5}
     (tmp_path / "c.csv").write_text("a,b\n1,2\n")
     assert count(tmp_path / "c.csv") == {"lines": 2}
+
+
+def test_raw_bytes_are_counted_and_checked_by_md5(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"123")
+    md5 = "202cb962ac59075b964b07152d234b70"
+    assert count(path) == {"bytes": 3}
+    assert content_digest(path) == hashlib.sha256(b"123").hexdigest()
+    assert verify_source(source_of("a.bin", {"bytes": 3}, md5=md5), tmp_path) == []
+    path.write_bytes(b"124")
+    problems = verify_source(source_of("a.bin", {"bytes": 3}, md5=md5), tmp_path)
+    assert problems == [f"{path}: contents differ from the published set"]
+    path.write_bytes(b"12")
+    problems = verify_source(source_of("a.bin", {"bytes": 3}, md5=md5), tmp_path)
+    assert problems == [f"{path}: bytes: 2 instead of 3"]
 
 
 def test_the_digest_is_of_contents_not_of_the_container(tmp_path: Path) -> None:

@@ -99,6 +99,12 @@ def test_supervised_refuses_pictures_without_labels():
         Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
 
 
+def test_supervised_says_how_to_leave_unlabelled_pictures_out():
+    facts = PictureFacts(channels=1, num_classes=3, num_samples=50, num_unlabelled=40)
+    with pytest.raises(DataError, match=r"40 of 50 .* data\.labelled_only=true"):
+        Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
+
+
 @pytest.mark.parametrize(("kind", "config"), CASES)
 def test_all_that_the_next_step_reads_is_in_the_state(kind, config):
     module = make(kind, config)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.packers.pictures import pack_caltech, pack_fashion_mnist, pack_folders, read_idx
+from common.data.packers.pictures import (
+    pack_caltech,
+    pack_fashion_mnist,
+    pack_folders,
+    pack_tiny_imagenet,
+    read_idx,
+)
 from common.errors import DataError
 
 
@@ -50,6 +56,41 @@ def test_caltech_is_scaled_cropped_and_split_by_number(tmp_path: Path) -> None:
     assert arrays["is_test"].tolist() == [False, True]
     sizes = [Image.open(io.BytesIO(picture(arrays, row))).size for row in (0, 1)]
     assert sizes == [(192, 96), (144, 96)]
+
+
+def tiny_imagenet(folder: Path) -> Path:
+    tree = folder / "tiny-imagenet-200"
+    for label, wnid in enumerate(("n02", "n01")):
+        for number in (0, 1):
+            path = tree / f"train/{wnid}/images/{wnid}_{number}.JPEG"
+            write_jpeg(path, level=100 * label + number)
+        (tree / f"train/{wnid}/{wnid}_boxes.txt").touch()
+    write_jpeg(tree / "val/images/val_0.JPEG", level=30)
+    write_jpeg(tree / "val/images/val_1.JPEG", level=40)
+    write_jpeg(tree / "test/images/test_0.JPEG")
+    (tree / "words.txt").write_text("n01\tgoldfish, Carassius\nn02\tcat\nn03\tdog\n")
+    (tree / "val/val_annotations.txt").write_text("val_1.JPEG\tn02\t0\t0\nval_0.JPEG\tn01\t0\t0\n")
+    return tree
+
+
+def test_tiny_imagenet_is_interleaved_and_validation_gets_its_classes(tmp_path: Path) -> None:
+    tree = tiny_imagenet(tmp_path)
+    packed = pack_tiny_imagenet(tmp_path, ["t/train.npz", "t/val.npz"])
+    train, val = load(packed["t/train.npz"]), load(packed["t/val.npz"])
+    assert train["labels"].tolist() == [0, 1, 0, 1] and val["labels"].tolist() == [0, 1]
+    assert picture(train, 2) == (tree / "train/n01/images/n01_1.JPEG").read_bytes()
+    assert picture(val, 1) == (tree / "val/images/val_1.JPEG").read_bytes()
+    assert val["class_names"].tolist() == ["goldfish, Carassius", "cat"]
+
+
+def test_what_tiny_imagenet_lacks_is_named(tmp_path: Path) -> None:
+    tree = tiny_imagenet(tmp_path)
+    (tree / "val/images/val_0.JPEG").unlink()
+    with pytest.raises(DataError, match=r"val_0\.JPEG: cannot be read"):
+        pack_tiny_imagenet(tmp_path, ["t/val.npz"])
+    (tree / "val/val_annotations.txt").write_text("val_1.JPEG\tn03\n")
+    with pytest.raises(DataError, match=r"val_1\.JPEG: of a class that has no folder"):
+        pack_tiny_imagenet(tmp_path, ["t/val.npz"])
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -11,6 +11,7 @@ from common.data.pictures.module import PictureData
 from common.data.pictures.sets import Split
 from common.data.pictures.views import make_view_batch
 from common.errors import ConfigError, DataError
+from common.evaluation.config import EvaluationConfig
 from common.registry import Registry
 
 VIEWS = [
@@ -53,6 +54,18 @@ def test_views_facts_and_description():
     assert made.facts.num_classes == 10 and made.facts.num_samples == 4668
     assert "4,668 train" in made.describe() and made.fingerprint in made.describe()
     assert not torch.equal(batch.views[0], batch.views[1])
+
+
+def test_protocols_without_labels_are_refused_before_training(tmp_path, packing):
+    for number, picture in enumerate(packing.random(12)):
+        (tmp_path / f"{number}.png").write_bytes(packing.encode(picture))
+    made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.25)
+    made.check_evaluation(EvaluationConfig())
+    with pytest.raises(DataError, match=r"no labels, .* evaluation\.protocols=\[\]"):
+        made.check_evaluation(EvaluationConfig(protocols=["knn"]))
+    with pytest.raises(DataError, match="its pictures have no labels"):
+        made.references("test")["raw"].features  # noqa: B018 (embeds at first use)
+    assert made.facts.num_classes == 0 and made.facts.num_unlabelled == made.facts.num_samples
 
 
 def test_two_processes_make_the_rows_that_one_makes():

@@ -73,6 +73,18 @@ def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
         read("caltech101", tmp_path)
 
 
+def test_tiny_imagenet_is_tested_on_val(tmp_path, packing):
+    for stem, num in (("train", 3), ("val", 2)):
+        arrays = {
+            "labels": np.arange(num, dtype=np.uint8),
+            "class_names": np.array(["a", "b", "c"]),
+        }
+        packing.write(tmp_path / f"tiny_imagenet/{stem}.npz", packing.random(num), **arrays)
+    pictures = read("tiny-imagenet", tmp_path)
+    assert shapes(pictures) == {"train": (3, 3, 8, 8), "test": (2, 3, 8, 8)}
+    assert pictures["test"].labels.tolist() == [0, 1] and pictures["test"].class_names[2] == "c"
+
+
 def test_fashion_mnist_is_grey(tmp_path):
     path = tmp_path / "fashion_mnist_subset/fashion_mnist_train10k_test5k.npz"
     path.parent.mkdir()
