@@ -1,5 +1,6 @@
 """Recipes made real without their data: counts of the sets, modules without memory, rates."""
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from types import SimpleNamespace
@@ -87,3 +88,16 @@ def tables(made: list[Any]) -> Iterator[np.ndarray]:
         scheduler = scheduler.get("scheduler") if isinstance(scheduler, dict) else scheduler
         if isinstance(scheduler, TableLR):
             yield scheduler.table
+
+
+def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The dossier's formula at one step, written out."""
+    config, warmup = recipe.optimizer, steps * recipe.optimizer.warmup_epochs
+    if step < warmup:
+        share = step / (warmup - 1)
+        return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
+    if config.schedule == "constant":
+        return config.lr
+    length = steps * (recipe.trainer.epochs - config.warmup_epochs)
+    half = (config.lr - config.final_lr) / 2
+    return config.final_lr + half * (1 + math.cos(math.pi * (step - warmup) / length))

@@ -1,14 +1,20 @@
 """Every recipe and variant of every paper is built without its data: module, optimizer, rates."""
 
-import math
-
 import numpy as np
 import pytest
 
 from common.config import Recipe, list_recipes
 from common.data.sources import load_sources
 from common.paper import paper_names
-from tests.recipes import PICTURES, build, load, optimizers, steps_per_epoch, tables
+from tests.recipes import (
+    PICTURES,
+    build,
+    expected_rate,
+    load,
+    optimizers,
+    steps_per_epoch,
+    tables,
+)
 
 REFERENCES = [
     f"{paper}/{recipe}" + (f":{variant}" if variant else "")
@@ -16,19 +22,6 @@ REFERENCES = [
     for recipe, variants in list_recipes(paper).items()
     for variant in [None, *variants]
 ]
-
-
-def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The dossier's formula at one step, written out."""
-    config, warmup = recipe.optimizer, steps * recipe.optimizer.warmup_epochs
-    if step < warmup:
-        share = step / (warmup - 1)
-        return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
-    if config.schedule == "constant":
-        return config.lr
-    length = steps * (recipe.trainer.epochs - config.warmup_epochs)
-    half = (config.lr - config.final_lr) / 2
-    return config.final_lr + half * (1 + math.cos(math.pi * (step - warmup) / length))
 
 
 @pytest.mark.parametrize("reference", REFERENCES)

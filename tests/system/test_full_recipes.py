@@ -16,6 +16,7 @@ from common.leaderboard.curves import curves_of
 from common.runs import new_run
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
 from common.train import Ready, build_module, prepare, train
+from tests.recipes import expected_rate
 
 QUIET = ["tracking.mode=disabled", "tracking.plots=false", "data.workers=0", "trainer.log_every=1"]
 
@@ -39,8 +40,14 @@ def run(reference: str, overrides: list[str], folder: Path) -> tuple[Ready, dict
     made = new_run(recipe, folder)
     record = train(ready, made, Console(file=io.StringIO()))
     assert record is not None and (record.status, record.batches) == ("complete", 2)
-    losses = curves_of(read_metrics(made.path / METRICS_NAME))["train/loss"]
-    assert list(losses) == [1, 2] and all(map(math.isfinite, losses.values()))
+    rows = read_metrics(made.path / METRICS_NAME)
+    curves = curves_of(rows, ["train/loss", "train/lr"])
+    assert list(curves["train/loss"]) == [1, 2]
+    assert all(map(math.isfinite, curves["train/loss"].values()))
+    # What is written after a step is the rate of the next one.
+    steps = len(ready.data.set["train"]) // recipe.data.batch_size
+    rates = [expected_rate(recipe, step, steps) for step in (1, 2)]
+    assert list(curves["train/lr"].values()) == pytest.approx(rates, rel=1e-9)
     return ready, record.metrics
 
 
@@ -58,21 +65,27 @@ def assert_moved_but_for_frozen_prototypes(ready: Ready) -> None:
             assert not torch.equal(old, new), name
 
 
+SMALL_IMAGENET = ["data.batch_size=2", "evaluation.linear_sgd.epochs=1"]
+
+
 @pytest.mark.slow
 def test_imagenet_steps_with_its_resnet50_and_all_eight_crops(tmp_path: Path) -> None:
     write_folders(tmp_path, {"train": 4, "val": 2})
-    ready, metrics = run(
-        "swav/imagenet",
-        [
-            f"data.root={tmp_path}",
-            "data.batch_size=2",
-            "method.num_prototypes=4",
-            "evaluation.linear_sgd.epochs=1",
-        ],
-        tmp_path / "runs",
-    )
+    overrides = [f"data.root={tmp_path}", *SMALL_IMAGENET, "method.num_prototypes=4"]
+    ready, metrics = run("swav/imagenet", overrides, tmp_path / "runs")
     views = ready.recipe.data.views
     assert [(view.count, view.size) for view in views] == [(2, 224), (6, 96)]
     assert sum(p.numel() for p in ready.module.backbone.parameters()) == 23_508_032
     assert "test/linear_sgd_best_top1" in metrics
+    assert_moved_but_for_frozen_prototypes(ready)
+
+
+@pytest.mark.slow
+def test_deepcluster_steps_on_imagenet_from_a_filled_memory(tmp_path: Path) -> None:
+    write_folders(tmp_path, {"train": 4, "val": 2})
+    overrides = [f"data.root={tmp_path}", *SMALL_IMAGENET, "method.num_prototypes=[4, 3, 2]"]
+    ready, _ = run("swav/imagenet:deepcluster-v2-400ep", overrides, tmp_path / "runs")
+    assert ready.module.memory.shape == (2, 4, 128)
+    torch.testing.assert_close(ready.module.memory.norm(dim=2), torch.ones(2, 4))
+    assert (ready.module.targets >= 0).all()
     assert_moved_but_for_frozen_prototypes(ready)
