@@ -81,6 +81,7 @@ DATASETS = {
             "cifar10": "common.data.pictures.originals:cifar10",
             "cifar10-jpeg": "common.data.pictures.published:cifar10_jpeg",
             "cifar100": "common.data.pictures.originals:cifar100",
+            "digit-scenes": "common.data.pictures.scenes:digit_scenes",
             "fashion-mnist": "common.data.pictures.published:fashion_mnist",
             "image-folder": "common.data.pictures.files:image_folder",
             "imagenet": "common.data.pictures.files:imagenet",
@@ -136,6 +137,8 @@ EVALUATORS = Registry(
     "evaluation protocol",
     {
         "clustering": "common.evaluation.clustering:evaluate_clustering",
+        "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
+        "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",
         "knn": "common.evaluation.knn:evaluate_knn",

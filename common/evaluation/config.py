@@ -119,6 +119,27 @@ class FinetuneConfig:
 
 
 @dataclass
+class DenseProbeConfig:
+    """Protocol ``dense-probe``: a 1x1 convolution on frozen maps, Adam."""
+
+    epochs: int = setting(20, at_least=1)
+    # Pictures, each with all its cells.
+    batch_size: int = setting(16, at_least=1)
+    lr: float = setting(0.01, above=0)
+    weight_decay: float = setting(0.0, at_least=0)
+
+
+@dataclass
+class CorrespondenceConfig:
+    """Protocol ``correspondence``: the same place in two views of a picture."""
+
+    # Pairs of views of each picture.
+    draws: int = setting(1, at_least=1)
+    # Distance below which cells correspond, in diagonals of the larger one; PixPro's.
+    threshold: float = setting(0.7, above=0)
+
+
+@dataclass
 class RankingConfig:
     """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
 
@@ -147,6 +168,8 @@ class EvaluationConfig:
     # Learning-free or untrained encoders measured beside the result.
     references: list[str] = field(default_factory=lambda: ["untrained", "raw"])
     clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
+    correspondence: CorrespondenceConfig = field(default_factory=CorrespondenceConfig)
+    dense_probe: DenseProbeConfig = field(default_factory=DenseProbeConfig)
     node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)

@@ -8,9 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from common.data.pictures.batch import ViewBatch
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.progress import show_progress
+
+# Protocols on feature maps, which need no labels of whole pictures.
+ON_MAPS = frozenset({"correspondence", "dense-probe"})
 
 
 class LabelledPictures(Protocol):
@@ -41,6 +45,21 @@ class LabelledPictures(Protocol):
         """Returns the rows of the pictures that a file of names lists."""
 
 
+class MappedPictures(Protocol):
+    """All pictures of a split, labelled or not, as protocols on feature maps take them."""
+
+    @property
+    def label_maps(self) -> Tensor:
+        """(num, height, width) class of each pixel, -1 for none."""
+        ...
+
+    def whole(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all pictures in order, ``(batch, channels, height, width)``, as tested."""
+
+    def pairs(self, key: tuple[int, int], device: torch.device) -> Iterator[ViewBatch]:
+        """Yields two views of each picture, a function of ``key``, a seed and an epoch."""
+
+
 class LazyFeatures:
     """Features of an encoder that learns nothing: there is no module to train.
 
@@ -66,15 +85,30 @@ class PictureInputs:
         module: Has ``embed``; left with its weights and mode.
         train: The labelled references.
         test: The split that is measured.
+        dense: Both with all their pictures, for protocols on feature maps.
     """
 
-    def __init__(self, module: nn.Module, train: LabelledPictures, test: LabelledPictures) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        train: LabelledPictures,
+        test: LabelledPictures,
+        dense: tuple[MappedPictures, MappedPictures] | None = None,
+    ) -> None:
         self.module, self.train, self.test = module, train, test
+        self._dense = dense
 
     @property
     def device(self) -> torch.device:
         """The module's device."""
         return next(self.module.parameters()).device
+
+    @property
+    def dense_pair(self) -> tuple[MappedPictures, MappedPictures]:
+        """The references and the measured split, with all their pictures."""
+        if self._dense is None:
+            raise ValueError("made without pictures for protocols on feature maps")
+        return self._dense
 
     @property
     def num_classes(self) -> int:
@@ -105,6 +139,10 @@ class PictureInputs:
         """Returns float features on the module's device; evaluation mode, no gradient."""
         return embed_frozen(self.module, pictures)
 
+    def embed_map(self, pictures: Tensor) -> Tensor:
+        """Returns ``(batch, channels, rows, columns)``; evaluation mode, no gradient."""
+        return map_frozen(self.module, pictures)
+
     def _embed_all(self, pictures: LabelledPictures) -> Tensor:
         found, total = [], len(pictures.labels)
         with show_progress("embedding", total) as advance:
@@ -119,6 +157,14 @@ def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
     """Returns ``module.embed`` in evaluation mode, ``(batch, num_features)`` in float."""
     with evaluating(module):
         return module.embed(pictures.to(next(module.parameters()).device)).float()
+
+
+@torch.no_grad()
+def map_frozen(module: Any, pictures: Tensor) -> Tensor:
+    """Returns ``module.backbone.feature_map`` in evaluation mode, in float."""
+    with evaluating(module):
+        found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
+    return found.float()
 
 
 @contextmanager

@@ -24,5 +24,13 @@ PAPER = Paper(
     modality="pictures",
     module_class="PixPro",
     config_class="PixProConfig",
-    evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
+    evaluators=(
+        "correspondence",
+        "dense-probe",
+        "few-label",
+        "finetune",
+        "knn",
+        "linear",
+        "linear-sgd",
+    ),
 )

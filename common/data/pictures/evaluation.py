@@ -109,9 +109,9 @@ class EvaluatedPictures:
         if not len(self.split):
             raise without_labels(self.config)
         workers = self.config.workers if isinstance(self.split, LazySplit) else 0
-        size = EVALUATION_BATCH
-        if form.crop is not None:
-            size = max(1, min(size, EVALUATION_PIXELS // form.crop**2))
+        _, height, width = self.split.shape
+        area = form.crop**2 if form.crop is not None else (height or 0) * (width or 0)
+        size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // max(area, 1)))
         for pictures, _ in picture_batches(self.split, size, form, workers):
             yield pictures
 
@@ -153,7 +153,15 @@ def without_labels(config: PictureConfig) -> DataError:
 def evaluated_pair(
     pictures: Mapping[str, AnySplit], split: str, config: PictureConfig
 ) -> tuple[EvaluatedPictures, EvaluatedPictures]:
-    """Returns the labelled references and the tested pictures of ``split``.
+    """Returns the labelled pictures of `split_pair`."""
+    reference, tested = split_pair(pictures, split, config)
+    return EvaluatedPictures(reference, config), EvaluatedPictures(tested, config)
+
+
+def split_pair(
+    pictures: Mapping[str, AnySplit], split: str, config: PictureConfig
+) -> tuple[AnySplit, AnySplit]:
+    """Returns the references and the tested pictures of ``split``.
 
     References are the training pictures; for "test" the hold-out too.
 
@@ -166,7 +174,7 @@ def evaluated_pair(
     reference = pictures["train"]
     if split != "val" and "val" in pictures:
         reference = _merge(reference, pictures["val"])
-    return EvaluatedPictures(reference, config), EvaluatedPictures(pictures[split], config)
+    return reference, pictures[split]
 
 
 def raw_pixels(train: EvaluatedPictures, test: EvaluatedPictures) -> FeatureSet:

@@ -13,10 +13,12 @@ from torch.utils.data import Dataset
 
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
+from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import (
     EvaluatedPictures,
     evaluated_pair,
     raw_pixels,
+    split_pair,
     without_labels,
 )
 from common.data.pictures.files import fingerprint_files, own_folder
@@ -38,7 +40,7 @@ from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
+from common.evaluation.pictures import ON_MAPS, LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
 Batch = PictureBatch | CutBatch | ViewBatch
@@ -128,14 +130,13 @@ class PictureData(LightningDataModule):
         return PictureFacts(channels, size, num_classes, len(train), num_unlabelled)
 
     def check_evaluation(self, config: EvaluationConfig) -> None:
-        """Raises `DataError`, before compute is spent, where protocols would find no label at all.
-
-        Sets with dense labels pass: some protocols need only these.
-        """
+        """Raises `DataError`, before compute is spent, where protocols would find no labels."""
         self.load()
-        dense = any(getattr(part, "label_maps", None) is not None for part in self.set.values())
         for split, names in (("test", config.protocols), ("val", config.online)):
-            for name in ("train", split) if names and not dense else ():
+            if "dense-probe" in names:
+                for part in split_pair(self.set, split, self.config):
+                    _ = DensePictures(part, self.config).label_maps
+            for name in ("train", split) if set(names) - ON_MAPS else ():
                 if name in self.set and not bool((self.set[name].labels >= 0).any()):
                     raise without_labels(self.config)
 
@@ -223,7 +224,9 @@ class PictureData(LightningDataModule):
         Labelled references are the training pictures; for "test" the hold-out too.
         """
         self.load()
-        return PictureInputs(module, *evaluated_pair(self.set, split, self.config))
+        reference, tested = split_pair(self.set, split, self.config)
+        dense = DensePictures(reference, self.config), DensePictures(tested, self.config)
+        return PictureInputs(module, *evaluated_pair(self.set, split, self.config), dense)
 
     def check_split(self, split: str) -> None:
         """Raises `DataError` unless protocols can measure ``split``."""

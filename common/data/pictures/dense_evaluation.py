@@ -1,0 +1,85 @@
+"""Pictures as dense protocols take them: all of a split, with label maps, or in pairs of views."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.evaluation import EvaluatedPictures
+from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
+from common.data.pictures.per_sample import make_views_singly
+from common.data.pictures.sets import to_float
+from common.data.pictures.views import collect_views, make_views
+from common.data.sampler import BatchKey
+from common.errors import DataError
+
+PAIR_BATCH = 64
+
+
+class DensePictures(EvaluatedPictures):
+    """All pictures of a split, labelled or not (`common.evaluation.pictures.MappedPictures`).
+
+    Args:
+        split: In memory or read as needed.
+        config: The ``data:`` section.
+    """
+
+    def __init__(self, split: AnySplit, config: PictureConfig) -> None:
+        # Labels of whole pictures do not matter: none is left out.
+        super().__init__(replace(split, labels=torch.zeros_like(split.labels)), config)
+
+    @property
+    def label_maps(self) -> Tensor:
+        """(num, height, width) class of each pixel, -1 for none.
+
+        Raises:
+            DataError: A set without label maps, or pictures that are tested in another form than
+                the one that was labelled.
+        """
+        name = self.config.name
+        if isinstance(self.split, LazySplit) or self.split.label_maps is None:
+            raise DataError(f"dense-probe: {name} has no classes of pixels (camvid and nuclei do)")
+        if self.config.test_resize is not None or self.config.test_crop is not None:
+            raise DataError(
+                "dense-probe: the classes are those of the pixels as stored; set data.test_resize "
+                "and data.test_crop to null"
+            )
+        return self.split.label_maps
+
+    def pairs(self, key: tuple[int, int], device: torch.device) -> Iterator[ViewBatch]:
+        """Yields two views of every picture, in batches, with crops and sizes.
+
+        They are drawn like the first two of ``data.views`` (like the only one, where it is one).
+
+        Args:
+            key: A seed and an epoch: the draws are a function of them.
+            device: Where the views are made.
+        """
+        seed, epoch = key
+        config = replace(self.config, views=first_two(self.config.views))
+        for number, rows in enumerate(torch.arange(len(self.split)).split(PAIR_BATCH)):
+            pictures = read_pictures(self.split, rows)
+            place = BatchKey(rows, epoch, number, 0, len(rows))
+            labels = self.labels[rows].to(device)
+            if isinstance(pictures, Tensor):
+                moved = PictureBatch(to_float(pictures.to(device)), labels, place)
+                yield collect_views(moved, config, seed, make_views)
+            else:
+                made = PictureBatch(pictures, labels.cpu(), place)
+                yield _to(collect_views(made, config, seed, make_views_singly), device)
+
+
+def first_two(views: list[ViewConfig]) -> list[ViewConfig]:
+    """Returns two entries that draw one view each."""
+    single = [replace(view, count=1) for view in views for _ in range(view.count)]
+    return (single * 2)[:2]
+
+
+def _to(batch: ViewBatch, device: torch.device) -> ViewBatch:
+    views = [view.to(device) for view in batch.views]
+    crops = [crop.to(device) for crop in batch.crops]
+    sizes = None if batch.sizes is None else batch.sizes.to(device)
+    return batch._replace(views=views, crops=crops, sizes=sizes)
