@@ -1,0 +1,3 @@
+"""The ``method:`` section of SupReMix. Imports no torch."""
+
+BETA_OPTIONS = ((2, 8), (8, 2), (5, 5))
