@@ -42,9 +42,11 @@ class Registry:
 BACKBONES = Registry(
     "backbone",
     {
+        "mlp": "common.backbones.mlp:MLP",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
+        "small_grid": "common.backbones.small_grid:SmallGrid",
     },
 )
 
@@ -102,6 +104,35 @@ DATASETS = {
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
         },
     ),
+    "regression": Registry(
+        "regression data set",
+        {
+            "abalone": "common.data.regression.tables:abalone",
+            "airfoil": "common.data.regression.tables:packed",
+            "autompg": "common.data.regression.tables:packed",
+            "bike": "common.data.regression.tables:packed",
+            "cmapss-fd001": "common.data.regression.windows:cmapss_fd001",
+            "concrete": "common.data.regression.tables:packed",
+            "diabetes": "common.data.regression.tables:diabetes",
+            "elevators": "common.data.regression.tables:packed",
+            "energy": "common.data.regression.tables:packed",
+            "gas": "common.data.regression.tables:packed",
+            "kin40k": "common.data.regression.tables:packed",
+            "kin8nm": "common.data.regression.tables:packed",
+            "naval": "common.data.regression.tables:packed",
+            "parkinsons": "common.data.regression.tables:packed",
+            "pol": "common.data.regression.tables:packed",
+            "power": "common.data.regression.tables:packed",
+            "protein": "common.data.regression.tables:packed",
+            "rotated-digits": "common.data.regression.digits:rotated_digits",
+            "scattered-rotated-digits": "common.data.regression.digits:scattered_rotated_digits",
+            "skillcraft": "common.data.regression.tables:packed",
+            "sml": "common.data.regression.tables:packed",
+            "table": "common.data.regression.tables:own_table",
+            "wine-red": "common.data.regression.tables:packed",
+            "yacht": "common.data.regression.tables:packed",
+        },
+    ),
     "sequences": Registry(
         "sequence data set",
         {
@@ -120,6 +151,7 @@ DATA_MODULES = Registry(
     {
         "graphs": "common.data.graphs.module:GraphData",
         "pictures": "common.data.pictures.module:PictureData",
+        "regression": "common.data.regression.module:RegressionData",
         "sequences": "common.data.sequences.module:SequenceData",
     },
 )
@@ -129,6 +161,7 @@ DATA_SCHEMAS = Registry(
     {
         "graphs": "common.data.graphs.config:GraphConfig",
         "pictures": "common.data.pictures.config:PictureConfig",
+        "regression": "common.data.regression.config:RegressionConfig",
         "sequences": "common.data.sequences.config:SequenceConfig",
     },
 )
@@ -142,10 +175,13 @@ EVALUATORS = Registry(
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",
         "knn": "common.evaluation.knn:evaluate_knn",
+        "label-order": "common.evaluation.label_order:evaluate_label_order",
         "linear": "common.evaluation.linear_probe:evaluate_linear",
         "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
         "node-probe": "common.evaluation.node_probe:evaluate_nodes",
         "ranking": "common.evaluation.ranking:evaluate_ranking",
+        "regression-finetune": "common.evaluation.regression_finetune:evaluate_regression_finetune",
+        "regression-probe": "common.evaluation.regression_probe:evaluate_regression_probe",
     },
 )
 

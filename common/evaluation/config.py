@@ -151,6 +151,44 @@ class RankingConfig:
 
 
 @dataclass
+class RegressionProbeConfig:
+    """Protocol ``regression-probe``: a linear regressor on standardised frozen features."""
+
+    # ridge: the penalty with the least validation error, then fitted on training and validation
+    # samples. adam: as SupReMix's published probe, on training samples.
+    solver: str = setting("ridge", choices=("ridge", "adam"))
+    alphas: list[float] = setting([0.01, 0.1, 1.0, 10.0, 100.0, 1000.0], above=0)
+    # The rest is of `adam`; the published values for AgeDB (for IMDB-WIKI: l1, batches of 32).
+    loss: str = setting("mse", choices=("mse", "l1"))
+    lr: float = setting(0.1, above=0)
+    epochs: int = setting(100, at_least=1)
+    batch_size: int = setting(16, at_least=1)
+    milestones: list[int] = setting([60, 80], at_least=1)
+    # Metrics by how many training samples have the label (Yang et al. 2021).
+    shots: bool = False
+    many_above: int = setting(100, at_least=1)
+    few_below: int = setting(20, at_least=1)
+
+
+@dataclass
+class LabelOrderConfig:
+    """Protocol ``label-order``: rank correlation of label distance and embedding distance."""
+
+    # All pairs of so many test samples; more are drawn from by seed.
+    max_samples: int = setting(1000, at_least=3)
+
+
+@dataclass
+class RegressionFinetuneConfig:
+    """Protocol ``regression-finetune``: all weights and a new linear layer, on the labels."""
+
+    loss: str = setting("l1", choices=("l1", "mse"))
+    lr: float = setting(1e-3, above=0)
+    epochs: int = setting(20, at_least=1)
+    batch_size: int = setting(64, at_least=2)
+
+
+@dataclass
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
@@ -177,3 +215,6 @@ class EvaluationConfig:
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)
     linear_sgd: LinearSgdConfig = field(default_factory=LinearSgdConfig)
     ranking: RankingConfig = field(default_factory=RankingConfig)
+    regression_probe: RegressionProbeConfig = field(default_factory=RegressionProbeConfig)
+    label_order: LabelOrderConfig = field(default_factory=LabelOrderConfig)
+    regression_finetune: RegressionFinetuneConfig = field(default_factory=RegressionFinetuneConfig)

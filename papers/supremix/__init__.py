@@ -1,0 +1,27 @@
+"""SupReMix: supervised contrastive learning for regression with mixup of embeddings."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="supremix",
+    title="Mixup Your Own Pairs",
+    authors="Wu, Dong, Chen, Zhou, Zhou",
+    venue="arXiv",
+    year=2023,
+    arxiv="2309.16633",
+    bibtex="""@article{wu2023mixup,
+  title   = {Mixup Your Own Pairs},
+  author  = {Wu, Yilei and Dong, Zijian and Chen, Chongyao and Zhou, Wangchunshu and
+             Zhou, Juan Helen},
+  journal = {arXiv preprint arXiv:2309.16633},
+  year    = {2023}
+}""",
+    modality="regression",
+    module_class="SupReMix",
+    config_class="SupReMixConfig",
+    evaluators=("label-order", "regression-finetune", "regression-probe"),
+    baselines={
+        "regressor": ("baselines:Regressor", "config:RegressorConfig"),
+        "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),
+    },
+)

@@ -96,9 +96,7 @@ def supremix(
         def row_loss(rows: slice, own: Tensor, everybody: Tensor) -> Tensor:
             return anchor_losses(contrast, rows, own, everybody)[0].sum()
 
-        total = sum_over_row_chunks(
-            row_loss, len(anchors), contrast.chunk_rows(), anchors, columns
-        )
+        total = sum_over_row_chunks(row_loss, len(anchors), contrast.chunk_rows(), anchors, columns)
         count = all_reduce_sum(_count_anchors(contrast).to(total.dtype))
         return total * world_size() / count.clamp(min=1)
 

@@ -20,6 +20,12 @@ PAPERS = {
         "evaluation.select=best",
     ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
+    "supremix": [
+        "trainer.batches=120",
+        "trainer.checkpoint_every_batches=35",
+        "evaluation.online=[label-order]",
+        "evaluation.every_batches=50",
+    ],
     "mclrec": [
         "trainer.batches=40",
         "trainer.checkpoint_every_batches=15",

@@ -1,0 +1,74 @@
+"""The ``data:`` section of samples with numbers as labels. Imports no torch."""
+
+from dataclasses import dataclass
+
+from common.errors import ConfigError
+from common.registry import DATASETS
+from common.settings import setting
+
+OWN_TABLE = "table"
+
+
+@dataclass(frozen=True)
+class RegressionFacts:
+    """What a module must know of the data.
+
+    ``shape`` is of one input: ``(features,)``, ``(channels, length)`` or ``(channels, height,
+    width)``. ``target_mean`` and ``target_std`` are of the training labels, in their units, and
+    ``batch_range`` is the widest range of labels in a batch of the first epoch.
+    """
+
+    shape: tuple[int, ...] = (3, 224, 224)
+    num_samples: int = 12_208
+    target_mean: float = 0.0
+    target_std: float = 1.0
+    batch_range: float = 100.0
+
+
+@dataclass
+class RegressionConfig:
+    """Which samples, how they are split, and how views are made of them."""
+
+    name: str = setting("scattered-rotated-digits", choices=DATASETS["regression"])
+    # Where packed sets lie; null: $LIKEWISE_DATA.
+    root: str | None = setting(None, result_neutral=True)
+    # For `name: table`: a .csv[.gz] with a header, and the column to predict.
+    path: str | None = setting(None, result_neutral=True)
+    target: str | None = None
+    # Of that table: columns of text that become one column of 0 and 1 a value; columns left out.
+    categorical: list[str] = setting([])
+    drop: list[str] = setting([])
+    # Which of the set's fixed splits; null: the run's seed, modulo their number.
+    split: int | None = setting(None, at_least=0)
+    # Share of the training samples kept as "val", unless the set brings its own.
+    holdout: float = setting(0.1, above=0, below=1)
+    # Zero mean and unit deviation of each table column or series channel over the training
+    # samples; pictures stay in 0..1. Labels keep their units.
+    standardise: bool = True
+    # Over all processes.
+    batch_size: int = setting(64, at_least=2)
+    workers: int = setting(0, at_least=0, result_neutral=True)
+    # Views of each sample; 1 with no noise, shift or swap is the sample itself.
+    num_views: int = setting(2, at_least=1)
+    # Standard deviation of white noise, in the units of the (standardised) inputs.
+    noise: float = setting(0.1, at_least=0)
+    # Pictures and series: the largest cyclic shift along each axis, either way.
+    shift: int = setting(0, at_least=0)
+    # Share of inputs that are swapped for those of other training samples (tables).
+    swap: float = setting(0.0, at_least=0, below=1)
+    # `cmapss-fd001`: cycles in a window, and the largest label (the literature caps at 125).
+    window: int = setting(30, at_least=1)
+    label_cap: float = setting(125.0, above=0)
+
+    def __post_init__(self) -> None:
+        """Checks what no single field shows; raises `ConfigError`."""
+        for name in ("path", "target"):
+            if (getattr(self, name) is None) == (self.name == OWN_TABLE):
+                raise ConfigError(
+                    f"data.{name}: needed for data.name={OWN_TABLE} (the file, and its column to "
+                    "predict), and for no other set"
+                )
+        named = [str(self.target), *self.categorical, *self.drop]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ConfigError(f"data: {twice} stand in two of target, categorical and drop")

@@ -1,0 +1,213 @@
+"""The data module of samples whose labels are numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.regression.config import RegressionConfig, RegressionFacts
+from common.data.regression.own import read_inputs
+from common.data.regression.samples import (
+    RegressionSet,
+    Samples,
+    Scale,
+    check_set,
+    choose_split,
+    fingerprint,
+    measure_scale,
+)
+from common.data.regression.views import RegressionBatch, make_views
+from common.data.sampler import BatchKey, EpochBatchSampler
+from common.errors import ConfigError
+from common.evaluation.regression import RegressionInputs
+from common.registry import DATASETS
+
+
+class WholeBatches(Dataset[RegressionBatch]):
+    """Gives all samples of a batch at once."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        """Returns the number of samples."""
+        return len(self.samples.targets)
+
+    def __getitem__(self, key: BatchKey) -> RegressionBatch:
+        """Returns the samples at ``key.rows``."""
+        inputs, targets = self.samples
+        return RegressionBatch(inputs[key.rows], targets[key.rows], key)
+
+
+class RegressionData(LightningDataModule):
+    """Samples in memory with numbers as labels; views are made on the batch's device.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views; without ``data.split`` it
+            chooses the split.
+    """
+
+    def __init__(self, config: RegressionConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.reference_names = ("raw", "trees")
+        self.parts: dict[str, Samples] = {}
+        self.scale: Scale | None = None
+        self.fingerprint = ""
+        self._set: RegressionSet | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._batches_seen = 0
+
+    def load(self) -> None:
+        """Reads or renders the set, checks it and chooses the split; once.
+
+        Raises:
+            DataError: Missing files, labels that are constant or no numbers, inputs with NaN.
+            ConfigError: An unknown split, or a batch larger than the training part.
+        """
+        if self.parts:
+            return
+        config = self.config
+        found: RegressionSet = DATASETS["regression"].get(config.name)(config)
+        check_set(config.name, found)
+        parts = choose_split(config.name, found, config.split, self.seed, config.holdout)
+        num = len(parts["train"].targets)
+        if config.batch_size > num:
+            raise ConfigError(
+                f"data.batch_size={config.batch_size}: {config.name} has {num} training samples "
+                "beside its hold-out; use at most that many"
+            )
+        self._check_views(found)
+        self.scale = measure_scale(parts["train"].inputs) if config.standardise else None
+        if self.scale is not None:
+            scale = self.scale
+            parts = {k: p._replace(inputs=scale.apply(p.inputs)) for k, p in parts.items()}
+        self.fingerprint = fingerprint(found)
+        self._set, self.parts = found, parts
+
+    def _check_views(self, found: RegressionSet) -> None:
+        if self.config.shift and found.inputs.ndim < 3:
+            raise ConfigError(
+                f"data.shift={self.config.shift}: rows of the table {self.config.name} have no "
+                "order to shift along; use noise or swap"
+            )
+
+    @property
+    def facts(self) -> RegressionFacts:
+        """What a module must know of the data."""
+        self.load()
+        train = self.parts["train"]
+        sampler = EpochBatchSampler(len(train.targets), self.config.batch_size, self.seed)
+        ranges = [float(np.ptp(train.targets[key.rows].numpy())) for key in sampler]
+        return RegressionFacts(
+            tuple(train.inputs.shape[1:]),
+            len(train.targets),
+            float(train.targets.double().mean()),
+            float(train.targets.double().std(correction=0)),
+            max(ranges),
+        )
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        self.load()
+        counts = ", ".join(f"{len(part.targets):,} {name}" for name, part in self.parts.items())
+        shape = "x".join(map(str, self.parts["train"].inputs.shape[1:]))
+        labels = self.parts["train"].targets
+        return (
+            f"{self.config.path or self.config.name}: {shape}, {counts}; labels "
+            f"{labels.min().item():g} to {labels.max().item():g}; data {self.fingerprint}"
+        )
+
+    def train_dataloader(self) -> DataLoader[RegressionBatch]:
+        """Returns whole batches in an order that depends on (seed, epoch) alone.
+
+        Raises:
+            ConfigError: A global batch that the processes cannot share.
+        """
+        self.load()
+        rank = self.trainer.global_rank if self.trainer else 0
+        world_size = self.trainer.world_size if self.trainer else 1
+        size = self.config.batch_size
+        if size % world_size:
+            near = max(size // world_size, 1) * world_size
+            raise ConfigError(
+                f"data.batch_size={size} cannot be shared by {world_size} processes; "
+                f"use {near} or {near + world_size}"
+            )
+        train = self.parts["train"]
+        self._sampler = EpochBatchSampler(len(train.targets), size, self.seed, rank, world_size)
+        self._sampler.seek(self._batches_seen)
+        return DataLoader(
+            WholeBatches(train),
+            sampler=self._sampler,
+            batch_size=None,
+            collate_fn=_unchanged,
+            num_workers=self.config.workers,
+            # A fresh iterator draws a base seed: not from the generator that dropout uses.
+            generator=torch.Generator(),
+        )
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes on after ``batches_seen`` batches, also before the loader exists."""
+        self._batches_seen = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def transfer_batch_to_device(
+        self, batch: RegressionBatch, device: torch.device, dataloader_idx: int
+    ) -> RegressionBatch:
+        """Moves the tensors only: Lightning would walk over every row number of the key."""
+        inputs, targets = (part.to(device, non_blocking=True) for part in batch[:2])
+        return batch._replace(inputs=inputs, targets=targets)
+
+    def on_after_batch_transfer(
+        self, batch: RegressionBatch, dataloader_idx: int
+    ) -> RegressionBatch:
+        """Makes the views."""
+        return make_views(batch, self.config, self.parts["train"], self.seed)
+
+    def evaluation_inputs(self, module: nn.Module, split: str) -> RegressionInputs:
+        """Returns what protocols measure ``module`` by; nothing is embedded before its use."""
+        self.load()
+        return RegressionInputs(self._evaluated(split), module)
+
+    def references(self, split: str) -> dict[str, RegressionInputs]:
+        """Returns what learns no representation.
+
+        ``raw``: the inputs themselves, so that the probe is ridge regression. ``trees``:
+        scikit-learn's gradient-boosted trees on the same samples, measured by their own output.
+        """
+        self.load()
+        parts = self._evaluated(split)
+        return {"raw": RegressionInputs(parts), "trees": RegressionInputs(parts, trees=True)}
+
+    def _evaluated(self, split: str) -> dict[str, Samples]:
+        return {**self.parts, "test": self.parts[split]}
+
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds a user's own samples: a .csv[.gz] with the run's columns, or ``x`` of an npz.
+
+        Returns:
+            ``embedding`` (num, dim), in the order of the file.
+
+        Raises:
+            DataError: Nothing to read, columns missing, or another shape; names the file.
+        """
+        self.load()
+        assert self._set is not None
+        shape = tuple(self.parts["train"].inputs.shape[1:])
+        inputs = read_inputs(path, shape, self._set.columns, self.config)
+        if self.scale is not None:
+            inputs = self.scale.apply(inputs)
+        part = Samples(inputs, torch.zeros(len(inputs)))
+        found = RegressionInputs({"test": part}, module).features("test")
+        return {"embedding": found.float().numpy()}
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch

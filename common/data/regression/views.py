@@ -1,0 +1,68 @@
+"""Views of samples, made on the batch; each draw is a sample's own."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from common.data.regression.config import RegressionConfig
+from common.data.regression.samples import Samples
+from common.data.sampler import BatchKey, keyed_generator
+
+
+class RegressionBatch(NamedTuple):
+    """``inputs``: (views, batch, ...), before views are made (batch, ...); ``targets``: (batch,).
+
+    Targets are in label units.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    key: BatchKey
+
+
+def make_views(
+    batch: RegressionBatch, config: RegressionConfig, pool: Samples, seed: int
+) -> RegressionBatch:
+    """Returns the batch with ``config.num_views`` views of each sample.
+
+    Draws are those of the whole global batch, keyed by (seed, epoch, batch), of which this process
+    takes its rows. The order is swap, shift, noise.
+
+    Args:
+        batch: As stored.
+        config: What is drawn, and how much of it.
+        pool: The training samples, whose inputs are swapped in.
+        seed: The run's.
+    """
+    key = batch.key
+    generator = keyed_generator(seed, key.epoch, key.batch)
+    mine = slice(key.offset, key.offset + len(key.rows))
+    x = batch.inputs.expand(config.num_views, *batch.inputs.shape)
+    whole = (config.num_views, key.global_size, *batch.inputs.shape[1:])
+    if config.swap:
+        swapped = torch.rand(whole, generator=generator)[:, mine] < config.swap
+        others = torch.randint(len(pool.inputs), whole, generator=generator)[:, mine]
+        donors = pool.inputs.flatten(1)
+        values = donors.gather(0, others.flatten(2).flatten(0, 1)).view(others.shape)
+        x = torch.where(swapped.to(x.device), values.to(x.device), x)
+    if config.shift and len(whole) > 3:
+        x = _shift(x, config.shift, whole, mine, generator)
+    if config.noise:
+        drawn = torch.randn(whole, generator=generator)[:, mine]
+        x = x + config.noise * drawn.to(x)
+    return batch._replace(inputs=x)
+
+
+def _shift(
+    x: Tensor, most: int, whole: tuple[int, ...], mine: slice, generator: torch.Generator
+) -> Tensor:
+    """Shifts each view cyclically by its own whole number of steps along each axis of its grid."""
+    for axis in range(3, x.ndim):
+        steps = torch.randint(-most, most + 1, whole[:2], generator=generator)[:, mine]
+        size = x.shape[axis]
+        places = (torch.arange(size) - steps[..., None]) % size
+        shape = [*places.shape[:2], *[1] * (x.ndim - 2)]
+        shape[axis] = size
+        x = x.gather(axis, places.view(shape).expand(x.shape).to(x.device))
+    return x

@@ -1,0 +1,128 @@
+"""SupReMix as a LightningModule: `training_step` is the method's algorithm box."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config import OptimizerConfig
+from common.data.regression.config import RegressionFacts
+from common.data.regression.views import RegressionBatch
+from common.data.sampler import keyed_generator
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import world_size
+from common.errors import ConfigError
+from common.optim.build import configure
+from papers.supremix.config import SupReMixConfig
+from papers.supremix.encoder import (
+    build_backbone,
+    compared_labels,
+    draw_beta,
+    projection_head,
+    unit,
+)
+from papers.supremix.loss import own_columns, pair_similarities, supremix
+
+ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
+
+
+class SupReMix(LightningModule):
+    """Contrast of labels that are numbers, with mixtures of embeddings (arXiv 2309.16633).
+
+    The first stage; the second is a protocol: ``regression-probe`` or ``regression-finetune``.
+    Under several processes the contrast and its mixtures are over the global batch.
+
+    Args:
+        method: Default: the published code's, for faces.
+        optimizer: Default: the schema's.
+        facts: Of the data; default: colour pictures.
+    """
+
+    batches_seen: Tensor
+    draw_seed: Tensor
+
+    def __init__(
+        self,
+        method: SupReMixConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: RegressionFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SupReMixConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or RegressionFacts()
+        check_window(config, facts)
+        self.backbone = build_backbone(config, facts)
+        self.head = projection_head(self.backbone.num_features, config)  # type: ignore[arg-type]
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # The mixtures' draws are a function of it and the position, on every process alike.
+        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(inputs)
+
+    def project(self, inputs: Tensor) -> Tensor:
+        """Returns unit embeddings, ``(batch, dim)``: where the loss acts."""
+        return unit(self.head(self.embed(inputs)))
+
+    def training_step(self, batch: RegressionBatch, batch_idx: int) -> Tensor:
+        """One step: views together through the network, then the contrast with mixtures."""
+        config, (views, size) = self.method, batch.inputs.shape[:2]
+        z = self.project(batch.inputs.flatten(0, 1)).unflatten(0, (views, size))
+        labels = compared_labels(batch.targets, config.label_step)
+        loss = supremix(
+            z,
+            labels,
+            config.temperature,
+            window=config.window if config.mix_pos else None,
+            alpha=self.draw_shares(views, size).to(z) if config.mix_neg else None,
+            weights=None if config.weights == "none" else config.weights,
+        )
+        self.diagnose(loss.detach(), z.detach(), labels)
+        self.batches_seen += 1
+        return loss
+
+    def draw_shares(self, views: int, batch: int) -> Tensor:
+        """Returns the anchors' shares in Mix-neg, ``(views * batch, views * global batch)``.
+
+        Drawn for the whole global batch, of which this process takes its anchors' rows.
+        """
+        count = views * batch * world_size()
+        generator = keyed_generator(int(self.draw_seed), int(self.batches_seen))
+        first, second = self.method.beta
+        return draw_beta(first, second, (count, count), generator)[own_columns(views, batch)]
+
+    def configure_optimizers(self) -> Any:
+        """Adam in the published code."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+    @torch.no_grad()
+    def diagnose(self, loss: Tensor, z: Tensor, labels: Tensor) -> None:
+        """Logs the loss and, where metrics are written, what pairs and embeddings look like."""
+        if not is_log_due(self):
+            return
+        self.log("train/loss", loss, sync_dist=True)
+        near, far = pair_similarities(z, labels, self.method.temperature)
+        std = embedding_std(z.flatten(0, 1))
+        self.log("diag/positive_similarity", near)
+        self.log("diag/negative_similarity", far)
+        self.log("diag/embedding_std", std)
+        self.log("diag/effective_rank", effective_rank(z[0]))
+        flat = float(std) < 0.01 * z.shape[-1] ** -0.5
+        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)
+
+
+def check_window(config: SupReMixConfig, facts: RegressionFacts) -> None:
+    """Raises `ConfigError` if no batch has labels as far apart as the window is wide."""
+    if config.mix_pos and config.window >= facts.batch_range:
+        raise ConfigError(
+            f"method.window={config.window:g}: no batch of the first epoch has labels that far "
+            f"apart (at most {facts.batch_range:g}), so it would exclude nothing; it is in label "
+            "units: lower it, or set method.mix_pos=false"
+        )

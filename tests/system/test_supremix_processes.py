@@ -1,0 +1,68 @@
+"""SupReMix on two gloo processes equals one process with the whole batch (float64)."""
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from common.config import OptimizerConfig
+from common.data.regression.config import RegressionConfig, RegressionFacts
+from common.data.regression.samples import Samples
+from common.data.regression.views import RegressionBatch, make_views
+from common.data.sampler import EpochBatchSampler
+from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.optim.build import build_optimizer
+from papers.supremix.config import SupReMixConfig
+from papers.supremix.module import SupReMix
+from tests.gloo import run_processes
+
+SEED, BATCH, STEPS = 3, 12, 3
+GENERATOR = torch.Generator().manual_seed(SEED)
+POOL = Samples(
+    torch.randn(BATCH * STEPS, 5, generator=GENERATOR, dtype=torch.float64),
+    torch.randint(0, 15, (BATCH * STEPS,), generator=GENERATOR).double(),
+)
+FACTS = RegressionFacts((5,), len(POOL.targets), 7.0, 4.0, 14.0)
+# One view with rounded labels: some anchors have no positive, and not as many on each process.
+CASES = [(2, {}), (1, {"label_step": 4.0, "mix_neg": False}), (2, {"mix_pos": False})]
+
+
+def train(views: int, options: dict) -> dict[str, torch.Tensor]:
+    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
+    torch.manual_seed(SEED)
+    method = SupReMixConfig(backbone="mlp", hidden_dim=16, output_dim=8, window=4.0, **options)
+    module = SupReMix(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
+    optimizer = build_optimizer(module.parameters(), module.optimizer)
+    config = RegressionConfig(batch_size=BATCH, num_views=views, noise=0.1, swap=0.1)
+    sampler, found = EpochBatchSampler(len(POOL.targets), BATCH, SEED, rank(), world_size()), {}
+    for step, key in enumerate(sampler):
+        plain = RegressionBatch(POOL.inputs[key.rows], POOL.targets[key.rows], key)
+        optimizer.zero_grad()
+        loss = module.training_step(make_views(plain, config, POOL, SEED), step)
+        loss.backward()
+        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
+        for name, parameter in module.named_parameters():
+            parameter.grad = all_reduce_sum(parameter.grad) / world_size()
+            found[f"{step}.grad.{name}"] = parameter.grad.clone()
+        optimizer.step()
+    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+
+
+def train_all() -> list[dict[str, torch.Tensor]]:
+    return [train(views, options) for views, options in CASES]
+
+
+@pytest.mark.distributed
+def test_loss_gradient_and_parameters_are_those_of_one_process():
+    assert not dist.is_initialized()
+    expected = train_all()
+    for parts in run_processes(train_all):
+        for whole, part in zip(expected, parts, strict=True):
+            assert part.keys() == whole.keys()
+            for name, value in whole.items():
+                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+def test_mixtures_take_part_in_what_is_compared():
+    plain = train(2, {"mix_neg": False, "mix_pos": False})
+    both, without = train(2, {}), train(2, {"mix_pos": False})
+    assert len({float(run["loss0"]) for run in (plain, both, without)}) == 3

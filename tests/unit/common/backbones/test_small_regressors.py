@@ -1,0 +1,28 @@
+import torch
+
+from common.backbones.mlp import MLP
+from common.backbones.small_grid import SmallGrid
+
+
+def test_the_perceptron_flattens_what_it_is_given():
+    net = MLP(channels=12, width=2).eval()
+    x = torch.rand(3, 4, 3)
+    assert net(x).shape == (3, net.num_features) == (3, 128)
+    torch.testing.assert_close(net(x), net(x.flatten(1)))
+    assert net(x).min() < 0  # features are linear, not cut at 0
+
+
+def test_the_grid_knows_where_things_are():
+    net = SmallGrid(channels=1).eval()
+    picture = torch.zeros(1, 1, 24, 24)
+    picture[..., 2:8, 2:8] = 1
+    turned = picture.flip(2, 3)
+    grids = [net.layers(x) for x in (picture, turned)]
+    # Averaged over the whole picture both are nearly alike; by cells they are not.
+    assert (grids[0] - grids[1]).abs().max() > 0.01
+    assert net(picture).shape == (1, net.num_features) == (1, 64)
+
+
+def test_width_and_channels_are_taken():
+    net = SmallGrid(channels=3, width=2)
+    assert net(torch.rand(2, 3, 16, 20)).shape == (2, 128)
