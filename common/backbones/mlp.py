@@ -1,5 +1,7 @@
 """A small perceptron for tables and short windows."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 HIDDEN = 128
@@ -21,7 +23,7 @@ class MLP(nn.Module):
         super().__init__()
         widths = [channels, HIDDEN * width, HIDDEN * width]
         layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             layers += [
                 nn.Linear(before, after, bias=False),
                 nn.BatchNorm1d(after),

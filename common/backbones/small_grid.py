@@ -1,5 +1,7 @@
 """Three convolutions and a coarse grid: for small pictures whose layout matters, as an angle's."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 
@@ -20,7 +22,7 @@ class SmallGrid(nn.Module):
         super().__init__()
         widths = [channels, 16 * width, 32 * width, 64 * width]
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             layers += [
                 nn.Conv2d(before, after, 3, 2, 1, bias=False),
                 nn.BatchNorm2d(after),

@@ -84,7 +84,7 @@ class RegressionInputs:
         return self.map("predict", "test") if hasattr(self.module, "predict") else None
 
     def _tree_output(self, seed: int) -> Tensor:
-        """Returns scikit-learn's histogram gradient boosting with its defaults, on train and val."""
+        """Fits scikit-learn's histogram gradient boosting, with its defaults, on train and val."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         fitted = [(self.raw(name), self.parts[name].targets.double()) for name in ("train", "val")]

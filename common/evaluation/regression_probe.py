@@ -19,8 +19,8 @@ def evaluate_regression_probe(
     """Returns `regression_metrics` of the probe: ``mae``, ``rmse``, ``gm``, ``pearson``, ``r2``.
 
     Features are standardised. A module that predicts numbers itself has those measured too, as
-    ``own_mae`` and so on; what has no features, as trees, has its own output measured in the probe's
-    place. With ``shots``, `shot_metrics` beside them.
+    ``own_mae`` and so on; what has no features, as trees, has its own output measured in the
+    probe's place. With ``shots``, `shot_metrics` beside them.
 
     Args:
         inputs: Samples and module.

@@ -88,7 +88,8 @@ class Regressor(LightningModule):
         # A label far from all others has no partner at all but itself.
         odds.diagonal().add_(odds.sum(1) == 0)
         partner = torch.multinomial(odds, 1, generator=generator)[:, 0].to(x.device)[own]
-        share = float(draw_beta(*[self.method.mixup_beta] * 2, (1,), generator))
+        beta = self.method.mixup_beta
+        share = float(draw_beta(beta, beta, (1,), generator))
         return (
             share * x + (1 - share) * everyone[partner],
             share * y + (1 - share) * labels[partner],

@@ -41,7 +41,7 @@ class SupReMixConfig(EncoderConfig):
     label_step: float = setting(0.0, at_least=0)
     # Code: .5 (AgeDB), .3 (IMDB-WIKI), .1 (STS-B).
     temperature: float = setting(0.5, above=0)
-    # Anchor with a negative, the anchor's share drawn from Beta (code's option 0: mostly the other).
+    # Anchor with a negative, the anchor's share from Beta (code's option 0: mostly the other).
     mix_neg: bool = True
     beta: list[float] = setting([2.0, 8.0], above=0)
     # Two negatives that bracket the anchor's label, both nearer than the window, in label units.

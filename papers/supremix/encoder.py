@@ -1,5 +1,7 @@
 """Encoder, projection head, labels and draws: what several arms do alike."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ def build_backbone(config: EncoderConfig, facts: RegressionFacts) -> nn.Module:
         )
     channels = shape[0]
     if config.backbone == "mlp":
-        channels = int(torch.tensor(shape).prod())
+        channels = math.prod(shape)
     kind = BACKBONES.get(config.backbone)
     backbone: nn.Module = kind(channels=channels, width=config.width, stem=config.stem)
     return backbone

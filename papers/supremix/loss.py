@@ -124,8 +124,8 @@ def arrange(
     """Gathers and sorts by label; arguments as of `supremix`.
 
     Returns:
-        The contrast; anchors ``(anchors, dim)``; columns ``(columns, dim)``; and for each anchor its
-        place before sorting.
+        The contrast; anchors ``(anchors, dim)``; columns ``(columns, dim)``; and for each anchor
+        its place before sorting.
     """
     z = z if z.dtype == torch.float64 else z.float()
     views = len(z)

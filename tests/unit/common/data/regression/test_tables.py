@@ -67,7 +67,7 @@ def test_own_tables_need_path_and_target_and_others_take_neither():
         RegressionConfig(name="table", path="x.csv")
     with pytest.raises(ConfigError, match=r"data\.target"):
         RegressionConfig(name="diabetes", target="price")
-    with pytest.raises(ConfigError, match="'price'.* stand in two of"):
+    with pytest.raises(ConfigError, match=r"'price'.* stand in two of"):
         RegressionConfig(name="table", path="x.csv", target="price", drop=["price"])
 
 
