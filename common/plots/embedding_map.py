@@ -48,7 +48,18 @@ def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -
         x, y = points[labels.numpy() == label].T
         name = names[label] if label < len(names) else str(label)
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        axes.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, label=name)
+        # A colour's second class is hollow: markers alone are hard to tell apart at this size.
+        face = colour if place < len(COLOURS) else "white"
+        axes.scatter(
+            x,
+            y,
+            s=18,
+            marker=marker,
+            facecolors=face,
+            edgecolors=colour,
+            linewidths=0.9,
+            label=name,
+        )
     figure.legend(loc="outside right center", fontsize=8, frameon=False, markerscale=1.6)
     return figure
 

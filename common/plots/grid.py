@@ -30,9 +30,10 @@ def _fit(picture: Tensor) -> Tensor:
     x = to_float(picture.cpu()).clamp(0, 1)
     # Other counts of channels have no colours of their own.
     x = x if len(x) in (1, 3) else x.mean(0, keepdim=True)
-    smaller = min(x.shape[1:]) < CELL
-    mode = InterpolationMode.NEAREST if smaller else InterpolationMode.BILINEAR
-    x = F.center_crop(F.resize(x, [CELL], mode, antialias=not smaller), [CELL, CELL])
+    # Pixels to be seen as such are doubled at least; 48 of them in 64 would be uneven.
+    tiny = 2 * min(x.shape[1:]) <= CELL
+    mode = InterpolationMode.NEAREST if tiny else InterpolationMode.BILINEAR
+    x = F.center_crop(F.resize(x, [CELL], mode, antialias=not tiny), [CELL, CELL])
     return x.clamp(0, 1).expand(3, CELL, CELL)
 
 

@@ -40,6 +40,16 @@ def test_beyond_ten_classes_the_rarer_are_grey():
     assert "11" in found and "0" not in found
 
 
+def test_no_two_classes_look_alike():
+    h, labels = clusters(NAMED_CLASSES, each=4)
+    kinds = set()
+    for points in embedding_map(h, labels, (), "t").axes[0].collections:
+        shape = points.get_paths()[0].vertices.round(3).tobytes()
+        kinds.add((points.get_facecolor().tobytes(), points.get_edgecolor().tobytes(), shape))
+    looks = {(face, edge) for face, edge, _ in kinds}
+    assert len(kinds) == len(looks) == NAMED_CLASSES, "colour or filling tells, not the shape alone"
+
+
 def test_without_labels_there_is_one_colour():
     h, labels = clusters()
     assert legend(embedding_map(h, torch.full_like(labels, -1), (), "t")) == ["no label"]

@@ -102,6 +102,43 @@ def test_the_order_of_operations_is_the_official_one():
     assert_alike(list(ours), theirs, atol=2e-4)
 
 
+ALL = ViewConfig(
+    count=2, size=16, solarise=0.5, contrast_scale=[0.5, 2.0], brightness_shift=0.1, noise=0.1,
+    **COLOUR,
+)  # fmt: skip
+ROTATED = ViewConfig(count=1, size=12, rotation=0.3)
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_nothing_on_the_way_asks_the_device_for_a_value(hybrid):
+    """A tensor on "meta" has no values: whoever looks for one (and would wait for a GPU) fails."""
+    config, batch = make([ALL, ROTATED], 8, 20, 24)
+    cut = Cuts({batch.key: batch}, config, SEED)[batch.key]
+    data, meta = PictureData(config, SEED), torch.device("meta")
+    sent = data.transfer_batch_to_device(cut if hybrid else batch, meta, 0)
+    made = data.on_after_batch_transfer(sent, 0)
+    assert [tuple(view.shape) for view in made.views] == [(8, 3, 16, 16)] * 2 + [(8, 3, 12, 12)]
+    assert {part.device.type for part in (*made.views, *made.crops, made.labels)} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_a_gpu_makes_the_same_views_and_nobody_waits(hybrid):
+    config, batch = make([ALL, ROTATED], 8, 20, 24)
+    cut = Cuts({batch.key: batch}, config, SEED)[batch.key]
+    data, batch = PictureData(config, SEED), cut if hybrid else batch
+    made = data.on_after_batch_transfer(batch, 0)
+    for mode in ("default", "error"):  # the first round fills caches
+        sent = data.transfer_batch_to_device(batch, torch.device("cuda"), 0)
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            there = data.on_after_batch_transfer(sent, 0)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert_alike([view.cpu() for view in there.views], made.views, atol=5e-4)
+
+
 @pytest.mark.parametrize("pipeline", ["batched", "per-sample", "hybrid"])
 def test_all_tensors_of_a_batch_go_to_the_device(pipeline):
     config = PictureConfig(batch_size=16, pipeline=pipeline, views=[ViewConfig(count=2, size=12)])
