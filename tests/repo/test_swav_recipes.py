@@ -5,6 +5,7 @@ import math
 import pytest
 
 from common.config import list_recipes
+from common.leaderboard.reported import SOURCE_ROOT, load_reported
 from papers.swav.config import DeepClusterConfig
 from tests.recipes import build, load, optimizers, steps_per_epoch, tables
 
@@ -144,3 +145,48 @@ def test_the_probe_and_the_fine_tuning_are_the_official_ones() -> None:
         (10.0, 0.01, 0.2),
     ]
     assert (tuned.milestones, tuned.decay) == ([12, 16], 0.2)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "steps", "epochs"),
+    [("cifar10", 195, 1000), ("cifar100", 195, 1000), ("imagenet100", 494, 400)],
+)
+def test_third_party_recipes_are_solo_learns(recipe: str, steps: int, epochs: int) -> None:
+    found = load(f"swav/{recipe}")
+    assert (steps_per_epoch(found), found.trainer.epochs, found.data.batch_size) == (
+        steps,
+        epochs,
+        256,
+    )
+    method = found.method
+    assert (method.backbone, method.hidden_dim, method.output_dim) == ("resnet18", 2048, 128)
+    assert (method.num_prototypes, method.temperature, method.epsilon) == (3000, 0.1, 0.05)
+    assert (method.queue_length, method.queue_from_epoch) == (3840, 50)
+    assert method.freeze_batches == 2 * steps
+    (made,) = optimizers(found, build(found))
+    matrices, vectors = made["optimizer"].param_groups
+    assert (matrices["trust_coefficient"], matrices["clip"], matrices["adapt"]) == (
+        0.02,
+        True,
+        True,
+    )
+    assert (matrices["weight_decay"], vectors["weight_decay"], vectors["adapt"]) == (1e-6, 0, False)
+    (table,) = tables([made])
+    assert (table[0], table[10 * steps]) == (3e-5, 0.6)
+    assert 0.0006 < table[-1] < 0.000601
+
+
+@pytest.mark.parametrize("recipe", ["cifar10", "cifar100"])
+def test_multi_crop_on_cifar_solarises_one_of_the_two_large_views(recipe: str) -> None:
+    views = load(f"swav/{recipe}:multi-crop").data.views
+    assert [(v.count, v.size, v.area, v.solarise, v.blur, v.brightness) for v in views] == [
+        (1, 32, [0.2, 1.0], 0, 0, 0.6),
+        (1, 32, [0.2, 1.0], 0.2, 0, 0.6),
+        (6, 18, [0.08, 0.5], 0.1, 0.1, 0.8),
+    ]
+
+
+def test_every_reported_number_has_its_recipe() -> None:
+    for entry in load_reported(SOURCE_ROOT / "papers" / "swav" / "reported.yaml"):
+        recipe = load(entry.reference)
+        assert (recipe.arm, recipe.data.name) == (entry.arm, entry.data), entry.reference

@@ -89,3 +89,28 @@ def test_deepcluster_steps_on_imagenet_from_a_filled_memory(tmp_path: Path) -> N
     torch.testing.assert_close(ready.module.memory.norm(dim=2), torch.ones(2, 4))
     assert (ready.module.targets >= 0).all()
     assert_moved_but_for_frozen_prototypes(ready)
+
+
+def write_cifar10(root: Path) -> None:
+    """Writes two pictures a file, as CIFAR-10's binary archive unpacks."""
+    generator = np.random.default_rng(0)
+    folder = root / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    for label, stem in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
+        records = generator.integers(0, 256, (2, 3073), dtype=np.uint8)
+        records[:, 0] = label, 9
+        records.tofile(folder / f"{stem}.bin")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["", ":multi-crop"])
+def test_cifar10_steps_with_its_resnet18_and_all_its_crops(tmp_path: Path, variant: str) -> None:
+    write_cifar10(tmp_path)
+    sizes = ["data.batch_size=2", "method.num_prototypes=4", "method.queue_length=4"]
+    overrides = [f"data.root={tmp_path}", *sizes, "evaluation.knn.k=3"]
+    ready, metrics = run(f"swav/cifar10{variant}", overrides, tmp_path / "runs")
+    assert ready.module.backbone.conv1.kernel_size == (3, 3)
+    assert {"test/linear_top1", "test/knn_top1"} <= set(metrics)
+    # Epoch 50 is far: nothing is kept yet.
+    assert not ready.module.queue.any()
+    assert_moved_but_for_frozen_prototypes(ready)
