@@ -17,16 +17,20 @@ from common.registry import Registry
 PACKERS = Registry(
     "packer",
     {
+        "bccd": "common.data.packers.dense:pack_bccd",
         "caltech101": "common.data.packers.pictures:pack_caltech",
         "camvid": "common.data.packers.dense:pack_camvid",
+        "faces-att": "common.data.packers.faces:pack_faces_att",
+        "faces-caltech": "common.data.packers.faces:pack_faces_caltech",
         "fashion-mnist": "common.data.packers.pictures:pack_fashion_mnist",
+        "fashion-mnist-full": "common.data.packers.pictures:pack_fashion_mnist_full",
         "graph": "common.data.packers.graphs:pack_graph",
         "nuclei": "common.data.packers.dense:pack_nuclei",
         "picture-folders": "common.data.packers.pictures:pack_folders",
         "sequences": "common.data.packers.sequences:pack_sequences",
         "state-dict": "common.data.packers.sequences:pack_state_dict",
-        "tiny-imagenet": "common.data.packers.pictures:pack_tiny_imagenet",
         "tables": "common.data.packers.sequences:pack_tables",
+        "tiny-imagenet": "common.data.packers.pictures:pack_tiny_imagenet",
     },
 )
 

@@ -110,12 +110,21 @@ def _read(path: Path) -> bytes:
 
 def pack_fashion_mnist(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Packs the first rows of the four idx files as ``x_train, y_train, x_test, y_test``."""
+    return {targets[0]: _fashion_mnist(originals, FASHION_ROWS)}
+
+
+def pack_fashion_mnist_full(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Packs all rows of the four idx files, in the form of `pack_fashion_mnist`."""
+    return {targets[0]: _fashion_mnist(originals, {})}
+
+
+def _fashion_mnist(originals: Path, first_rows: dict[str, int]) -> bytes:
     arrays: dict[str, Array] = {}
     for prefix, split in (("train", "train"), ("t10k", "test")):
-        rows = FASHION_ROWS[prefix]
+        rows = first_rows.get(prefix)
         arrays[f"x_{split}"] = read_idx(originals / f"{prefix}-images-idx3-ubyte.gz")[:rows]
         arrays[f"y_{split}"] = read_idx(originals / f"{prefix}-labels-idx1-ubyte.gz")[:rows]
-    return {targets[0]: npz_bytes(arrays | {"class_names": np.asarray(FASHION_NAMES)})}
+    return npz_bytes(arrays | {"class_names": np.asarray(FASHION_NAMES)})
 
 
 def jpeg_arrays(pictures: list[bytes]) -> dict[str, Array]:

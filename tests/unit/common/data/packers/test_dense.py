@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.packers.dense import CAMVID_NAMES, pack_camvid, pack_nuclei
+from common.data.packers.dense import CAMVID_NAMES, pack_bccd, pack_camvid, pack_nuclei
 from common.errors import DataError
 
 
@@ -44,6 +44,47 @@ def test_a_picture_without_mask_is_named(tmp_path: Path) -> None:
     (tmp_path / "repository/CamVid/valannot/0016E5_2.png").unlink()
     with pytest.raises(DataError, match=r"valannot/0016E5_2\.png: not a readable picture"):
         pack_camvid(tmp_path, ["camvid_small/val.npz"])
+
+
+ANNOTATION = """<annotation><size/>
+<object><name>WBC</name><bndbox><xmin>3</xmin><ymin>2</ymin><xmax>9</xmax><ymax>8</ymax></bndbox></object>
+<object><name>{name}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object>
+</annotation>"""
+
+
+def bccd_tree(folder: Path, name: str = "RBC") -> None:
+    tree = folder / "repository/BCCD"
+    for split, stem in (("train", "b"), ("val", "a"), ("test", "c")):
+        write_png(tree / f"JPEGImages/{stem}.jpg", np.full((8, 12, 3), 90, np.uint8))
+        for path, text in (
+            (tree / f"Annotations/{stem}.xml", ANNOTATION.format(name=name)),
+            (tree / f"ImageSets/Main/{split}.txt", f"{stem}\n"),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
+def test_blood_cells_are_halved_with_their_boxes(tmp_path: Path) -> None:
+    bccd_tree(tmp_path)
+    arrays = load(pack_bccd(tmp_path, ["b"])["b"])
+    assert arrays["names"].tolist() == ["a", "b", "c"]
+    assert arrays["split"].tolist() == ["val", "train", "test"]
+    assert arrays["box_image"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert arrays["class_names"][arrays["box_class"]].tolist() == ["WBC", "RBC"] * 3
+    assert arrays["box_xyxy"][:2].tolist() == [[1.5, 1.0, 4.5, 4.0], [0.5, 0.5, 1.0, 1.0]]
+    with Image.open(io.BytesIO(arrays["jpeg"][: arrays["offsets"][1]].tobytes())) as opened:
+        assert opened.size == (6, 4)
+
+
+def test_an_annotation_that_is_none_is_named(tmp_path: Path) -> None:
+    bccd_tree(tmp_path, name="Bacillus")
+    with pytest.raises(
+        DataError, match=r"a\.xml: no annotation of RBC, WBC, Platelets: 'Bacillus'"
+    ):
+        pack_bccd(tmp_path, ["b"])
+    (tmp_path / "repository/BCCD/Annotations/a.xml").write_text("<annotation>")
+    with pytest.raises(DataError, match=r"a\.xml: no annotation"):
+        pack_bccd(tmp_path, ["b"])
 
 
 def test_nuclei_are_numbered_in_the_order_of_their_files(tmp_path: Path) -> None:

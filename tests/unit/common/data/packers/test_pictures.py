@@ -9,6 +9,7 @@ from PIL import Image
 from common.data.packers.pictures import (
     pack_caltech,
     pack_fashion_mnist,
+    pack_fashion_mnist_full,
     pack_folders,
     pack_tiny_imagenet,
     read_idx,
@@ -110,6 +111,14 @@ def test_idx_files_are_read_and_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert np.array_equal(arrays["x_train"], pictures[:3])
     assert arrays["y_test"].tolist() == [0, 1]
     assert arrays["class_names"][9] == "Ankle boot"
+    whole = load(pack_fashion_mnist_full(tmp_path, ["a"])["a"])
+    assert np.array_equal(whole["x_test"], pictures) and whole["y_train"].tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x00\x08\x01\x00\x00\x00\x05ab", b"<html></html>"])

@@ -13,7 +13,10 @@ from common.data.sources import get_source
 from common.errors import DataError
 from common.registry import DATASETS
 
-PUBLISHED = ("caltech101", "cifar10-jpeg", "fashion-mnist")
+PUBLISHED = (
+    *("caltech101", "cifar10-jpeg", "faces-att", "faces-caltech"),
+    *("fashion-mnist", "fashion-mnist-full"),
+)
 
 
 def read(name, root=None):
@@ -96,11 +99,46 @@ def test_fashion_mnist_is_grey(tmp_path):
     assert pictures["train"].labels.tolist() == [7, 8, 9]
 
 
+def test_of_each_person_five_pictures_train(tmp_path):
+    path = tmp_path / "faces_att/att_faces.npz"
+    path.parent.mkdir()
+    poses = np.array([10, 5, 6, 1], np.int16)
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 3, 2)
+    np.savez(path, images=images, subject=np.array([0, 0, 1, 1], np.int16), pose=poses)
+    pictures = read("faces-att", tmp_path)
+    assert shapes(pictures) == {"train": (2, 1, 3, 2), "test": (2, 1, 3, 2)}
+    assert pictures["train"].labels.tolist() == [0, 1]
+    assert pictures["test"].pictures[0, 0, 0, 0] == 0
+    np.savez(path, images=images, subject=np.zeros(4, np.int16), pose=poses[:1])
+    with pytest.raises(DataError, match=r"att_faces\.npz: holds 4 pictures and 1 poses"):
+        read("faces-att", tmp_path)
+
+
+def test_faces_of_one_person_stay_together(tmp_path, packing):
+    numbers = np.array([4, 9, 1, 7, 8, 2, 3, 5, 6, 10], np.int16)
+    coded = [np.full((8, 8, 3), 20 * number, np.uint8) for number in numbers]
+    packing.write(tmp_path / "faces_caltech/faces_easy_160.npz", coded, file_number=numbers)
+    pictures = read("faces-caltech", tmp_path)
+    levels = {split: part.pictures[:, 0, 0, 0].tolist() for split, part in pictures.items()}
+    assert levels == {"train": [20 * n for n in range(1, 9)], "test": [180, 200]}
+    assert set(pictures["train"].labels.tolist()) == {-1}
+
+
+def test_the_subset_is_the_first_rows_of_all_of_fashion_mnist():
+    whole, subset = read_real("fashion-mnist-full"), read_real("fashion-mnist")
+    for split, part in subset.items():
+        assert torch.equal(whole[split].pictures[: len(part)], part.pictures)
+        assert torch.equal(whole[split].labels[: len(part)], part.labels)
+
+
 @pytest.mark.parametrize(
     ("name", "expected", "hexadecimal"),
     [
         ("caltech101", [(6982, 3, 96, 96), (1695, 3, 96, 96)], "e1826298e8c32f0a"),
         ("fashion-mnist", [(10_000, 1, 28, 28), (5000, 1, 28, 28)], "cebff02d76ba781e"),
+        ("fashion-mnist-full", [(60_000, 1, 28, 28), (10_000, 1, 28, 28)], "91fb35e2ba9fa89f"),
+        ("faces-att", [(200, 1, 112, 92), (200, 1, 112, 92)], "e88a1784be8ad272"),
+        ("faces-caltech", [(348, 3, 160, 160), (87, 3, 160, 160)], "b253a0eccc287793"),
     ],
 )
 def test_the_real_set_is_as_published(name, expected, hexadecimal):
