@@ -7,11 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from lightning import Trainer
+from lightning import Callback, Trainer
 from rich.console import Console
 
 import common.train
-from benchmarks.timing import StepClock
 from common.config import load_recipe
 from common.runs import new_run
 from common.train import Ready
@@ -24,7 +23,7 @@ def make_ready(reference: str, overrides: list[str] | None = None) -> Any:
     return common.train.prepare(load_recipe(reference, [*UNWATCHED, *(overrides or [])]))
 
 
-def fit_with_callbacks(ready: Ready, batches: int, clock: StepClock) -> None:
+def fit_with_callbacks(ready: Ready, batches: int, clock: Callback) -> None:
     """Trains ``batches`` batches with the whole pipeline, ``clock`` added to its callbacks."""
     settings = dataclasses.replace(ready.recipe.trainer, batches=batches)
     ready = dataclasses.replace(ready, recipe=dataclasses.replace(ready.recipe, trainer=settings))

@@ -1,6 +1,7 @@
 """Views made on whole batches, on the device the pictures are on."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,9 @@ from common.data.pictures.transfer import moved
 from common.data.sampler import BatchKey, keyed_generator
 from common.threads import in_threads
 
-# Floats of a chunk: 48 pictures of 3 x 32 x 32. Larger ones leave the cache and their memory is
-# asked from the system anew at each operation.
-CACHE_ELEMENTS = 48 * 3 * 32 * 32
+# Floats of a chunk: 64 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
+# asked from the system anew at each operation; of smaller ones starting an operation is the cost.
+CACHE_ELEMENTS = 64 * 3 * 32 * 32
 
 
 def make_view_batch(batch: PictureBatch, config: PictureConfig, seed: int) -> ViewBatch:
@@ -76,15 +77,20 @@ def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -
         part = pictures[moved(rows % len(pictures), pictures.device)]
         made[rows[0] : rows[-1] + 1] = _make_part(part, view, parameters.rows(rows))
 
-    in_threads(make, torch.arange(num).split(_chunk(pictures)))
+    # The pictures are read once, views often.
+    floats = max(made[0].numel(), pictures[0].numel() // 4)
+    in_threads(make, _chunks(num, floats, pictures.device))
     return made
 
 
-def _chunk(pictures: Tensor) -> int:
-    """Returns the views to make at once: few enough to stay in a CPU's cache."""
-    if pictures.device.type != "cpu":
-        return 2**30
-    return max(CACHE_ELEMENTS // pictures[0].numel(), 1)
+def _chunks(num: int, floats: int, device: torch.device) -> Sequence[Tensor]:
+    """Returns the rows to make at once, of ``floats`` each: what stays in a CPU's cache."""
+    rows = torch.arange(num)
+    if device.type != "cpu":
+        return [rows]
+    threads = torch.get_num_threads()
+    rounds = math.ceil(num * floats / CACHE_ELEMENTS / threads)
+    return rows.chunk(rounds * threads)  # as many for each thread
 
 
 def _make_part(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
@@ -106,7 +112,7 @@ def change_views(cuts: Tensor, view: ViewConfig, parameters: ViewParameters) -> 
         part = to_float(cuts[moved(rows, cuts.device)])
         made[rows[0] : rows[-1] + 1] = _change(part, view, parameters.rows(rows))
 
-    in_threads(make, torch.arange(len(cuts)).split(_chunk(cuts)))
+    in_threads(make, _chunks(len(cuts), cuts[0].numel(), cuts.device))
     return made
 
 
