@@ -19,6 +19,16 @@ PAPERS = {
         "evaluation.monitor=val/knn_top1",
         "evaluation.select=best",
     ],
+    "pixpro": [
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=13",
+        "method.instance_weight=1",
+        "evaluation.protocols=[correspondence]",
+        "evaluation.online=[dense-probe]",
+        "evaluation.every_batches=25",
+        "evaluation.dense_probe.epochs=1",
+        "data.holdout=0.1",
+    ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
     "supremix": [
         "trainer.batches=120",
@@ -85,7 +95,7 @@ def uninterrupted(tmp_path_factory):
 
 
 POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
-FAST = {("swav", after_a_checkpoint), ("mclrec", after_a_checkpoint), ("meow", after_a_checkpoint)}
+FAST = {(paper, after_a_checkpoint) for paper in ("swav", "mclrec", "meow", "pixpro")}
 
 
 @pytest.mark.parametrize(

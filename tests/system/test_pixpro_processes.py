@@ -1,0 +1,95 @@
+"""PixPro on two gloo processes equals one process with the whole batch (float64)."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from common.config import OptimizerConfig
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.pictures.views import make_view_batch
+from common.data.sampler import EpochBatchSampler
+from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.optim.build import build_optimizer
+from papers.pixpro.config import PixProConfig
+from papers.pixpro.module import PixPro
+from tests.gloo import run_processes
+
+SEED, BATCH, STEPS = 3, 8, 4
+PICTURES = torch.rand(BATCH * STEPS, 3, 20, 26, generator=torch.Generator().manual_seed(SEED))
+# Small crops: some pairs do not meet, so that the processes' counts of pairs differ.
+VIEWS = [ViewConfig(count=2, size=16, area=[0.1, 0.5], noise=0.05)]
+
+
+def make_module(**changes) -> PixPro:
+    torch.manual_seed(SEED)
+    method = PixProConfig(
+        backbone="small_conv", hidden_dim=16, output_dim=8, momentum=0.8, **changes
+    )
+    optimizer = OptimizerConfig(name="lars", lr=1.0, weight_decay=1e-4, exclude_1d=True)
+    module = PixPro(method, optimizer)
+    module.log = lambda *_, **__: None
+    module._trainer = SimpleNamespace(log_every_n_steps=0, estimated_stepping_batches=STEPS)
+    module.on_train_start()
+    return module.double()
+
+
+def make_batches() -> list:
+    config = PictureConfig(batch_size=BATCH, views=VIEWS)
+    batches = []
+    for key in EpochBatchSampler(len(PICTURES), BATCH, SEED, rank(), world_size()):
+        pictures = PICTURES[key.rows].double()
+        plain = PictureBatch(pictures, torch.zeros(len(pictures)), key)
+        made = make_view_batch(plain, config, SEED)
+        batches.append(made._replace(views=[view.double() for view in made.views]))
+    return batches
+
+
+def train(changes: dict) -> dict[str, torch.Tensor]:
+    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
+    module = make_module(**changes)
+    optimizer = build_optimizer(module.parameters(), module.optimizer)
+    found = {}
+    for step, batch in enumerate(make_batches()):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, step)
+        loss.backward()
+        for name, p in module.named_parameters():
+            if p.requires_grad:
+                p.grad = all_reduce_sum(p.grad) / world_size()
+                found[f"{step}.grad.{name}"] = p.grad.clone()
+        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
+        module.optimizer_step(0, step, optimizer, None)
+    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+
+
+CASES = [
+    {"instance_weight": 1.0, "transform_layers": 2},
+    {"averaging": "pairs"},
+    {"pixel_loss": "contrast", "propagation": False},
+    {"pixel_loss": "none", "instance_weight": 1.0, "instance_loss": "contrast"},
+]
+
+
+def train_all() -> list[dict[str, torch.Tensor]]:
+    return [train(case) for case in CASES]
+
+
+@pytest.mark.distributed
+def test_loss_gradient_and_parameters_are_those_of_one_process():
+    assert not dist.is_initialized()
+    expected = train_all()
+    for parts in run_processes(train_all):
+        for whole, part in zip(expected, parts, strict=True):
+            assert part.keys() == whole.keys()
+            for name, value in whole.items():
+                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=name)
+
+
+def test_the_momentum_networks_take_part_in_what_is_compared():
+    found = train(CASES[0])
+    assert int(found["state.updates"]) == STEPS
+    name = "projector.0.weight"
+    assert not torch.equal(found[f"state.momentum_networks.{name}"], found[f"state.{name}"])
