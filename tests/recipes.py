@@ -94,7 +94,8 @@ def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
     """The dossier's formula at one step, written out."""
     config, warmup = recipe.optimizer, steps * recipe.optimizer.warmup_epochs
     if step < warmup:
-        share = step / (warmup - 1)
+        # Both ends are in the warm-up, unless the cosine alone has the base rate.
+        share = step / max(warmup - (not config.peak_once), 1)
         return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
     if config.schedule == "constant":
         return config.lr
