@@ -34,6 +34,7 @@ PAPERS = {
         "trainer.batches=120",
         "trainer.checkpoint_every_batches=35",
         "evaluation.online=[label-order]",
+        "evaluation.references=[untrained]",
         "evaluation.every_batches=50",
     ],
     "mclrec": [
@@ -95,7 +96,7 @@ def uninterrupted(tmp_path_factory):
 
 
 POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
-FAST = {(paper, after_a_checkpoint) for paper in ("swav", "mclrec", "meow", "pixpro")}
+FAST = {(paper, after_a_checkpoint) for paper in ("swav", "mclrec", "meow", "pixpro", "supremix")}
 
 
 @pytest.mark.parametrize(
