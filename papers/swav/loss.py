@@ -30,16 +30,16 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     the rows of all; no gradient.
     """
     log_q = scores.double() if scores.dtype == torch.float64 else scores.float()
-    log_q = log_q / epsilon
+    log_q = log_q / epsilon  # a new tensor: all that follows is in place, for memory and time
     log_batch = math.log(scores.shape[0] * world_size())
     log_prototypes = math.log(scores.shape[1])
     # The batch's size is kept in the masses, so that no last multiplication is needed.
     total = torch.logsumexp(_sum_over_samples(log_q), dim=1, keepdim=True)
-    log_q = log_q - total + log_batch
+    log_q.sub_(total).add_(log_batch)
     for _ in range(iterations):
-        log_q = log_q - _sum_over_samples(log_q) + (log_batch - log_prototypes)
-        log_q = log_q - torch.logsumexp(log_q, dim=1, keepdim=True)
-    return log_q.exp()
+        log_q.sub_(_sum_over_samples(log_q)).add_(log_batch - log_prototypes)
+        log_q.sub_(torch.logsumexp(log_q, dim=1, keepdim=True))
+    return log_q.exp_()
 
 
 def _sum_over_samples(log_q: Tensor) -> Tensor:
