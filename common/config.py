@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from common.errors import ConfigError, UsageError, suggest
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
 from common.layers import (
     TOP_LEVEL,
     assign,
@@ -281,7 +281,7 @@ def check_recipe(recipe: Recipe) -> None:
         )
     if recipe.trainer.devices in (0, "0", ""):
         raise ConfigError("trainer.devices: at least 1, or -1 or auto for all")
-    if not evaluation.protocols:
+    if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
         raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
     if evaluation.monitor is None and (evaluation.select == "best" or evaluation.patience):

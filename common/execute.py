@@ -94,7 +94,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         if not metric.endswith("_std"):
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
-    console.print(table)
+    console.print(table if record.metrics else "nothing measured: evaluation.protocols is empty")
     if record.batches:
         console.print(
             f"{record.epochs} epochs, {record.batches} batches in {record.wall_s:.0f} s; "

@@ -6,6 +6,9 @@ from common.errors import ConfigError
 from common.registry import EVALUATORS
 from common.settings import setting
 
+# Sets whose pictures may have no label to be measured by.
+MAY_LACK_LABELS = ("camvid", "faces-caltech", "image-folder", "nuclei")
+
 
 @dataclass
 class ClusteringConfig:

@@ -148,7 +148,10 @@ def _check_values(record: Record, source: str) -> None:
         and "must be method, ablation/<name> or baseline/<name>",
         "weights": record.weights not in ("trained", "published")
         and "must be trained or published",
-        "metrics": not record.metrics and "a record without metrics says nothing",
+        # A run on pictures without labels has neither protocol nor metric.
+        "metrics": bool(record.protocol)
+        and not record.metrics
+        and "a record without metrics says nothing",
         "scaled_reason": record.scaled != bool(record.scaled_reason)
         and "needed when scaled is true, and only then",
         "curves": not all(len(point) == 2 for curve in record.curves.values() for point in curve)

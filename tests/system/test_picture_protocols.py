@@ -112,6 +112,22 @@ def test_labels_by_a_list_of_names(papers, run, tmp_path):
     assert code == 2 and "some.txt: 1 of 1 names, such as 0.png, are not those of one" in err
 
 
+def test_pictures_without_labels_train_where_nothing_is_to_be_measured(papers, folder, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate(sorted(folder.glob("train/*/*.png"))):
+        path.rename(flat / f"{number}.png")
+    words = [*SETTINGS, "data.path=flat"]
+    code, _, err = papers("train", "swav", *words)
+    assert code == 2 and "flat: its pictures have no labels" in err
+    assert "evaluation.protocols=[]" in err and not (tmp_path / "runs").exists()
+    code, out, err = papers("train", "swav", *words, "evaluation.protocols=[]")
+    assert code == 0 and "nothing measured" in out + err
+    (path,) = tmp_path.glob("runs/swav/quick/*/result.json")
+    record = json.loads(path.read_text())
+    assert record["metrics"] == {} and record["batches"] == 3 and record["protocol"] == ""
+
+
 def test_online_without_a_hold_out_is_refused_before_training(papers, folder, tmp_path):
     words = ("data.holdout=0.0", "evaluation.online=[knn]")
     code, _, err = papers("train", "swav", *SETTINGS, *words)

@@ -146,7 +146,7 @@ def without_labels(config: PictureConfig) -> DataError:
     """Returns what to raise where protocols find no label."""
     return DataError(
         f"{config.path or config.name}: its pictures have no labels, which the protocols need; "
-        "train with evaluation.protocols=[] evaluation.online=[]"
+        "give each class a folder, or train with evaluation.protocols=[] evaluation.online=[]"
     )
 
 
