@@ -13,7 +13,9 @@ STD_EPS = 1e-9
 LEAST_VARIANCE = 1e-30
 
 
-def barlow_twins(z1: Tensor, z2: Tensor, off_diagonal_weight: float) -> Tensor:
+def barlow_twins(
+    z1: Tensor, z2: Tensor, off_diagonal_weight: float, std_eps: float = STD_EPS
+) -> Tensor:
     """Returns ``sum_i (1 - C_ii)^2 + weight * sum_{i != j} C_ij^2`` (arXiv 2103.03230, Eq. 1).
 
     In float32 or wider; memory grows with ``CHUNK_ROWS * dim``, not with ``dim * dim``.
@@ -25,9 +27,10 @@ def barlow_twins(z1: Tensor, z2: Tensor, off_diagonal_weight: float) -> Tensor:
         z1: ``(batch, dim)``, projections of the first view; a global batch of at least 2.
         z2: ``(batch, dim)`` of the second view.
         off_diagonal_weight: The paper's lambda.
+        std_eps: Added to the deviations that columns are divided by.
     """
     with torch.autocast(z1.device.type, enabled=False):
-        x, y = (standardise(gather_with_grad(wide(z))) for z in (z1, z2))
+        x, y = (standardise(gather_with_grad(wide(z)), std_eps) for z in (z1, z2))
 
         def row_loss(rows: slice, x: Tensor, y: Tensor) -> Tensor:
             correlations = correlate(x[:, rows], y)
@@ -38,7 +41,7 @@ def barlow_twins(z1: Tensor, z2: Tensor, off_diagonal_weight: float) -> Tensor:
         return sum_over_row_chunks(row_loss, x.shape[1], CHUNK_ROWS, x, y)
 
 
-def standardise(z: Tensor) -> Tensor:
+def standardise(z: Tensor, std_eps: float = STD_EPS) -> Tensor:
     """Returns ``(batch, dim)`` with columns of mean 0 and unbiased deviation 1.
 
     Constant columns become 0. The deviation is of ``batch - 1``, the mean product in `correlate` of
@@ -46,7 +49,7 @@ def standardise(z: Tensor) -> Tensor:
     """
     centred = z - z.mean(0)
     variance = centred.square().sum(0) / (len(z) - 1)
-    return centred / (variance.clamp(min=LEAST_VARIANCE).sqrt() + STD_EPS)
+    return centred / (variance.clamp(min=LEAST_VARIANCE).sqrt() + std_eps)
 
 
 def correlate(x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,23 @@
+"""AMCL: adaptive multi-head contrastive learning, on top of four base methods."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="amcl",
+    title="Adaptive Multi-head Contrastive Learning",
+    authors="Wang, Koniusz, Gedeon, Zheng",
+    venue="ECCV",
+    year=2024,
+    arxiv="2310.05615",
+    bibtex="""@inproceedings{wang2024amcl,
+  title     = {Adaptive Multi-head Contrastive Learning},
+  author    = {Wang, Lei and Koniusz, Piotr and Gedeon, Tom and Zheng, Liang},
+  booktitle = {European Conference on Computer Vision},
+  pages     = {404--421},
+  year      = {2024}
+}""",
+    modality="pictures",
+    module_class="AMCL",
+    config_class="AMCLConfig",
+    evaluators=("few-label", "knn", "linear", "linear-sgd"),
+)
