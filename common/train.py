@@ -244,6 +244,7 @@ def _make_trainer(
         precision=settings.precision,  # type: ignore[arg-type]
         max_epochs=max(settings.epochs, 1),
         accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=recipe.optimizer.clip_norm,
         deterministic="warn" if settings.deterministic else None,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],

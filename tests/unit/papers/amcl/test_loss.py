@@ -1,0 +1,265 @@
+"""AMCL's losses against loops over pairs, and under several processes."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.distributed.reduce import rank, world_size
+from common.losses.infonce import nt_xent
+from papers.amcl import loss as module
+from papers.amcl.loss import Rule, attract, contrast_queue, contrast_views, decorrelate
+from papers.amcl.temperature import NoNetwork, TemperatureNetwork, omega
+from tests.gloo import run_processes
+
+BATCH, HEADS, DIM, LENGTH = 6, 2, 5, 9
+
+
+def make(count=1, seed=0, shape=(BATCH, HEADS, DIM), dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, dtype=dtype) for _ in range(count)]
+
+
+def make_phi(dim=DIM, scale=1.0):
+    torch.manual_seed(3)
+    return TemperatureNetwork(dim, 4, scale).double()
+
+
+def make_queue():
+    return F.normalize(make(1, 7, (HEADS, LENGTH, DIM))[0], dim=2)
+
+
+def one_anchor(a, partner, negatives, phi, rule):
+    """Section 3.5's formula for one anchor of one head, pair by pair."""
+    a, partner = F.normalize(a, dim=0), F.normalize(partner, dim=0)
+
+    def tau(other):
+        spread = rule.high - rule.low
+        return rule.low + spread / (1 + (phi(a) @ phi(other)).exp())
+
+    if rule.with_positive:
+        negatives = [*negatives, partner]
+    pairs = [(a @ n, tau(n)) for n in (F.normalize(n, dim=0) for n in negatives)]
+    pairs.sort(key=lambda pair: -pair[0].item())
+    nearest = pairs[: rule.top_k]
+    if rule.log_sum_exp:
+        push = torch.stack([s / t for s, t in pairs]).exp().sum().log()
+    else:
+        push = torch.stack([s / t for s, t in nearest]).mean()
+    dim = rule.negative_dim or len(a)
+    regulariser = sum(dim / 2 * t.log() + 1 / t for _, t in nearest)
+    t = tau(partner)
+    return -(a @ partner) / t + push + rule.beta * (omega(t, len(a)) - regulariser)
+
+
+def views_by_loops(z1, z2, phi, rule):
+    total = 0.0
+    for head in range(z1.shape[1]):
+        for own, other in ((z1[:, head], z2[:, head]), (z2[:, head], z1[:, head])):
+            for i in range(len(own)):
+                rest = [j for j in range(len(own)) if j != i]
+                negatives = [view[j] for view in (own, other) for j in rest]
+                value = one_anchor(own[i], other[i], negatives, phi, rule)
+                total = total + value / (2 * len(own))
+    return total
+
+
+RULES = [
+    Rule(low=0.1),
+    Rule(low=0.1, beta=0.05, top_k=3),
+    Rule(low=0.1, beta=0.05, top_k=1, negative_dim=None),
+    Rule(low=0.1, beta=0.05, top_k=2, log_sum_exp=True),
+    Rule(low=0.1, beta=0.05, top_k=4, with_positive=True),
+    Rule(low=0.1, beta=0.05, top_k=1, with_positive=True, log_sum_exp=True),
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("chunk", [5, 512])
+def test_views_are_the_sum_over_pairs(monkeypatch, rule, chunk):
+    monkeypatch.setattr(module, "CHUNK_ROWS", chunk)
+    phi = make_phi()
+    ours, theirs = make(2), make(2)
+    for z in (*ours, *theirs):
+        z.requires_grad_()
+    loss, expected = contrast_views(*ours, phi, rule).loss, views_by_loops(*theirs, phi, rule)
+    torch.testing.assert_close(loss, expected, rtol=1e-11, atol=1e-12)
+    wanted = [*ours, *phi.parameters()], [*theirs, *phi.parameters()]
+    for mine, other in zip(
+        torch.autograd.grad(loss, wanted[0]),
+        torch.autograd.grad(expected, wanted[1]),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_queue_has_the_negatives(rule, symmetric):
+    phi, queue = make_phi(), make_queue()
+    q, k = make(2)
+    found = contrast_queue(q.requires_grad_(), k.requires_grad_(), queue, phi, rule, symmetric)
+    expected = 0.0
+    for head in range(HEADS):
+        pairs = [(q[:, head], k[:, head])] + ([(k[:, head], q[:, head])] if symmetric else [])
+        for a, b in pairs:
+            for i in range(BATCH):
+                value = one_anchor(a[i], b[i], list(queue[head]), phi, rule)
+                expected = expected + value / (BATCH * len(pairs))
+    torch.testing.assert_close(found.loss, expected, rtol=1e-11, atol=1e-12)
+    found.loss.backward()
+    assert k.grad is None and q.grad.any()
+
+
+def test_the_queue_may_be_written_between_loss_and_gradient():
+    phi, (q, k) = make_phi(), make(2)
+    gradients = []
+    for overwritten in (False, True):
+        queue, leaf = make_queue(), q.clone().requires_grad_()
+        loss = contrast_queue(leaf, k, queue, phi, RULES[1]).loss
+        if overwritten:
+            queue.zero_()
+        gradients.append(torch.autograd.grad(loss, [leaf, *phi.parameters()]))
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_simsiam_pulls_predictions_to_targets_that_get_no_gradient():
+    phi, rule = make_phi(), Rule(low=0.1, beta=0.05)
+    p1, z1, p2, z2 = (x.requires_grad_() for x in make(4))
+    found = attract(p1, z1, p2, z2, phi, rule)
+    expected = 0.0
+    for p, z in ((p1, z2), (p2, z1)):
+        for i in range(BATCH):
+            for head in range(HEADS):
+                a, b = F.normalize(p[i, head], dim=0), F.normalize(z[i, head], dim=0).detach()
+                t = 0.1 + 1.9 / (1 + (phi(a) @ phi(b)).exp())
+                value = -(a @ b) / (2 * t) + rule.beta * omega(t, DIM)
+                expected = expected + value / BATCH
+    torch.testing.assert_close(found.loss, expected, rtol=1e-11, atol=1e-12)
+    found.loss.backward()
+    assert z1.grad is None and z2.grad is None and p1.grad.any()
+    assert found.taus.shape == (HEADS, 1, 2 * BATCH), "there are no negatives"
+
+
+def test_a_shared_target_is_each_heads_target():
+    phi, (p1, z1, p2, z2) = make_phi(), make(4)
+    shared = attract(p1, z1[:, :1], p2, z2[:, :1], phi, RULES[1]).loss
+    each = attract(p1, z1[:, [0, 0]], p2, z2[:, [0, 0]], phi, RULES[1]).loss
+    torch.testing.assert_close(shared, each)
+
+
+@pytest.mark.parametrize("chunk", [2, 512])
+def test_barlow_pairs_channels(monkeypatch, chunk):
+    monkeypatch.setattr(module, "CHUNK_ROWS", chunk)
+    phi, rule = make_phi(BATCH, 0.5), Rule(low=0.1, beta=0.05, off_diagonal_weight=0.02)
+    z1, z2 = make(2)
+    expected = 0.0
+    for head in range(HEADS):
+        x, y = z1[:, head], z2[:, head]
+        a, b = ((v - v.mean(0)) / (v.std(0) + 1e-9) for v in (x, y))
+        for i in range(DIM):
+            for j in range(DIM):
+                c = (a[:, i] * b[:, j]).mean()
+                t = 0.1 + 1.9 / (1 + (phi(x[:, i]) @ phi(y[:, j])).exp())
+                if i == j:
+                    value = (1 - c / t) ** 2 + rule.beta * omega(t, DIM)
+                else:
+                    value = 0.02 * c**2 / t - rule.beta * omega(t, DIM)
+                expected = expected + value
+    found = decorrelate(z1, z2, phi, rule)
+    torch.testing.assert_close(found.loss, expected, rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(found.loss, rule.weigh(found.terms).sum())
+
+
+def test_terms_and_temperatures_are_told():
+    phi, rule, (z1, z2) = make_phi(), RULES[1], make(2)
+    found = contrast_views(z1, z2, phi, rule)
+    assert found.terms.shape == (HEADS, 2, BATCH, 4)
+    torch.testing.assert_close(rule.weigh(found.terms).mean((1, 2)).sum(), found.loss)
+    u, v = F.normalize(z1[:, 1], dim=1), F.normalize(z2[:, 1], dim=1)
+    tau = rule.temperature((phi(u) * phi(v)).sum(1))
+    torch.testing.assert_close(found.taus[1, 0, :BATCH], tau)
+    cosines = u @ torch.cat([u, v]).T
+    for i in range(BATCH):
+        cosines[i, [i, i + BATCH]] = -2
+    nearest = torch.cat([u, v])[cosines.argmax(1)]
+    tau = rule.temperature((phi(u) * phi(nearest)).sum(1))
+    torch.testing.assert_close(found.taus[1, 1, :BATCH], tau)
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.5])
+def test_one_head_at_a_constant_temperature_is_nt_xent_in_its_soft_form_only(tau):
+    z1, z2 = (z[:, :1] for z in make(2))
+    plain = nt_xent(z1[:, 0], z2[:, 0], tau, positive_in_denominator=False)
+    fixed = {"low": tau, "high": tau, "beta": 0.0}
+    soft = contrast_views(z1, z2, NoNetwork(), Rule(**fixed, log_sum_exp=True))
+    torch.testing.assert_close(soft.loss, plain, rtol=1e-12, atol=0)
+    # Its softplus, anchor by anchor, is NT-Xent with the positive in the denominator.
+    per_anchor = soft.terms[..., :2].sum(3)
+    expected = nt_xent(z1[:, 0], z2[:, 0], tau)
+    torch.testing.assert_close(F.softplus(per_anchor).mean(), expected, rtol=1e-12, atol=0)
+    among = contrast_views(z1, z2, NoNetwork(), Rule(**fixed, log_sum_exp=True, with_positive=True))
+    torch.testing.assert_close(among.loss, expected, rtol=1e-12, atol=0)
+    hard = contrast_views(z1, z2, NoNetwork(), Rule(**fixed, top_k=1)).loss
+    assert 0 < plain - hard <= math.log(2 * BATCH - 2)
+
+
+def test_norms_order_and_heads_do_not_matter():
+    phi, rule, (z1, z2) = make_phi(), RULES[1], make(2)
+    loss = contrast_views(z1, z2, phi, rule).loss
+    order = torch.randperm(BATCH, generator=torch.Generator().manual_seed(0))
+    for a, b in (
+        (z1 * torch.arange(1, BATCH + 1)[:, None, None], z2),
+        (z1[order], z2[order]),
+        (z2, z1),
+        (z1.flip(1), z2.flip(1)),
+    ):
+        torch.testing.assert_close(contrast_views(a, b, phi, rule).loss, loss)
+    twice = contrast_views(z1[:, [0, 0]], z2[:, [0, 0]], phi, rule).loss
+    torch.testing.assert_close(twice, 2 * contrast_views(z1[:, :1], z2[:, :1], phi, rule).loss)
+
+
+def test_half_precision_is_widened_and_the_floor_does_not_overflow():
+    phi = make_phi().float()
+    halves = [z.bfloat16() for z in make(2, dtype=torch.float32)]
+    rule = Rule(low=1e-5, high=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = contrast_views(*halves, phi, rule)
+    assert found.loss.dtype == torch.float32 and torch.isfinite(found.loss)
+    plain = contrast_views(*(z.float() for z in halves), phi, rule)
+    torch.testing.assert_close(found.loss, plain.loss)
+    assert found.terms[..., 2].max() > 65504, "beyond half precision"
+
+
+def loss_by(name, p1, z1, p2, z2, phi):
+    rule = RULES[1]
+    if name == "views":
+        return contrast_views(p1, p2, phi, rule).loss
+    if name == "queue":
+        return contrast_queue(p1, p2, make_queue(), phi, rule).loss
+    if name == "simsiam":
+        return attract(p1, z1, p2, z2, phi, rule).loss
+    return decorrelate(p1, p2, phi, rule).loss
+
+
+def of_this_process():
+    own = slice(rank() * BATCH // world_size(), (rank() + 1) * BATCH // world_size())
+    found = {}
+    for name in ("views", "queue", "simsiam", "barlow"):
+        phi = make_phi(BATCH if name == "barlow" else DIM)
+        tensors = [z[own].clone().requires_grad_() for z in make(4)]
+        loss = loss_by(name, *tensors, phi)
+        gradients = torch.autograd.grad(loss, [tensors[0], *phi.parameters()])
+        found[name] = (loss.detach(), *gradients)
+    return found
+
+
+@pytest.mark.distributed
+def test_two_processes_equal_one():
+    whole, parts = of_this_process(), run_processes(of_this_process)
+    for name, expected in whole.items():
+        averaged = [sum(p[name][i] for p in parts) / 2 for i in range(len(expected))]
+        averaged[1] = torch.cat([part[name][1] for part in parts]) / 2
+        for mine, other in zip(averaged, expected, strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12, msg=name)
