@@ -54,8 +54,7 @@ class OptimizerConfig:
     trust_coefficient: float = setting(0.001, above=0)
     clip: bool = False
     exclude_1d: bool = False
-    # Largest norm of the gradient of all parameters together; null: not clipped.
-    clip_norm: float | None = setting(None, above=0)
+    clip_norm: float | None = setting(None, above=0)  # of all gradients together; null: none
 
 
 @dataclass
@@ -90,8 +89,7 @@ class TrackingConfig:
     entity: str | None = None
     name: str | None = None
     tags: list[str] = field(default_factory=list)
-    # Pictures for people, drawn after the record is written.
-    plots: bool = True
+    plots: bool = True  # pictures for people, drawn after the record is written
 
 
 @dataclass
@@ -281,8 +279,6 @@ def check_recipe(recipe: Recipe) -> None:
         raise ConfigError(
             f"arm: must be method, ablation/<name> or baseline/<name>, got {recipe.arm!r}"
         )
-    if paper.manual_optimization and recipe.optimizer.clip_norm is not None:
-        raise ConfigError(f"optimizer.clip_norm: {recipe.paper} steps its optimizers by hand: null")
     if recipe.trainer.devices in (0, "0", ""):
         raise ConfigError("trainer.devices: at least 1, or -1 or auto for all")
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:

@@ -58,8 +58,8 @@ def strategy_of(recipe: Recipe) -> str:
     """Returns the Lightning strategy.
 
     Raises:
-        ConfigError: If the paper refuses several processes or accumulation, or the batch cannot
-            be divided.
+        ConfigError: If the paper refuses several processes, accumulation or clipping, or the batch
+            cannot be divided.
     """
     check_accelerator(recipe)
     processes, paper = num_processes(recipe), get_paper(recipe.paper)
@@ -68,6 +68,8 @@ def strategy_of(recipe: Recipe) -> str:
             f"trainer.accumulate: {paper.name} makes several updates from each batch, which "
             "cannot be gathered over batches; set it to 1 and choose data.batch_size"
         )
+    if paper.manual_optimization and recipe.optimizer.clip_norm is not None:
+        raise ConfigError(f"optimizer.clip_norm: {paper.name} takes its steps itself; use null")
     if processes == 1:
         return recipe.trainer.strategy
     if paper.ddp_strategy is None:

@@ -208,12 +208,8 @@ def _make_trainer(
     deadline: float | None,
 ) -> Trainer:
     recipe, settings = ready.recipe, ready.recipe.trainer
-    checkpoints = Checkpoints(
-        run.checkpoints,
-        settings.checkpoint_every_epochs,
-        settings.checkpoint_every_batches,
-        reporter,
-    )
+    every = settings.checkpoint_every_epochs, settings.checkpoint_every_batches
+    checkpoints = Checkpoints(run.checkpoints, *every, reporter)
     online = OnlineEvaluation(
         recipe.evaluation,
         lambda _module: evaluate(ready, recipe.evaluation.online, "val"),

@@ -29,6 +29,17 @@ PAPERS = {
         "evaluation.dense_probe.epochs=1",
         "data.holdout=0.1",
     ],
+    # The base with the most state: queues and a momentum encoder.
+    "amcl": [
+        "method.base=moco",
+        "method.queue_length=512",
+        "optimizer.lr=0.01",
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
     "supremix": [
         "trainer.batches=120",
@@ -96,7 +107,7 @@ def uninterrupted(tmp_path_factory):
 
 
 POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
-FAST = {(paper, after_a_checkpoint) for paper in ("swav", "mclrec", "meow", "pixpro", "supremix")}
+FAST = {(paper, after_a_checkpoint) for paper in PAPERS}
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,8 @@ def test_a_mac_without_cuda_is_a_gpu_but_no_cuda(gpus, monkeypatch):
     check_accelerator(swav("trainer.accelerator=gpu"))
     with pytest.raises(ConfigError, match="use auto or cpu"):
         check_accelerator(swav("trainer.accelerator=cuda"))
+
+
+def test_a_paper_that_takes_its_steps_itself_refuses_clipping():
+    with pytest.raises(ConfigError, match=r"optimizer\.clip_norm: mclrec takes its steps itself"):
+        strategy_of(load_recipe("mclrec/quick", ["optimizer.clip_norm=1"]))

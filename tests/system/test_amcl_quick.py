@@ -1,0 +1,55 @@
+"""`quick` learns on each seed, and the ablation that must fail does fail the same check.
+
+That adapting the temperature is what helps is not shown: a constant at the floor passes too.
+"""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from common.config import load_recipe
+from common.leaderboard.record import Record
+from common.runs import new_run
+from common.train import prepare, train
+
+LINEAR_BAR, ABLATION_BAR = 62.0, 57.0
+KEY = "test/linear_top1"
+
+
+def run(reference: str, seed: int, folder: Path) -> Record:
+    recipe = load_recipe(reference, [f"seed={seed}", "tracking.mode=disabled"])
+    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
+    assert record is not None
+    return record
+
+
+def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path: Path) -> None:
+    plain = ["optimizer.lr=1", "optimizer.weight_decay=0", "optimizer.schedule=constant"]
+    short = ["trainer.batches=1", "evaluation.protocols=[knn]", "evaluation.references=[]"]
+    words = [*plain, *short, "optimizer.clip_norm=0.01", "tracking.mode=disabled"]
+    ready = prepare(load_recipe("amcl/quick", words))
+    before = [p.detach().clone() for p in ready.module.parameters()]
+    train(ready, new_run(ready.recipe, tmp_path), Console(file=io.StringIO()))
+    moved = [p.detach() - old for p, old in zip(ready.module.parameters(), before, strict=True)]
+    # With a rate of 1 the first step is the gradient itself.
+    assert torch.cat([x.flatten() for x in moved]).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_quick_learns_and_the_constant_temperature_does_not(seed: int, tmp_path: Path) -> None:
+    record = run("amcl/quick", seed, tmp_path / "method")
+    assert record.metrics[KEY] >= LINEAR_BAR
+    assert all(metrics[KEY] < LINEAR_BAR for metrics in record.references.values())
+    assert record.metrics[KEY] >= record.references["untrained"][KEY] + 10
+    ablated = run("amcl/quick:constant-temperature", seed, tmp_path / "ablation")
+    assert ablated.metrics[KEY] <= ABLATION_BAR
+    assert record.metrics[KEY] >= ablated.metrics[KEY] + 10
+
+
+@pytest.mark.slow
+def test_a_constant_at_the_floor_learns_too(tmp_path: Path) -> None:
+    assert run("amcl/quick:constant-floor", 0, tmp_path).metrics[KEY] >= LINEAR_BAR
