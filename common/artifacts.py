@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from common.checkpoints.formats import to_detectron2
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config import Recipe
-from common.errors import LikewiseError, UsageError
+from common.errors import LikewiseError, UsageError, suggest
 from common.files import write_atomic
 from common.launch import evaluation_device
 from common.runs import open_run
 from common.train import Ready, load_best, prepare
+
+KEYS = ["torchvision", "detectron2"]
 
 
 def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
@@ -38,19 +41,32 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
     return ready
 
 
-def export_backbone(run_dir: Path, out: Path | None) -> Path:
-    """Writes the run's backbone as a plain state dict (torchvision's keys where it has them).
+def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") -> Path:
+    """Writes the run's backbone, in the names and the form that others read.
+
+    Args:
+        run_dir: The run.
+        out: Where to; default ``backbone.pt``, or ``backbone-detectron2.pth``, in the run's folder.
+        keys: "torchvision": a plain state dict, torchvision's names where it has them;
+            "detectron2": what ``MODEL.WEIGHTS`` takes.
 
     Raises:
-        UsageError: If the paper's module has no ``backbone``.
+        UsageError: If the paper's module has no ``backbone``, or not one that ``keys`` can name.
     """
+    if keys not in KEYS:
+        raise UsageError(f"--keys {keys}: must be one of {', '.join(KEYS)}{suggest(keys, KEYS)}")
     module = load_run(run_dir).module
     backbone = getattr(module, "backbone", None)
     if backbone is None:
         raise UsageError(f"{run_dir}: this paper's module has no backbone to export")
-    target = out or Path(run_dir) / "backbone.pt"
+    state, name = backbone.state_dict(), "backbone.pt"
+    if keys == "detectron2":
+        # It finds each array by the end of its name, wherever a model keeps its backbone.
+        state = {"model": to_detectron2(state), "matching_heuristics": True}
+        name = "backbone-detectron2.pth"
+    target = out or Path(run_dir) / name
     content = io.BytesIO()
-    torch.save(backbone.state_dict(), content)
+    torch.save(state, content)
     write_atomic(target, content.getvalue())
     return target
 

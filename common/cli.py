@@ -119,11 +119,12 @@ def evaluate(
 def export(
     run_dir: RunArgument,
     out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
+    keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
 ) -> None:
     """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
     from common.artifacts import export_backbone
 
-    console.print(f"wrote {export_backbone(run_dir, out)}")
+    console.print(f"wrote {export_backbone(run_dir, out, keys)}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import torch
 
 from common import artifacts
 from common.artifacts import embed_data, export_backbone, load_run
+from common.backbones.resnet import resnet18
 from common.checkpoints.io import NAME, AtomicCheckpointIO
 from common.config import load_recipe
 from common.errors import LikewiseError, UsageError
@@ -91,6 +92,26 @@ def test_a_backbone_is_exported_where_it_is_wanted(run, tmp_path):
     target = export_backbone(folder.path, tmp_path / "new" / "w.pt")
     state = torch.load(target, weights_only=True)
     assert list(state) == ["weight"] and torch.equal(state["weight"], torch.full((1, 2), 5.0))
+
+
+def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(run, tmp_path, monkeypatch):
+    module = SimpleNamespace(backbone=resnet18())
+    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=module))
+    target = export_backbone(tmp_path, None, "detectron2")
+    content = torch.load(target, weights_only=True)
+    assert target.name == "backbone-detectron2.pth" and content["matching_heuristics"] is True
+    assert torch.equal(content["model"]["stem.conv1.weight"], module.backbone.conv1.weight)
+    assert "res5.1.conv2.norm.running_mean" in content["model"]
+
+
+def test_names_that_are_unknown_or_do_not_apply_are_refused(run):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    with pytest.raises(UsageError, match="did you mean 'detectron2'"):
+        export_backbone(folder.path, None, "detectron")
+    with pytest.raises(UsageError, match="those of ResNets"):
+        export_backbone(folder.path, None, "detectron2")
+    assert not list(folder.path.glob("backbone*"))
 
 
 def test_a_module_without_backbone_is_refused(run, monkeypatch):
