@@ -30,13 +30,17 @@ def embedding_std(z: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def effective_rank(z: Tensor) -> Tensor:
-    """Returns exp of the entropy of the normalised singular values of centred ``(batch, dim)``.
+def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
+    """Returns exp of the entropy of the normalised singular values of ``(batch, dim)``.
 
     Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
+
+    Args:
+        z: In any precision; measured in float32 or wider.
+        centre: Take the mean row off first.
     """
-    centred = z.float() - z.float().mean(dim=0)
-    values = torch.linalg.svdvals(centred)
+    z = z if z.dtype == torch.float64 else z.float()
+    values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
     total = values.sum()
     shares = values / total.clamp(min=1e-12)
     entropy = torch.special.entr(shares).sum()

@@ -3,13 +3,16 @@
 import torch
 from torch import Tensor
 
+from common.data.pictures.transfer import moved
 from common.data.sampler import keyed_generator
 from common.distributed.reduce import gather, rank
+from common.mirror import Mirror
 
 PAIRS = ("arbitrary", "identical", "distinct")
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44
+_SEEDS: Mirror[int] = Mirror(int)
 
 
 def arbitrary_partners(labels: Tensor, order: Tensor) -> Tensor:
@@ -29,7 +32,7 @@ def distinct_partners(labels: Tensor, offset: Tensor, num_classes: int) -> Tenso
 
 
 def draw_partners(
-    labels: Tensor, pairs: str, num_classes: int, seed: int, batches_seen: int
+    labels: Tensor, pairs: str, num_classes: int, seed: int | Tensor, batches_seen: int
 ) -> Tensor:
     """Returns each anchor's partner label, ``(batch,)``, a function of seed and position.
 
@@ -41,16 +44,17 @@ def draw_partners(
         pairs: "arbitrary": the labels of the global batch, shuffled. "identical": its own class.
             "distinct": any other class, each as likely.
         num_classes: Of the data.
-        seed: Of the run.
+        seed: Of the run; a module's buffer is read from its device once.
         batches_seen: The position in the training.
     """
     if pairs == "identical":
         return labels
+    seed = _SEEDS.get(seed) if isinstance(seed, Tensor) else seed
     generator = keyed_generator(seed, PAIR_STREAM, batches_seen)
     everyone = gather(labels)
     own = slice(rank() * len(labels), (rank() + 1) * len(labels))
     if pairs == "arbitrary":
-        order = torch.randperm(len(everyone), generator=generator).to(labels.device)
+        order = moved(torch.randperm(len(everyone), generator=generator), labels.device)
         return arbitrary_partners(everyone, order)[own]
     offset = torch.randint(1, num_classes, (len(everyone),), generator=generator)
-    return distinct_partners(labels, offset[own].to(labels.device), num_classes)
+    return distinct_partners(labels, moved(offset[own], labels.device), num_classes)

@@ -75,14 +75,16 @@ def class_contrast(
     return total, _with_positive(wanted, key_labels, itself).sum().to(total.dtype)
 
 
+def count_label(wanted: Tensor, labels: Tensor) -> Tensor:
+    """Returns how many of ``labels (keys,)`` equal each of ``wanted (anchors,)``."""
+    # Rows at a time, and no sorting: a GPU would have to be waited for.
+    return torch.cat([(part[:, None] == labels).sum(1) for part in wanted.split(CHUNK_ROWS)])
+
+
 def _with_positive(wanted: Tensor, key_labels: Tensor, itself: Tensor | None) -> Tensor:
     """Tells for each anchor whether a key other than itself has the label it wants."""
-    labels, counts = key_labels.unique(return_counts=True)
-    place = torch.searchsorted(labels, wanted).clamp(max=len(labels) - 1)
-    found = torch.where(labels[place] == wanted, counts[place], 0)
-    if itself is not None:
-        found = found - (key_labels[itself] == wanted).to(found.dtype)
-    return found > 0
+    found = count_label(wanted, key_labels)
+    return found > 0 if itself is None else found > (key_labels[itself] == wanted)
 
 
 def _wide(z: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """SupCon (arXiv 2004.11362): all samples of a class attract each other, the others repel."""
 
-import math
 from typing import Any
 
 import torch
@@ -8,10 +7,11 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.pairs import draw_partners
@@ -74,7 +74,10 @@ class SupCon(LightningModule):
         Raises:
             DataError: A picture without a label.
         """
-        if bool((batch.labels < 0).any()):
+        position = batches_seen(self)
+        # On a GPU a look is a wait: there the first batch speaks for the others.
+        looks = position == 0 or batch.labels.device.type == "cpu"
+        if looks and bool((batch.labels < 0).any()):
             raise DataError("baseline supcon: a training picture has no label")
         h = self.projector(self.embed(torch.cat(batch.views)))
         z = F.normalize(h if h.dtype == torch.float64 else h.float(), dim=1)
@@ -83,26 +86,14 @@ class SupCon(LightningModule):
             batch.labels,
             self.method.pairs,
             self.num_classes,
-            int(self.pair_seed),
-            int(self.batches_seen),
+            self.pair_seed,
+            position,
         )
         loss = supcon(z, batch.labels, self.method.temperature, partners)
-        self.diagnose(loss.detach(), z[0].detach())
-        self.batches_seen += 1
+        log_embeddings(self, loss, z[0].detach(), self.collapse)
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:
         """SGD or LARS in the paper."""
         return configure(self.parameters(), self.optimizer, self.trainer)
-
-    @torch.no_grad()
-    def diagnose(self, loss: Tensor, z: Tensor) -> None:
-        """Logs the loss and, where metrics are written, the signs of a collapse."""
-        if not is_log_due(self):
-            return
-        std = embedding_std(z)
-        self.log("train/loss", loss, sync_dist=True)
-        self.log("diag/embedding_std", std)
-        self.log("diag/effective_rank", effective_rank(z))
-        flat = float(std) < 0.01 / math.sqrt(z.shape[1])
-        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)

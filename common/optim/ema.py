@@ -28,7 +28,7 @@ def update_momentum(average: nn.Module, online: nn.Module, momentum: float) -> N
     torch._foreach_add_(targets, sources, alpha=1 - momentum)
 
 
-def cosine_momentum(base: float, update: int, total: int) -> float:
+def cosine_momentum(base: float, update: float, total: float) -> float:
     """Returns the momentum of optimizer update ``update`` of ``total``: from ``base`` up to 1.
 
     ``1 - (1 - base) (1 + cos(pi update / total)) / 2`` (BYOL, section 3.3; PixPro, section 4.1).

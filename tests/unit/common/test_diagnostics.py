@@ -37,3 +37,12 @@ def test_the_warning_comes_once_and_says_what_helps():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         monitor.check({"one prototype": True}, 30)
+
+
+def test_rank_in_double_precision_and_without_taking_the_mean_off():
+    shares = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    z = torch.diag(shares)
+    found = effective_rank(z, centre=False)
+    expected = (-(shares * shares.log()).sum()).exp()
+    torch.testing.assert_close(found, expected, rtol=1e-14, atol=0)
+    assert effective_rank(z) < 2.01

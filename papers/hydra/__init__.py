@@ -1,0 +1,25 @@
+"""Hydra, later SimLAP: contrast of arbitrary pairs of classes, each in a subspace of its own."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="hydra",
+    title="Rethinking Positive Pairs in Contrastive Learning",
+    authors="Wu, Atito, Feng, Mo, Kittler, Awais",
+    venue="arXiv",
+    year=2024,
+    arxiv="2410.18200",
+    bibtex="""@misc{wu2024hydra,
+  title         = {Rethinking Positive Pairs in Contrastive Learning},
+  author        = {Wu, Jiantao and Atito, Sara and Feng, Zhenhua and Mo, Shentong and
+                   Kittler, Josef and Awais, Muhammad},
+  year          = {2024},
+  eprint        = {2410.18200},
+  archiveprefix = {arXiv}
+}""",
+    modality="pictures",
+    module_class="SimLAP",
+    config_class="SimLAPConfig",
+    evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
+    baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
+)

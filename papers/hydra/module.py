@@ -1,0 +1,141 @@
+"""SimLAP as a LightningModule: `training_step` is the authors' step without a momentum encoder."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.checkpoints.position import batches_seen, count_batch
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import gather, gather_with_grad
+from common.losses.pairs import draw_partners
+from common.optim.build import configure
+from common.registry import BACKBONES
+from papers.hydra.config import SimLAPConfig
+from papers.hydra.contrast import (
+    PairContrast,
+    build_gate,
+    build_mlp,
+    check_classes,
+    check_labels,
+    entropy_term,
+)
+from papers.hydra.diagnostics import ADVICE, log_pairs
+from papers.hydra.loss import widened
+from papers.hydra.schedules import with_fractional_epochs
+
+
+class SimLAP(LightningModule):
+    """Learns from arbitrary pairs of classes, each in a subspace of its own (arXiv 2410.18200).
+
+    Under several processes pairs are drawn for the global batch and keys are gathered with
+    gradient.
+
+    Args:
+        method: Default: the two-view form of the authors' ``cl/`` folder.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: 10 classes in colour.
+    """
+
+    batches_seen: Tensor
+    pair_seed: Tensor
+
+    def __init__(
+        self,
+        method: SimLAPConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SimLAPConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or PictureFacts()
+        check_classes(config, facts)
+        self.num_classes = facts.num_classes
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        features, layers = self.backbone.num_features, config.projector_layers
+        self.projector = build_mlp(
+            features, config.hidden_dim, config.output_dim, layers, config.projector_norm
+        )
+        self.gate = build_gate(config, facts.num_classes)
+        self.contrast = PairContrast(config)
+        self.classifier = nn.Linear(features, facts.num_classes) if config.online_head else None
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # With the position, the seed of the drawn pairs.
+        self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        return self.backbone(pictures)
+
+    def classify(self, pictures: Tensor) -> Tensor:
+        """Returns the online head's scores, ``(batch, classes)``."""
+        if self.classifier is None:
+            raise ValueError("method.online_head=false: there is no head to classify with")
+        return self.classifier(self.embed(pictures))
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step: pairs, their gates, the contrast in the gated subspaces.
+
+        Raises:
+            DataError: A picture without a label.
+        """
+        labels = batch.labels
+        check_labels(labels, batches_seen(self))
+        h = self.embed(torch.cat(batch.views))
+        z = self.projector(h).unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        partners = self.partners(labels)
+        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
+        loss = self.compare(z, gate, labels, partners)
+        loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
+        if self.classifier is not None:
+            # On features without gradient: the head does not train the encoder.
+            scores = widened(self.classifier(h.detach()))
+            loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
+        self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
+        count_batch(self)
+        return loss
+
+    def partners(self, labels: Tensor) -> Tensor:
+        """Returns each anchor's partner class, ``(batch,)``, the same for all its views."""
+        pairs, position = self.method.pairs, batches_seen(self)
+        return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
+
+    def compare(self, z: Tensor, gate: Tensor | None, labels: Tensor, partners: Tensor) -> Tensor:
+        """Returns the loss of views ``z (views, batch, dim)`` against each other, or pooled."""
+        views, everyone = len(z), gather(labels)
+        keys = [gather_with_grad(view) for view in z]  # (global batch, dim) each
+        if self.method.contrast == "pooled":
+            gates = None if gate is None else gate.repeat(views, 1)
+            pool, own = torch.cat(keys), z.flatten(0, 1)
+            anchors = labels.repeat(views), partners.repeat(views)
+            return self.contrast(own, pool, gates, *anchors, everyone.repeat(views))
+        directions = [(0, 1), (1, 0)] if self.method.symmetric else [(0, 1)]
+        losses = [
+            self.contrast(z[a], keys[b], gate, labels, partners, everyone) for a, b in directions
+        ]
+        return torch.stack(losses).mean()
+
+    def configure_optimizers(self) -> Any:
+        """LARS in the authors' recipe; the filter has the encoder's rate."""
+        made = configure(self.parameters(), self.optimizer, self.trainer)
+        return with_fractional_epochs(made, self.optimizer, self.trainer.max_epochs)
+
+    @torch.no_grad()
+    def diagnose(
+        self, loss: Tensor, z: Tensor, gate: Tensor | None, labels: Tensor, partners: Tensor
+    ) -> None:
+        """Logs the loss and, where metrics are written, the state of gates and embeddings."""
+        if is_log_due(self):
+            self.log("train/loss", loss, sync_dist=True)
+            log_pairs(self, self.collapse, z[0], gate, labels, partners)

@@ -1,0 +1,160 @@
+"""Momentum Hydra as a LightningModule: MoCo v3's instance term and the contrast of pairs."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from common.checkpoints.position import batches_seen, count_batch
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.diagnostics import CollapseWarning, is_log_due
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import gather
+from common.losses.pairs import draw_partners
+from common.optim.build import configure
+from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.registry import BACKBONES
+from papers.hydra.config import HydraConfig
+from papers.hydra.contrast import (
+    PairContrast,
+    build_gate,
+    build_mlp,
+    check_classes,
+    check_labels,
+    entropy_term,
+)
+from papers.hydra.diagnostics import ADVICE, log_pairs
+from papers.hydra.loss import instance_contrast, momentum_total
+from papers.hydra.schedules import with_fractional_epochs
+
+
+class Hydra(LightningModule):
+    """Arbitrary pairs beside the picture itself, keys from a momentum encoder.
+
+    Under several processes pairs are drawn for the global batch; keys are gathered without
+    gradient, which they have not.
+
+    Args:
+        method: Default: the authors' newest builder.
+        optimizer: Default: the schema's.
+        facts: Of the pictures; default: 10 classes in colour.
+    """
+
+    batches_seen: Tensor
+    updates: Tensor
+    pair_seed: Tensor
+
+    def __init__(
+        self,
+        method: HydraConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: PictureFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or HydraConfig()
+        self.optimizer = optimizer or OptimizerConfig()
+        facts = facts or PictureFacts()
+        check_classes(config, facts)
+        self.num_classes = facts.num_classes
+        build = BACKBONES.get(config.backbone)
+        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        hidden, output, layers = config.hidden_dim, config.output_dim, config.projector_layers
+        self.projector = build_mlp(
+            self.backbone.num_features, hidden, output, layers, config.projector_norm
+        )
+        self.predictor = self.build_predictor()
+        self.pair_predictor = self.build_predictor() if config.separate_predictor else None
+        self.gate = build_gate(config, facts.num_classes)
+        self.contrast = PairContrast(config)
+        self.momentum_backbone = momentum_copy(self.backbone)
+        self.momentum_projector = momentum_copy(self.projector)
+        if config.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # Counts optimizer updates: the momentum's position on its cosine.
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.total_updates = 1
+        # With the position, the seed of the drawn pairs.
+        self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def build_predictor(self) -> nn.Sequential:
+        """Returns a network from embeddings to what is compared with the keys."""
+        config = self.method
+        dims = config.output_dim, config.hidden_dim, config.output_dim
+        return build_mlp(*dims, config.predictor_layers, config.predictor_norm)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``."""
+        if self.method.evaluated == "momentum":
+            return self.momentum_backbone(pictures)
+        return self.backbone(pictures)
+
+    @torch.no_grad()
+    def keys(self, view: Tensor) -> Tensor:
+        """Returns the momentum encoder's keys of all processes, ``(global batch, dim)``."""
+        return gather(self.momentum_projector(self.momentum_backbone(view)))
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """One step; each view passes the networks on its own, as in MoCo v3.
+
+        Raises:
+            DataError: A picture without a label.
+        """
+        labels, config = batch.labels, self.method
+        check_labels(labels, batches_seen(self))
+        z = [self.projector(self.backbone(view)) for view in batch.views]  # (batch, dim) each
+        q = [self.predictor(view) for view in z]
+        keys = [self.keys(view) for view in batch.views]
+        temperature = config.temperature
+        instance = (
+            instance_contrast(q[0], keys[1], temperature)
+            + instance_contrast(q[1], keys[0], temperature)
+        ) / 2
+        partners = self.partners(labels)
+        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
+        if self.pair_predictor is not None:
+            q = [self.pair_predictor(view) for view in z]
+        chosen = gate, labels, partners, gather(labels)
+        disparate = (
+            self.contrast(q[0], keys[1], *chosen) + self.contrast(q[1], keys[0], *chosen)
+        ) / 2
+        loss = momentum_total(instance, disparate, config.disparate_weight)
+        loss = loss + entropy_term(config, self.gate, gate, self.num_classes)
+        if is_log_due(self):
+            self.log("train/loss", loss.detach(), sync_dist=True)
+            self.log("train/instance", instance.detach(), sync_dist=True)
+            self.log("train/disparate", disparate.detach(), sync_dist=True)
+            with torch.no_grad():
+                log_pairs(self, self.collapse, z[0].detach(), gate, labels, partners)
+        count_batch(self)
+        return loss
+
+    def partners(self, labels: Tensor) -> Tensor:
+        """Returns each anchor's partner class, ``(batch,)``."""
+        pairs, position = self.method.pairs, batches_seen(self)
+        return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
+
+    def configure_optimizers(self) -> Any:
+        """LARS or AdamW in the authors' recipes; the momentum encoder is not trained."""
+        made = configure(self.parameters(), self.optimizer, self.trainer)
+        return with_fractional_epochs(made, self.optimizer, self.trainer.max_epochs)
+
+    def on_train_start(self) -> None:
+        """Reads the length of the momentum's cosine, a function of the recipe."""
+        self.total_updates = int(self.trainer.estimated_stepping_batches)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Moves the encoder, and after it the momentum encoder."""
+        super().optimizer_step(*args, **kwargs)
+        self.updates += 1
+        base, updates = self.method.momentum, int(self.updates)
+        self.follow(cosine_momentum(base, updates, self.total_updates))
+
+    def follow(self, momentum: float) -> None:
+        """Moves the momentum encoder towards the encoder; its batch norms keep their statistics."""
+        update_momentum(self.momentum_backbone, self.backbone, momentum)
+        update_momentum(self.momentum_projector, self.projector, momentum)

@@ -1,0 +1,40 @@
+"""What the gates tell of the classes, and the spectrum of embeddings.
+
+How the paper turns gates into relations could not be read: these definitions are ours.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.evaluation.pictures import evaluating
+from papers.hydra.gate import class_gates
+from papers.hydra.loss import widened
+
+
+@torch.no_grad()
+def pair_gates(gate: nn.Module, num_classes: int) -> Tensor:
+    """Returns the gate of every ordered pair of classes in evaluation mode, ``(C, C, dim)``."""
+    classes = torch.arange(num_classes, device=next(gate.parameters()).device)
+    # A row of pairs at a time: C x C embeddings of 512 would not fit for 1000 classes.
+    with evaluating(gate):
+        return torch.stack([gate(first.expand(num_classes), classes) for first in classes])
+
+
+def active_count(gates: Tensor, threshold: float = 0.5) -> Tensor:
+    """Returns how many entries of ``gates (..., dim)`` are above ``threshold``."""
+    return (gates > threshold).sum(dim=-1)
+
+
+@torch.no_grad()
+def class_relations(gate: nn.Module, num_classes: int) -> Tensor:
+    """Returns the cosine between the gates of single classes, ``(C, C)``."""
+    rows = F.normalize(class_gates(gate, num_classes), dim=1)
+    return rows @ rows.T
+
+
+@torch.no_grad()
+def covariance_spectrum(z: Tensor) -> Tensor:
+    """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
+    centred = widened(z) - widened(z).mean(dim=0)
+    return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))

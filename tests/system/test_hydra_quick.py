@@ -1,0 +1,62 @@
+"""`quick` learns on each seed, and the ablation without the filter fails the same check."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from common.config import load_recipe
+from common.leaderboard.record import Record
+from common.runs import new_run
+from common.train import Ready, prepare, train
+from papers.hydra.relations import pair_gates
+
+LINEAR_BAR, NEIGHBOUR_BAR = 90.0, 55.0
+KEYS = ("test/linear_top1", "test/nn_top1@5")
+
+
+def run(reference: str, seed: int, folder: Path) -> tuple[Record, Ready]:
+    words = [f"seed={seed}", "tracking.mode=disabled", "tracking.plots=false"]
+    ready = prepare(load_recipe(reference, words))
+    record = train(ready, new_run(ready.recipe, folder), Console(file=io.StringIO()))
+    assert record is not None
+    return record, ready
+
+
+def passes(metrics: dict[str, float]) -> bool:
+    linear, neighbour = (metrics[key] for key in KEYS)
+    return linear >= LINEAR_BAR and neighbour >= NEIGHBOUR_BAR
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_quick_learns_with_gates_that_depend_on_the_pair(seed: int, tmp_path: Path) -> None:
+    record, ready = run("hydra/quick", seed, tmp_path)
+    assert passes(record.metrics), record.metrics
+    assert not any(passes(metrics) for metrics in record.references.values())
+    untrained = record.references["untrained"]
+    for key, gap in zip(KEYS, (25, 30), strict=True):
+        assert record.metrics[key] > untrained[key] + gap
+    gates = pair_gates(ready.module.gate, ready.module.num_classes)
+    upper = torch.triu_indices(len(gates), len(gates), 1)
+    assert gates[upper[0], upper[1]].std(0).mean() > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["open-gate", "shared-gate"])
+def test_without_a_gate_of_the_pair_the_same_pairs_teach_nothing(
+    variant: str, tmp_path: Path
+) -> None:
+    record, _ = run(f"hydra/quick:{variant}", 0, tmp_path)
+    assert not passes(record.metrics)
+    linear, neighbour = (record.metrics[key] for key in KEYS)
+    assert linear <= 65 and neighbour <= 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["form-b", "momentum"])
+def test_the_other_published_forms_learn_too(variant: str, tmp_path: Path) -> None:
+    record, _ = run(f"hydra/quick:{variant}", 0, tmp_path)
+    assert record.metrics["test/linear_top1"] >= LINEAR_BAR, record.metrics

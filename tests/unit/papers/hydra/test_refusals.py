@@ -1,0 +1,105 @@
+"""What cannot be learned from: refused before anything runs, skipped, or warned about."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from common.config import load_recipe
+from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
+from common.errors import ConfigError, DataError
+from papers.hydra.config import HydraConfig, SimLAPConfig
+from papers.hydra.gate import SharedGate
+from papers.hydra.module import SimLAP
+from papers.hydra.momentum import Hydra
+
+FACTS = PictureFacts(channels=1, size=12, num_classes=4, num_samples=48)
+LABELS = torch.arange(12) % 4
+SMALL = {
+    "backbone": "small_conv",
+    "projector_layers": 2,
+    "hidden_dim": 16,
+    "output_dim": 8,
+    "gate_embedding_dim": 6,
+    "gate_hidden_dim": 10,
+}
+KINDS = {SimLAP: SimLAPConfig(**SMALL), Hydra: HydraConfig(**SMALL)}
+
+
+def make_batch(labels=LABELS):
+    generator = torch.Generator().manual_seed(0)
+    return ViewBatch([torch.rand(12, 1, 12, 12, generator=generator)] * 2, labels, None, [])
+
+
+def make_and_log(kind=SimLAP, **changes):
+    torch.manual_seed(0)
+    module, logged = kind(type(KINDS[kind])(**SMALL | changes), facts=FACTS), {}
+    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
+    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    return module, logged
+
+
+@pytest.mark.parametrize("kind", [SimLAP, Hydra])
+def test_pictures_that_cannot_be_learned_from_are_refused(kind):
+    config = KINDS[kind]
+    with pytest.raises(DataError, match=r"learns from class labels and these .* have none"):
+        kind(config, facts=PictureFacts(num_classes=0))
+    with pytest.raises(DataError, match="needs at least 3, these training pictures have 1"):
+        kind(config, facts=PictureFacts(num_classes=1))
+    module = kind(config, facts=FACTS)
+    with pytest.raises(DataError, match="3 of 12 pictures of a batch have none"):
+        module.training_step(make_batch()._replace(labels=LABELS - 1), 0)
+
+
+def test_two_classes_are_enough_for_identical_pairs_alone():
+    two = PictureFacts(channels=1, num_classes=2)
+    assert SimLAP(SimLAPConfig(**SMALL, pairs="identical"), facts=two).num_classes == 2
+    with pytest.raises(DataError, match="pairs=arbitrary needs at least 3"):
+        SimLAP(SimLAPConfig(**SMALL), facts=two)
+
+
+def test_a_missing_class_is_skipped_and_a_batch_of_one_class_warned_about():
+    module, logged = make_and_log(pairs="distinct")
+    missing = torch.tensor([0, 1, 3]).repeat(4)
+    loss = module.training_step(make_batch(missing), 0)
+    assert torch.isfinite(loss) and loss > 0
+    assert 0 < logged["diag/positives_per_anchor"] < 4
+    with pytest.warns(UserWarning, match="no third class to tell a pair from"):
+        loss = make_and_log(pairs="arbitrary")[0].training_step(make_batch(LABELS * 0), 0)
+    assert loss == 0
+    with pytest.warns(UserWarning, match="no partner's class is in the batch"):
+        loss = make_and_log(pairs="distinct")[0].training_step(make_batch(LABELS * 0), 0)
+    assert loss == 0
+
+
+def test_diagnostics_count_keys_and_show_the_gates():
+    module, logged = make_and_log(pairs="identical")
+    module.training_step(make_batch(), 0)
+    assert logged["diag/positives_per_anchor"] == 3 and logged["diag/negatives_per_anchor"] == 9
+    assert 0.2 < logged["diag/gate_open"] < 0.8
+    assert logged["diag/gate_std_over_pairs"] > 0.01
+    hydra, logged = make_and_log(Hydra, gate="shared")
+    hydra.training_step(make_batch(), 0)
+    assert isinstance(hydra.gate, SharedGate) and logged["diag/gate_std_over_pairs"] == 0
+    mean = (logged["train/instance"] + logged["train/disparate"]) / 2
+    assert abs(logged["train/loss"] - mean) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.views=[{count: 3, size: 20}]"], "compares 2 views of a picture, not 3"),
+        (["data.views=[{size: 20}, {size: 12}]"], r"one size, not of \[12, 20\]"),
+        (["data.batch_size=2"], "at least 3 pictures"),
+        (["method.gate=open", "method.entropy_weight=0.1"], "no gates to close"),
+    ],
+)
+def test_recipes_that_cannot_work_are_refused_before_anything_runs(words, message):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("hydra/quick", words)
+
+
+def test_momentum_hydra_takes_two_views():
+    with pytest.raises(ConfigError, match="momentum Hydra compares 2 views, not 1"):
+        load_recipe("hydra/quick:momentum", ["data.views=[{size: 20}]"])
