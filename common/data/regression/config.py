@@ -42,6 +42,11 @@ class RegressionConfig:
     split: int | None = setting(None, at_least=0)
     # Share of the training samples kept as "val", unless the set brings its own.
     holdout: float = setting(0.1, above=0, below=1)
+    # Few samples: only so many of the training part, drawn once and for all; null: all.
+    num_train: int | None = setting(None, at_least=2)
+    # Imbalance: of training samples with the largest label one in so many is kept, with the
+    # smallest all, geometrically between. Validation and test samples stay.
+    imbalance: float = setting(1.0, at_least=1)
     # Zero mean and unit deviation of each table column or series channel over the training
     # samples; pictures stay in 0..1. Labels keep their units.
     standardise: bool = True

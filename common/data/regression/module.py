@@ -19,6 +19,7 @@ from common.data.regression.samples import (
     choose_split,
     fingerprint,
     measure_scale,
+    thin,
 )
 from common.data.regression.views import RegressionBatch, make_views
 from common.data.sampler import BatchKey, EpochBatchSampler
@@ -76,6 +77,7 @@ class RegressionData(LightningDataModule):
         found: RegressionSet = DATASETS["regression"].get(config.name)(config)
         check_set(config.name, found)
         parts = choose_split(config.name, found, config.split, self.seed, config.holdout)
+        parts["train"] = thin(parts["train"], config.num_train, config.imbalance)
         num = len(parts["train"].targets)
         if config.batch_size > num:
             raise ConfigError(

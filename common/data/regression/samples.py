@@ -105,6 +105,23 @@ def choose_split(
     return parts
 
 
+def thin(train: Samples, num: int | None, imbalance: float) -> Samples:
+    """Returns fewer training samples, the same for every seed; see `RegressionConfig`.
+
+    Raises:
+        ConfigError: If ``num`` are not there.
+    """
+    y, generator = train.targets.double(), keyed_generator(HOLDOUT_SEED, 1)
+    place = (y - y.min()) / (y.max() - y.min()).clamp(min=1e-30)
+    drawn = torch.rand(len(y), generator=generator, dtype=torch.float64)
+    rows = (drawn < imbalance**-place).nonzero()[:, 0]
+    if num is not None:
+        if num > len(rows):
+            raise ConfigError(f"data.num_train={num}: there are {len(rows)} training samples")
+        rows = rows[torch.randperm(len(rows), generator=generator)[:num]].sort().values
+    return Samples(train.inputs[rows], train.targets[rows])
+
+
 class Scale(NamedTuple):
     """Mean and deviation of each table column or series channel."""
 

@@ -6,12 +6,14 @@ from common.data.regression.samples import (
     TRAIN,
     VAL,
     RegressionSet,
+    Samples,
     check_set,
     choose_split,
     fingerprint,
     measure_scale,
     random_splits,
     split_by_masks,
+    thin,
 )
 from common.errors import ConfigError, DataError
 
@@ -80,6 +82,24 @@ def test_what_is_not_finite_is_named():
     found.inputs[7, 1] = float("inf")
     with pytest.raises(DataError, match="sample 7, column 'size' holds NaN or infinity"):
         check_set("x", found)
+
+
+def test_fewer_samples_are_the_same_ones_each_time():
+    whole = Samples(torch.arange(1000.0)[:, None], torch.arange(1000.0))
+    few = thin(whole, 50, 1.0)
+    assert len(few.targets) == 50 and torch.equal(few.inputs[:, 0], few.targets)
+    assert torch.equal(few.targets, thin(whole, 50, 1.0).targets)
+    assert torch.equal(thin(whole, None, 1.0).targets, whole.targets)
+    with pytest.raises(ConfigError, match=r"data\.num_train=1001: there are 1000"):
+        thin(whole, 1001, 1.0)
+
+
+def test_imbalance_thins_towards_the_largest_label():
+    whole = Samples(torch.zeros(4000, 1), torch.arange(4.0).repeat_interleave(1000))
+    counts = thin(whole, None, 8.0).targets.unique(return_counts=True)[1].tolist()
+    assert counts[0] == 1000
+    for count, expected in zip(counts[1:], (500, 250, 125), strict=True):
+        assert abs(count - expected) < 60
 
 
 def test_the_scale_is_of_columns_and_channels_and_not_of_pictures():
