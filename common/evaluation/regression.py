@@ -1,6 +1,6 @@
 """What protocols on numbers as labels are given: samples, and what turns them into features."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -42,6 +42,7 @@ class RegressionInputs:
         module: Has ``embed``, and perhaps ``predict`` and ``project``; None: the inputs themselves
             are the features.
         trees: No features, but the predictions of gradient-boosted trees on the inputs.
+        prepare: Makes of a chunk of inputs what the module takes.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class RegressionInputs:
         parts: Mapping[str, LabelledNumbers],
         module: nn.Module | None = None,
         trees: bool = False,
+        prepare: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.parts, self.module, self.trees = parts, module, trees
+        self.prepare = prepare or torch.Tensor.float
         self._features: dict[str, Tensor] = {}
 
     def features(self, name: str) -> Tensor:
@@ -61,7 +64,7 @@ class RegressionInputs:
 
     def raw(self, name: str) -> Tensor:
         """Returns the inputs of a split as vectors, in float64."""
-        return self.parts[name].inputs.flatten(1).double()
+        return self.prepare(self.parts[name].inputs).flatten(1).double()
 
     def probe_set(self, name: str) -> ProbeSet:
         """Returns features and labels of a split."""
@@ -75,7 +78,9 @@ class RegressionInputs:
         with evaluating(self.module):
             function: Any = getattr(self.module, verb)
             chunks = self.parts[name].inputs.split(CHUNK)
-            return torch.cat([function(part.to(device)).double().cpu() for part in chunks])
+            return torch.cat(
+                [function(self.prepare(part.to(device))).double().cpu() for part in chunks]
+            )
 
     def own_output(self, seed: int) -> Tensor | None:
         """Returns predictions ``(num_test,)`` that need no probe, or None if there are none."""

@@ -39,7 +39,9 @@ def evaluate_regression_finetune(
         _train(network, inputs, settings, seed)
     network.eval()
     chunks = inputs.parts["test"].inputs.split(CHUNK)
-    predicted = torch.cat([network(part.to(network.device)).cpu() for part in chunks])
+    predicted = torch.cat(
+        [network(inputs.prepare(part.to(network.device))).cpu() for part in chunks]
+    )
     found = regression_metrics(predicted, inputs.parts["test"].targets)
     return {f"finetune_{name}": value for name, value in found.items()}
 
@@ -61,7 +63,7 @@ def _train(
             for rows in order[: num // size * size].split(size):
                 optimizer.zero_grad()
                 x, y = (part[rows].to(network.device) for part in (train.inputs, train.targets))
-                loss_of(network(x), y).backward()
+                loss_of(network(inputs.prepare(x)), y).backward()
                 optimizer.step()
                 schedule.step()
                 advance(1, f"epoch {epoch + 1}/{settings.epochs}")

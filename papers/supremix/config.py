@@ -55,7 +55,7 @@ class SupReMixConfig(EncoderConfig):
         """Raises `ConfigError` for a Beta that is no pair, or an anchor that has no positive."""
         if len(self.beta) != 2:
             raise ConfigError(f"method.beta: {self.beta} must be two numbers, as [2, 8]")
-        if recipe.data.num_views < 2 and not self.label_step:
+        if recipe.data.total_views < 2 and not self.label_step:
             raise ConfigError(
                 "data.num_views: with one view an anchor's positives are samples of equal label; "
                 "make 2 views, or round labels with method.label_step"

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from common.data.pictures.config import ViewConfig
 from common.errors import ConfigError
 from common.registry import DATASETS
 from common.settings import setting
 
-OWN_TABLE = "table"
+# Sets of a user's own: a CSV, and its column to predict.
+OWN_SETS = ("picture-table", "table")
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ class RegressionConfig:
     name: str = setting("scattered-rotated-digits", choices=DATASETS["regression"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
-    # For `name: table`: a .csv[.gz] with a header, and the column to predict.
+    # For `name: table` and `picture-table`: a .csv[.gz] with a header, and the column to predict.
+    # The pictures' names are in its column `path`, and in `split` there may be train, val and test.
     path: str | None = setting(None, result_neutral=True)
     target: str | None = None
-    # Of that table: columns of text that become one column of 0 and 1 a value; columns left out.
+    # Of a table: columns of text that become one column of 0 and 1 a value; columns left out.
     categorical: list[str] = setting([])
     drop: list[str] = setting([])
     # Which of the set's fixed splits; null: the run's seed, modulo their number.
@@ -61,6 +64,13 @@ class RegressionConfig:
     shift: int = setting(0, at_least=0)
     # Share of inputs that are swapped for those of other training samples (tables).
     swap: float = setting(0.0, at_least=0, below=1)
+    # Pictures from files: pixels a side. They are held in memory with 8 bits.
+    size: int = setting(224, at_least=8)
+    # Pictures: views as the picture papers make them, in place of the four settings above; all of
+    # one size. Per channel, mean and std after all else.
+    views: list[ViewConfig] = setting([])
+    mean: list[float] = setting([])
+    std: list[float] = setting([], above=0)
     # `cmapss-fd001`: cycles in a window, and the largest label (the literature caps at 125).
     window: int = setting(30, at_least=1)
     label_cap: float = setting(125.0, above=0)
@@ -68,12 +78,19 @@ class RegressionConfig:
     def __post_init__(self) -> None:
         """Checks what no single field shows; raises `ConfigError`."""
         for name in ("path", "target"):
-            if (getattr(self, name) is None) == (self.name == OWN_TABLE):
+            if (getattr(self, name) is None) == (self.name in OWN_SETS):
                 raise ConfigError(
-                    f"data.{name}: needed for data.name={OWN_TABLE} (the file, and its column to "
-                    "predict), and for no other set"
+                    f"data.{name}: needed for data.name=table and picture-table (the file, and its "
+                    "column to predict), and for no other set"
                 )
+        if len({view.size for view in self.views}) > 1 or len(self.mean) != len(self.std):
+            raise ConfigError("data: views must be of one size, mean and std of one length")
         named = [str(self.target), *self.categorical, *self.drop]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ConfigError(f"data: {twice} stand in two of target, categorical and drop")
+
+    @property
+    def total_views(self) -> int:
+        """How many views of each sample are made."""
+        return sum(view.count for view in self.views) or self.num_views

@@ -1,5 +1,6 @@
 """The data module of samples whose labels are numbers."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from common.data.regression.samples import (
     measure_scale,
     thin,
 )
-from common.data.regression.views import RegressionBatch, make_views
+from common.data.regression.views import RegressionBatch, make_views, prepared
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.regression import RegressionInputs
@@ -176,7 +177,7 @@ class RegressionData(LightningDataModule):
     def evaluation_inputs(self, module: nn.Module, split: str) -> RegressionInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use."""
         self.load()
-        return RegressionInputs(self._evaluated(split), module)
+        return RegressionInputs(self._evaluated(split), module, prepare=self._prepare)
 
     def references(self, split: str) -> dict[str, RegressionInputs]:
         """Returns what learns no representation.
@@ -185,8 +186,15 @@ class RegressionData(LightningDataModule):
         scikit-learn's gradient-boosted trees on the same samples, measured by their own output.
         """
         self.load()
-        parts = self._evaluated(split)
-        return {"raw": RegressionInputs(parts), "trees": RegressionInputs(parts, trees=True)}
+        parts, prepare = self._evaluated(split), self._prepare
+        return {
+            "raw": RegressionInputs(parts, prepare=prepare),
+            "trees": RegressionInputs(parts, trees=True, prepare=prepare),
+        }
+
+    @property
+    def _prepare(self) -> partial[torch.Tensor]:
+        return partial(prepared, config=self.config)
 
     def _evaluated(self, split: str) -> dict[str, Samples]:
         return {**self.parts, "test": self.parts[split]}
@@ -207,7 +215,7 @@ class RegressionData(LightningDataModule):
         if self.scale is not None:
             inputs = self.scale.apply(inputs)
         part = Samples(inputs, torch.zeros(len(inputs)))
-        found = RegressionInputs({"test": part}, module).features("test")
+        found = RegressionInputs({"test": part}, module, prepare=self._prepare).features("test")
         return {"embedding": found.float().numpy()}
 
 

@@ -16,7 +16,7 @@ SPLIT_SEED = 20_230_929
 
 
 class Samples(NamedTuple):
-    """``inputs``: (num, ...) float32; ``targets``: (num,) float32, in label units."""
+    """``inputs``: (num, ...) float32, or uint8 pictures; ``targets``: (num,) in label units."""
 
     inputs: Tensor
     targets: Tensor
@@ -27,7 +27,7 @@ class RegressionSet:
     """A whole set, before one of its splits is chosen.
 
     Attributes:
-        inputs: ``(num, ...)``, floating.
+        inputs: ``(num, ...)``, floating, or uint8 for pictures.
         targets: ``(num,)``, floating.
         splits: ``(splits, num)`` int8 of `TRAIN`, `VAL` and `TEST`.
         columns: Names of a table's columns, where they are known.
@@ -101,7 +101,9 @@ def choose_split(
         rows = roles == role
         if not rows.any():
             raise DataError(f"{name}: no samples left for {part!r}")
-        parts[part] = Samples(found.inputs[rows].float(), found.targets[rows].float())
+        inputs = found.inputs[rows]
+        inputs = inputs.float() if inputs.is_floating_point() else inputs
+        parts[part] = Samples(inputs, found.targets[rows].float())
     return parts
 
 
@@ -150,7 +152,8 @@ def measure_scale(inputs: Tensor) -> Scale | None:
 def fingerprint(found: RegressionSet) -> str:
     """Returns 16 hex digits over all samples and all splits."""
     digest = hashlib.sha256()
-    for array in (found.inputs.double(), found.targets.double(), found.splits):
+    for array in (found.inputs, found.targets, found.splits):
+        array = array.double() if array.is_floating_point() else array
         digest.update(f"{array.dtype} {tuple(array.shape)}".encode())
         digest.update(array.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

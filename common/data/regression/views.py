@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig
+from common.data.pictures.sets import to_float
+from common.data.pictures.views import make_view_batch, normalise
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import Samples
 from common.data.sampler import BatchKey, keyed_generator
@@ -26,8 +30,9 @@ def make_views(
 ) -> RegressionBatch:
     """Returns the batch with ``config.num_views`` views of each sample.
 
-    Draws are those of the whole global batch, keyed by (seed, epoch, batch), of which this process
-    takes its rows. The order is swap, shift, noise.
+    With ``config.views`` they are those of the picture papers; else the order is swap, shift,
+    noise. Draws are those of the whole global batch, keyed by (seed, epoch, batch), of which this
+    process takes its rows.
 
     Args:
         batch: As stored.
@@ -35,23 +40,32 @@ def make_views(
         pool: The training samples, whose inputs are swapped in.
         seed: The run's.
     """
+    if config.views:
+        plain = PictureBatch(batch.inputs, batch.targets, batch.key)
+        asked = PictureConfig(views=config.views, mean=config.mean, std=config.std)
+        return batch._replace(inputs=torch.stack(make_view_batch(plain, asked, seed).views))
     key = batch.key
     generator = keyed_generator(seed, key.epoch, key.batch)
     mine = slice(key.offset, key.offset + len(key.rows))
-    x = batch.inputs.expand(config.num_views, *batch.inputs.shape)
+    x = prepared(batch.inputs, config).expand(config.num_views, *batch.inputs.shape)
     whole = (config.num_views, key.global_size, *batch.inputs.shape[1:])
     if config.swap:
         swapped = torch.rand(whole, generator=generator)[:, mine] < config.swap
         others = torch.randint(len(pool.inputs), whole, generator=generator)[:, mine]
         donors = pool.inputs.flatten(1)
         values = donors.gather(0, others.flatten(2).flatten(0, 1)).view(others.shape)
-        x = torch.where(swapped.to(x.device), values.to(x.device), x)
+        x = torch.where(swapped.to(x.device), prepared(values, config).to(x.device), x)
     if config.shift and len(whole) > 3:
         x = _shift(x, config.shift, whole, mine, generator)
     if config.noise:
         drawn = torch.randn(whole, generator=generator)[:, mine]
         x = x + config.noise * drawn.to(x)
     return batch._replace(inputs=x)
+
+
+def prepared(inputs: Tensor, config: RegressionConfig) -> Tensor:
+    """Returns inputs as a module takes them: pictures in floats, normalised."""
+    return normalise(to_float(inputs), config.mean, config.std)
 
 
 def _shift(
