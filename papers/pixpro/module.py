@@ -116,13 +116,13 @@ class PixPro(LightningModule):
         places = [
             crop_coordinates(crops[:, :4], sizes_of(batch), crops[:, 4]) for crops in batch.crops
         ]
-        loss, z = self.objective(batch.views, places)
-        self.diagnose(loss.detach(), z)
+        loss, watched = self.objective(batch.views, places)
+        self.diagnose(loss.detach(), watched)
         self.batches_seen += 1
         return loss
 
     def objective(self, views: list[Tensor], places: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns the loss, and unit features ``(rows, dim)`` to be watched for a collapse.
+        """Returns the loss, and a map to be watched for a collapse.
 
         Args:
             views: Two of ``(batch, channels, size, size)``; each passes the networks by itself.
@@ -134,12 +134,15 @@ class PixPro(LightningModule):
         if self.has_pixel_branch:
             q = [unit(self.propagation(self.projector(f))) for f in maps]
             k = [unit(self.momentum("projector", f)) for f in keys]
-            loss = loss + self.pixel_loss(q[0], k[1], places[0], places[1])
-            loss = loss + self.pixel_loss(q[1], k[0], places[1], places[0])
+            # The distance is that of the larger cell, so the other direction's mask is this one's
+            # transpose.
+            mask = positive_mask(q[0], k[1], places[0], places[1], self.method.threshold)
+            loss = loss + self.pixel_loss(q[0], k[1], mask)
+            loss = loss + self.pixel_loss(q[1], k[0], mask.transpose(1, 2))
             watched = k[0]
         if self.has_instance_branch:
             loss = loss + self.method.instance_weight * self.instance_loss(maps, keys)
-        return loss, unit(watched.detach()).movedim(1, 3).flatten(0, 2)
+        return loss, watched.detach()
 
     @torch.no_grad()
     def momentum_maps(self, views: list[Tensor]) -> list[Tensor]:
@@ -155,10 +158,9 @@ class PixPro(LightningModule):
         mapped: Tensor = self.momentum_networks[name](f)
         return mapped
 
-    def pixel_loss(self, q: Tensor, k: Tensor, q_place: Tensor, k_place: Tensor) -> Tensor:
+    def pixel_loss(self, q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
         """Returns the loss of cells of ``q`` against corresponding ones of ``k``, one direction."""
         config = self.method
-        mask = positive_mask(q, k, q_place, k_place, config.threshold)
         if config.pixel_loss == "contrast":
             return pixel_contrast(q, k, mask, config.temperature)
         return pixel_consistency(q, k, mask, config.averaging)
@@ -194,10 +196,16 @@ class PixPro(LightningModule):
         return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
-    def diagnose(self, loss: Tensor, z: Tensor) -> None:
-        """Logs the loss and, where metrics are written, the signs of a collapse."""
+    def diagnose(self, loss: Tensor, watched: Tensor) -> None:
+        """Logs the loss and, where metrics are written, the signs of a collapse.
+
+        Args:
+            loss: Of the step.
+            watched: ``(batch, dim, rows, columns)``; every cell is a sample.
+        """
         if not is_log_due(self):
             return
+        z = unit(watched).movedim(1, 3).flatten(0, 2)
         every = -(-len(z) // DIAGNOSED)
         std = embedding_std(z[::every])
         self.log("train/loss", loss, sync_dist=True)

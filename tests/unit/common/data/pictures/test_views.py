@@ -1,12 +1,14 @@
 import math
 
+import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
-from common.data.pictures.config import ViewConfig
+from common.data.pictures.batch import PictureBatch
+from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.parameters import draw_parameters
-from common.data.pictures.views import affine_crop, make_views, normalise
-from common.data.sampler import keyed_generator
+from common.data.pictures.views import affine_crop, make_view_batch, make_views, normalise
+from common.data.sampler import BatchKey, keyed_generator
 
 
 def crop(top, left, height, width, flip=0.0, angle=0.0):
@@ -83,3 +85,22 @@ def test_views_do_not_depend_on_the_number_of_threads():
         made.append(make_views(x, view, drawn))
     torch.set_num_threads(before)
     assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2])
+
+
+def test_the_draws_of_a_key_never_change():
+    # Stored numbers: records of earlier runs hold only while the same key gives the same views.
+    pictures = torch.arange(4 * 20 * 20, dtype=torch.float64).view(4, 1, 20, 20) / 1600
+    views = [
+        ViewConfig(count=2, size=20, area=[0.4, 1.0], noise=0.08),
+        ViewConfig(count=1, size=12, area=[0.15, 0.5]),
+    ]
+    key = BatchKey(torch.arange(4), epoch=3, batch=5, offset=2, global_size=8)
+    batch = PictureBatch(pictures, torch.zeros(4), key)
+    made = make_view_batch(batch, PictureConfig(views=views), seed=7)
+    assert [crops[:, :5].int().tolist() for crops in made.crops] == [
+        [[3, 6, 16, 12, 0], [1, 0, 19, 16, 0], [3, 4, 17, 14, 1], [0, 0, 18, 20, 1]],
+        [[1, 5, 15, 14, 1], [5, 0, 15, 20, 0], [5, 1, 15, 12, 0], [0, 4, 15, 15, 1]],
+        [[4, 7, 9, 8, 0], [2, 0, 9, 7, 0], [8, 2, 10, 9, 0], [0, 6, 12, 12, 0]],
+    ]
+    sums = [float(view.double().sum()) for view in made.views]
+    assert sums == pytest.approx([814.7726334325525, 807.3076955663922, 276.39], abs=1e-9)
