@@ -1,11 +1,13 @@
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from common.data.sampler import keyed_generator
 from common.errors import DataError
 from common.evaluation.config import FewLabelConfig
 from common.evaluation.features import FeatureSet
-from common.evaluation.few_label import draw_rows, evaluate_few_label
+from common.evaluation.few_label import _within_span, draw_rows, evaluate_few_label
 
 
 def blobs(num=300):
@@ -31,3 +33,17 @@ def test_drawn_rows_are_balanced_and_a_small_class_is_named():
     assert labels[rows].tolist() == [0, 0, 1, 1]
     with pytest.raises(DataError, match="class 2 has 1 features, 2 labels"):
         draw_rows(labels, 2, keyed_generator(0))
+
+
+def test_logistic_in_the_span_of_few_rows_is_the_logistic_on_all_features():
+    generator = torch.Generator().manual_seed(1)
+    train, test = torch.randn(30, 90, generator=generator), torch.randn(50, 90, generator=generator)
+    train_y, test_y = torch.arange(30) % 3, torch.arange(50) % 3
+    train[:, 0] += 2 * train_y
+    test[:, 0] += 2 * test_y
+    whole = LogisticRegression(C=0.1, max_iter=200).fit(train.numpy(), train_y.numpy())
+    few = _within_span(FeatureSet(train, train_y, test, test_y))
+    small = LogisticRegression(C=0.1, max_iter=200).fit(few.train_x.numpy(), few.train_y.numpy())
+    assert few.train_x.shape == (30, 30)
+    expected = whole.predict_proba(test.numpy())
+    assert np.abs(small.predict_proba(few.test_x.numpy()) - expected).max() < 1e-3
