@@ -185,6 +185,7 @@ EVALUATORS = Registry(
         "linear": "common.evaluation.linear_probe:evaluate_linear",
         "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
         "node-probe": "common.evaluation.node_probe:evaluate_nodes",
+        "pair-auc": "common.evaluation.pair_auc:evaluate_pair_auc",
         "ranking": "common.evaluation.ranking:evaluate_ranking",
         "regression-finetune": "common.evaluation.regression_finetune:evaluate_regression_finetune",
         "regression-probe": "common.evaluation.regression_probe:evaluate_regression_probe",

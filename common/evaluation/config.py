@@ -143,6 +143,14 @@ class CorrespondenceConfig:
 
 
 @dataclass
+class PairAucConfig:
+    """Protocol ``pair-auc``: two views of one picture against views of two."""
+
+    # Tested pictures; as many are drawn by seed where there are more.
+    max_pictures: int = setting(500, at_least=2)
+
+
+@dataclass
 class RankingConfig:
     """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
 
@@ -217,6 +225,7 @@ class EvaluationConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)
     linear_sgd: LinearSgdConfig = field(default_factory=LinearSgdConfig)
+    pair_auc: PairAucConfig = field(default_factory=PairAucConfig)
     ranking: RankingConfig = field(default_factory=RankingConfig)
     regression_probe: RegressionProbeConfig = field(default_factory=RegressionProbeConfig)
     label_order: LabelOrderConfig = field(default_factory=LabelOrderConfig)

@@ -13,8 +13,8 @@ from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.progress import show_progress
 
-# Protocols on feature maps, which need no labels of whole pictures.
-ON_MAPS = frozenset({"correspondence", "dense-probe"})
+# Protocols that need no labels of whole pictures.
+WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "pair-auc"})
 
 
 class LabelledPictures(Protocol):
@@ -46,7 +46,7 @@ class LabelledPictures(Protocol):
 
 
 class MappedPictures(Protocol):
-    """All pictures of a split, labelled or not, as protocols on feature maps take them."""
+    """All pictures of a split, labelled or not."""
 
     @property
     def label_maps(self) -> Tensor:
@@ -56,8 +56,13 @@ class MappedPictures(Protocol):
     def whole(self, device: torch.device) -> Iterator[Tensor]:
         """Yields all pictures in order, ``(batch, channels, height, width)``, as tested."""
 
-    def pairs(self, key: tuple[int, int], device: torch.device) -> Iterator[ViewBatch]:
-        """Yields two views of each picture, a function of ``key``, a seed and an epoch."""
+    def pairs(
+        self, key: tuple[int, int], device: torch.device, most: int | None = None
+    ) -> Iterator[ViewBatch]:
+        """Yields two views of each picture, a function of ``key``, a seed and an epoch.
+
+        Of ``most`` pictures, drawn by the same key, where there are more.
+        """
 
 
 class LazyFeatures:
@@ -85,7 +90,7 @@ class PictureInputs:
         module: Has ``embed``; left with its weights and mode.
         train: The labelled references.
         test: The split that is measured.
-        dense: Both with all their pictures, for protocols on feature maps.
+        dense: Both with all their pictures, for protocols without labels.
     """
 
     def __init__(
@@ -107,7 +112,7 @@ class PictureInputs:
     def dense_pair(self) -> tuple[MappedPictures, MappedPictures]:
         """The references and the measured split, with all their pictures."""
         if self._dense is None:
-            raise ValueError("made without pictures for protocols on feature maps")
+            raise ValueError("made without pictures for protocols without labels")
         return self._dense
 
     @property

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pictures import ON_MAPS, LazyFeatures, PictureInputs
+from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs
 from common.registry import EVALUATORS
 
 # Protocols that run pictures through the module; the others on pictures take its features.
-ON_PICTURES = ON_MAPS | {"finetune", "linear-sgd"}
+ON_PICTURES = WITHOUT_LABELS | {"finetune", "linear-sgd"}
 
 
 def run_protocols(

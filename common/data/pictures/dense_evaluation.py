@@ -1,4 +1,4 @@
-"""Pictures as dense protocols take them: all of a split, with label maps, or in pairs of views."""
+"""All pictures of a split, labelled or not: with label maps, or in pairs of views."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
 from common.data.pictures.per_sample import make_views_singly
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import collect_views, make_views
-from common.data.sampler import BatchKey
+from common.data.sampler import BatchKey, keyed_generator
 from common.errors import DataError
 
 PAIR_BATCH = 64
@@ -49,7 +49,9 @@ class DensePictures(EvaluatedPictures):
             )
         return self.split.label_maps
 
-    def pairs(self, key: tuple[int, int], device: torch.device) -> Iterator[ViewBatch]:
+    def pairs(
+        self, key: tuple[int, int], device: torch.device, most: int | None = None
+    ) -> Iterator[ViewBatch]:
         """Yields two views of every picture, in batches, with crops and sizes.
 
         They are drawn like the first two of ``data.views`` (like the only one, where it is one).
@@ -57,10 +59,14 @@ class DensePictures(EvaluatedPictures):
         Args:
             key: A seed and an epoch: the draws are a function of them.
             device: Where the views are made.
+            most: So many pictures, drawn by the key, where there are more: sets lie by class.
         """
         seed, epoch = key
         config = replace(self.config, views=first_two(self.config.views))
-        for number, rows in enumerate(torch.arange(len(self.split)).split(PAIR_BATCH)):
+        chosen = torch.arange(len(self.split))
+        if most is not None and most < len(chosen):
+            chosen = torch.randperm(len(chosen), generator=keyed_generator(seed, epoch))[:most]
+        for number, rows in enumerate(chosen.split(PAIR_BATCH)):
             pictures = read_pictures(self.split, rows)
             place = BatchKey(rows, epoch, number, 0, len(rows))
             labels = self.labels[rows].to(device)

@@ -40,7 +40,7 @@ from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pictures import ON_MAPS, LazyFeatures, PictureInputs, embed_frozen
+from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
 Batch = PictureBatch | CutBatch | ViewBatch
@@ -136,7 +136,7 @@ class PictureData(LightningDataModule):
             if "dense-probe" in names:
                 for part in split_pair(self.set, split, self.config):
                     _ = DensePictures(part, self.config).label_maps
-            for name in ("train", split) if set(names) - ON_MAPS else ():
+            for name in ("train", split) if set(names) - WITHOUT_LABELS else ():
                 if name in self.set and not bool((self.set[name].labels >= 0).any()):
                     raise without_labels(self.config)
 
