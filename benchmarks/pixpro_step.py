@@ -69,16 +69,17 @@ def bare_step(views: list[Tensor], heads: bool = False) -> Callable[[], None]:
     return step
 
 
-def measure_step(rounds: int) -> None:
+def measure_step(rounds: int, clock: str) -> None:
     batch, again = make_batch(), "bare backbones, again"
     steps = {"bare backbones": bare_step(batch.views), again: bare_step(batch.views)}
     steps["with projectors"] = bare_step(batch.views, heads=True)
     steps["PixPro"] = pixpro_step(batch)
     steps["PixPro, instance branch"] = pixpro_step(batch, instance_weight=1.0)
-    timings = interleave({name: timed(step, 5) for name, step in steps.items()}, rounds)
+    timings = interleave({name: timed(step, 5, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbones")
     report_spread(timings["bare backbones"], timings[again])
 
 
 if __name__ == "__main__":
-    measure_step(parse(parser(__doc__.splitlines()[0])).rounds)
+    chosen = parse(parser(__doc__.splitlines()[0]))
+    measure_step(chosen.rounds, chosen.clock)

@@ -8,14 +8,21 @@ peak resident size, taken in a process of its own for each contestant.
 """
 
 import multiprocessing
-import resource
 from collections.abc import Callable
 from statistics import median
 
 import torch
 from torch import Tensor
 
-from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import (
+    interleave,
+    parse,
+    parser,
+    peak_resident_bytes,
+    report,
+    report_spread,
+    timed,
+)
 from papers.swav.loss import sinkhorn
 
 EPSILON, ITERATIONS = 0.05, 3
@@ -65,16 +72,16 @@ def peak_bytes(name: str, shape: tuple[int, int], device: str, threads: int) -> 
         solved(name, scores)()
         return torch.cuda.max_memory_allocated() - before
     solved(name, scores[:8])()  # what the first call loads is not counted
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_resident_bytes()
     solved(name, scores)()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return peak_resident_bytes() - before
 
 
-def measure(shape: tuple[int, int], device: str, threads: int, rounds: int) -> None:
+def measure(shape: tuple[int, int], device: str, threads: int, rounds: int, clock: str) -> None:
     """Prints times, ratios, peaks and how far the two results are from a float64 one."""
     scores = make_scores(*shape, device)
-    runs = {name: timed(solved(name, scores), 3) for name in CONTESTANTS}
-    runs["textbook, again"] = timed(solved("textbook", scores), 3)
+    runs = {name: timed(solved(name, scores), 3, clock) for name in CONTESTANTS}
+    runs["textbook, again"] = timed(solved("textbook", scores), 3, clock)
     timings = interleave(runs, rounds)
     where = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     size = scores.numel() * scores.element_size()
@@ -101,4 +108,4 @@ if __name__ == "__main__":
     if chosen.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("there is no CUDA device here; leave --device out to measure the CPU")
     shape = (chosen.samples, chosen.prototypes)
-    measure(shape, chosen.device, chosen.threads, chosen.rounds)
+    measure(shape, chosen.device, chosen.threads, chosen.rounds, chosen.clock)

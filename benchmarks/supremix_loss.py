@@ -10,7 +10,6 @@ exists, and nothing else. Each form runs in a process of its own; they take turn
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.timing import peak_resident_bytes
 from papers.supremix.loss import supremix
 from papers.supremix.mixtures import mix, mix_neg_slots, mix_pos_shares, mix_pos_slots
 
@@ -108,14 +108,14 @@ def make_inputs(batch: int, dim: int) -> tuple[Tensor, Tensor, Tensor]:
 def work(name: str, batch: int, dim: int) -> None:
     """Answers each line with the seconds, the peak resident MB above the start, and the loss."""
     z, labels, alpha = make_inputs(batch, dim)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_resident_bytes()
     for _ in sys.stdin:
         started = time.perf_counter()
         z.grad = None
         loss = FORMS[name](z, labels, alpha)
         loss.backward()
         seconds = time.perf_counter() - started
-        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        peak = (peak_resident_bytes() - before) / 2**20
         print(seconds, peak, loss.item(), flush=True)
 
 

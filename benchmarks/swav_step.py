@@ -1,10 +1,15 @@
-"""A step of SwAV with ResNet-18 against the bare backbone and lightly's loss in a bare loop.
+"""A step of SwAV against the bare backbone and, where it is, lightly's in a bare loop.
 
     python -m benchmarks.swav_step
+    pip install --no-deps --target DIR lightly
+    python -m benchmarks.swav_step --backbone small_conv --batch 256 --peer-path DIR
 
-CIFAR stem, 2 views of 32 and 6 of 18 pixels, batch 64, SGD; every contestant gets the same views.
+2 views of 32 and 6 of 18 pixels, 300 prototypes, SGD; every contestant gets the same views in the
+same passes, so that head, prototypes and loss are what differs.
 """
 
+import importlib.metadata
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -13,18 +18,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
-from common.backbones.resnet import resnet18
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
+from common.registry import BACKBONES
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 
-SIZES, BATCH, PROTOTYPES = (32, 32, 18, 18, 18, 18, 18, 18), 64, 300
+SIZES, PROTOTYPES = (32, 32, 18, 18, 18, 18, 18, 18), 300
 
 
-def make_views() -> list[Tensor]:
+def make_views(batch: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return [torch.rand(BATCH, 3, size, size, generator=generator) for size in SIZES]
+    return [torch.rand(batch, 3, size, size, generator=generator) for size in SIZES]
 
 
 def grouped_features(backbone: nn.Module, views: list[Tensor]) -> Tensor:
@@ -42,36 +47,36 @@ def stepper(module: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]
     return step
 
 
-def swav_step(views: list[Tensor]) -> Callable[[], None]:
-    config = SwAVConfig(backbone="resnet18", stem="cifar", num_prototypes=PROTOTYPES)
-    module = SwAV(config, OptimizerConfig())
+def alone(module: SwAV) -> SwAV:
+    """Returns ``module`` ready for steps without a Trainer, on which nothing is logged."""
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
-    batch = ViewBatch(views, torch.zeros(BATCH), None, [])  # type: ignore[arg-type]
+    return module
+
+
+def swav_step(name: str, views: list[Tensor]) -> Callable[[], None]:
+    config = SwAVConfig(backbone=name, stem="cifar", num_prototypes=PROTOTYPES)
+    module = alone(SwAV(config, OptimizerConfig()))
+    batch = ViewBatch(views, torch.zeros(len(views[0])), None, [])  # type: ignore[arg-type]
     return stepper(module, lambda: module.training_step(batch, 0))
 
 
-def backbone_step(views: list[Tensor]) -> Callable[[], None]:
-    backbone = resnet18(stem="cifar")
+def backbone_step(name: str, views: list[Tensor]) -> Callable[[], None]:
+    backbone = BACKBONES.get(name)(stem="cifar")
     return stepper(backbone, lambda: grouped_features(backbone, views).square().mean())
 
 
-def lightly_step(views: list[Tensor]) -> Callable[[], None] | None:
-    try:
-        from lightly.loss import SwaVLoss
-    except ImportError:
-        print("lightly is not installed: `pip install lightly` to compare with its loss")
-        return None
-    backbone, criterion = resnet18(stem="cifar"), SwaVLoss()
-    head = nn.Sequential(
-        nn.Linear(512, 2048), nn.BatchNorm1d(2048), nn.ReLU(), nn.Linear(2048, 128)
-    )
-    prototypes = nn.Linear(128, PROTOTYPES, bias=False)
+def lightly_step(name: str, views: list[Tensor]) -> Callable[[], None]:
+    from lightly.loss import SwaVLoss
+    from lightly.models.modules import SwaVProjectionHead, SwaVPrototypes
+
+    backbone, criterion = BACKBONES.get(name)(stem="cifar"), SwaVLoss()
+    head = SwaVProjectionHead(backbone.num_features, 2048, 128)
+    prototypes = SwaVPrototypes(128, PROTOTYPES)
     module = nn.ModuleList([backbone, head, prototypes])
 
     def loss() -> Tensor:
-        with torch.no_grad():
-            prototypes.weight.copy_(F.normalize(prototypes.weight, dim=1))
+        prototypes.normalize()
         z = F.normalize(head(grouped_features(backbone, views)), dim=1)
         scores = list(prototypes(z).chunk(len(SIZES)))
         return criterion(scores[:2], scores[2:])
@@ -79,18 +84,36 @@ def lightly_step(views: list[Tensor]) -> Callable[[], None] | None:
     return stepper(module, loss)
 
 
-def measure_step(rounds: int) -> None:
-    views = make_views()
-    again = "bare backbone, again"
-    steps = {"bare backbone": backbone_step(views), again: backbone_step(views)}
-    steps["SwAV"] = swav_step(views)
-    lightly = lightly_step(views)
-    if lightly is not None:
-        steps["lightly's loss, bare loop"] = lightly
-    timings = interleave({name: timed(step, 1) for name, step in steps.items()}, rounds)
+def peer_version(folder: str | None) -> str | None:
+    """Returns the version of the lightly in ``folder``, or installed, or None."""
+    if folder is not None:
+        sys.path.append(folder)
+    try:
+        return importlib.metadata.version("lightly")
+    except importlib.metadata.PackageNotFoundError:
+        print("no lightly here: `pip install --no-deps --target DIR lightly`, --peer-path DIR")
+        return None
+
+
+def measure_step(name: str, batch: int, peer: str | None, rounds: int, clock: str) -> None:
+    views, again = make_views(batch), "bare backbone, again"
+    steps = {"bare backbone": backbone_step(name, views), again: backbone_step(name, views)}
+    steps["SwAV"] = swav_step(name, views)
+    if peer is not None:
+        steps[f"lightly {peer}"] = lightly_step(name, views)
+    timings = interleave({key: timed(step, 1, clock) for key, step in steps.items()}, rounds)
+    print(f"-- {name}, batch {batch}")
     report(timings, "bare backbone")
     report_spread(timings["bare backbone"], timings[again])
+    if peer is not None:
+        report({key: timings[key] for key in ("SwAV", f"lightly {peer}")}, f"lightly {peer}")
 
 
 if __name__ == "__main__":
-    measure_step(parse(parser(__doc__.splitlines()[0])).rounds)
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument("--backbone", choices=("resnet18", "small_conv"), default="resnet18")
+    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--peer-path", metavar="DIR", help="where lightly is, if not installed")
+    chosen = parse(options)
+    found = peer_version(chosen.peer_path)
+    measure_step(chosen.backbone, chosen.batch, found, chosen.rounds, chosen.clock)

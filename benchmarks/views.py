@@ -1,14 +1,11 @@
 """Views a second and core: ours on batches against torchvision's objects on single pictures.
 
-``python benchmarks/views.py [--rounds 9]`` runs both in turn on one thread and prints medians, the
-spread of each, and the ratio. The clock is the process's CPU time: a busy machine does not slow it
-as it slows the wall's. Views are 32 x 32 with SwAV's augmentation: crop, flip, jitter, grey,
-blur, normalise.
+    python -m benchmarks.views
+
+Runs both in turn on one thread, by the CPU's clock. Views are 32 x 32 with SwAV's augmentation:
+crop, flip, jitter, grey, blur, normalise.
 """
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +13,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
+from benchmarks.timing import interleave, parse, parser, report, timed
 from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.views import make_view_batch
@@ -56,33 +54,20 @@ def objects(pictures: torch.Tensor, on_pillow: bool) -> Callable[[], object]:
     return lambda: torch.stack([transform(picture) for picture in single[:NUM_VIEWS]])
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
-    torch.set_num_threads(1)
+def measure(rounds: int) -> None:
     pictures = torch.randint(0, 256, (NUM_VIEWS, 3, 32, 32), dtype=torch.uint8)
     makers = {
         "ours, batched": batched(pictures),
         "torchvision objects, Pillow": objects(pictures, on_pillow=True),
         "torchvision objects, tensors": objects(pictures, on_pillow=False),
     }
-    speeds: dict[str, list[float]] = {name: [] for name in makers}
-    for round_number in range(rounds + 1):
-        for name, make in makers.items():
-            start = time.process_time()
-            make()
-            if round_number:  # the first round warms up
-                speeds[name].append(NUM_VIEWS / (time.process_time() - start))
-    ours = statistics.median(speeds["ours, batched"])
-    for name, values in speeds.items():
-        middle = statistics.median(values)
-        print(
-            f"{name:30} {middle:8.0f} views/s ({min(values):.0f} to {max(values):.0f}), "
-            f"ours {ours / middle:.1f} times"
-        )
+    timings = interleave({name: timed(make, 1, "cpu") for name, make in makers.items()}, rounds)
+    report(timings, "ours, batched")
+    for timing in timings.values():
+        print(f"{timing.name:28s} {NUM_VIEWS / timing.median:9.0f} views/s")
 
 
 if __name__ == "__main__":
-    main()
+    options = parser(__doc__.splitlines()[0])
+    options.set_defaults(threads=1, clock="cpu", rounds=9)
+    measure(parse(options).rounds)
