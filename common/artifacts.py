@@ -30,7 +30,7 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
         LikewiseError: If it holds no readable checkpoint.
     """
     run = open_run(Path(run_dir))
-    ready = prepare(recipe or run.read_recipe())
+    ready = prepare(recipe or run.read_recipe(), training=False)
     if not load_best(ready, run):
         path, problems = last_good_checkpoint(run.checkpoints)
         if path is None and ready.recipe.trainer.epochs > 0:

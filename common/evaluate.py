@@ -117,7 +117,7 @@ def evaluate_weights(
         reader = get_paper(recipe.paper).part("weights")
     except ModuleNotFoundError:
         raise UsageError(f"{recipe.paper} reads no published weights") from None
-    ready = prepare(recipe)
+    ready = prepare(recipe, training=False)
     left_out = reader.load_weights(ready.module, weights)
     ready.module.to(evaluation_device(recipe))
     if left_out:

@@ -42,8 +42,12 @@ class Ready:
     module: LightningModule
 
 
-def prepare(recipe: Recipe) -> Ready:
+def prepare(recipe: Recipe, training: bool = True) -> Ready:
     """Seeds everything, reads the data and builds the module.
+
+    Args:
+        recipe: What to run.
+        training: False where weights are given: what only training asks of the data is not asked.
 
     Raises:
         DataError: Missing or broken data.
@@ -64,7 +68,17 @@ def prepare(recipe: Recipe) -> Ready:
             raise ConfigError(f"evaluation.references: unknown {name!r}{suggest(name, known)}")
     if hasattr(data, "check_evaluation"):  # what its protocols ask of the data
         data.check_evaluation(recipe.evaluation)
+    if training and recipe.trainer.epochs > 0:
+        check_training(recipe, data)
     return Ready(recipe, data, build_module(recipe, data))
+
+
+def check_training(recipe: Recipe, data: Any) -> None:
+    """Raises `ConfigError` or `DataError` for data that can be measured but not trained on."""
+    if hasattr(data, "check_training"):
+        data.check_training()
+    if hasattr(recipe.method, "check_facts"):
+        recipe.method.check_facts(data.facts)
 
 
 def quieten_lightning() -> None:

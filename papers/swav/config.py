@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError
 from common.registry import BACKBONES
 from common.settings import setting
@@ -82,6 +83,25 @@ class SwAVConfig(EncoderConfig):
             raise ConfigError("data.views: SwAV predicts one view's code from another: at least 2")
         check_assignment_crops(self.assignment_crops, views)
 
+    def check_facts(self, facts: PictureFacts) -> None:
+        """Checks what training asks of the data; warns if prototypes nearly outnumber pictures.
+
+        Raises:
+            ConfigError: More prototypes than training pictures.
+        """
+        if facts.num_samples < self.num_prototypes:
+            raise ConfigError(
+                f"method.num_prototypes: {self.num_prototypes} prototypes cannot share "
+                f"{facts.num_samples} training pictures; use fewer prototypes (a small multiple of "
+                "the number of classes one expects)"
+            )
+        if facts.num_samples < self.num_prototypes + self.queue_length:
+            warnings.warn(
+                f"{facts.num_samples} training pictures for {self.num_prototypes} prototypes and "
+                f"a queue of {self.queue_length}: the queue will hold most of an epoch",
+                stacklevel=2,
+            )
+
 
 @dataclass
 class DeepClusterConfig(EncoderConfig):
@@ -109,6 +129,19 @@ class DeepClusterConfig(EncoderConfig):
             raise ConfigError("method.num_prototypes: name at least one clustering, as [3000]")
         views = sum(view.count for view in recipe.data.views)
         check_assignment_crops(self.assignment_crops, views)
+
+    def check_facts(self, facts: PictureFacts) -> None:
+        """Raises `ConfigError` if a clustering has more prototypes than there are pictures."""
+        self.check_count(facts.num_samples)
+
+    def check_count(self, num_pictures: int) -> None:
+        """Raises `ConfigError` if ``num_pictures`` are too few to start each clustering from."""
+        largest = max(self.num_prototypes)
+        if num_pictures < largest:
+            raise ConfigError(
+                f"method.num_prototypes: {largest} prototypes cannot be started from "
+                f"{num_pictures} remembered pictures; use fewer prototypes or a smaller batch"
+            )
 
 
 def check_assignment_crops(crops: list[int], views: int) -> None:

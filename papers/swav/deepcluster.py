@@ -22,7 +22,6 @@ from common.diagnostics import (
 )
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
-from common.errors import ConfigError
 from common.optim.build import configure
 from common.registry import BACKBONES
 from papers.swav.config import DeepClusterConfig
@@ -61,7 +60,6 @@ class DeepClusterV2(LightningModule):
         self.method = config = method or DeepClusterConfig()
         self.optimizer = optimizer or OptimizerConfig()
         facts = facts or PictureFacts()
-        check_count(config, facts.num_samples)
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
         self.head = projection_head(self.backbone.num_features, config)
@@ -110,7 +108,7 @@ class DeepClusterV2(LightningModule):
         for head, centroids in enumerate(self.centroids()):
             z = self.memory[head % len(self.memory)]
             known = z.any(dim=1).nonzero()[:, 0]
-            check_count(config, len(known))
+            config.check_count(len(known))
             z = z if len(known) == len(z) else z[known]
             order = torch.randperm(len(z), generator=keyed_generator(epoch, head))
             first = order[: len(centroids)].to(z.device)
@@ -193,13 +191,3 @@ def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float
         summed = F.cross_entropy(logits, repeated, ignore_index=UNKNOWN, reduction="sum")
         total = total + summed / (known * len(own))
     return total / len(scores)
-
-
-def check_count(config: DeepClusterConfig, num_pictures: int) -> None:
-    """Raises `ConfigError` if a clustering has more prototypes than there are pictures."""
-    largest = max(config.num_prototypes)
-    if num_pictures < largest:
-        raise ConfigError(
-            f"method.num_prototypes: {largest} prototypes cannot be started from {num_pictures} "
-            "remembered pictures; use fewer prototypes or a smaller batch"
-        )

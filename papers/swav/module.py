@@ -8,7 +8,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from lightning import LightningModule
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from common.checkpoints.position import batches_seen, count_batch
@@ -24,7 +23,6 @@ from common.diagnostics import (
 )
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
-from common.errors import ConfigError
 from common.mirror import Mirror
 from common.optim.build import configure
 from common.registry import BACKBONES
@@ -84,8 +82,6 @@ class SwAV(LightningModule):
         super().__init__()
         self.method = config = method or SwAVConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        if facts is not None:
-            check_facts(config, facts)
         channels = facts.channels if facts else 3
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=channels, width=config.width, stem=config.stem)
@@ -205,18 +201,3 @@ class SwAV(LightningModule):
                 "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
             }
             self.collapse.check(signs, batch)
-
-
-def check_facts(config: SwAVConfig, facts: PictureFacts) -> None:
-    """Raises `ConfigError` if prototypes outnumber the pictures; warns if they nearly do."""
-    if facts.num_samples < config.num_prototypes:
-        raise ConfigError(
-            f"method.num_prototypes: {config.num_prototypes} prototypes cannot share "
-            f"{facts.num_samples} training pictures; use fewer prototypes (a small multiple of "
-            "the number of classes one expects)"
-        )
-    if facts.num_samples < config.num_prototypes + config.queue_length:
-        rank_zero_warn(
-            f"{facts.num_samples} training pictures for {config.num_prototypes} prototypes and "
-            f"a queue of {config.queue_length}: the queue will hold most of an epoch"
-        )

@@ -85,7 +85,7 @@ class PictureData(LightningDataModule):
 
         Raises:
             DataError: Missing files or unusable pictures.
-            ConfigError: More pictures a batch than there are; channels of ``data.mean``.
+            ConfigError: Channels that the views or ``data.mean`` do not fit.
         """
         if self.set:
             return
@@ -104,16 +104,11 @@ class PictureData(LightningDataModule):
         self.set, self.fingerprint = pictures, digest
 
     def _check_config(self, train: AnySplit) -> None:
-        channels, size = train.shape[0], self.config.batch_size
+        channels = train.shape[0]
         if channels not in (1, 3) and any(v.jitter or v.grey for v in self.config.views):
             raise ConfigError(
                 f"data.views: jitter and grey need 1 or 3 channels, not {channels} as in "
                 f"{self.config.name}"
-            )
-        if size > len(train):
-            raise ConfigError(
-                f"data.batch_size={size}: {self.config.name} has {len(train)} training pictures "
-                f"beside its hold-out; use at most that many"
             )
         if len(self.config.mean) not in (0, channels):
             raise ConfigError(f"data.mean: {len(self.config.mean)} values for {channels} channels")
@@ -140,6 +135,16 @@ class PictureData(LightningDataModule):
                 if name in self.set and not bool((self.set[name].labels >= 0).any()):
                     raise without_labels(self.config)
 
+    def check_training(self) -> None:
+        """Raises `ConfigError` if a batch takes more pictures than there are."""
+        self.load()
+        size, num = self.config.batch_size, len(self.set["train"])
+        if size > num:
+            raise ConfigError(
+                f"data.batch_size={size}: {self.config.name} has {num} training pictures "
+                "beside its hold-out; use at most that many"
+            )
+
     def describe(self) -> str:
         """Returns one line for the console."""
         self.load()
@@ -151,7 +156,7 @@ class PictureData(LightningDataModule):
 
     def train_dataloader(self) -> PictureLoader:
         """Returns the loader of whole batches; raises `ConfigError` on an uneven share."""
-        self.load()
+        self.check_training()
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
         size = self.config.batch_size

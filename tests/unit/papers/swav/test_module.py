@@ -215,9 +215,9 @@ def test_head_options():
 
 def test_more_prototypes_than_pictures_is_refused_and_nearly_so_warned_about():
     with pytest.raises(ConfigError, match="6 prototypes cannot share 5 training pictures"):
-        SwAV(make_config(), facts=PictureFacts(num_samples=5))
+        make_config().check_facts(PictureFacts(num_samples=5))
     with pytest.warns(UserWarning, match="a queue of 12"):
-        SwAV(make_config(queue_length=12), facts=PictureFacts(num_samples=10))
+        make_config(queue_length=12).check_facts(PictureFacts(num_samples=10))
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,6 @@ def test_evaluation_inputs_and_references():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 5000}, "4668 training pictures"),
         ({"mean": [0.1, 0.2], "std": [1.0, 1.0]}, "2 values for 1 channels"),
         ({"mean": [0.1]}, "differ in length"),
         ({"views": []}, "at least one view"),
@@ -149,6 +148,14 @@ def test_evaluation_inputs_and_references():
 def test_bad_configurations_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         data(**changes)
+
+
+def test_a_batch_of_more_pictures_than_there_are_is_refused_for_training_alone():
+    made = data(batch_size=5000)
+    assert made.evaluation_inputs(Mean(), "test").num_classes == 10
+    for train in (made.check_training, made.train_dataloader):
+        with pytest.raises(ConfigError, match="4668 training pictures"):
+            train()
 
 
 def test_colour_needs_a_known_number_of_channels(monkeypatch):
