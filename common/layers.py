@@ -1,14 +1,17 @@
 """Layers of a recipe: read as YAML or as ``key=value``, flattened to dotted keys, and checked."""
 
 from dataclasses import fields, is_dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
 
+# Annotations of fields that hold text.
+TEXTS = (str, str | None, list[str])
 TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
 
 
@@ -46,6 +49,7 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
                 raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={value}")
             else:
                 _refuse_text(dotted, value, origin)
+                _refuse_coerced(dotted, value, schema, origin)
                 flat[dotted] = value
 
     visit(layer, "")
@@ -83,6 +87,25 @@ def _refuse_text(key: str, value: Any, origin: str) -> None:
         raise ConfigError(f"{origin}: {key}: interpolation is refused, write the value itself")
     elif value == "None":
         raise ConfigError(f"{origin}: {key}: write null, not None")
+
+
+def _refuse_coerced(key: str, value: Any, schema: dict[str, Any], origin: str) -> None:
+    """Refuses what YAML did not read as text (``on``, ``1e3``) where a text is needed.
+
+    OmegaConf would make a text of it again, another one: ``True``, ``1000.0``.
+    """
+    *path, name = key.split(".")
+    if not path:
+        return
+    node = reduce(getattr, path[1:], schema[path[0]])
+    if get_type_hints(type(node))[name] not in TEXTS:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, bool | float):
+            raise ConfigError(
+                f"{origin}: {key}: a text is needed, and YAML reads {item!r} here; write the text "
+                f"in quotes (on the command line \"{key}='...'\")"
+            )
 
 
 def assign(merged: Any, key: str, value: Any, origin: str) -> None:
