@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from common.errors import ConfigError, UsageError, suggest
-from common.registry import METHOD_SCHEMAS, METHODS
+from common.registry import METHOD_SCHEMAS, METHODS, METHODS_MODALITY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,22 @@ class Paper:
         """Returns the dataclass that is the schema of ``method:`` (imports no torch).
 
         Raises:
-            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`.
+            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`, or is one of
+                these for data of another modality.
         """
         if baseline is None:
             return getattr(self.part("config"), self.config_class)
         if baseline in self.baselines:
             return self._attribute(self.baselines[baseline][1])
-        known = [*self.baselines, *METHOD_SCHEMAS.names()]
+        shared = METHOD_SCHEMAS.names()
+        fitting = shared if self.modality == METHODS_MODALITY else []
+        known = [*self.baselines, *fitting]
+        if baseline in shared and not fitting:
+            own = ", ".join(known) or "none"
+            raise ConfigError(
+                f"baseline: {baseline} learns from {METHODS_MODALITY}, {self.name} has "
+                f"{self.modality}; its own baselines: {own}"
+            )
         if baseline not in known:
             raise ConfigError(f"baseline: unknown {baseline!r}{suggest(baseline, known)}")
         return METHOD_SCHEMAS.get(baseline)

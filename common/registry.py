@@ -50,6 +50,9 @@ BACKBONES = Registry(
     },
 )
 
+# Whose batches the shared methods take.
+METHODS_MODALITY = "pictures"
+
 METHODS = Registry(
     "method",
     {
