@@ -8,12 +8,13 @@ so that each final value knows where it came from.
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from common.checkout import SOURCE_ROOT
 from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
 from common.layers import (
@@ -26,9 +27,9 @@ from common.layers import (
 )
 from common.paper import Paper, get_paper
 from common.registry import DATA_SCHEMAS
-from common.settings import check_settings, setting
+from common.settings import check_settings, collect_changes, setting
 
-CONFIG_ROOT = Path(__file__).resolve().parents[1] / "configs"
+CONFIG_ROOT = SOURCE_ROOT / "configs"
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -149,28 +150,6 @@ class Recipe:
 
 def _without_origins(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in items if key != "origins"}
-
-
-def collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
-    """Adds to ``into`` each dotted key where ``value`` differs in what can change a result."""
-    for entry in fields(value):
-        mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
-        if entry.metadata.get("result_neutral") or mine == theirs:
-            continue
-        key = f"{path}.{entry.name}"
-        if is_dataclass(mine) and is_dataclass(theirs):
-            collect_changes(mine, theirs, key, into)
-        elif isinstance(mine, list):
-            into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
-        else:
-            into[key] = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else mine
-
-
-def _changes(item: Any) -> dict[str, Any]:
-    """Returns a list entry's non-default fields: a new field with a default keeps the hash."""
-    found: dict[str, Any] = {}
-    collect_changes(item, type(item)(), type(item).__name__, found)
-    return found
 
 
 def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from common.artifacts import load_run
-from common.config import SECTIONS, Recipe, check_protocols, collect_changes, resolve
+from common.config import SECTIONS, Recipe, check_protocols, resolve
 from common.errors import ConfigError, UsageError
 from common.execute import show_result
 from common.launch import evaluation_device
@@ -18,6 +18,7 @@ from common.leaderboard.record import NO_NUMBER, Record, read_record, write_reco
 from common.paper import get_paper
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, new_run, new_run_id, open_run
+from common.settings import collect_changes
 from common.train import Ready, evaluate, measure_references, num_parameters, prepare
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.checkout import SOURCE_ROOT
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper, paper_names
 from common.parity import ABSOLUTE_FLOOR, Comparison, run_cases
 
-STORED = Path(__file__).resolve().parents[1] / "tests" / "reference"
+STORED = SOURCE_ROOT / "tests" / "reference"
 
 
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:

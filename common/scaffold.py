@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from common.checkout import SOURCE_ROOT
 from common.errors import UsageError
 from common.files import write_atomic
 
-ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
 
 # Template -> where it goes; the rest goes to the paper's folder under its own name.
@@ -30,7 +30,7 @@ SHARPNESS = 1.7
 TABLE_ROW = "| [`"
 
 
-def scaffold(name: str, console: Console, root: Path = ROOT) -> list[Path]:
+def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path]:
     """Writes the files of a new paper ``name`` into the checkout ``root`` and returns them.
 
     Raises:

@@ -1,6 +1,6 @@
 """Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
 
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, field, fields, is_dataclass
 from typing import Any
 
 from common.errors import ConfigError, suggest
@@ -74,3 +74,25 @@ def _check_value(key: str, value: Any, metadata: Any) -> None:
     for name, bound in metadata.get("bounds", {}).items():
         if bound is not None and not holds[name](bound):
             raise ConfigError(f"{key}: must be {name.replace('_', ' ')} {bound}, got {value}")
+
+
+def collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
+    """Adds to ``into`` each dotted key where ``value`` differs in what can change a result."""
+    for entry in fields(value):
+        mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
+        if entry.metadata.get("result_neutral") or mine == theirs:
+            continue
+        key = f"{path}.{entry.name}"
+        if is_dataclass(mine) and is_dataclass(theirs):
+            collect_changes(mine, theirs, key, into)
+        elif isinstance(mine, list):
+            into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
+        else:
+            into[key] = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else mine
+
+
+def _changes(item: Any) -> dict[str, Any]:
+    """Returns a list entry's non-default fields: a new field with a default keeps the hash."""
+    found: dict[str, Any] = {}
+    collect_changes(item, type(item)(), type(item).__name__, found)
+    return found

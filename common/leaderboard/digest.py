@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from common.checkout import SOURCE_ROOT
 from common.leaderboard.closure import import_targets, module_file, parse, registry_targets
 
-SOURCE_ROOT = Path(__file__).resolve().parents[2]
 # They watch or store a run and cannot change its numbers.
 OBSERVERS = (
     "common/callbacks/metrics_log.py",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-SOURCE_ROOT = Path(__file__).resolve().parents[2]
+from common.checkout import SOURCE_ROOT
+
 PACKAGES = (
     "torch",
     "torchvision",

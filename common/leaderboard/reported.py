@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import HASHED_SECTIONS, Recipe, collect_changes, load_recipe
+from common.checkout import SOURCE_ROOT
+from common.config import HASHED_SECTIONS, Recipe, load_recipe
 from common.errors import ConfigError
 from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
+from common.settings import collect_changes
 
-SOURCE_ROOT = Path(__file__).resolve().parents[2]
 PAPER, AUTHORS, OFFICIAL = "paper", "authors' repository", "official code, run by us"
 # A measurement of the method that neither the authors nor we have made.
 THIRD_PARTY = "third party"

@@ -2,8 +2,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from common.config import collect_changes, load_recipe
-from common.settings import setting
+from common.config import load_recipe
+from common.settings import collect_changes, setting
 
 
 def swav(*overrides):

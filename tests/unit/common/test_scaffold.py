@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from common.checkout import SOURCE_ROOT
 from common.errors import UsageError
-from common.scaffold import ROOT, reference_case, scaffold
+from common.scaffold import reference_case, scaffold
 
 COPIED = ("papers", "common", "configs", "pyproject.toml", "README.md")
 
@@ -19,12 +20,12 @@ COPIED = ("papers", "common", "configs", "pyproject.toml", "README.md")
 def checkout(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in COPIED:
-        source = ROOT / name
+        source = SOURCE_ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name, **({"ignore": ignored} if source.is_dir() else {}))
     (tmp_path / "tests/reference").mkdir(parents=True)
-    shutil.copy(ROOT / "tests/reference/test_parity.py", tmp_path / "tests/reference")
-    shutil.copytree(ROOT / "tests/repo", tmp_path / "tests/repo", ignore=ignored)
+    shutil.copy(SOURCE_ROOT / "tests/reference/test_parity.py", tmp_path / "tests/reference")
+    shutil.copytree(SOURCE_ROOT / "tests/repo", tmp_path / "tests/repo", ignore=ignored)
     return tmp_path
 
 
