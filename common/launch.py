@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from common.config import Recipe
+from common.distributed.share import check_share
 from common.errors import ConfigError
 from common.paper import get_paper
 from common.tracking.labels import process_rank
@@ -76,13 +77,7 @@ def strategy_of(recipe: Recipe) -> str:
         raise ConfigError(
             f"trainer.devices: {paper.name} runs on one device only: {paper.ddp_refusal}"
         )
-    batch_size = getattr(recipe.data, "batch_size", None)
-    if batch_size is not None and batch_size % processes:
-        lower = batch_size // processes * processes
-        raise ConfigError(
-            f"data.batch_size: {batch_size} is the global batch and cannot be divided by "
-            f"{processes} processes; use {lower or processes} or {lower + processes}"
-        )
+    check_share(recipe.global_batch, processes)
     return paper.ddp_strategy if recipe.trainer.strategy == "auto" else recipe.trainer.strategy
 
 

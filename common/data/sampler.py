@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from common.distributed.share import check_share
+
 
 class BatchKey(NamedTuple):
     """Which rows to load and where the batch stands: the seed of every random draw on it.
@@ -29,13 +31,16 @@ class EpochBatchSampler(Sampler[BatchKey]):
 
     Args:
         num_samples: Rows in the data set.
-        batch_size: Global batch size; must be divisible by ``world_size``.
+        batch_size: Global batch size.
         seed: With the epoch, the seed of the order.
         rank: This process.
         world_size: Number of processes.
         drop_last: Leave out an incomplete last batch (it also stays out if it cannot be
             divided by ``world_size``).
-        order: Gives all rows in the order of an epoch; null: any order is as likely.
+        order: Gives all rows in the order of an epoch; None: any order is as likely.
+
+    Raises:
+        ConfigError: A global batch that the processes cannot share.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class EpochBatchSampler(Sampler[BatchKey]):
         drop_last: bool = True,
         order: Callable[[torch.Generator], Tensor] | None = None,
     ) -> None:
+        check_share(batch_size, world_size)
         self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
         self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
         self.order = order

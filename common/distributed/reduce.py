@@ -31,15 +31,6 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
     return total
 
 
-def all_reduce_max(tensor: Tensor) -> Tensor:
-    """Returns the largest ``tensor`` over processes, element by element, without gradient."""
-    if world_size() == 1:
-        return tensor.detach()
-    largest = tensor.detach().clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(largest, op=dist.ReduceOp.MAX)
-    return largest
-
-
 def gather(tensor: Tensor) -> Tensor:
     """Concatenates ``(rows, ...)`` of all processes by rank, without gradient.
 

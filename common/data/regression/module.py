@@ -135,14 +135,7 @@ class RegressionData(LightningDataModule):
         self.load()
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
-        size = self.config.batch_size
-        if size % world_size:
-            near = max(size // world_size, 1) * world_size
-            raise ConfigError(
-                f"data.batch_size={size} cannot be shared by {world_size} processes; "
-                f"use {near} or {near + world_size}"
-            )
-        train = self.parts["train"]
+        train, size = self.parts["train"], self.config.batch_size
         self._sampler = EpochBatchSampler(len(train.targets), size, self.seed, rank, world_size)
         self._sampler.seek(self._batches_seen)
         return DataLoader(

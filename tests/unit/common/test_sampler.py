@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from common.data.sampler import EpochBatchSampler, keyed_generator
+from common.errors import ConfigError
 
 
 def rows(sampler):
@@ -45,6 +47,11 @@ def test_ranks_share_the_global_batch():
     for key, left, right in zip(whole, *parts, strict=True):
         assert torch.equal(torch.cat([left.rows, right.rows]), key.rows)
         assert (left.offset, right.offset, left.global_size) == (0, 4, 8)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused():
+    with pytest.raises(ConfigError, match=r"4 is the global batch .* 3 processes; use 3 or 6$"):
+        EpochBatchSampler(12, 4, seed=0, world_size=3)
 
 
 def test_a_last_batch_that_cannot_be_shared_is_left_out():

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from common.distributed.reduce import (
-    all_reduce_max,
     all_reduce_sum,
     all_reduce_sum_with_grad,
     gather,
@@ -32,7 +31,6 @@ def distributed_values() -> dict[str, torch.Tensor]:
         "gather_gradient": gathered,
         "sum_gradient": mine.grad,
         "sum": all_reduce_sum(mine.sum(0)),
-        "max": all_reduce_max(mine.amax(0)),
         "gathered": gather(mine),
     }
 
@@ -48,7 +46,6 @@ def test_two_processes_equal_one():
     for part, result in zip(rows.detach().chunk(2), results, strict=True):
         torch.testing.assert_close(result["sum_gradient"], 3 * 2 * part)
         torch.testing.assert_close(result["sum"], rows.detach().sum(0))
-        torch.testing.assert_close(result["max"], rows.detach().amax(0))
         torch.testing.assert_close(result["gathered"], rows.detach())
 
 
@@ -56,6 +53,6 @@ def test_one_process_is_identity():
     rows = make_rows().requires_grad_()
     assert world_size() == 1 and rank() == 0
     assert gather_with_grad(rows) is rows and all_reduce_sum_with_grad(rows) is rows
-    for function in (all_reduce_sum, all_reduce_max, gather):
+    for function in (all_reduce_sum, gather):
         assert torch.equal(function(rows), rows.detach())
         assert not function(rows).requires_grad
