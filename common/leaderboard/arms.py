@@ -1,5 +1,6 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
+import re
 from collections.abc import Sequence
 
 from common.leaderboard.aggregate import Group, comparable_groups, sample_of
@@ -18,6 +19,8 @@ from common.leaderboard.record import NO_NUMBER, Record
 from common.leaderboard.statistics import Sample
 
 Key = tuple[str, str, str, str]
+# Columns beyond these many are folded away below the table.
+MOST_METRICS = 10
 
 
 def render_arms(board: Board) -> list[str]:
@@ -27,7 +30,7 @@ def render_arms(board: Board) -> list[str]:
         paper, data, data_hash, protocol = key
         if lines:
             lines.append("")
-        protocols = protocol.replace("+", " and ")
+        protocols = protocol.replace("+", " and ") or "nothing measured"
         lines += [f"### {paper} on {data}: {protocols}", "", f"Data `{data_hash[:8]}`.", ""]
         lines += _arms_table(board, groups)
     return lines or ["No runs yet."]
@@ -52,29 +55,79 @@ def _order(group: Group) -> tuple[int, str, str, str]:
 
 def _arms_table(board: Board, groups: list[Group]) -> list[str]:
     metrics = shown({m for group in groups for m in group.latest.metrics})
-    names = [metric.removeprefix("test/") for metric in metrics]
+    first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     signs = sorted({key for group in groups for key in last_values(group.latest)})
-    names += [sign.removeprefix(DIAGNOSTICS) for sign in signs]
-    header = ("arm", "recipe", "epochs", *names, "seeds", "status", "runs", "commit")
-    rows = [_arm_cells(board, group, metrics, signs) for group in groups]
+    header = ("arm", "recipe", "epochs", *_names([*first, *signs]), "seeds", "status")
+    rows = [_arm_cells(board, group, first, signs) for group in groups]
     for name, samples in references_of(groups).items():
-        values = [sample_text(samples.get(metric)) for metric in (*metrics, *signs)]
+        values = [sample_text(samples.get(metric)) for metric in (*first, *signs)]
         count = max(sample.n for sample in samples.values())
         cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
         rows.append(cells)
-    return table(header, rows)
+    rest = [metric for metric in metrics if metric not in first]
+    return [*table((*header, "runs", "commit"), rows), *_folded(groups, rest)]
+
+
+def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
+    """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
+
+    Of many it is one of each kind (``hr@5`` of ``hr@5`` and ``hr@10``), of the reported kinds
+    where there are any.
+    """
+    if len(metrics) <= MOST_METRICS:
+        return metrics
+    record = groups[0].latest
+    reported = {
+        metric
+        for entry in board.entries
+        if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
+        for metric in entry.metrics
+    }
+    kinds: dict[str, str] = {}
+    for metric in [metric for metric in metrics if metric in reported] or metrics:
+        kinds.setdefault(re.sub(r"[@_]\d+$", "", metric), metric)
+    return [*kinds.values()][:MOST_METRICS]
+
+
+def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
+    """Returns tables of the remaining metrics, none too wide, in a part that a click opens."""
+    if not metrics:
+        return []
+    lines = ["", f"<details><summary>{len(metrics)} more metrics</summary>"]
+    for start in range(0, len(metrics), MOST_METRICS):
+        part = metrics[start : start + MOST_METRICS]
+        rows = [
+            (_arm_text(group), f"`{group.latest.reference}`", *_values(group, part))
+            for group in groups
+        ]
+        for name, samples in references_of(groups).items():
+            rows.append((f"*{name}*", "-", *(sample_text(samples.get(key)) for key in part)))
+        lines += ["", *table(("arm", "recipe", *_names(part)), rows)]
+    return [*lines, "", "</details>"]
+
+
+def _names(keys: list[str]) -> list[str]:
+    return [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
+
+
+def _values(group: Group, metrics: list[str]) -> list[str]:
+    return [sample_text(group.sample(metric)) for metric in metrics]
+
+
+def _arm_text(group: Group) -> str:
+    published = group.latest.weights == "published"
+    return group.latest.arm + (" (published weights)" if published else "")
 
 
 def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str]) -> tuple[str, ...]:
     record = group.latest
     ends = [last_values(one) for one in group.records]
-    arm = record.arm + (" (published weights)" if record.weights == "published" else "")
     return (
-        arm,
+        _arm_text(group),
         f"`{record.reference}`",
         "-" if record.weights == "published" else str(record.epochs),
-        *(sample_text(group.sample(metric)) for metric in metrics),
+        *_values(group, metrics),
         *(sample_text(sample_of(ends, sign)) for sign in signs),
         seeds_text(len(group.records)),
         arm_status(board, group),

@@ -15,8 +15,10 @@ HEADER = ("paper and recipe", "data", "metric", "reference", "ours", "status")
 def render_small(board: Board) -> str:
     """Returns the table: every setting's first metric, beside the reported or untrained one."""
     rows = [_compared(row) for row in headlines(board)]
-    methods = [g for g in uncompared_groups(list(board.entries), list(board.groups))]
-    rows += [_scaled(g) for g in methods if g.latest.arm == "method" and not g.scaled_by_hand]
+    for group in uncompared_groups(list(board.entries), list(board.groups)):
+        # A run on pictures without labels has no metric to show.
+        shows = group.latest.arm == "method" and not group.scaled_by_hand and group.latest.metrics
+        rows += [_scaled(group)] if shows else []
     if not rows:
         return "No runs yet."
     return "\n".join(table(HEADER, rows))

@@ -1,11 +1,10 @@
 """LEADERBOARD.md as text: everything in it is computed from records and reported numbers."""
 
 from collections import Counter
-from pathlib import Path
 
 from common.leaderboard.aggregate import Row
 from common.leaderboard.arms import render_arms
-from common.leaderboard.board import Board, read_board
+from common.leaderboard.board import Board
 from common.leaderboard.markdown import (
     commits,
     decimals_of,
@@ -61,11 +60,6 @@ HEADER = (
     "commit",
 )
 WAITING_HEADER = ("setting", "metric", "reference", "from", "protocol", "status")
-
-
-def render_leaderboard(root: Path | None = None) -> str:
-    """Returns LEADERBOARD.md for the records and reported numbers below ``root``."""
-    return render_board(read_board(root))
 
 
 def render_board(board: Board) -> str:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from rich.console import Console
 
@@ -135,6 +137,36 @@ def test_the_small_table_sets_a_scaled_method_beside_the_untrained_encoder(board
         "| `swav/cifar10` | cifar10 | knn_top1 | 0.4100 ± 0.0100, untrained encoder "
         "| 0.8200 ± 0.0200 (3 seeds) | scaled |"
     ]
+
+
+def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(make_record):
+    names = [f"test/{kind}_{share}" for kind in ("auc", "f1", "nmi") for share in (20, 40, 60, 80)]
+    values = {name: 10.0 + row for row, name in enumerate(names)}
+    untrained = {"untrained": {name: 1.0 for name in names}}
+    reported = {name: Reference(value=None) for name in names if "nmi" not in name}
+    records = [make_record(metrics=values, references=untrained)]
+
+    def arms(entries, given=records):
+        text = render_board(make_board(entries, given, CODE))
+        return text[text.index("### swav on cifar10: knn") : text.index("## What is normal")]
+
+    top, folded = arms([dataclasses.replace(ENTRY, metrics=reported)]).split("<details>")
+    assert "| arm | recipe | epochs | auc_20 | f1_20 | seeds |" in top
+    assert "| *untrained* | - | - | 1.0000 | 1.0000 | 1 seed | reference |" in top
+    assert folded.startswith("<summary>10 more metrics</summary>\n\n| arm | recipe | auc_40 |")
+    assert "| method | `swav/cifar10` | 11.00 |" in folded and folded.count("</details>") == 1
+    assert "| epochs | auc_20 | f1_20 | nmi_20 | seeds |" in arms([])
+    few = [make_record(metrics={name: values[name] for name in names[:10]})]
+    assert "<details>" not in arms([], few)
+
+
+def test_a_run_without_metrics_has_no_line_in_the_small_table(make_record):
+    record = make_record(metrics={}, references={}, protocol="")
+    board = make_board([], [record], CODE)
+    assert render_small(board) == "No runs yet."
+    text = render_board(board)
+    assert "### swav on cifar10: nothing measured" in text
+    assert "| method | `swav/cifar10` | 2 | 1 seed |" in text
 
 
 def test_only_the_part_between_the_markers_is_replaced():
