@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import ConfigError
+from common.data.pictures.config import PictureFacts
+from common.errors import ConfigError, DataError
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -136,6 +137,15 @@ class BarlowTwinsConfig(BackboneConfig):
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless the recipe makes two views of two pictures or more."""
         check_pairs(recipe, "Barlow Twins")
+
+
+def check_labelled(name: str, facts: PictureFacts) -> None:
+    """Raises `DataError` unless every training picture has a label for method ``name``."""
+    if facts.num_unlabelled:
+        raise DataError(
+            f"{name} learns from labels: {facts.num_unlabelled:,} of {facts.num_samples:,} "
+            "training pictures have none; data.labelled_only=true leaves them out"
+        )
 
 
 def check_pairs(recipe: Any, name: str) -> None:

@@ -16,7 +16,7 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.pairs import draw_partners
 from common.losses.supcon import supcon
-from common.methods.config import SupConConfig
+from common.methods.config import SupConConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
 
@@ -47,6 +47,7 @@ class SupCon(LightningModule):
         facts = facts or PictureFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supcon: the training pictures have no two classes to tell")
+        check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
@@ -78,7 +79,10 @@ class SupCon(LightningModule):
         # On a GPU a look is a wait: there the first batch speaks for the others.
         looks = position == 0 or batch.labels.device.type == "cpu"
         if looks and bool((batch.labels < 0).any()):
-            raise DataError("baseline supcon: a training picture has no label")
+            raise DataError(
+                "baseline supcon: a training picture has no label; data.labelled_only=true leaves "
+                "such pictures out"
+            )
         h = self.projector(self.embed(torch.cat(batch.views)))
         z = F.normalize(h if h.dtype == torch.float64 else h.float(), dim=1)
         z = z.unflatten(0, (len(batch.views), -1))  # (views, batch, dim)

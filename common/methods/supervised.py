@@ -14,7 +14,7 @@ from common.data.pictures.config import PictureFacts
 from common.diagnostics import is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
-from common.methods.config import SupervisedConfig
+from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
 
@@ -45,11 +45,7 @@ class Supervised(LightningModule):
         facts = facts or PictureFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training pictures have no labels to learn")
-        if facts.num_unlabelled:
-            raise DataError(
-                f"baseline supervised: {facts.num_unlabelled:,} of {facts.num_samples:,} training "
-                "pictures have no label; data.labelled_only=true leaves them out"
-            )
+        check_labelled("baseline supervised", facts)
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)

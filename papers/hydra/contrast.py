@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from common.data.pictures.config import PictureFacts
 from common.errors import DataError
+from common.methods.config import check_labelled
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
@@ -116,12 +117,13 @@ def entropy_term(
 
 
 def check_classes(config: PairConfig, facts: PictureFacts) -> None:
-    """Raises `DataError` unless the pictures have labels, and a third class for each pair."""
+    """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
     if facts.num_classes < 1:
         raise DataError(
             "Hydra learns from class labels and these training pictures have none; use a labelled "
             "set, or a method without labels (baseline=simclr)"
         )
+    check_labelled("Hydra", facts)
     needed = 2 if config.pairs == "identical" else 3
     if facts.num_classes < needed:
         raise DataError(
@@ -141,5 +143,5 @@ def check_labels(labels: Tensor, position: int) -> None:
     if unlabelled:
         raise DataError(
             f"Hydra learns from class labels: {unlabelled} of {len(labels)} pictures of a batch "
-            "have none; leave them out of the training set"
+            "have none; data.labelled_only=true leaves them out"
         )

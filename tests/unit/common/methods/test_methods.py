@@ -16,11 +16,13 @@ from common.methods.config import (
     MoCoConfig,
     SimCLRConfig,
     SimSiamConfig,
+    SupConConfig,
     SupervisedConfig,
 )
 from common.methods.moco import MoCo
 from common.methods.simclr import SimCLR
 from common.methods.simsiam import SimSiam
+from common.methods.supcon import SupCon
 from common.methods.supervised import Supervised
 from common.optim.build import build_optimizer
 
@@ -99,10 +101,14 @@ def test_supervised_refuses_pictures_without_labels():
         Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
 
 
-def test_supervised_says_how_to_leave_unlabelled_pictures_out():
+def test_methods_that_learn_from_labels_say_how_to_leave_unlabelled_pictures_out():
     facts = PictureFacts(channels=1, num_classes=3, num_samples=50, num_unlabelled=40)
-    with pytest.raises(DataError, match=r"40 of 50 .* data\.labelled_only=true"):
-        Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
+    for kind, config in (
+        (Supervised, SupervisedConfig(backbone="small_conv")),
+        (SupCon, SupConConfig(**HEAD)),
+    ):
+        with pytest.raises(DataError, match=r"40 of 50 .* data\.labelled_only=true"):
+            kind(config, OPTIMIZER, facts)
 
 
 @pytest.mark.parametrize(("kind", "config"), CASES)

@@ -47,6 +47,9 @@ def test_pictures_that_cannot_be_learned_from_are_refused(kind):
         kind(config, facts=PictureFacts(num_classes=0))
     with pytest.raises(DataError, match="needs at least 3, these training pictures have 1"):
         kind(config, facts=PictureFacts(num_classes=1))
+    some = PictureFacts(num_classes=4, num_samples=48, num_unlabelled=5)
+    with pytest.raises(DataError, match=r"5 of 48 .* data\.labelled_only=true leaves them out"):
+        kind(config, facts=some)
     module = kind(config, facts=FACTS)
     with pytest.raises(DataError, match="3 of 12 pictures of a batch have none"):
         module.training_step(make_batch()._replace(labels=LABELS - 1), 0)
