@@ -13,19 +13,13 @@ from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import (
-    CollapseWarning,
-    effective_rank,
-    embedding_std,
-    is_log_due,
-    prototype_usage,
-)
+from common.diagnostics import CollapseWarning, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
 from common.registry import BACKBONES
 from papers.swav.config import DeepClusterConfig
-from papers.swav.module import projection_head, unit_embeddings
+from papers.swav.module import log_clusters, projection_head, unit_embeddings
 from papers.swav.spherical_kmeans import spherical_kmeans
 
 # The target of a picture that no embedding is remembered of; such rows have no loss.
@@ -157,18 +151,8 @@ class DeepClusterV2(LightningModule):
             return
         self.log("train/loss", loss, sync_dist=True)
         view = self.method.assignment_crops[0]
-        used, entropy = prototype_usage(scores[view])
-        std = embedding_std(z[view])
         average = sum(map(math.log, self.method.num_prototypes)) / len(self.method.num_prototypes)
-        self.log("diag/loss_over_ln_k", loss / average)
-        self.log("diag/prototypes_used", used.float())
-        self.log("diag/prototype_entropy", entropy)
-        self.log("diag/embedding_std", std)
-        self.log("diag/effective_rank", effective_rank(z[view]))
-        signs = {
-            "every picture has the same prototype": int(used) == 1,
-            "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
-        }
+        signs = log_clusters(self, loss / average, z[view], scores[view])
         self.collapse.check(signs, batches_seen(self) + 1)
 
 

@@ -187,17 +187,31 @@ class SwAV(LightningModule):
         batch = batches_seen(self) + 1
         view = self.method.assignment_crops[0]
         ratio = loss / math.log(self.method.num_prototypes)
-        used, entropy = prototype_usage(scores[view])
-        std = embedding_std(z[view])
-        self.log("diag/loss_over_ln_k", ratio)
-        self.log("diag/prototypes_used", used.float())
-        self.log("diag/prototype_entropy", entropy)
-        self.log("diag/embedding_std", std)
-        self.log("diag/effective_rank", effective_rank(z[view]))
+        signs = log_clusters(self, ratio, z[view], scores[view])
         if batch > self.method.freeze_batches:
-            signs = {
-                "every picture has the same prototype": int(used) == 1,
-                "the loss stays at ln K": float(ratio) > 0.999,
-                "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
-            }
+            signs["the loss stays at ln K"] = float(ratio) > 0.999
             self.collapse.check(signs, batch)
+
+
+def log_clusters(
+    module: LightningModule, loss_over_ln_k: Tensor, z: Tensor, scores: Tensor
+) -> dict[str, bool]:
+    """Logs what shows a collapse, and returns its signs for `CollapseWarning.check`.
+
+    Args:
+        module: Whose step it is.
+        loss_over_ln_k: The loss, divided by that of even guessing.
+        z: ``(batch, dim)``, unit embeddings of one view.
+        scores: ``(batch, prototypes)`` of the same view.
+    """
+    used, entropy = prototype_usage(scores)
+    std = embedding_std(z)
+    module.log("diag/loss_over_ln_k", loss_over_ln_k)
+    module.log("diag/prototypes_used", used.float())
+    module.log("diag/prototype_entropy", entropy)
+    module.log("diag/embedding_std", std)
+    module.log("diag/effective_rank", effective_rank(z))
+    return {
+        "every picture has the same prototype": int(used) == 1,
+        "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
+    }
