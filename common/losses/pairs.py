@@ -8,8 +8,6 @@ from common.data.sampler import keyed_generator
 from common.distributed.reduce import gather, rank
 from common.mirror import Mirror
 
-PAIRS = ("arbitrary", "identical", "distinct")
-
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44
 _SEEDS: Mirror[int] = Mirror(int)

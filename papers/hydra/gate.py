@@ -6,8 +6,6 @@ from torch import Tensor, nn
 from common.evaluation.pictures import evaluating
 from papers.hydra.loss import widened
 
-FUSIONS = ("average", "product")
-
 
 class PairGate(nn.Module):
     """A network from two class labels to a gate in (0, 1) for each dimension.

@@ -12,9 +12,6 @@ from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.supcon import class_contrast, count_label
 
-FORMS = ("A", "B")
-REDUCTIONS = ("micro", "macro")
-
 CHUNK_ROWS = 512
 MACRO_EPS = 1e-6
 # The square of the smallest norm that `F.normalize` divides by.

@@ -114,14 +114,6 @@ def fit_parameters(config: ViewConfig, draws: Draws, sizes: Tensor) -> ViewParam
     )
 
 
-def draw_parameters(
-    config: ViewConfig, num_pictures: int, shape: tuple[int, int, int], generator: torch.Generator
-) -> ViewParameters:
-    """`draw` and `fit_parameters` for pictures of one ``shape`` (channels, height, width)."""
-    draws = draw(config, num_pictures, shape[0], generator)
-    return fit_parameters(config, draws, torch.tensor([shape[1:]]))
-
-
 def _jitter_factors(config: ViewConfig, uniform: Tensor) -> Tensor:
     strengths = [config.brightness, config.contrast, config.saturation]
     low = torch.tensor([max(0.0, 1 - strength) for strength in strengths] + [-config.hue])

@@ -9,11 +9,11 @@ from torchvision.transforms.v2 import functional as F
 from common.data.pictures import colour
 from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.parameters import draw_parameters
 from common.data.pictures.per_sample import make_views_singly
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.views import make_view_batch, make_views
 from common.data.sampler import BatchKey, keyed_generator
+from tests.views import draw_parameters
 
 FULL = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5, solarise=0.2)
 

@@ -3,8 +3,8 @@ import math
 import torch
 
 from common.data.pictures.config import ViewConfig
-from common.data.pictures.parameters import draw_parameters
 from common.data.sampler import keyed_generator
+from tests.views import draw_parameters
 
 
 def crops_of(view, num=4000, shape=(1, 20, 30), seed=0):

@@ -6,9 +6,9 @@ from torchvision.transforms.v2 import functional as F
 
 from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.parameters import draw_parameters
 from common.data.pictures.views import affine_crop, make_view_batch, make_views, normalise
 from common.data.sampler import BatchKey, keyed_generator
+from tests.views import draw_parameters
 
 
 def crop(top, left, height, width, flip=0.0, angle=0.0):
