@@ -7,7 +7,7 @@ from common.registry import EVALUATORS
 from common.settings import setting
 
 # Sets whose pictures may have no label to be measured by.
-MAY_LACK_LABELS = ("camvid", "faces-caltech", "image-folder", "nuclei")
+MAY_LACK_LABELS = ("camvid", "digit-scenes", "faces-caltech", "image-folder", "nuclei")
 
 
 @dataclass

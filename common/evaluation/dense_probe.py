@@ -6,6 +6,7 @@ from torch import Tensor
 
 from common.data.sampler import keyed_generator
 from common.evaluation.config import DenseProbeConfig
+from common.evaluation.features import inverse_scale
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
 
@@ -50,13 +51,9 @@ def evaluate_dense_probe(
 
 
 def channel_scale(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns mean and inverse deviation of each channel of ``(num, channels, ...)`` maps.
-
-    A constant channel stays 0 rather than NaN.
-    """
+    """Returns mean and `inverse_scale` of each channel of ``(num, channels, rows, columns)``."""
     mean, std = x.mean((0, 2, 3)), x.std((0, 2, 3), correction=0)
-    factor = torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
-    return mean[:, None, None], factor[:, None, None]
+    return mean[:, None, None], inverse_scale(mean, std)[:, None, None]
 
 
 def cell_classes(label_maps: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:

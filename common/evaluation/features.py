@@ -17,10 +17,14 @@ class FeatureSet(NamedTuple):
     def standardised(self) -> "FeatureSet":
         """Returns features of zero mean and unit deviation, measured on ``train_x``."""
         mean, std = self.train_x.mean(0), self.train_x.std(0, correction=0)
-        # A constant feature stays 0 rather than NaN.
-        scale = torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
+        scale = inverse_scale(mean, std)
         train, test = (self.train_x - mean) * scale, (self.test_x - mean) * scale
         return self._replace(train_x=train, test_x=test)
+
+
+def inverse_scale(mean: Tensor, std: Tensor) -> Tensor:
+    """Returns 1 / std, and 0 where a feature is constant: it stays 0 rather than NaN."""
+    return torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
 
 
 def percent_equal(predicted: Tensor, labels: Tensor) -> float:

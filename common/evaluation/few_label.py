@@ -9,10 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
-from common.errors import DataError
 from common.evaluation.config import FewLabelConfig
 from common.evaluation.features import FeatureSet, percent_equal
 from common.evaluation.knn import predict_knn
+from common.evaluation.label_counts import check_classes
 
 # Streams of their own: far beyond any epoch, so that no draw of the training is repeated.
 FEW_LABEL_STREAM = 2**41
@@ -30,7 +30,7 @@ def evaluate_few_label(inputs: FeatureSet, settings: FewLabelConfig, seed: int) 
         seed: Of the draws.
 
     Raises:
-        DataError: If a class has fewer features than labels to draw.
+        ConfigError: If a class has fewer features than labels to draw.
     """
     features = inputs.standardised()
     metrics = {}
@@ -50,17 +50,12 @@ def evaluate_few_label(inputs: FeatureSet, settings: FewLabelConfig, seed: int) 
 
 
 def draw_rows(labels: Tensor, num: int, generator: torch.Generator) -> Tensor:
-    """Returns ``num`` random rows of each class."""
+    """Returns ``num`` random rows of each class; raises `ConfigError` where one has fewer."""
+    check_classes(labels, num)
     order = torch.randperm(len(labels), generator=generator)
     rows = []
     for name in labels.unique():
-        of_class = order[labels[order] == name]
-        if len(of_class) < num:
-            raise DataError(
-                f"evaluation.few_label: class {int(name)} has {len(of_class)} features, "
-                f"{num} labels were to be drawn"
-            )
-        rows.append(of_class[:num])
+        rows.append(order[labels[order] == name][:num])
     return torch.cat(rows)
 
 

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.errors import ConfigError
 from common.evaluation.config import KnnConfig
 from common.evaluation.features import FeatureSet, percent_equal
+from common.evaluation.label_counts import check_neighbours
 
 # Similarities held at a time; 2^24 floats are 64 MiB.
 MAX_ELEMENTS = 2**24
@@ -23,10 +23,7 @@ def evaluate_knn(inputs: FeatureSet, settings: KnnConfig, seed: int) -> dict[str
     Raises:
         ConfigError: If there are fewer labelled features than ``k``.
     """
-    if settings.k > len(inputs.train_x):
-        raise ConfigError(
-            f"evaluation.knn.k={settings.k}: only {len(inputs.train_x)} labelled features"
-        )
+    check_neighbours(len(inputs.train_x), settings.k)
     features = inputs.standardised() if settings.standardise else inputs
     predicted = predict_knn(features, settings.k, settings.temperature)
     return {"knn_top1": percent_equal(predicted, inputs.test_y)}

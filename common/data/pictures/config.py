@@ -112,7 +112,10 @@ class PictureConfig:
             raise ConfigError("data.views: at least one view is needed")
         if len(self.mean) != len(self.std):
             raise ConfigError(f"data.mean={self.mean} and data.std={self.std} differ in length")
-        if (self.path is None) == (self.name == "image-folder"):
+        if self.name == "image-folder" and self.path is None:
+            raise ConfigError("data.path: data.name=image-folder needs it, a folder of pictures")
+        if self.name != "image-folder" and self.path is not None:
             raise ConfigError(
-                "data.path: the folder of data.name=image-folder, and of no other set"
+                f"data.path: {self.name} has files of its own; only data.name=image-folder reads "
+                "a folder"
             )

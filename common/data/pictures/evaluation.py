@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from common.data.sampler import keyed_generator
 from common.errors import DataError
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
+from common.evaluation.pictures import WITHOUT_LABELS
 
 EVALUATION_BATCH = 512
 # Larger pictures come in smaller batches: 167 of 224 x 224.
@@ -144,9 +146,13 @@ def find_names(split: LazySplit, names: list[str], where: str) -> list[int]:
 
 def without_labels(config: PictureConfig) -> DataError:
     """Returns what to raise where protocols find no label."""
+    if config.name == "image-folder":
+        mend = "give each class a folder"
+    else:
+        mend = f"choose protocols that need none ({', '.join(sorted(WITHOUT_LABELS))})"
     return DataError(
         f"{config.path or config.name}: its pictures have no labels, which the protocols need; "
-        "give each class a folder, or train with evaluation.protocols=[] evaluation.online=[]"
+        f"{mend}, or train with evaluation.protocols=[] evaluation.online=[]"
     )
 
 
@@ -171,10 +177,13 @@ def split_pair(
     if split not in pictures:
         hint = "; data.holdout=0.1 keeps one" if split == "val" else ""
         raise DataError(f"{config.name} has no split {split!r}{hint}")
-    reference = pictures["train"]
-    if split != "val" and "val" in pictures:
-        reference = _merge(reference, pictures["val"])
-    return reference, pictures[split]
+    references = (pictures[name] for name in reference_names(pictures, split))
+    return reduce(_merge, references), pictures[split]
+
+
+def reference_names(pictures: Mapping[str, AnySplit], split: str) -> list[str]:
+    """Returns the splits whose pictures are the references of ``split``."""
+    return ["train", "val"] if split != "val" and "val" in pictures else ["train"]
 
 
 def raw_pixels(train: EvaluatedPictures, test: EvaluatedPictures) -> FeatureSet:

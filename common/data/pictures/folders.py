@@ -51,7 +51,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
 
     Args:
         folder: Where to look, at any depth.
-        only: Class folders to look in; null: all.
+        only: Class folders to look in; None: all.
 
     Raises:
         DataError: Without pictures.

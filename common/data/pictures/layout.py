@@ -76,7 +76,7 @@ def list_parts(
     Args:
         folder: The set's.
         parts: Its splits.
-        only: The class folders to take; null: all. Classes are numbered by name.
+        only: The class folders to take; None: all. Classes are numbered by name.
         upright: See `lazy.Source`.
 
     Raises:

@@ -71,7 +71,7 @@ class LazySplit:
 
     @property
     def shape(self) -> tuple[int, int | None, int | None]:
-        """(channels, height, width); null where pictures differ."""
+        """(channels, height, width); None where pictures differ."""
         return 3, None, None
 
     def rows(self, index: Tensor) -> "LazySplit":
@@ -110,7 +110,10 @@ class LazySplit:
             content = self.source.read(row)
         except OSError as error:
             raise DataError(f"{name}: cannot be read: {error}") from None
-        picture = decode(io.BytesIO(content), name, self.source.upright).convert("RGB")
+        try:
+            picture = decode(io.BytesIO(content), name, self.source.upright).convert("RGB")
+        except DataError as error:
+            raise DataError(f"{error}, or train with data.skip_unreadable=true") from None
         return torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
 
     def watched(self, workers: int) -> "LazySplit":

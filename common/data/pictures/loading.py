@@ -31,7 +31,7 @@ Transform = Callable[[Pictures, BatchKey], Tensor]
 class CentreCrop:
     """The usual test pictures: shorter side to ``resize``, then the central ``crop`` pixels.
 
-    With null for both pictures stay as they are. uint8 stays uint8, as with Pillow.
+    With None for both pictures stay as they are. uint8 stays uint8, as with Pillow.
     """
 
     resize: int | None = None
@@ -100,9 +100,9 @@ def picture_batches(
     Args:
         split: In memory or read as needed.
         batch_size: Pictures at once.
-        transform: `CentreCrop` (null: as stored) or `RandomView`; runs where pictures are read.
+        transform: `CentreCrop` (None: as stored) or `RandomView`; runs where pictures are read.
         workers: Processes that read.
-        order: (num,) rows in the order wanted; null: all, as they lie.
+        order: (num,) rows in the order wanted; None: all, as they lie.
         epoch: With the batch's number, the key of a transform's draws.
 
     Raises:

@@ -18,6 +18,7 @@ from common.data.pictures.evaluation import (
     EvaluatedPictures,
     evaluated_pair,
     raw_pixels,
+    reference_names,
     split_pair,
     without_labels,
 )
@@ -40,6 +41,7 @@ from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
+from common.evaluation.label_counts import check_label_counts
 from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
@@ -125,15 +127,25 @@ class PictureData(LightningDataModule):
         return PictureFacts(channels, size, num_classes, len(train), num_unlabelled)
 
     def check_evaluation(self, config: EvaluationConfig) -> None:
-        """Raises `DataError`, before compute is spent, where protocols would find no labels."""
+        """Checks, before compute is spent, that protocols will find the labels they need.
+
+        Raises:
+            DataError: Pictures without labels, or without classes of pixels.
+            ConfigError: Fewer labelled pictures than a protocol asks for.
+        """
         self.load()
         for split, names in (("test", config.protocols), ("val", config.online)):
             if "dense-probe" in names:
                 for part in split_pair(self.set, split, self.config):
                     _ = DensePictures(part, self.config).label_maps
-            for name in ("train", split) if set(names) - WITHOUT_LABELS else ():
-                if name in self.set and not bool((self.set[name].labels >= 0).any()):
-                    raise without_labels(self.config)
+            if not set(names) - WITHOUT_LABELS or split not in self.set:
+                continue
+            references = [self.set[name].labels for name in reference_names(self.set, split)]
+            labels = torch.cat(references)
+            labels = labels[labels >= 0]
+            if not len(labels) or not bool((self.set[split].labels >= 0).any()):
+                raise without_labels(self.config)
+            check_label_counts(labels, names, config)
 
     def check_training(self) -> None:
         """Raises `ConfigError` if a batch takes more pictures than there are."""
@@ -155,21 +167,18 @@ class PictureData(LightningDataModule):
         return f"{name}: {shape}, {counts}{self._left_out}; views {views}; data {self.fingerprint}"
 
     def train_dataloader(self) -> PictureLoader:
-        """Returns the loader of whole batches; raises `ConfigError` on an uneven share."""
+        """Returns the loader of whole batches.
+
+        Raises:
+            ConfigError: A batch of more pictures than there are, or that processes cannot share.
+        """
         self.check_training()
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
-        size = self.config.batch_size
-        if size % world_size:
-            near = max(size // world_size, 1) * world_size
-            raise ConfigError(
-                f"data.batch_size={size} cannot be shared by {world_size} processes; "
-                f"use {near} or {near + world_size}"
-            )
         config = self.config
         train = watched(self.set["train"], config.workers)
         self._sampler = EpochBatchSampler(
-            len(train), size, self.seed, rank, world_size, order=self._order(train)
+            len(train), config.batch_size, self.seed, rank, world_size, order=self._order(train)
         )
         self._sampler.seek(self._batches_seen)
         dataset = self._dataset(train)

@@ -80,7 +80,7 @@ def decode(file: Path | BinaryIO, name: str, upright: bool = True) -> Image.Imag
             return ImageOps.exif_transpose(opened) if upright else opened.copy()
     except BROKEN as error:
         raise DataError(
-            f"{name}: not a readable picture ({error}); repair it or take it out of the folder"
+            f"{name}: not a readable picture ({error}); repair it or take it away"
         ) from None
 
 

@@ -83,7 +83,7 @@ class Packed:
         torchvision's decoder gives Pillow's pixels in a quarter of the time.
 
         Args:
-            square: Side of the square to keep at the centre of each picture; null: pictures are
+            square: Side of the square to keep at the centre of each picture; None: pictures are
                 whole and of one size.
 
         Raises:

@@ -4,7 +4,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from common.data.sampler import keyed_generator
-from common.errors import DataError
+from common.errors import ConfigError
 from common.evaluation.config import FewLabelConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.few_label import _within_span, draw_rows, evaluate_few_label
@@ -31,7 +31,7 @@ def test_drawn_rows_are_balanced_and_a_small_class_is_named():
     labels = torch.tensor([0, 1, 0, 1, 0, 2])
     rows = draw_rows(labels[:5], 2, keyed_generator(0))
     assert labels[rows].tolist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match="class 2 has 1 features, 2 labels"):
+    with pytest.raises(ConfigError, match="class 2 has 1 labelled samples, 2 were"):
         draw_rows(labels, 2, keyed_generator(0))
 
 

@@ -61,11 +61,40 @@ def test_protocols_without_labels_are_refused_before_training(tmp_path, packing)
         (tmp_path / f"{number}.png").write_bytes(packing.encode(picture))
     made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.25)
     made.check_evaluation(EvaluationConfig())
-    with pytest.raises(DataError, match=r"no labels, .* evaluation\.protocols=\[\]"):
+    message = r"no labels, .* each class a folder, .* evaluation\.protocols=\[\]"
+    with pytest.raises(DataError, match=message):
         made.check_evaluation(EvaluationConfig(protocols=["knn"]))
     with pytest.raises(DataError, match="its pictures have no labels"):
         made.references("test")["raw"].features  # noqa: B018 (embeds at first use)
     assert made.facts.num_classes == 0 and made.facts.num_unlabelled == made.facts.num_samples
+
+
+def test_pictures_with_classes_of_pixels_alone_are_refused_before_training():
+    made = data(name="digit-scenes", batch_size=2)
+    made.check_evaluation(EvaluationConfig(protocols=["correspondence", "dense-probe", "pair-auc"]))
+    message = r"digit-scenes: .* no labels, .* \(correspondence, dense-probe, pair-auc\), or train"
+    for protocols in (["dense-probe", "knn"], ["finetune"], ["linear-sgd"]):
+        with pytest.raises(DataError, match=message):
+            made.check_evaluation(EvaluationConfig(protocols=protocols))
+    with pytest.raises(DataError, match=message):
+        made.check_evaluation(EvaluationConfig(protocols=["dense-probe"], online=["few-label"]))
+
+
+def test_too_few_labels_for_a_protocol_are_refused_before_training(tmp_path, packing):
+    for number, picture in enumerate(packing.random(30)):
+        folder = tmp_path / ("few" if number % 5 == 0 else "many")
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.png").write_bytes(packing.encode(picture))
+    made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.2, holdout=0)
+    enough = EvaluationConfig(protocols=["knn", "few-label"])
+    enough.few_label.labels = [1]
+    made.check_evaluation(enough)
+    with pytest.raises(ConfigError, match=r"labels: class 0 has \d labelled samples, 10 w"):
+        made.check_evaluation(EvaluationConfig(protocols=["few-label"]))
+    many = EvaluationConfig(protocols=["knn"])
+    many.knn.k = 25
+    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=25: there are only 24"):
+        made.check_evaluation(many)
 
 
 def test_two_processes_make_the_rows_that_one_makes():
