@@ -53,10 +53,7 @@ def draw_rows(labels: Tensor, num: int, generator: torch.Generator) -> Tensor:
     """Returns ``num`` random rows of each class; raises `ConfigError` where one has fewer."""
     check_classes(labels, num)
     order = torch.randperm(len(labels), generator=generator)
-    rows = []
-    for name in labels.unique():
-        rows.append(order[labels[order] == name][:num])
-    return torch.cat(rows)
+    return torch.cat([order[labels[order] == name][:num] for name in labels.unique()])
 
 
 def _logistic(few: FeatureSet, inverse_penalty: float) -> float:
