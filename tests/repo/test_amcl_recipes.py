@@ -2,8 +2,9 @@
 
 import pytest
 
+from common.checkout import SOURCE_ROOT
 from common.config import list_recipes
-from common.leaderboard.reported import SOURCE_ROOT, load_reported
+from common.leaderboard.reported import load_reported
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from tests.recipes import build, load, optimizers, steps_per_epoch, tables
