@@ -42,32 +42,41 @@ def jitter(x: Tensor, factors: Tensor, order: Tensor) -> Tensor:
             CPU.
         order: (num,) rows of `ORDERS`, on the CPU.
     """
-    x = x.clone()
-    operations = ORDERS[order]
-    for step in operations.unbind(1):
-        factor = factors.gather(1, step.unsqueeze(1))[:, 0]
-        _blend(x, step, factor)
+    steps = ORDERS[order]
+    weights = _blend_weights(steps, factors.gather(1, steps)).unbind(1)
+    for step, blend_weights in zip(steps.unbind(1), weights, strict=True):
+        x = _blend(x, moved(blend_weights, x.device))
         rows = (step == HUE).nonzero()[:, 0]
         if len(rows) and x.shape[1] == 3:
             there = moved(rows, x.device)
-            x[there] = shift_hue(x[there], moved(factor[rows], x.device))
+            turned = shift_hue(x.index_select(0, there), moved(factors[rows, HUE], x.device))
+            x.index_copy_(0, there, turned)
     return x
 
 
-def _blend(x: Tensor, step: Tensor, factor: Tensor) -> None:
-    """Blends in place with black, the mean grey or the grey picture, as ``step`` says.
+def _blend_weights(steps: Tensor, factors: Tensor) -> Tensor:
+    """Returns (3, 4, num): of each of the four ``steps`` what `_blend` takes.
+
+    Args:
+        steps: (num, 4) operations, in the order of each row.
+        factors: (num, 4) theirs.
+    """
+    keep = torch.where(steps == HUE, 1, factors)
+    with_mean = torch.where(steps == CONTRAST, 1 - factors, 0)
+    with_grey = torch.where(steps == SATURATION, 1 - factors, 0)
+    return torch.stack([keep, with_mean, with_grey]).transpose(1, 2)
+
+
+def _blend(x: Tensor, weights: Tensor) -> Tensor:
+    """Blends each row with black, the mean grey or the grey picture, as ``weights`` (3, num) say.
 
     All three are ``factor * x + (1 - factor) * other``, so one pass serves every row.
     """
-    keep = torch.where(step == HUE, 1, factor)
-    with_mean = torch.where(step == CONTRAST, 1 - factor, 0)
-    with_grey = torch.where(step == SATURATION, 1 - factor, 0)
-    weights = moved(torch.stack([keep, with_mean, with_grey]), x.device)
     keep, with_mean, with_grey = weights[:, :, None, None, None].unbind()
     light = grey(x)
     mean = light.mean((2, 3), keepdim=True)
-    other = light * with_grey + mean * with_mean
-    x.mul_(keep).add_(other).clamp_(0, 1)
+    other = (light * with_grey).add_(mean * with_mean)
+    return (x * keep).add_(other).clamp_(0, 1)
 
 
 def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
@@ -79,15 +88,17 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
     red, green, blue = x.unbind(1)
     value, least = x.amax(1), x.amin(1)
     chroma = value - least
+    # 0 or 1 as numbers: on CPUs comparing and choosing take five times as long as arithmetic.
+    not_red, not_green = (value - red).sign_(), (value - green).sign_()
+    blue_leads = not_red * not_green
+    green_leads = not_red - blue_leads
+    ahead = (green - blue).mul_(1 - not_red)
+    ahead.add_((blue - red).mul_(green_leads)).add_((red - green).mul_(blue_leads))
     # Grey has no hue; any divisor keeps it grey.
-    divisor = torch.where(chroma == 0, 1, chroma)
-    sixth = torch.where(
-        red == value,
-        (green - blue) / divisor,
-        torch.where(green == value, (blue - red) / divisor + 2, (red - green) / divisor + 4),
-    )
+    divisor = chroma + (1 - chroma.sign())
+    sixth = ahead.div_(divisor).add_(not_red.add_(blue_leads), alpha=2)
     # In turns, made positive so that the fraction is the remainder.
-    turn = (sixth / 6 + (shift[:, None, None] + 1)).unsqueeze(1)
+    turn = sixth.div_(6).add_(shift[:, None, None] + 1).unsqueeze(1)
     offsets = moved(torch.tensor([5 / 6, 3 / 6, 1 / 6], dtype=x.dtype), x.device)
     k = (turn + offsets.reshape(1, 3, 1, 1)).frac_().mul_(6)
     # min(k, 4 - k) = 2 - |k - 2|; in place, for fresh memory costs more than the arithmetic.

@@ -32,14 +32,18 @@ def crop_and_resize(pictures: Tensor, crops: Tensor, size: int, antialias: bool 
     height, width = pictures.shape[2:]
     top, left, tall, wide, flip, _ = crops.to(pictures.dtype).unbind(1)
     rows = resize_matrix(top, tall, height, size, antialias)
-    columns = resize_matrix(left, wide, width, size, antialias)
-    columns = torch.where(flip[:, None, None] > 0, columns.flip(1), columns)
+    columns = resize_matrix(left, wide, width, size, antialias, flip > 0)
     repeated = pictures.repeat(len(crops) // len(pictures), 1, 1, 1)
     return apply_separable(repeated, rows, columns)
 
 
 def resize_matrix(
-    start: Tensor, length: Tensor, size_in: int, size_out: int, antialias: bool
+    start: Tensor,
+    length: Tensor,
+    size_in: int,
+    size_out: int,
+    antialias: bool,
+    mirrored: Tensor | None = None,
 ) -> Tensor:
     """Returns (num, size_out, size_in): the triangle filter's weights, 0 outside the crop.
 
@@ -49,8 +53,11 @@ def resize_matrix(
         size_in: Pixels of the picture.
         size_out: Pixels of the result.
         antialias: The filter is as wide as an output pixel when that covers several.
+        mirrored: (num,) bool; default: none.
     """
     out = (torch.arange(size_out, device=start.device, dtype=start.dtype) + 0.5) / size_out
+    if mirrored is not None:
+        out = torch.where(mirrored[:, None], out.flip(0), out)
     centre = start[:, None] + length[:, None] * out
     pixel = torch.arange(size_in, device=start.device, dtype=start.dtype) + 0.5
     distance = (pixel - centre.unsqueeze(2)).abs_()
@@ -58,8 +65,8 @@ def resize_matrix(
         distance *= (size_out / length).clamp(max=1)[:, None, None]
     weight = distance.neg_().add_(1).clamp_(min=0)
     inside = (pixel > start[:, None]) & (pixel < (start + length)[:, None])
-    weight *= inside.unsqueeze(1)
-    return weight / weight.sum(2, keepdim=True)
+    weight *= inside.unsqueeze(1).to(weight.dtype)
+    return weight.div_(weight.sum(2, keepdim=True))
 
 
 def blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
@@ -114,9 +121,5 @@ def apply_separable(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         rows: (num, height_out, height).
         columns: (num, width_out, width).
     """
-    num, channels, height, width = x.shape
-    wide = torch.bmm(x.reshape(num, channels * height, width), columns.transpose(1, 2))
-    width_out = wide.shape[2]
-    wide = wide.reshape(num, channels, height, width_out).transpose(1, 2)
-    tall = torch.bmm(rows, wide.reshape(num, height, channels * width_out))
-    return tall.reshape(num, -1, channels, width_out).transpose(1, 2)
+    wide = torch.bmm(x.flatten(1, 2), columns.transpose(1, 2))
+    return rows.unsqueeze(1) @ wide.unflatten(1, x.shape[1:3])

@@ -20,9 +20,9 @@ from common.data.pictures.transfer import moved
 from common.data.sampler import BatchKey, keyed_generator
 from common.threads import in_threads
 
-# Floats of a chunk: 64 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
+# Floats of a chunk: 128 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation; of smaller ones starting an operation is the cost.
-CACHE_ELEMENTS = 64 * 3 * 32 * 32
+CACHE_ELEMENTS = 128 * 3 * 32 * 32
 
 
 def make_view_batch(batch: PictureBatch, config: PictureConfig, seed: int) -> ViewBatch:
@@ -74,7 +74,7 @@ def make_views(pictures: Tensor, view: ViewConfig, parameters: ViewParameters) -
     made = pictures.new_empty(num, pictures.shape[1], view.size, view.size)
 
     def make(rows: Tensor) -> None:
-        part = pictures[moved(rows % len(pictures), pictures.device)]
+        part = pictures.index_select(0, moved(rows % len(pictures), pictures.device))
         made[rows[0] : rows[-1] + 1] = _make_part(part, view, parameters.rows(rows))
 
     # The pictures are read once, views often.
@@ -141,7 +141,8 @@ def _on_rows(
     rows = chosen.nonzero()[:, 0]
     if len(rows):
         there = moved(rows, x.device)
-        x[there] = operation(x[there], *(argument[rows] for argument in arguments))
+        changed = operation(x.index_select(0, there), *(argument[rows] for argument in arguments))
+        x.index_copy_(0, there, changed)
     return x
 
 
