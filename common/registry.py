@@ -153,6 +153,33 @@ DATASETS = {
             "yelp": "common.data.sequences.sets:packed",
         },
     ),
+    "series": Registry(
+        "time series",
+        {
+            "acsf1": "common.data.series.labelled:archived",
+            "arrow-head": "common.data.series.labelled:archived",
+            "basic-motions": "common.data.series.labelled:archived",
+            "coffee": "common.data.series.labelled:archived",
+            "csv": "common.data.series.files:own_csv",
+            "electricity": "common.data.series.files:published",
+            "etth1": "common.data.series.files:published",
+            "etth2": "common.data.series.files:published",
+            "ettm1": "common.data.series.files:published",
+            "exchange-rate": "common.data.series.files:exchange_rate",
+            "gun-point": "common.data.series.labelled:archived",
+            "italy-power-demand": "common.data.series.labelled:archived",
+            "japanese-vowels": "common.data.series.labelled:archived",
+            "labelled": "common.data.series.labelled:own_labelled",
+            "osu-leaf": "common.data.series.labelled:archived",
+            "pickup-gesture": "common.data.series.labelled:archived",
+            "plaid": "common.data.series.labelled:archived",
+            "seasons-equal": "common.data.series.generated:seasons",
+            "seasons-loud": "common.data.series.generated:seasons",
+            "seasons-quiet": "common.data.series.generated:seasons",
+            "trace": "common.data.series.labelled:archived",
+            "wth": "common.data.series.files:published",
+        },
+    ),
 }
 
 DATA_MODULES = Registry(
@@ -162,6 +189,7 @@ DATA_MODULES = Registry(
         "pictures": "common.data.pictures.module:PictureData",
         "regression": "common.data.regression.module:RegressionData",
         "sequences": "common.data.sequences.module:SequenceData",
+        "series": "common.data.series.module:SeriesData",
     },
 )
 
@@ -172,6 +200,7 @@ DATA_SCHEMAS = Registry(
         "pictures": "common.data.pictures.config:PictureConfig",
         "regression": "common.data.regression.config:RegressionConfig",
         "sequences": "common.data.sequences.config:SequenceConfig",
+        "series": "common.data.series.config:SeriesConfig",
     },
 )
 
@@ -183,15 +212,18 @@ EVALUATORS = Registry(
         "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",
+        "forecasting": "common.evaluation.forecasting:evaluate_forecasting",
         "knn": "common.evaluation.knn:evaluate_knn",
         "label-order": "common.evaluation.label_order:evaluate_label_order",
         "linear": "common.evaluation.linear_probe:evaluate_linear",
         "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
+        "mask-agreement": "common.evaluation.mask_agreement:evaluate_mask_agreement",
         "node-probe": "common.evaluation.node_probe:evaluate_nodes",
         "pair-auc": "common.evaluation.pair_auc:evaluate_pair_auc",
         "ranking": "common.evaluation.ranking:evaluate_ranking",
         "regression-finetune": "common.evaluation.regression_finetune:evaluate_regression_finetune",
         "regression-probe": "common.evaluation.regression_probe:evaluate_regression_probe",
+        "series-svm": "common.evaluation.series_svm:evaluate_series_svm",
     },
 )
 

@@ -28,6 +28,7 @@ PACKERS = Registry(
         "fashion-mnist-full": "common.data.packers.pictures:pack_fashion_mnist_full",
         "gal-table": "common.data.packers.tables:pack_gal_table",
         "graph": "common.data.packers.graphs:pack_graph",
+        "gzipped": "common.data.packers.tables:pack_gzipped",
         "masked-table": "common.data.packers.tables:pack_masked_table",
         "nuclei": "common.data.packers.dense:pack_nuclei",
         "picture-folders": "common.data.packers.pictures:pack_folders",

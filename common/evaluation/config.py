@@ -200,6 +200,45 @@ class RegressionFinetuneConfig:
 
 
 @dataclass
+class ForecastingConfig:
+    """Protocol ``forecasting``: ridge on frozen features (TS2Vec's, and most since)."""
+
+    # Steps ahead, each a regression of its own.
+    horizons: list[int] = setting([24, 48, 168, 336, 720], at_least=1)
+    alphas: list[float] = setting(
+        [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0], above=0
+    )
+    # Training and validation samples; of more, so many are drawn, the same each time.
+    max_samples: int = setting(100_000, at_least=2)
+    # Of the reference `lags`: the last raw values.
+    lags: int = setting(48, at_least=1)
+
+
+@dataclass
+class SeriesSvmConfig:
+    """Protocol ``series-svm``; TS2Vec's grid, whose last value stands for infinity."""
+
+    penalties: list[float] = setting([10.0**power for power in (*range(-4, 5), 8)], above=0)
+    folds: int = setting(5, at_least=2)
+    max_samples: int = setting(10_000, at_least=2)
+
+
+@dataclass
+class MaskAgreementConfig:
+    """Protocol ``mask-agreement``: a mask's score against the truth of a generated series."""
+
+    # Steps that the comparison, the size of the values, is averaged over.
+    neighbours: int = setting(9, at_least=1)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for an even number, which has no middle."""
+        if self.neighbours % 2 == 0:
+            raise ConfigError(
+                f"evaluation.mask_agreement.neighbours: {self.neighbours} must be odd"
+            )
+
+
+@dataclass
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
@@ -230,3 +269,6 @@ class EvaluationConfig:
     regression_probe: RegressionProbeConfig = field(default_factory=RegressionProbeConfig)
     label_order: LabelOrderConfig = field(default_factory=LabelOrderConfig)
     regression_finetune: RegressionFinetuneConfig = field(default_factory=RegressionFinetuneConfig)
+    forecasting: ForecastingConfig = field(default_factory=ForecastingConfig)
+    series_svm: SeriesSvmConfig = field(default_factory=SeriesSvmConfig)
+    mask_agreement: MaskAgreementConfig = field(default_factory=MaskAgreementConfig)

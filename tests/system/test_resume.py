@@ -48,6 +48,15 @@ PAPERS = {
         "evaluation.references=[untrained]",
         "evaluation.every_batches=50",
     ],
+    "autotcl": [
+        "trainer.batches=60",
+        "trainer.checkpoint_every_batches=13",
+        "method.update_ratio=3",
+        "method.consistency_weight=0.1",
+        "evaluation.online=[forecasting]",
+        "evaluation.references=[]",
+        "evaluation.every_batches=25",
+    ],
     "mclrec": [
         "trainer.batches=40",
         "trainer.checkpoint_every_batches=15",

@@ -49,6 +49,13 @@ def pack_csv(originals: Path, targets: list[str]) -> dict[str, bytes]:
     return {targets[0]: gzip_bytes(read_text(find(originals, "*.csv")))}
 
 
+def pack_gzipped(originals: Path, targets: list[str]) -> dict[str, bytes]:
+    """Takes the one ``.gz`` as it is; raises `DataError` if it is torn."""
+    path = find(originals, "*.gz")
+    read_text(path)
+    return {targets[0]: path.read_bytes()}
+
+
 def pack_engines(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Packs C-MAPSS's three texts of FD001, with or without a line of names.
 

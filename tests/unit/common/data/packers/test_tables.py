@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.packers.tables import pack_csv, pack_engines, pack_gal_table, pack_masked_table
+from common.data.packers.tables import (
+    pack_csv,
+    pack_engines,
+    pack_gal_table,
+    pack_gzipped,
+    pack_masked_table,
+)
 from common.errors import DataError
 
 
@@ -69,6 +75,15 @@ def test_a_csv_is_gzipped_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
     (content,) = pack_csv(tmp_path, ["tabular/mine.csv.gz"]).values()
     assert gzip.decompress(content) == b"a,b\n1,2\n"
+
+
+def test_what_is_gzipped_already_is_taken_unless_it_is_torn(tmp_path: Path) -> None:
+    content = gzip.compress(b"1,2\n3,4\n")
+    (tmp_path / "mine.txt.gz").write_bytes(content)
+    assert pack_gzipped(tmp_path, ["a/mine.txt.gz"]) == {"a/mine.txt.gz": content}
+    (tmp_path / "mine.txt.gz").write_bytes(content[:-9])
+    with pytest.raises(DataError, match="broken"):
+        pack_gzipped(tmp_path, ["a/mine.txt.gz"])
 
 
 @pytest.mark.parametrize("header", ["", "unit time s1\n"])

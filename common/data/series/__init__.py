@@ -1,0 +1,1 @@
+"""Time series: forecasting from one long series, classification of many short ones."""

@@ -1,0 +1,47 @@
+"""Batches of sections, cropped at random places that depend on seed and position alone."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from common.data.sampler import BatchKey, keyed_generator
+
+# A stream of its own: far beyond any epoch, so that no draw of the order is repeated.
+CROP_STREAM = 2**45
+
+
+class SeriesBatch(NamedTuple):
+    """``x``: (batch, steps, channels); ``informative``: (batch, steps), 1 where not known."""
+
+    x: Tensor
+    informative: Tensor
+    key: BatchKey
+
+
+class CroppedSections(Dataset[SeriesBatch]):
+    """Gives whole batches of sections, all cropped at the same random place.
+
+    Args:
+        sections: ``(num, steps, channels)``.
+        informative: ``(num, steps)``.
+        length: Steps of a crop.
+        seed: With epoch and batch, the seed of the crop's place.
+    """
+
+    def __init__(self, sections: Tensor, informative: Tensor, length: int, seed: int) -> None:
+        self.sections, self.informative = sections, informative
+        self.length, self.seed = min(length, sections.shape[1]), seed
+
+    def __len__(self) -> int:
+        """Returns the number of sections."""
+        return len(self.sections)
+
+    def __getitem__(self, key: BatchKey) -> SeriesBatch:
+        """Returns the sections at ``key.rows``, cropped."""
+        room = self.sections.shape[1] - self.length
+        generator = keyed_generator(self.seed, CROP_STREAM, key.epoch, key.batch)
+        start = int(torch.randint(room + 1, (), generator=generator))
+        cut = slice(start, start + self.length)
+        return SeriesBatch(self.sections[key.rows, cut], self.informative[key.rows, cut], key)

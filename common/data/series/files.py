@@ -1,0 +1,188 @@
+"""Long series from files: published sets of the data root, and a user's own CSV."""
+
+import gzip
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from common.data.regression.tables import read_lines
+from common.data.root import require
+from common.data.series.config import SeriesConfig
+from common.data.series.sets import LongSeries, split_steps
+from common.errors import DataError, suggest
+
+Lines = list[tuple[int, list[str]]]
+HOUR = 60.0
+SHARES = (0.6, 0.2, 0.2)
+
+
+class Published(NamedTuple):
+    """Where a set lies in the data root, and how it is written and split.
+
+    ``parts``: steps of training, validation and test from the start on; empty: `SHARES`.
+    """
+
+    path: str
+    step_minutes: float
+    parts: tuple[int, ...] = ()
+    date_format: str | None = None
+
+
+MONTH = 30 * 24
+ETT_HOURLY = (12 * MONTH, 4 * MONTH, 4 * MONTH)
+PUBLISHED = {
+    "electricity": Published("timeseries/electricity/electricity.csv.gz", HOUR),
+    "etth1": Published("timeseries/ett/ETTh1.csv.gz", HOUR, ETT_HOURLY),
+    "etth2": Published("timeseries/ett/ETTh2.csv.gz", HOUR, ETT_HOURLY),
+    "ettm1": Published("timeseries/ett/ETTm1.csv.gz", 15, tuple(4 * n for n in ETT_HOURLY)),
+    "wth": Published("timeseries/weather_wth/WTH.csv.gz", HOUR, (), "%m/%d/%Y %H:%M"),
+}
+EXCHANGE = "timeseries/exchange_rate/exchange_rate.txt.gz"
+
+
+def published(config: SeriesConfig) -> LongSeries:
+    """Returns the set ``data.name`` of the data root with its official split.
+
+    Raises:
+        DataError: A missing file, or one that is not as published.
+    """
+    known = PUBLISHED[config.name]
+    path = require(config.root, known.path)
+    found = read_series(path, "date", known.date_format, known.step_minutes)
+    steps = len(found.values)
+    if not known.parts:
+        return found
+    if steps < sum(known.parts):
+        raise DataError(f"{path}: {steps} steps, but its official split has {sum(known.parts)}")
+    ends = np.cumsum((0, *known.parts)).tolist()
+    parts = tuple(pairwise(ends))
+    kept = slice(0, ends[-1])
+    assert found.dates is not None
+    return LongSeries(found.values[kept], found.columns, parts, found.dates[kept])
+
+
+def exchange_rate(config: SeriesConfig) -> LongSeries:
+    """Returns the daily rates of 8 currencies; the file has neither names nor dates.
+
+    Raises:
+        DataError: A missing file, or one that holds something else than numbers.
+    """
+    path = require(config.root, EXCHANGE)
+    try:
+        with gzip.open(path, "rt") as file:
+            values = np.loadtxt(file, delimiter=",", ndmin=2)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not a table of numbers: {error}") from None
+    names = tuple(f"currency {number}" for number in range(1, values.shape[1] + 1))
+    return LongSeries(torch.from_numpy(values), names, split_steps(len(values), SHARES))
+
+
+def own_csv(config: SeriesConfig) -> LongSeries:
+    """Returns the user's CSV ``data.path``."""
+    assert config.path is not None
+    path = Path(config.path).expanduser()
+    found = read_series(path, config.date, config.date_format, config.step_minutes, config.targets)
+    parts = split_steps(len(found.values), config.shares)
+    return LongSeries(found.values, found.columns, parts, found.dates)
+
+
+def read_series(
+    path: Path,
+    date: str | None,
+    date_format: str | None = None,
+    step_minutes: float | None = None,
+    columns: Sequence[str] = (),
+) -> LongSeries:
+    """Reads a CSV with a header, a line a step, oldest first.
+
+    Args:
+        path: Plain or gzipped.
+        date: The column of dates, or null.
+        date_format: As in `datetime.strptime`; null: ISO 8601.
+        step_minutes: Between two lines; null: what most lines are apart.
+        columns: To be read; none: all but the dates.
+
+    Raises:
+        DataError: With the line of what is missing, no number, twice, out of order or apart.
+    """
+    lines = read_lines(path)
+    header = lines[0][1]
+    for name in [*([date] if date else []), *columns]:
+        if name not in header:
+            hint = "; without dates say data.date=null" if name == date else ""
+            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}{hint}")
+    used = list(columns) or [name for name in header if name != date]
+    if not used:
+        raise DataError(f"{path}: no columns beside the dates")
+    dates = read_dates(path, lines, date, date_format, step_minutes) if date else None
+    values = np.array([read_numbers(path, lines, name) for name in used]).T
+    parts = split_steps(len(values), SHARES)
+    return LongSeries(torch.from_numpy(np.ascontiguousarray(values)), tuple(used), parts, dates)
+
+
+def read_numbers(path: Path, lines: Lines, name: str) -> list[float]:
+    """Returns column ``name``; raises `DataError` with the line of the first gap or text."""
+    place, numbers = lines[0][1].index(name), []
+    for number, cells in lines[1:]:
+        try:
+            value = float(cells[place])
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            what = f"holds {cells[place]!r}, not a finite number" if cells[place] else "is empty"
+            raise DataError(
+                f"{path}, line {number}: column {name!r} {what}; fill the gap, or leave the column "
+                "out with data.targets"
+            )
+        numbers.append(value)
+    return numbers
+
+
+def read_dates(
+    path: Path, lines: Lines, name: str, date_format: str | None, step_minutes: float | None
+) -> list[datetime]:
+    """Returns the dates of all lines, one step apart.
+
+    Raises:
+        DataError: With the line of a date that is unreadable, twice, before the line before it, or
+            not one step after it.
+    """
+    place = lines[0][1].index(name)
+    dates = [_date(path, number, cells[place], date_format) for number, cells in lines[1:]]
+    gaps = [after - before for before, after in pairwise(dates)]
+    step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
+    for number, gap in enumerate(gaps, 2):
+        where = f"{path}, line {lines[number][0]}: {dates[number - 1]}"
+        if not gap:
+            raise DataError(f"{where} stands on line {lines[number - 1][0]} too; keep one of them")
+        if gap < timedelta(0):
+            raise DataError(f"{where} is earlier than the line before it; sort the file by date")
+        if gap != step:
+            raise DataError(
+                f"{where} is {_minutes(gap)} after the line before it, not {_minutes(step)}; fill "
+                "in what is missing, or set data.step_minutes"
+            )
+    return dates
+
+
+def _minutes(gap: timedelta) -> str:
+    return f"{gap.total_seconds() / 60:g} minutes"
+
+
+def _date(path: Path, number: int, text: str, date_format: str | None) -> datetime:
+    try:
+        if date_format is None:
+            return datetime.fromisoformat(text)
+        return datetime.strptime(text, date_format)
+    except ValueError:
+        form = f"as {date_format}" if date_format else "in ISO 8601 (2016-07-01 00:00)"
+        raise DataError(
+            f"{path}, line {number}: {text!r} is no date {form}; set data.date_format"
+        ) from None

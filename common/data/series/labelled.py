@@ -1,0 +1,146 @@
+"""Short series with classes: the archive's sets as npz, and its ``.ts`` files."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from common.data.root import require
+from common.data.series.config import SeriesConfig
+from common.data.series.sets import LabelledSeries
+from common.errors import DataError
+
+FOLDER = "timeseries/uea_ucr"
+# Names in recipes -> names in the archive.
+ARCHIVE = {
+    "acsf1": "ACSF1",
+    "arrow-head": "ArrowHead",
+    "basic-motions": "BasicMotions",
+    "coffee": "Coffee",
+    "gun-point": "GunPoint",
+    "italy-power-demand": "ItalyPowerDemand",
+    "japanese-vowels": "JapaneseVowels",
+    "osu-leaf": "OSULeaf",
+    "pickup-gesture": "PickupGestureWiimoteZ",
+    "plaid": "PLAID",
+    "trace": "Trace",
+}
+
+
+def archived(config: SeriesConfig) -> LabelledSeries:
+    """Returns the set ``data.name`` of the data root with its official split."""
+    return read_npz(require(config.root, f"{FOLDER}/{ARCHIVE[config.name]}.npz"))
+
+
+def own_labelled(config: SeriesConfig) -> LabelledSeries:
+    """Returns the user's set: an npz as the archive's are packed, or a pair of ``.ts`` files."""
+    assert config.path is not None
+    path = Path(config.path).expanduser()
+    return read_npz(path) if path.suffix == ".npz" else read_ts_pair(path)
+
+
+def read_npz(path: Path) -> LabelledSeries:
+    """Reads ``x_train``, ``y_train``, ``x_test``, ``y_test`` and perhaps ``class_names``.
+
+    ``x``: (num, steps, channels), NaN where there is nothing; ``y``: class numbers from 0.
+
+    Raises:
+        DataError: Missing or broken files and arrays, labels that are no class numbers.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+    x, y = {}, {}
+    for part in ("train", "test"):
+        for kind in ("x", "y"):
+            if f"{kind}_{part}" not in arrays:
+                raise DataError(f"{path}: no array {kind}_{part}; it holds {', '.join(arrays)}")
+        values, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if values.ndim != 3 or values.dtype.kind not in "fiu" or labels.shape != values.shape[:1]:
+            raise DataError(
+                f"{path}: x_{part} {values.shape} must be numbers (num, steps, channels), y_{part} "
+                f"{labels.shape} as long"
+            )
+        if labels.dtype.kind not in "iu":
+            raise DataError(f"{path}: y_{part} must be class numbers; these are no classes")
+        x[part], y[part] = torch.from_numpy(values).float(), torch.from_numpy(labels).long()
+    highest = max(int(part.max(initial=0)) for part in (arrays["y_train"], arrays["y_test"]))
+    names = arrays.get("class_names", np.arange(highest + 1))
+    if highest >= len(names):
+        raise DataError(f"{path}: class {highest}, but class_names has {len(names)}")
+    return LabelledSeries(x, y, tuple(map(str, names.tolist())))
+
+
+def read_ts_pair(path: Path) -> LabelledSeries:
+    """Reads ``NAME_TRAIN.ts`` and the ``NAME_TEST.ts`` beside it.
+
+    Raises:
+        DataError: Another name, a missing file, or what `read_ts` refuses.
+    """
+    if not path.name.endswith("_TRAIN.ts"):
+        raise DataError(f"{path}: give an .npz, or NAME_TRAIN.ts with NAME_TEST.ts beside it")
+    found = {
+        "train": read_ts(path),
+        "test": read_ts(path.with_name(path.name.replace("_TRAIN.ts", "_TEST.ts"))),
+    }
+    names = sorted({label for _, labels in found.values() for label in labels})
+    longest = max(len(one) for series, _ in found.values() for one in series)
+    x, y = {}, {}
+    for part, (series, labels) in found.items():
+        padded = pad_sequence(series, batch_first=True, padding_value=math.nan)
+        fill = longest - padded.shape[1]
+        x[part] = torch.nn.functional.pad(padded, (0, 0, 0, fill), value=math.nan)
+        y[part] = torch.tensor([names.index(label) for label in labels])
+    return LabelledSeries(x, y, tuple(names))
+
+
+def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
+    """Returns series ``(steps, channels)`` and labels of a ``.ts`` file of the UEA archive.
+
+    After ``@data`` a line a series: channels parted by colons, values by commas, ``?`` for a gap,
+    the label last.
+
+    Raises:
+        DataError: With the line of what is not so; timestamps are not read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable: {error}") from None
+    series, labels, in_data, channels = [], [], False, 0
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if text.lower() == "@timestamps true":
+            raise DataError(f"{path}, line {number}: series with time stamps are not read")
+        if not in_data or not text:
+            in_data = in_data or text.lower() == "@data"
+            continue
+        *parts, label = text.split(":")
+        channels = channels or len(parts)
+        if len(parts) != channels or not channels:
+            raise DataError(f"{path}, line {number}: {len(parts)} channels, not {channels}")
+        series.append(_values(path, number, parts))
+        labels.append(label.strip())
+    if not series:
+        raise DataError(f"{path}: no series after @data")
+    return series, labels
+
+
+def _values(path: Path, number: int, parts: list[str]) -> Tensor:
+    try:
+        rows: list[Any] = [
+            torch.tensor([math.nan if cell == "?" else float(cell) for cell in part.split(",")])
+            for part in (part.replace(" ", "") for part in parts)
+        ]
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}: {error}") from None
+    return pad_sequence(rows, padding_value=math.nan)

@@ -1,0 +1,252 @@
+"""The data module of time series."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from common.data.sampler import EpochBatchSampler
+from common.data.series.batches import CroppedSections, SeriesBatch
+from common.data.series.config import SeriesConfig, SeriesFacts
+from common.data.series.own import read_own
+from common.data.series.sections import cut_sections
+from common.data.series.sets import (
+    LabelledSeries,
+    LongSeries,
+    Prepared,
+    check_labelled,
+    digest_of,
+    prepare_long,
+    scale_labelled,
+)
+from common.errors import ConfigError, DataError
+from common.evaluation.config import EvaluationConfig
+from common.evaluation.series import ForecastInputs, LabelledInputs
+from common.registry import DATASETS
+
+FORECASTS = ("forecasting", "mask-agreement")
+
+
+class SeriesData(LightningDataModule):
+    """One long series to forecast, or short series with classes; in memory.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With the epoch, the seed of the order and of the crops.
+    """
+
+    def __init__(self, config: SeriesConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.fingerprint = ""
+        self.long: Prepared | None = None
+        self.labelled: LabelledSeries | None = None
+        self._x: dict[str, Tensor] = {}
+        self._dataset: CroppedSections | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._batches_seen = 0
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """What learns no representation and can be measured beside one."""
+        self.load()
+        return ("lags", "last-value") if self.long else ("raw",)
+
+    def load(self) -> None:
+        """Reads or generates the series, checks, standardises and cuts them; once.
+
+        Raises:
+            DataError: Missing or broken files, constant targets, a series without values.
+            ConfigError: Unknown targets, or sections and batches that the data do not hold.
+        """
+        if self._dataset is not None:
+            return
+        config = self.config
+        found = DATASETS["series"].get(config.name)(config)
+        if isinstance(found, LongSeries):
+            sections, informative = self._load_long(found)
+        else:
+            sections, informative = self._load_labelled(found)
+        if config.batch_size > len(sections):
+            raise ConfigError(
+                f"data.batch_size={config.batch_size}: {self._title} has {len(sections)} training "
+                f"sections of at least {min(config.length, sections.shape[1])} steps; use at most "
+                "that many, or a smaller data.length"
+            )
+        self._dataset = CroppedSections(sections, informative, config.length, self.seed)
+
+    @property
+    def _title(self) -> str:
+        return self.config.path or self.config.name
+
+    def _load_long(self, found: LongSeries) -> tuple[Tensor, Tensor]:
+        config = self.config
+        series = prepare_long(found, self._title, config.targets, config.apart, config.calendar)
+        start, end = series.parts["train"]
+        if end - start < max(config.length, config.window + 1):
+            raise ConfigError(
+                f"data.length={config.length}, data.window={config.window}: {self._title} has "
+                f"{end - start} training steps; choose shorter ones"
+            )
+        arrays = [series.inputs, series.targets]
+        if series.clean is not None and series.informative is not None:
+            arrays += [series.clean, series.informative]
+        self.fingerprint = digest_of([*arrays, np.array(list(series.parts.values()))])
+        self.long, count = series, (end - start) // config.length
+        known = series.informative
+        known = torch.ones(end) if known is None else known[start:end].float()
+        known = known.expand(len(series.inputs), -1)[..., None]
+        sections = cut_sections(series.inputs[:, start:end], count)
+        return torch.nan_to_num(sections), torch.nan_to_num(cut_sections(known, count))[..., 0]
+
+    def _load_labelled(self, found: LabelledSeries) -> tuple[Tensor, Tensor]:
+        check_labelled(found, self._title)
+        self._x, self.labelled = scale_labelled(found), found
+        parts = [*found.x.values(), *found.y.values()]
+        self.fingerprint = digest_of([part.numpy() for part in parts])
+        x = self._x["train"]
+        sections = torch.nan_to_num(cut_sections(x, max(x.shape[1] // self.config.length, 1)))
+        return sections, torch.ones(sections.shape[:2])
+
+    @property
+    def facts(self) -> SeriesFacts:
+        """What a module must know of the data."""
+        self.load()
+        assert self._dataset is not None
+        sections = self._dataset.sections
+        return SeriesFacts(sections.shape[2], self._dataset.length, len(sections))
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        facts = self.facts
+        cut = f"{facts.num_sections} sections, crops of {facts.steps}; data {self.fingerprint}"
+        if self.long is not None:
+            steps = ", ".join(f"{b - a:,} {name}" for name, (a, b) in self.long.parts.items())
+            targets = ", ".join(self.long.names[:8])
+            return f"{self._title}: forecasts of {targets}; {steps} steps; {cut}"
+        counts = ", ".join(f"{len(x):,} {name}" for name, x in self._x.items())
+        assert self.labelled is not None
+        classes = len(self.labelled.class_names)
+        return f"{self._title}: {classes} classes, {facts.channels} channels, {counts}; {cut}"
+
+    def check_split(self, name: str) -> None:
+        """Raises `ConfigError` where a set has no validation part to look at in training."""
+        if self.labelled is not None and name == "val":
+            raise ConfigError(
+                f"evaluation.online: {self._title} has no validation part; leave it out"
+            )
+
+    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
+        """Raises `ConfigError` for protocols of the other kind, and horizons beyond the data."""
+        self.load()
+        for name in (*evaluation.protocols, *evaluation.online):
+            if (name in FORECASTS) != (self.long is not None):
+                kind = "a long series" if self.long else "short series with classes"
+                raise ConfigError(f"evaluation: {name!r} does not measure {kind} ({self._title})")
+        if self.long is None or "forecasting" not in evaluation.protocols:
+            return
+        inputs, settings = ForecastInputs(self.long, self.config.window), evaluation.forecasting
+        if settings.lags > self.config.window:
+            raise ConfigError(
+                f"evaluation.forecasting.lags={settings.lags}: more than data.window="
+                f"{self.config.window} steps"
+            )
+        for part in self.long.parts:
+            start, end = inputs.bounds(part)
+            if end - start <= max(settings.horizons):
+                raise ConfigError(
+                    f"evaluation.forecasting.horizons: {max(settings.horizons)} steps ahead, but "
+                    f"{part!r} of {self._title} has {end - start}; leave the longest out"
+                )
+
+    def train_dataloader(self) -> DataLoader[SeriesBatch]:
+        """Returns whole batches in an order that depends on (seed, epoch) alone.
+
+        Raises:
+            ConfigError: A global batch that the processes cannot share.
+        """
+        self.load()
+        assert self._dataset is not None
+        rank = self.trainer.global_rank if self.trainer else 0
+        world_size = self.trainer.world_size if self.trainer else 1
+        size = self.config.batch_size
+        if size % world_size:
+            near = max(size // world_size, 1) * world_size
+            raise ConfigError(
+                f"data.batch_size={size} cannot be shared by {world_size} processes; use {near}"
+            )
+        self._sampler = EpochBatchSampler(len(self._dataset), size, self.seed, rank, world_size)
+        self._sampler.seek(self._batches_seen)
+        return DataLoader(
+            self._dataset,
+            sampler=self._sampler,
+            batch_size=None,
+            collate_fn=_unchanged,
+            num_workers=self.config.workers,
+            # A fresh iterator draws a base seed: not from the generator that dropout uses.
+            generator=torch.Generator(),
+        )
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes on after ``batches_seen`` batches, also before the loader exists."""
+        self._batches_seen = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def transfer_batch_to_device(
+        self, batch: SeriesBatch, device: torch.device, dataloader_idx: int
+    ) -> SeriesBatch:
+        """Moves the tensors only: Lightning would walk over every row number of the key."""
+        x, informative = (part.to(device, non_blocking=True) for part in batch[:2])
+        return batch._replace(x=x, informative=informative)
+
+    def evaluation_inputs(self, module: nn.Module, split: str) -> ForecastInputs | LabelledInputs:
+        """Returns what protocols measure ``module`` by; nothing is encoded before its use."""
+        return self._inputs(split, module)
+
+    def references(self, split: str) -> dict[str, ForecastInputs | LabelledInputs]:
+        """Returns what learns no representation.
+
+        ``lags``: ridge on the last raw values and the calendar; ``last-value``: the naive
+        forecast; ``raw``: the values of a short series themselves.
+        """
+        return {name: self._inputs(split, None, name) for name in self.reference_names}
+
+    def _inputs(
+        self, split: str, module: nn.Module | None, reference: str = ""
+    ) -> ForecastInputs | LabelledInputs:
+        self.load()
+        if self.long is not None:
+            parts = {**self.long.parts, "test": self.long.parts[split]}
+            series = Prepared(**{**vars(self.long), "parts": parts})
+            return ForecastInputs(series, self.config.window, module, reference)
+        assert self.labelled is not None
+        lengths = {part: _lengths(x) for part, x in self.labelled.x.items()}
+        return LabelledInputs(self._x, self.labelled.y, lengths, module)
+
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds a user's series, a CSV with the run's columns; see `read_own`.
+
+        Returns:
+            ``embedding`` (instances, steps, dim), from the first step with a whole window on.
+        """
+        self.load()
+        if self.long is None:
+            raise DataError(f"{path}: only series to forecast are embedded from a file")
+        series = read_own(path.expanduser(), self.config, self.long)
+        found = ForecastInputs(series, self.config.window, module).features("test", 1)
+        return {"embedding": found.float().numpy()}
+
+
+def _lengths(x: Tensor) -> Tensor:
+    """Returns the steps of each series up to the last one with a value."""
+    steps = torch.arange(1, x.shape[1] + 1)
+    return (steps * ~x.isnan().all(2)).amax(1)
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch

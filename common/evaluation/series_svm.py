@@ -1,0 +1,47 @@
+"""Classes of series by a support vector machine on frozen representations."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.svm import SVC
+
+from common.evaluation.config import SeriesSvmConfig
+from common.evaluation.series import LabelledInputs
+
+# What stands for no penalty at all: scikit-learn refuses infinity.
+UNBOUNDED = 1e8
+FEW_SAMPLES, FEW_OF_A_CLASS = 50, 5
+
+
+def evaluate_series_svm(
+    inputs: LabelledInputs, settings: SeriesSvmConfig, seed: int
+) -> dict[str, float]:
+    """Returns ``svm_accuracy`` on the official test split, in per cent (TS2Vec's protocol).
+
+    RBF kernel, its penalty chosen by cross-validation; with few samples (below 50 in all, or 5 of
+    a class) none is chosen and the largest is taken. ``seed`` is not used: nothing of a run is
+    drawn.
+    """
+    x, y = inputs.features("train").numpy(), inputs.y["train"].numpy()
+    machine = fit_svm(x, y, settings)
+    predicted = machine.predict(inputs.features("test").numpy())
+    return {"svm_accuracy": 100 * float(np.mean(predicted == inputs.y["test"].numpy()))}
+
+
+def fit_svm(x: Any, y: Any, settings: SeriesSvmConfig) -> Any:
+    """Returns the fitted machine; ``x`` (num, dim), ``y`` (num,)."""
+    counts = np.bincount(y)
+    counts = counts[counts > 0]
+    if len(y) < FEW_SAMPLES or len(y) // len(counts) < FEW_OF_A_CLASS:
+        return SVC(C=UNBOUNDED, gamma="scale").fit(x, y)
+    if len(y) > settings.max_samples:
+        x, _, y, _ = train_test_split(
+            x, y, train_size=settings.max_samples, random_state=0, stratify=y
+        )
+    search = GridSearchCV(SVC(gamma="scale"), {"C": settings.penalties}, cv=settings.folds)
+    with warnings.catch_warnings():
+        # A class with fewer samples than folds: scikit-learn says so in every search.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return search.fit(x, y).best_estimator_

@@ -1,0 +1,27 @@
+"""AutoTCL: parametric augmentation for contrastive learning of time series (ICLR 2024)."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="autotcl",
+    title="Parametric Augmentation for Time Series Contrastive Learning",
+    authors="Zheng, Wang, Cheng, Ma, Chen, Sha, Luo",
+    venue="ICLR",
+    year=2024,
+    arxiv="2402.10434",
+    bibtex="""@inproceedings{zheng2024parametric,
+  title     = {Parametric Augmentation for Time Series Contrastive Learning},
+  author    = {Zheng, Xu and Wang, Tianchun and Cheng, Wei and Ma, Aitian and Chen, Haifeng and
+               Sha, Mo and Luo, Dongsheng},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2024}
+}""",
+    modality="series",
+    module_class="AutoTCL",
+    config_class="AutoTCLConfig",
+    evaluators=("forecasting", "mask-agreement", "series-svm"),
+    # Each of the two updates leaves the other part's parameters without a gradient.
+    ddp_strategy="ddp_find_unused_parameters_true",
+    manual_optimization=True,
+    baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
+)

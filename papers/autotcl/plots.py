@@ -1,0 +1,94 @@
+"""AutoTCL's own plots: a forecast beside what came, and what the mask keeps."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from common.data.series.sets import Prepared
+from common.evaluation.forecasting import windows_of
+from common.evaluation.mask_agreement import mask_scores
+from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
+from common.evaluation.series import ForecastInputs
+from common.plots.style import COLOURS, GREY, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Steps that are encoded once more: the end of training for the fit, the start of validation.
+FITTED, SHOWN = 1_500, 400
+HORIZON, BEFORE = 48, 144
+
+
+def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+    """Returns the plots: a forecast of the validation part, with the mask where there is one."""
+    if data.long is None:
+        return {}
+    return {"forecast": lambda: draw_forecast(module, data.long, data.config.window)}
+
+
+def shortened(series: Prepared, window: int) -> Prepared:
+    """Returns the end of the training part and the start of validation, as parts of both names."""
+    _, end = series.parts["train"]
+    start = max(end - FITTED - window, 0)
+    last = min(end + SHOWN, series.parts["val"][1])
+    cut = slice(start, last)
+    parts = {"train": (0, end - start), "val": (end - start, last - start)}
+    return replace(
+        series,
+        inputs=series.inputs[:, cut],
+        targets=series.targets[:, cut],
+        informative=None if series.informative is None else series.informative[cut],
+        parts=parts,
+    )
+
+
+def forecast(module: nn.Module, series: Prepared, window: int, horizon: int) -> tuple[int, Tensor]:
+    """Returns the step that is forecast from, and ``(horizon,)`` values of the last target."""
+    inputs = ForecastInputs(series, window, module)
+    train, val = (windows_of(inputs, name, horizon, 1) for name in ("train", "val"))
+    path = RidgePath(train)
+    alpha = choose_alpha(path, val, ALPHAS)
+    steps = len(val.rows) // len(series.inputs)
+    # In the last instance, as late as there is a future to compare with.
+    place = min(BEFORE, steps - 1)
+    found = path.predict(val.features[-steps + place][None], alpha)
+    return inputs.bounds("val")[0] + place, found.view(horizon, -1)[:, -1]
+
+
+def draw_forecast(module: nn.Module, whole: Prepared, window: int) -> "Figure":
+    """Draws one forecast; shaded: how informative the mask holds each step."""
+    series = shortened(whole, window)
+    horizon = min(HORIZON, (series.parts["val"][1] - series.parts["val"][0]) // 2)
+    step, predicted = forecast(module, series, window, horizon)
+    first, last = max(step - BEFORE, 0), step + horizon + 1
+    title = (
+        f"{whole.names[-1]}: {horizon} steps ahead by ridge on frozen representations, fitted on "
+        f"the last {series.parts['train'][1]:,} training steps"
+    )
+    figure, axes = new_figure(9.0, 3.6, title)
+    x = np.arange(first, last) - step
+    axes.plot(x, series.targets[-1, first:last, -1].numpy(), color="black", label="observed")
+    axes.plot(np.arange(1, horizon + 1), predicted.numpy(), color=COLOURS[1], label="forecast")
+    axes.axvline(0, color=GREY, linewidth=1)
+    if hasattr(module, "mask_scores"):
+        h = mask_scores(module, series.inputs[-1:, first:last]).numpy()
+        where = axes.get_xaxis_transform()
+        axes.fill_between(
+            x, 0, h, step="mid", transform=where, color=COLOURS[5], alpha=0.3, label="mask score h"
+        )
+    if series.informative is not None:
+        hidden = ~series.informative[first:last].numpy()
+        axes.scatter(
+            x[hidden],
+            series.targets[-1, first:last, -1].numpy()[hidden],
+            s=12,
+            color=COLOURS[0],
+            label="noise (the truth)",
+        )
+    axes.set_xlabel("steps from the forecast's origin")
+    axes.set_ylabel("standardised value")
+    axes.legend(fontsize=8, loc="upper left")
+    return figure

@@ -1,0 +1,120 @@
+import gzip
+
+import pytest
+import torch
+
+from common.data.root import data_root
+from common.data.series.config import SeriesConfig
+from common.data.series.files import exchange_rate, own_csv, published, read_series
+from common.errors import DataError
+
+HOURS = [f"2020-02-{28 + h // 24:02d} {h % 24:02d}:00:00,{h},{h * h}" for h in range(40)]
+
+
+def write(path, lines=HOURS, header="date,load,OT"):
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def test_a_csv_is_read_in_order_with_its_dates(tmp_path):
+    found = read_series(write(tmp_path / "mine.csv"), "date")
+    assert found.columns == ("load", "OT") and found.values.dtype == torch.float64
+    assert found.values[:, 1].tolist() == [float(h * h) for h in range(40)]
+    assert found.dates[24].isoformat() == "2020-02-29T00:00:00"
+    packed = tmp_path / "mine.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "mine.csv").read_bytes()))
+    chosen = read_series(packed, None, columns=["OT"])
+    assert chosen.dates is None and torch.equal(chosen.values, found.values[:, 1:])
+
+
+def changed(number, text):
+    """Returns the lines with line ``number`` of the file (the header is 1) replaced."""
+    return [text if place == number else line for place, line in enumerate(HOURS, 2)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (changed(5, "2020-02-28 03:00:00,,9"), r"line 5: column 'load' is empty; fill the gap"),
+        (changed(7, "2020-02-28 05:00:00,5,?"), r"line 7: column 'OT' holds '\?', not a finite"),
+        (changed(7, "2020-02-28 05:00:00,5,nan"), r"line 7: column 'OT' holds 'nan'"),
+        (
+            changed(4, "2020-02-28 01:00:00,2,4"),
+            r"line 4: 2020-02-28 01:00:00 stands on line 3 too",
+        ),
+        (
+            changed(9, "2020-02-27 07:00:00,7,49"),
+            r"line 9: .* is earlier .*; sort the file by date",
+        ),
+        (changed(3, "28.02.2020 01:00,1,1"), r"line 3: '28.02.2020 01:00' is no date in ISO 8601"),
+        (
+            [*HOURS[:9], *HOURS[10:]],
+            r"line 11: .* is 120 minutes after .*, not 60 minutes; fill in",
+        ),
+        (changed(6, "2020-02-28 04:00:00,4"), r"line 6: 2 cells, but the header names 3"),
+    ],
+)
+def test_what_is_broken_is_named_with_its_line(lines, message, tmp_path):
+    path = write(tmp_path / "mine.csv", lines)
+    with pytest.raises(DataError, match=message) as error:
+        read_series(path, "date")
+    assert str(path) in str(error.value)
+
+
+def test_the_step_and_the_form_of_dates_can_be_given(tmp_path):
+    path = write(tmp_path / "mine.csv")
+    with pytest.raises(DataError, match=r"line 3: .* is 60 minutes after .*, not 15 minutes"):
+        read_series(path, "date", step_minutes=15)
+    other = write(tmp_path / "other.csv", [f"{m}/1/2020 0:00,{m}" for m in (1, 2, 3)], "date,x")
+    with pytest.raises(DataError, match="44640 minutes"):  # two months are not equally long
+        read_series(other, "date", "%m/%d/%Y %H:%M", 44_640)
+
+
+def test_columns_that_are_missing_are_named(tmp_path):
+    path = write(tmp_path / "mine.csv")
+    with pytest.raises(DataError, match=r"no column 'laod'; did you mean 'load'\?"):
+        read_series(path, "date", columns=["laod"])
+    with pytest.raises(DataError, match=r"no column 'day'.*data\.date=null"):
+        read_series(path, "day")
+    with pytest.raises(DataError, match="no columns beside the dates"):
+        read_series(write(tmp_path / "bare.csv", [h.split(",")[0] for h in HOURS], "date"), "date")
+
+
+def test_own_shares_are_cut_in_order(tmp_path):
+    path = write(tmp_path / "mine.csv")
+    config = SeriesConfig(name="csv", path=str(path), shares=[0.5, 0.25, 0.25], targets=["OT"])
+    found = own_csv(config)
+    assert found.parts == ((0, 20), (20, 30), (30, 40)) and found.columns == ("OT",)
+
+
+def stored(relative):
+    if not (data_root() / relative).is_file():
+        pytest.skip(f"{relative} is not in the data root (LIKEWISE_DATA)")
+
+
+def test_ett_has_its_official_split():
+    stored("timeseries/ett/ETTh1.csv.gz")
+    found = published(SeriesConfig(name="etth1"))
+    assert found.parts == ((0, 8640), (8640, 11520), (11520, 14400))
+    assert found.values.shape == (14_400, 7) and found.columns[-1] == "OT"
+    assert len(found.dates) == 14_400
+
+
+def test_weather_and_exchange_rates_are_split_by_shares():
+    stored("timeseries/weather_wth/WTH.csv.gz")
+    found = published(SeriesConfig(name="wth"))
+    assert found.values.shape == (35_064, 12) and found.parts[0] == (0, 21_038)
+    assert found.dates[1].isoformat() == "2010-01-01T01:00:00"
+    rates = exchange_rate(SeriesConfig(name="exchange-rate"))
+    assert rates.values.shape == (7_588, 8) and rates.dates is None
+
+
+def test_a_short_published_file_is_refused(tmp_path):
+    folder = tmp_path / "timeseries" / "ett"
+    folder.mkdir(parents=True)
+    text = "\n".join(["date,OT", *[h.rsplit(",", 1)[0] for h in HOURS]])
+    (folder / "ETTh1.csv.gz").write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(DataError, match="40 steps, but its official split has 14400"):
+        published(SeriesConfig(name="etth1", root=str(tmp_path)))
+    with pytest.raises(DataError, match=r"ETTh2\.csv\.gz is missing"):
+        published(SeriesConfig(name="etth2", root=str(tmp_path)))

@@ -1,0 +1,196 @@
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.sampler import BatchKey
+from common.data.series.batches import CroppedSections
+from common.data.series.config import SeriesConfig
+from common.data.series.module import SeriesData
+from common.data.series.sections import cut_sections, time_covariates
+from common.errors import ConfigError, DataError
+from common.evaluation.config import EvaluationConfig, ForecastingConfig
+
+SMALL = {"length": 50, "batch_size": 8, "window": 31}
+
+
+def make(seed=0, **options):
+    return SeriesData(SeriesConfig(**{**SMALL, **options}), seed)
+
+
+def csv(folder, steps=600, flat=False):
+    rng = np.random.default_rng(0)
+    lines = ["date,a,b"]
+    for step, (a, b) in enumerate(rng.normal(5, 2, (steps, 2))):
+        date = datetime(2020, 1, 1) + timedelta(hours=step)
+        lines.append(f"{date},{a},{1 if flat else b}")
+    path = folder / "mine.csv"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def labelled(folder):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 40, 2)).astype(np.float32)
+    x[3, 30:] = np.nan
+    y = np.arange(12) % 3
+    np.savez(folder / "mine.npz", x_train=x, y_train=y, x_test=x[:6], y_test=y[:6])
+    return str(folder / "mine.npz")
+
+
+def test_sections_are_as_equal_as_can_be():
+    series = torch.arange(11.0).repeat(2, 1)[..., None]
+    series[1] += 100
+    found = cut_sections(series, 3)
+    assert found.shape == (6, 4, 1)
+    # Section by section, both instances after each other; the shorter one ends with NaN.
+    assert found[:2, :, 0].tolist() == [[0, 1, 2, 3], [100, 101, 102, 103]]
+    assert found[4, :3, 0].tolist() == [8, 9, 10] and found[4, 3, 0].isnan()
+
+
+def test_the_calendar_of_a_date():
+    found = time_covariates([datetime(2018, 12, 31, 5, 45)])
+    assert found.tolist() == [[45, 5, 0, 31, 365, 12, 1]]
+
+
+def test_batches_are_cropped_by_seed_and_position():
+    sections = torch.arange(60.0).view(3, 20, 1)
+    known = torch.arange(60.0).view(3, 20)
+    starts = set()
+    for batch in range(30):
+        key = BatchKey(torch.tensor([2, 0]), 0, batch, 0, 2)
+        found = CroppedSections(sections, known, 15, 1)[key]
+        assert found.x.shape == (2, 15, 1)
+        assert torch.equal(found.x[..., 0], found.informative)
+        starts.add(int(found.x[1, 0, 0]))
+        again = CroppedSections(sections, known, 15, 1)[key]
+        assert torch.equal(found.x, again.x)
+    assert starts == set(range(6))
+
+
+def test_a_generated_series_is_cut_and_knows_its_mask():
+    data = make()
+    facts = data.facts
+    assert (facts.channels, facts.steps, facts.num_sections) == (1, 50, 86)
+    loader = data.train_dataloader()
+    batches = list(loader)
+    assert len(batches) == 10 and batches[0].x.shape == (8, 50, 1)
+    share = torch.cat([batch.informative for batch in batches]).mean()
+    assert 0.75 < float(share) < 0.85
+    assert "4,320 train, 1,440 val, 1,440 test" in data.describe()
+
+
+def test_targets_and_calendar_are_standardised_on_training(tmp_path):
+    data = make(name="csv", path=csv(tmp_path), batch_size=4)
+    data.load()
+    start, end = data.long.parts["train"]
+    inputs = data.long.inputs[0]
+    assert inputs.shape[1] == 9 and data.long.names == ("a", "b")
+    for column in (1, 7, 8):  # hour, and both targets
+        torch.testing.assert_close(
+            inputs[start:end, column].mean(), torch.tensor(0.0), atol=1e-5, rtol=0
+        )
+        std = inputs[start:end, column].std(correction=0)
+        torch.testing.assert_close(std, torch.tensor(1.0), atol=1e-5, rtol=0)
+    assert not inputs[:, 0].any()  # minutes never change
+    plain = make(name="csv", path=csv(tmp_path), batch_size=4, calendar=False, targets=["b"])
+    assert plain.facts.channels == 1 and plain.fingerprint != data.fingerprint
+
+
+def test_targets_apart_are_instances_of_one_channel(tmp_path):
+    data = make(name="csv", path=csv(tmp_path), batch_size=4, apart=True)
+    assert data.facts.channels == 8 and data.facts.num_sections == 2 * (360 // 50)
+    together = make(name="csv", path=csv(tmp_path), batch_size=4)
+    together.load()
+    for number in range(2):
+        assert torch.equal(data.long.inputs[number, :, 7], together.long.inputs[0, :, 7 + number])
+
+
+def test_short_series_are_rows_of_a_batch(tmp_path):
+    data = make(name="labelled", path=labelled(tmp_path), batch_size=4)
+    assert (data.facts.channels, data.facts.steps, data.facts.num_sections) == (2, 40, 12)
+    assert data.reference_names == ("raw",)
+    inputs = data.evaluation_inputs(None, "test")
+    assert inputs.lengths["train"].tolist()[2:5] == [40, 30, 40]
+    assert "3 classes, 2 channels, 12 train, 6 test" in data.describe()
+    halves = make(name="labelled", path=labelled(tmp_path), batch_size=4, length=20)
+    assert halves.facts.num_sections == 24
+
+
+def test_a_seed_changes_the_order_and_nothing_else():
+    first, again, other = make(), make(), make(seed=1)
+    assert first.facts == other.facts and first.fingerprint == other.fingerprint
+    rows = [next(iter(d.train_dataloader())).key.rows.tolist() for d in (first, again, other)]
+    assert rows[0] == rows[1] != rows[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"batch_size": 87}, ConfigError, r"data\.batch_size=87: seasons-loud has 86 training"),
+        ({"targets": ["valeu"]}, ConfigError, r"no column 'valeu'; did you mean 'value'"),
+        ({"num_steps": 600, "window": 400}, ConfigError, r"has 360 training steps"),
+    ],
+)
+def test_what_the_data_do_not_hold_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        make(**options).load()
+
+
+def test_a_constant_target_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"column 'b' is constant over the training part"):
+        make(name="csv", path=csv(tmp_path, flat=True), batch_size=4).load()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "csv"}, r"data\.path"),
+        ({"path": "x.csv"}, r"data\.path"),
+        ({"shares": [0.5, 0.2, 0.2]}, r"data\.shares"),
+        ({"targets": ["a", "a"]}, "names a column twice"),
+    ],
+)
+def test_settings_that_contradict_each_other(options, message):
+    with pytest.raises(ConfigError, match=message):
+        SeriesConfig(**options)
+
+
+def test_protocols_must_suit_the_data(tmp_path):
+    long = make(window=60)
+    long.check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+    far = ForecastingConfig(horizons=[24, 1440])
+    with pytest.raises(ConfigError, match="1440 steps ahead, but 'val' of seasons-loud has 1440"):
+        long.check_evaluation(EvaluationConfig(protocols=["forecasting"], forecasting=far))
+    with pytest.raises(ConfigError, match=r"lags=48: more than data\.window=31"):
+        make().check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+    with pytest.raises(ConfigError, match="'series-svm' does not measure a long series"):
+        long.check_evaluation(EvaluationConfig(protocols=["series-svm"]))
+    short = make(name="labelled", path=labelled(tmp_path), batch_size=4)
+    with pytest.raises(ConfigError, match="'forecasting' does not measure short series"):
+        short.check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+    short.check_evaluation(EvaluationConfig(protocols=["series-svm"]))
+    with pytest.raises(ConfigError, match="no validation part"):
+        short.check_split("val")
+
+
+class LastStep(torch.nn.Module):
+    """Its representation of a step is the step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def embed_last(self, x):
+        return x[:, -1]
+
+
+def test_a_users_series_is_embedded_in_the_runs_units(tmp_path):
+    data = make(name="csv", path=csv(tmp_path), batch_size=4, targets=["b"])
+    data.load()
+    found = data.embed_path(LastStep(), tmp_path / "mine.csv")["embedding"]
+    assert np.array_equal(found, data.long.inputs[:, 30:].numpy())
+    (tmp_path / "short.csv").write_text("date,b\n2020-01-01 00:00,1\n2020-01-01 01:00,2\n")
+    with pytest.raises(DataError, match="2 steps, but a window has 31"):
+        data.embed_path(LastStep(), tmp_path / "short.csv")

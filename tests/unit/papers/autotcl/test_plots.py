@@ -1,0 +1,52 @@
+import torch
+
+from common.data.series.config import SeriesConfig, SeriesFacts
+from common.data.series.module import SeriesData
+from common.plots.draw import to_png
+from papers.autotcl.config import AutoTCLConfig, TS2VecConfig
+from papers.autotcl.module import AutoTCL
+from papers.autotcl.plots import draw, forecast, shortened
+from papers.autotcl.ts2vec import TS2Vec
+
+SMALL = {"hidden_dim": 4, "depth": 1, "output_dim": 5}
+
+
+def make_data():
+    data = SeriesData(SeriesConfig(length=100, batch_size=8, window=30, num_steps=3_000), 0)
+    data.load()
+    return data
+
+
+def make_module():
+    torch.manual_seed(0)
+    config = AutoTCLConfig(**SMALL, lengths=[1, 2], augmenter_hidden_dim=4, augmenter_dim=4)
+    return AutoTCL(config, None, SeriesFacts(1, 100, 10))
+
+
+def test_a_forecast_is_drawn_with_mask_and_truth():
+    figures = {name: make() for name, make in draw(make_module(), make_data()).items()}
+    assert set(figures) == {"forecast"}
+    axes = figures["forecast"].axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["observed", "forecast", "mask score h", "noise (the truth)"]
+    observed, predicted = axes.lines[:2]
+    assert predicted.get_xdata().tolist() == list(range(1, 49))
+    assert observed.get_xdata()[-1] == 48
+    assert to_png(figures["forecast"]).startswith(b"\x89PNG")
+
+
+def test_a_network_without_mask_is_drawn_without():
+    torch.manual_seed(0)
+    module = TS2Vec(TS2VecConfig(**SMALL), None, SeriesFacts(1, 100, 10))
+    figure = draw(module, make_data())["forecast"]()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "mask score h" not in labels and "forecast" in labels
+
+
+def test_what_is_drawn_lies_in_the_validation_part():
+    series = make_data().long
+    short = shortened(series, 30)
+    start, end = short.parts["val"]
+    assert torch.equal(short.targets[:, start:end], series.targets[:, 1_800:2_200])
+    step, predicted = forecast(make_module().eval(), short, 30, 48)
+    assert start <= step < end - 48 and predicted.shape == (48,)
