@@ -41,7 +41,7 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, names)
-    ready = _with_protocols(load_run(run_dir, recipe), names)
+    ready = load_run(run_dir, _with_protocols(recipe, names))
     ready.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id())
     again = replace(
@@ -118,32 +118,32 @@ def evaluate_weights(
         reader = get_paper(recipe.paper).part("weights")
     except ModuleNotFoundError:
         raise UsageError(f"{recipe.paper} reads no published weights") from None
-    ready = prepare(recipe, training=False)
+    ready = prepare(_with_protocols(recipe, names), training=False)
     left_out = reader.load_weights(ready.module, weights)
     ready.module.to(evaluation_device(recipe))
     if left_out:
         console.print(f"{weights.name}: {left_out}", highlight=False)
     run = new_run(recipe, root)
     try:
-        return _measure(ready, names, weights, run, console)
+        return _measure(ready, recipe, weights, run, console)
     finally:
         run.unlock()
 
 
-def _with_protocols(ready: Ready, names: list[str]) -> Ready:
-    evaluation = replace(ready.recipe.evaluation, protocols=names)
-    return replace(ready, recipe=replace(ready.recipe, evaluation=evaluation))
+def _with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
+    """Returns the recipe with protocols ``names`` alone, for which its data are then checked."""
+    return replace(recipe, evaluation=replace(recipe.evaluation, protocols=names, online=[]))
 
 
 def _measure(
-    ready: Ready, names: list[str], weights: Path, run: RunFolder, console: Console
+    ready: Ready, recipe: Recipe, weights: Path, run: RunFolder, console: Console
 ) -> Record:
-    started = time.perf_counter()
+    started, names = time.perf_counter(), ready.recipe.evaluation.protocols
     source = describe_source(ready.recipe.paper)
     metrics = evaluate(ready, names, "test")
     measured = RunMeasurements(
         metrics=metrics,
-        references=measure_references(_with_protocols(ready, names)),
+        references=measure_references(ready),
         selection="last",
         batches=0,
         epochs=0,
@@ -155,8 +155,8 @@ def _measure(
         weights="published",
         weights_file=f"{weights.name} sha256:{_sha256(weights)}",
     )
-    record = make_record(ready.recipe, ready.data, source, run, measured, None)
     # Another protocol than the recipe's is no other recipe: its reported numbers apply.
+    record = make_record(recipe, ready.data, source, run, measured, None)
     record = replace(record, protocol="+".join(names))
     write_record(record, run.path)
     show_result(record, run, console)

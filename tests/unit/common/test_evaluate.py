@@ -56,4 +56,8 @@ def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(t
         evaluate_weights(recipe, tmp_path / "none.pt", None, runs, Console(quiet=True))
     with pytest.raises(ConfigError, match="'ranking' is no protocol of swav"):
         evaluate_weights(recipe, export(tmp_path), ["ranking"], runs, Console(quiet=True))
+    # What the recipe itself would run is not asked for.
+    recipe = load_recipe("swav/quick", ["evaluation.protocols=[linear]", "evaluation.knn.k=9999"])
+    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=9999: there are only 5188"):
+        evaluate_weights(recipe, export(tmp_path), ["knn"], runs, Console(quiet=True))
     assert not runs.exists()
