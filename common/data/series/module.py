@@ -174,11 +174,6 @@ class SeriesData(LightningDataModule):
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
         size = self.config.batch_size
-        if size % world_size:
-            near = max(size // world_size, 1) * world_size
-            raise ConfigError(
-                f"data.batch_size={size} cannot be shared by {world_size} processes; use {near}"
-            )
         self._sampler = EpochBatchSampler(len(self._dataset), size, self.seed, rank, world_size)
         self._sampler.seek(self._batches_seen)
         return DataLoader(
