@@ -47,11 +47,14 @@ class OptimizerConfig:
     nesterov: bool = False
     beta1: float = setting(0.9, at_least=0, below=1)
     beta2: float = setting(0.999, at_least=0, below=1)
-    schedule: str = setting("constant", choices=("constant", "cosine"))
+    schedule: str = setting("constant", choices=("constant", "cosine", "steps"))
     final_lr: float = setting(0.0, at_least=0)
     warmup_epochs: int = setting(0, at_least=0)
     warmup_start_lr: float = setting(0.0, at_least=0)
     peak_once: bool = False  # The cosine's first rate is not the warm-up's last one, too.
+    # Of schedule steps: after so many epochs, and again, the rate times the factor.
+    step_epochs: int = setting(10, at_least=1)
+    step_factor: float = setting(0.2, above=0)
     trust_coefficient: float = setting(0.001, above=0)
     clip: bool = False
     exclude_1d: bool = False
@@ -263,9 +266,9 @@ def check_recipe(recipe: Recipe) -> None:
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
         raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
-    if evaluation.monitor is None and (evaluation.select == "best" or evaluation.patience):
-        raise ConfigError("evaluation.select=best and patience need evaluation.monitor")
-    if (evaluation.monitor or "").startswith("val/") and not evaluation.online:
+    if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
+        raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")
+    if (evaluation.monitor or "").startswith(("val/", "test/")) and not evaluation.online:
         raise ConfigError(f"evaluation.monitor={evaluation.monitor} needs evaluation.online")
     if hasattr(recipe.method, "check"):  # what a paper asks of other sections
         recipe.method.check(recipe)

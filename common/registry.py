@@ -42,6 +42,7 @@ class Registry:
 BACKBONES = Registry(
     "backbone",
     {
+        "forensic_conv": "common.backbones.forensic_conv:ForensicConv",
         "mlp": "common.backbones.mlp:MLP",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
@@ -108,6 +109,13 @@ DATASETS = {
             "folder": "common.data.graphs.folder:read_folder",
             "imdb": "common.data.graphs.packed:read_imdb",
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
+        },
+    ),
+    "open-world": Registry(
+        "open-world data set",
+        {
+            "ow-dfa": "common.data.open_world.tables:ow_dfa",
+            "ow-forge-20": "common.data.open_world.standin.generate:from_config",
         },
     ),
     "regression": Registry(
@@ -186,6 +194,7 @@ DATA_MODULES = Registry(
     "modality",
     {
         "graphs": "common.data.graphs.module:GraphData",
+        "open-world": "common.data.open_world.module:OpenWorldData",
         "pictures": "common.data.pictures.module:PictureData",
         "regression": "common.data.regression.module:RegressionData",
         "sequences": "common.data.sequences.module:SequenceData",
@@ -197,6 +206,7 @@ DATA_SCHEMAS = Registry(
     "modality",
     {
         "graphs": "common.data.graphs.config:GraphConfig",
+        "open-world": "common.data.open_world.config:OpenWorldConfig",
         "pictures": "common.data.pictures.config:PictureConfig",
         "regression": "common.data.regression.config:RegressionConfig",
         "sequences": "common.data.sequences.config:SequenceConfig",
@@ -210,9 +220,11 @@ EVALUATORS = Registry(
         "clustering": "common.evaluation.clustering:evaluate_clustering",
         "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
         "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
+        "feature-clusters": "common.evaluation.open_world:evaluate_feature_clusters",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",
         "forecasting": "common.evaluation.forecasting:evaluate_forecasting",
+        "head-clusters": "common.evaluation.open_world:evaluate_heads",
         "knn": "common.evaluation.knn:evaluate_knn",
         "label-order": "common.evaluation.label_order:evaluate_label_order",
         "linear": "common.evaluation.linear_probe:evaluate_linear",

@@ -1,7 +1,5 @@
 """The one pipeline: recipe -> seed -> data -> module -> Trainer -> fit -> evaluate -> record."""
 
-import logging
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from common.leaderboard.record import Record, record_to_json, write_record
 from common.leaderboard.reported import scaled_reason
 from common.paper import get_paper
 from common.plots.draw import draw_plots
+from common.quiet import quieten_lightning
 from common.registry import DATA_MODULES
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder
@@ -61,7 +60,7 @@ def prepare(recipe: Recipe, training: bool = True) -> Ready:
     data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
     data.load()
     if recipe.evaluation.online and hasattr(data, "check_split"):
-        data.check_split("val")  # not at the first look, after an epoch
+        data.check_split(recipe.evaluation.online_split)  # not at the first look, after an epoch
     known = ["untrained", *data.reference_names]
     for name in recipe.evaluation.references:
         if name not in known:
@@ -79,20 +78,6 @@ def check_training(recipe: Recipe, data: Any) -> None:
         data.check_training()
     if hasattr(recipe.method, "check_facts"):
         recipe.method.check_facts(data.facts)
-
-
-def quieten_lightning() -> None:
-    """Keeps Lightning's notices (device lists, tips, limits reached) out of our output."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # What they warn of does not apply: our sampler resumes in mid-epoch, batches come whole.
-    for message in (
-        ".*dataloader is not resumable.*",
-        ".*does not have many workers.*",
-        ".*treespec, LeafSpec.*",
-        ".*logging interval.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
 
 
 def build_module(recipe: Recipe, data: Any) -> LightningModule:
@@ -177,6 +162,8 @@ def _measure(
     config, batches = ready.recipe.evaluation, batches_seen(ready.module)
     best = load_best(ready, run)
     metrics = evaluate(ready, config.protocols, "test")
+    if config.also_best and not best:
+        metrics |= measure_best(ready, run)
     return RunMeasurements(
         metrics=metrics,
         references=measure_references(ready),
@@ -226,7 +213,7 @@ def _make_trainer(
     checkpoints = Checkpoints(run.checkpoints, *every, reporter)
     online = OnlineEvaluation(
         recipe.evaluation,
-        lambda _module: evaluate(ready, recipe.evaluation.online, "val"),
+        lambda _module: evaluate(ready, recipe.evaluation.online, recipe.evaluation.online_split),
         reporter,
         run.checkpoints,
     )
@@ -278,6 +265,18 @@ def load_best(ready: Ready, run: RunFolder) -> bool:
         return False
     ready.module.load_state_dict(read_checkpoint(best)["state_dict"])
     return True
+
+
+def measure_best(ready: Ready, run: RunFolder) -> dict[str, float]:
+    """Returns ``test/best_...`` of the best weights by ``monitor``; the module stays as it is."""
+    path = run.checkpoints / BEST
+    if not path.is_file():
+        return {}
+    last = {name: value.clone() for name, value in ready.module.state_dict().items()}
+    ready.module.load_state_dict(read_checkpoint(path)["state_dict"])
+    found = evaluate(ready, ready.recipe.evaluation.protocols, "test")
+    ready.module.load_state_dict(last)
+    return {f"test/best_{name.removeprefix('test/')}": value for name, value in found.items()}
 
 
 def measure_references(ready: Ready) -> dict[str, dict[str, float]]:

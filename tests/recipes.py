@@ -99,6 +99,8 @@ def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
         return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
     if config.schedule == "constant":
         return config.lr
+    if config.schedule == "steps":
+        return config.lr * config.step_factor ** (step // steps // config.step_epochs)
     length = steps * (recipe.trainer.epochs - config.warmup_epochs)
     half = (config.lr - config.final_lr) / 2
     return config.final_lr + half * (1 + math.cos(math.pi * (step - warmup) / length))

@@ -22,7 +22,7 @@ class OnlineEvaluation(Callback):
         config: The ``evaluation:`` section.
         evaluate: Returns ``{"val/...": value}`` for a module.
         reporter: Where the values go.
-        folder: Checkpoints; the best one is ``best.ckpt`` when ``select`` is ``best``.
+        folder: Checkpoints; the best one is ``best.ckpt`` where the recipe uses it.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class OnlineEvaluation(Callback):
         if sign * value > sign * self.best:
             self.best, self.best_batch = value, batches_seen(pl_module)
             self.without_gain = 0
-            if self.config.select == "best":
+            if self.config.keeps_best:
                 trainer.save_checkpoint(self.folder / BEST, weights_only=False)
             return
         self.without_gain += 1

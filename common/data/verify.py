@@ -14,6 +14,8 @@ from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
 
+# Sets that only a user has: given on request, to each who asks.
+OWN = ("ow-dfa",)
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
 
@@ -25,6 +27,9 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         DataError: If a file is missing (of a named set), broken or not what it should be.
     """
     folder = data_root(root)
+    if name == "ow-forge-20":
+        verify_standin(console)
+        return
     sources = [get_source(name)] if name else _present(folder)
     if not sources:
         console.print(f"no set of the catalogue is in {folder}")
@@ -37,8 +42,26 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
 
 
+def verify_standin(console: Console) -> None:
+    """Prints what OW-Forge-20 holds and how well k-means on its pixels does, then and now."""
+    from common.data.open_world.standin.generate import ow_forge_20
+    from common.data.open_world.standin.sanity import STORED, raw_pixel_accuracy
+
+    found = ow_forge_20("standard", with_real=False, seed=2000)
+    console.print(
+        f"ow-forge-20: {len(found.train.labels):,} training and {len(found.test.labels):,} test "
+        f"pictures of {len(found.class_names)} classes, key {found.fingerprint}",
+        highlight=False,
+    )
+    for what, value in STORED.items():
+        now = raw_pixel_accuracy(found)
+        console.print(f"  {what}: {value:.3f} as stored, now {now:.3f}", highlight=False)
+
+
 def data_state(name: str, root: str | None = None) -> str:
-    """Returns ``yes``, ``no`` or, of a set outside the catalogue, ``built in``."""
+    """Returns ``yes``, ``no`` or, of a set outside the catalogue, ``built in`` or ``yours``."""
+    if name in OWN:
+        return "yours"
     if name not in load_sources():
         return "built in"
     return "no" if get_source(name).missing(data_root(root)) else "yes"

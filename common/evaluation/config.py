@@ -239,6 +239,13 @@ class MaskAgreementConfig:
 
 
 @dataclass
+class FeatureClustersConfig:
+    """Protocol ``feature-clusters``: k-means on features, k the number of classes."""
+
+    starts: int = setting(4, at_least=1)
+
+
+@dataclass
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
@@ -253,6 +260,11 @@ class EvaluationConfig:
     # Evaluations without improvement before training stops; null: never.
     patience: int | None = setting(None, at_least=0)
     select: str = setting("last", choices=("last", "best"))
+    # What `online` measures. "test" is for a paper's code that picks its checkpoint by the tested
+    # pictures.
+    online_split: str = setting("val", choices=("val", "test"))
+    # Measures the best weights by `monitor` too, as test/best_...; the result stays the last ones'.
+    also_best: bool = False
     # Learning-free or untrained encoders measured beside the result.
     references: list[str] = field(default_factory=lambda: ["untrained", "raw"])
     clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
@@ -261,6 +273,7 @@ class EvaluationConfig:
     node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)
+    feature_clusters: FeatureClustersConfig = field(default_factory=FeatureClustersConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     linear: LinearProbeConfig = field(default_factory=LinearProbeConfig)
     linear_sgd: LinearSgdConfig = field(default_factory=LinearSgdConfig)
@@ -272,3 +285,8 @@ class EvaluationConfig:
     forecasting: ForecastingConfig = field(default_factory=ForecastingConfig)
     series_svm: SeriesSvmConfig = field(default_factory=SeriesSvmConfig)
     mask_agreement: MaskAgreementConfig = field(default_factory=MaskAgreementConfig)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best weights are written during training."""
+        return self.select == "best" or self.also_best

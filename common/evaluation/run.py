@@ -33,7 +33,8 @@ def run_protocols(
         given = inputs
         if isinstance(inputs, PictureInputs | LazyFeatures) and name not in ON_PICTURES:
             given = inputs.features
-        settings = getattr(config, name.replace("-", "_"))
+        # A protocol with nothing to set has no section.
+        settings = getattr(config, name.replace("-", "_"), None)
         with torch.no_grad():
             values = EVALUATORS.get(name)(given, settings, seed)
         metrics.update({prefix + key: float(value) for key, value in values.items()})

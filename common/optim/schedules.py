@@ -90,6 +90,10 @@ def build_scheduler(
         table = warmup_cosine(
             config.lr, config.final_lr, steps_per_epoch, epochs, warmup, start, config.peak_once
         )
+    elif config.schedule == "steps":
+        table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
+        drops = np.arange(len(table)) // (steps_per_epoch * config.step_epochs)
+        table = table * config.step_factor**drops
     else:
         table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
     if len(table) == 0:

@@ -57,6 +57,21 @@ PAPERS = {
         "evaluation.references=[]",
         "evaluation.every_batches=25",
     ],
+    # With both memories: a rule's and the given labels'.
+    "owdfa_cpl": [
+        "data.preset=small",
+        "data.batch_size=32",
+        "method.pseudo_labels=flex",
+        "method.pretrain_epochs=1",
+        "method.relabel_epochs=1",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=13",
+        "optimizer.warmup_epochs=1",
+        "evaluation.online=[head-clusters]",
+        "evaluation.online_split=test",
+        "evaluation.monitor=test/all_nmi",
+        "evaluation.also_best=true",
+    ],
     "mclrec": [
         "trainer.batches=40",
         "trainer.checkpoint_every_batches=15",

@@ -85,3 +85,10 @@ def test_the_peak_may_stand_once():
     table = build_scheduler(make_optimizer(config), config, steps_per_epoch=5, epochs=4).table
     assert (table == 4.0).nonzero()[0].tolist() == [10]
     np.testing.assert_allclose(np.diff(table[:11]), 3.96 / 10)
+
+
+def test_steps_multiply_the_rate_every_so_many_epochs():
+    config = OptimizerConfig(lr=1.0, schedule="steps", step_epochs=2, step_factor=0.5)
+    scheduler = build_scheduler(make_optimizer(config), config, steps_per_epoch=3, epochs=5)
+    expected = [1.0] * 6 + [0.5] * 6 + [0.25] * 3
+    np.testing.assert_allclose(scheduler.table, expected)

@@ -1,0 +1,75 @@
+"""A step of CPL against the bare backbone with a linear layer on the same pictures.
+
+    python -m benchmarks.cpl_step
+
+Sizes of `quick`: forensic_conv, 64 pictures of 64 pixels, half of them labelled, 20 heads, Adam.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from common.backbones.forensic_conv import ForensicConv
+from common.config import OptimizerConfig
+from common.data.open_world.batch import OpenWorldBatch
+from common.data.open_world.config import OpenWorldFacts
+from common.data.sampler import BatchKey
+from papers.owdfa_cpl.config import CPLConfig
+from papers.owdfa_cpl.module import CPL
+
+SIZE, BATCH, HEADS = 64, 64, 20
+
+
+def make_batch() -> OpenWorldBatch:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(BATCH, 3, SIZE, SIZE, generator=generator)
+    labels, rows = torch.arange(BATCH // 2) % 8, torch.arange(BATCH)
+    return OpenWorldBatch(
+        pictures, labels, rows[BATCH // 2 :], rows, BatchKey(rows, 0, 0, 0, BATCH)
+    )
+
+
+def cpl_step(batch: OpenWorldBatch, **options: object) -> Callable[[], None]:
+    facts = OpenWorldFacts(3, SIZE, HEADS, 8, 3400, 2200)
+    module = CPL(CPLConfig(backbone="forensic_conv", **options), OptimizerConfig(), facts)  # type: ignore[arg-type]
+    module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
+    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        module.training_step(batch, 0).backward()
+        optimizer.step()
+
+    return step
+
+
+def bare_step(batch: OpenWorldBatch) -> Callable[[], None]:
+    backbone = ForensicConv()
+    network = nn.Sequential(backbone, nn.Linear(backbone.num_features, HEADS))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    targets = torch.arange(BATCH) % HEADS
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(network(batch.pictures), targets).backward()
+        optimizer.step()
+
+    return step
+
+
+def measure_step(rounds: int) -> None:
+    batch, again = make_batch(), "bare backbone, again"
+    steps = {"bare backbone": bare_step(batch), again: bare_step(batch)}
+    steps["CPL"] = cpl_step(batch)
+    steps["CPL, FlexMatch's rule"] = cpl_step(batch, pseudo_labels="flex")
+    timings = interleave({name: timed(step, 5) for name, step in steps.items()}, rounds)
+    report(timings, "bare backbone")
+    report_spread(timings["bare backbone"], timings[again])
+
+
+if __name__ == "__main__":
+    measure_step(parse(parser(__doc__.splitlines()[0])).rounds)

@@ -1,0 +1,219 @@
+"""The data module of known and novel classes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.open_world.batch import OpenWorldBatch, make_view
+from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
+from common.data.open_world.order import alternating_order
+from common.data.open_world.samples import LABELLED, OpenWorldSet, Part, check_parts, with_labels
+from common.data.open_world.tables import PictureFiles, picture_paths
+from common.data.pictures.sets import to_float
+from common.data.pictures.views import normalise
+from common.data.sampler import BatchKey, EpochBatchSampler
+from common.errors import ConfigError, DataError
+from common.evaluation.open_world import OpenWorldInputs
+from common.registry import DATASETS
+
+
+class SplitBatches(Dataset[OpenWorldBatch]):
+    """Gives all rows of a batch at once, labelled ones first."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.labelled = part.tags == LABELLED
+        self.places = (~self.labelled).cumsum(0) - 1
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.part.labels)
+
+    def __getitem__(self, key: BatchKey) -> OpenWorldBatch:
+        """Returns the rows of ``key``."""
+        labelled = self.labelled[key.rows]
+        order = torch.cat([labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]])
+        rows, num = key.rows[order], int(labelled.sum())
+        labels, places = self.part.labels[rows[:num]], self.places[rows[num:]]
+        return OpenWorldBatch(self.part.pictures[rows], labels, places, order, key)
+
+
+class OpenWorldData(LightningDataModule):
+    """Pictures of known and novel classes; a view of each is made on the batch's device.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views; not of the pictures.
+    """
+
+    def __init__(self, config: OpenWorldConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.reference_names = ("raw",)
+        self.fingerprint = ""
+        self._set: OpenWorldSet | None = None
+        self._train: Part | None = None
+        self._sampler: EpochBatchSampler | None = None
+        self._batches_seen = 0
+
+    def load(self) -> None:
+        """Reads or generates the set and checks it; once.
+
+        Raises:
+            DataError: Missing files, no labelled picture, a novel class among the known ones.
+        """
+        if self._set is not None:
+            return
+        config = self.config
+        found: OpenWorldSet = DATASETS["open-world"].get(config.name)(config)
+        check_parts(config.name, found)
+        train = with_labels(found.train, config.labels)
+        self._set, self._train, self.fingerprint = found, train, found.fingerprint
+
+    def check_training(self) -> None:
+        """Raises `ConfigError` for a batch larger than the training part."""
+        size, num = self.config.batch_size, len(self.train_part.labels)
+        if size > num:
+            raise ConfigError(
+                f"data.batch_size={size}: {self.config.name} has {num} training pictures; use at "
+                "most that many"
+            )
+
+    @property
+    def whole(self) -> OpenWorldSet:
+        """The set, read if it was not."""
+        self.load()
+        assert self._set is not None
+        return self._set
+
+    @property
+    def train_part(self) -> Part:
+        """The training part, as the arm may see it."""
+        self.load()
+        assert self._train is not None
+        return self._train
+
+    @property
+    def facts(self) -> OpenWorldFacts:
+        """What a module must know of the data."""
+        found, train = self.whole, self.train_part
+        return OpenWorldFacts(
+            channels=3,
+            size=found.size,
+            num_classes=len(found.class_names),
+            num_known=found.num_known,
+            num_samples=len(train.labels),
+            num_unlabelled=int((train.tags != LABELLED).sum()),
+        )
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        found, facts = self.whole, self.facts
+        return (
+            f"{self.config.name}: {facts.size}x{facts.size}, {facts.num_known} known and "
+            f"{facts.num_classes - facts.num_known} novel classes; "
+            f"{facts.num_samples - facts.num_unlabelled:,} labelled, {facts.num_unlabelled:,} "
+            f"unlabelled, {len(found.test.labels):,} test; data {self.fingerprint}"
+        )
+
+    def check_split(self, split: str) -> None:
+        """Raises `ConfigError` for a split that there is not."""
+        if split != "test":
+            raise ConfigError(
+                f"{self.config.name} has no split {split!r}: the paper has training and test "
+                "pictures only; evaluation.online_split=test is its code's rule"
+            )
+
+    def train_dataloader(self) -> DataLoader[OpenWorldBatch]:
+        """Returns whole batches in an order that depends on (seed, epoch) alone.
+
+        Raises:
+            ConfigError: A global batch whose halves the processes cannot share.
+        """
+        rank = self.trainer.global_rank if self.trainer else 0
+        world_size = self.trainer.world_size if self.trainer else 1
+        part, size = self.train_part, self.config.batch_size
+        unit = world_size * (2 if self.facts.num_unlabelled else 1)
+        if size % unit:
+            near = max(size // unit, 1) * unit
+            raise ConfigError(
+                f"data.batch_size={size} cannot be shared by {world_size} processes, half of "
+                f"each share labelled; use {near} or {near + unit}"
+            )
+        labelled, even = part.tags == LABELLED, len(part.labels) // 2 * 2
+        order = partial(alternating_order, part.labels, labelled)
+        self._sampler = EpochBatchSampler(even, size, self.seed, rank, world_size, order=order)
+        self._sampler.seek(self._batches_seen)
+        return DataLoader(
+            SplitBatches(part),
+            sampler=self._sampler,
+            batch_size=None,
+            collate_fn=_unchanged,
+            num_workers=self.config.workers,
+            # A fresh iterator draws a base seed: not from the generator that dropout uses.
+            generator=torch.Generator(),
+        )
+
+    def seek(self, batches_seen: int) -> None:
+        """Goes on after ``batches_seen`` batches, also before the loader exists."""
+        self._batches_seen = batches_seen
+        if self._sampler is not None:
+            self._sampler.seek(batches_seen)
+
+    def transfer_batch_to_device(
+        self, batch: OpenWorldBatch, device: torch.device, dataloader_idx: int
+    ) -> OpenWorldBatch:
+        """Moves what is computed with; row numbers stay."""
+        pictures, labels, places = (part.to(device, non_blocking=True) for part in batch[:3])
+        return batch._replace(pictures=pictures, labels=labels, places=places)
+
+    def on_after_batch_transfer(self, batch: OpenWorldBatch, dataloader_idx: int) -> OpenWorldBatch:
+        """Makes the view."""
+        return make_view(batch, self.config, self.seed)
+
+    def prepare_pictures(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Returns stored pictures as a module takes them, unchanged by any draw."""
+        return normalise(to_float(pictures), self.config.mean, self.config.std)
+
+    def evaluation_inputs(self, module: nn.Module, split: str) -> OpenWorldInputs:
+        """Returns what protocols measure ``module`` by; nothing is computed before its use."""
+        self.check_split(split)
+        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_pictures, module)
+
+    def references(self, split: str) -> dict[str, OpenWorldInputs]:
+        """Returns ``raw``: the pixels, which `feature-clusters` clusters."""
+        self.check_split(split)
+        found = self.whole
+        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_pictures)}
+
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds the user's pictures: files of a folder, scaled to the set's size.
+
+        Returns:
+            ``embedding`` (num, dim), ``head`` (num,) and ``path`` (num,), sorted by path.
+
+        Raises:
+            DataError: No pictures there.
+        """
+        names = picture_paths(path)
+        if not names:
+            raise DataError(f"{path}: no pictures; give a picture or a folder of them")
+        files = PictureFiles([Path(name) for name in names], self.whole.size)
+        nothing = torch.full((len(names),), -1)
+        part = Part(files, nothing, nothing)
+        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_pictures, module)
+        return {
+            "embedding": inputs.features.float().numpy(),
+            "head": inputs.logits.argmax(dim=1).numpy(),
+            "path": np.array(names),
+        }
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch

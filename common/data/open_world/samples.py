@@ -1,0 +1,96 @@
+"""What a set of known and novel classes is made of."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from common.errors import DataError
+
+# Tags of a row, as the tables of OW-DFA have them.
+UNUSED, LABELLED, UNLABELLED = 0, 1, 2
+
+
+class Pictures(Protocol):
+    """Pictures by row: a uint8 tensor, or files that are read when a batch needs them."""
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Returns ``(len(rows), 3, height, width)`` uint8."""
+        ...
+
+
+class Part(NamedTuple):
+    """One split. ``labels``: (num,) true classes, known ones first; ``tags``: (num,)."""
+
+    pictures: Pictures
+    labels: Tensor
+    tags: Tensor
+
+
+@dataclass(frozen=True)
+class OpenWorldSet:
+    """Training and test pictures; classes below ``num_known`` are those with labels."""
+
+    train: Part
+    test: Part
+    class_names: tuple[str, ...]
+    num_known: int
+    fingerprint: str
+    size: int
+
+
+def check_parts(name: str, found: OpenWorldSet) -> None:
+    """Raises `DataError` unless known and novel classes are what their labels and tags say.
+
+    Labels of known classes must come first: a metric tells known from novel by the number alone.
+    """
+    labels, tags = found.train.labels, found.train.tags
+    labelled = labels[tags == LABELLED]
+    if len(labelled) == 0:
+        raise DataError(
+            f"{name}: no training picture is labelled (tag {LABELLED}): there is no known class to "
+            "attribute to, and nothing here learns from unlabelled pictures alone"
+        )
+    known = set(labelled.tolist())
+    inside = sorted(set(range(int(labelled.max()) + 1)) - known)
+    if inside:
+        names = ", ".join(found.class_names[label] for label in inside)
+        raise DataError(
+            f"{name}: class {names} (label {inside[0]}) has no labelled picture but stands among "
+            "the known classes: number novel classes after all known ones"
+        )
+    twice = sorted({n for n in found.class_names if found.class_names.count(n) > 1})
+    if twice:
+        places = [i for i, n in enumerate(found.class_names) if n == twice[0]]
+        kinds = " and ".join("known" if i in known else "novel" for i in places)
+        raise DataError(
+            f"{name}: {twice[0]} stands under labels {', '.join(map(str, places))} ({kinds}): one "
+            "method is one class; give it one label or take one of them out"
+        )
+
+
+def with_labels(part: Part, labels: str) -> Part:
+    """Returns the training part as an arm may see it.
+
+    Args:
+        part: As tagged.
+        labels: "as-tagged"; "labelled-only", without unlabelled rows; "all", every row labelled.
+    """
+    if labels == "all":
+        return part._replace(tags=torch.full_like(part.tags, LABELLED))
+    if labels == "labelled-only":
+        rows = (part.tags == LABELLED).nonzero()[:, 0]
+        return Part(Rows(part.pictures, rows), part.labels[rows], part.tags[rows])
+    return part
+
+
+class Rows:
+    """Some rows of other pictures."""
+
+    def __init__(self, pictures: Pictures, rows: Tensor) -> None:
+        self.pictures, self.rows = pictures, rows
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Returns the pictures at ``rows`` of the rows that are kept."""
+        return self.pictures[self.rows[rows]]

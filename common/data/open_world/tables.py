@@ -1,0 +1,268 @@
+"""The real benchmark where the user has it: the official table (CSV) and its pictures.
+
+Columns used: ``img_path``, ``label``, ``method``, ``image_source``, ``tag`` (0 unused, 1 labelled,
+2 unlabelled). Of each source and label 80 % of the rows, labelled or not, are training pictures.
+"""
+
+import hashlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from common.data.open_world.config import OpenWorldConfig
+from common.data.open_world.samples import (
+    LABELLED,
+    UNLABELLED,
+    UNUSED,
+    OpenWorldSet,
+    Part,
+    Rows,
+)
+from common.data.pictures.folders import SUFFIXES
+from common.data.pictures.own import decode
+from common.data.regression.tables import read_lines
+from common.data.root import data_root
+from common.data.sampler import keyed_generator
+from common.errors import DataError, suggest
+from common.evaluation.progress import tell
+
+COLUMNS = ("img_path", "label", "method", "image_source", "tag")
+BOX_COLUMNS = ("img_path", "left", "top", "right", "bottom")
+TRAIN_SHARE = 0.8
+# (labelled, unlabelled) of a class in the published table; there is a version five times as large.
+PUBLISHED = ((1500, 500), (0, 1500), (15_000, 5000), (0, 5000))
+SHOWN = 5
+
+Box = tuple[float, float, float, float]
+
+
+class Row(NamedTuple):
+    """One picture of the table."""
+
+    path: str
+    label: int
+    method: str
+    source: str
+    tag: int
+
+
+class PictureFiles:
+    """Pictures that are read when a batch needs them, cut to their face and scaled.
+
+    Args:
+        paths: Files.
+        size: Pixels a side.
+        boxes: Left, top, right and bottom of the face in each; None: whole pictures.
+        margin: Multiplies the box's sides.
+    """
+
+    def __init__(
+        self, paths: list[Path], size: int, boxes: list[Box] | None = None, margin: float = 1.0
+    ) -> None:
+        self.paths, self.size, self.boxes, self.margin = paths, size, boxes, margin
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Returns ``(len(rows), 3, size, size)`` uint8.
+
+        Raises:
+            DataError: An unreadable picture, by name; it is not replaced by another.
+        """
+        with ThreadPoolExecutor() as pool:
+            return torch.from_numpy(np.stack(list(pool.map(self._read, rows.tolist()))))
+
+    def _read(self, row: int) -> np.ndarray:
+        path = self.paths[row]
+        picture = decode(path, str(path)).convert("RGB")
+        if self.boxes is not None:
+            picture = picture.crop(widened(self.boxes[row], self.margin, picture.size))
+        scaled = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
+        return np.asarray(scaled).transpose(2, 0, 1)
+
+
+def widened(box: Box, margin: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Returns the box with sides ``margin`` times as long about its centre, inside the picture."""
+    left, top, right, bottom = box
+    x, y = (left + right) / 2, (top + bottom) / 2
+    half_width, half_height = (right - left) / 2 * margin, (bottom - top) / 2 * margin
+    return (
+        max(round(x - half_width), 0),
+        max(round(y - half_height), 0),
+        min(round(x + half_width), size[0]),
+        min(round(y + half_height), size[1]),
+    )
+
+
+def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
+    """Reads the table ``data.path`` and finds its pictures.
+
+    Raises:
+        DataError: Missing columns, broken cells, one label for two methods, absent pictures
+            (listed), or pictures without a face box.
+    """
+    table = find_table(config)
+    rows = [row for row in read_rows(table) if row.tag != UNUSED]
+    names = class_names(table, rows)
+    paths = find_pictures(table, Path(config.folder).expanduser() if config.folder else None, rows)
+    boxes = read_boxes(Path(config.boxes).expanduser(), rows) if config.boxes else None
+    files = PictureFiles(paths, config.size, boxes, config.box_margin)
+    labels = torch.tensor([row.label for row in rows])
+    tags = torch.tensor([row.tag for row in rows])
+    tell_counts(rows, names)
+    train = split_rows(rows, config.data_seed)
+
+    def part(chosen: Tensor) -> Part:
+        return Part(Rows(files, chosen), labels[chosen], tags[chosen])
+
+    known = [row.label for row in rows if row.tag == LABELLED]
+    digest = hashlib.sha256(table.read_bytes())
+    digest.update(f"{config.size} {config.box_margin} {config.data_seed} {boxes}".encode())
+    for path in paths:
+        digest.update(f"{path.name} {path.stat().st_size}".encode())
+    return OpenWorldSet(
+        train=part(train.nonzero()[:, 0]),
+        test=part((~train).nonzero()[:, 0]),
+        class_names=names,
+        num_known=max(known, default=-1) + 1,
+        fingerprint=digest.hexdigest()[:12],
+        size=config.size,
+    )
+
+
+def find_table(config: OpenWorldConfig) -> Path:
+    """Returns the table's file: ``data.path``, in the data root where it is relative.
+
+    Raises:
+        DataError: No such file; says who gives the data.
+    """
+    table = data_root(config.root) / Path(str(config.path)).expanduser()
+    if not table.is_file():
+        raise DataError(
+            f"{table}: no such table. The OW-DFA pictures are given on request by the authors of "
+            "its sources (papers/owdfa_cpl/README.md); point data.path= at your table. "
+            "data.name=ow-forge-20 is a stand-in that needs no file"
+        )
+    return table
+
+
+def read_rows(table: Path) -> list[Row]:
+    """Reads the table.
+
+    Raises:
+        DataError: A missing column, or a label or tag that is none; names file and line.
+    """
+    lines = read_lines(table)
+    places = [_place(table, lines[0][1], name) for name in COLUMNS]
+    rows = []
+    for number, cells in lines[1:]:
+        path, label, method, source, tag = (cells[place] for place in places)
+        if not label.isdecimal() or tag not in ("0", "1", "2"):
+            raise DataError(
+                f"{table}, line {number}: label {label!r}, tag {tag!r}: a label is a whole number "
+                "from 0, a tag 0 (unused), 1 (labelled) or 2 (unlabelled)"
+            )
+        rows.append(Row(path, int(label), method, source, int(tag)))
+    return rows
+
+
+def _place(table: Path, header: list[str], name: str) -> int:
+    if name not in header:
+        raise DataError(f"{table}: no column {name!r}{suggest(name, header)}")
+    return header.index(name)
+
+
+def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
+    """Returns ``method (source)`` of each label, in order.
+
+    Raises:
+        DataError: A label of two methods, or a gap in the labels.
+    """
+    names: dict[int, str] = {}
+    for row in rows:
+        name = f"{row.method} ({row.source})"
+        if names.setdefault(row.label, name) != name:
+            raise DataError(f"{table}: label {row.label} is both {names[row.label]} and {name}")
+    gaps = sorted(set(range(max(names, default=-1) + 1)) - set(names))
+    if gaps:
+        raise DataError(f"{table}: no picture has label {gaps[0]}; number classes from 0 on")
+    return tuple(names[label] for label in sorted(names))
+
+
+def find_pictures(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]:
+    """Returns the rows' files; raises `DataError` that lists those that are not there."""
+    base = folder or table.parent
+    paths = [base / row.path for row in rows]
+    absent = [row.path for row, path in zip(rows, paths, strict=True) if not path.is_file()]
+    if absent:
+        shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
+        raise DataError(
+            f"{table}: {len(absent):,} of {len(rows):,} pictures are not in {base}: {shown}; "
+            "give their folder with data.folder=, or take their rows out"
+        )
+    return paths
+
+
+def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
+    """Reads a CSV of face boxes in pixels, one a picture.
+
+    Raises:
+        DataError: A picture without a box, or a box that is none; names them.
+    """
+    lines = read_lines(path)
+    places = [_place(path, lines[0][1], name) for name in BOX_COLUMNS]
+    found: dict[str, Box] = {}
+    for number, cells in lines[1:]:
+        name, *sides = (cells[place] for place in places)
+        try:
+            left, top, right, bottom = map(float, sides)
+        except ValueError:
+            continue  # the detector found nothing: the picture is without a box
+        if right <= left or bottom <= top:
+            raise DataError(f"{path}, line {number}: the box {', '.join(sides)} is empty")
+        found[name] = (left, top, right, bottom)
+    lacking = [row.path for row in rows if row.path not in found]
+    if lacking:
+        shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
+        raise DataError(
+            f"{path}: {len(lacking):,} of {len(rows):,} pictures have no face box: {shown}; add "
+            "them (0, 0, width, height takes the whole picture), or take their rows out"
+        )
+    return [found[row.path] for row in rows]
+
+
+def split_rows(rows: list[Row], seed: int) -> Tensor:
+    """Returns which rows are for training: of each source and label the same share.
+
+    As the code, rows are drawn and not videos: pictures of one video may be on both sides.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for number, row in enumerate(rows):
+        groups.setdefault((row.source, row.label), []).append(number)
+    train = torch.zeros(len(rows), dtype=torch.bool)
+    for place, key in enumerate(sorted(groups)):
+        members = torch.tensor(groups[key])
+        order = torch.randperm(len(members), generator=keyed_generator(seed, place))
+        train[members[order[: round(TRAIN_SHARE * len(members))]]] = True
+    return train
+
+
+def tell_counts(rows: list[Row], names: tuple[str, ...]) -> None:
+    """Says which classes have other counts than those of the published table."""
+    counts = Counter((row.label, row.tag) for row in rows)
+    for label, name in enumerate(names):
+        mine = counts[label, LABELLED], counts[label, UNLABELLED]
+        if not any(mine == (a * k, b * k) for a, b in PUBLISHED for k in (1, 5)):
+            tell(f"{name}: {mine[0]:,} labelled and {mine[1]:,} unlabelled, unlike the paper's")
+
+
+def picture_paths(path: Path) -> list[str]:
+    """Returns the pictures of a folder, sorted, or the one file."""
+    path = path.expanduser()
+    if path.is_file():
+        return [str(path)]
+    return sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)

@@ -1,0 +1,29 @@
+"""OW-DFA and CPL: open-world deepfake attribution by contrastive pseudo learning."""
+
+from common.paper import Paper
+
+PAPER = Paper(
+    name="owdfa_cpl",
+    title="Contrastive Pseudo Learning for Open-World DeepFake Attribution",
+    authors="Sun, Chen, Yao, Yin, Yi, Ding, Ma",
+    venue="ICCV",
+    year=2023,
+    arxiv="2309.11132",
+    bibtex="""@inproceedings{sun2023contrastive,
+  title     = {Contrastive Pseudo Learning for Open-World {DeepFake} Attribution},
+  author    = {Sun, Zhimin and Chen, Shen and Yao, Taiping and Yin, Bangjie and Yi, Ran and
+               Ding, Shouhong and Ma, Lizhuang},
+  booktitle = {IEEE/CVF International Conference on Computer Vision},
+  pages     = {20882--20892},
+  year      = {2023}
+}""",
+    modality="open-world",
+    module_class="CPL",
+    config_class="CPLConfig",
+    evaluators=("feature-clusters", "head-clusters"),
+    baselines={
+        "classifier": ("baselines:Classifier", "config:ClassifierConfig"),
+        "orca": ("baselines:ORCA", "config:ORCAConfig"),
+        "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
+    },
+)

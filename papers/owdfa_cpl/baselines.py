@@ -1,0 +1,166 @@
+"""What CPL is set beside: labels alone, ORCA and RankStats, on the same network and batches."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.checkpoints.position import count_batch
+from common.config import OptimizerConfig
+from common.data.open_world.batch import OpenWorldBatch
+from common.data.open_world.config import OpenWorldFacts
+from common.diagnostics import is_log_due
+from common.distributed.reduce import gather
+from common.losses.precision import unit, wide
+from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
+from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy
+from papers.owdfa_cpl.network import Heads, join, join_with_grad
+from papers.owdfa_cpl.voting import global_similarity
+
+
+class Classifier(Heads):
+    """Cross-entropy on labelled rows: the lower bound, and with all labels the upper bound.
+
+    Args:
+        method: Default: the code's network.
+        optimizer: Default: the schema's.
+        facts: Of the data; default: the paper's protocol 1.
+    """
+
+    def __init__(
+        self,
+        method: ClassifierConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: OpenWorldFacts | None = None,
+    ) -> None:
+        config = method or ClassifierConfig()
+        super().__init__(config, optimizer, facts or OpenWorldFacts())
+        self.method = config
+
+    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+        """Names the labelled rows; unlabelled ones are not looked at."""
+        num = batch.num_labelled
+        logits = self.predict(batch.pictures[:num])
+        loss = margin_cross_entropy(logits, batch.labels, self.method.margin)
+        if is_log_due(self):
+            self.log("train/loss", loss.detach(), sync_dist=True)
+        count_batch(self)
+        return loss
+
+
+def nearest_partners(features: Tensor, labels: Tensor) -> Tensor:
+    """Returns a partner of each row: of its label where it has one, else the nearest other row.
+
+    Args:
+        features: ``(rows, dim)``, labelled rows first.
+        labels: ``(labelled,)``.
+    """
+    near = global_similarity(features.detach())
+    near.fill_diagonal_(-torch.inf)
+    partners = near.argmax(dim=1)
+    same = labels[:, None] == labels
+    same.fill_diagonal_(False)
+    num = len(labels)
+    inside = near[:num, :num].masked_fill(~same, -torch.inf).argmax(dim=1)
+    partners[:num] = torch.where(same.any(dim=1), inside, torch.arange(num, device=same.device))
+    return partners
+
+
+class ORCA(Heads):
+    """ORCA: uncertainty-adaptive margin, nearest pairs, and an even use of heads.
+
+    Scores are scaled cosines; known classes lose the mean uncertainty of unlabelled rows as a
+    margin, so that they are learnt no faster than novel ones.
+
+    Args:
+        method: Default: the paper's, as recalled.
+        optimizer: Default: the schema's.
+        facts: Of the data; default: the paper's protocol 1.
+    """
+
+    def __init__(
+        self,
+        method: ORCAConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: OpenWorldFacts | None = None,
+    ) -> None:
+        config = method or ORCAConfig()
+        super().__init__(config, optimizer, facts or OpenWorldFacts())
+        self.method = config
+
+    def predict(self, pictures: Tensor) -> Tensor:
+        """Returns scores of all heads, scaled cosines ``(batch, heads)``."""
+        return self.scores(self.embed(pictures))
+
+    def scores(self, g: Tensor) -> Tensor:
+        """Returns the scaled cosines of features ``(batch, dim)`` with the heads."""
+        dropped = F.dropout(g, self.method.dropout, self.training)
+        return self.method.scale * (unit(dropped) @ unit(self.head.classifier.weight).T)
+
+    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+        """One step over the global batch."""
+        config, num = self.method, batch.num_labelled
+        g = self.embed(batch.pictures)
+        logits, labels = join_with_grad(self.scores(g), num), gather(batch.labels)
+        probs = logits.softmax(dim=1)
+        doubt = 1 - float(probs[len(labels) :].detach().amax(dim=1).mean())
+        margin = -config.scale * config.uncertainty_weight * doubt
+        ce = margin_cross_entropy(logits[: len(labels)], labels, margin)
+        partners = nearest_partners(join(g, num), labels)
+        agreement = (probs * probs[partners]).sum(dim=1)
+        pairs = -agreement.clamp(min=1e-7).log().mean()
+        loss = ce + config.pair_weight * pairs - config.entropy_weight * mean_entropy(logits)
+        if is_log_due(self):
+            self.log("train/loss", loss.detach())
+        count_batch(self)
+        return loss
+
+
+def same_strongest(features: Tensor, top_k: int) -> Tensor:
+    """Returns ``(rows, rows)`` bool: whether two rows have the same ``top_k`` strongest features.
+
+    Args:
+        features: ``(rows, dim)``.
+        top_k: How many; their order does not count.
+    """
+    strongest = features.topk(top_k, dim=1).indices.sort(dim=1).values
+    return (strongest[:, None] == strongest).all(dim=2)
+
+
+class RankStats(Heads):
+    """RankStats: pairs of unlabelled rows with the same strongest features are of one class.
+
+    Args:
+        method: Default: the paper's, as recalled.
+        optimizer: Default: the schema's.
+        facts: Of the data; default: the paper's protocol 1.
+    """
+
+    def __init__(
+        self,
+        method: RankStatsConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: OpenWorldFacts | None = None,
+    ) -> None:
+        config = method or RankStatsConfig()
+        super().__init__(config, optimizer, facts or OpenWorldFacts())
+        self.method = config
+
+    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+        """One step over the global batch; the second prediction differs by its dropout."""
+        config, num = self.method, batch.num_labelled
+        g = self.embed(batch.pictures)
+        logits = join_with_grad(self.head.classify(g), num)
+        again = join_with_grad(self.head.classify(g), num)
+        labels, features = gather(batch.labels), join(g, num)
+        ce = margin_cross_entropy(logits[: len(labels)], labels, config.margin)
+        probs, other = (wide(x).softmax(dim=1) for x in (logits, again))
+        same = same_strongest(features[len(labels) :], config.top_k).to(probs)
+        agreement = probs[len(labels) :] @ other[len(labels) :].T
+        pairs = F.binary_cross_entropy(agreement.clamp(1e-7, 1 - 1e-7), same)
+        consistency = F.mse_loss(probs, other)
+        loss = ce + config.pair_weight * pairs + config.consistency_weight * consistency
+        loss = loss - config.entropy_weight * entropy(probs.mean(dim=0))
+        if is_log_due(self):
+            self.log("train/loss", loss.detach())
+        count_batch(self)
+        return loss

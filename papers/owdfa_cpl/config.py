@@ -1,0 +1,104 @@
+"""The ``method:`` sections of CPL and of what it is set beside. Imports no torch.
+
+Sources: "code" is the authors' repository (commit 22e2584), whose configuration for CPL is that of
+the paper's date; the paper's own text could not be read.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import ConfigError
+from common.registry import BACKBONES
+from common.settings import setting
+
+PSEUDO_LABELS = ("soft", "hard", "fix", "flex", "flex-no-warm-up", "free")
+
+
+@dataclass
+class HeadsConfig:
+    """The network, which all arms share."""
+
+    # Code: timm's ResNet-50, 256 x 256 pixels.
+    backbone: str = setting("resnet50", choices=BACKBONES)
+    width: int = setting(1, at_least=1)
+    stem: str = setting("imagenet", choices=("imagenet", "cifar"))
+    # A file of the backbone's weights to start from, in torchvision's names. Code: ImageNet's.
+    initial_weights: str | None = None
+    # Heads; null: as many as there are classes, known and novel. Code: that number is given.
+    num_heads: int | None = setting(None, at_least=2)
+    # Of the global feature, before the heads.
+    dropout: float = setting(0.2, at_least=0, below=1)
+    # Added to the true class's logit. Code: a margin loss with margin -0.2.
+    margin: float = 0.2
+    # Code: batch norm per device. No effect on one process.
+    sync_batch_norm: bool = True
+
+
+@dataclass
+class CPLConfig(HeadsConfig):
+    """CPL's own settings; the defaults are the code's."""
+
+    # Patches a side that vote.
+    parts: int = setting(3, at_least=1)
+    # parts: global-local voting. always: every nearest neighbour is trusted.
+    vote: str = setting("parts", choices=("parts", "always"))
+    # eta 1: pairs.
+    glv_weight: float = setting(0.5, at_least=0)
+    # eta 2: pseudo-labels. soft: CPL's, without any threshold. The others are the code's ablation
+    # hooks: cross-entropy against the argmax, all (hard) or those a rule lets through.
+    pseudo_weight: float = setting(0.5, at_least=0)
+    pseudo_labels: str = setting("soft", choices=PSEUDO_LABELS)
+    # Of fix, flex and free: threshold, and momentum of free's running values.
+    cutoff: float = setting(0.95, at_least=0, at_most=1)
+    rule_momentum: float = setting(0.999, at_least=0, below=1)
+    # eta 3: entropy of the mean prediction.
+    entropy_weight: float = setting(1.0, at_least=0)
+    # The multi-stage extension, as far as the abstract and the code's pieces tell (no number of
+    # rounds is known): epochs of cross-entropy on labelled pictures first; then, every so many
+    # epochs, the last predictions of unlabelled pictures become labels. 0: never.
+    pretrain_epochs: int = setting(0, at_least=0)
+    relabel_epochs: int = setting(0, at_least=0)
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` for data without unlabelled pictures, or too small a batch."""
+        if recipe.data.labels != "as-tagged":
+            raise ConfigError(
+                f"data.labels={recipe.data.labels}: CPL learns from unlabelled pictures too; "
+                "baseline=classifier is the lower or upper bound"
+            )
+        if recipe.data.batch_size < 4:
+            raise ConfigError("data.batch_size: CPL pairs pictures of a batch: 4 or up")
+
+
+@dataclass
+class ClassifierConfig(HeadsConfig):
+    """Cross-entropy on the labelled pictures: the lower bound, or with all labels the upper one."""
+
+
+@dataclass
+class ORCAConfig(HeadsConfig):
+    """ORCA (Cao et al., ICLR 2022), from its equations as recalled: UNVERIFIED against its code."""
+
+    margin: float = 0.0
+    # Scale of logits of unit features and unit heads.
+    scale: float = setting(10.0, above=0)
+    # Of the uncertainty, taken off the true class's cosine.
+    uncertainty_weight: float = setting(1.0, at_least=0)
+    entropy_weight: float = setting(1.0, at_least=0)
+    pair_weight: float = setting(1.0, at_least=0)
+
+
+@dataclass
+class RankStatsConfig(HeadsConfig):
+    """RankStats (Han et al., ICLR 2020) with one set of heads, as recalled: UNVERIFIED.
+
+    Without its self-supervised pre-training and its head of known classes only.
+    """
+
+    margin: float = 0.0
+    # Pairs whose so many strongest features are the same are of one class.
+    top_k: int = setting(5, at_least=1)
+    # The pair loss and the consistency of predictions under dropout, after the ramp.
+    pair_weight: float = setting(1.0, at_least=0)
+    consistency_weight: float = setting(5.0, at_least=0)
+    entropy_weight: float = setting(0.0, at_least=0)

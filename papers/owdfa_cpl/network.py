@@ -1,0 +1,111 @@
+"""What all arms share: backbone, heads, prediction, and the joining of several processes' rows."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.checkpoints.published import read_state_dict
+from common.config import OptimizerConfig
+from common.data.open_world.config import OpenWorldFacts
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.reduce import gather, gather_with_grad
+from common.errors import ConfigError, DataError
+from common.optim.build import configure
+from common.registry import BACKBONES
+from papers.owdfa_cpl.config import HeadsConfig
+from papers.owdfa_cpl.head import CPLHead
+
+
+class Heads(LightningModule):
+    """Backbone and one set of heads for known and novel classes: the argmax is the cluster.
+
+    Args:
+        method: The network's settings.
+        optimizer: Default: the schema's.
+        facts: Of the data.
+        parts: Patches a side.
+    """
+
+    batches_seen: Tensor
+    draw_seed: Tensor
+
+    def __init__(
+        self,
+        method: HeadsConfig,
+        optimizer: OptimizerConfig | None,
+        facts: OpenWorldFacts,
+        parts: int = 1,
+    ) -> None:
+        super().__init__()
+        self.optimizer = optimizer or OptimizerConfig()
+        self.num_heads = count_heads(method, facts)
+        build = BACKBONES.get(method.backbone)
+        self.backbone = build(channels=facts.channels, width=method.width, stem=method.stem)
+        if not hasattr(self.backbone, "feature_map"):
+            raise ConfigError(f"method.backbone={method.backbone} has no feature map to pool")
+        if method.initial_weights is not None:
+            load_backbone(self.backbone, method.initial_weights)
+        width = self.backbone.num_features
+        self.head = CPLHead(width, self.num_heads, parts, method.dropout)
+        if method.sync_batch_norm:
+            convert_batch_norm(self)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # With the position, the seed of partners and noise, on every process alike.
+        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Returns the global feature that is evaluated, ``(batch, num_features)``."""
+        return self.head.embed(self.backbone.feature_map(pictures))
+
+    def predict(self, pictures: Tensor) -> Tensor:
+        """Returns scores of all heads, ``(batch, heads)``."""
+        return self.head.classify(self.embed(pictures))
+
+    def configure_optimizers(self) -> Any:
+        """Adam in the published code."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
+
+def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:
+    """Returns the number of heads.
+
+    Raises:
+        ConfigError: Fewer than there are classes.
+    """
+    heads = method.num_heads or facts.num_classes
+    if heads < facts.num_classes:
+        raise ConfigError(
+            f"method.num_heads={heads}: the data have {facts.num_classes} classes "
+            f"({facts.num_known} known); use {facts.num_classes} or more, or null"
+        )
+    return heads
+
+
+def load_backbone(backbone: torch.nn.Module, path: str) -> None:
+    """Loads a file of weights; those of a classifier on top are left out.
+
+    Raises:
+        DataError: Unreadable, or weights that are not this backbone's; names the first.
+    """
+    weights, own = read_state_dict(path), backbone.state_dict()
+    lacking = sorted(set(own) - set(weights))
+    if lacking:
+        raise DataError(f"{path}: no {lacking[0]}: not the weights of this method.backbone")
+    for name, value in own.items():
+        if value.shape != weights[name].shape:
+            theirs = tuple(weights[name].shape)
+            raise DataError(f"{path}: {name} has shape {theirs}, not {tuple(value.shape)}")
+    backbone.load_state_dict({name: weights[name] for name in own})
+
+
+def join(rows: Tensor, num_labelled: int) -> Tensor:
+    """Returns the rows of all processes, labelled ones first, without gradient."""
+    return torch.cat([gather(rows[:num_labelled]), gather(rows[num_labelled:])])
+
+
+def join_with_grad(rows: Tensor, num_labelled: int) -> Tensor:
+    """Returns the same with the gradient of every row."""
+    parts = rows[:num_labelled], rows[num_labelled:]
+    return torch.cat([gather_with_grad(part) for part in parts])

@@ -1,0 +1,227 @@
+"""The step against its losses, its switches, its state, and the arms beside it."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from common.config import OptimizerConfig
+from common.data.open_world.batch import OpenWorldBatch
+from common.data.open_world.config import OpenWorldFacts
+from common.data.sampler import BatchKey, keyed_generator
+from common.errors import ConfigError, DataError
+from papers.owdfa_cpl.baselines import (
+    ORCA,
+    Classifier,
+    RankStats,
+    nearest_partners,
+    same_strongest,
+)
+from papers.owdfa_cpl.config import ClassifierConfig, CPLConfig, ORCAConfig, RankStatsConfig
+from papers.owdfa_cpl.loss import (
+    confidence_weighted,
+    gumbel,
+    margin_cross_entropy,
+    mean_entropy,
+    pair_consistency,
+    soft_labels,
+)
+from papers.owdfa_cpl.module import CPL
+from papers.owdfa_cpl.voting import vote
+
+FACTS = OpenWorldFacts(3, 32, 6, 3, 20, 12)
+SMALL = {"backbone": "forensic_conv", "dropout": 0.0, "parts": 2}
+ADAM = OptimizerConfig(name="adam", lr=1e-3)
+
+
+def make_batch(epoch=0, batch=0):
+    generator = torch.Generator().manual_seed(batch)
+    pictures = torch.rand(8, 3, 32, 32, generator=generator, dtype=torch.float64)
+    labels, places = torch.tensor([0, 1, 2, 1]), torch.tensor([3, 11, 0, 5])
+    return OpenWorldBatch(
+        pictures, labels, places, torch.arange(8), BatchKey(torch.arange(8), epoch, batch, 0, 8)
+    )
+
+
+def make(kind=CPL, config=CPLConfig, **options):
+    torch.manual_seed(0)
+    settings = {**SMALL, **options}
+    if config is not CPLConfig:
+        settings.pop("parts")
+    return kind(config(**settings), ADAM, FACTS).double()
+
+
+def test_it_stands_alone_with_the_codes_values():
+    module = CPL()
+    config = module.method
+    assert (config.margin, config.glv_weight, config.pseudo_weight) == (0.2, 0.5, 0.5)
+    assert (config.entropy_weight, config.parts, config.dropout) == (1.0, 3, 0.2)
+    assert module.head.classifier.weight.shape == (20, 2048)
+    assert module.head.part_norm.num_features == 9 * 2048
+
+
+def test_a_step_is_the_sum_of_its_losses():
+    module, batch = make(), make_batch()
+    found = module.training_step(batch, 0)
+    again = make().train()
+    maps = again.backbone.feature_map(batch.pictures)
+    g, p = again.head.embed(maps), again.head.embed_parts(maps)
+    logits, labels = again.head.classify(g), batch.labels
+    generator = keyed_generator(int(again.draw_seed), 0)
+    votes = vote(g, p, 4)
+    partners = torch.cat([again.draw_partners(labels, generator), votes.partners])
+    soft = soft_labels(logits[4:], gumbel((4, 6), generator, logits))
+    expected = (
+        margin_cross_entropy(logits[:4], labels, 0.2)
+        + 0.5 * pair_consistency(logits, partners)
+        + 0.5 * confidence_weighted(logits[4:], soft, votes.trusted)[0]
+        - mean_entropy(logits)
+    )
+    torch.testing.assert_close(found, expected)
+    assert int(module.batches_seen) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"glv_weight": 0.0},
+        {"pseudo_weight": 0.0},
+        {"entropy_weight": 0.0},
+        {"margin": 0.0},
+        {"pseudo_labels": "hard"},
+        {"pseudo_labels": "fix", "cutoff": 0.2},
+        {"pseudo_labels": "flex"},
+        {"pretrain_epochs": 1},
+    ],
+)
+def test_every_switch_changes_the_loss(options):
+    plain, changed = make().training_step(make_batch(), 0), make(**options)
+    assert not torch.isclose(changed.training_step(make_batch(), 0), plain)
+
+
+def test_the_vote_can_be_left_out():
+    seen = [make(vote=name).votes(*features(), 4) for name in ("parts", "always")]
+    assert not seen[0].trusted.all() and seen[1].trusted.all()
+
+
+def features():
+    generator = torch.Generator().manual_seed(1)
+    g = torch.randn(16, 8, generator=generator)
+    return g, torch.randn(16, 8, 4, generator=generator)
+
+
+def test_gradient_reaches_what_is_trained_and_nothing_else():
+    module = make()
+    module.training_step(make_batch(), 0).backward()
+    for name, parameter in module.named_parameters():
+        has = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+        assert has == parameter.requires_grad, name
+
+
+def test_pre_training_sees_labels_only():
+    module = make(pretrain_epochs=1)
+    loss = module.training_step(make_batch(epoch=0), 0)
+    logits = make().train().predict(make_batch().pictures)[:4]
+    torch.testing.assert_close(loss, margin_cross_entropy(logits, make_batch().labels, 0.2))
+
+
+def test_a_later_round_takes_what_was_given_as_labels():
+    plain, staged = make(), make(relabel_epochs=1)
+    first = [module.training_step(make_batch(), 0) for module in (plain, staged)]
+    torch.testing.assert_close(*first)
+    second = [module.training_step(make_batch(epoch=1), 0) for module in (plain, staged)]
+    assert not torch.isclose(*second)
+    assert int(staged.stages.round) == 1
+
+
+def test_all_state_is_there_from_the_start():
+    module = make(pseudo_labels="flex", relabel_epochs=1)
+    names = set(module.state_dict())
+    module.training_step(make_batch(), 0)
+    assert set(module.state_dict()) == names
+    assert {"rule.slots", "stages.latest", "stages.given", "stages.round", "draw_seed"} <= names
+
+
+def test_draws_are_a_function_of_seed_and_position():
+    losses = [make().training_step(make_batch(), 0) for _ in range(2)]
+    assert losses[0] == losses[1]
+    moved = make()
+    moved.batches_seen += 7
+    assert moved.training_step(make_batch(), 0) != losses[0]
+
+
+def test_what_is_logged_says_how_votes_and_heads_stand():
+    module, logged = make(), {}
+    module.log = lambda name, value, **_: logged.update({name: float(value)})
+    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    module.training_step(make_batch(), 0)
+    assert {"train/loss", "train/glv", "diag/trusted", "diag/heads_used"} <= set(logged)
+    assert 0 <= logged["diag/trusted"] <= 1 <= logged["diag/heads_used"] <= 6
+
+
+def test_fewer_heads_than_classes_are_refused():
+    with pytest.raises(ConfigError, match=r"num_heads=5: the data have 6 classes \(3 known\)"):
+        make(num_heads=5)
+    assert make(num_heads=9).head.classifier.weight.shape[0] == 9
+
+
+def test_a_backbone_without_a_map_is_refused():
+    with pytest.raises(ConfigError, match="small_grid has no feature map"):
+        make(backbone="small_grid")
+
+
+def test_weights_to_start_from(tmp_path):
+    donor, path = make(), tmp_path / "backbone.pt"
+    with torch.no_grad():
+        donor.backbone.layers[0].weight += 1
+    weights = donor.backbone.state_dict()
+    torch.save({**weights, "fc.weight": torch.zeros(1)}, path)
+    loaded = make(initial_weights=str(path))
+    torch.testing.assert_close(loaded.backbone.layers[0].weight, donor.backbone.layers[0].weight)
+    torch.save({**weights, "layers.0.weight": torch.zeros(1)}, path)
+    with pytest.raises(DataError, match=r"layers\.0\.weight has shape \(1,\)"):
+        make(initial_weights=str(path))
+    weights.pop("layers.3.weight")
+    torch.save(weights, path)
+    with pytest.raises(DataError, match=r"no layers\.3\.weight: not the weights"):
+        make(initial_weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [(Classifier, ClassifierConfig), (ORCA, ORCAConfig), (RankStats, RankStatsConfig)],
+)
+def test_what_it_is_set_beside_takes_steps(kind, config):
+    module, batch = make(kind, config), make_batch()
+    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=0.01)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, 0)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] and int(module.batches_seen) == 8
+    assert module.predict(batch.pictures).shape == (8, 6)
+    assert kind().num_heads == 20
+
+
+def test_the_lower_bound_looks_at_labelled_rows_only():
+    batch = make_batch()
+    other = batch._replace(pictures=torch.cat([batch.pictures[:4], batch.pictures[4:] * 0]))
+    losses = [make(Classifier, ClassifierConfig).training_step(b, 0) for b in (batch, other)]
+    assert losses[0] == losses[1]
+
+
+def test_orcas_partners_are_of_the_label_or_nearest():
+    found = nearest_partners(torch.eye(5) + 0.1 * torch.arange(5.0)[:, None], torch.tensor([0, 0]))
+    assert found[:2].tolist() == [1, 0]
+    alone = nearest_partners(torch.eye(4), torch.tensor([0, 1]))
+    assert alone[:2].tolist() == [0, 1], "nobody of the label: itself"
+    assert (alone[2:] != torch.tensor([2, 3])).all()
+
+
+def test_rank_statistics_forget_the_order_of_the_strongest():
+    rows = torch.tensor([[5.0, 4, 0, 1], [4.0, 5, 1, 0], [0.0, 5, 4, 0]])
+    expected = [[True, True, False], [True, True, False], [False, False, True]]
+    assert same_strongest(rows, 2).tolist() == expected
