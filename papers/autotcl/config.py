@@ -102,6 +102,10 @@ class TS2VecConfig:
     def check(self, recipe: Any) -> None:
         """Refuses what cannot be; raises `ConfigError`."""
         check_constant_rate(recipe)
+        if str(recipe.trainer.devices) != "1" or recipe.trainer.nodes > 1:
+            raise ConfigError(
+                "trainer.devices: the ts2vec baseline contrasts the series of one process; use 1"
+            )
         if recipe.data.length < 2 ** (self.temporal_from + 2):
             raise ConfigError(
                 f"method.temporal_from={self.temporal_from}: two overlapping crops of "

@@ -31,6 +31,7 @@ SWAV = [
     "evaluation.monitor=val/knn_top1",
     "evaluation.select=best",
 ]
+AUTOTCL = ["autotcl", "trainer.batches=4", "method.update_ratio=2"]
 MCLREC = ["mclrec", "trainer.batches=4", "evaluation.every_batches=2"]
 LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "MASTER_PORT")
 
@@ -106,6 +107,17 @@ def test_mclrec_on_two_devices_selects_and_records_one_run(tmp_path):
     assert [row.batch for row in rows if row.key == "val/mrr@10"] == [2, 4]
     names = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert "best.ckpt" in names and "batch-000000004.ckpt" in names
+
+
+@pytest.mark.distributed
+def test_autotcl_on_two_devices_has_the_losses_of_one_device(tmp_path):
+    _, alone, rows = train(tmp_path / "one", *AUTOTCL)
+    _, record, rows_of_two = train(tmp_path / "two", *AUTOTCL, "trainer.devices=2")
+    assert (alone["devices"], record["devices"]) == (1, 2)
+    expected, found = losses(rows), losses(rows_of_two)
+    assert list(found) == [1, 2, 3, 4] and found == pytest.approx(expected, rel=1e-3)
+    # The views come of the augmenter, which must have learnt alike.
+    assert record["metrics"]["test/mse"] == pytest.approx(alone["metrics"]["test/mse"], rel=1e-3)
 
 
 def interrupt(folder, words, when):

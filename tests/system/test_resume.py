@@ -49,6 +49,7 @@ PAPERS = {
         "evaluation.every_batches=50",
     ],
     "autotcl": [
+        "data.batch_size=8",
         "trainer.batches=60",
         "trainer.checkpoint_every_batches=13",
         "method.update_ratio=3",

@@ -84,3 +84,5 @@ def test_its_representation_is_the_trunks():
 def test_crops_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"method\.temporal_from=9"):
         load_recipe("autotcl/quick:ts2vec", ["method.temporal_from=9"])
+    with pytest.raises(ConfigError, match=r"trainer\.devices: the ts2vec baseline"):
+        load_recipe("autotcl/quick:ts2vec", ["trainer.devices=2"])
