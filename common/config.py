@@ -167,12 +167,18 @@ def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:
 
 
 def check_protocols(recipe: Recipe, names: list[str]) -> None:
-    """Raises `ConfigError` unless the paper declares every protocol of ``names``."""
+    """Raises `ConfigError` unless the paper declares all of ``names`` and its backbone suits."""
     known = list(get_paper(recipe.paper).evaluators)
     for name in names:
         if name not in known:
             hint = suggest(name, known)
             raise ConfigError(f"evaluation: {name!r} is no protocol of {recipe.paper}{hint}")
+    head, backbone = recipe.evaluation.detection.head, getattr(recipe.method, "backbone", "")
+    if "detection" in names and head != "map" and not backbone.startswith("resnet"):
+        raise ConfigError(
+            f"evaluation.detection.head={head} needs the stages of a ResNet, and method.backbone "
+            f"is {backbone}; use evaluation.detection.head=map"
+        )
 
 
 def recipe_path(paper: str, recipe: str) -> Path:

@@ -82,11 +82,13 @@ DATASETS = {
     "pictures": Registry(
         "picture data set",
         {
+            "bccd": "common.data.pictures.boxes:bccd",
             "caltech101": "common.data.pictures.published:caltech101",
             "camvid": "common.data.pictures.dense:camvid",
             "cifar10": "common.data.pictures.originals:cifar10",
             "cifar10-jpeg": "common.data.pictures.published:cifar10_jpeg",
             "cifar100": "common.data.pictures.originals:cifar100",
+            "coco": "common.data.pictures.box_files:coco",
             "digit-scenes": "common.data.pictures.scenes:digit_scenes",
             "faces-att": "common.data.pictures.published:faces_att",
             "faces-caltech": "common.data.pictures.published:faces_caltech",
@@ -99,6 +101,7 @@ DATASETS = {
             "scattered-digits": "common.data.pictures.digits:scattered_digits",
             "stl10": "common.data.pictures.originals:stl10",
             "tiny-imagenet": "common.data.pictures.published:tiny_imagenet",
+            "voc": "common.data.pictures.box_files:voc",
         },
     ),
     "graphs": Registry(
@@ -220,6 +223,7 @@ EVALUATORS = Registry(
         "clustering": "common.evaluation.clustering:evaluate_clustering",
         "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
         "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
+        "detection": "common.evaluation.detection:evaluate_detection",
         "feature-clusters": "common.evaluation.open_world:evaluate_feature_clusters",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",

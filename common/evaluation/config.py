@@ -3,11 +3,15 @@
 from dataclasses import dataclass, field
 
 from common.errors import ConfigError
+from common.evaluation.detection_config import DetectionConfig
 from common.registry import EVALUATORS
 from common.settings import setting
 
 # Sets whose pictures may have no label to be measured by.
-MAY_LACK_LABELS = ("camvid", "digit-scenes", "faces-caltech", "image-folder", "nuclei")
+MAY_LACK_LABELS = (
+    *("bccd", "camvid", "coco", "digit-scenes", "faces-caltech"),
+    *("image-folder", "nuclei", "voc"),
+)
 
 
 @dataclass
@@ -270,6 +274,7 @@ class EvaluationConfig:
     clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
     correspondence: CorrespondenceConfig = field(default_factory=CorrespondenceConfig)
     dense_probe: DenseProbeConfig = field(default_factory=DenseProbeConfig)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
     node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)

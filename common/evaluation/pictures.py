@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from common.data.pictures.batch import ViewBatch
+from common.data.pictures.box_evaluation import ObjectPictures
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.progress import show_progress
 
 # Protocols that need no labels of whole pictures.
-WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "pair-auc"})
+WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "detection", "pair-auc"})
 
 
 class LabelledPictures(Protocol):
@@ -99,9 +100,10 @@ class PictureInputs:
         train: LabelledPictures,
         test: LabelledPictures,
         dense: tuple[MappedPictures, MappedPictures] | None = None,
+        objects: tuple[ObjectPictures, ObjectPictures] | None = None,
     ) -> None:
         self.module, self.train, self.test = module, train, test
-        self._dense = dense
+        self._dense, self._objects = dense, objects
 
     @property
     def device(self) -> torch.device:
@@ -114,6 +116,13 @@ class PictureInputs:
         if self._dense is None:
             raise ValueError("made without pictures for protocols without labels")
         return self._dense
+
+    @property
+    def object_pair(self) -> tuple[ObjectPictures, ObjectPictures]:
+        """The references and the measured split, with the objects in their pictures."""
+        if self._objects is None:
+            raise ValueError("made without pictures for detection")
+        return self._objects
 
     @property
     def num_classes(self) -> int:

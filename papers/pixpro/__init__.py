@@ -27,6 +27,7 @@ PAPER = Paper(
     evaluators=(
         "correspondence",
         "dense-probe",
+        "detection",
         "few-label",
         "finetune",
         "knn",

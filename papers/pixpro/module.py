@@ -1,6 +1,6 @@
 """PixPro as a LightningModule: `training_step` is the paper's algorithm."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningModule
@@ -31,6 +31,17 @@ from papers.pixpro.loss import (
 ADVICE = "Try method.propagation=true, a higher method.momentum or a lower optimizer.lr"
 # Rows whose rank and spread are measured.
 DIAGNOSED = 1024
+
+
+class Watched(NamedTuple):
+    """What is looked at for a collapse.
+
+    ``features``: (batch, dim, rows, columns). ``met``: share of pictures with corresponding cells;
+    None without pixel loss.
+    """
+
+    features: Tensor
+    met: Tensor | None
 
 
 class PixPro(LightningModule):
@@ -121,8 +132,8 @@ class PixPro(LightningModule):
         self.batches_seen += 1
         return loss
 
-    def objective(self, views: list[Tensor], places: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns the loss, and a map to be watched for a collapse.
+    def objective(self, views: list[Tensor], places: list[Tensor]) -> tuple[Tensor, Watched]:
+        """Returns the loss, and what is watched for a collapse.
 
         Args:
             views: Two of ``(batch, channels, size, size)``; each passes the networks by itself.
@@ -130,7 +141,7 @@ class PixPro(LightningModule):
         """
         maps = [self.backbone.feature_map(view) for view in views]
         keys = self.momentum_maps(views)
-        loss, watched = maps[0].new_zeros(()), maps[0]
+        loss, watched = maps[0].new_zeros(()), Watched(maps[0].detach(), None)
         if self.has_pixel_branch:
             q = [unit(self.propagation(self.projector(f))) for f in maps]
             k = [unit(self.momentum("projector", f)) for f in keys]
@@ -139,10 +150,10 @@ class PixPro(LightningModule):
             mask = positive_mask(q[0], k[1], places[0], places[1], self.method.threshold)
             loss = loss + self.pixel_loss(q[0], k[1], mask)
             loss = loss + self.pixel_loss(q[1], k[0], mask.transpose(1, 2))
-            watched = k[0]
+            watched = Watched(k[0], mask.flatten(1).any(1).float().mean())
         if self.has_instance_branch:
             loss = loss + self.method.instance_weight * self.instance_loss(maps, keys)
-        return loss, watched.detach()
+        return loss, watched
 
     @torch.no_grad()
     def momentum_maps(self, views: list[Tensor]) -> list[Tensor]:
@@ -196,23 +207,26 @@ class PixPro(LightningModule):
         return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
-    def diagnose(self, loss: Tensor, watched: Tensor) -> None:
+    def diagnose(self, loss: Tensor, watched: Watched) -> None:
         """Logs the loss and, where metrics are written, the signs of a collapse.
 
         Args:
             loss: Of the step.
-            watched: ``(batch, dim, rows, columns)``; every cell is a sample.
+            watched: Of the step; every cell is a sample.
         """
         if not is_log_due(self):
             return
-        z = unit(watched).movedim(1, 3).flatten(0, 2)
+        z = unit(watched.features).movedim(1, 3).flatten(0, 2)
         every = -(-len(z) // DIAGNOSED)
         std = embedding_std(z[::every])
         self.log("train/loss", loss, sync_dist=True)
         self.log("diag/embedding_std", std)
         self.log("diag/effective_rank", effective_rank(z[::every]))
-        flat = float(std) < 0.01 * z.shape[1] ** -0.5
-        self.collapse.check({"features do not differ": flat}, int(self.batches_seen) + 1)
+        signs = {"features do not differ": float(std) < 0.01 * z.shape[1] ** -0.5}
+        if watched.met is not None:
+            self.log("diag/pictures_with_pairs", watched.met, sync_dist=True)
+            signs["no picture has two views that meet (data.views: larger area)"] = watched.met == 0
+        self.collapse.check(signs, int(self.batches_seen) + 1)
 
 
 def sizes_of(batch: ViewBatch) -> Tensor:

@@ -7,7 +7,7 @@ from common.registry import DATASETS
 from common.settings import setting
 
 # Sets whose pictures stay in files until a batch needs them.
-FILE_SETS = ("image-folder", "imagenet", "imagenet100")
+FILE_SETS = ("coco", "image-folder", "imagenet", "imagenet100", "voc")
 
 
 @dataclass(frozen=True)

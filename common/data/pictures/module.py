@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
+from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import (
@@ -138,6 +139,9 @@ class PictureData(LightningDataModule):
             if "dense-probe" in names:
                 for part in split_pair(self.set, split, self.config):
                     _ = DensePictures(part, self.config).label_maps
+            if "detection" in names:
+                for part in split_pair(self.set, split, self.config):
+                    ObjectPictures(part, self.config).check(config.detection.masks)
             if not set(names) - WITHOUT_LABELS or split not in self.set:
                 continue
             references = [self.set[name].labels for name in reference_names(self.set, split)]
@@ -240,7 +244,9 @@ class PictureData(LightningDataModule):
         self.load()
         reference, tested = split_pair(self.set, split, self.config)
         dense = DensePictures(reference, self.config), DensePictures(tested, self.config)
-        return PictureInputs(module, *evaluated_pair(self.set, split, self.config), dense)
+        objects = ObjectPictures(reference, self.config), ObjectPictures(tested, self.config)
+        pair = evaluated_pair(self.set, split, self.config)
+        return PictureInputs(module, *pair, dense, objects)
 
     def check_split(self, split: str) -> None:
         """Raises `DataError` unless protocols can measure ``split``."""

@@ -23,7 +23,8 @@ class Split:
     together by `hold_out`. ``masks``: (num, height, width) bool, where the object is known.
     ``label_maps``: (num, height, width) int64, the class of each pixel, `IGNORED` for none.
     ``instance_maps``: (num, height, width) int32, which object a pixel belongs to, 0 for none.
-    ``class_names``: what the labels, or those of the maps, stand for, where that is known.
+    ``boxes``: (num, most, 5) float32: left, top, right, bottom and class of each object, and rows
+    of class -1 behind. ``class_names``: what the labels, or those of maps or boxes, stand for.
     """
 
     pictures: Tensor
@@ -32,6 +33,7 @@ class Split:
     masks: Tensor | None = None
     label_maps: Tensor | None = None
     instance_maps: Tensor | None = None
+    boxes: Tensor | None = None
     class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -141,7 +143,7 @@ def fingerprint(pictures: PictureSet) -> str:
     """Returns 16 hex digits over all splits as they are used, order and dense labels included."""
     digest = hashlib.sha256()
     for split, part in sorted(pictures.items()):
-        for array in (part.pictures, part.labels, part.label_maps, part.instance_maps):
+        for array in (part.pictures, part.labels, part.label_maps, part.instance_maps, part.boxes):
             if array is not None:
                 digest.update(f"{split} {array.dtype} {tuple(array.shape)}".encode())
                 # A view, not `tobytes`: large sets would be in memory twice.

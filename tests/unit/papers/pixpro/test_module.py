@@ -228,8 +228,19 @@ def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
     nn.init.zeros_(module.momentum_networks["projector"][3].weight)
     with pytest.warns(UserWarning, match="features do not differ"):
         module.training_step(make_batch(), 1)
-    assert {"train/loss", "diag/embedding_std", "diag/effective_rank"} == set(logged)
-    assert logged["diag/effective_rank"] < 1.5
+    names = {"train/loss", "diag/embedding_std", "diag/effective_rank", "diag/pictures_with_pairs"}
+    assert names == set(logged)
+    assert logged["diag/effective_rank"] < 1.5 and logged["diag/pictures_with_pairs"] > 0
+
+
+def test_views_that_never_meet_are_warned_of():
+    module, logged, batch = make_module(), {}, make_batch()
+    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
+    module._trainer.log_every_n_steps = 1
+    apart = [torch.tensor([[0.0, left, 8.0, 8.0, 0.0, 0.0]] * 6) for left in (0.0, 16.0)]
+    with pytest.warns(UserWarning, match=r"no picture has two views that meet \(data\.views"):
+        module.training_step(batch._replace(crops=apart), 0)
+    assert logged["diag/pictures_with_pairs"] == 0
 
 
 def test_grey_pictures():
@@ -245,6 +256,7 @@ def test_grey_pictures():
         ("method.pixel_loss=none", "needs method.instance_weight above 0"),
         ("method.transform_layers=3", "transform_layers"),
         ("method.threshold=0", "threshold"),
+        ("evaluation.protocols=[detection]", "head=c4 needs the stages of a ResNet"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):

@@ -3,11 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from common.data.pictures.boxes import BCCD_FILE, bccd
+from common.data.pictures import box_evaluation
+from common.data.pictures.box_evaluation import ObjectPictures, from_instances
+from common.data.pictures.boxes import BCCD_FILE, NO_BOX, bccd, padded
+from common.data.pictures.config import PictureConfig
+from common.data.pictures.sets import Split, fingerprint
 from common.data.root import VARIABLE
 from common.data.sources import get_source
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 BOXES = [[0, 0, 2, 3], [1, 1, 8, 6], [3, 3, 3, 3], [4, 0.5, 6, 2]]
 
@@ -35,9 +40,52 @@ def test_each_picture_has_its_boxes(write):
     assert {split: len(part) for split, part in found.items()} == {"train": 2, "val": 1, "test": 0}
     train = found["train"]
     assert train.pictures.shape == (2, 3, 6, 8) and train.class_names == ("RBC", "WBC")
-    assert train.boxes[0].tolist() == [BOXES[1], BOXES[3]] and train.classes[0].tolist() == [1, 0]
-    assert train.boxes[1].shape == (0, 4) and train.classes[1].shape == (0,)
-    assert found["val"].boxes[0].tolist() == [BOXES[0]]
+    pictures = ObjectPictures(train, PictureConfig(name="bccd"))
+    picture, objects = pictures[0]
+    assert picture.shape == (3, 6, 8) and pictures.num_classes == 2
+    assert torch.equal((picture * 255).round().to(torch.uint8), train.pictures[0])
+    assert objects.boxes.tolist() == [BOXES[1], BOXES[3]] and objects.classes.tolist() == [1, 0]
+    assert objects.trained.all() and objects.tested.all() and objects.masks is None
+    assert pictures[1][1].boxes.shape == (0, 4) and pictures[1][1].classes.shape == (0,)
+    val = ObjectPictures(found["val"], PictureConfig(name="bccd"))
+    assert val[0][1].boxes.tolist() == [BOXES[0]]
+
+
+def test_boxes_are_part_of_the_data(write):
+    before, after = bccd(write()), bccd(write(box_class=np.array([1, 1, 1, 0], np.int8)))
+    for found in (before, after):
+        del found["test"]  # without pictures
+    assert fingerprint(before) != fingerprint(after)
+
+
+def test_instances_become_boxes_around_their_pixels():
+    maps = torch.zeros(4, 6, dtype=torch.int32)
+    maps[1:3, 2:5], maps[3, 0] = 7, 2
+    objects = from_instances(maps)
+    assert objects.boxes.tolist() == [[0, 3, 1, 4], [2, 1, 5, 3]]
+    assert objects.masks is not None and torch.equal(objects.masks[1], maps == 7)
+    assert from_instances(torch.zeros_like(maps)).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("extra", "masks", "message"),
+    [
+        ({}, False, "detection: camvid has no objects"),
+        ({"boxes": padded([torch.ones(1, 5), torch.ones(0, 5)])}, True, "have boxes only"),
+    ],
+)
+def test_a_set_without_what_is_asked_for_is_refused(extra, masks, message):
+    split = Split(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.full((2,), -1), **extra)
+    with pytest.raises(DataError, match=message):
+        ObjectPictures(split, PictureConfig(name="camvid")).check(masks)
+
+
+def test_a_missing_library_is_named_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(box_evaluation, "find_spec", lambda name: None)
+    boxes = padded([torch.ones(1, 5)])
+    split = Split(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1,), -1), boxes=boxes)
+    with pytest.raises(ConfigError, match="pip install pycocotools"):
+        ObjectPictures(split, PictureConfig(name="bccd")).check(False)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +108,6 @@ def test_the_real_set_has_the_known_counts():
         pytest.skip(f"{VARIABLE} does not hold bccd")
     found = bccd()
     assert [len(part) for part in found.values()] == [205, 87, 72]
-    classes = np.concatenate([kind for part in found.values() for kind in part.classes])
+    kinds = torch.cat([part.boxes[..., 4].flatten() for part in found.values()])
     # As published: 4155, 372 and 361, less the two without area.
-    assert np.bincount(classes).sum() == 4886 and np.bincount(classes)[1] == 372
+    assert int((kinds != NO_BOX).sum()) == 4886 and int((kinds == 1).sum()) == 372
