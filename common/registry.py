@@ -48,6 +48,8 @@ BACKBONES = Registry(
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "common.backbones.small_grid:SmallGrid",
+        "small_volume": "common.backbones.small_volume:SmallVolume",
+        "text_pair": "common.backbones.text_pair:TextPair",
     },
 )
 
@@ -148,7 +150,9 @@ DATASETS = {
             "scattered-rotated-digits": "common.data.regression.digits:scattered_rotated_digits",
             "skillcraft": "common.data.regression.tables:packed",
             "sml": "common.data.regression.tables:packed",
+            "stsb": "common.data.regression.text:stsb",
             "table": "common.data.regression.tables:own_table",
+            "volume-table": "common.data.regression.volumes:own_volumes",
             "wine-red": "common.data.regression.tables:packed",
             "yacht": "common.data.regression.tables:packed",
         },

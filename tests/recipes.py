@@ -11,6 +11,7 @@ import torch
 
 from common.config import Recipe, load_recipe
 from common.data.pictures.config import PictureFacts
+from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
 from common.optim.schedules import TableLR
 from common.paper import get_paper
@@ -29,6 +30,9 @@ PICTURES = {
     "stl10": (105_000, 3, 10),
     "tiny-imagenet": (100_000, 3, 200),
 }
+
+# Shapes of inputs, where a backbone does not take any.
+SHAPES = {"stsb": (2, 2048)}
 
 
 def num_samples(recipe: Recipe) -> int:
@@ -51,7 +55,9 @@ def steps_per_epoch(recipe: Recipe) -> int:
 
 def build(recipe: Recipe) -> Any:
     """Returns the module, without memory for its weights."""
-    facts = None
+    facts: Any = None
+    if recipe.data.name in SHAPES:
+        facts = RegressionFacts(SHAPES[recipe.data.name])
     if recipe.data.name in PICTURES:
         _, channels, classes = PICTURES[recipe.data.name]
         size = max(view.size for view in recipe.data.views)

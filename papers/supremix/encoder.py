@@ -11,24 +11,32 @@ from common.errors import ConfigError
 from common.registry import BACKBONES
 from papers.supremix.config import EncoderConfig, SupReMixConfig
 
-PICTURE_BACKBONES = ("resnet18", "resnet50", "small_conv", "small_grid")
+# What each backbone reads, and how many dimensions an input of it has; mlp reads anything.
+PICTURES, VOLUMES, TEXTS = ("pictures", 3), ("volumes", 4), ("pairs of hashed sentences", 2)
+READS = {
+    "resnet18": PICTURES,
+    "resnet50": PICTURES,
+    "small_conv": PICTURES,
+    "small_grid": PICTURES,
+    "small_volume": VOLUMES,
+    "text_pair": TEXTS,
+}
 
 
 def build_backbone(config: EncoderConfig, facts: RegressionFacts) -> nn.Module:
     """Returns the backbone for inputs of ``facts.shape``.
 
     Raises:
-        ConfigError: If a picture backbone is asked to read a table or a series.
+        ConfigError: If the backbone is asked to read something else than it can.
     """
     shape = facts.shape
-    if config.backbone in PICTURE_BACKBONES and len(shape) != 3:
+    what, dimensions = READS.get(config.backbone, ("anything", len(shape)))
+    if len(shape) != dimensions:
         raise ConfigError(
-            f"method.backbone: {config.backbone} reads pictures, an input here has shape "
+            f"method.backbone: {config.backbone} reads {what}, an input here has shape "
             f"{tuple(shape)}; use mlp"
         )
-    channels = shape[0]
-    if config.backbone == "mlp":
-        channels = math.prod(shape)
+    channels = {"mlp": math.prod(shape), "text_pair": shape[-1]}.get(config.backbone, shape[0])
     kind = BACKBONES.get(config.backbone)
     backbone: nn.Module = kind(channels=channels, width=config.width, stem=config.stem)
     return backbone

@@ -8,7 +8,7 @@ from common.registry import DATASETS
 from common.settings import setting
 
 # Sets of a user's own: a CSV, and its column to predict.
-OWN_SETS = ("picture-table", "table")
+OWN_SETS = ("picture-table", "table", "volume-table")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class RegressionConfig:
     name: str = setting("scattered-rotated-digits", choices=DATASETS["regression"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
-    # For `name: table` and `picture-table`: a .csv[.gz] with a header, and the column to predict.
-    # The pictures' names are in its column `path`, and in `split` there may be train, val and test.
+    # For `table`, `picture-table` and `volume-table`: a .csv[.gz] with a header, and the column to
+    # predict. Names of pictures or .npy are in its column `path`; `split` may say train, val, test.
     path: str | None = setting(None, result_neutral=True)
     target: str | None = None
     # Of a table: columns of text that become one column of 0 and 1 a value; columns left out.
@@ -50,8 +50,8 @@ class RegressionConfig:
     # Imbalance: of training samples with the largest label one in so many is kept, with the
     # smallest all, geometrically between. Validation and test samples stay.
     imbalance: float = setting(1.0, at_least=1)
-    # Zero mean and unit deviation of each table column or series channel over the training
-    # samples; pictures stay in 0..1. Labels keep their units.
+    # Zero mean and unit deviation of each table column, or channel of series and volumes, over the
+    # training samples; pictures stay in 0..1. Labels keep their units.
     standardise: bool = True
     # Over all processes.
     batch_size: int = setting(64, at_least=2)
@@ -60,7 +60,7 @@ class RegressionConfig:
     num_views: int = setting(2, at_least=1)
     # Standard deviation of white noise, in the units of the (standardised) inputs.
     noise: float = setting(0.1, at_least=0)
-    # Pictures and series: the largest cyclic shift along each axis, either way.
+    # Pictures, series and volumes: the largest cyclic shift along each axis, either way.
     shift: int = setting(0, at_least=0)
     # Share of inputs that are swapped for those of other training samples (tables).
     swap: float = setting(0.0, at_least=0, below=1)
@@ -80,8 +80,8 @@ class RegressionConfig:
         for name in ("path", "target"):
             if (getattr(self, name) is None) == (self.name in OWN_SETS):
                 raise ConfigError(
-                    f"data.{name}: needed for data.name=table and picture-table (the file, and its "
-                    "column to predict), and for no other set"
+                    f"data.{name}: needed for data.name=table, picture-table and volume-table (the "
+                    "file, and its column to predict), and for no other set"
                 )
         if len({view.size for view in self.views}) > 1 or len(self.mean) != len(self.std):
             raise ConfigError("data: views must be of one size, mean and std of one length")

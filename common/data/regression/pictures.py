@@ -50,17 +50,21 @@ def read_pictures(path: Path, target: str, size: int) -> RegressionSet:
         if name not in header:
             raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
     y = torch.tensor(column(path, lines, target), dtype=torch.float64)
-    splits = _read_splits(path, lines) if SPLIT in header else None
-    if splits is None:
-        splits = random_splits(len(y), NUM_SPLITS, TEST_SHARE)
     place = header.index(PATH)
     names = [cells[place] for _, cells in lines[1:]]
     with ThreadPoolExecutor() as pool:
         pictures = list(pool.map(lambda name: _decode(path.parent / name, size), names))
-    return RegressionSet(torch.from_numpy(np.stack(pictures)), y, splits)
+    return RegressionSet(torch.from_numpy(np.stack(pictures)), y, listed_splits(path, lines))
 
 
-def _read_splits(path: Path, lines: list[tuple[int, list[str]]]) -> torch.Tensor:
+def listed_splits(path: Path, lines: list[tuple[int, list[str]]]) -> torch.Tensor:
+    """Returns `RegressionSet.splits` by the CSV's column ``split``, or fixed random ones.
+
+    Raises:
+        DataError: Splits other than train, val and test.
+    """
+    if SPLIT not in lines[0][1]:
+        return random_splits(len(lines) - 1, NUM_SPLITS, TEST_SHARE)
     place = lines[0][1].index(SPLIT)
     roles = []
     for number, cells in lines[1:]:

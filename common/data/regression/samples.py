@@ -136,11 +136,11 @@ class Scale(NamedTuple):
 
 
 def measure_scale(inputs: Tensor) -> Scale | None:
-    """Returns the scale of ``(num, features)`` or ``(num, channels, length)``; None for pictures.
+    """Returns the scale of table columns, or of channels of series and volumes; None of pictures.
 
     Measured in float64. A column is constant where it varies in rounding only.
     """
-    if inputs.ndim > 3:
+    if inputs.ndim == 4:
         return None
     wide, axes = inputs.double(), [axis for axis in range(inputs.ndim) if axis != 1]
     mean = wide.mean(axes, keepdim=True)

@@ -2,6 +2,8 @@ import torch
 
 from common.backbones.mlp import MLP
 from common.backbones.small_grid import SmallGrid
+from common.backbones.small_volume import SmallVolume
+from common.backbones.text_pair import TextPair
 
 
 def test_the_perceptron_flattens_what_it_is_given():
@@ -26,3 +28,20 @@ def test_the_grid_knows_where_things_are():
 def test_width_and_channels_are_taken():
     net = SmallGrid(channels=3, width=2)
     assert net(torch.rand(2, 3, 16, 20)).shape == (2, 128)
+
+
+def test_a_pair_of_equal_sentences_has_no_difference_and_cosine_one():
+    net = TextPair(channels=50).eval()
+    sentence = torch.rand(3, 50)
+    pair = torch.stack([sentence, sentence], 1)
+    seen = {}
+    net.norm.register_forward_hook(lambda module, given, made: seen.update(pair=given[0]))
+    assert net(pair).shape == (3, net.num_features) == (3, 64)
+    _, _, difference, product = seen["pair"].chunk(4, 1)
+    assert not difference.any()
+    torch.testing.assert_close(product.sum(1), torch.ones(3))
+
+
+def test_volumes_of_any_size_are_taken():
+    net = SmallVolume(channels=2, width=2).eval()
+    assert net(torch.rand(2, 2, 9, 8, 5)).shape == (2, net.num_features) == (2, 128)
