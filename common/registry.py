@@ -15,27 +15,27 @@ class Registry:
 
     def __init__(self, kind: str, entries: dict[str, str] | None = None) -> None:
         self.kind = kind
-        self._entries = dict(entries or {})
+        self.entries = dict(entries or {})
 
     def add(self, name: str, target: str) -> None:
         """Adds ``name``; raises `ValueError` if it is taken."""
-        if name in self._entries:
+        if name in self.entries:
             raise ValueError(f"{self.kind} {name!r} is registered already")
-        self._entries[name] = target
+        self.entries[name] = target
 
     def names(self) -> list[str]:
         """Returns all names, sorted."""
-        return sorted(self._entries)
+        return sorted(self.entries)
 
     def check(self, name: str) -> None:
         """Raises `ConfigError` with the nearest name unless ``name`` is known."""
-        if name not in self._entries:
+        if name not in self.entries:
             raise ConfigError(f"unknown {self.kind} {name!r}{suggest(name, self.names())}")
 
     def get(self, name: str) -> Any:
         """Imports and returns what ``name`` stands for."""
         self.check(name)
-        module, attribute = self._entries[name].split(":")
+        module, attribute = self.entries[name].split(":")
         return getattr(import_module(module), attribute)
 
 
@@ -43,11 +43,19 @@ BACKBONES = Registry(
     "backbone",
     {
         "forensic_conv": "common.backbones.forensic_conv:ForensicConv",
-        "mlp": "common.backbones.mlp:MLP",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "common.backbones.small_grid:SmallGrid",
+    },
+)
+
+# Of samples with numbers as labels, which need not be pictures.
+SAMPLE_BACKBONES = Registry(
+    "backbone",
+    {
+        **BACKBONES.entries,
+        "mlp": "common.backbones.mlp:MLP",
         "small_volume": "common.backbones.small_volume:SmallVolume",
         "text_pair": "common.backbones.text_pair:TextPair",
     },

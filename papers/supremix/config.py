@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.registry import BACKBONES
+from common.registry import SAMPLE_BACKBONES
 from common.settings import setting
 
 # Beta parameters of the code's options 0, 1 and 2; its help text states others.
@@ -20,7 +20,7 @@ class EncoderConfig:
     """The backbone, which all arms share."""
 
     # Code: ResNet-50 from scratch on faces.
-    backbone: str = setting("resnet50", choices=BACKBONES)
+    backbone: str = setting("resnet50", choices=SAMPLE_BACKBONES)
     width: int = setting(1, at_least=1)
     # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for pictures of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from common.data.regression.config import RegressionFacts
 from common.errors import ConfigError
-from common.registry import BACKBONES
+from common.registry import SAMPLE_BACKBONES
 from papers.supremix.config import EncoderConfig, SupReMixConfig
 
 # What each backbone reads, and how many dimensions an input of it has; mlp reads anything.
@@ -37,7 +37,7 @@ def build_backbone(config: EncoderConfig, facts: RegressionFacts) -> nn.Module:
             f"{tuple(shape)}; use mlp"
         )
     channels = {"mlp": math.prod(shape), "text_pair": shape[-1]}.get(config.backbone, shape[0])
-    kind = BACKBONES.get(config.backbone)
+    kind = SAMPLE_BACKBONES.get(config.backbone)
     backbone: nn.Module = kind(channels=channels, width=config.width, stem=config.stem)
     return backbone
 

@@ -36,7 +36,8 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
         if name not in header:
             raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
     y = torch.tensor(column(path, lines, target), dtype=torch.float64)
-    place, volumes = header.index(PATH), []
+    place = header.index(PATH)
+    volumes: list[Tensor] = []
     for number, cells in lines[1:]:
         file = path.parent / cells[place]
         volume = _read(file, f"{path}, line {number}")

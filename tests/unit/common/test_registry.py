@@ -1,7 +1,15 @@
 import pytest
 
 from common.errors import ConfigError
-from common.registry import BACKBONES, DATA_MODULES, DATA_SCHEMAS, DATASETS, EVALUATORS, Registry
+from common.registry import (
+    BACKBONES,
+    DATA_MODULES,
+    DATA_SCHEMAS,
+    DATASETS,
+    EVALUATORS,
+    SAMPLE_BACKBONES,
+    Registry,
+)
 
 
 def test_a_duplicate_is_an_error():
@@ -22,7 +30,14 @@ def test_a_miss_offers_the_nearest_name():
     ("table", "name"),
     [
         (table, name)
-        for table in (BACKBONES, DATA_MODULES, DATA_SCHEMAS, EVALUATORS, *DATASETS.values())
+        for table in (
+            BACKBONES,
+            SAMPLE_BACKBONES,
+            DATA_MODULES,
+            DATA_SCHEMAS,
+            EVALUATORS,
+            *DATASETS.values(),
+        )
         for name in table.names()
     ],
 )

@@ -7,7 +7,7 @@ from common.data.regression.module import RegressionData
 from common.data.regression.samples import measure_scale
 from common.data.regression.volumes import read_volumes
 from common.errors import ConfigError, DataError
-from common.registry import BACKBONES
+from common.registry import SAMPLE_BACKBONES
 
 NUM = 24
 
@@ -53,7 +53,7 @@ def test_views_are_made_and_the_backbone_takes_them(tmp_path):
     assert data.facts.shape == (1, 6, 5, 4)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert batch.inputs.shape == (2, 8, 1, 6, 5, 4)
-    backbone = BACKBONES.get("small_volume")(channels=1, width=2)
+    backbone = SAMPLE_BACKBONES.get("small_volume")(channels=1, width=2)
     assert backbone(batch.inputs[0]).shape == (8, 128)
 
 
