@@ -1,3 +1,4 @@
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,8 @@ from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.boxes import padded, plain_objects
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.sets import Split
+from common.data.root import VARIABLE, data_root
+from common.data.sources import get_source
 from common.errors import ConfigError
 from common.evaluation.detection import (
     _batches,
@@ -22,6 +25,7 @@ from common.evaluation.detection import (
 from common.evaluation.detection_config import DetectionConfig
 from common.evaluation.detectors import build_detector
 from common.evaluation.pictures import PictureInputs
+from common.registry import DATASETS
 
 pytest.importorskip("pycocotools")
 PLAIN = [0.0] * 3, [1.0] * 3
@@ -64,8 +68,8 @@ def squares(num, seed):
     )
 
 
-def make_inputs(module, train, test):
-    config = PictureConfig(name="bccd")
+def make_inputs(module, train, test, name="bccd"):
+    config = PictureConfig(name=name)
     pair = ObjectPictures(train, config), ObjectPictures(test, config)
     return PictureInputs(module, None, None, None, pair)
 
@@ -87,6 +91,20 @@ def test_bright_squares_are_found_and_the_module_stays_as_it_was():
     assert found["detection_ap50"] > 60 and found["detection_ap50"] >= found["detection_ap"]
     assert all(torch.equal(before[name], v) for name, v in module.state_dict().items())
     assert torch.equal(state, torch.get_rng_state()) and module.training
+
+
+@pytest.mark.parametrize(("name", "classes", "masks"), [("bccd", 3, False), ("nuclei", 1, True)])
+def test_real_cells_go_through_training_and_test(name, classes, masks):
+    if VARIABLE not in os.environ or get_source(name).missing(data_root()):
+        pytest.skip(f"{VARIABLE} does not hold {name}")
+    found = DATASETS["pictures"].get(name)(None)
+    parts = [found[split].rows(torch.arange(num)) for split, num in (("train", 6), ("test", 2))]
+    inputs = make_inputs(Module(SmallConv(channels=parts[0].shape[0])), *parts, name=name)
+    assert inputs.object_pair[0].num_classes == classes
+    settings = small(masks=masks, iterations=2, batch_size=3, short_sides=[128])
+    values = evaluate_detection(inputs, settings, 0)
+    assert len(values) == (6 if masks else 3)
+    assert all(0 <= value <= 100 for value in values.values())
 
 
 class Oracle(nn.Module):
