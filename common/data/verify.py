@@ -18,6 +18,16 @@ from common.errors import DataError
 OWN = ("ow-dfa",)
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
+# Sets that nobody but the user can fetch, and where each lies in the data root.
+BROUGHT = {
+    "agedb": "agedb/agedb.csv",
+    "coco": "coco/annotations",
+    "imagenet": "imagenet",
+    "imagenet100": "imagenet100",
+    "imdb-wiki": "imdb-wiki/imdb_wiki.csv",
+    "stsb": "text_sts/stsb_open_subset.csv.gz",
+    "voc": "VOCdevkit",
+}
 
 
 def verify(name: str | None, root: str | None, console: Console) -> None:
@@ -62,6 +72,8 @@ def data_state(name: str, root: str | None = None) -> str:
     """Returns ``yes``, ``no`` or, of a set outside the catalogue, ``built in`` or ``yours``."""
     if name in OWN:
         return "yours"
+    if name in BROUGHT:
+        return "yes" if (data_root(root) / BROUGHT[name]).exists() else "no"
     if name not in load_sources():
         return "built in"
     return "no" if get_source(name).missing(data_root(root)) else "yes"

@@ -104,6 +104,9 @@ def test_the_list_shows_what_is_here(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert (data_state("acm"), data_state("digits")) == ("no", "built in")
+    assert data_state("voc", str(tmp_path)) == "no"
+    (tmp_path / "VOCdevkit").mkdir()
+    assert data_state("voc", str(tmp_path)) == "yes"
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
     assert data_state("acm") == "yes"
     module.print_data_sets(console)
