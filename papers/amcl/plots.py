@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEED, BINS = 0, 50
 KINDS = ("positives", "nearest negatives")
+FORMS = ({"histtype": "stepfilled", "alpha": 0.5}, {"histtype": "step", "linewidth": 1.6})
 
 
 def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
@@ -42,11 +43,9 @@ def draw_temperatures(module: AMCL, data: Any) -> "Figure":
     for head, (axes, kinds) in enumerate(zip(grid, taus, strict=True)):
         draw_head(axes, kinds, low, high)
         axes.set_ylabel(f"head {head}\nshare in %", fontsize=8)
-    grid[0].legend(fontsize=8, loc="upper center")
     grid[-1].set_xlabel("temperature")
     figure.suptitle(
-        f"Temperatures of {taus.shape[2]:,} pairs, with their medians;\nfrom {low:g} to {high:g}",
-        fontsize=10,
+        f"Temperatures of {taus.shape[2]:,} pairs, between {low:g} and {high:g}", fontsize=10
     )
     return figure
 
@@ -63,15 +62,18 @@ def temperatures(module: AMCL, data: Any) -> Tensor:
 
 
 def draw_head(axes: "Axes", kinds: Tensor, low: float, high: float) -> None:
-    """Draws one head's temperatures ``(kinds, pairs)`` as outlined histograms."""
+    """Draws one head's temperatures, ``(kinds, pairs)``, as histograms."""
     edges = torch.logspace(math.log10(low), math.log10(high), BINS + 1)
-    for kind, taus, colour in zip(KINDS, kinds, COLOURS, strict=False):
+    # The second is an outline: alike, both are still seen.
+    for kind, taus, colour, form in zip(KINDS, kinds, COLOURS, FORMS, strict=False):
         # A sigmoid that is saturated may round to just below its floor.
-        inside = taus.clamp(edges[0], edges[-1])
+        inside, median = taus.clamp(edges[0], edges[-1]), float(taus.median())
         shares = torch.full_like(inside, 100 / len(inside))
-        shown: dict[str, Any] = {"bins": edges.numpy(), "weights": shares.numpy(), "color": colour}
-        axes.hist(inside.numpy(), **shown, histtype="stepfilled", alpha=0.5, label=kind)
-        axes.axvline(float(taus.median()), color=colour, linewidth=1.2, linestyle="--")
+        shown: dict[str, Any] = {"bins": edges.numpy(), "weights": shares.numpy(), **form}
+        label = f"{kind}, median {median:.2g}"
+        axes.hist(inside.numpy(), **shown, color=colour, label=label)
+        axes.axvline(median, color=colour, linewidth=1, linestyle="--")
+    axes.legend(fontsize=7, loc="upper center")
     axes.set_xscale("log")
     axes.set_xlim(low / 1.5, high * 1.5)
     axes.set_ylim(0, 105)

@@ -16,7 +16,8 @@ from common.runs import new_run
 from common.train import prepare, train
 
 LINEAR_BAR, ABLATION_BAR = 62.0, 57.0
-KEY = "test/linear_top1"
+AUC_BAR, ABLATION_AUC_BAR = 85.0, 75.0
+KEY, AUC = "test/linear_top1", "test/pair_auc_head"
 
 
 def run(reference: str, seed: int, folder: Path) -> Record:
@@ -42,14 +43,17 @@ def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path: Path) 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns_and_the_constant_temperature_does_not(seed: int, tmp_path: Path) -> None:
     record = run("amcl/quick", seed, tmp_path / "method")
-    assert record.metrics[KEY] >= LINEAR_BAR
+    assert record.metrics[KEY] >= LINEAR_BAR and record.metrics[AUC] >= AUC_BAR
     assert all(metrics[KEY] < LINEAR_BAR for metrics in record.references.values())
+    assert record.references["untrained"][AUC] < AUC_BAR
     assert record.metrics[KEY] >= record.references["untrained"][KEY] + 10
     ablated = run("amcl/quick:constant-temperature", seed, tmp_path / "ablation")
-    assert ablated.metrics[KEY] <= ABLATION_BAR
+    assert ablated.metrics[KEY] <= ABLATION_BAR and ablated.metrics[AUC] <= ABLATION_AUC_BAR
     assert record.metrics[KEY] >= ablated.metrics[KEY] + 10
+    assert record.metrics[AUC] >= ablated.metrics[AUC] + 12
 
 
 @pytest.mark.slow
 def test_a_constant_at_the_floor_learns_too(tmp_path: Path) -> None:
-    assert run("amcl/quick:constant-floor", 0, tmp_path).metrics[KEY] >= LINEAR_BAR
+    metrics = run("amcl/quick:constant-floor", 0, tmp_path).metrics
+    assert metrics[KEY] >= LINEAR_BAR and metrics[AUC] >= AUC_BAR
