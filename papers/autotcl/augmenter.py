@@ -42,7 +42,9 @@ class Augmenter(nn.Module):
         return Factors(logit.sigmoid(), self.g_head(e).sigmoid(), logit)
 
 
-def gate(score: Tensor, uniform: Tensor | None, stretch: float, bias: float) -> Tensor:
+def gate(
+    score: Tensor, uniform: Tensor | None, stretch: float, bias: float, temperature: float = 1.0
+) -> Tensor:
     """Returns the hard-concrete gate in [0, 1] (arXiv 1712.01312, section 2.2; constants: code).
 
     Args:
@@ -50,10 +52,11 @@ def gate(score: Tensor, uniform: Tensor | None, stretch: float, bias: float) -> 
         uniform: Draws of (0, 1) in the shape of ``score``; None: the gate without noise.
         stretch: It is stretched to (-stretch, 1), then clipped.
         bias: Keeps the draws within [bias, 1 - bias].
+        temperature: Divides score and noise together (code: 1).
     """
     if uniform is not None:
         noise = (1 - bias) - (1 - 2 * bias) * uniform
-        score = score + noise.log() - (1 - noise).log()
+        score = (score + noise.log() - (1 - noise).log()) / temperature
     return (score.sigmoid() * (1 + stretch) - stretch).clamp(0, 1)
 
 

@@ -19,7 +19,6 @@ from common.losses.precision import unit, wide
 
 # Of the mask: what may stay open, per step, channels summed (code).
 MASK_THRESHOLD = 0.4
-MMD_KERNELS, MMD_FACTOR = 5, 2.0
 
 
 def pool(z: Tensor, how: str = "max") -> Tensor:
@@ -85,25 +84,31 @@ def neighbours(segments: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return positive, left_out
 
 
-def mmd(z1: Tensor, z2: Tensor) -> Tensor:
+def mmd(
+    z1: Tensor, z2: Tensor, kernels: int = 5, factor: float = 2.0, divisor: float = 4.0
+) -> Tensor:
     """Returns the squared maximum mean discrepancy of pooled series and views (section 3.3).
 
-    Biased, with a sum of five Gaussian kernels ``exp(-d^2 / (b 2^i))``, i = -2..2, where b is the
-    mean squared distance of two of the 2B points and carries no gradient (code).
+    Biased, with a sum of Gaussian kernels ``exp(-d^2 / (b factor^i / divisor))``, i from 0 on,
+    where b is the mean squared distance of two of the 2B points and carries no gradient (code).
 
     Several processes: over the global batch, the same on each.
 
     Args:
         z1: ``(batch, dim)``, not normalised.
         z2: ``(batch, dim)``.
+        kernels: How many.
+        factor: Between the widths of two kernels.
+        divisor: Of the first one's.
     """
     with torch.autocast(z1.device.type, enabled=False):
         z1, z2 = (gather_with_grad(wide(z)) for z in (z1, z2))
         size, points = len(z1), torch.cat([z1, z2])
         squared = (points[:, None] - points).square().sum(2)
         bandwidth = squared.detach().sum() / (len(points) * (len(points) - 1))
-        scale = bandwidth.clamp(min=torch.finfo(squared.dtype).tiny)
-        widths = [scale * MMD_FACTOR ** (i - MMD_KERNELS // 2) for i in range(MMD_KERNELS)]
+        # Equal points have no distance to measure by; any width then gives 0.
+        scale = bandwidth.clamp(min=torch.finfo(squared.dtype).tiny * divisor) / divisor
+        widths = [scale * factor**i for i in range(kernels)]
         kernel = torch.stack([(-squared / width).exp() for width in widths]).sum(0)
         blocks = kernel[:size, :size] + kernel[size:, size:]
         return (blocks - kernel[:size, size:] - kernel[size:, :size]).mean()

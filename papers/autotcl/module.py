@@ -140,9 +140,6 @@ class AutoTCL(LightningModule):
         if config.objective == "adversarial":
             return -info_nce(h_x, pool(read(v)), config.temperature)
         loss = mmd(h_x, pool(read(v)))
-        if is_log_due(self):
-            self.log("diag/mmd", loss.detach(), batch_size=len(x))
-            self.log("diag/mask_score", factors.h.detach().mean(), batch_size=len(x))
         if config.mask_weight and config.view == "learned":
             loss = loss + config.mask_weight * mask_size(factors.h)
         if config.consistency_weight and config.view == "learned":
@@ -165,10 +162,26 @@ class AutoTCL(LightningModule):
         if config.local_weight:
             loss = loss + config.local_weight * self.local_loss(h_x)
         self._descend(loss, optimizer)
-        if is_log_due(self):
-            self.log("diag/view_cosine", mean_cosine(pool(h_x.detach()), pool(h_v.detach())))
+        self.diagnose(x, pool(h_x.detach()), pool(h_v.detach()))
         log_embeddings(self, loss.detach(), pool(h_x.detach()), self.collapse)
         return loss.detach()
+
+    @torch.no_grad()
+    def diagnose(self, x: Tensor, h_x: Tensor, h_v: Tensor) -> None:
+        """Logs how far views are from their series, and the mask's mean score where one is learnt.
+
+        In each iteration alike: what only the augmenter's update logged would be written again in
+        those without one.
+        """
+        if not is_log_due(self):
+            return
+        self.log("diag/view_cosine", mean_cosine(h_x, h_v))
+        self.log("diag/mmd", mmd(h_x, h_v))
+        if self.method.view == "learned":
+            # Without dropout: what is logged must not change what is drawn.
+            self.augmenter.eval()
+            self.log("diag/mask_score", self.mask_scores(x).mean())
+            self.augmenter.train(self.training)
 
     def local_loss(self, h: Tensor) -> Tensor:
         """The contrast of neighbouring segments, of the global batch's first series or of all."""

@@ -43,6 +43,7 @@ KEYS = (
     (".projector.", ".shortcut."),
     ("tfd.", "average.convs."),
 )
+MMD_OPTIONS = {"kernels": "kernels", "kernel_factor": "factor", "bandwidth_divisor": "divisor"}
 
 
 def our_name(name: str) -> str:
@@ -56,7 +57,10 @@ def read_encoder(case: Case, prefix: str) -> DilatedEncoder:
     """Returns the encoder whose weights are stored under ``prefix``; all sizes are theirs."""
     names = [n.removeprefix(prefix) for n in case.arrays if n.startswith(prefix)]
     state = {our_name(name): case[prefix + name] for name in names}
-    kernels = [v.shape[2] for k, v in state.items() if "average" in k and k.endswith("weight")]
+    kernels = [
+        state[f"average.convs.{number}.weight"].shape[2]
+        for number in range(sum(key.startswith("average.") for key in state) // 2)
+    ]
     numbers = {int(k.split(".")[1]) for k in state if k.startswith("blocks.")}
     hidden, channels = state["inputs.weight"].shape
     output = len(state[f"blocks.{max(numbers)}.conv2.bias"])
@@ -79,7 +83,11 @@ def solve_augmenter(case: Case) -> dict[str, Any]:
     """Encoder, gate, view, and both steps' losses with their gradients."""
     x, (stretch, bias, threshold, size_weight, consistency_weight) = case["x"], case["consts"]
     encoder, augmenter = read_encoder(case, "enc."), read_augmenter(case)
-    constants = {"stretch": float(stretch), "bias": float(bias)}
+    constants = {
+        "stretch": float(stretch),
+        "bias": float(bias),
+        "temperature": case.constants["gate_temperature"],
+    }
     factors = augmenter(x)
     soft = gate(factors.h, case["gate_u"], **constants)
     hard_view, soft_view = view(x, factors, harden(soft)), view(x, factors, soft)
@@ -153,7 +161,8 @@ def _loss_of(name: str, constants: dict[str, Any]) -> Any:
     if name.startswith("infonce"):
         return _pooled(info_nce, constants["pooling"], temperature=constants["temperature"])
     if name.startswith("mmd_gauss"):
-        return _pooled(mmd, constants["pooling"])
+        options = {ours: constants[theirs] for theirs, ours in MMD_OPTIONS.items()}
+        return _pooled(mmd, constants["pooling"], **options)
     if name.startswith("local_infonce"):
         segments, temperature = constants["k"], constants["temperature"]
         return lambda z1, z2: local_info_nce(z1[:1], segments, temperature=temperature)

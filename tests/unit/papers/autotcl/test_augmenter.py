@@ -51,6 +51,12 @@ def test_draws_are_kept_from_the_ends():
     torch.testing.assert_close(found, torch.tensor([0.8, 0.2]))
 
 
+def test_a_temperature_divides_score_and_noise():
+    score, u = torch.tensor([0.3]), torch.tensor([0.2])
+    logit = gate(score, u, 0.0, BIAS).logit()
+    torch.testing.assert_close(gate(score, u, 0.0, BIAS, 2.0).logit(), logit / 2)
+
+
 def test_the_hard_gate_has_the_soft_ones_gradient():
     soft = torch.tensor([0.2, 0.5, 0.9], requires_grad=True)
     hard = harden(soft)

@@ -102,6 +102,16 @@ def test_mmd_is_the_sum_of_kernels_over_all_pairs():
         torch.testing.assert_close(got, want)
 
 
+def test_kernels_of_the_discrepancy_can_be_chosen():
+    z1, z2 = draw(3, 4), draw(3, 4, seed=1)
+    points = torch.cat([z1, z2]).detach()
+    squared = torch.cdist(points, points).square()
+    width = squared.sum() / 30 / 8
+    expected = sum((-squared / (width * 3**i)).exp() for i in range(2))
+    expected = expected[:3, :3] + expected[3:, 3:] - expected[:3, 3:] - expected[3:, :3]
+    torch.testing.assert_close(mmd(z1, z2, 2, 3.0, 8.0).detach(), expected.mean())
+
+
 def test_mmd_of_equal_points_is_zero_and_finite():
     z = torch.ones(4, 3, requires_grad=True)
     loss = mmd(z, z.detach())
