@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -191,6 +192,22 @@ def test_seeds_differ_and_a_seed_repeats():
     runs = [train(2, *words)[1] for words in ([], [], ["seed=1"])]
     first, again, other = (weights(run.average) for run in runs)
     assert all(map(torch.equal, first, again)) and not all(map(torch.equal, first, other))
+
+
+@pytest.mark.parametrize("view", ["learned", "jitter"])
+def test_the_same_is_logged_with_and_without_an_augmenters_update(view):
+    # A value of another iteration would be written again, but not by a run resumed between them.
+    module, batch, logged = make(view=view, update_ratio=2), make_batch(), []
+    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    module.log = lambda name, value, **_: logged[-1].add(name)
+    module.manual_backward = lambda loss: loss.backward()
+    optimizers = module.configure_optimizers()
+    module.optimizers = lambda: optimizers
+    for _ in range(2):
+        logged.append(set())
+        module.training_step(batch, 0)
+    assert logged[0] == logged[1] >= {"train/loss", "diag/mmd", "diag/view_cosine"}
+    assert ("diag/mask_score" in logged[0]) == (view == "learned")
 
 
 def test_last_steps_are_those_of_embed():
