@@ -27,7 +27,7 @@ from common.files import write_atomic
 
 INDEX = ".likewise-index.npz"
 # A kind of index; a change of what it holds makes a new one.
-VERSION = 1
+VERSION = 2
 # What was found out about data once, where their folder cannot be written.
 CACHE = Path("~/.cache/likewise")
 
@@ -151,6 +151,7 @@ def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:
                     _add_picture(pictures, key, member, path)
                 elif kind in PARSERS:
                     labels[key] = _read_label(tar, member, kind, path)
+            _check_end(path, tar.offset)
     except (tarfile.TarError, OSError) as error:
         raise DataError(
             f"{path}: not a whole, uncompressed tar file ({error}); fetch or unpack it again"
@@ -159,6 +160,20 @@ def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:
         (offset, size, labels.get(key, -1), os.fsencode(f"{path.name}/{name}"))
         for key, (offset, size, name) in pictures.items()
     ]
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Raises `DataError` unless an archive's closing block of zeros stands at ``end``.
+
+    There `tarfile` found no further member: it takes a file that was cut for one that is whole.
+    """
+    with path.open("rb") as file:
+        file.seek(end)
+        found = file.read(tarfile.BLOCKSIZE)
+    if len(found) < tarfile.BLOCKSIZE:
+        raise DataError(f"{path}: ends early, at byte {path.stat().st_size:,}; fetch it again")
+    if any(found):
+        raise DataError(f"{path}: no member can be read from byte {end:,} on; fetch it again")
 
 
 def _split_name(name: str) -> tuple[str, str]:
