@@ -2,6 +2,8 @@
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from common.data.pictures.batch import Pictures
-from common.data.pictures.own import decode
+from common.data.pictures.own import decode, read_size
 from common.data.pictures.sets import Split
 from common.errors import DataError
 
@@ -101,20 +103,31 @@ class LazySplit:
 
     def read(self, row: int) -> Tensor:
         """Returns one picture (3, height, width), uint8; raises `DataError` with its name."""
+        with _naming_the_setting():
+            return self.decoded(row)
+
+    def decoded(self, row: int) -> Tensor:
+        """As `read`, where unreadable pictures are left out already."""
+        content, name = self._open(row)
+        picture = decode(content, name, self.source.upright).convert("RGB")
+        return torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
+
+    def size(self, row: int) -> tuple[int, int]:
+        """Returns height and width as the picture's header says; raises `DataError`."""
+        with _naming_the_setting():
+            return read_size(*self._open(row), self.source.upright)
+
+    def _open(self, row: int) -> tuple[io.BytesIO, str]:
+        """Returns the picture's file and name, and notes what this process is at."""
         row = int(self.index[row])
         name = self.source.name(row)
         worker = get_worker_info()
         if self.notes is not None and worker is not None:
             self.notes[worker.id] = torch.tensor([os.getpid(), row])
         try:
-            content = self.source.read(row)
+            return io.BytesIO(self.source.read(row)), name
         except OSError as error:
-            raise DataError(f"{name}: cannot be read: {error}") from None
-        try:
-            picture = decode(io.BytesIO(content), name, self.source.upright).convert("RGB")
-        except DataError as error:
-            raise DataError(f"{error}, or train with data.skip_unreadable=true") from None
-        return torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
+            raise DataError(f"{name}: cannot be read ({error}); repair it") from None
 
     def watched(self, workers: int) -> "LazySplit":
         """Returns the split with room for the notes of ``workers`` processes."""
@@ -124,6 +137,14 @@ class LazySplit:
         """Returns the names of the pictures that ``processes`` were at last."""
         notes = [] if self.notes is None else self.notes.tolist()
         return [self.source.name(row) for process, row in notes if process in processes]
+
+
+@contextmanager
+def _naming_the_setting() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error}, or train with data.skip_unreadable=true") from None
 
 
 AnySplit = Split | LazySplit

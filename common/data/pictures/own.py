@@ -2,13 +2,15 @@
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from common.data.pictures.folders import list_folder
@@ -69,18 +71,37 @@ def decode(file: Path | BinaryIO, name: str, upright: bool = True) -> Image.Imag
     Raises:
         DataError: Naming a picture that cannot be decoded or has more than 8 bits.
     """
+    with _opened(file, name) as picture:
+        picture.load()
+        return ImageOps.exif_transpose(picture) if upright else picture.copy()
+
+
+def read_size(file: Path | BinaryIO, name: str, upright: bool = True) -> tuple[int, int]:
+    """Returns the height and width of what `decode` returns; reads the header alone."""
+    with _opened(file, name) as picture:
+        width, height = picture.size
+        # These lie on their side.
+        lying = upright and picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return (width, height) if lying else (height, width)
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Opens a picture file; raises `DataError` here and for what fails while it is open."""
     try:
-        with Image.open(file) as opened:
+        with Image.open(file) as picture:
             # More than 8 bits a channel: Pillow would cut off at 255 without a word.
-            if opened.mode[0] in "IF":
+            if picture.mode[0] in "IF":
                 raise DataError(
-                    f"{name}: pixels are not 8-bit (mode {opened.mode}); convert the picture"
+                    f"{name}: pixels are not 8-bit (mode {picture.mode}); convert the picture"
                 )
-            opened.load()
-            return ImageOps.exif_transpose(opened) if upright else opened.copy()
+            yield picture
     except BROKEN as error:
+        # Pillow's own words name the object that was read, not the file.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "no kind of picture that is known here" if unknown else error
         raise DataError(
-            f"{name}: not a readable picture ({error}); repair it or take it away"
+            f"{name}: not a readable picture ({reason}); repair it or take it away"
         ) from None
 
 

@@ -22,24 +22,23 @@ CHUNK = 64
 NAMED = 3
 
 
-class Broken(Dataset[Tensor]):
-    """Tells which of some rows cannot be read."""
+class Broken(Dataset[list[tuple[int, str]]]):
+    """Tells which of some rows cannot be read, and why."""
 
     def __init__(self, split: LazySplit) -> None:
         self.split = split
 
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """Returns (broken,) of ``rows``."""
-        return torch.tensor(
-            [row for row in rows.tolist() if not self._is_fine(row)], dtype=torch.int64
-        )
+    def __getitem__(self, rows: Tensor) -> list[tuple[int, str]]:
+        """Returns the broken of ``rows``, each with the reason."""
+        reasons = ((row, self._reason(row)) for row in rows.tolist())
+        return [(row, reason) for row, reason in reasons if reason]
 
-    def _is_fine(self, row: int) -> bool:
+    def _reason(self, row: int) -> str:
         try:
-            self.split.read(row)
-        except DataError:
-            return False
-        return True
+            self.split.decoded(row)
+        except DataError as error:
+            return str(error).removeprefix(f"{self.split.name(row)}: ")
+        return ""
 
 
 def keep_readable(pictures: FileSet, config: PictureConfig) -> tuple[FileSet, str]:
@@ -54,38 +53,43 @@ def keep_readable(pictures: FileSet, config: PictureConfig) -> tuple[FileSet, st
     if not config.skip_unreadable:
         return pictures, ""
     memory = CACHE.expanduser() / "unreadable" / f"{fingerprint_files(pictures)}.json"
-    names = _recall(memory)
-    if names is None:
-        names = [name for part in pictures.values() for name in _find(part, config.workers)]
+    reasons = _recall(memory)
+    if reasons is None:
+        reasons = {}
+        for part in pictures.values():
+            reasons |= _find(part, config.workers)
         # Where nothing can be kept, the next run looks again.
         with suppress(LikewiseError):
-            write_atomic(memory, json.dumps(names))
-    kept = {split: _without(part, set(names)) for split, part in pictures.items()}
-    return kept, _words(names)
+            write_atomic(memory, json.dumps(reasons))
+    kept = {split: _without(part, reasons) for split, part in pictures.items()}
+    return kept, _words(list(reasons))
 
 
-def _recall(memory: Path) -> list[str] | None:
+def _recall(memory: Path) -> dict[str, str] | None:
     try:
-        return [str(name) for name in json.loads(memory.read_bytes())]
-    except (OSError, ValueError):
+        return {str(name): str(why) for name, why in json.loads(memory.read_bytes()).items()}
+    except (OSError, ValueError, AttributeError):
         return None
 
 
-def _find(split: LazySplit, workers: int) -> list[str]:
-    """Returns the names of the pictures of ``split`` that cannot be read."""
+def _find(split: LazySplit, workers: int) -> dict[str, str]:
+    """Returns the names of the pictures of ``split`` that cannot be read, with the reasons."""
     split = split.watched(workers) if workers else split
     chunks = list(torch.arange(len(split)).split(CHUNK))
     loader = PictureLoader(Broken(split), split, chunks, workers)
     checked = track(loader, "reading all pictures", len(chunks), console=Console(stderr=True))
-    return [split.relative_name(row) for rows in checked for row in rows.tolist()]
+    return {split.relative_name(row): why for found in checked for row, why in found}
 
 
-def _without(split: LazySplit, names: set[str]) -> LazySplit:
-    if not names:
+def _without(split: LazySplit, reasons: dict[str, str]) -> LazySplit:
+    if not reasons:
         return split
-    fine = torch.tensor([split.relative_name(row) not in names for row in range(len(split))])
+    fine = torch.tensor([split.relative_name(row) not in reasons for row in range(len(split))])
     if not fine.any():
-        raise DataError(f"{split.name(0)}: neither it nor any other picture can be read")
+        raise DataError(
+            f"{split.name(0)}: {reasons[split.relative_name(0)]}; nor can any other of these "
+            f"{len(split):,} pictures be read"
+        )
     return split.rows(fine)
 
 

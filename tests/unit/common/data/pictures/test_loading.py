@@ -104,3 +104,11 @@ def test_a_broken_picture_is_named(photos, workers):
         DataError, match=r"^picture-2\.png: not a readable .* data\.skip_unreadable=true$"
     ):
         list(picture_batches(split, 2, CentreCrop(32, 32), workers))
+
+
+def test_a_file_that_is_no_picture_is_named_as_its_user_knows_it(photos):
+    source = Encoded(photos)
+    source.files[0] = b"<html>not found</html>"
+    with pytest.raises(DataError, match=r"^picture-0\.png: .*no kind of picture") as caught:
+        LazySplit(source, torch.arange(5), torch.zeros(5)).read(0)
+    assert "BytesIO" not in str(caught.value)
