@@ -97,7 +97,8 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     console.print(table if record.metrics else "nothing measured: evaluation.protocols is empty")
     if record.batches:
         console.print(
-            f"{record.epochs} epochs, {record.batches} batches in {record.wall_s:.0f} s; "
+            f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
+            f"{record.wall_s:.0f} s; "
             f"{record.samples_per_s:.0f} samples/s, "
             f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
             highlight=False,

@@ -29,6 +29,7 @@ from common.registry import BACKBONES
 from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
+# Which queues are full, known without a look at the device, for which a step would wait.
 _FULL: Mirror[list[bool]] = Mirror(lambda queue: [queue_is_full(each) for each in queue])
 ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
 
@@ -110,7 +111,11 @@ class SwAV(LightningModule):
             return self.prototypes(z)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
-        """One step of the paper's Algorithm 1, with multi-crop and queue."""
+        """One step of the paper's Algorithm 1, with multi-crop and queue.
+
+        ``batch.views`` are made of the loaded pictures, on the batch's device, by
+        `PictureData.on_after_batch_transfer` (``common/data/pictures/module.py``).
+        """
         config = self.method
         normalise_rows(self.prototypes.weight)
         z = self.project(batch.views)  # (views, batch, dim)
