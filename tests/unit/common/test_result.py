@@ -1,8 +1,12 @@
 import dataclasses
+import io
 import re
 from types import SimpleNamespace
 
+from rich.console import Console
+
 from common.config import load_recipe
+from common.execute import show_result
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import parse_record, record_to_json
 from common.result import RunMeasurements, Source, describe_source, make_record
@@ -82,3 +86,11 @@ def test_the_source_is_that_of_the_paper():
     assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)
     assert swav.code_digest != meow.code_digest
     assert "torch" in swav.environment.versions
+
+
+def test_the_last_screen_counts_epochs(tmp_path):
+    _, record = make(tmp_path)
+    for epochs, words in ((60, "60 epochs, 2400 batches in"), (1, "1 epoch, 2400 batches in")):
+        console = Console(file=io.StringIO(), width=200)
+        show_result(dataclasses.replace(record, epochs=epochs), RunFolder(tmp_path), console)
+        assert words in console.file.getvalue()
