@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from common.data.given import GIVEN
 from common.data.sources import name_of_file
 from common.errors import DataError
 
@@ -34,8 +35,9 @@ def require(root: str | None, relative: str, name: str | None = None) -> Path:
     if path.exists():
         return path
     name = name or name_of_file(relative)
-    mend = f"`papers data prepare {name}`" if name else "put it there"
+    mend = f"get it with `papers data prepare {name}`" if name else "put it there"
+    if name in GIVEN:
+        mend = f"{name} is not fetched from here: bring it, as {GIVEN[name].layout}"
     raise DataError(
-        f"{path} is missing; get it with {mend}, or point {VARIABLE} or data.root= "
-        "at the folder that holds it"
+        f"{path} is missing; {mend}, or point {VARIABLE} or data.root= at the folder that holds it"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from common.data.given import refuse_given
 from common.errors import DataError, suggest
 from common.layers import read_yaml
 
@@ -72,6 +73,7 @@ def load_sources(path: Path = CATALOGUE) -> dict[str, Source]:
 def get_source(name: str) -> Source:
     """Returns the entry ``name``; raises `DataError` with the nearest name if there is none."""
     known = load_sources()
+    refuse_given(name)
     if name not in known:
         raise DataError(f"unknown data set {name!r}{suggest(name, sorted(known))}")
     return known[name]

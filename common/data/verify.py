@@ -9,25 +9,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from common.data.given import GIVEN, YOURS
 from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
 
-# Sets that only a user has: given on request, to each who asks.
-OWN = ("ow-dfa",)
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
-# Sets that nobody but the user can fetch, and where each lies in the data root.
-BROUGHT = {
-    "agedb": "agedb/agedb.csv",
-    "coco": "coco/annotations",
-    "imagenet": "imagenet",
-    "imagenet100": "imagenet100",
-    "imdb-wiki": "imdb-wiki/imdb_wiki.csv",
-    "stsb": "text_sts/stsb_open_subset.csv.gz",
-    "voc": "VOCdevkit",
-}
 
 
 def verify(name: str | None, root: str | None, console: Console) -> None:
@@ -69,13 +58,11 @@ def verify_standin(console: Console) -> None:
 
 
 def data_state(name: str, root: str | None = None) -> str:
-    """Returns ``yes``, ``no`` or, of a set outside the catalogue, ``built in`` or ``yours``."""
-    if name in OWN:
-        return "yours"
-    if name in BROUGHT:
-        return "yes" if (data_root(root) / BROUGHT[name]).exists() else "no"
+    """Returns whether a set is here: ``yes`` or ``no``, else ``built in`` or ``yours``."""
+    if name in GIVEN:
+        return "yes" if GIVEN[name].is_in(data_root(root)) else "no"
     if name not in load_sources():
-        return "built in"
+        return "yours" if name in YOURS else "built in"
     return "no" if get_source(name).missing(data_root(root)) else "yes"
 
 
@@ -86,6 +73,8 @@ def print_data_sets(console: Console) -> None:
         table.add_row(
             source.name, source.title, source.modality, data_state(source.name), source.licence
         )
+    for name, given in GIVEN.items():
+        table.add_row(name, given.title, given.modality, data_state(name), "its owner's")
     console.print(table)
     console.print(f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)")
     console.print("get one with: papers data prepare NAME", markup=False)

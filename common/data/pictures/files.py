@@ -75,7 +75,7 @@ def _imagenet(folder: Path, only: list[str] | None = None) -> FileSet:
     if not {"train", "val"} <= set(parts):
         raise DataError(
             f"{folder}: needs train/ and val/ with a folder a class, or shards named so "
-            "(`papers data prepare imagenet` tells how to get them)"
+            "(`papers data prepare imagenet` tells how)"
         )
     # ImageNet's own test pictures have no labels: everybody reports on "val".
     wanted = {"train": parts["train"], "test": parts["val"]}

@@ -20,12 +20,13 @@ PATH, SPLIT = "path", "split"
 
 def agedb(config: RegressionConfig) -> RegressionSet:
     """Reads ``agedb/agedb.csv`` of the data root (Yang et al. 2021: age, path, split)."""
-    return read_pictures(require(config.root, "agedb/agedb.csv"), "age", config.size)
+    return read_pictures(require(config.root, "agedb/agedb.csv", "agedb"), "age", config.size)
 
 
 def imdb_wiki(config: RegressionConfig) -> RegressionSet:
     """Reads ``imdb-wiki/imdb_wiki.csv`` of the data root, of the same form."""
-    return read_pictures(require(config.root, "imdb-wiki/imdb_wiki.csv"), "age", config.size)
+    path = require(config.root, "imdb-wiki/imdb_wiki.csv", "imdb-wiki")
+    return read_pictures(path, "age", config.size)
 
 
 def own_pictures(config: RegressionConfig) -> RegressionSet:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from common.data.root import VARIABLE, data_root, require
+from common.data.sources import get_source
 from common.errors import DataError
 
 
@@ -38,6 +39,14 @@ def test_a_missing_file_is_named_with_the_command(tmp_path: Path, relative: str,
     assert str(tmp_path / relative) in str(caught.value)
     assert f"`papers data prepare {name}`" in str(caught.value)
     assert VARIABLE in str(caught.value)
+
+
+def test_of_a_set_that_its_user_brings_the_layout_is_said(tmp_path: Path) -> None:
+    layout = r"as imagenet/\{train,val\}/<class>/\*\.JPEG"
+    with pytest.raises(DataError, match=rf"imagenet is missing; imagenet is not .* {layout}"):
+        require(str(tmp_path), "imagenet", "imagenet")
+    with pytest.raises(DataError, match=rf"imagenet is not fetched .* {layout}"):
+        get_source("imagenet")
 
 
 def test_a_file_outside_the_catalogue_has_no_command(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from common.data import verify as module
+from common.data.given import GIVEN
 from common.data.root import VARIABLE, data_root
 from common.data.sources import PackedFile, get_source, load_sources
 from common.data.verify import content_digest, count, data_state, verify, verify_source
@@ -104,14 +105,28 @@ def test_the_list_shows_what_is_here(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert (data_state("acm"), data_state("digits")) == ("no", "built in")
-    assert data_state("voc", str(tmp_path)) == "no"
-    (tmp_path / "VOCdevkit").mkdir()
-    assert data_state("voc", str(tmp_path)) == "yes"
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
     assert data_state("acm") == "yes"
     module.print_data_sets(console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "ml-latest-small" in text and str(tmp_path) in text
+    assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
+
+
+def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
+    here = str(tmp_path)
+    for name in GIVEN:
+        assert data_state(name, here) == "no"
+    (tmp_path / "imagenet/train").mkdir(parents=True)
+    assert data_state("imagenet", here) == "no", "half of it"
+    (tmp_path / "imagenet/imagenet-val-000.tar").touch()
+    (tmp_path / "agedb").mkdir()
+    (tmp_path / "agedb/agedb.csv").touch()
+    assert data_state("imagenet", here) == data_state("agedb", here) == "yes"
+    assert data_state("imagenet100", here) == data_state("imdb-wiki", here) == "no"
+    (tmp_path / "imagenet100").mkdir()
+    (tmp_path / "imagenet100/classes.txt").touch()
+    assert data_state("imagenet100", here) == "yes"
+    assert data_state("image-folder") == "yours"
 
 
 @pytest.mark.parametrize("source", load_sources().values(), ids=lambda source: source.name)
