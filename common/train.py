@@ -120,6 +120,8 @@ def train(
     recipe = ready.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {ready.data.describe()}", console)
+    for oddity in getattr(ready.data, "oddities", ()):
+        run.say(f"warning: {oddity}", console, style="yellow")
     tracker = _start_tracker(ready, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, recipe.global_batch, recipe.trainer.log_every)

@@ -1,6 +1,7 @@
 """Pictures in folders: `FolderSource`, and how folders become splits and classes. No torch."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from common.errors import DataError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+PACKED = r"\.(tar\..+|t[gbx]z2?|zip)$"
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
     found = sorted(pair for start in starts for pair in _walk(folder / start, start))
     if not found:
-        known = " ".join(sorted(SUFFIXES))
-        raise DataError(f"{folder}: no pictures in it or its folders (looked for {known})")
+        raise _no_pictures(folder)
     names = np.array([os.fsencode(name) for name, _ in found])
     heads = [name.split("/", 1)[0] if "/" in name else "" for name, _ in found]
     class_names, classes = np.unique(heads, return_inverse=True)
@@ -71,6 +73,17 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
         classes.astype(np.int64) - unlabelled,
         class_names[unlabelled:].tolist(),
     )
+
+
+def _no_pictures(folder: Path) -> DataError:
+    packed = sorted(p.name for p in folder.rglob("*") if re.search(PACKED, p.name.lower()))
+    if packed:
+        return DataError(
+            f"{folder}: no pictures in it or its folders; {packed[0]} is read in place only as an "
+            "uncompressed .tar: unpack it"
+        )
+    known = " ".join(sorted(SUFFIXES))
+    return DataError(f"{folder}: no pictures in it or its folders (looked for {known})")
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:

@@ -13,15 +13,14 @@ from torch.utils.data import Dataset
 
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.box_evaluation import ObjectPictures
+from common.data.pictures.checks import check_evaluation, describe_labels, find_oddities
 from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import (
     EvaluatedPictures,
     evaluated_pair,
     raw_pixels,
-    reference_names,
     split_pair,
-    without_labels,
 )
 from common.data.pictures.files import fingerprint_files, own_folder
 from common.data.pictures.hybrid import Cuts, finish_views
@@ -42,8 +41,7 @@ from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.label_counts import check_label_counts
-from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs, embed_frozen
+from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
 from common.registry import DATASETS
 
 Batch = PictureBatch | CutBatch | ViewBatch
@@ -128,44 +126,39 @@ class PictureData(LightningDataModule):
         return PictureFacts(channels, size, num_classes, len(train), num_unlabelled)
 
     def check_evaluation(self, config: EvaluationConfig) -> None:
-        """Checks, before compute is spent, that protocols will find the labels they need.
+        """Checks, before compute is spent, that protocols will find what they need.
 
         Raises:
-            DataError: Pictures without labels, or without classes of pixels.
+            DataError: Pictures without the labels that protocols need, or of several sizes.
             ConfigError: Fewer labelled pictures than a protocol asks for.
         """
         self.load()
-        for split, names in (("test", config.protocols), ("val", config.online)):
-            if "dense-probe" in names:
-                for part in split_pair(self.set, split, self.config):
-                    _ = DensePictures(part, self.config).label_maps
-            if "detection" in names:
-                for part in split_pair(self.set, split, self.config):
-                    ObjectPictures(part, self.config).check(config.detection.masks)
-            if not set(names) - WITHOUT_LABELS or split not in self.set:
-                continue
-            references = [self.set[name].labels for name in reference_names(self.set, split)]
-            labels = torch.cat(references)
-            labels = labels[labels >= 0]
-            if not len(labels) or not bool((self.set[split].labels >= 0).any()):
-                raise without_labels(self.config)
-            check_label_counts(labels, names, config)
+        check_evaluation(self.set, self.config, config)
+
+    @property
+    def oddities(self) -> list[str]:
+        """What may be a slip in the data, a line each."""
+        self.load()
+        return find_oddities(self.set, self.config)
 
     def check_training(self) -> None:
         """Raises `ConfigError` if a batch takes more pictures than there are."""
         self.load()
         size, num = self.config.batch_size, len(self.set["train"])
         if size > num:
+            beside = " beside its hold-out" if self.config.holdout else ""
             raise ConfigError(
-                f"data.batch_size={size}: {self.config.name} has {num} training pictures "
-                "beside its hold-out; use at most that many"
+                f"data.batch_size={size}: {self.config.name} has {num} training "
+                f"pictures{beside}; use at most that many"
             )
 
     def describe(self) -> str:
         """Returns one line for the console."""
         self.load()
-        shape = "x".join(str(side or "any") for side in self.set["train"].shape)
+        channels, height, width = self.set["train"].shape
+        shape = f"{channels}x{height}x{width}" if height else "RGB of any size"
         counts = ", ".join(f"{len(part):,} {name}" for name, part in self.set.items())
+        counts = f"{counts}, {describe_labels(self.set)}"
         views = " + ".join(f"{view.count} x {view.size}" for view in self.config.views)
         name = self.config.path or self.config.name
         return f"{name}: {shape}, {counts}{self._left_out}; views {views}; data {self.fingerprint}"

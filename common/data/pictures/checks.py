@@ -1,0 +1,166 @@
+"""What is asked of pictures before compute is spent: the labels and sizes that protocols need."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from common.data.pictures.box_evaluation import ObjectPictures
+from common.data.pictures.config import PictureConfig
+from common.data.pictures.dense_evaluation import DensePictures
+from common.data.pictures.evaluation import reference_names, split_pair, without_labels
+from common.data.pictures.layout import find_parts
+from common.data.pictures.lazy import AnySplit, LazySplit
+from common.errors import DataError
+from common.evaluation.config import EvaluationConfig
+from common.evaluation.label_counts import check_label_counts
+from common.evaluation.pictures import WITHOUT_LABELS
+
+# Tested pictures whose headers are looked at in any case: a second or two.
+FEW = 1000
+NAMED = 3
+
+
+def check_evaluation(
+    pictures: Mapping[str, AnySplit], data: PictureConfig, config: EvaluationConfig
+) -> None:
+    """Checks that protocols will find what they need.
+
+    Raises:
+        DataError: Pictures without labels, of one class, without classes of pixels, of several
+            sizes, or with a broken header.
+        ConfigError: Fewer labelled pictures than a protocol asks for.
+    """
+    measured = []
+    for split, names in (("test", config.protocols), ("val", config.online)):
+        if "dense-probe" in names:
+            for part in split_pair(pictures, split, data):
+                _ = DensePictures(part, data).label_maps
+        if "detection" in names:
+            for part in split_pair(pictures, split, data):
+                ObjectPictures(part, data).check(config.detection.masks)
+        if not set(names) - WITHOUT_LABELS or split not in pictures:
+            continue
+        references = [pictures[name] for name in reference_names(pictures, split)]
+        labels = _labels(references)
+        if not len(labels) or not len(_labels([pictures[split]])):
+            raise without_labels(data)
+        if len(labels.unique()) < 2:
+            raise _one_class(labels, references[0], data)
+        check_label_counts(labels, names, config)
+        measured.append(split)
+    _check_files(pictures, measured, data)
+
+
+def describe_labels(pictures: Mapping[str, AnySplit]) -> str:
+    """Returns how many classes there are, and how many pictures have one unless all do."""
+    labels, num = _labels([*pictures.values()]), sum(map(len, pictures.values()))
+    if not len(labels):
+        return "no labels of whole pictures"
+    classes = len(labels.unique())
+    text = f"{classes:,} class{'es' * (classes > 1)}"
+    return text if len(labels) == num else f"{text}, {len(labels):,} of {num:,} labelled"
+
+
+def find_oddities(pictures: Mapping[str, AnySplit], data: PictureConfig) -> list[str]:
+    """Returns what may be a slip: classes that lack pictures, to train on or at all."""
+    found = []
+    trained = _labels([pictures["train"]]).unique()
+    for split, part in pictures.items():
+        tested = _labels([part]).unique()
+        foreign = tested[~torch.isin(tested, trained)].tolist()
+        if foreign and len(trained):
+            names = [_class_name(part, label) for label in foreign]
+            found.append(f"{split} pictures of classes without training pictures: {_few(names)}")
+    if data.name == "image-folder":
+        folder = Path(data.path or "").expanduser()
+        empty = _empty_folders(folder, pictures["train"].class_names)
+        if empty:
+            found.append(f"folders without pictures: {_few(empty)}")
+    return found
+
+
+def _labels(parts: list[AnySplit]) -> Tensor:
+    labels = torch.cat([part.labels for part in parts])
+    return labels[labels >= 0]
+
+
+def _class_name(part: AnySplit, label: int) -> str:
+    # Shards give their classes numbers only.
+    return part.class_names[label] if part.class_names else str(label)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" * (len(names) > NAMED))
+
+
+def _one_class(labels: Tensor, part: AnySplit, data: PictureConfig) -> DataError:
+    name = _class_name(part, int(labels[0]))
+    hint = ""
+    if data.name == "image-folder":
+        folder = _first_fork(Path(data.path or "").expanduser())
+        hint = f"did you mean data.path={folder}? Else " if folder else ""
+    return DataError(
+        f"{data.path or data.name}: all labelled pictures are of 1 class ({name}), and protocols "
+        f"tell at least 2 apart; {hint}train with evaluation.protocols=[] evaluation.online=[]"
+    )
+
+
+def _first_fork(folder: Path) -> Path | None:
+    """Returns the first folder below ``folder`` that holds several, where one holds the next."""
+    below = [folder]
+    while len(below) == 1:
+        folder = below[0]
+        below = _below(folder)
+    return folder if below else None
+
+
+def _empty_folders(folder: Path, class_names: tuple[str, ...]) -> list[str]:
+    parts = [part for part in find_parts(folder).values() if isinstance(part, Path)]
+    return sorted({path.name for part in parts for path in _below(part)} - set(class_names))
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+
+
+def _check_files(
+    pictures: Mapping[str, AnySplit], measured: list[str], data: PictureConfig
+) -> None:
+    """Looks at the headers of the labelled pictures in files of splits that are ``measured``.
+
+    Where nothing crops what is tested to one size, at those of their references too: all must
+    show one.
+    """
+    names = set(measured)
+    if data.test_crop is None:
+        names.update(*(reference_names(pictures, split) for split in measured))
+    parts = [part for name, part in pictures.items() if name in names]
+    files = [part.rows(part.labels >= 0) for part in parts if isinstance(part, LazySplit)]
+    if data.test_crop is not None:
+        files = [part for part in files if len(part) <= FEW]
+    rows = [(part, row) for part in files for row in range(len(part))]
+    console = Console(stderr=True)
+    first: tuple[str, tuple[int, int]] | None = None
+    for part, row in track(rows, "reading headers", console=console, disable=len(rows) <= FEW):
+        size = scaled_size(part.size(row), data.test_resize)
+        first = first or (part.name(row), size)
+        if data.test_crop is None and size != first[1]:
+            raise DataError(
+                f"{part.name(row)}: {size[0]} x {size[1]} pixels, where {first[0]} has "
+                f"{first[1][0]} x {first[1][1]}, and pictures are tested at one size: set "
+                "data.test_resize and data.test_crop (256 and 224 are usual for photographs)"
+            )
+
+
+def scaled_size(size: tuple[int, int], shorter: int | None) -> tuple[int, int]:
+    """Returns (height, width) as torchvision's resize makes them of ``size``."""
+    height, width = size
+    if shorter is None:
+        return size
+    if height <= width:
+        return shorter, int(shorter * width / height)
+    return int(shorter * height / width), shorter
