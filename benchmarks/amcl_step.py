@@ -1,0 +1,72 @@
+"""A step of AMCL, on SimCLR, against the bare work of its backbone on the same pictures.
+
+    python -m benchmarks.amcl_step
+
+Bare: forward of both views through the backbone, and backward. Plain SimCLR stands beside it. Sizes
+of `cifar10-jpeg`: small_conv, 2 views of 32 pixels in colour, batch 256, heads of 128 and 64.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from common.backbones.small_conv import SmallConv
+from common.config import OptimizerConfig
+from common.data.pictures.batch import ViewBatch
+from common.methods.config import SimCLRConfig
+from common.methods.simclr import SimCLR
+from papers.amcl.config import AMCLConfig
+from papers.amcl.module import AMCL
+
+SIZE, BATCH = 32, 256
+HEAD: dict[str, Any] = {"backbone": "small_conv", "hidden_dim": 128, "output_dim": 64}
+
+
+def make_step(module: LightningModule, views: list[Tensor]) -> Callable[[], None]:
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
+    module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+    batch = ViewBatch(views, torch.zeros(BATCH), None, [])  # type: ignore[arg-type]
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        module.training_step(batch, 0).backward()
+        optimizer.step()
+
+    return step
+
+
+def bare_step(views: list[Tensor]) -> Callable[[], None]:
+    backbone = SmallConv(channels=3)
+    optimizer = torch.optim.SGD(backbone.parameters(), lr=0.01, momentum=0.9)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        backbone(torch.cat(views)).square().mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def measure_step(rounds: int, clock: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    views = [torch.rand(BATCH, 3, SIZE, SIZE, generator=generator) for _ in range(2)]
+    again = "bare backbone, again"
+    steps = {"bare backbone": bare_step(views), again: bare_step(views)}
+    steps["SimCLR"] = make_step(SimCLR(SimCLRConfig(**HEAD), OptimizerConfig()), views)
+    for heads in (1, 3):
+        config = AMCLConfig(**HEAD, num_heads=heads, temperature_hidden_dim=64)
+        steps[f"AMCL, {heads} heads"] = make_step(AMCL(config, OptimizerConfig()), views)
+    timings = interleave({name: timed(step, 3, clock) for name, step in steps.items()}, rounds)
+    report(timings, "bare backbone")
+    report_spread(timings["bare backbone"], timings[again])
+
+
+if __name__ == "__main__":
+    chosen = parse(parser(__doc__.splitlines()[0]))
+    measure_step(chosen.rounds, chosen.clock)
