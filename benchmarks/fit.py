@@ -11,6 +11,7 @@ from lightning import Callback, Trainer
 from rich.console import Console
 
 import common.train
+import common.trainer
 from common.config import load_recipe
 from common.runs import new_run
 from common.train import Ready
@@ -36,7 +37,7 @@ def fit_with_callbacks(ready: Ready, batches: int, clock: Callback) -> None:
 
     with (
         TemporaryDirectory() as folder,
-        patch.object(common.train, "Trainer", trainer_with_clock),
+        patch.object(common.trainer, "Trainer", trainer_with_clock),
         patch.object(common.train, "evaluate", without_evaluation),
     ):
         run = new_run(ready.recipe, Path(folder))

@@ -1,11 +1,12 @@
 """The one pipeline: recipe -> seed -> data -> module -> Trainer -> fit -> evaluate -> record."""
 
+import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import LightningModule, Trainer, seed_everything
+from lightning import Callback, LightningModule, Trainer, seed_everything
 from rich.console import Console
 
 from common.callbacks.checkpointing import Checkpoints
@@ -13,7 +14,7 @@ from common.callbacks.metrics_log import MetricsLog, Reporter
 from common.callbacks.online import BEST, OnlineEvaluation
 from common.callbacks.progress import ProgressLine, Throughput
 from common.callbacks.stopping import Stopping
-from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
+from common.checkpoints.io import read_checkpoint
 from common.checkpoints.position import Position, batches_seen
 from common.config import Recipe
 from common.errors import ConfigError, suggest
@@ -30,6 +31,7 @@ from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker
+from common.trainer import make_trainer
 
 
 @dataclass
@@ -54,6 +56,9 @@ def prepare(recipe: Recipe, training: bool = True) -> Ready:
     """
     strategy_of(recipe)
     quieten_lightning()
+    # A finished run's trainer, module and data hold each other: only the collector frees them, and
+    # it counts objects, not bytes. A campaign's memory would grow by a data set a run.
+    gc.collect()
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, verbose=False)
@@ -70,35 +75,6 @@ def prepare(recipe: Recipe, training: bool = True) -> Ready:
     if training and recipe.trainer.epochs > 0:
         check_training(recipe, data)
     return Ready(recipe, data, build_module(recipe, data))
-
-
-def check_training(recipe: Recipe, data: Any) -> None:
-    """Raises `ConfigError` or `DataError` for data that can be measured but not trained on."""
-    if hasattr(data, "check_training"):
-        data.check_training()
-    if hasattr(recipe.method, "check_facts"):
-        recipe.method.check_facts(data.facts)
-
-
-def build_module(recipe: Recipe, data: Any) -> LightningModule:
-    """Builds the paper's module; its initial weights are a function of the recipe's seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
-        kind = get_paper(recipe.paper).module(recipe.baseline)
-        module: LightningModule = kind(recipe.method, recipe.optimizer, data.facts)
-        return module
-
-
-def num_parameters(module: LightningModule) -> int:
-    """Returns how many numbers the module learns or holds frozen."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def evaluate(ready: Ready, names: list[str], split: str) -> dict[str, float]:
-    """Runs protocols ``names`` on the module as it stands."""
-    inputs = ready.data.evaluation_inputs(ready.module, split)
-    config = ready.recipe.evaluation
-    return run_protocols(names, inputs, config, ready.recipe.seed, f"{split}/")
 
 
 def train(
@@ -126,7 +102,8 @@ def train(
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, recipe.global_batch, recipe.trainer.log_every)
     position = Position(run.id, recipe.paper, source.code_digest)
-    trainer = _make_trainer(ready, run, reporter, throughput, position, console, deadline)
+    callbacks = _make_callbacks(ready, run, reporter, throughput, position, console, deadline)
+    trainer = make_trainer(recipe, ready.module, callbacks, run.path)
     try:
         if recipe.trainer.epochs > 0:
             trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
@@ -148,14 +125,57 @@ def train(
     return record
 
 
-def _draw(ready: Ready, run: RunFolder, console: Console) -> list[Path]:
-    return draw_plots(
-        get_paper(ready.recipe.paper),
-        ready.module,
-        ready.data,
-        run.path / "plots",
-        lambda text: run.say(text, console, style="yellow"),
+def _start_tracker(
+    ready: Ready, environment: Environment, run: RunFolder, resumed: bool, console: Console
+) -> Tracker:
+    facts = {
+        "parameters": num_parameters(ready.module),
+        "data_hash": ready.data.fingerprint,
+        "commit": environment.commit,
+        "versions": environment.versions,
+        "hardware": environment.hardware,
+    }
+    return start_tracker(
+        ready.recipe,
+        run.path,
+        resumed,
+        dirty=environment.dirty,
+        scaled=scaled_reason(ready.recipe) is not None,
+        facts=facts,
+        say=lambda text: run.say(text, console, style="yellow"),
     )
+
+
+def _make_callbacks(
+    ready: Ready,
+    run: RunFolder,
+    reporter: Reporter,
+    throughput: Throughput,
+    position: Position,
+    console: Console,
+    deadline: float | None,
+) -> list[Callback]:
+    recipe, settings = ready.recipe, ready.recipe.trainer
+    every = settings.checkpoint_every_epochs, settings.checkpoint_every_batches
+    checkpoints = Checkpoints(run.checkpoints, *every, reporter)
+    online = OnlineEvaluation(
+        recipe.evaluation,
+        lambda _module: evaluate(ready, recipe.evaluation.online, recipe.evaluation.online_split),
+        reporter,
+        run.checkpoints,
+    )
+    # The order matters: a checkpoint must hold what the callbacks before it decided.
+    callbacks: list[Callback] = [
+        position,
+        MetricsLog(reporter, settings.log_every),
+        throughput,
+        online,
+        Stopping(checkpoints, settings.batches, deadline),
+        checkpoints,
+    ]
+    if is_main_process():
+        callbacks.append(ProgressLine(console, settings.batches))
+    return callbacks
 
 
 def _measure(
@@ -180,84 +200,26 @@ def _measure(
     )
 
 
-def _start_tracker(
-    ready: Ready, environment: Environment, run: RunFolder, resumed: bool, console: Console
-) -> Tracker:
-    facts = {
-        "parameters": num_parameters(ready.module),
-        "data_hash": ready.data.fingerprint,
-        "commit": environment.commit,
-        "versions": environment.versions,
-        "hardware": environment.hardware,
-    }
-    return start_tracker(
-        ready.recipe,
-        run.path,
-        resumed,
-        dirty=environment.dirty,
-        scaled=scaled_reason(ready.recipe) is not None,
-        facts=facts,
-        say=lambda text: run.say(text, console, style="yellow"),
-    )
+def evaluate(ready: Ready, names: list[str], split: str) -> dict[str, float]:
+    """Runs protocols ``names`` on the module as it stands."""
+    inputs = ready.data.evaluation_inputs(ready.module, split)
+    config = ready.recipe.evaluation
+    return run_protocols(names, inputs, config, ready.recipe.seed, f"{split}/")
 
 
-def _make_trainer(
-    ready: Ready,
-    run: RunFolder,
-    reporter: Reporter,
-    throughput: Throughput,
-    position: Position,
-    console: Console,
-    deadline: float | None,
-) -> Trainer:
-    recipe, settings = ready.recipe, ready.recipe.trainer
-    every = settings.checkpoint_every_epochs, settings.checkpoint_every_batches
-    checkpoints = Checkpoints(run.checkpoints, *every, reporter)
-    online = OnlineEvaluation(
-        recipe.evaluation,
-        lambda _module: evaluate(ready, recipe.evaluation.online, recipe.evaluation.online_split),
-        reporter,
-        run.checkpoints,
-    )
-    # The order matters: a checkpoint must hold what the callbacks before it decided.
-    callbacks = [
-        position,
-        MetricsLog(reporter, settings.log_every),
-        throughput,
-        online,
-        Stopping(checkpoints, settings.batches, deadline),
-        checkpoints,
-    ]
-    if is_main_process():
-        callbacks.append(ProgressLine(console, settings.batches))
-    backbone = getattr(ready.module, "backbone", None)
-    if settings.channels_last and backbone is not None:
-        backbone.to(memory_format=torch.channels_last)
-    if settings.compile and backbone is not None:
-        backbone.compile()
-    return Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.nodes,
-        strategy=strategy_of(recipe),
-        precision=settings.precision,  # type: ignore[arg-type]
-        max_epochs=max(settings.epochs, 1),
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=recipe.optimizer.clip_norm,
-        deterministic="warn" if settings.deterministic else None,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
-        logger=False,
-        # Modules read it to compute costly diagnostics where `MetricsLog` writes them.
-        log_every_n_steps=settings.log_every,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        default_root_dir=run.path,
-    )
+def measure_references(ready: Ready) -> dict[str, dict[str, float]]:
+    """Returns the metrics of the untrained encoder and of the learning-free ones."""
+    config, found = ready.recipe.evaluation, {}
+    if "untrained" in config.references:
+        module = build_module(ready.recipe, ready.data).to(ready.module.device)
+        untrained = Ready(ready.recipe, ready.data, module)
+        found["untrained"] = evaluate(untrained, config.protocols, "test")
+    for name, inputs in ready.data.references("test").items():
+        if name in config.references:
+            found[name] = run_protocols(
+                config.protocols, inputs, config, ready.recipe.seed, "test/"
+            )
+    return found
 
 
 def load_best(ready: Ready, run: RunFolder) -> bool:
@@ -281,16 +243,33 @@ def measure_best(ready: Ready, run: RunFolder) -> dict[str, float]:
     return {f"test/best_{name.removeprefix('test/')}": value for name, value in found.items()}
 
 
-def measure_references(ready: Ready) -> dict[str, dict[str, float]]:
-    """Returns the metrics of the untrained encoder and of the learning-free ones."""
-    config, found = ready.recipe.evaluation, {}
-    if "untrained" in config.references:
-        module = build_module(ready.recipe, ready.data).to(ready.module.device)
-        untrained = Ready(ready.recipe, ready.data, module)
-        found["untrained"] = evaluate(untrained, config.protocols, "test")
-    for name, inputs in ready.data.references("test").items():
-        if name in config.references:
-            found[name] = run_protocols(
-                config.protocols, inputs, config, ready.recipe.seed, "test/"
-            )
-    return found
+def _draw(ready: Ready, run: RunFolder, console: Console) -> list[Path]:
+    return draw_plots(
+        get_paper(ready.recipe.paper),
+        ready.module,
+        ready.data,
+        run.plots,
+        lambda text: run.say(text, console, style="yellow"),
+    )
+
+
+def check_training(recipe: Recipe, data: Any) -> None:
+    """Raises `ConfigError` or `DataError` for data that can be measured but not trained on."""
+    if hasattr(data, "check_training"):
+        data.check_training()
+    if hasattr(recipe.method, "check_facts"):
+        recipe.method.check_facts(data.facts)
+
+
+def build_module(recipe: Recipe, data: Any) -> LightningModule:
+    """Builds the paper's module; its initial weights are a function of the recipe's seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        kind = get_paper(recipe.paper).module(recipe.baseline)
+        module: LightningModule = kind(recipe.method, recipe.optimizer, data.facts)
+        return module
+
+
+def num_parameters(module: LightningModule) -> int:
+    """Returns how many numbers the module learns or holds frozen."""
+    return sum(parameter.numel() for parameter in module.parameters())
