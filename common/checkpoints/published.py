@@ -1,7 +1,7 @@
 """Files of published weights, in the forms in which they are passed on."""
 
 import argparse
-import zipfile
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,28 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         # Settings as argparse keeps them: a class without code of its own.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{path}: not readable: {error}") from None
-    except Exception as error:  # the unpickler's own exceptions for what it refuses
-        raise DataError(f"{path}: not a file of plain weights: {error}") from None
+    except Exception as error:  # torch raises many types for what is broken or no weights
+        raise DataError(f"{path}: {_reason(path, error)}") from None
     if isinstance(content, dict):
         content = next((content[key] for key in ("state_dict", "model") if key in content), content)
     if not isinstance(content, dict) or not content or not _all_tensors(content):
         raise DataError(f"{path}: holds no state_dict of tensors")
     return content
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Returns what is wrong in our words: torch's advice would be to run the file's code."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+    if refused is not None:
+        return (
+            f"holds an object ({refused[1]}) and not only tensors, and reading it would run its "
+            "code; save model.state_dict() and give that file"
+        )
+    if start not in (b"PK", b"\x80\x02"):  # a zip archive, or torch's older form, a pickle
+        return "neither an .npz nor a file that torch.save wrote"
+    return f"truncated or not a file of plain weights ({str(error).partition(chr(10))[0]})"
 
 
 def _all_tensors(content: dict[str, Any]) -> bool:

@@ -1,0 +1,66 @@
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from common.checkpoints.published import read_state_dict
+from common.errors import DataError
+
+
+def saved(content, **options):
+    file = io.BytesIO()
+    torch.save(content, file, **options)
+    return file.getvalue()
+
+
+def archive():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as content:
+        content.writestr("readme", "no weights")
+    return file.getvalue()
+
+
+WEIGHTS = {"w": torch.ones(1000)}
+NEITHER = "neither an .npz nor a file that torch.save wrote"
+
+
+@pytest.mark.parametrize("old_form", [False, True])
+@pytest.mark.parametrize("place", [None, "state_dict", "model"])
+def test_plain_weights_are_read(old_form, place, tmp_path):
+    content = WEIGHTS if place is None else {place: WEIGHTS, "epoch": 3}
+    path = tmp_path / "weights.pth"
+    path.write_bytes(saved(content, _use_new_zipfile_serialization=not old_form))
+    assert torch.equal(read_state_dict(path)["w"], WEIGHTS["w"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("text.pth", b"epoch,loss\n1,2\n", NEITHER),
+        ("empty.pth", b"", NEITHER),
+        ("text.npz", b"hello", NEITHER),
+        ("module.pth", saved(torch.nn.Linear(2, 2)), "holds an object (torch.nn.modules.linear."),
+        ("torn.pth", saved(WEIGHTS)[:-500], "truncated or not a file of plain weights"),
+        ("other.zip", archive(), "truncated or not a file of plain weights"),
+        ("list.pth", saved([1, 2]), "holds no state_dict of tensors"),
+        ("pickle.pth", pickle.dumps({"run": print}, protocol=2), "holds an object (__builtin__."),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value[:12] else "",
+)
+def test_anything_else_is_refused_in_one_line_of_ours(name, content, message, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_state_dict(path)
+    said = str(caught.value)
+    assert f"{path}: {message}" in said
+    assert "weights_only" not in said and "\n" not in said
+
+
+def test_arrays_that_would_run_code_are_not_read(tmp_path):
+    np.savez(tmp_path / "objects.npz", w=np.array([print], dtype=object))
+    with pytest.raises(DataError, match=r"objects\.npz: truncated or not a file of plain weights"):
+        read_state_dict(tmp_path / "objects.npz")
