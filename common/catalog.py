@@ -64,7 +64,8 @@ def print_recipe(recipe: Recipe, console: Console) -> None:
     values = recipe.to_dict()
     lines = [f"# {recipe.reference}, configuration hash {recipe.hash()}"]
     named = ("paper", "arm", "baseline", "seed")
-    lines += [_yaml_line(key, values[key], origins.get(key), 0) for key in named]
+    for key in named:
+        lines += _yaml_lines(key, values[key], origins.get(key), 0)
     for section in SECTIONS:
         lines.append(f"{section}:")
         lines += _section_lines(getattr(recipe, section), section, origins, 1)
@@ -80,11 +81,14 @@ def _section_lines(config: Any, path: str, origins: dict[str, str], depth: int) 
             lines.append("  " * depth + f"{entry.name}:")
             lines += _section_lines(value, key, origins, depth + 1)
         else:
-            lines.append(_yaml_line(entry.name, value, origins.get(key), depth))
+            lines += _yaml_lines(entry.name, value, origins.get(key), depth)
     return lines
 
 
-def _yaml_line(name: str, value: Any, origin: str | None, depth: int) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=vars)  # views are dataclasses
+def _yaml_lines(name: str, value: Any, origin: str | None, depth: int) -> list[str]:
     note = f"  # {Path(origin).name if origin.endswith('.yaml') else origin}" if origin else ""
-    return "  " * depth + f"{name}: {text}{note}"
+    indent = "  " * depth
+    if isinstance(value, list) and any(is_dataclass(item) for item in value):  # views
+        entries = [json.dumps(vars(item), ensure_ascii=False) for item in value]
+        return [f"{indent}{name}:{note}", *(f"{indent}  - {entry}" for entry in entries)]
+    return [f"{indent}{name}: {json.dumps(value, ensure_ascii=False)}{note}"]

@@ -1,6 +1,7 @@
 """Everything a leaderboard is made from, read from the disk once."""
 
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,9 @@ def present_code(records: Iterable[Record], root: Path) -> Code:
     hashes = {}
     for reference in sorted({record.reference for record in records}):
         try:
-            hashes[reference] = load_recipe(reference).hash()
+            with warnings.catch_warnings():  # for those who run it, not for those who read of it
+                warnings.simplefilter("ignore")
+                hashes[reference] = load_recipe(reference).hash()
         except UsageError:
             # The recipe is gone or no longer fits the schema: its runs are stale.
             continue

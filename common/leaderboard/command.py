@@ -89,11 +89,14 @@ def our_numbers(paper: str, root: Path | None = None) -> Board:
 def print_our_numbers(paper: str, console: Console, root: Path | None = None) -> None:
     """Prints the reported numbers beside ours, then the runs without a reported number."""
     board = our_numbers(paper, root)
-    if board.rows:
-        console.print(_reported(board.rows))
+    compared = [row for row in board.rows if row.ours is not None]
+    if compared:
+        console.print(_reported(compared))
+    if not_run := len(board.rows) - len(compared):
+        console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
     others = uncompared_groups(list(board.entries), list(board.groups))
     if others:
-        numbers = _table("recipe", "arm", "numbers", "seeds", "status", title="other runs")
+        numbers = _table("recipe and arm", "numbers", "seeds", "status", title="other runs")
         for group in others:
             record = group.latest
             values = (
@@ -103,7 +106,7 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
             seeds = seeds_text(len(group.records))
             status = arm_status(board, group)
             name = record.reference.removeprefix(f"{paper}/")
-            numbers.add_row(name, record.arm, "\n".join(values), seeds, status)
+            numbers.add_row(f"{name}\n  {record.arm}", "\n".join(values), seeds, status)
         console.print(numbers)
     if not board.rows and not others:
         console.print(f"no reported numbers and no runs of {paper} yet")
@@ -114,15 +117,14 @@ def _table(*names: str, title: str | None = None) -> Table:
     return Table(*(Column(name, overflow="fold") for name in names), title=title)
 
 
-def _reported(rows: tuple[Row, ...]) -> Table:
-    numbers = _table("recipe", "metric", "reference", "from", "ours", "gap", "status")
+def _reported(rows: list[Row]) -> Table:
+    numbers = _table("recipe and metric", "reference", "ours", "gap", "status")
     for row in rows:
-        published = " (published weights)" if row.entry.weights == "published" else ""
+        name = row.entry.reference.removeprefix(f"{row.entry.paper}/")
+        published = "\n  (published weights)" if row.entry.weights == "published" else ""
         numbers.add_row(
-            row.entry.reference.removeprefix(f"{row.entry.paper}/") + published,
-            short_metric(row.metric),
-            reference_text(row),
-            origin_text(row.entry).replace("*", ""),
+            f"{name}{published}\n  {short_metric(row.metric)}",
+            f"{reference_text(row)}\n{origin_text(row.entry).replace('*', '')}",
             ours_text(row),
             gap_text(row),
             row.status,

@@ -36,9 +36,10 @@ def draw_prototypes(module: SwAV | DeepClusterV2, data: Any) -> "Figure":
     cells = train.pictures(typical.flatten()).unflatten(0, typical.shape)
     labels = [f"no. {p}: {100 * int(counts[p]) / len(scores):.1f} %" for p in shown.tolist()]
     used = int((counts > 0).sum())
+    nearest = "1 is" if used == 1 else f"{used} are"
     title = (
         f"The most used of {len(counts)} prototypes (share of {len(scores):,} training pictures) "
-        f"with the pictures that score highest; {used} are nearest to some picture"
+        f"with the pictures that score highest; {nearest} nearest to some picture"
     )
     return picture_grid(cells, title, [str(rank + 1) for rank in range(typical.shape[1])], labels)
 

@@ -61,6 +61,13 @@ def test_each_value_says_where_it_came_from_unless_it_is_the_default(console):
     assert lines["seed"] == "seed: 0"
 
 
+def test_each_view_has_a_line_of_its_own(console):
+    lines = printed(load_recipe("swav/quick"), console).splitlines()
+    start = lines.index("  views:  # quick.yaml")
+    assert lines[start + 1].startswith('    - {"count": 2, "size": 20, ')
+    assert lines[start + 2].startswith('    - {"count": ') and '"size": ' in lines[start + 2]
+
+
 def test_the_first_line_names_the_recipe_and_its_hash(console):
     recipe = load_recipe("mclrec/quick:joint")
     first = printed(recipe, console).splitlines()[0]

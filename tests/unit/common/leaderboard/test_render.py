@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 from rich.console import Console
@@ -214,10 +215,19 @@ def test_info_prints_our_numbers(root):
 
 def test_info_cuts_no_name_and_tells_trained_from_published_weights():
     console = Console(width=110, record=True)
-    print_our_numbers("swav", console)
+    print_our_numbers("mclrec", console)
     text = console.export_text()
     assert "…" not in text
-    assert "(published" in text
+    assert "beauty" in text and "(published weights)" in text
+
+
+def test_info_counts_what_was_not_run_and_breaks_no_name_at_80_columns():
+    console = Console(width=80, record=True)
+    print_our_numbers("swav", console)
+    text = console.export_text()
+    assert re.search(r"^\d+ reported numbers not run yet: LEADERBOARD\.md$", text, re.MULTILINE)
+    assert "not run " not in text.replace("not run yet", "")
+    assert "cifar10-jpeg:no-equipartition" in text and "ablation/no-equipartition" in text
 
 
 @pytest.mark.parametrize(

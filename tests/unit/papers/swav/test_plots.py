@@ -38,7 +38,15 @@ def test_prototypes_are_shown_with_their_pictures(data, name):
     assert 1 <= len(rows) <= 10 and all(row.endswith(" %") for row in rows)
     shares = [float(row.split(": ")[1].rstrip(" %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
-    assert "of 20 prototypes" in figure.get_suptitle().replace("\n", " ")
+    title = figure.get_suptitle().replace("\n", " ")
+    assert "of 20 prototypes" in title and "are nearest to some picture" in title
+
+
+def test_one_prototype_alone_is_said_as_one(data):
+    module = DeepClusterV2(DeepClusterConfig(**SMALL, num_prototypes=[1, 5]), facts=data.facts)
+    with torch.no_grad():
+        figure = draw(module.eval(), data)["prototypes"]()
+    assert figure.get_suptitle().replace("\n", " ").endswith("; 1 is nearest to some picture")
 
 
 def test_a_baseline_has_none(data):
