@@ -12,7 +12,9 @@ from common.config import Recipe
 from common.errors import LikewiseError, UsageError, suggest
 from common.files import write_atomic
 from common.launch import evaluation_device
-from common.runs import open_run
+from common.leaderboard.record import read_record
+from common.paper import get_paper
+from common.runs import RunFolder, open_run
 from common.train import Ready, load_best, prepare
 
 KEYS = ["torchvision", "detectron2"]
@@ -34,11 +36,46 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
     if not load_best(ready, run):
         path, problems = last_good_checkpoint(run.checkpoints)
         if path is None and ready.recipe.trainer.epochs > 0:
-            raise LikewiseError(f"{run.checkpoints}: no readable checkpoint. {' '.join(problems)}")
+            said = " ".join(problems) or _without_checkpoint(run, ready.recipe)
+            raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; {said}")
         if path is not None:
             ready.module.load_state_dict(read_checkpoint(path)["state_dict"])
     ready.module.eval()
     return ready
+
+
+def _without_checkpoint(run: RunFolder, recipe: Recipe) -> str:
+    record = read_record(run.record) if run.record.is_file() else None
+    if record is None:
+        return f"go on with: papers resume {run.path}"
+    if record.weights == "trained" or record.weights_file is None:
+        return "the run is complete, they have been removed since"
+    file = record.weights_file.partition(" sha256:")[0]
+    return (
+        f"the folder holds an evaluation of {file}; give the file again: "
+        f"papers embed {recipe.reference} --weights {file}, or papers evaluate likewise"
+    )
+
+
+def load_weights(recipe: Recipe, weights: Path) -> tuple[Ready, str | None]:
+    """Builds the recipe's data and module and loads published ``weights``, on the CPU.
+
+    Returns:
+        Both, and what the file leaves out, if anything.
+
+    Raises:
+        UsageError: If the paper reads no published weights, or the file is missing.
+    """
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file of weights")
+    try:
+        reader = get_paper(recipe.paper).part("weights")
+    except ModuleNotFoundError:
+        raise UsageError(f"{recipe.paper} reads no published weights") from None
+    ready = prepare(recipe, training=False)
+    left_out: str | None = reader.load_weights(ready.module, weights)
+    ready.module.eval()
+    return ready, left_out
 
 
 def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") -> Path:
@@ -71,17 +108,14 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
     return target
 
 
-def embed_data(run_dir: Path, path: Path, out: Path | None) -> Path:
-    """Embeds the user's data at ``path`` and writes ``embeddings.npz``.
+def embed_data(ready: Ready, path: Path, target: Path) -> None:
+    """Embeds the user's data at ``path`` and writes them to ``target``, an npz.
 
     The data module of the run's modality reads ``path`` in its ordinary form and says which
     arrays it returns (at least ``embedding``, shape ``(rows, dim)``).
     """
-    ready = load_run(run_dir)
     ready.module.to(evaluation_device(ready.recipe))
     arrays = ready.data.embed_path(ready.module, Path(path))
-    target = out or Path(run_dir) / "embeddings.npz"
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(target, content.getvalue())
-    return target

@@ -87,9 +87,9 @@ def run_campaign(
                 else start(recipe, runs, console, deadline)
             )
         except RunStopped as stop:
-            console.print(str(stop), markup=False, highlight=False, soft_wrap=True)
             if stop.by_user:
                 raise
+            console.print(str(stop), markup=False, highlight=False, soft_wrap=True)
             break
         except UsageError:  # the recipe or its data: every seed would fail alike
             raise

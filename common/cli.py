@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
+from common.messages import option_hint, say, say_warnings
 
 app = typer.Typer(
     help="Contrastive-learning papers, reproduced on one shared core.",
@@ -104,9 +105,7 @@ def evaluate(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Runs protocols on a run's checkpoint or on published weights; writes its own record."""
-    if weights is None and not Path(target).is_dir():
-        raise UsageError(f"{target}: no run folder; for published weights add --weights FILE")
-    recipe = load_recipe(target, overrides) if weights else None
+    recipe = _published(target, weights, overrides)
     from common.evaluate import evaluate_run, evaluate_weights
 
     if recipe is not None and weights is not None:
@@ -129,14 +128,36 @@ def export(
 
 @app.command()
 def embed(
-    run_dir: RunArgument,
+    source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
     data: Annotated[Path, typer.Option(help="Your data, in the modality's ordinary form.")],
-    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz")] = None,
+    overrides: OverridesArgument = None,
+    weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz, or here with --weights")
+    ] = None,
 ) -> None:
-    """Embeds your own data with a trained run; writes an .npz."""
-    from common.artifacts import embed_data
+    """Embeds your own data with a trained run or published weights; writes an .npz."""
+    recipe = _published(source, weights, overrides)
+    if recipe is None and overrides:
+        raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
+    from common.artifacts import embed_data, load_run, load_weights
+    from common.evaluate import with_protocols
 
-    console.print(f"wrote {embed_data(run_dir, data, out)}")
+    target = out or Path("." if weights else source) / "embeddings.npz"
+    verb = "replaced" if target.exists() else "wrote"
+    if recipe is None or weights is None:
+        ready = load_run(Path(source))
+    else:
+        ready, _ = load_weights(with_protocols(recipe, []), weights)
+    embed_data(ready, data, target)
+    console.print(f"{verb} {target}", soft_wrap=True)
+
+
+def _published(source: str, weights: Path | None, overrides: list[str] | None) -> Recipe | None:
+    """Returns the recipe that ``weights`` are for; None where ``source`` is a run's folder."""
+    if weights is None and not Path(source).is_dir():
+        raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
+    return load_recipe(source, overrides) if weights else None
 
 
 @app.command()
@@ -231,22 +252,25 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
+    say_warnings()
     try:
         # Click returns the exit code of its own exits, that of Ctrl-C (130) among them.
         code = app(standalone_mode=False)
         if isinstance(code, int) and code:
-            Console(stderr=True).print("interrupted", style="red")
+            say("interrupted", "red")
             sys.exit(1)
     except LikewiseError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        say(f"error: {error}", "red")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted", style="red")
+        say("interrupted", "red")
         sys.exit(1)
     except Exception as error:
         # Click's own usage errors carry the message to show and the exit code.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
+            if hint := option_hint(error):
+                say(hint)
             sys.exit(error.exit_code)
         raise
 

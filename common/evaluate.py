@@ -8,18 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from common.artifacts import load_run
+from common.artifacts import load_run, load_weights
 from common.config import SECTIONS, Recipe, check_protocols, resolve
 from common.errors import ConfigError, UsageError
 from common.execute import show_result
 from common.launch import evaluation_device
 from common.layers import parse_overrides
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
-from common.paper import get_paper
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, new_run, new_run_id, open_run
 from common.settings import collect_changes
-from common.train import Ready, evaluate, measure_references, num_parameters, prepare
+from common.train import Ready, evaluate, measure_references, num_parameters
 
 
 def evaluate_run(
@@ -41,7 +40,7 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, names)
-    ready = load_run(run_dir, _with_protocols(recipe, names))
+    ready = load_run(run_dir, with_protocols(recipe, names))
     ready.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id())
     again = replace(
@@ -112,14 +111,7 @@ def evaluate_weights(
     """
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, names)
-    if not weights.is_file():
-        raise UsageError(f"{weights}: no such file of weights")
-    try:
-        reader = get_paper(recipe.paper).part("weights")
-    except ModuleNotFoundError:
-        raise UsageError(f"{recipe.paper} reads no published weights") from None
-    ready = prepare(_with_protocols(recipe, names), training=False)
-    left_out = reader.load_weights(ready.module, weights)
+    ready, left_out = load_weights(with_protocols(recipe, names), weights)
     ready.module.to(evaluation_device(recipe))
     if left_out:
         console.print(f"{weights.name}: {left_out}", highlight=False)
@@ -130,7 +122,7 @@ def evaluate_weights(
         run.unlock()
 
 
-def _with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
+def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
     """Returns the recipe with protocols ``names`` alone, for which its data are then checked."""
     return replace(recipe, evaluation=replace(recipe.evaluation, protocols=names, online=[]))
 

@@ -1,16 +1,19 @@
 """Starts and resumes runs for the command: locks, messages, the last screen."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from common.callbacks.stopping import RunStopped
 from common.checkpoints.io import last_good_checkpoint
 from common.config import Recipe
 from common.errors import LikewiseError
 from common.launch import is_main_process
 from common.leaderboard.record import Record
+from common.overrides import changed_words
 from common.runs import RunFolder, new_run
 from common.train import Ready, prepare, train
 
@@ -52,7 +55,10 @@ def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
     for problem in problems:
         run.say(f"warning: {problem}", console, style="yellow")
     if checkpoint is None and problems:
-        raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; start the run anew")
+        raise LikewiseError(
+            f"{run.checkpoints}: no checkpoint to go on from; mend what the warnings name or "
+            "start the run anew"
+        )
     run.say(f"resuming from {checkpoint.name if checkpoint else 'the start'}", console)
     return checkpoint
 
@@ -73,14 +79,30 @@ def _run(
         run.say(f"ended: {error}", Console(quiet=True))
         raise
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
-        run.say(f"interrupted; {go_on}", console, style="red")
-        raise KeyboardInterrupt from None
+        stop = RunStopped(f"interrupted; {go_on}")
+        stop.by_user = True
+        run.say(str(stop), Console(quiet=True))
+        raise stop from None
     finally:
         run.unlock()
     if record is not None:
+        show_training(record, console)
         show_result(record, run, console)
-        show_next(record, run, console)
+        show_next(ready.recipe, run, console)
     return record
+
+
+def show_training(record: Record, console: Console) -> None:
+    """Prints how long the training took."""
+    if record.batches:
+        console.print(
+            f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
+            f"{record.wall_s:.0f} s; "
+            f"{record.samples_per_s:.0f} samples/s, "
+            f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
@@ -95,16 +117,9 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
     console.print(table if record.metrics else "nothing measured: evaluation.protocols is empty")
-    if record.batches:
-        console.print(
-            f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
-            f"{record.wall_s:.0f} s; "
-            f"{record.samples_per_s:.0f} samples/s, "
-            f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
-            highlight=False,
-            soft_wrap=True,
-        )
     console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
+    if any(run.plots.glob("*.png")):
+        console.print(f"plots: {run.plots}", highlight=False, soft_wrap=True)
     if run.upload is not None:
         console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
 
@@ -116,12 +131,16 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
     return f"{value:.4f}" + (f" ± {spread:.4f}" if spread is not None else "")
 
 
-def show_next(record: Record, run: RunFolder, console: Console) -> None:
-    """Prints what can be run after a training."""
+def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
+    """Prints what can be run after a training; the words of this one are repeated."""
+    again = ["papers", "train", recipe.reference, f"seed={recipe.seed + 1}", *changed_words(recipe)]
+    if run.root.resolve() != Path("runs").resolve():
+        again += ["--runs", str(run.root)]
     console.print(
-        f"next:  papers train {record.reference} seed={record.seed + 1}    another seed\n"
-        f"       papers evaluate {run.path}    its protocols again\n"
-        f"       papers info {record.paper}    recipes and reported numbers",
+        f"next:  {shlex.join(again)}    another seed\n"
+        f"       {shlex.join(['papers', 'evaluate', str(run.path)])}    its protocols again\n"
+        f"       papers info {recipe.paper}    recipes and reported numbers",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )

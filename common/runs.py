@@ -37,6 +37,16 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def plots(self) -> Path:
+        """The folder of the run's pictures, made where there are any."""
+        return self.path / "plots"
+
+    @property
+    def root(self) -> Path:
+        """The folder that `new_run` was given."""
+        return self.path.parents[2]
+
+    @property
     def record(self) -> Path:
         """The run's result record, written when it has finished."""
         return self.path / "result.json"

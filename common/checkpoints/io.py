@@ -84,5 +84,8 @@ def last_good_checkpoint(folder: Path, run_id: str | None = None) -> tuple[Path 
             continue
         if run_id in (None, owner):
             return path, problems
-        problems.append(f"{path}: a checkpoint of run {owner}, not of this one")
+        problems.append(
+            f"{path}: a checkpoint of run {owner}, not of {run_id}; if the folder was renamed, "
+            f"name it {owner} again"
+        )
     return None, problems

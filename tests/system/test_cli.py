@@ -1,6 +1,8 @@
 """The command as a user meets it: exit codes, messages, and what is left on the disk."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,9 @@ def run_folder(root=Path()):
         (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
         (["parity", "swav", "--cases", "none"], "none"),
         (["frobnicate"], "frobnicate"),
+        (["train", "swav", "--seed", "1"], "No such option: --seed"),
+        (["train", "swav", "--seed", "1"], "write seed=1"),
+        (["embed", "swav/quick", "--data", "x.npz"], "for published weights add --weights FILE"),
         (["train", "swav", "lr=1"], "did you mean 'optimizer.lr'?"),
         (["train", "swav", "trainer.devices=0"], "trainer.devices: at least 1"),
         (["train", "swav", "trainer.strategy=foo"], "trainer.strategy: unknown value 'foo'"),
@@ -69,13 +74,17 @@ def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words,
 def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers):
     code, out, _ = papers("train", "swav", *SHORT)
     assert code == 0
-    assert "knn_top1" in out and "waiting for data" in out and "next:" in out
+    # In the order of the sections, quoted for a shell.
+    again = [SHORT[0], SHORT[1], SHORT[2], f"'{SHORT[3]}'", f"'{SHORT[4]}'"]
+    assert "knn_top1" in out and "waiting for data" in out
     run = run_folder()
+    assert f"plots: {run / 'plots'}" in out
+    assert f"next:  papers train swav/quick seed=1 {' '.join(again)}    another seed" in out
     record = json.loads((run / "result.json").read_text())
     assert (record["status"], record["batches"], record["scaled"]) == ("complete", 3, True)
 
     code, out, _ = papers("evaluate", str(run), "--protocol", "knn")
-    assert code == 0
+    assert code == 0 and "waiting for data" not in out
     (again,) = run.glob("evaluations/*/result.json")
     found = json.loads(again.read_text())
     assert found["metrics"] == record["metrics"]
@@ -170,7 +179,63 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
 def test_embedding_own_pictures(papers):
     papers("train", "swav", *SHORT)
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
-    code, _, err = papers("embed", str(run_folder()), "--data", "mine.npz")
-    assert code == 0, err
+    code, out, err = papers("embed", str(run_folder()), "--data", "mine.npz")
+    assert code == 0 and out.startswith("wrote "), err
+    _, out, _ = papers("embed", str(run_folder()), "--data", "mine.npz")
+    assert out.startswith("replaced ")
     with np.load(run_folder() / "embeddings.npz") as file:
         assert file["embedding"].shape == (4, 64)
+
+
+def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers):
+    papers("train", "swav", *SHORT)
+    trained = run_folder()
+    papers("export", str(trained), "--out", "official.pt")
+    np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
+    words = ("swav/quick", "--weights", "official.pt", *SHORT[1:])
+    code, out, err = papers("embed", *words, "--data", "mine.npz")
+    assert code == 0 and out == "wrote embeddings.npz\n", err
+    papers("embed", str(trained), "--data", "mine.npz")
+    with np.load("embeddings.npz") as given, np.load(trained / "embeddings.npz") as own:
+        assert np.array_equal(given["embedding"], own["embedding"])
+
+    assert papers("evaluate", *words, "--runs", "measured")[0] == 0
+    (config,) = Path("measured").glob("*/*/*/config.yaml")
+    for verb in (("export",), ("embed", "--data", "mine.npz")):
+        code, _, err = papers(verb[0], str(config.parent), *verb[1:])
+        assert code == 1 and "holds an evaluation of official.pt" in err
+        assert "papers embed swav/quick --weights official.pt" in err
+
+
+def test_a_renamed_unfinished_run_is_to_be_named_back(papers):
+    papers("train", "swav", *SHORT)
+    run = run_folder()
+    (run / "result.json").unlink()
+    renamed = run.rename(run.with_name("mine"))
+    code, _, err = papers("resume", str(renamed))
+    assert code == 1 and "mend what the warnings name" in err
+    assert f"name it {run.name} again" in (renamed / "log.txt").read_text()
+    renamed.rename(run)
+    code, out, _ = papers("resume", str(run))
+    assert code == 0 and "resuming from batch-" in out
+
+
+def test_what_a_finished_run_held_is_free_when_the_next_one_reads_its_data(papers, monkeypatch):
+    import common.train as pipeline
+
+    held, alive = [], []
+    build = pipeline.build_module
+
+    def remember(recipe, data):
+        module = build(recipe, data)
+        alive.append([ref() is not None for ref in held])
+        held.extend([weakref.ref(module), weakref.ref(data)])
+        return module
+
+    monkeypatch.setattr(pipeline, "build_module", remember)
+    gc.disable()  # as if few objects had been made since
+    try:
+        assert papers("train", "swav", *SHORT)[0] == papers("train", "swav", *SHORT)[0] == 0
+    finally:
+        gc.enable()
+    assert alive == [[], [False, False]]

@@ -158,6 +158,7 @@ def test_ctrl_c_in_the_final_evaluation_is_exit_code_1_and_says_how_to_go_on(tmp
     ]
     code, output, run = interrupt(tmp_path, ["swav", *endless], is_over)
     assert code == 1
+    assert output.count("interrupted") == 1
     assert f"interrupted; go on with: papers resume {run}" in output
     assert "Traceback" not in output
     assert "interrupted" in (tmp_path / run / "log.txt").read_text()

@@ -123,8 +123,8 @@ def test_a_module_without_backbone_is_refused(run, monkeypatch):
 def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
-    target = embed_data(folder.path, tmp_path / "pictures", None)
-    assert target == folder.path / "embeddings.npz"
+    target = tmp_path / "new" / "own.npz"
+    embed_data(load_run(folder.path), tmp_path / "pictures", target)
     with np.load(target, allow_pickle=False) as file:
         assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
         assert str(file["path"]) == str(tmp_path / "pictures")

@@ -184,7 +184,8 @@ def test_a_checkpoint_of_another_run_is_none_of_this_one(tmp_path):
     mine, foreign = store(tmp_path, 1, "mine"), store(tmp_path, 2, "theirs")
     path, problems = last_good_checkpoint(tmp_path, "mine")
     assert path == mine
-    assert problems == [f"{foreign}: a checkpoint of run theirs, not of this one"]
+    mend = "if the folder was renamed, name it theirs again"
+    assert problems == [f"{foreign}: a checkpoint of run theirs, not of mine; {mend}"]
     assert last_good_checkpoint(tmp_path) == (foreign, [])
     mine.unlink()
     assert last_good_checkpoint(tmp_path, "mine") == (None, problems)

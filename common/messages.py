@@ -1,0 +1,53 @@
+"""How the command shows warnings and options that it does not know."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from common.checkout import SOURCE_ROOT
+
+
+def say_warnings() -> None:
+    """Shows the project's warnings in their own words alone, all others as Python does."""
+    ours, python_shows = [SOURCE_ROOT / name for name in ("common", "papers")], warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if any(Path(filename).is_relative_to(folder) for folder in ours):
+            say(f"warning: {message}", style="yellow")
+        else:
+            python_shows(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Prints ``text`` as it is, on the error stream."""
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def option_hint(error: Any, words: list[str] | None = None) -> str | None:
+    """Returns how to write an unknown option, where it may be a value of the recipe.
+
+    Args:
+        error: Click's error of bad usage.
+        words: The command line; this process's by default.
+    """
+    option, words = getattr(error, "option_name", None), words or sys.argv
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if not option or "overrides" not in [entry.name for entry in getattr(command, "params", [])]:
+        return None
+    value = "VALUE"
+    for word, after in zip(words, [*words[1:], value], strict=True):
+        if word.partition("=")[0] == option:
+            value = word.partition("=")[2] or after
+    return f"values of the recipe have no dashes: write {option.lstrip('-')}={value}"

@@ -1,0 +1,52 @@
+import sys
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from common.checkout import SOURCE_ROOT
+from common.messages import option_hint, say_warnings
+
+
+@pytest.fixture
+def shown(capsys):
+    """Returns a function that shows a warning of a file, and what that prints."""
+    with warnings.catch_warnings():
+        say_warnings()
+
+        def show(filename):
+            warnings.showwarning("odd [value]", UserWarning, str(filename), 3)
+            return capsys.readouterr().err
+
+        yield show
+
+
+def test_the_projects_warnings_are_shown_in_their_own_words(shown):
+    ours = SOURCE_ROOT / "papers" / "swav" / "config.py"
+    assert shown(ours) == "warning: odd [value]\n"
+    theirs = shown(SOURCE_ROOT / ".venv" / "lib" / "other.py")
+    assert "other.py:3: UserWarning: odd [value]" in theirs
+
+
+def error(option, *parameters):
+    command = SimpleNamespace(params=[SimpleNamespace(name=name) for name in parameters])
+    return SimpleNamespace(option_name=option, ctx=SimpleNamespace(command=command))
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["papers", "train", "swav", "--seed", "1"], "write seed=1"),
+        (["papers", "train", "swav", "--seed=1", "data.workers=2"], "write seed=1"),
+        (["papers", "train", "swav", "--seed"], "write seed=VALUE"),
+    ],
+)
+def test_an_unknown_option_may_be_a_value_of_the_recipe(words, end):
+    hint = option_hint(error("--seed", "reference", "overrides"), words)
+    assert hint == f"values of the recipe have no dashes: {end}"
+
+
+def test_other_errors_and_commands_without_recipes_get_no_hint(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["papers", "list", "--seed", "1"])
+    assert option_hint(error("--seed", "paper")) is None
+    assert option_hint(ValueError("no option")) is None
