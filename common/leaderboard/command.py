@@ -113,8 +113,10 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
 
 
 def _table(*names: str, title: str | None = None) -> Table:
-    """Returns a table that folds the names of recipes and metrics, which are to be typed."""
-    return Table(*(Column(name, overflow="fold") for name in names), title=title)
+    """Returns a table whose first column, names that are to be typed, is never broken."""
+    first, *others = names
+    columns = [Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others)]
+    return Table(*columns, title=title)
 
 
 def _reported(rows: list[Row]) -> Table:

@@ -36,7 +36,9 @@ class Data:
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Returns a function that makes a run whose data and module are small stand-ins."""
-    monkeypatch.setattr(artifacts, "prepare", lambda recipe: Ready(recipe, Data(), Module()))
+    monkeypatch.setattr(
+        artifacts, "prepare", lambda recipe, training: Ready(recipe, Data(), Module())
+    )
 
     def make(*overrides):
         folder = new_run(load_recipe("swav/quick", list(overrides)), tmp_path)
