@@ -78,6 +78,13 @@ class Stopping(Callback):
         if stop and not is_last:
             self._stop(trainer, pl_module)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gives the signals back before Lightning gives back its own.
+
+        Later it would put Lightning's handler in again, which keeps trainer, module and data alive.
+        """
+        self.teardown(trainer, pl_module, "fit")
+
     def _stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
         path = self.checkpoints.save(trainer, pl_module)
         reason = self._reason or "another process"
