@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from common.config import load_recipe
-from common.execute import show_result
+from common.execute import show_training
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import parse_record, record_to_json
 from common.result import RunMeasurements, Source, describe_source, make_record
@@ -92,5 +92,5 @@ def test_the_last_screen_counts_epochs(tmp_path):
     _, record = make(tmp_path)
     for epochs, words in ((60, "60 epochs, 2400 batches in"), (1, "1 epoch, 2400 batches in")):
         console = Console(file=io.StringIO(), width=200)
-        show_result(dataclasses.replace(record, epochs=epochs), RunFolder(tmp_path), console)
+        show_training(dataclasses.replace(record, epochs=epochs), console)
         assert words in console.file.getvalue()
