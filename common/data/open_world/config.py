@@ -29,8 +29,10 @@ class OpenWorldConfig:
     root: str | None = setting(None, result_neutral=True)
     # 1: forgeries only. 2: real pictures too.
     protocol: int = setting(1, at_least=1, at_most=2)
-    # Of `ow-forge-20`: pictures a class, and the seed they are drawn from.
+    # Of `ow-forge-20`: pictures a class, whose faces (att: the data root's), and the seed they are
+    # drawn from.
     preset: str = setting("standard", choices=("small", "standard", "large"))
+    faces: str = setting("lfw", choices=("lfw", "att"))
     data_seed: int = setting(2000, at_least=0)
     # Of `ow-dfa`: the table (.csv), by itself or in the data root, and the folder that its paths
     # are relative to; null: the table's own.

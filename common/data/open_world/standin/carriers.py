@@ -1,16 +1,20 @@
 """What forgeries are applied to: the low band of real faces, the high band of real photographs.
 
 Content, identity, colour and noise are drawn independently of the class; test carriers share no
-face picture and no area of a photograph with training ones (a person may occur in both).
+face picture and no area of a photograph with training ones (of LFW's faces, a person may occur in
+both).
 """
 
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from common.data.open_world.standin.filters import COLUMNS, ROWS, SIDE, Array, gauss
+from common.data.pictures.packed import Packed
+from common.data.pictures.published import FACES_ATT_FILE
 from common.errors import DataError
 
 NUM_TRAIN_FACES, NUM_FACES, FACE_SIDE = 70, 100, 25
@@ -42,11 +46,16 @@ class CarrierDraws(NamedTuple):
 
 
 @cache
-def load_pools() -> dict[str, Pool]:
+def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
     """Reads the pictures that scikit-image and scikit-learn ship and splits them.
 
+    Args:
+        faces: "lfw": 100 that scikit-image ships. "att": the data root's 400 of 40 people, of whom
+            nobody is in both splits.
+        root: The recipe's ``data.root``.
+
     Raises:
-        DataError: scikit-image is missing.
+        DataError: scikit-image or the data root's faces are missing.
     """
     try:
         from skimage import data
@@ -57,16 +66,36 @@ def load_pools() -> dict[str, Pool]:
         ) from None
     from sklearn.datasets import load_sample_image
 
-    faces = data.lfw_subset()[:NUM_FACES].astype(np.float64)
+    lfw = data.lfw_subset()[:NUM_FACES].astype(np.float64)
+    split = split_people(root) if faces == "att" else (lfw[:NUM_TRAIN_FACES], lfw[NUM_TRAIN_FACES:])
     photos = [data.astronaut(), data.coffee(), data.chelsea(), data.stereo_motorcycle()[0]]
     photos += [data.rocket(), *(load_sample_image(name) for name in ("china.jpg", "flower.jpg"))]
     cuts = [round(TRAIN_SHARE * photo.shape[1]) for photo in photos]
     left = [photo[:, :cut] for photo, cut in zip(photos, cuts, strict=True)]
     right = [photo[:, cut:] for photo, cut in zip(photos, cuts, strict=True)]
     return {
-        "train": Pool(faces[:NUM_TRAIN_FACES], [_high_band(part) for part in left]),
-        "test": Pool(faces[NUM_TRAIN_FACES:], [_high_band(part) for part in right]),
+        "train": Pool(split[0], [_high_band(part) for part in left]),
+        "test": Pool(split[1], [_high_band(part) for part in right]),
     }
+
+
+def split_people(root: str | None) -> tuple[Array, Array]:
+    """Returns the AT&T faces of the first 70 % of its people, and those of the others."""
+    file = Packed(root, FACES_ATT_FILE, "images", "subject")
+    pictures = file.plain("images")[:, 0].numpy()
+    people = np.unique(file["subject"])
+    train = np.isin(file["subject"], people[: round(TRAIN_SHARE * len(people))])
+    small = np.stack([_reduced(picture) for picture in pictures])
+    return small[train], small[~train]
+
+
+def _reduced(face: np.ndarray) -> Array:
+    """Returns the central square of a face at the side that LFW's have, in 0..1."""
+    side = min(face.shape)
+    top, left = ((length - side) // 2 for length in face.shape)
+    square = Image.fromarray(face[top : top + side, left : left + side])
+    reduced = square.resize((FACE_SIDE, FACE_SIDE), Image.Resampling.BOX)
+    return np.asarray(reduced, dtype=np.float64) / 255
 
 
 def _high_band(photo: Array) -> Array:

@@ -100,16 +100,20 @@ def forge(number: int, split: int, index: int, seed: int, pool: Pool) -> tuple[A
     return forgery.make(x, donor, generator), generator.uniform(*QUALITY)
 
 
-def make_pictures(number: int, split: int, indices: range, seed: int) -> np.ndarray:
+def make_pictures(
+    number: int, split: int, indices: range, seed: int, pools: dict[str, Pool] | None = None
+) -> np.ndarray:
     """Returns the pictures ``indices`` of a class, ``(num, 3, 64, 64)`` uint8."""
-    pool = load_pools()[("train", "test")[split]]
+    pool = (pools or load_pools())[("train", "test")[split]]
     made = [forge(number, split, index, seed, pool) for index in indices]
     pictures = np.stack([picture for picture, _ in made])
     pixels = compress(pictures, np.array([quality for _, quality in made]))
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
-def generate(preset: str, with_real: bool, seed: int) -> dict[str, np.ndarray]:
+def generate(
+    preset: str, with_real: bool, seed: int, pools: dict[str, Pool]
+) -> dict[str, np.ndarray]:
     """Returns ``<split>_pictures``, ``_labels`` and ``_tags`` of the whole set."""
     plan = list(_plan(PRESETS[preset], with_real))
     found: dict[str, list[np.ndarray]] = {}
@@ -117,7 +121,7 @@ def generate(preset: str, with_real: bool, seed: int) -> dict[str, np.ndarray]:
     with show_progress("generating OW-Forge-20", total) as advance:
         for split, label, number, tag, indices in plan:
             name = ("train", "test")[split]
-            pictures = make_pictures(number, split, indices, seed)
+            pictures = make_pictures(number, split, indices, seed, pools)
             found.setdefault(f"{name}_pictures", []).append(pictures)
             found.setdefault(f"{name}_labels", []).append(np.full(len(indices), label))
             found.setdefault(f"{name}_tags", []).append(np.full(len(indices), tag))
@@ -141,9 +145,11 @@ def _plan(preset: Preset, with_real: bool) -> Iterator[tuple[int, int, int, int,
                 yield split, label, number, tag, indices[start : start + CHUNK]
 
 
-def cache_key(preset: str, with_real: bool, seed: int) -> str:
+def cache_key(preset: str, with_real: bool, seed: int, faces: str = "lfw") -> str:
     """Returns 12 hex digits of everything that decides the pixels."""
     text = f"ow-forge-20 {VERSION} {seed} {with_real} {PRESETS[preset]}"
+    if faces != "lfw":
+        text += f" {faces}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -153,16 +159,18 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "likewise" / "generated"
 
 
-def load_arrays(preset: str, with_real: bool, seed: int) -> dict[str, np.ndarray]:
+def load_arrays(
+    preset: str, with_real: bool, seed: int, faces: str = "lfw", root: str | None = None
+) -> dict[str, np.ndarray]:
     """Returns the arrays of `generate` from the cache, or generates and keeps them."""
-    path = cache_folder() / f"ow-forge-20-{cache_key(preset, with_real, seed)}.npz"
+    path = cache_folder() / f"ow-forge-20-{cache_key(preset, with_real, seed, faces)}.npz"
     if path.is_file():
         try:
             with np.load(path, allow_pickle=False) as file:
                 return dict(file)
         except BROKEN as error:
             warnings.warn(f"{path} is damaged ({error}); generated anew", stacklevel=2)
-    arrays = generate(preset, with_real, seed)
+    arrays = generate(preset, with_real, seed, load_pools(faces, root))
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]
     try:
@@ -174,21 +182,27 @@ def load_arrays(preset: str, with_real: bool, seed: int) -> dict[str, np.ndarray
 
 def from_config(config: OpenWorldConfig) -> OpenWorldSet:
     """Returns the stand-in that a recipe's ``data:`` section asks for."""
-    return ow_forge_20(config.preset, config.protocol == 2, config.data_seed)
+    given = config.preset, config.protocol == 2, config.data_seed
+    return ow_forge_20(*given, config.faces, config.root)
 
 
-def ow_forge_20(preset: str, with_real: bool, seed: int) -> OpenWorldSet:
+def ow_forge_20(
+    preset: str, with_real: bool, seed: int, faces: str = "lfw", root: str | None = None
+) -> OpenWorldSet:
     """Returns the stand-in, 64 x 64 pixels in colour.
 
     Args:
         preset: A name of `PRESETS`.
         with_real: Protocol 2: a known and a novel class of real pictures too.
         seed: Of the pictures.
+        faces: Whose; see `load_pools`.
+        root: The recipe's ``data.root``.
 
     Raises:
-        DataError: scikit-image is missing.
+        DataError: scikit-image or the data root's faces are missing.
     """
-    arrays = {k: torch.from_numpy(v) for k, v in load_arrays(preset, with_real, seed).items()}
+    stored = load_arrays(preset, with_real, seed, faces, root)
+    arrays = {name: torch.from_numpy(array) for name, array in stored.items()}
     train, test = (
         Part(arrays[f"{name}_pictures"], arrays[f"{name}_labels"], arrays[f"{name}_tags"])
         for name in ("train", "test")
@@ -199,6 +213,6 @@ def ow_forge_20(preset: str, with_real: bool, seed: int) -> OpenWorldSet:
         test=test,
         class_names=tuple(FORGERIES[number].name for number in numbers),
         num_known=sum(FORGERIES[number].known for number in numbers),
-        fingerprint=cache_key(preset, with_real, seed),
+        fingerprint=cache_key(preset, with_real, seed, faces),
         size=SIDE,
     )

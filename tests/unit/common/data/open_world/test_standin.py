@@ -119,11 +119,34 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_only(tiny, monkeypatch)
         assert len(ow_forge_20("small", with_real=False, seed=5).train.labels) == 48
 
 
+def test_faces_of_the_data_root_split_by_person(tiny, tmp_path):
+    generator, place = np.random.default_rng(0), tmp_path / "faces_att"
+    place.mkdir()
+    images = generator.integers(0, 256, (20, 112, 92)).astype(np.uint8)
+    np.savez(place / "att_faces.npz", images=images, subject=np.arange(20) // 2 + 1)
+    pools = load_pools("att", str(tmp_path))
+    assert (len(pools["train"].faces), len(pools["test"].faces)) == (14, 6)
+    square = images[0, 10:102].astype(float)
+    middle = square[37:55, 37:55].mean() / 255
+    assert pools["train"].faces[0].shape == (25, 25)
+    assert pools["train"].faces[0][10:15, 10:15].mean() == pytest.approx(middle, abs=0.02)
+    found = ow_forge_20("small", False, 5, "att", str(tmp_path))
+    other = ow_forge_20("small", False, 5)
+    assert found.fingerprint != other.fingerprint
+    assert not torch.equal(found.train.pictures, other.train.pictures)
+
+
+def test_without_those_faces_it_says_where_to_get_them(tiny, tmp_path):
+    with pytest.raises(DataError, match="papers data prepare faces-att"):
+        ow_forge_20("small", False, 5, "att", str(tmp_path / "nowhere"))
+
+
 def test_the_key_changes_with_whatever_decides_the_pixels(monkeypatch):
     keys = {generate.cache_key(*case) for case in (("small", False, 1), ("small", True, 1))}
     keys |= {generate.cache_key(*case) for case in (("large", False, 1), ("small", False, 2))}
     monkeypatch.setattr(generate, "VERSION", 0)
     assert len(keys | {generate.cache_key("small", False, 1)}) == 5
+    assert generate.cache_key("small", False, 1, "att") != generate.cache_key("small", False, 1)
 
 
 def test_without_scikit_image_it_says_what_to_install(monkeypatch):
