@@ -47,6 +47,9 @@ BACKBONES = Registry(
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "common.backbones.small_grid:SmallGrid",
+        "vit_base": "common.backbones.vit:vit_base",
+        "vit_small": "common.backbones.vit:vit_small",
+        "vit_tiny": "common.backbones.vit:vit_tiny",
     },
 )
 
@@ -236,6 +239,7 @@ EVALUATORS = Registry(
         "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
         "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
         "detection": "common.evaluation.detection:evaluate_detection",
+        "effective-rank": "common.evaluation.effective_rank:evaluate_effective_rank",
         "feature-clusters": "common.evaluation.open_world:evaluate_feature_clusters",
         "few-label": "common.evaluation.few_label:evaluate_few_label",
         "finetune": "common.evaluation.finetune:evaluate_finetune",

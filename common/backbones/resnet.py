@@ -21,7 +21,9 @@ class ResNet(torchvision_resnet.ResNet):
         layers: Blocks of each of the four stages.
         channels: Of the pictures.
         width: Multiplies every width, the stem's and the features' too.
-        stem: "imagenet" (7x7, stride 2, max-pooling) or "cifar" (3x3, stride 1, none).
+        stem: "imagenet" (7x7, stride 2, max-pooling), "cifar" (3x3, stride 1, none) or "deep"
+            (three 3x3 and max-pooling; the last two stages are dilated in place of their strides,
+            so that a cell is 8 pixels: timm's stem_type=deep, output_stride=8).
     """
 
     def __init__(
@@ -38,14 +40,21 @@ class ResNet(torchvision_resnet.ResNet):
         # torchvision multiplies only a bottleneck's inner width; here all stages are wider.
         self.base_width = STEM_WIDTH
         self.inplanes = STEM_WIDTH * width
-        kernel, stride = (7, 2) if stem == "imagenet" else (3, 1)
-        self.conv1 = nn.Conv2d(channels, self.inplanes, kernel, stride, kernel // 2, bias=False)
+        self.conv1: nn.Module
+        if stem == "deep":
+            self.conv1, self.inplanes = deep_stem(channels, self.inplanes), 2 * self.inplanes
+        else:
+            kernel, stride = (7, 2) if stem == "imagenet" else (3, 1)
+            self.conv1 = nn.Conv2d(channels, self.inplanes, kernel, stride, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(self.inplanes)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
+        self.maxpool = nn.Identity() if stem == "cifar" else nn.MaxPool2d(3, 2, 1)
         for stage, blocks in enumerate(layers):
             planes, step = STEM_WIDTH * width * 2**stage, 1 if stage == 0 else 2
             setattr(self, f"layer{stage + 1}", self._make_layer(block, planes, blocks, step))
+        if stem == "deep":
+            dilate(self.layer3, 1, 2)
+            dilate(self.layer4, 2, 4)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.num_features = STEM_WIDTH * width * 8 * block.expansion
         for module in self.modules():
@@ -60,6 +69,33 @@ class ResNet(torchvision_resnet.ResNet):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the pooled features, ``(batch, num_features)``."""
         return self.avgpool(self.feature_map(x)).flatten(1)
+
+
+def deep_stem(channels: int, width: int) -> nn.Sequential:
+    """Returns three 3x3 convolutions, the first with stride 2, to ``2 * width`` channels."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, width, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, 2 * width, 3, 1, 1, bias=False),
+    )
+
+
+def dilate(stage: nn.Module, first: int, others: int) -> None:
+    """Takes a stage's stride away and spreads its 3x3 kernels instead, the first one by ``first``.
+
+    torchvision offers this for bottlenecks only.
+    """
+    dilation = first
+    for conv in stage.modules():
+        if isinstance(conv, nn.Conv2d):
+            conv.stride = (1, 1)
+            if conv.kernel_size == (3, 3):
+                conv.dilation = conv.padding = (dilation, dilation)
+                dilation = others
 
 
 def resnet18(**options: Any) -> ResNet:

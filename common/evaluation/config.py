@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from common.errors import ConfigError
 from common.evaluation.detection_config import DetectionConfig
+from common.evaluation.rank_config import EffectiveRankConfig
 from common.registry import EVALUATORS
 from common.settings import setting
 
@@ -276,6 +277,7 @@ class EvaluationConfig:
     dense_probe: DenseProbeConfig = field(default_factory=DenseProbeConfig)
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     node_probe: NodeProbeConfig = field(default_factory=NodeProbeConfig)
+    effective_rank: EffectiveRankConfig = field(default_factory=EffectiveRankConfig)
     few_label: FewLabelConfig = field(default_factory=FewLabelConfig)
     knn: KnnConfig = field(default_factory=KnnConfig)
     feature_clusters: FeatureClustersConfig = field(default_factory=FeatureClustersConfig)

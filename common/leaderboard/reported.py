@@ -158,6 +158,11 @@ def scaled_reason(recipe: Recipe, entries: list[Entry] | None = None) -> str | N
 
 def _changed_keys(recipe: Recipe, written: Recipe) -> list[str]:
     changed: dict[str, Any] = {}
-    for section in (*HASHED_SECTIONS, "trainer"):
+    sections = [*HASHED_SECTIONS, "trainer"]
+    if recipe.baseline != written.baseline:
+        # Two methods have two schemas: nothing to compare field by field.
+        changed["baseline"] = recipe.baseline
+        sections.remove("method")
+    for section in sections:
         collect_changes(getattr(recipe, section), getattr(written, section), section, changed)
     return sorted(changed)

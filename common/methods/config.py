@@ -15,7 +15,7 @@ class BackboneConfig:
 
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
-    stem: str = setting("imagenet", choices=("imagenet", "cifar"))
+    stem: str = setting("imagenet", choices=("imagenet", "cifar", "deep"))
     # No effect on one process.
     sync_batch_norm: bool = True
 

@@ -20,6 +20,6 @@ PAPER = Paper(
     modality="pictures",
     module_class="SimLAP",
     config_class="SimLAPConfig",
-    evaluators=("few-label", "finetune", "knn", "linear", "linear-sgd"),
+    evaluators=("effective-rank", "few-label", "finetune", "knn", "linear", "linear-sgd"),
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
 )

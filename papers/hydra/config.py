@@ -18,6 +18,8 @@ NORMS = ("layer", "batch", "none")
 class PairConfig(BackboneConfig):
     """What both methods share: encoder, class pairs, filter and contrast."""
 
+    # Each residual block starts as the identity: hydra's ResNet-50 and timm's ResNets.
+    zero_init_residual: bool = False
     # hydra cl/model.py: 3 layers; FastSSL and vitookit: 2.
     projector_layers: int = setting(3, at_least=1)
     # hydra cl/model.py; momentum Hydra: 4096.

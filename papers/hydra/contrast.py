@@ -2,16 +2,30 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from common.data.pictures.config import PictureFacts
 from common.errors import DataError
 from common.methods.config import check_labelled
+from common.registry import BACKBONES
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
+
+
+def build_backbone(config: PairConfig, facts: PictureFacts) -> Any:
+    """Returns the encoder that ``config`` names."""
+    build = BACKBONES.get(config.backbone)
+    backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+    if config.zero_init_residual:
+        for block in backbone.modules():
+            if isinstance(block, BasicBlock | Bottleneck):
+                nn.init.zeros_((block.bn3 if isinstance(block, Bottleneck) else block.bn2).weight)
+    return backbone
 
 
 def build_mlp(

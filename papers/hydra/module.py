@@ -16,10 +16,10 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
-from common.registry import BACKBONES
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
     PairContrast,
+    build_backbone,
     build_gate,
     build_mlp,
     check_classes,
@@ -28,7 +28,6 @@ from papers.hydra.contrast import (
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import widened
-from papers.hydra.schedules import with_fractional_epochs
 
 
 class SimLAP(LightningModule):
@@ -58,8 +57,7 @@ class SimLAP(LightningModule):
         facts = facts or PictureFacts()
         check_classes(config, facts)
         self.num_classes = facts.num_classes
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts)
         features, layers = self.backbone.num_features, config.projector_layers
         self.projector = build_mlp(
             features, config.hidden_dim, config.output_dim, layers, config.projector_norm
@@ -128,8 +126,7 @@ class SimLAP(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """LARS in the authors' recipe; the filter has the encoder's rate."""
-        made = configure(self.parameters(), self.optimizer, self.trainer)
-        return with_fractional_epochs(made, self.optimizer, self.trainer.max_epochs)
+        return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
     def diagnose(

@@ -16,10 +16,10 @@ from common.distributed.reduce import gather
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
-from common.registry import BACKBONES
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
     PairContrast,
+    build_backbone,
     build_gate,
     build_mlp,
     check_classes,
@@ -28,7 +28,6 @@ from papers.hydra.contrast import (
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
-from papers.hydra.schedules import with_fractional_epochs
 
 
 class Hydra(LightningModule):
@@ -59,8 +58,7 @@ class Hydra(LightningModule):
         facts = facts or PictureFacts()
         check_classes(config, facts)
         self.num_classes = facts.num_classes
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts)
         hidden, output, layers = config.hidden_dim, config.output_dim, config.projector_layers
         self.projector = build_mlp(
             self.backbone.num_features, hidden, output, layers, config.projector_norm
@@ -140,8 +138,7 @@ class Hydra(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """LARS or AdamW in the authors' recipes; the momentum encoder is not trained."""
-        made = configure(self.parameters(), self.optimizer, self.trainer)
-        return with_fractional_epochs(made, self.optimizer, self.trainer.max_epochs)
+        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def on_train_start(self) -> None:
         """Reads the length of the momentum's cosine, a function of the recipe."""

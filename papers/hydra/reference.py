@@ -202,7 +202,7 @@ def solve_relations(case: Case) -> dict[str, Any]:
     """Gates of all pairs, relations of classes, and the spectrum of embeddings."""
     gate = _load_gate(case.other("gate"), statistics="_after")
     classes = gate.embedding.num_embeddings
-    gates = pair_gates(gate, classes)
+    gates = pair_gates(gate, torch.arange(classes))
     return {
         "pair_gates": gates,
         "active_count": active_count(gates, case.constants["open_threshold"]),

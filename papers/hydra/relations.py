@@ -13,12 +13,12 @@ from papers.hydra.loss import widened
 
 
 @torch.no_grad()
-def pair_gates(gate: nn.Module, num_classes: int) -> Tensor:
-    """Returns the gate of every ordered pair of classes in evaluation mode, ``(C, C, dim)``."""
-    classes = torch.arange(num_classes, device=next(gate.parameters()).device)
+def pair_gates(gate: nn.Module, classes: Tensor) -> Tensor:
+    """Returns the gate of every ordered pair of ``classes (C,)`` in evaluation, ``(C, C, dim)``."""
+    classes = classes.to(next(gate.parameters()).device)
     # A row of pairs at a time: C x C embeddings of 512 would not fit for 1000 classes.
     with evaluating(gate):
-        return torch.stack([gate(first.expand(num_classes), classes) for first in classes])
+        return torch.stack([gate(first.expand(len(classes)), classes) for first in classes])
 
 
 def active_count(gates: Tensor, threshold: float = 0.5) -> Tensor:

@@ -39,7 +39,7 @@ def test_quick_learns_with_gates_that_depend_on_the_pair(seed: int, tmp_path: Pa
     untrained = record.references["untrained"]
     for key, gap in zip(KEYS, (25, 30), strict=True):
         assert record.metrics[key] > untrained[key] + gap
-    gates = pair_gates(ready.module.gate, ready.module.num_classes)
+    gates = pair_gates(ready.module.gate, torch.arange(ready.module.num_classes))
     upper = torch.triu_indices(len(gates), len(gates), 1)
     assert gates[upper[0], upper[1]].std(0).mean() > 0.1
 

@@ -9,6 +9,7 @@ from common.config import load_recipe
 from common.execute import show_training
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import parse_record, record_to_json
+from common.leaderboard.reported import scaled_reason
 from common.result import RunMeasurements, Source, describe_source, make_record
 from common.runs import RunFolder
 
@@ -65,6 +66,9 @@ def test_a_changed_recipe_is_scaled_and_says_by_which_keys(tmp_path):
     assert record.scaled_reason == "the recipe was changed: optimizer.lr, trainer.batches"
     _, neutral = make(tmp_path, overrides=["trainer.log_every=3", "seed=2"])
     assert "changed" not in (neutral.scaled_reason or "")
+    # Another method has other fields, which the recipe's cannot be compared with.
+    other = load_recipe("pixpro/quick", ["baseline=simclr", "optimizer.lr=0.5"])
+    assert scaled_reason(other) == "the recipe was changed: baseline, optimizer.lr"
 
 
 def test_published_weights_are_told_from_trained_ones(tmp_path):

@@ -41,7 +41,26 @@ def test_the_small_stem_keeps_small_pictures():
         assert resnet18(stem="imagenet").feature_map(x).shape == (2, 512, 1, 1)
 
 
-@pytest.mark.parametrize("name", BACKBONES.names())
+def test_the_deep_stem_dilates_the_last_stages_as_torchvision_does():
+    torch.manual_seed(0)
+    model = resnet50(stem="deep").eval()
+    reference = torchvision.models.resnet50(replace_stride_with_dilation=[False, True, True]).eval()
+    reference.conv1, reference.fc = model.conv1, torch.nn.Identity()
+    # The stem has 128 channels where torchvision's has 64.
+    reference.bn1, reference.layer1 = model.bn1, model.layer1
+    for name in ("layer2", "layer3", "layer4"):
+        getattr(reference, name).load_state_dict(getattr(model, name).state_dict())
+    x = torch.randn(2, 3, 64, 64)
+    assert model.feature_map(x).shape == (2, 2048, 8, 8)
+    torch.testing.assert_close(model(x), reference(x))
+    small = resnet18(stem="deep")
+    assert small.feature_map(x[:, :, :32, :32]).shape == (2, 512, 4, 4)
+    # timm.create_model("resnet18", stem_type="deep", output_stride=8, num_classes=0).
+    assert sum(p.numel() for p in small.parameters()) == 11_324_992
+
+
+# The MLP takes rows of numbers.
+@pytest.mark.parametrize("name", sorted(set(BACKBONES.names()) - {"mlp"}))
 def test_every_backbone_gives_its_number_of_features(name):
     with torch.device("meta"):
         model = BACKBONES.get(name)(channels=1, width=1, stem="cifar")

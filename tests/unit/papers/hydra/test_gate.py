@@ -86,7 +86,7 @@ def test_half_precision_is_left_out():
 
 def test_relations_come_from_gates_in_evaluation():
     gate = make_gate()
-    gates = pair_gates(gate, CLASSES)
+    gates = pair_gates(gate, torch.arange(CLASSES))
     assert gates.shape == (CLASSES, CLASSES, DIM)
     torch.testing.assert_close(gates, gates.transpose(0, 1))
     torch.testing.assert_close(gates[1, 3], gate.eval()(torch.tensor([1]), torch.tensor([3]))[0])

@@ -241,3 +241,16 @@ def test_it_stays_in_single_precision_under_autocast():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = module.training_step(make_batch(), 0)
         assert loss.dtype == torch.float32 and torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("make", [make_simlap, make_hydra])
+def test_residual_blocks_may_start_as_the_identity(make):
+    usual, zeroed = (make(backbone="resnet18", zero_init_residual=zero) for zero in (False, True))
+    assert (usual.backbone.layer3[1].bn2.weight == 1).all()
+    blocks = [
+        block for stage in (1, 2, 3, 4) for block in getattr(zeroed.backbone, f"layer{stage}")
+    ]
+    assert len(blocks) == 8 and not any(block.bn2.weight.any() for block in blocks)
+    assert (zeroed.backbone.layer3[1].bn1.weight == 1).all()
+    x = torch.rand(2, 64, 4, 4)
+    torch.testing.assert_close(zeroed.backbone.layer1(x), x)

@@ -6,7 +6,7 @@ import torch
 
 from common.config import OptimizerConfig
 from common.optim.build import configure
-from papers.hydra.schedules import learning_rates, pair_weights, with_fractional_epochs
+from papers.hydra.schedules import learning_rates, pair_weights
 
 
 def test_the_rise_starts_at_zero_and_the_peak_stands_once():
@@ -19,8 +19,10 @@ def test_the_rise_starts_at_zero_and_the_peak_stands_once():
     np.testing.assert_allclose(learning_rates(np.array([0.0]), 3.0, 2, 6, start=0.5), 0.5)
 
 
-def scheduled(**changes):
-    config = OptimizerConfig(name="sgd", lr=2.0, **changes)
+def test_the_table_of_a_recipe_has_these_rates():
+    config = OptimizerConfig(
+        name="sgd", lr=2.0, schedule="cosine", warmup_epochs=2, peak_once=True, final_lr=0.1
+    )
     trainer = SimpleNamespace(
         estimated_stepping_batches=40,
         max_epochs=10,
@@ -28,27 +30,11 @@ def scheduled(**changes):
         accumulate_grad_batches=1,
     )
     made = configure([torch.nn.Parameter(torch.ones(2))], config, trainer)
-    plain = made["lr_scheduler"]["scheduler"].table.copy()
-    made = with_fractional_epochs(made, config, trainer.max_epochs)
-    return plain, made["lr_scheduler"]["scheduler"], made["optimizer"]
-
-
-def test_the_module_runs_at_these_rates():
-    plain, scheduler, optimizer = scheduled(schedule="cosine", warmup_epochs=2)
-    rates = []
-    for _ in range(40):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    np.testing.assert_allclose(rates, learning_rates(np.arange(40) / 4, 2.0, 2, 10))
-    np.testing.assert_allclose(rates[8:], plain[8:])
-    assert rates[7] == 2.0 * 7 / 8 and plain[7] == 2.0
-
-
-def test_without_warm_up_and_with_a_constant_rate_nothing_changes():
-    for changes in ({"schedule": "cosine"}, {"schedule": "constant", "warmup_epochs": 3}):
-        plain, scheduler, _ = scheduled(**changes)
-        np.testing.assert_allclose(scheduler.table, plain, rtol=1e-12)
+    table = made["lr_scheduler"]["scheduler"].table
+    np.testing.assert_allclose(
+        table, learning_rates(np.arange(40) / 4, 2.0, 2, 10, final=0.1), rtol=1e-12
+    )
+    assert table[7] == 2.0 * 7 / 8
 
 
 def test_weights_of_pairs_fall_with_distance_and_sum_to_one():

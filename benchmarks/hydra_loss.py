@@ -1,0 +1,99 @@
+"""Time and peak memory of Hydra's loss, forward and backward, against the form that gates all keys.
+
+    python -m benchmarks.hydra_loss                      # batch 512: both forms
+    python -m benchmarks.hydra_loss --batch 4096 --forms ours --chunks 128,512,4096
+
+``published`` is form A as the authors' code computes it, written by us: every key is gated for
+every anchor, batch x keys x dim numbers. ``ours`` takes two matrix products and holds chunk x keys
+numbers at a time. Each measurement runs in a process of its own; they take turns.
+"""
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.timing import parse, parser
+from papers.hydra import loss as hydra
+from papers.hydra.loss import pair_contrast, pair_terms, positives_and_negatives
+
+SCALE, CLASSES = 10.0, 100
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def ours(q: Tensor, k: Tensor, gate: Tensor, y: Tensor, y2: Tensor) -> Tensor:
+    return pair_contrast(q, k, gate, y, y2, y, SCALE)
+
+
+def published(q: Tensor, k: Tensor, gate: Tensor, y: Tensor, y2: Tensor) -> Tensor:
+    anchors = F.normalize(q * gate, dim=1)
+    keys = F.normalize(k * gate[:, None], dim=2)  # (batch, keys, dim)
+    logits = SCALE * torch.einsum("bd,bnd->bn", anchors, keys)
+    positive, negative = positives_and_negatives(y, y2, y)
+    return pair_terms(logits, positive, negative).sum() / positive.sum()
+
+
+FORMS: dict[str, Callable[..., Tensor]] = {"ours": ours, "published": published}
+
+
+def make_inputs(batch: int, dim: int) -> Inputs:
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(batch, dim, generator=generator).requires_grad_() for _ in range(2))
+    gate = torch.rand(batch, dim, generator=generator).requires_grad_()
+    y = torch.randint(CLASSES, (batch,), generator=generator)
+    return q, k, gate, y, y[torch.randperm(batch, generator=generator)]
+
+
+def step(name: str, batch: int, dim: int, chunk: int, threads: int) -> tuple[float, float, float]:
+    """Returns the seconds of a forward and a backward pass, the MiB they add, and the loss."""
+    torch.set_num_threads(threads)
+    hydra.CHUNK_ROWS = chunk
+    # Libraries and threads take memory once: not the loss's.
+    FORMS[name](*make_inputs(8, dim)).backward()
+    inputs = make_inputs(batch, dim)
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    loss = FORMS[name](*inputs)
+    loss.backward()
+    seconds = time.perf_counter() - started
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return seconds, grown / 1024, loss.item()
+
+
+def measure(cases: list[tuple[str, int, int, int, int]], rounds: int) -> None:
+    """Prints the median time and memory of each case."""
+    found: dict[tuple[str, int, int, int, int], list[tuple[float, float, float]]] = {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for _ in range(rounds):
+            for case in cases:
+                found.setdefault(case, []).append(pool.apply(step, case))
+    for (name, batch, dim, chunk, _), values in found.items():
+        seconds, memory, losses = zip(*values, strict=True)
+        rows = f"chunks of {min(chunk, batch)}" if name == "ours" else "no chunks"
+        print(
+            f"{name:10} batch {batch}, dim {dim}, {rows:15} {median(seconds):7.3f} s "
+            f"({min(seconds):.3f} to {max(seconds):.3f}), peak {median(memory):6.0f} MiB, "
+            f"loss {losses[0]:.6f}"
+        )
+
+
+if __name__ == "__main__":
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument("--batch", type=int, default=512)
+    options.add_argument("--dim", type=int, default=256)
+    options.add_argument("--chunks", default=str(hydra.CHUNK_ROWS))
+    options.add_argument("--forms", default="ours,published")
+    given = parse(options)
+    sizes = {"ours": map(int, given.chunks.split(",")), "published": [0]}
+    measure(
+        [
+            (name, given.batch, given.dim, chunk, given.threads)
+            for name in given.forms.split(",")
+            for chunk in sizes[name]
+        ],
+        given.rounds,
+    )
