@@ -48,6 +48,8 @@ def start(folder, *words):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A suite that a shell runs in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
