@@ -47,8 +47,7 @@ def _compared(row: Row) -> tuple[str, ...]:
 
 def _scaled(group: Group) -> tuple[str, ...]:
     record = group.latest
-    # The last one shown: the largest cut-off, the label-richest probe.
-    metric = shown(record.metrics)[-1]
+    metric = _of_all_labels(shown(record.metrics))
     untrained = references_of([group]).get("untrained", {}).get(metric)
     return (
         f"`{record.reference}`",
@@ -58,6 +57,11 @@ def _scaled(group: Group) -> tuple[str, ...]:
         f"{sample_text(group.sample(metric))} ({seeds_text(len(group.records))})",
         "stale (scaled)" if group.stale else "scaled",
     )
+
+
+def _of_all_labels(metrics: list[str]) -> str:
+    """Returns the last metric shown: that of all labels, or of the largest cut-off."""
+    return ([metric for metric in metrics if "@" not in metric] or metrics)[-1]
 
 
 def insert_small(text: str, small: str, source: str) -> str:

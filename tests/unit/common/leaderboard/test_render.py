@@ -140,6 +140,12 @@ def test_the_small_table_sets_a_scaled_method_beside_the_untrained_encoder(board
     ]
 
 
+def test_the_small_table_prefers_a_probe_of_all_labels_to_one_of_few(make_record):
+    metrics = {"test/linear_top1": 50.0, "test/linear_top1@5": 30.0, "test/nn_top1@10": 20.0}
+    (row,) = render_small(make_board([], [make_record(metrics=metrics)], CODE)).splitlines()[2:]
+    assert "| linear_top1 |" in row
+
+
 def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(make_record):
     names = [f"test/{kind}_{share}" for kind in ("auc", "f1", "nmi") for share in (20, 40, 60, 80)]
     values = {name: 10.0 + row for row, name in enumerate(names)}
