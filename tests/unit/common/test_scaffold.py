@@ -26,6 +26,8 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "tests/reference").mkdir(parents=True)
     shutil.copy(SOURCE_ROOT / "tests/reference/test_parity.py", tmp_path / "tests/reference")
     shutil.copytree(SOURCE_ROOT / "tests/repo", tmp_path / "tests/repo", ignore=ignored)
+    for helper in (SOURCE_ROOT / "tests").glob("*.py"):
+        shutil.copy(helper, tmp_path / "tests")
     return tmp_path
 
 
