@@ -40,6 +40,18 @@ PAPERS = {
         "evaluation.every_batches=25",
         "data.holdout=0.1",
     ],
+    # The form with a momentum encoder, in place of the online head.
+    "hydra": [
+        "baseline=momentum",
+        "method.backbone=small_conv",
+        "method.output_dim=32",
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.protocols=[knn]",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
     "supremix": [
         "trainer.batches=120",
