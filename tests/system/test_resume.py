@@ -144,7 +144,9 @@ def uninterrupted(tmp_path_factory):
 
 
 POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
-FAST = {(paper, after_a_checkpoint) for paper in PAPERS}
+# One paper a kind of state: plain, queues and a second encoder, two optimizers, nested updates. The
+# other papers take a minute and a half together.
+FAST = {(paper, after_a_checkpoint) for paper in ("swav", "amcl", "autotcl", "mclrec")}
 
 
 @pytest.mark.parametrize(
