@@ -25,6 +25,8 @@ class SequenceConfig:
     path: str | None = None
     # For `name: file`: greatest allowed item id; null: the greatest that occurs.
     num_items: int | None = setting(None, at_least=1)
+    # Users and items with fewer actions are dropped until none is left to drop; null: all stay.
+    core: int | None = setting(None, at_least=3)
     # For `name: sessions`: seed of the generated data, apart from the run's own.
     data_seed: int = setting(0, at_least=0)
     num_users: int = setting(1500, at_least=10)

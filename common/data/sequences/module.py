@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.data.sampler import BatchKey, EpochBatchSampler, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
+from common.data.sequences.core import k_core
 from common.data.sequences.own import read_own
 from common.data.sequences.store import (
     Instances,
@@ -82,7 +83,9 @@ class SequenceData(LightningDataModule):
         """
         if self.sequences is not None:
             return
-        sequences = DATASETS["sequences"].get(self.config.name)(self.config)
+        sequences: Sequences = DATASETS["sequences"].get(self.config.name)(self.config)
+        if self.config.core is not None:
+            sequences = k_core(sequences, self.config.core)
         self.instances = prefix_instances(sequences)
         if len(self.instances) < self.config.batch_size:
             raise DataError(
@@ -194,7 +197,7 @@ class SequenceData(LightningDataModule):
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
-        users, instances = read_own(path, self._loaded.num_items)
+        users, instances = read_own(path, self._loaded)
         return {"user": users, "embedding": self._embed(module, instances).float().cpu().numpy()}
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:

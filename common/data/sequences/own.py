@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.sequences.read import read_actions
-from common.data.sequences.store import Instances
+from common.data.sequences.store import Instances, Sequences
 from common.errors import DataError
 
 
-def read_own(path: Path, num_items: int) -> tuple[NDArray[np.str_], Instances]:
+def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
     """Reads the users of a file; each is encoded from all actions, one being enough.
 
     Args:
         path: ``.txt`` or ``.inter``, plain or gzipped.
-        num_items: Real items of the run's table.
+        run: What the run learnt from; the file's ids are those of its source.
 
     Returns:
         User ids (users,), and the whole sequences; their targets are meaningless.
@@ -24,15 +24,19 @@ def read_own(path: Path, num_items: int) -> tuple[NDArray[np.str_], Instances]:
         DataError: A broken file, a user without actions, ids outside the table; names the line.
     """
     path = path.expanduser()
-    users, items, places = read_actions(path, num_items)
+    known = range(1, run.num_items + 1) if run.item_ids is None else run.item_ids.tolist()
+    users, items, places = read_actions(path, known[-1])
     if not users:
         raise DataError(f"{path}: holds no sequence")
+    number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:
             raise DataError(f"{place}: a user without items; leave the line out")
         if min(own) < 1:
             raise DataError(f"{place}: item {min(own)}; ids start at 1, 0 is the padding item")
+        if foreign := set(own) - number.keys():
+            raise DataError(f"{place}: item {min(foreign)} is not in {run.name}; leave it out")
     lengths = np.array([len(own) for own in items], dtype=np.int64)
     # One item beyond the end: what follows the last sequence is looked up as its target.
-    flat = np.array([*(item for own in items for item in own), 0], dtype=np.int64)
+    flat = np.array([*(number[item] for own in items for item in own), 0], dtype=np.int64)
     return np.array(users, dtype=np.str_), Instances(flat, np.cumsum(lengths), lengths)

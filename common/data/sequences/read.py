@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from common.data.sequences.store import Sequences, pack
+from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError
 
 
@@ -17,14 +17,16 @@ class Actions(NamedTuple):
     places: list[str]
 
 
-def read_sequences(path: Path, name: str, num_items: int | None = None) -> Sequences:
-    """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``.
+def read_sequences(
+    path: Path, name: str, num_items: int | None = None, fewest: int = FEWEST_ACTIONS
+) -> Sequences:
+    """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``; arguments as those of `pack`.
 
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
     _, items, places = read_actions(path, num_items)
-    return pack(name, items, places, num_items)
+    return pack(name, items, places, num_items, fewest)
 
 
 def read_actions(path: Path, num_items: int | None = None) -> Actions:

@@ -6,7 +6,7 @@ from common.data.root import require
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.generate import SessionLaw, generate_sessions
 from common.data.sequences.read import read_sequences
-from common.data.sequences.store import Sequences
+from common.data.sequences.store import FEWEST_ACTIONS, Sequences
 from common.errors import ConfigError
 
 # Items of each packed set, so that a truncated or foreign file cannot pass.
@@ -23,7 +23,9 @@ def own_file(config: SequenceConfig) -> Sequences:
     """Reads a user's file."""
     if config.path is None:
         raise ConfigError("data.path: `data.name=file` needs the file (data.path=FILE.txt)")
-    return read_sequences(Path(config.path).expanduser(), "file", config.num_items)
+    # A core drops whoever is too short; without one the reader refuses them.
+    fewest = 1 if config.core else FEWEST_ACTIONS
+    return read_sequences(Path(config.path).expanduser(), "file", config.num_items, fewest)
 
 
 def sessions(config: SequenceConfig) -> Sequences:

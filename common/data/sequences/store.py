@@ -7,18 +7,23 @@ import numpy as np
 
 from common.errors import DataError
 
+# One to learn from, one for validation, one for the test.
+FEWEST_ACTIONS = 3
+
 
 @dataclass(frozen=True)
 class Sequences:
     """User u's items, oldest first, are ``items[offsets[u] : offsets[u + 1]]``.
 
     ``items (actions,)`` and ``offsets (users + 1,)`` are int64; ids run from 1 to ``num_items``.
+    Where they were numbered anew, item i is ``item_ids[i - 1]`` of the source, in rising order.
     """
 
     name: str
     items: np.ndarray
     offsets: np.ndarray
     num_items: int
+    item_ids: np.ndarray | None = None
 
     @property
     def lengths(self) -> np.ndarray:
@@ -99,6 +104,7 @@ def pack(
     users: list[list[int]],
     places: list[str],
     num_items: int | None = None,
+    fewest: int = FEWEST_ACTIONS,
 ) -> Sequences:
     """Checks sequences and stores them end to end.
 
@@ -107,22 +113,23 @@ def pack(
         users: Each user's items.
         places: Where each user stands, such as ``file:line``, for error messages.
         num_items: The table's real items; null: the greatest id.
+        fewest: Actions that each user must have.
 
     Raises:
-        DataError: Users with fewer than three actions, ids below 1 or beyond the table.
+        DataError: Users with fewer actions, ids below 1 or beyond the table.
     """
     if not users:
         raise DataError(f"{name}: holds no sequence")
     for items, place in zip(users, places, strict=True):
-        _check_user(items, place, num_items)
+        _check_user(items, place, num_items, fewest)
     lengths = np.array([len(items) for items in users], dtype=np.int64)
     flat = np.fromiter((item for items in users for item in items), np.int64, lengths.sum())
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     return Sequences(name, flat, offsets, int(num_items or flat.max()))
 
 
-def _check_user(items: list[int], place: str, num_items: int | None) -> None:
-    if len(items) < 3:
+def _check_user(items: list[int], place: str, num_items: int | None, fewest: int) -> None:
+    if len(items) < fewest:
         raise DataError(
             f"{place}: {len(items)} actions; each user needs three (one to learn from, one for "
             "validation, one for the test): leave shorter users out"
