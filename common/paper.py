@@ -17,7 +17,8 @@ class Paper:
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
-    by name: the module's and the schema's ``file:Class``.
+    by name: the module's and the schema's ``file:Class``. ``headline_metric`` is what the README's
+    table shows of a run that no reported number stands beside; None is its last metric.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Paper:
     ddp_refusal: str = ""
     manual_optimization: bool = False
     baselines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    headline_metric: str | None = None
 
     def part(self, name: str) -> Any:
         """Imports ``papers.<paper>.<name>``."""

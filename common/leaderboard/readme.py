@@ -6,6 +6,7 @@ from common.leaderboard.arms import references_of
 from common.leaderboard.board import Board
 from common.leaderboard.markdown import sample_text, seeds_text, shown, table
 from common.leaderboard.render import origin_text, ours_text, reference_text, short_metric
+from common.paper import get_paper
 
 START = "<!-- leaderboard:start -->"
 END = "<!-- leaderboard:end -->"
@@ -47,7 +48,7 @@ def _compared(row: Row) -> tuple[str, ...]:
 
 def _scaled(group: Group) -> tuple[str, ...]:
     record = group.latest
-    metric = _of_all_labels(shown(record.metrics))
+    metric = _telling(record.paper, shown(record.metrics))
     untrained = references_of([group]).get("untrained", {}).get(metric)
     return (
         f"`{record.reference}`",
@@ -59,8 +60,11 @@ def _scaled(group: Group) -> tuple[str, ...]:
     )
 
 
-def _of_all_labels(metrics: list[str]) -> str:
-    """Returns the last metric shown: that of all labels, or of the largest cut-off."""
+def _telling(paper: str, metrics: list[str]) -> str:
+    """Returns the paper's headline metric, else the last: of all labels, or the largest cut-off."""
+    headline = get_paper(paper).headline_metric
+    if headline in metrics:
+        return headline
     return ([metric for metric in metrics if "@" not in metric] or metrics)[-1]
 
 

@@ -21,6 +21,7 @@ PAPER = Paper(
     module_class="CPL",
     config_class="CPLConfig",
     evaluators=("feature-clusters", "head-clusters"),
+    headline_metric="test/all_acc",
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),
         "orca": ("baselines:ORCA", "config:ORCAConfig"),

@@ -146,6 +146,12 @@ def test_the_small_table_prefers_a_probe_of_all_labels_to_one_of_few(make_record
     assert "| linear_top1 |" in row
 
 
+def test_the_small_table_shows_the_metric_that_its_paper_names(make_record):
+    record = make_record(paper="owdfa_cpl", metrics={"test/all_acc": 60.0, "test/uncertainty": 9.0})
+    (row,) = render_small(make_board([], [record], CODE)).splitlines()[2:]
+    assert "| all_acc |" in row
+
+
 def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(make_record):
     names = [f"test/{kind}_{share}" for kind in ("auc", "f1", "nmi") for share in (20, 40, 60, 80)]
     values = {name: 10.0 + row for row, name in enumerate(names)}
