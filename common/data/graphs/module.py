@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from lightning import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -15,7 +14,8 @@ from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
 from common.data.graphs.own import read_own
 from common.data.graphs.prepare import make_batch, make_facts, propagate, split_hops
-from common.data.sampler import BatchKey, EpochBatchSampler
+from common.data.keyed import KeyedData, keyed_loader
+from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.registry import DATASETS
@@ -39,7 +39,7 @@ class WholeGraph(Dataset[GraphBatch]):
         return self.batch
 
 
-class GraphData(LightningDataModule):
+class GraphData(KeyedData):
     """A heterogeneous graph in memory; its masks are drawn once and stay.
 
     Args:
@@ -48,14 +48,12 @@ class GraphData(LightningDataModule):
     """
 
     def __init__(self, config: GraphConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.reference_names = ("raw", "propagated", "propagated-context")
         self.fingerprint = ""
         self._graph: HeteroGraph | None = None
         self._batch: GraphBatch | None = None
-        self._sampler: EpochBatchSampler | None = None
-        self._batches_seen = 0
 
     def load(self) -> None:
         """Reads or generates the graph, checks it and prepares its operators; once.
@@ -128,22 +126,8 @@ class GraphData(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Returns the loader of the one batch."""
-        self._sampler = EpochBatchSampler(1, 1, self.seed)
-        self._sampler.seek(self._batches_seen)
-        # A generator of its own: starting an iterator must not draw from the global one.
-        return DataLoader(
-            WholeGraph(self.batch),
-            sampler=self._sampler,
-            batch_size=None,
-            collate_fn=_unchanged,
-            generator=torch.Generator(),
-        )
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes on after ``batches_seen`` batches, also before the loader exists."""
-        self._batches_seen = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
+        dataset = WholeGraph(self.batch)
+        return keyed_loader(dataset, self.make_sampler(len(dataset), 1))
 
     def transfer_batch_to_device(
         self, batch: GraphBatch, device: torch.device, dataloader_idx: int
@@ -218,7 +202,3 @@ class GraphData(LightningDataModule):
             train, val, test = (torch.from_numpy(ids) for ids in parts)
             splits[number] = (train, val, val if split == "val" else test)
         return NodeEmbeddings(z, active, torch.from_numpy(graph.labels), splits)
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch

@@ -2,14 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from common.data.keyed import KeyedData, keyed_loader
 from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.open_world.order import alternating_order
@@ -17,7 +16,7 @@ from common.data.open_world.samples import LABELLED, OpenWorldSet, Part, check_p
 from common.data.open_world.tables import PictureFiles, picture_paths
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import normalise
-from common.data.sampler import BatchKey, EpochBatchSampler
+from common.data.sampler import BatchKey
 from common.errors import ConfigError, DataError
 from common.evaluation.open_world import OpenWorldInputs
 from common.registry import DATASETS
@@ -44,7 +43,7 @@ class SplitBatches(Dataset[OpenWorldBatch]):
         return OpenWorldBatch(self.part.pictures[rows], labels, places, order, key)
 
 
-class OpenWorldData(LightningDataModule):
+class OpenWorldData(KeyedData):
     """Pictures of known and novel classes; a view of each is made on the batch's device.
 
     Args:
@@ -53,14 +52,12 @@ class OpenWorldData(LightningDataModule):
     """
 
     def __init__(self, config: OpenWorldConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.reference_names = ("raw",)
         self.fingerprint = ""
         self._set: OpenWorldSet | None = None
         self._train: Part | None = None
-        self._sampler: EpochBatchSampler | None = None
-        self._batches_seen = 0
 
     def load(self) -> None:
         """Reads or generates the set and checks it; once.
@@ -136,9 +133,8 @@ class OpenWorldData(LightningDataModule):
         Raises:
             ConfigError: A global batch whose halves the processes cannot share.
         """
-        rank = self.trainer.global_rank if self.trainer else 0
-        world_size = self.trainer.world_size if self.trainer else 1
         part, size = self.train_part, self.config.batch_size
+        _, world_size = self.process
         unit = world_size * (2 if self.facts.num_unlabelled else 1)
         if size % unit:
             near = max(size // unit, 1) * unit
@@ -148,23 +144,8 @@ class OpenWorldData(LightningDataModule):
             )
         labelled, even = part.tags == LABELLED, len(part.labels) // 2 * 2
         order = partial(alternating_order, part.labels, labelled)
-        self._sampler = EpochBatchSampler(even, size, self.seed, rank, world_size, order=order)
-        self._sampler.seek(self._batches_seen)
-        return DataLoader(
-            SplitBatches(part),
-            sampler=self._sampler,
-            batch_size=None,
-            collate_fn=_unchanged,
-            num_workers=self.config.workers,
-            # A fresh iterator draws a base seed: not from the generator that dropout uses.
-            generator=torch.Generator(),
-        )
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes on after ``batches_seen`` batches, also before the loader exists."""
-        self._batches_seen = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
+        sampler = self.make_sampler(even, size, order=order)
+        return keyed_loader(SplitBatches(part), sampler, self.config.workers)
 
     def transfer_batch_to_device(
         self, batch: OpenWorldBatch, device: torch.device, dataloader_idx: int
@@ -213,7 +194,3 @@ class OpenWorldData(LightningDataModule):
             "head": inputs.logits.argmax(dim=1).numpy(),
             "path": np.array(names),
         }
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from common.data.keyed import KeyedData
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.checks import check_evaluation, describe_labels, find_oddities
@@ -38,7 +38,7 @@ from common.data.pictures.sets import (
 from common.data.pictures.unreadable import keep_readable
 from common.data.pictures.views import make_view_batch
 from common.data.pictures.workers import PictureLoader, watched
-from common.data.sampler import BatchKey, EpochBatchSampler
+from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
@@ -63,7 +63,7 @@ class WholeBatches(Dataset[PictureBatch]):
         return PictureBatch(pictures, self.split.labels[key.rows], key)
 
 
-class PictureData(LightningDataModule):
+class PictureData(KeyedData):
     """Pictures in memory or in files, views made on the batch's device or where they are read.
 
     Args:
@@ -72,14 +72,12 @@ class PictureData(LightningDataModule):
     """
 
     def __init__(self, config: PictureConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.reference_names = ("raw",)
         self.set: dict[str, AnySplit] = {}
         self._left_out = ""
         self.fingerprint = ""
-        self._sampler: EpochBatchSampler | None = None
-        self._batches_seen = 0
 
     def load(self) -> None:
         """Reads or renders the set and checks it; does nothing the second time.
@@ -170,16 +168,11 @@ class PictureData(LightningDataModule):
             ConfigError: A batch of more pictures than there are, or that processes cannot share.
         """
         self.check_training()
-        rank = self.trainer.global_rank if self.trainer else 0
-        world_size = self.trainer.world_size if self.trainer else 1
         config = self.config
         train = watched(self.set["train"], config.workers)
-        self._sampler = EpochBatchSampler(
-            len(train), config.batch_size, self.seed, rank, world_size, order=self._order(train)
-        )
-        self._sampler.seek(self._batches_seen)
+        sampler = self.make_sampler(len(train), config.batch_size, order=self._order(train))
         dataset = self._dataset(train)
-        return PictureLoader(dataset, train, self._sampler, config.workers, config.prefetch)
+        return PictureLoader(dataset, train, sampler, config.workers, config.prefetch)
 
     def _order(self, train: AnySplit) -> Callable[[torch.Generator], Tensor] | None:
         if isinstance(train, Split):
@@ -193,12 +186,6 @@ class PictureData(LightningDataModule):
         if self.config.pipeline == "hybrid":
             return Cuts(batches, self.config, self.seed)
         return batches
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes on after ``batches_seen`` batches, also before the loader exists."""
-        self._batches_seen = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

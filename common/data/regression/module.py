@@ -2,14 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from common.data.keyed import KeyedData, keyed_loader
 from common.data.regression.config import RegressionConfig, RegressionFacts
 from common.data.regression.own import read_inputs
 from common.data.regression.samples import (
@@ -45,7 +44,7 @@ class WholeBatches(Dataset[RegressionBatch]):
         return RegressionBatch(inputs[key.rows], targets[key.rows], key)
 
 
-class RegressionData(LightningDataModule):
+class RegressionData(KeyedData):
     """Samples in memory with numbers as labels; views are made on the batch's device.
 
     Args:
@@ -55,15 +54,13 @@ class RegressionData(LightningDataModule):
     """
 
     def __init__(self, config: RegressionConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.reference_names = ("raw", "trees")
         self.parts: dict[str, Samples] = {}
         self.scale: Scale | None = None
         self.fingerprint = ""
         self._set: RegressionSet | None = None
-        self._sampler: EpochBatchSampler | None = None
-        self._batches_seen = 0
 
     def load(self) -> None:
         """Reads or renders the set, checks it and chooses the split; once.
@@ -133,26 +130,9 @@ class RegressionData(LightningDataModule):
             ConfigError: A global batch that the processes cannot share.
         """
         self.load()
-        rank = self.trainer.global_rank if self.trainer else 0
-        world_size = self.trainer.world_size if self.trainer else 1
-        train, size = self.parts["train"], self.config.batch_size
-        self._sampler = EpochBatchSampler(len(train.targets), size, self.seed, rank, world_size)
-        self._sampler.seek(self._batches_seen)
-        return DataLoader(
-            WholeBatches(train),
-            sampler=self._sampler,
-            batch_size=None,
-            collate_fn=_unchanged,
-            num_workers=self.config.workers,
-            # A fresh iterator draws a base seed: not from the generator that dropout uses.
-            generator=torch.Generator(),
-        )
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes on after ``batches_seen`` batches, also before the loader exists."""
-        self._batches_seen = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
+        dataset = WholeBatches(self.parts["train"])
+        sampler = self.make_sampler(len(dataset), self.config.batch_size)
+        return keyed_loader(dataset, sampler, self.config.workers)
 
     def transfer_batch_to_device(
         self, batch: RegressionBatch, device: torch.device, dataloader_idx: int
@@ -210,7 +190,3 @@ class RegressionData(LightningDataModule):
         part = Samples(inputs, torch.zeros(len(inputs)))
         found = RegressionInputs({"test": part}, module, prepare=self._prepare).features("test")
         return {"embedding": found.float().numpy()}
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.sampler import BatchKey, EpochBatchSampler, keyed_generator
+from common.data.keyed import KeyedData, keyed_loader
+from common.data.sampler import BatchKey, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.core import k_core
 from common.data.sequences.own import read_own
@@ -63,17 +63,15 @@ class PrefixDataset(Dataset[SequenceBatch]):
         return SequenceBatch(items, lengths, targets, empty, empty, position)
 
 
-class SequenceData(LightningDataModule):
+class SequenceData(KeyedData):
     """Training prefixes with two views each, and leave-one-out evaluation."""
 
     def __init__(self, config: SequenceConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.reference_names = ("popularity",)
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
         self.sequences: Sequences | None = None
-        self._sampler: EpochBatchSampler | None = None
-        self._first_batch = 0
 
     def load(self) -> None:
         """Reads or generates the sequences and checks them; does nothing the second time.
@@ -121,35 +119,9 @@ class SequenceData(LightningDataModule):
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Returns batches in an order that depends on (seed, epoch) alone."""
         self.load()
-        rank, world_size = self._process()
-        self._sampler = EpochBatchSampler(
-            len(self.instances),
-            self.config.batch_size,
-            self.seed,
-            rank,
-            world_size,
-            self.config.drop_last,
-        )
-        self._sampler.seek(self._first_batch)
-        return DataLoader(
-            PrefixDataset(self.instances, self.config.max_length),
-            sampler=self._sampler,
-            batch_size=None,
-            num_workers=self.config.workers,
-            # A fresh iterator draws a base seed: not from the generator that dropout uses.
-            generator=torch.Generator(),
-        )
-
-    def _process(self) -> tuple[int, int]:
-        if self.trainer is None:
-            return 0, 1
-        return self.trainer.global_rank, self.trainer.world_size
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes to the position after ``batches_seen`` batches of the training."""
-        self._first_batch = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
+        config, dataset = self.config, PrefixDataset(self.instances, self.config.max_length)
+        sampler = self.make_sampler(len(dataset), config.batch_size, config.drop_last)
+        return keyed_loader(dataset, sampler, config.workers)
 
     def on_after_batch_transfer(self, batch: SequenceBatch, dataloader_idx: int) -> SequenceBatch:
         """Makes the views; their draws depend on (seed, epoch, place in the global batch)."""

@@ -1,15 +1,13 @@
 """The data module of time series."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.sampler import EpochBatchSampler
+from common.data.keyed import KeyedData, keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.own import read_own
@@ -31,7 +29,7 @@ from common.registry import DATASETS
 FORECASTS = ("forecasting", "mask-agreement")
 
 
-class SeriesData(LightningDataModule):
+class SeriesData(KeyedData):
     """One long series to forecast, or short series with classes; in memory.
 
     Args:
@@ -40,15 +38,13 @@ class SeriesData(LightningDataModule):
     """
 
     def __init__(self, config: SeriesConfig, seed: int) -> None:
-        super().__init__()
-        self.config, self.seed = config, seed
+        super().__init__(seed)
+        self.config = config
         self.fingerprint = ""
         self.long: Prepared | None = None
         self.labelled: LabelledSeries | None = None
         self._x: dict[str, Tensor] = {}
         self._dataset: CroppedSections | None = None
-        self._sampler: EpochBatchSampler | None = None
-        self._batches_seen = 0
 
     @property
     def reference_names(self) -> tuple[str, ...]:
@@ -171,26 +167,8 @@ class SeriesData(LightningDataModule):
         """
         self.load()
         assert self._dataset is not None
-        rank = self.trainer.global_rank if self.trainer else 0
-        world_size = self.trainer.world_size if self.trainer else 1
-        size = self.config.batch_size
-        self._sampler = EpochBatchSampler(len(self._dataset), size, self.seed, rank, world_size)
-        self._sampler.seek(self._batches_seen)
-        return DataLoader(
-            self._dataset,
-            sampler=self._sampler,
-            batch_size=None,
-            collate_fn=_unchanged,
-            num_workers=self.config.workers,
-            # A fresh iterator draws a base seed: not from the generator that dropout uses.
-            generator=torch.Generator(),
-        )
-
-    def seek(self, batches_seen: int) -> None:
-        """Goes on after ``batches_seen`` batches, also before the loader exists."""
-        self._batches_seen = batches_seen
-        if self._sampler is not None:
-            self._sampler.seek(batches_seen)
+        sampler = self.make_sampler(len(self._dataset), self.config.batch_size)
+        return keyed_loader(self._dataset, sampler, self.config.workers)
 
     def transfer_batch_to_device(
         self, batch: SeriesBatch, device: torch.device, dataloader_idx: int
@@ -241,7 +219,3 @@ def _lengths(x: Tensor) -> Tensor:
     """Returns the steps of each series up to the last one with a value."""
     steps = torch.arange(1, x.shape[1] + 1)
     return (steps * ~x.isnan().all(2)).amax(1)
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch
