@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from common.data.csv_lines import place_of, read_lines
 from common.data.open_world.config import OpenWorldConfig
 from common.data.open_world.samples import (
     LABELLED,
@@ -26,10 +27,9 @@ from common.data.open_world.samples import (
 )
 from common.data.pictures.folders import SUFFIXES
 from common.data.pictures.own import decode
-from common.data.regression.tables import read_lines
 from common.data.root import data_root
 from common.data.sampler import keyed_generator
-from common.errors import DataError, suggest
+from common.errors import DataError
 from common.evaluation.progress import tell
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")
@@ -157,7 +157,7 @@ def read_rows(table: Path) -> list[Row]:
         DataError: A missing column, or a label or tag that is none; names file and line.
     """
     lines = read_lines(table)
-    places = [_place(table, lines[0][1], name) for name in COLUMNS]
+    places = [place_of(table, lines[0][1], name) for name in COLUMNS]
     rows = []
     for number, cells in lines[1:]:
         path, label, method, source, tag = (cells[place] for place in places)
@@ -168,12 +168,6 @@ def read_rows(table: Path) -> list[Row]:
             )
         rows.append(Row(path, int(label), method, source, int(tag)))
     return rows
-
-
-def _place(table: Path, header: list[str], name: str) -> int:
-    if name not in header:
-        raise DataError(f"{table}: no column {name!r}{suggest(name, header)}")
-    return header.index(name)
 
 
 def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
@@ -214,7 +208,7 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
         DataError: A picture without a box, or a box that is none; names them.
     """
     lines = read_lines(path)
-    places = [_place(path, lines[0][1], name) for name in BOX_COLUMNS]
+    places = [place_of(path, lines[0][1], name) for name in BOX_COLUMNS]
     found: dict[str, Box] = {}
     for number, cells in lines[1:]:
         name, *sides = (cells[place] for place in places)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.data.csv_lines import place_of, read_lines, read_numbers
 from common.data.regression.config import RegressionConfig
-from common.data.regression.tables import column, read_lines
-from common.errors import DataError, suggest
+from common.data.regression.tables import MEND
+from common.errors import DataError
 
 
 def read_inputs(
@@ -35,13 +36,11 @@ def read_inputs(
     header, found = lines[0][1], []
     for name in columns:
         source, _, value = name.partition("=") if name not in header else (name, "", "")
-        if source not in header:
-            raise DataError(f"{path}: no column {source!r}{suggest(source, header)}")
+        place = place_of(path, header, source)
         if source in config.categorical or value:
-            place = header.index(source)
             found.append([float(cells[place] == value) for _, cells in lines[1:]])
         else:
-            found.append(column(path, lines, name))
+            found.append(read_numbers(path, lines, name, MEND))
     return torch.tensor(found, dtype=torch.float64).T.float()
 
 

@@ -2,20 +2,36 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
+from common.data.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.pictures.own import decode
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import TEST, TRAIN, VAL, RegressionSet, random_splits
-from common.data.regression.tables import NUM_SPLITS, TEST_SHARE, column, read_lines
+from common.data.regression.tables import NUM_SPLITS, TEST_SHARE
 from common.data.root import require
-from common.errors import DataError, suggest
+from common.errors import DataError
 
 ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
+MEND = "repair it, or take the line out"
 PATH, SPLIT = "path", "split"
+
+
+class Listed(NamedTuple):
+    """Files with a number each, as a CSV lists them.
+
+    ``targets (num,)`` float64; ``splits`` as of `RegressionSet`, fixed random ones where the CSV
+    has none; ``lines``: the line of each.
+    """
+
+    files: list[Path]
+    targets: torch.Tensor
+    splits: torch.Tensor
+    lines: list[int]
 
 
 def agedb(config: RegressionConfig) -> RegressionSet:
@@ -45,25 +61,27 @@ def read_pictures(path: Path, target: str, size: int) -> RegressionSet:
         DataError: Missing columns, labels that are no numbers, splits other than train, val and
             test, or pictures that cannot be read; names file and line.
     """
-    lines = read_lines(path)
-    header = lines[0][1]
-    for name in (PATH, target):
-        if name not in header:
-            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
-    y = torch.tensor(column(path, lines, target), dtype=torch.float64)
-    place = header.index(PATH)
-    names = [cells[place] for _, cells in lines[1:]]
+    listed = read_listed(path, target)
     with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda name: _decode(path.parent / name, size), names))
-    return RegressionSet(torch.from_numpy(np.stack(pictures)), y, listed_splits(path, lines))
+        pictures = list(pool.map(lambda file: _decode(file, size), listed.files))
+    return RegressionSet(torch.from_numpy(np.stack(pictures)), listed.targets, listed.splits)
 
 
-def listed_splits(path: Path, lines: list[tuple[int, list[str]]]) -> torch.Tensor:
-    """Returns `RegressionSet.splits` by the CSV's column ``split``, or fixed random ones.
+def read_listed(path: Path, target: str) -> Listed:
+    """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``.
 
     Raises:
-        DataError: Splits other than train, val and test.
+        DataError: Missing columns, labels that are no numbers, splits other than train, val and
+            test; names file and line.
     """
+    lines = read_lines(path)
+    place = place_of(path, lines[0][1], PATH)
+    y = torch.tensor(read_numbers(path, lines, target, MEND), dtype=torch.float64)
+    files = [path.parent / cells[place] for _, cells in lines[1:]]
+    return Listed(files, y, _listed_splits(path, lines), [number for number, _ in lines[1:]])
+
+
+def _listed_splits(path: Path, lines: Lines) -> torch.Tensor:
     if SPLIT not in lines[0][1]:
         return random_splits(len(lines) - 1, NUM_SPLITS, TEST_SHARE)
     place = lines[0][1].index(SPLIT)

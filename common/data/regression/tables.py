@@ -1,20 +1,19 @@
 """Tables: scikit-learn's diabetes, packed sets with fixed splits, a user's own CSV."""
 
-import csv
-import gzip
-import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.datasets import load_diabetes
 
+from common.data.csv_lines import place_of, read_lines, read_numbers
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import RegressionSet, random_splits, split_by_masks
 from common.data.root import require
-from common.errors import DataError, suggest
+from common.errors import DataError
 
 TEST_SHARE, NUM_SPLITS = 0.1, 10
+MEND = "repair it, or for text use data.categorical (not for the target) or data.drop"
 BROKEN = (OSError, ValueError, KeyError, EOFError)
 
 
@@ -63,18 +62,17 @@ def read_table(path: Path, target: str, categorical: list[str], drop: list[str])
     """
     lines = read_lines(path)
     header = lines[0][1]
-    for name in [target, *categorical, *drop]:
-        if name not in header:
-            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
+    places = {name: place_of(path, header, name) for name in [target, *categorical, *drop]}
     used = [name for name in header if name not in (target, *drop)]
     values = {
-        name: column(path, lines, name) for name in [target, *used] if name not in categorical
+        name: read_numbers(path, lines, name, MEND)
+        for name in [target, *used]
+        if name not in categorical
     }
     names, columns = [], []
     for name in used:
         if name in categorical:
-            place = header.index(name)
-            texts = [cells[place] for _, cells in lines[1:]]
+            texts = [cells[places[name]] for _, cells in lines[1:]]
             for text in sorted(set(texts)):
                 names.append(f"{name}={text}")
                 columns.append([float(own == text) for own in texts])
@@ -86,51 +84,3 @@ def read_table(path: Path, target: str, categorical: list[str], drop: list[str])
     x = torch.tensor(columns, dtype=torch.float64).T.contiguous()
     y = torch.tensor(values[target], dtype=torch.float64)
     return RegressionSet(x, y, random_splits(len(y), NUM_SPLITS, TEST_SHARE), tuple(names))
-
-
-def read_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Returns (line number, cells) of a CSV, the header first; every line as long as it.
-
-    Raises:
-        DataError: No such file, no table, or a line of another length.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
-    if len(lines) < 3:
-        raise DataError(f"{path}: a header and at least two rows are needed")
-    width = len(lines[0][1])
-    for number, cells in lines:
-        if len(cells) != width:
-            raise DataError(
-                f"{path}, line {number}: {len(cells)} cells, but the header names {width} columns"
-            )
-    return lines
-
-
-def column(path: Path, lines: list[tuple[int, list[str]]], name: str) -> list[float]:
-    """Returns the numbers of column ``name``.
-
-    Raises:
-        DataError: With the line of the first cell that is no finite number.
-    """
-    place, numbers = lines[0][1].index(name), []
-    for number, cells in lines[1:]:
-        try:
-            value = float(cells[place])
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise DataError(
-                f"{path}, line {number}: column {name!r} holds {cells[place]!r}, not a finite "
-                "number; repair it, or for text use data.categorical (not for the target) or "
-                "data.drop"
-            )
-        numbers.append(value)
-    return numbers

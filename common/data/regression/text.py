@@ -4,16 +4,17 @@ import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
 
+from common.data.csv_lines import place_of, read_lines, read_numbers
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import TEST, TRAIN, VAL, RegressionSet
-from common.data.regression.tables import column, read_lines
 from common.data.root import require
-from common.errors import DataError, suggest
+from common.errors import DataError
 
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
 ROLES = {"train": TRAIN, "dev": VAL, "test": TEST}
 SENTENCES = ("sentence1", "sentence2")
 # Runs of letters within words, hashed: no vocabulary to be learnt or fetched.
+MEND = "take the line out"
 BUCKETS, LETTERS = 2048, (2, 4)
 
 
@@ -30,10 +31,7 @@ def stsb(config: RegressionConfig) -> RegressionSet:
     path = require(config.root, STSB_FILE)
     lines = read_lines(path)
     header = lines[0][1]
-    for name in ("split", *SENTENCES, "score"):
-        if name not in header:
-            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
-    places = [header.index(name) for name in ("split", *SENTENCES)]
+    places = [place_of(path, header, name) for name in ("split", *SENTENCES)]
     roles, pairs = [], []
     for number, cells in lines[1:]:
         split, *sentences = (cells[place] for place in places)
@@ -43,7 +41,7 @@ def stsb(config: RegressionConfig) -> RegressionSet:
             raise DataError(f"{path}, line {number}: an empty sentence; take the line out")
         roles.append(ROLES[split])
         pairs.append(sentences)
-    scores = torch.tensor(column(path, lines, "score"), dtype=torch.float64)
+    scores = torch.tensor(read_numbers(path, lines, "score", MEND), dtype=torch.float64)
     inputs = torch.stack([hashed([pair[side] for pair in pairs]) for side in (0, 1)], 1)
     return RegressionSet(inputs, scores, torch.tensor([roles], dtype=torch.int8))
 

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from common.data.regression.config import RegressionConfig
-from common.data.regression.pictures import PATH, listed_splits
+from common.data.regression.pictures import read_listed
 from common.data.regression.samples import RegressionSet
-from common.data.regression.tables import column, read_lines
-from common.errors import DataError, suggest
+from common.errors import DataError
 
 
 def own_volumes(config: RegressionConfig) -> RegressionSet:
@@ -30,16 +29,9 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
         DataError: Missing columns, labels that are no numbers, unknown splits, a volume that
             cannot be read or has another shape; names file and line.
     """
-    lines = read_lines(path)
-    header = lines[0][1]
-    for name in (PATH, target):
-        if name not in header:
-            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
-    y = torch.tensor(column(path, lines, target), dtype=torch.float64)
-    place = header.index(PATH)
+    listed = read_listed(path, target)
     volumes: list[Tensor] = []
-    for number, cells in lines[1:]:
-        file = path.parent / cells[place]
+    for number, file in zip(listed.lines, listed.files, strict=True):
         volume = _read(file, f"{path}, line {number}")
         if volumes and volume.shape != volumes[0].shape:
             raise DataError(
@@ -47,7 +39,7 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
                 f"{tuple(volumes[0].shape)}; bring all to one shape"
             )
         volumes.append(volume)
-    return RegressionSet(torch.stack(volumes), y, listed_splits(path, lines))
+    return RegressionSet(torch.stack(volumes), listed.targets, listed.splits)
 
 
 def _read(file: Path, where: str) -> Tensor:

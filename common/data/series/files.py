@@ -1,7 +1,6 @@
 """Long series from files: published sets of the data root, and a user's own CSV."""
 
 import gzip
-import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.data.regression.tables import read_lines
+from common.data.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LongSeries, split_steps
-from common.errors import DataError, suggest
+from common.errors import DataError
 
-Lines = list[tuple[int, list[str]]]
 HOUR = 60.0
+MEND = "fill the gap, or leave the column out with data.targets"
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -114,35 +113,15 @@ def read_series(
     """
     lines = read_lines(path)
     header = lines[0][1]
-    for name in [*([date] if date else []), *columns]:
-        if name not in header:
-            hint = "; without dates say data.date=null" if name == date else ""
-            raise DataError(f"{path}: no column {name!r}{suggest(name, header)}{hint}")
+    if date:
+        place_of(path, header, date, "; without dates say data.date=null")
     used = list(columns) or [name for name in header if name != date]
     if not used:
         raise DataError(f"{path}: no columns beside the dates")
     dates = read_dates(path, lines, date, date_format, step_minutes) if date else None
-    values = np.array([read_numbers(path, lines, name) for name in used]).T
+    values = np.array([read_numbers(path, lines, name, MEND) for name in used]).T
     parts = split_steps(len(values), SHARES)
     return LongSeries(torch.from_numpy(np.ascontiguousarray(values)), tuple(used), parts, dates)
-
-
-def read_numbers(path: Path, lines: Lines, name: str) -> list[float]:
-    """Returns column ``name``; raises `DataError` with the line of the first gap or text."""
-    place, numbers = lines[0][1].index(name), []
-    for number, cells in lines[1:]:
-        try:
-            value = float(cells[place])
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            what = f"holds {cells[place]!r}, not a finite number" if cells[place] else "is empty"
-            raise DataError(
-                f"{path}, line {number}: column {name!r} {what}; fill the gap, or leave the column "
-                "out with data.targets"
-            )
-        numbers.append(value)
-    return numbers
 
 
 def read_dates(

@@ -42,7 +42,7 @@ def test_columns_may_be_left_out_and_files_gzipped(tmp_path):
         (TEXT, "colour", "line 2: column 'colour' holds 'red'"),
         (TEXT.replace("12.5", "n/a"), "price", "line 3: column 'price' holds 'n/a'"),
         (TEXT.replace("12.5", "nan"), "price", "line 3: column 'price' holds 'nan'"),
-        (TEXT.replace("12.5", ""), "price", "line 3: column 'price' holds ''"),
+        (TEXT.replace("12.5", ""), "price", "line 3: column 'price' is empty"),
         (TEXT + "5,red\n", "price", "line 6: 2 cells, but the header names 3 columns"),
         ("price\n1\n2\n", "price", "no columns beside 'price'"),
         ("size,price\n1,2\n", "price", "at least two rows"),
