@@ -61,15 +61,16 @@ def bare_step(batch: OpenWorldBatch) -> Callable[[], None]:
     return step
 
 
-def measure_step(rounds: int) -> None:
+def measure_step(rounds: int, clock: str) -> None:
     batch, again = make_batch(), "bare backbone, again"
     steps = {"bare backbone": bare_step(batch), again: bare_step(batch)}
     steps["CPL"] = cpl_step(batch)
     steps["CPL, FlexMatch's rule"] = cpl_step(batch, pseudo_labels="flex")
-    timings = interleave({name: timed(step, 5) for name, step in steps.items()}, rounds)
+    timings = interleave({name: timed(step, 5, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbone")
     report_spread(timings["bare backbone"], timings[again])
 
 
 if __name__ == "__main__":
-    measure_step(parse(parser(__doc__.splitlines()[0])).rounds)
+    chosen = parse(parser(__doc__.splitlines()[0]))
+    measure_step(chosen.rounds, chosen.clock)
