@@ -1,7 +1,60 @@
 """The encoder that is evaluated: the mean of all encoders on the way."""
 
 import torch
+from lightning import LightningModule
 from torch import Tensor, nn
+
+from common.backbones.dilated_conv import DilatedEncoder
+from common.checkpoints.position import batches_seen, count_batch
+from common.data.sampler import keyed_generator
+from common.mirror import Mirror
+from common.optim.ema import momentum_copy
+
+_SEEDS: Mirror[int] = Mirror(int)
+
+
+class AveragedEncoder(LightningModule):
+    """An encoder that learns and the mean of its weights from the start on, which is evaluated.
+
+    The mean follows each update, before anybody may write a checkpoint: subclasses optimize by
+    hand and close each batch with `count_in_mean`.
+    """
+
+    encoder: DilatedEncoder
+    average: DilatedEncoder
+    batches_seen: Tensor
+    draw_seed: Tensor
+
+    def start_mean(self) -> None:
+        """Starts the mean at ``encoder`` and registers position and seed; the last to draw."""
+        self.automatic_optimization = False
+        self.average = momentum_copy(self.encoder)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        # The draws are a function of it and the position, on every process alike.
+        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Returns the representation of each step, ``(batch, steps, dim)``."""
+        return self.average(x)
+
+    def embed_last(self, x: Tensor) -> Tensor:
+        """Returns the last step's representation, ``(batch, dim)``, equal to that of `embed`."""
+        return self.average.last(x)
+
+    @property
+    def backbone(self) -> DilatedEncoder:
+        """The encoder that is evaluated, which is what an export writes."""
+        return self.average
+
+    def draws(self, stream: int) -> torch.Generator:
+        """Returns the generator of one kind of draws of this iteration."""
+        return keyed_generator(_SEEDS.get(self.draw_seed), batches_seen(self), stream)
+
+    def count_in_mean(self) -> None:
+        """Takes the encoder as it now stands into the mean and counts the batch."""
+        # The initial weights are the first of the mean.
+        update_mean(self.average, self.encoder, batches_seen(self) + 1)
+        count_batch(self)
 
 
 @torch.no_grad()

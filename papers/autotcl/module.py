@@ -4,23 +4,20 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 
 from common.backbones.dilated_conv import DilatedEncoder
-from common.checkpoints.position import batches_seen, count_batch
+from common.checkpoints.position import batches_seen
 from common.config import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
 from common.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.distributed.reduce import rank, world_size
-from common.mirror import Mirror
 from common.optim.build import build_optimizer
-from common.optim.ema import momentum_copy
+from common.optim.manual import descend
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
-from papers.autotcl.averaging import update_mean
+from papers.autotcl.averaging import AveragedEncoder
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import (
     consistency,
@@ -36,10 +33,9 @@ from papers.autotcl.masks import draw_keep
 ADVICE = "Try a smaller optimizer.lr or method.augmenter_lr, or a larger data.batch_size"
 # Streams of draws within an iteration.
 AUGMENTER_VIEW, ENCODER_VIEW, STEPS, SEGMENTS, KEEP_X, KEEP_V, KEEP_A = range(7)
-_SEEDS: Mirror[int] = Mirror(int)
 
 
-class AutoTCL(LightningModule):
+class AutoTCL(AveragedEncoder):
     """Contrast of series with views that an augmenter learns to make (arXiv 2402.10434).
 
     What is evaluated is `average`, the mean of the encoder's weights from the start on. Several
@@ -51,9 +47,6 @@ class AutoTCL(LightningModule):
         facts: Of the data.
     """
 
-    batches_seen: Tensor
-    draw_seed: Tensor
-
     def __init__(
         self,
         method: AutoTCLConfig | None = None,
@@ -61,7 +54,6 @@ class AutoTCL(LightningModule):
         facts: SeriesFacts | None = None,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.method = config = method or AutoTCLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, weight_decay=0.01)
         channels = (facts or SeriesFacts()).channels
@@ -82,24 +74,8 @@ class AutoTCL(LightningModule):
             config.augmenter_dropout,
         )
         self.augmenter = Augmenter(trunk, 1 if config.shared_mask else channels, config.mask_bias)
-        self.average = momentum_copy(self.encoder)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
-        # The draws are a function of it and the position, on every process alike.
-        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+        self.start_mean()
         self.collapse = CollapseWarning(ADVICE)
-
-    def embed(self, x: Tensor) -> Tensor:
-        """Returns the representation of each step, ``(batch, steps, dim)``."""
-        return self.average(x)
-
-    def embed_last(self, x: Tensor) -> Tensor:
-        """Returns the last step's representation, ``(batch, dim)``, equal to that of `embed`."""
-        return self.average.last(x)
-
-    @property
-    def backbone(self) -> DilatedEncoder:
-        """The encoder that is evaluated, which is what an export writes."""
-        return self.average
 
     def mask_scores(self, x: Tensor) -> Tensor:
         """Returns h, the score of each step, ``(batch, steps, channels)``."""
@@ -107,14 +83,13 @@ class AutoTCL(LightningModule):
 
     def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
         """One iteration: where it is due the augmenter's update, then the encoder's."""
-        config, seen, optimizers = self.method, batches_seen(self), self.optimizers()
+        config, optimizers = self.method, self.optimizers()
         assert isinstance(optimizers, list)
-        if config.view in ("learned", "open") and seen % config.update_ratio == 0:
+        is_due = batches_seen(self) % config.update_ratio == 0
+        if config.view in ("learned", "open") and is_due:
             self.update_augmenter(batch.x, optimizers[1])
         loss = self.update_encoder(batch, optimizers[0])
-        # The initial weights are the first of the mean.
-        update_mean(self.average, self.encoder, seen + 1)
-        count_batch(self)
+        self.count_in_mean()
         return loss
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -127,7 +102,7 @@ class AutoTCL(LightningModule):
         """The augmenter learns; gradient passes through the encoder, which stays as it is."""
         self.encoder.requires_grad_(False).eval()
         loss = self.augmenter_loss(x)
-        self._descend(loss, optimizer)
+        descend(self, loss, optimizer)
         self.encoder.requires_grad_(True).train(self.training)
 
     def augmenter_loss(self, x: Tensor) -> Tensor:
@@ -161,7 +136,7 @@ class AutoTCL(LightningModule):
         loss = info_nce(pool(h_x), pool(h_v), config.temperature)
         if config.local_weight:
             loss = loss + config.local_weight * self.local_loss(h_x)
-        self._descend(loss, optimizer)
+        descend(self, loss, optimizer)
         self.diagnose(x, pool(h_x.detach()), pool(h_v.detach()))
         log_embeddings(self, loss.detach(), pool(h_x.detach()), self.collapse)
         return loss.detach()
@@ -227,10 +202,6 @@ class AutoTCL(LightningModule):
         shape = self._global(like.shape)
         return self._own(torch.rand(shape, generator=self.draws(stream)), like)
 
-    def draws(self, stream: int) -> torch.Generator:
-        """Returns the generator of one kind of draws of this iteration."""
-        return keyed_generator(_SEEDS.get(self.draw_seed), batches_seen(self), stream)
-
     def _global(self, shape: torch.Size) -> tuple[int, ...]:
         return (world_size() * shape[0], *shape[1:])
 
@@ -239,12 +210,3 @@ class AutoTCL(LightningModule):
         own = drawn[rank() * len(like) : (rank() + 1) * len(like)]
         own = own.to(like.device, non_blocking=True)
         return own.to(like.dtype) if own.is_floating_point() else own
-
-    def _descend(self, loss: Tensor, optimizer: Any) -> None:
-        # All gradients, not this optimizer's only.
-        self.zero_grad()
-        if self._trainer is None:
-            loss.backward()
-        else:
-            self.manual_backward(loss)
-        optimizer.step()

@@ -3,30 +3,25 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from common.backbones.dilated_conv import DilatedEncoder
-from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
 from common.diagnostics import CollapseWarning, log_embeddings
-from common.mirror import Mirror
 from common.optim.build import build_optimizer
-from common.optim.ema import momentum_copy
-from papers.autotcl.averaging import update_mean
+from common.optim.manual import descend
+from papers.autotcl.averaging import AveragedEncoder
 from papers.autotcl.config import TS2VecConfig
 from papers.autotcl.loss import hierarchical, pool
 from papers.autotcl.masks import draw_keep
 
 ADVICE = "Try a smaller optimizer.lr or a larger data.batch_size"
 CROPS, KEEP_FIRST, KEEP_SECOND = range(3)
-_SEEDS: Mirror[int] = Mirror(int)
 
 
-class TS2Vec(LightningModule):
+class TS2Vec(AveragedEncoder):
     """Hierarchical contrast of two overlapping crops, each with steps left out at random.
 
     What is evaluated is the mean of the encoder's weights from the start on. One process.
@@ -37,9 +32,6 @@ class TS2Vec(LightningModule):
         facts: Of the data.
     """
 
-    batches_seen: Tensor
-    draw_seed: Tensor
-
     def __init__(
         self,
         method: TS2VecConfig | None = None,
@@ -47,8 +39,6 @@ class TS2Vec(LightningModule):
         facts: SeriesFacts | None = None,
     ) -> None:
         super().__init__()
-        # The mean follows each update, before anybody may write a checkpoint.
-        self.automatic_optimization = False
         self.method = config = method or TS2VecConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=1e-3, weight_decay=0.01)
         self.encoder = DilatedEncoder(
@@ -59,23 +49,8 @@ class TS2Vec(LightningModule):
             (),
             config.dropout,
         )
-        self.average = momentum_copy(self.encoder)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+        self.start_mean()
         self.collapse = CollapseWarning(ADVICE)
-
-    def embed(self, x: Tensor) -> Tensor:
-        """Returns the representation of each step, ``(batch, steps, dim)``."""
-        return self.average(x)
-
-    def embed_last(self, x: Tensor) -> Tensor:
-        """Returns the last step's representation, ``(batch, dim)``."""
-        return self.average.last(x)
-
-    @property
-    def backbone(self) -> DilatedEncoder:
-        """The encoder that is evaluated."""
-        return self.average
 
     def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
         """One step: both crops of each series, compared where they overlap."""
@@ -89,14 +64,9 @@ class TS2Vec(LightningModule):
         # The first crop ends where the overlap does, the second begins with it.
         z1, z2 = z[0][:, -overlap:], z[1][:, :overlap]
         loss = hierarchical(z1, z2, config.alpha, config.temporal_from)
-        optimizer: Any = self.optimizers()
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+        descend(self, loss, self.optimizers())
         log_embeddings(self, loss.detach(), pool(z1.detach()), self.collapse)
-        # The initial weights are the first of the mean.
-        update_mean(self.average, self.encoder, batches_seen(self) + 1)
-        count_batch(self)
+        self.count_in_mean()
         return loss.detach()
 
     def configure_optimizers(self) -> Any:
@@ -111,7 +81,7 @@ class TS2Vec(LightningModule):
         With a1 <= a2 < b1 <= b2 the crops are [a1, b1) and [a2, b2), shifted by a place of its own
         for each series.
         """
-        generator = keyed_generator(_SEEDS.get(self.draw_seed), batches_seen(self), CROPS)
+        generator = self.draws(CROPS)
 
         def draw(low: int, high: int, *shape: int) -> Tensor:
             return torch.randint(low, high, shape, generator=generator)
@@ -124,8 +94,7 @@ class TS2Vec(LightningModule):
         return (shift + a1, b1 - a1), (shift + a2, b2 - a2), overlap
 
     def _keep(self, x: Tensor, stream: int) -> Tensor | None:
-        generator = keyed_generator(_SEEDS.get(self.draw_seed), batches_seen(self), stream)
-        keep = draw_keep(self.method.step_mask, len(x), x.shape[1], generator)
+        keep = draw_keep(self.method.step_mask, len(x), x.shape[1], self.draws(stream))
         return None if keep is None else keep.to(x.device)
 
 

@@ -18,6 +18,7 @@ from common.diagnostics import is_log_due
 from common.distributed.reduce import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
+from common.optim.manual import descend
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
@@ -115,7 +116,7 @@ class MCLRec(LightningModule):
     def update_encoder(self, batch: SequenceBatch, optimizer: Optimizer) -> Tensor:
         """Steps 1 and 3: the encoder learns; gradient passes through the frozen augmenters."""
         with frozen(self.augmenters):
-            return self._descend(self.encoder_loss(batch), optimizer)
+            return descend(self, self.encoder_loss(batch), optimizer)
 
     def update_augmenters(self, batch: SequenceBatch, optimizer: Optimizer) -> Tensor:
         """Step 2: the augmenters learn from the encoder as it now stands.
@@ -132,11 +133,11 @@ class MCLRec(LightningModule):
         scale = method.augmented_weight if method.scheme == "two-stage" else 1.0
         regulariser = scale * method.regulariser_weight * terms.regulariser
         loss = method.contrast_weight * terms.contrast + terms.augmented_contrast + regulariser
-        return self._descend(loss, optimizer)
+        return descend(self, loss, optimizer)
 
     def update_jointly(self, batch: SequenceBatch, optimizer: Optimizer) -> Tensor:
         """MCLRec-J: one update of encoder and augmenters on the loss of step 1."""
-        return self._descend(self.encoder_loss(batch), optimizer)
+        return descend(self, self.encoder_loss(batch), optimizer)
 
     def encoder_loss(self, batch: SequenceBatch) -> Tensor:
         """L_rec + lambda L_cl1 + beta (L_cl2 + 0.1 R), a scalar."""
@@ -190,16 +191,6 @@ class MCLRec(LightningModule):
         if self.method.regulariser == "global":
             return form(self._pair(everybody, everybody, Z1, Z2))
         return torch.stack([form(pair) for pair in pairs]).sum()
-
-    def _descend(self, loss: Tensor, optimizer: Optimizer) -> Tensor:
-        # All gradients, not this optimizer's only: a joint backward leaves some elsewhere.
-        self.zero_grad()
-        if self._trainer is None:
-            loss.backward()
-        else:
-            self.manual_backward(loss)
-        optimizer.step()
-        return loss.detach()
 
 
 @contextmanager
