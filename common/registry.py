@@ -121,8 +121,10 @@ DATASETS = {
         "graph data set",
         {
             "acm": "common.data.graphs.packed:read_acm",
+            "aminer": "common.data.graphs.packed:read_aminer",
             "dblp": "common.data.graphs.packed:read_dblp",
             "folder": "common.data.graphs.folder:read_folder",
+            "freebase": "common.data.graphs.packed:read_freebase",
             "imdb": "common.data.graphs.packed:read_imdb",
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
         },

@@ -13,6 +13,8 @@ class MEOWConfig:
 
     model: str = setting("meow", choices=("meow", "adameow"))
     dim: int = setting(64, at_least=1)
+    # Width of the space that is contrasted; null: dim. AdaMEOW has 16 on AMiner.
+    projection_dim: int | None = setting(None, at_least=1)
     temperature: float = setting(0.4, above=0)
     dropout: float = setting(0.2, at_least=0, below=1)
     # Cluster numbers of the k-means runs inside each step.

@@ -34,10 +34,11 @@ class MEOW(LightningModule):
         check_clusters(self.method, facts)
         dim = self.method.dim
         self.encoder = ContextEncoder(facts, dim, self.method.dropout, self.method.contexts)
-        self.projection = nn.Linear(dim, dim)
+        contrast_dim = self.method.projection_dim or dim
+        self.projection = nn.Linear(dim, contrast_dim)
         self.soft_weights: SoftWeights | None = None
         if self.method.model == "adameow":
-            self.soft_weights = SoftWeights(dim, self.method.soft_weight_dim)
+            self.soft_weights = SoftWeights(contrast_dim, self.method.soft_weight_dim)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, batch: GraphBatch) -> Tensor:

@@ -36,6 +36,8 @@ class GraphConfig:
     top_k: list[int] = setting([110, 700], at_least=1)
     # Which of several equal PathSim values stay at the k-th place.
     ties: str = setting("last", choices=("first", "last", "random", "numpy"))
+    # What PathSim and the kept edges see: how many paths, or 1 where there is any.
+    path_counts: str = setting("paths", choices=("paths", "ones"))
     # Share of edges dropped from the masked graph of each meta-path, of entries of the features.
     edge_mask: list[float] = setting([0.3, 0.2], at_least=0, below=1)
     feature_mask: float = setting(0.3, at_least=0, below=1)

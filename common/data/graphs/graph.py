@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.data.graphs.metapaths import Matrix, path_product
+from common.data.graphs.metapaths import Matrix, count_neighbours, halves, path_product
 from common.errors import DataError
 
 Ids = NDArray[np.int64]
@@ -63,8 +63,17 @@ class HeteroGraph:
         return types
 
     def counts(self, metapath: str) -> Matrix:
-        """Returns the number of paths between each pair of target nodes."""
+        """Returns the number of paths between each pair of target nodes; small graphs only."""
         return path_product(self.links, self.parse(metapath))
+
+    def halves(self, metapath: str) -> tuple[Matrix, Matrix]:
+        """Returns two thin matrices whose product would be `counts`."""
+        return halves(self.links, self.parse(metapath))
+
+    def num_alone(self, metapath: str) -> int:
+        """Returns how many target nodes have no other target as a neighbour."""
+        _, others = count_neighbours(*self.halves(metapath))
+        return int((others == 0).sum())
 
     def dense_features(self, node_type: str) -> NDArray[np.float32]:
         """Returns the features of a type as a dense array."""

@@ -1,5 +1,6 @@
 """Meta-path graphs: counts, PathSim, the k nearest neighbours, normalisation, masks."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from common.errors import DataError
 
 Matrix = Any  # a scipy.sparse.csr_matrix
+# Non-zeros of a meta-path product made at a time; their sort holds some 100 bytes each.
+ENTRIES_AT_A_TIME = 2**22
 
 
 def path_product(links: dict[tuple[str, str], Matrix], path: list[str]) -> Matrix:
@@ -45,6 +48,57 @@ def pathsim(counts: Matrix) -> Matrix:
     return sp.csr_matrix((values, (entries.row, entries.col)), shape=counts.shape)
 
 
+def halves(links: dict[tuple[str, str], Matrix], path: list[str]) -> tuple[Matrix, Matrix]:
+    """Returns (targets, middle) and (middle, targets), whose product counts the paths.
+
+    The product itself is only ever made for some rows at a time: `nearest_graph`.
+    """
+    middle = len(path) // 2
+    return path_product(links, path[: middle + 1]), path_product(links, path[middle:])
+
+
+def count_neighbours(left: Matrix, right: Matrix) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Returns, for each target, the paths back to itself and those to all others."""
+    own = np.asarray(left.multiply(right.T).sum(1), dtype=np.float64).ravel()
+    return own, left @ (right @ np.ones(right.shape[1])) - own
+
+
+def nearest_graph(
+    left: Matrix, right: Matrix, k: int, ties: str = "last", seed: int = 0, ones: bool = False
+) -> Matrix:
+    """Returns `keep_nearest` of ``left @ right`` without ever holding that product.
+
+    Args:
+        left: (targets, middle) counts.
+        right: (middle, targets) counts.
+        k: Neighbours kept a row.
+        ties: As in `keep_nearest`.
+        seed: Of ``ties="random"``.
+        ones: Reduce the counts to 1 first, as some published files are stored.
+    """
+    diagonal, _ = count_neighbours(left, right)
+    if ones:
+        diagonal = np.minimum(diagonal, 1)
+    kept = []
+    for begin, end in _row_blocks(left, right):
+        counts = sp.csr_matrix(left[begin:end] @ right)
+        if ones:
+            counts.data[:] = 1
+        kept.append(_keep_rows(counts, diagonal, begin, k, ties, seed))
+    return sp.vstack(kept, format="csr")
+
+
+def _row_blocks(left: Matrix, right: Matrix) -> Iterator[tuple[int, int]]:
+    """Cuts the rows where the product of a block could reach `ENTRIES_AT_A_TIME` entries."""
+    most = np.minimum(left.astype(bool) @ right.getnnz(axis=1), right.shape[1])
+    total, begin = np.concatenate([[0], np.cumsum(most.astype(np.int64))]), 0
+    while begin < left.shape[0]:
+        end = int(np.searchsorted(total, total[begin] + ENTRIES_AT_A_TIME, side="right")) - 1
+        end = max(end, begin + 1)
+        yield begin, end
+        begin = end
+
+
 def keep_nearest(counts: Matrix, k: int, ties: str = "last", seed: int = 0) -> Matrix:
     """Keeps, in each row, the counts at the ``k`` largest PathSim values (itself included).
 
@@ -53,36 +107,45 @@ def keep_nearest(counts: Matrix, k: int, ties: str = "last", seed: int = 0) -> M
     reversing numpy's unstable argsort gives on this machine, as in the official code.
     """
     counts = sp.csr_matrix(counts)
+    return _keep_rows(counts, counts.diagonal().astype(np.float64), 0, k, ties, seed)
+
+
+def _keep_rows(
+    counts: Matrix, diagonal: NDArray[Any], first: int, k: int, ties: str, seed: int
+) -> Matrix:
+    """`keep_nearest` of the rows of ``counts``, which begin at row ``first`` of the graph."""
     counts.eliminate_zeros()
     counts.sort_indices()
-    diagonal, order = counts.diagonal().astype(np.float64), np.arange(counts.shape[1])
+    lengths = np.diff(counts.indptr)
+    rows, columns = np.repeat(np.arange(len(lengths)), lengths), counts.indices
+    similarity = 2 * counts.data / (diagonal[first + rows] + diagonal[columns])
+    if ties == "numpy":
+        chosen = np.zeros(counts.nnz, dtype=bool)
+        for begin, end in pairwise(counts.indptr):
+            part = slice(begin, end)
+            chosen[part] = _chosen_by_numpy(columns[part], similarity[part], k, counts.shape[1])
+    else:
+        order = np.lexsort((_tie_order(columns, counts.shape[1], ties, seed), -similarity, rows))
+        chosen = np.empty(counts.nnz, dtype=bool)
+        # The sort keeps rows together: a place's rank is its distance from its row's begin.
+        chosen[order] = np.arange(counts.nnz) - counts.indptr[rows] < k
+    indptr = np.concatenate([[0], np.cumsum(chosen)])[counts.indptr]
+    return sp.csr_matrix((counts.data[chosen], columns[chosen], indptr), shape=counts.shape)
+
+
+def _tie_order(columns: NDArray[Any], count: int, ties: str, seed: int) -> NDArray[Any]:
     if ties == "random":
-        order = np.random.default_rng(seed).permutation(counts.shape[1])
-    elif ties == "last":
-        order = order[::-1]
-    kept = []
-    for row, (begin, end) in enumerate(pairwise(counts.indptr)):
-        columns, values = counts.indices[begin:end], counts.data[begin:end]
-        similarity = 2 * values / (diagonal[row] + diagonal[columns])
-        if ties == "numpy":
-            best = _numpy_order(columns, similarity, k, counts.shape[1])
-        else:
-            best = np.lexsort((order[columns], -similarity))[:k]
-        kept.append(begin + np.sort(best))
-    indptr = np.concatenate([[0], np.cumsum([len(best) for best in kept])])
-    places = np.concatenate(kept)
-    shape = counts.shape
-    return sp.csr_matrix((counts.data[places], counts.indices[places], indptr), shape=shape)
+        return np.asarray(np.random.default_rng(seed).permutation(count)[columns])
+    return -columns if ties == "last" else columns
 
 
-def _numpy_order(
-    columns: NDArray[np.int32], similarity: NDArray[np.float64], k: int, num_columns: int
-) -> NDArray[np.int64]:
+def _chosen_by_numpy(
+    columns: NDArray[Any], similarity: NDArray[np.float64], k: int, num_columns: int
+) -> NDArray[np.bool_]:
     dense = np.zeros(num_columns)
     dense[columns] = similarity
-    chosen = np.argsort(dense)[::-1][:k]
     # Zeros may be among them; they carry no count.
-    return np.flatnonzero(np.isin(columns, chosen))
+    return np.isin(columns, np.argsort(dense)[::-1][:k])
 
 
 def normalise(adjacency: Matrix) -> Matrix:

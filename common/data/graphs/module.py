@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -13,7 +12,8 @@ from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
 from common.data.graphs.own import read_own
-from common.data.graphs.prepare import make_batch, make_facts, propagate, split_hops
+from common.data.graphs.prepare import make_batch, make_facts
+from common.data.graphs.references import NAMES, GraphReferences
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
@@ -50,7 +50,7 @@ class GraphData(KeyedData):
     def __init__(self, config: GraphConfig, seed: int) -> None:
         super().__init__(seed)
         self.config = config
-        self.reference_names = ("raw", "propagated", "propagated-context")
+        self.reference_names = NAMES
         self.fingerprint = ""
         self._graph: HeteroGraph | None = None
         self._batch: GraphBatch | None = None
@@ -114,10 +114,8 @@ class GraphData(KeyedData):
         nodes = ", ".join(f"{count:,} {name}s" for name, count in graph.num_nodes.items())
         alone = []
         for path in self.metapaths(graph):
-            counts = sp.csr_matrix(graph.counts(path))
-            others = counts.getnnz(axis=1) - (counts.diagonal() != 0)
-            if (others == 0).any():
-                alone.append(f"{int((others == 0).sum())} without a {path} neighbour")
+            if number := graph.num_alone(path):
+                alone.append(f"{number} without a {path} neighbour")
         kept = f" ({', '.join(alone)}; kept)" if alone else ""
         return (
             f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}; "
@@ -175,26 +173,11 @@ class GraphData(KeyedData):
         module.train(was_training)
         return {"embedding": z.float().cpu().numpy()}
 
-    def references(self, split: str) -> dict[str, NodeEmbeddings]:
-        """Returns the encoders that learn nothing.
-
-        ``raw``: the target's features. ``propagated``: those multiplied by the row-normalised
-        counts of each meta-path, averaged. ``propagated-context``: the same with the mean
-        features of the intermediate nodes beside the target's own.
-        """
-        graph, paths = self.graph, self.metapaths(self.graph)
-        raw = graph.dense_features(graph.target)
-        beside = [raw]
-        for hop in split_hops(graph, paths)[0]:
-            beside.append(propagate(graph, list(hop), graph.dense_features(hop[-1])))
-        context = np.concatenate(beside, 1)
-        smooth = [graph.parse(path) for path in paths]
-        found = {
-            "raw": raw,
-            "propagated": np.mean([propagate(graph, path, raw) for path in smooth], 0),
-            "propagated-context": np.mean([propagate(graph, path, context) for path in smooth], 0),
-        }
-        return {name: self._inputs(torch.from_numpy(x), None, split) for name, x in found.items()}
+    def references(self, split: str) -> GraphReferences:
+        """Returns the encoders that learn nothing; each is computed when it is taken."""
+        return GraphReferences(
+            self.graph, self.metapaths(self.graph), lambda z: self._inputs(z, None, split)
+        )
 
     def _inputs(self, z: Tensor, active: Tensor | None, split: str) -> NodeEmbeddings:
         graph, splits = self.graph, {}

@@ -60,7 +60,26 @@ IMDB = Layout(
     dense=(),
     metapaths=("movie-actor-movie", "movie-director-movie", "movie-keyword-movie"),
 )
-LAYOUTS = {"acm": ACM, "dblp": DBLP, "imdb": IMDB}
+AMINER = Layout(
+    types={"p": ("paper", 6564), "a": ("author", 13329), "r": ("reference", 35890)},
+    links=("pa", "pr"),
+    features=(),
+    dense=(),
+    metapaths=("paper-author-paper", "paper-reference-paper"),
+)
+FREEBASE = Layout(
+    types={
+        "m": ("movie", 3492),
+        "a": ("actor", 33401),
+        "d": ("director", 2502),
+        "w": ("writer", 4459),
+    },
+    links=("ma", "md", "mw"),
+    features=(),
+    dense=(),
+    metapaths=("movie-actor-movie", "movie-director-movie", "movie-writer-movie"),
+)
+LAYOUTS = {"acm": ACM, "aminer": AMINER, "dblp": DBLP, "freebase": FREEBASE, "imdb": IMDB}
 RATIOS = (20, 40, 60)
 
 
@@ -75,8 +94,18 @@ def read_dblp(config: GraphConfig, seed: int) -> HeteroGraph:
 
 
 def read_imdb(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads IMDB: 4,275 movies."""
+    """Reads IMDB: 4,275 movies; rows that its training lists repeat stay repeated."""
     return _read("imdb", IMDB, config.root)
+
+
+def read_aminer(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads AMiner: 6,564 papers, no features."""
+    return _read("aminer", AMINER, config.root)
+
+
+def read_freebase(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads HeCo's Freebase: 3,492 movies, no features."""
+    return _read("freebase", FREEBASE, config.root)
 
 
 def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:

@@ -11,9 +11,9 @@ from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph
 from common.data.graphs.metapaths import (
-    keep_nearest,
     mask_edges,
     mask_entries,
+    nearest_graph,
     normalise,
     path_product,
     row_mean,
@@ -66,7 +66,8 @@ def make_batch(
     generator = np.random.default_rng(seed)
     adjacency, masked = [], []
     for path, k, share in zip(metapaths, config.top_k, config.edge_mask, strict=True):
-        kept = keep_nearest(graph.counts(path), k, config.ties, seed)
+        ones = config.path_counts == "ones"
+        kept = nearest_graph(*graph.halves(path), k, config.ties, seed, ones)
         adjacency.append(make_operator(normalise(kept)))
         masked.append(make_operator(normalise(mask_edges(kept, share, generator))))
     hops, _ = split_hops(graph, metapaths)

@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from common.data.graphs import metapaths
 from common.data.graphs.metapaths import (
+    count_neighbours,
+    halves,
     keep_nearest,
     mask_edges,
     mask_entries,
+    nearest_graph,
     normalise,
     path_product,
     pathsim,
@@ -90,3 +94,27 @@ def test_feature_mask_drops_the_share_of_entries():
 
 def test_row_mean_of_an_empty_row_is_zero():
     assert row_mean(csr([[0, 0], [1, 1]])).toarray().tolist() == [[0, 0], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize("ones", [False, True])
+@pytest.mark.parametrize("ties", ["first", "last", "random", "numpy"])
+@pytest.mark.parametrize("entries", [1, 50, 10**6])
+def test_blocks_of_rows_keep_what_the_whole_product_keeps(monkeypatch, ties, entries, ones):
+    monkeypatch.setattr(metapaths, "ENTRIES_AT_A_TIME", entries)
+    generator = np.random.default_rng(1)
+    links = {
+        ("p", "a"): sp.csr_matrix((generator.random((25, 12)) < 0.2).astype(float)),
+        ("a", "t"): sp.csr_matrix((generator.random((12, 6)) < 0.4).astype(float)),
+    }
+    path = ["p", "a", "t", "a", "p"]
+    counts = path_product(links, path)
+    if ones:
+        counts.data[:] = 1
+    expected = keep_nearest(counts, 4, ties, seed=3)
+    found = nearest_graph(*halves(links, path), 4, ties, 3, ones)
+    assert (found != expected).nnz == 0 and found.nnz == expected.nnz
+
+
+def test_neighbours_are_counted_without_the_product():
+    own, others = count_neighbours(*halves(LINKS, ["p", "a", "p"]))
+    assert own.tolist() == [2, 1, 1] and others.tolist() == [1, 1, 0]

@@ -105,9 +105,65 @@ def test_real_acm_has_the_published_counts():
     assert data.batch.adjacency[1].forward._nnz() == 2_147_611
 
 
-@REAL
-@pytest.mark.parametrize(("name", "paths"), [("dblp", 3), ("imdb", 3)])
-def test_other_real_graphs_load(name, paths):
+REAL_GRAPHS = ["aminer", "dblp", "freebase", "imdb"]
+
+
+def small(name, **changes):
+    """Reads a real graph with few neighbours, which is quick to prepare."""
+    paths = 2 if name in ("acm", "aminer") else 3
     lists = {"top_k": [10] * paths, "edge_mask": [0.1] * paths}
-    data = GraphData(GraphConfig(name=name, **lists), seed=0)
-    assert len(data.batch.adjacency) == paths and data.graph.num_classes in (3, 4)
+    return GraphData(GraphConfig(name=name, **lists | changes), seed=0)
+
+
+@REAL
+@pytest.mark.parametrize("name", REAL_GRAPHS)
+def test_other_real_graphs_load_and_step(name):
+    data = small(name)
+    sizes = data.graph.num_classes * np.array([20, 40, 60])
+    assert [len(data.graph.splits[number].train) for number in (20, 40, 60)] == sizes.tolist()
+    assert all(len(split.test) == 1000 for split in data.graph.splits.values())
+    module = MEOW(MEOWConfig(num_clusters=[5, 9], dim=8), None, data.facts)
+    module.log = lambda *args, **kwargs: None
+    assert len(module.encoder.context_linears) == (
+        7 if name == "dblp" else len(module.encoder.contexts)
+    )
+    loss = module.training_step(data.batch, 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+
+
+@REAL
+def test_labels_of_imdb_start_at_0_and_its_repeated_rows_stay():
+    graph = small("imdb").graph
+    assert np.bincount(graph.labels).tolist() == [1112, 1594, 1569]
+    rows = [graph.splits[number].train for number in (40, 60)]
+    assert [len(np.unique(ids)) for ids in rows] == [119, 175]
+
+
+@REAL
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("aminer", [21_976, 129_824]),
+        ("freebase", [254_702, 8_404, 10_706]),
+        ("imdb", [81_360, 16_498, 319_435]),
+    ],
+)
+def test_meta_paths_have_the_published_counts(name, counts):
+    graph = small(name).graph
+    assert [graph.counts(path).nnz for path in graph.metapaths] == counts
+
+
+@REAL
+def test_without_features_every_type_is_one_hot_and_no_wide_reference_is_made():
+    data = small("aminer", path_counts="ones")
+    assert data.facts.feature_dims == (6564, 13329, 35890)
+    kept = data.batch.adjacency[0].forward
+    assert kept.shape == (6564, 6564)
+    # 35,890 one-hot columns would take 5 GB: a reference is made when it is taken.
+    references = data.references("test")
+    assert set(references) == {"raw", "propagated", "propagated-context"}
+    assert references["propagated"].z.shape == (6564, 6564)
+    with pytest.raises(KeyError):
+        references["popularity"]

@@ -1,0 +1,63 @@
+"""Embeddings that learn nothing, each made when it is asked for: they may be wide."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.prepare import propagate, split_hops
+from common.evaluation.node_embeddings import NodeEmbeddings
+
+NAMES = ("raw", "propagated", "propagated-context")
+
+
+class GraphReferences(Mapping[str, NodeEmbeddings]):
+    """``raw``, ``propagated`` and ``propagated-context`` of a graph.
+
+    ``raw``: the target's features. ``propagated``: those multiplied by the row-normalised counts
+    of each meta-path, averaged. ``propagated-context``: the same with the mean features of the
+    intermediate nodes beside the target's own. Without features x is the identity, so that
+    ``propagated`` is the mean row of the normalised counts.
+
+    Args:
+        graph: The graph as read.
+        metapaths: To propagate over.
+        wrap: Adds labels and splits to an embedding (nodes, dim).
+    """
+
+    def __init__(
+        self,
+        graph: HeteroGraph,
+        metapaths: list[str],
+        wrap: Callable[[torch.Tensor], NodeEmbeddings],
+    ) -> None:
+        self.graph, self.metapaths, self.wrap = graph, metapaths, wrap
+
+    def __getitem__(self, name: str) -> NodeEmbeddings:
+        """Computes the reference ``name``."""
+        if name not in NAMES:
+            raise KeyError(name)
+        x = self.graph.dense_features(self.graph.target)
+        if name == "propagated-context":
+            x = self._with_contexts(x)
+        if name != "raw":
+            paths = [self.graph.parse(path) for path in self.metapaths]
+            x = np.mean([propagate(self.graph, path, x) for path in paths], 0)
+        return self.wrap(torch.from_numpy(x))
+
+    def _with_contexts(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        beside = [x]
+        for hop in split_hops(self.graph, self.metapaths)[0]:
+            beside.append(propagate(self.graph, list(hop), self.graph.dense_features(hop[-1])))
+        return np.concatenate(beside, 1)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterates over the names."""
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        """Returns the number of references."""
+        return len(NAMES)
