@@ -175,6 +175,7 @@ DATASETS = {
         {
             "beauty": "common.data.sequences.sets:packed",
             "file": "common.data.sequences.sets:own_file",
+            "ml-latest-small": "common.data.sequences.movielens:movielens",
             "sessions": "common.data.sequences.sets:sessions",
             "sports": "common.data.sequences.sets:packed",
             "toys": "common.data.sequences.sets:packed",

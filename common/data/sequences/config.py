@@ -26,6 +26,7 @@ class SequenceConfig:
     # For `name: file`: greatest allowed item id; null: the greatest that occurs.
     num_items: int | None = setting(None, at_least=1)
     # Users and items with fewer actions are dropped until none is left to drop; null: all stay.
+    # ml-latest-small is a 5-core to begin with.
     core: int | None = setting(None, at_least=3)
     # For `name: sessions`: seed of the generated data, apart from the run's own.
     data_seed: int = setting(0, at_least=0)

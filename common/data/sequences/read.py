@@ -1,6 +1,7 @@
 """Readers of interaction files: one sequence a line, or RecBole's ``.inter``."""
 
 import gzip
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +48,12 @@ def read_actions(path: Path, num_items: int | None = None) -> Actions:
     return readers[kind](path, num_items)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields (number from 1, line) of a text, plain or gzipped.
+
+    Raises:
+        DataError: Unreadable.
+    """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8") as file:
@@ -61,7 +67,7 @@ def _read_lines(path: Path, num_items: int | None) -> Actions:
     """Reads lines of a user id and its items in order of time, separated by blanks."""
     found = Actions([], [], [])
     seen: dict[str, int] = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         if not line.strip():
             continue
         user, *items = line.split()
@@ -79,7 +85,7 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
 
     The order of lines is the order of time, unless there is a column ``timestamp``.
     """
-    lines = _lines(path)
+    lines = numbered_lines(path)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
     actions: dict[str, list[tuple[float, int]]] = {}
     places: dict[str, str] = {}
@@ -89,7 +95,9 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
         cells = line.split("\t")
         if len(cells) <= max(user_at, item_at, time_at or 0):
             raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
-        time = 0.0 if time_at is None else _time(cells[time_at], path, number)
+        time = (
+            0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
+        )
         item = _item(cells[item_at], path, number, num_items)
         actions.setdefault(cells[user_at], []).append((time, item))
         places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
@@ -118,8 +126,16 @@ def _item(token: str, path: Path, number: int, num_items: int | None) -> int:
     return int(token)
 
 
-def _time(token: str, path: Path, number: int) -> float:
+def number_in(token: str, place: str, column: str) -> float:
+    """Returns ``token`` as a number.
+
+    Raises:
+        DataError: It is none, or not finite (nothing can be sorted by NaN); names the place.
+    """
     try:
-        return float(token)
+        value = float(token)
     except ValueError:
-        raise DataError(f"{path}:{number}: timestamp {token!r} is not a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{place}: {column} {token!r} is not a number")
+    return value
