@@ -198,11 +198,16 @@ def leaderboard(
         list[Path] | None,
         typer.Option(metavar="RUN_DIR", help="File this run's record first; may be repeated."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also a page there, with learning curves and pictures."),
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where --html looks for pictures.")] = Path("runs"),
 ) -> None:
     """Builds LEADERBOARD.md from the run records."""
     from common.leaderboard.command import build_leaderboard
 
-    build_leaderboard(check, console, wandb=wandb, add=add)
+    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs)
 
 
 data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)

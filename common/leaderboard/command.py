@@ -28,6 +28,8 @@ def build_leaderboard(
     root: Path | None = None,
     wandb: str | None = None,
     add: list[Path] | None = None,
+    page: Path | None = None,
+    runs: Path = Path("runs"),
 ) -> None:
     """Writes LEADERBOARD.md and README's table, or only checks them.
 
@@ -37,13 +39,15 @@ def build_leaderboard(
         root: The folder that holds ``results/`` and ``papers/``.
         add: Run folders, whose records are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
+        page: A folder to write the same rows to as a page, with curves and pictures.
+        runs: Where the pictures of runs are looked for.
 
     Raises:
         LikewiseError: With ``check``, if a file is stale; names the first line.
-        UsageError: With ``check`` beside ``wandb`` or ``add``, or a folder without a record.
+        UsageError: With ``check`` beside what writes, or a folder without a record.
     """
-    if check and (wandb or add):
-        raise UsageError("--check writes nothing, --wandb and --add file records: use one of them")
+    if check and (wandb or add or page):
+        raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
     for folder in add or []:
         path = commit_record(
             read_record(folder / "result.json"), (root or default_root()) / "results"
@@ -60,6 +64,11 @@ def build_leaderboard(
         console.print(f"wrote {path.name}")
     if not changed:
         console.print("LEADERBOARD.md agrees with the records already")
+    if page:
+        from common.leaderboard.page import write_page
+
+        base = root or default_root()
+        console.print(f"wrote {write_page(read_board(root), page, base, runs)}", soft_wrap=True)
 
 
 def _import(project: str, results: Path, console: Console) -> None:
