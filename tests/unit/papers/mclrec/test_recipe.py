@@ -10,7 +10,9 @@ def test_accumulation_is_refused_in_words():
         strategy_of(load_recipe("mclrec/quick", ["trainer.accumulate=2"]))
 
 
-@pytest.mark.parametrize("recipe", ["quick", "beauty", "sports", "toys", "yelp", "ml-latest-small"])
+@pytest.mark.parametrize(
+    "recipe", ["quick", "beauty", "sports", "toys", "yelp", "ml-latest-small", "beauty-dense"]
+)
 def test_every_arm_makes_the_methods_number_of_encoder_updates(recipe):
     def updates(variant: str) -> int:
         found = load_recipe(f"mclrec/{recipe}{variant}")
