@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.blocks import conv_block
+
 # Of the pictures and of their residual, about what centres and scales them.
 CENTRE, SCALE, GAIN = 0.45, 0.2, 12.0
 
@@ -28,11 +30,7 @@ class ForensicConv(nn.Module):
         layers: list[nn.Module] = []
         before = 2 * channels
         for after, kernel, stride in ((32, 5, 2), (64, 3, 2), (96, 3, 2), (128, 3, 1)):
-            layers += [
-                nn.Conv2d(before, after * width, kernel, stride, kernel // 2, bias=False),
-                nn.BatchNorm2d(after * width),
-                nn.ReLU(inplace=True),
-            ]
+            layers += conv_block(before, after * width, kernel, stride)
             before = after * width
         self.layers = nn.Sequential(*layers)
         self.num_features = before

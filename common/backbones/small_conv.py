@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from common.backbones.blocks import conv_block
+
 
 class SmallConv(nn.Module):
     """3x3 convolutions of 32, 64 and 64 channels (strides 2, 2, 1), each with BN and ReLU.
@@ -20,11 +22,7 @@ class SmallConv(nn.Module):
         widths, strides = [channels, 32 * width, 64 * width, 64 * width], (2, 2, 1)
         layers: list[nn.Module] = []
         for before, after, stride in zip(widths[:-1], widths[1:], strides, strict=True):
-            layers += [
-                nn.Conv2d(before, after, 3, stride, 1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
+            layers += conv_block(before, after, stride=stride)
         self.layers = nn.Sequential(*layers)
         self.num_features = widths[-1]
 

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from common.backbones.blocks import conv_block
+
 
 class SmallGrid(nn.Module):
     """3x3 convolutions of 16, 32 and 64 channels with stride 2, BN and ReLU; a grid; a linear map.
@@ -23,11 +25,7 @@ class SmallGrid(nn.Module):
         widths = [channels, 16 * width, 32 * width, 64 * width]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, 3, 2, 1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
+            layers += conv_block(before, after)
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
         self.num_features = 64 * width
         self.linear = nn.Linear(4 * widths[-1], self.num_features)

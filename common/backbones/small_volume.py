@@ -4,6 +4,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from common.backbones.blocks import conv_block
+
 
 class SmallVolume(nn.Module):
     """3x3x3 convolutions of 8, 16 and 32 channels with stride 2, BN and ReLU; mean; a linear map.
@@ -22,11 +24,7 @@ class SmallVolume(nn.Module):
         widths = [channels, 8 * width, 16 * width, 32 * width]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layers += [
-                nn.Conv3d(before, after, 3, 2, 1, bias=False),
-                nn.BatchNorm3d(after),
-                nn.ReLU(inplace=True),
-            ]
+            layers += conv_block(before, after, dims=3)
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool3d(1), nn.Flatten())
         self.num_features = 64 * width
         self.linear = nn.Linear(widths[-1], self.num_features)

@@ -5,9 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.checkpoints.position import count_batch
-from common.config import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
 from common.diagnostics import is_log_due
 from common.distributed.reduce import gather
 from common.losses.precision import unit, wide
@@ -17,24 +15,10 @@ from papers.owdfa_cpl.network import Heads, join, join_with_grad
 from papers.owdfa_cpl.voting import global_similarity
 
 
-class Classifier(Heads):
-    """Cross-entropy on labelled rows: the lower bound, and with all labels the upper bound.
+class Classifier(Heads[ClassifierConfig]):
+    """Cross-entropy on labelled rows: the lower bound, and with all labels the upper bound."""
 
-    Args:
-        method: Default: the code's network.
-        optimizer: Default: the schema's.
-        facts: Of the data; default: the paper's protocol 1.
-    """
-
-    def __init__(
-        self,
-        method: ClassifierConfig | None = None,
-        optimizer: OptimizerConfig | None = None,
-        facts: OpenWorldFacts | None = None,
-    ) -> None:
-        config = method or ClassifierConfig()
-        super().__init__(config, optimizer, facts or OpenWorldFacts())
-        self.method = config
+    defaults = ClassifierConfig
 
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """Names the labelled rows; unlabelled ones are not looked at."""
@@ -65,27 +49,14 @@ def nearest_partners(features: Tensor, labels: Tensor) -> Tensor:
     return partners
 
 
-class ORCA(Heads):
+class ORCA(Heads[ORCAConfig]):
     """ORCA: uncertainty-adaptive margin, nearest pairs, and an even use of heads.
 
     Scores are scaled cosines; known classes lose the mean uncertainty of unlabelled rows as a
     margin, so that they are learnt no faster than novel ones.
-
-    Args:
-        method: Default: the paper's, as recalled.
-        optimizer: Default: the schema's.
-        facts: Of the data; default: the paper's protocol 1.
     """
 
-    def __init__(
-        self,
-        method: ORCAConfig | None = None,
-        optimizer: OptimizerConfig | None = None,
-        facts: OpenWorldFacts | None = None,
-    ) -> None:
-        config = method or ORCAConfig()
-        super().__init__(config, optimizer, facts or OpenWorldFacts())
-        self.method = config
+    defaults = ORCAConfig
 
     def predict(self, pictures: Tensor) -> Tensor:
         """Returns scores of all heads, scaled cosines ``(batch, heads)``."""
@@ -126,24 +97,10 @@ def same_strongest(features: Tensor, top_k: int) -> Tensor:
     return (strongest[:, None] == strongest).all(dim=2)
 
 
-class RankStats(Heads):
-    """RankStats: pairs of unlabelled rows with the same strongest features are of one class.
+class RankStats(Heads[RankStatsConfig]):
+    """RankStats: pairs of unlabelled rows with the same strongest features are of one class."""
 
-    Args:
-        method: Default: the paper's, as recalled.
-        optimizer: Default: the schema's.
-        facts: Of the data; default: the paper's protocol 1.
-    """
-
-    def __init__(
-        self,
-        method: RankStatsConfig | None = None,
-        optimizer: OptimizerConfig | None = None,
-        facts: OpenWorldFacts | None = None,
-    ) -> None:
-        config = method or RankStatsConfig()
-        super().__init__(config, optimizer, facts or OpenWorldFacts())
-        self.method = config
+    defaults = RankStatsConfig
 
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """One step over the global batch; the second prediction differs by its dropout."""

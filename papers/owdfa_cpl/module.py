@@ -28,7 +28,7 @@ from papers.owdfa_cpl.voting import Vote, labelled_partners, vote
 ADVICE = "Try a higher method.entropy_weight or a lower optimizer.lr"
 
 
-class CPL(Heads):
+class CPL(Heads[CPLConfig]):
     """Contrastive pseudo learning (arXiv 2309.11132): voted pairs and soft pseudo-labels.
 
     Under several processes pairs, votes and the entropy are over the global batch.
@@ -39,6 +39,8 @@ class CPL(Heads):
         facts: Of the data; default: the paper's protocol 1.
     """
 
+    defaults = CPLConfig
+
     def __init__(
         self,
         method: CPLConfig | None = None,
@@ -47,7 +49,7 @@ class CPL(Heads):
     ) -> None:
         config, facts = method or CPLConfig(), facts or OpenWorldFacts()
         super().__init__(config, optimizer, facts, config.parts)
-        self.method, num = config, facts.num_unlabelled
+        num = facts.num_unlabelled
         self.rule: nn.Module | None = None
         if config.pseudo_labels != "soft":
             limits = config.cutoff, config.rule_momentum

@@ -1,6 +1,6 @@
 """What all arms share: backbone, heads, prediction, and the joining of several processes' rows."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from lightning import LightningModule
@@ -17,28 +17,33 @@ from common.registry import BACKBONES
 from papers.owdfa_cpl.config import HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
 
+Method = TypeVar("Method", bound=HeadsConfig)
 
-class Heads(LightningModule):
+
+class Heads(LightningModule, Generic[Method]):
     """Backbone and one set of heads for known and novel classes: the argmax is the cluster.
 
     Args:
-        method: The network's settings.
+        method: The arm's settings; default: `defaults`.
         optimizer: Default: the schema's.
-        facts: Of the data.
+        facts: Of the data; default: the paper's protocol 1.
         parts: Patches a side.
     """
 
+    defaults: type[Method]
     batches_seen: Tensor
     draw_seed: Tensor
 
     def __init__(
         self,
-        method: HeadsConfig,
-        optimizer: OptimizerConfig | None,
-        facts: OpenWorldFacts,
+        method: Method | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: OpenWorldFacts | None = None,
         parts: int = 1,
     ) -> None:
         super().__init__()
+        self.method = method = method or self.defaults()
+        facts = facts or OpenWorldFacts()
         self.optimizer = optimizer or OptimizerConfig()
         self.num_heads = count_heads(method, facts)
         build = BACKBONES.get(method.backbone)

@@ -38,7 +38,8 @@ def test_a_pair_of_equal_sentences_has_no_difference_and_cosine_one():
     net.norm.register_forward_hook(lambda module, given, made: seen.update(pair=given[0]))
     assert net(pair).shape == (3, net.num_features) == (3, 64)
     _, _, difference, product = seen["pair"].chunk(4, 1)
-    assert not difference.any()
+    # Rows of one product may be rounded differently, by their place in it.
+    assert difference.max() < 1e-7
     torch.testing.assert_close(product.sum(1), torch.ones(3))
 
 

@@ -225,3 +225,16 @@ def test_rank_statistics_forget_the_order_of_the_strongest():
     rows = torch.tensor([[5.0, 4, 0, 1], [4.0, 5, 1, 0], [0.0, 5, 4, 0]])
     expected = [[True, True, False], [True, True, False], [False, False, True]]
     assert same_strongest(rows, 2).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [(Classifier, ClassifierConfig), (ORCA, ORCAConfig), (RankStats, RankStatsConfig)],
+)
+def test_each_arm_stands_alone_with_its_own_values(kind, config):
+    with torch.device("meta"):
+        module = kind()
+    assert module.method == config() and type(module.method) is config
+    assert module.optimizer == OptimizerConfig()
+    assert module.num_heads == OpenWorldFacts().num_classes
+    assert kind(config(backbone="forensic_conv")).method.backbone == "forensic_conv"

@@ -1,0 +1,52 @@
+"""The block of the small backbones, and the names of weights that saved runs rely on."""
+
+import pytest
+import torch
+from torch import nn
+
+from common.backbones.blocks import conv_block
+from common.registry import BACKBONES
+
+NAMES = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "side"), [(3, 2, 4), (5, 2, 4), (3, 1, 8), (5, 1, 8)])
+def test_stride_alone_decides_the_size(kernel, stride, side):
+    block = nn.Sequential(*conv_block(2, 5, kernel, stride))
+    assert block(torch.randn(3, 2, 8, 8)).shape == (3, 5, side, side)
+    assert block[0].weight.shape == (5, 2, kernel, kernel) and block[0].bias is None
+
+
+def test_volumes():
+    block = nn.Sequential(*conv_block(1, 4, dims=3))
+    assert block(torch.randn(2, 1, 8, 6, 4)).shape == (2, 4, 4, 3, 2)
+
+
+def test_it_is_convolved_then_normalised_then_cut_at_zero():
+    torch.manual_seed(0)
+    convolution, norm, _ = conv_block(2, 3)
+    x = torch.randn(4, 2, 6, 6)
+    out = nn.Sequential(convolution, norm, nn.ReLU())(x)
+    h = nn.functional.conv2d(x, convolution.weight, stride=2, padding=1)
+    h = (h - h.mean((0, 2, 3), keepdim=True)) / h.var((0, 2, 3), False, keepdim=True).add(
+        1e-5
+    ).sqrt()
+    torch.testing.assert_close(out, h.relu())
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "linear"),
+    [
+        ("small_conv", 3, False),
+        ("small_grid", 3, True),
+        ("small_volume", 3, True),
+        ("forensic_conv", 4, False),
+    ],
+)
+def test_weights_keep_the_names_of_saved_runs(name, blocks, linear):
+    expected = []
+    for block in range(blocks):
+        expected.append(f"layers.{3 * block}.weight")
+        expected += [f"layers.{3 * block + 1}.{part}" for part in NAMES]
+    expected += ["linear.weight", "linear.bias"] if linear else []
+    assert list(BACKBONES.get(name)().state_dict()) == expected
