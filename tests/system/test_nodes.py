@@ -1,0 +1,120 @@
+"""Two nodes of a cluster, played by two processes that know of each other only what a launcher
+tells them: torchrun's rendezvous, or the variables that SLURM sets."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.tracking.metrics_file import read_metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 300
+WORDS = [
+    "supremix",
+    "trainer.batches=3",
+    "trainer.accelerator=cpu",
+    "trainer.threads=1",
+    "trainer.log_every=1",
+    "tracking.mode=disabled",
+    "evaluation.references=[]",
+]
+TWO_NODES = ["trainer.nodes=2", "trainer.devices=1"]
+PAPERS = [sys.executable, "-m", "common.cli", "train", *WORDS]
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def by_torchrun(node, port):
+    """Returns the command and the variables of one node under torchrun."""
+    rendezvous = ["--master-addr", "127.0.0.1", "--master-port", str(port), "--nnodes", "2"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", *rendezvous]
+    launcher += ["--node-rank", str(node), "--nproc-per-node", "1", "--no-python"]
+    return [*launcher, *PAPERS, *TWO_NODES], {}
+
+
+def by_slurm(node, port):
+    """Returns the command and what `srun --nodes 2 --ntasks-per-node 1` would set."""
+    ranks = {"SLURM_PROCID": node, "SLURM_NODEID": node, "SLURM_LOCALID": 0}
+    sizes = {"SLURM_NTASKS": 2, "SLURM_NTASKS_PER_NODE": 1, "SLURM_NNODES": 2}
+    job = {"SLURM_JOB_ID": 1, "SLURM_JOB_NAME": "likewise", "SLURM_NODELIST": "127.0.0.1"}
+    found = {**ranks, **sizes, **job, "MASTER_PORT": port}
+    return [*PAPERS, *TWO_NODES], {key: str(value) for key, value in found.items()}
+
+
+def run_all(folder, commands):
+    """Runs all ``commands`` at once in ``folder``; returns the one record and the losses."""
+    folder.mkdir()
+    known = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "MASTER_PORT", "SLURM_PROCID")
+    kept = {key: value for key, value in os.environ.items() if key not in known}
+    quiet = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(ROOT)}
+    started = [
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**kept, **quiet, "HOME": str(folder), **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        for command, variables in commands
+    ]
+    for process in started:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            for other in started:
+                os.killpg(other.pid, signal.SIGKILL)
+            pytest.fail(f"still running after {TIMEOUT_S} s: {process.communicate()[0][-2000:]}")
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+    (record,) = folder.glob("runs/supremix/*/*/result.json")
+    rows = read_metrics(record.parent / "metrics.csv")
+    losses = {row.batch: row.value for row in rows if row.key == "train/loss"}
+    return json.loads(record.read_text()), losses
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.parametrize("launch", [by_torchrun, by_slurm])
+def test_two_nodes_are_one_run_with_the_losses_of_one_process(launch, tmp_path):
+    alone, expected = run_all(tmp_path / "one", [(PAPERS, {})])
+    port = free_port()
+    record, found = run_all(tmp_path / "two", [launch(node, port) for node in range(2)])
+    assert (alone["devices"], record["devices"]) == (1, 2)
+    assert record["status"] == "complete"
+    assert record["config_hash"] == alone["config_hash"]
+    assert list(found) == [1, 2, 3] and found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_job_of_the_docs_trains_and_when_queued_again_resumes(tmp_path):
+    calls = tmp_path / "calls"
+    for name in ("srun", "papers"):
+        tool = tmp_path / name
+        # srun runs what it is given; papers writes down its words.
+        tool.write_text(
+            '#!/bin/sh\nexec "$@"\n' if name == "srun" else f'#!/bin/sh\necho "$@" >> {calls}\n'
+        )
+        tool.chmod(0o755)
+    sizes = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "8"}
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **sizes}
+    job = ["bash", str(ROOT / "docs" / "slurm.sh"), "swav/imagenet", "seed=1"]
+    subprocess.run(job, cwd=tmp_path, env=variables, check=True)
+    run = "runs/slurm-7/swav/imagenet/260101-000000-aaaa"
+    (tmp_path / run / "checkpoints").mkdir(parents=True)
+    (tmp_path / run / "wandb" / "checkpoints").mkdir(parents=True)
+    subprocess.run(job, cwd=tmp_path, env=variables, check=True)
+    assert calls.read_text().splitlines() == [
+        "train swav/imagenet --runs runs/slurm-7 seed=1 trainer.nodes=2 trainer.devices=8",
+        f"resume {run}",
+    ]
