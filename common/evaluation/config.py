@@ -162,6 +162,7 @@ class RankingConfig:
     cutoffs: list[int] = setting([5, 10, 20], at_least=1)
     # Leaves out what the user met before: higher figures, not comparable with the papers'.
     mask_history: bool = False
+    sampled_negatives: int | None = setting(None, at_least=1)  # adds sampled_hr@k and the like
     # Users scored at once.
     chunk: int = setting(128, at_least=1, result_neutral=True)
 

@@ -32,9 +32,14 @@ class MCLRecConfig:
     # Code: the raw dot product of unnormalised vectors, temperature 1.
     similarity: str = setting("dot", choices=("dot", "cosine"))
     temperature: float = setting(1.0, above=0)
+    # mean over the 2B anchors (code), or the sum of two directions, twice that (paper, Eq. 7-9).
+    directions: str = setting("mean", choices=("mean", "sum"))
     # three-step: encoder, augmenters, encoder in each batch (code). two-stage: encoder, then
-    # augmenters (paper, Algorithm 1). joint: one update of everything (MCLRec-J).
-    scheme: str = setting("three-step", choices=("three-step", "two-stage", "joint"))
+    # augmenters in each batch. two-loop: the same, an epoch each in turn (paper, Algorithm 1, which
+    # has a loop a stage). joint: one update of everything (MCLRec-J).
+    scheme: str = setting("three-step", choices=("three-step", "two-stage", "two-loop", "joint"))
+    # Augmented vectors have unit length (code; the paper does not say so).
+    unit_length: bool = True
     # One augmenter for both views (paper, Table 4).
     shared_augmenter: bool = False
     # A batch is encoded in so many groups of like lengths; 1 pads all to the longest.

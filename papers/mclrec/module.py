@@ -72,8 +72,9 @@ class MCLRec(LightningModule):
             self.method.init_std,
             self.method.layer_norm_eps,
         )
-        first = ModelAugmenter(self.method.dim)
-        second = first if self.method.shared_augmenter else ModelAugmenter(self.method.dim)
+        sizes = (self.method.dim, self.method.unit_length)
+        first = ModelAugmenter(*sizes)
+        second = first if self.method.shared_augmenter else ModelAugmenter(*sizes)
         self.augmenters = nn.ModuleList([first, second])
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
@@ -95,6 +96,10 @@ class MCLRec(LightningModule):
         optimizers: Any = self.optimizers()
         if self.method.scheme == "joint":
             loss = self.update_jointly(batch, optimizers)
+        elif self.method.scheme == "two-loop":
+            updates = (self.update_encoder, self.update_augmenters)
+            turn = batch.position[0] % 2  # the epoch's
+            loss = updates[turn](batch, optimizers[turn])
         else:
             loss = self.update_encoder(batch, optimizers[0])
             loss = loss + self.update_augmenters(batch, optimizers[1])
@@ -130,7 +135,8 @@ class MCLRec(LightningModule):
             h1, h2 = self._encode(batch.views.flatten(0, 1), batch.view_lengths.flatten(), 2)
         terms = self._terms(h1, h2)
         # Paper: gamma = 0.1 beta in both stages. Code: 0.1 here.
-        scale = method.augmented_weight if method.scheme == "two-stage" else 1.0
+        is_papers = method.scheme in ("two-stage", "two-loop")
+        scale = method.augmented_weight if is_papers else 1.0
         regulariser = scale * method.regulariser_weight * terms.regulariser
         loss = method.contrast_weight * terms.contrast + terms.augmented_contrast + regulariser
         return descend(self, loss, optimizer)
@@ -168,9 +174,10 @@ class MCLRec(LightningModule):
         own = torch.stack((h1, h2, z1, z2), dim=1)
         everybody = gather_with_grad(own)
         pairs = [self._pair(own, everybody, *names) for names in ((Z1, Z2), (H1, Z2), (H2, Z1))]
+        directions = 2.0 if self.method.directions == "sum" else 1.0
         return Terms(
-            contrast(self._pair(own, everybody, H1, H2)),
-            torch.stack([contrast(pair) for pair in pairs]).sum(),
+            directions * contrast(self._pair(own, everybody, H1, H2)),
+            directions * torch.stack([contrast(pair) for pair in pairs]).sum(),
             self._regulariser(pairs, everybody),
         )
 

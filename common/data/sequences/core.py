@@ -1,5 +1,7 @@
 """The k-core of a set of sequences: what is left where everybody acts often enough."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from common.data.sequences.store import Sequences
@@ -29,7 +31,8 @@ def k_core(sequences: Sequences, fewest: int) -> Sequences:
         )
     kept, renumbered = np.unique(items, return_inverse=True)
     counts = np.unique(users, return_counts=True)[1]
-    return Sequences(
+    return replace(
+        sequences,
         name=f"{sequences.name}, {fewest}-core",
         items=renumbered + 1,
         offsets=np.concatenate(([0], np.cumsum(counts))),

@@ -111,9 +111,10 @@ class SequenceData(KeyedData):
     def describe(self) -> str:
         """Returns one line for the console."""
         sequences = self._loaded
+        note = f"; {sequences.note}" if sequences.note else ""
         return (
             f"{sequences.name}: {len(sequences.lengths):,} users, {sequences.num_items:,} items, "
-            f"{len(sequences.items):,} actions, {len(self.instances):,} training prefixes"
+            f"{len(sequences.items):,} actions, {len(self.instances):,} training prefixes{note}"
         )
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:

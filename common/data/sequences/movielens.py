@@ -5,7 +5,7 @@ from pathlib import Path
 from common.data.root import require
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.core import k_core
-from common.data.sequences.read import number_in, numbered_lines
+from common.data.sequences.read import in_order_of_time, number_in, numbered_lines
 from common.data.sequences.store import Sequences, pack
 from common.errors import DataError
 
@@ -45,7 +45,5 @@ def read_ratings(path: Path, name: str) -> Sequences:
         time = number_in(stamp, f"{path}:{number}", "timestamp")
         users.setdefault(user, []).append((time, int(movie)))
         places.setdefault(user, f"{path}:{number} (user {user})")
-    items = [
-        [movie for _, movie in sorted(rows, key=lambda row: row[0])] for rows in users.values()
-    ]
+    items = [in_order_of_time(rows) for rows in users.values()]
     return pack(name, items, list(places.values()), fewest=1)

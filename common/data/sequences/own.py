@@ -25,7 +25,7 @@ def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
     """
     path = path.expanduser()
     known = range(1, run.num_items + 1) if run.item_ids is None else run.item_ids.tolist()
-    users, items, places = read_actions(path, known[-1])
+    users, items, places, _ = read_actions(path, known[-1])
     if not users:
         raise DataError(f"{path}: holds no sequence")
     number = {item: place for place, item in enumerate(known, start=1)}

@@ -3,6 +3,7 @@
 import gzip
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +12,15 @@ from common.errors import DataError
 
 
 class Actions(NamedTuple):
-    """Each user's id, items in order of time, and where it stands, such as ``file:line``."""
+    """Each user's id, items in order of time, and where it stands, such as ``file:line``.
+
+    ``note`` says what the reader changed, for the line that describes the set.
+    """
 
     users: list[str]
     items: list[list[int]]
     places: list[str]
+    note: str = ""
 
 
 def read_sequences(
@@ -26,8 +31,8 @@ def read_sequences(
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
-    _, items, places = read_actions(path, num_items)
-    return pack(name, items, places, num_items, fewest)
+    _, items, places, note = read_actions(path, num_items)
+    return replace(pack(name, items, places, num_items, fewest), note=note)
 
 
 def read_actions(path: Path, num_items: int | None = None) -> Actions:
@@ -83,7 +88,8 @@ def _read_lines(path: Path, num_items: int | None) -> Actions:
 def _read_inter(path: Path, num_items: int | None) -> Actions:
     """Reads a tab-separated table with a header of ``name:type`` columns.
 
-    The order of lines is the order of time, unless there is a column ``timestamp``.
+    Without a column ``timestamp`` the order of lines is the order of time. With one a user's
+    actions are sorted by it, as RecBole sorts them, those of one time in the order of lines.
     """
     lines = numbered_lines(path)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
@@ -101,18 +107,27 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
         item = _item(cells[item_at], path, number, num_items)
         actions.setdefault(cells[user_at], []).append((time, item))
         places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
-    ordered = [sorted(rows, key=lambda row: row[0]) for rows in actions.values()]
-    items = [[item for _, item in rows] for rows in ordered]
-    return Actions(list(actions), items, list(places.values()))
+    items = [in_order_of_time(rows) for rows in actions.values()]
+    given = ([item for _, item in rows] for rows in actions.values())
+    moved = sum(one != other for one, other in zip(items, given, strict=True))
+    note = f"users whose actions were sorted by timestamp: {moved:,}" if moved else ""
+    return Actions(list(actions), items, list(places.values()), note)
+
+
+def in_order_of_time(rows: list[tuple[float, int]]) -> list[int]:
+    """Returns the items of (time, item) rows; those of one time stay in the order of rows."""
+    return [item for _, item in sorted(rows, key=lambda row: row[0])]
 
 
 def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     names = [cell.partition(":")[0] for cell in header.split("\t")]
-    if ":" not in header or "user_id" not in names or "item_id" not in names:
-        raise DataError(
-            f"{path}:1: no header; the first line of an .inter file names tab-separated "
-            "columns, user_id:token and item_id:token among them"
-        )
+    wanted = "the first line of an .inter file names tab-separated columns, user_id:token and "
+    wanted += "item_id:token among them"
+    if ":" not in header:
+        raise DataError(f"{path}:1: no header; {wanted}")
+    for name in ("user_id", "item_id"):
+        if name not in names:
+            raise DataError(f"{path}:1: no column {name}, only {', '.join(names)}; {wanted}")
     time_at = names.index("timestamp") if "timestamp" in names else None
     return names.index("user_id"), names.index("item_id"), time_at
 

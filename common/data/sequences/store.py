@@ -24,6 +24,8 @@ class Sequences:
     offsets: np.ndarray
     num_items: int
     item_ids: np.ndarray | None = None
+    # What was changed in reading, for people.
+    note: str = ""
 
     @property
     def lengths(self) -> np.ndarray:

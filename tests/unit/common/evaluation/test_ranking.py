@@ -9,6 +9,7 @@ from common.evaluation.ranking import (
     RankingInput,
     evaluate_ranking,
     rank_all,
+    rank_among_sampled,
     rank_scores,
     ranking_metrics,
 )
@@ -69,3 +70,51 @@ def test_the_protocol_reports_each_cutoff():
     metrics = evaluate_ranking(inputs(), RankingConfig(cutoffs=[1, 10]), seed=0)
     assert set(metrics) == {f"{m}@{k}" for m in ("hr", "ndcg", "mrr") for k in (1, 10)}
     assert metrics["hr@1"] == metrics["ndcg@1"] == metrics["mrr@1"]
+
+
+def met(users=50, items=20):
+    """Each user met items 1 to ``items``."""
+    return History(
+        torch.arange(1, items + 1).repeat(users), torch.arange(0, users * items + 1, items)
+    )
+
+
+def test_among_all_that_was_not_met_the_sampled_rank_is_the_masked_one():
+    given = inputs(history=met())
+    for wanted in (39, 500):
+        sampled = rank_among_sampled(given, wanted, seed=0)
+        assert sampled.equal(rank_all(given, mask_history=True))
+
+
+def test_negatives_are_new_to_the_user_and_a_share_of_them_costs_a_share_of_the_rank():
+    # The target scores 0; what the user met scores above it and would cost ranks if drawn, as
+    # would the padding item; of the 100 others half score above.
+    table = torch.tensor([9.0] + [5.0] * 20 + [1.0, -1.0] * 50 + [0.0])[:, None]
+    given = RankingInput(torch.ones(400, 1), table, torch.full((400,), 121), met(400))
+    ranks = rank_among_sampled(given, 10, seed=3)
+    assert ranks.min() >= 1 and ranks.max() <= 11
+    assert ranks.mean().item() == pytest.approx(6.0, abs=0.3)
+    assert len(ranks.unique()) > 5
+
+
+def test_draws_follow_the_seed_and_not_the_chunk():
+    given = inputs(history=met())
+    first = rank_among_sampled(given, 5, seed=1, chunk=1)
+    assert first.equal(rank_among_sampled(given, 5, seed=1, chunk=17))
+    assert not first.equal(rank_among_sampled(given, 5, seed=2, chunk=17))
+
+
+def test_sampled_columns_are_labelled_and_stand_beside_the_full_ranking():
+    plain = evaluate_ranking(inputs(), RankingConfig(cutoffs=[5]), seed=0)
+    both = evaluate_ranking(inputs(), RankingConfig(cutoffs=[5], sampled_negatives=8), seed=0)
+    assert {key: both[key] for key in plain} == plain
+    assert set(both) - set(plain) == {"sampled_hr@5", "sampled_ndcg@5", "sampled_mrr@5"}
+    assert both["sampled_hr@5"] > plain["hr@5"]
+
+
+def test_counts_that_tie_are_half_won_among_sampled_items_too():
+    counts = torch.ones(41, 1, dtype=torch.float64)
+    given = RankingInput(
+        torch.ones(6, 1, dtype=torch.float64), counts, torch.arange(1, 7), ties="middle"
+    )
+    assert rank_among_sampled(given, 10, seed=0).tolist() == [6.0] * 6

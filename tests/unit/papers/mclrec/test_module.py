@@ -75,6 +75,47 @@ def test_joint_updates_everything_at_once():
     assert moved(module, before) == {"encoder", "augmenters"}
 
 
+@pytest.mark.parametrize(("epoch", "part"), [(0, "encoder"), (1, "augmenters"), (2, "encoder")])
+def test_the_papers_two_loops_take_an_epoch_each(epoch, part):
+    module, batch = make_module(scheme="two-loop"), make_batch(make_data())
+    optimizers = module.configure_optimizers()
+    module.optimizers = lambda: optimizers
+    before = snapshot(module)
+    module.training_step(batch._replace(position=(epoch, *batch.position[1:])), 0)
+    assert moved(module, before) == {part}
+
+
+def test_the_papers_forms_weigh_their_terms_as_written():
+    batch, values = make_batch(make_data()), {}
+    for name, changes in {
+        "code": {},
+        "sum": {"directions": "sum"},
+        "none": {"contrast_weight": 0.0, "augmented_weight": 0.0},
+        "stage": {"scheme": "two-stage"},
+        "loop": {"scheme": "two-loop"},
+    }.items():
+        module = make_module(regulariser_weight=0.0 if name in ("code", "sum") else 0.1, **changes)
+        values[name] = module.encoder_loss(batch).item()
+        step = torch.optim.SGD(module.augmenters.parameters(), lr=0.0)
+        values[name, 2] = module.update_augmenters(batch, step).item()
+    # Without R the contrast is all that exceeds L_rec, and counts twice.
+    assert values["sum"] - values["none"] == pytest.approx(2 * (values["code"] - values["none"]))
+    # In the augmenters' stage R has gamma = 0.1 beta, where the code has 0.1.
+    assert values["stage", 2] == values["loop", 2]
+    three = make_module(regulariser_weight=0.1)
+    step = torch.optim.SGD(three.augmenters.parameters(), lr=0.0)
+    plain, full = values["code", 2], three.update_augmenters(batch, step).item()
+    assert values["stage", 2] - plain == pytest.approx(0.3 * (full - plain))
+
+
+def test_augmented_vectors_have_unit_length_unless_told_otherwise():
+    h = torch.randn(5, 8, dtype=torch.float64)
+    unit, free = (make_module(unit_length=flag).augmenters[0] for flag in (True, False))
+    assert unit(h).norm(dim=1).allclose(torch.ones(5, dtype=torch.float64))
+    assert torch.nn.functional.normalize(free(h), dim=1).allclose(unit(h))
+    assert not free(h).allclose(unit(h))
+
+
 def test_one_step_lowers_the_same_loss():
     module, batch = make_module(), make_batch(make_data())
     optimizer = torch.optim.SGD(module.encoder.parameters(), lr=0.05)

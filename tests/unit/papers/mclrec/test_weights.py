@@ -94,7 +94,10 @@ def test_published_weights_give_the_published_figures():
     data.load()
     module = MCLRec(facts=data.facts)
     load_weights(module, PUBLISHED)
-    ranks = rank_all(data.evaluation_inputs(module, "test"))
+    inputs = data.evaluation_inputs(module, "test")
+    masked = rank_all(inputs, mask_history=True)
+    assert [int((masked <= k).sum()) for k in (5, 10, 20)] == [1549, 2126, 2921]
+    ranks = rank_all(inputs)
     assert len(ranks) == 22_363
     assert [int((ranks <= k).sum()) for k in (5, 10, 20)] == [1299, 1947, 2780]
     gains = [((ranks <= k) / (ranks + 1).log2()).mean().item() for k in (5, 10, 20)]

@@ -106,6 +106,15 @@ def test_facts_and_description():
     assert data.fingerprint == make_data().fingerprint != make_data(data_seed=1).fingerprint
 
 
+def test_actions_sorted_by_time_are_said_also_of_a_core(tmp_path):
+    rows = [f"{u}\t{i}\t{9 - i}\n" for u in range(4) for i in (1, 2, 3, 4)]
+    path = tmp_path / "own.inter"
+    path.write_text("user_id:token\titem_id:token\ttimestamp:float\n" + "".join(rows))
+    for changes in ({}, {"core": 3}):
+        said = make_data(name="file", path=str(path), batch_size=4, **changes).describe()
+        assert said.endswith("prefixes; users whose actions were sorted by timestamp: 4")
+
+
 def test_bad_input_is_refused_before_compute(tmp_path):
     with pytest.raises(DataError, match=r"data.batch_size: 5000, but sessions gives only"):
         make_data(batch_size=5000).load()

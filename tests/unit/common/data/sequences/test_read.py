@@ -39,6 +39,21 @@ def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
     assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[1, 3, 2]]
 
 
+def timed(*rows):
+    return "".join(["user_id:token\titem_id:token\ttimestamp:float\n", *rows])
+
+
+def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_lines(tmp_path):
+    ordered = timed("u\t9\t1\n", "v\t1\t0\n", "u\t2\t1\n", "u\t5\t1\n", "v\t3\t4\n", "v\t2\t5\n")
+    sequences = read_sequences(write(tmp_path, "a.inter", ordered), "own")
+    # Lines of several users may interleave: within a user nothing was out of order.
+    assert lists(sequences) == [[9, 2, 5], [1, 3, 2]] and sequences.note == ""
+    mixed = ordered + "v\t9\t2\n"
+    sequences = read_sequences(write(tmp_path, "a.inter", mixed), "own")
+    assert lists(sequences) == [[9, 2, 5], [1, 9, 3, 2]]
+    assert sequences.note == "users whose actions were sorted by timestamp: 1"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -52,6 +67,10 @@ def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
         ("a.txt", "", r"holds no sequence"),
         ("a.inter", "7\t3\n7\t2\n", r"a.inter:1: no header"),
         ("a.inter", "", r"a.inter:1: no header"),
+        ("a.inter", "uid:token\titem_id:token\n", r"a.inter:1: no column user_id, only uid, item"),
+        ("a.inter", timed("u\t1\tnoon\n"), r"a.inter:2: timestamp 'noon' is not a number"),
+        ("a.inter", timed("u\t1\tnan\n"), r"a.inter:2: timestamp 'nan' is not a number"),
+        ("a.inter", timed("u\t1\t\n"), r"a.inter:2: timestamp '' is not a number"),
         ("a.inter", INTER + "9\n", r"a.inter:9: 1 columns"),
         ("a.inter", INTER + "9\tb\n", r"a.inter:9: item 'b' is not a whole number"),
         ("a.inter", INTER + "5\t3\n", r"a.inter:9 \(user 5\): 1 actions"),
