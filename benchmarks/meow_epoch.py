@@ -1,6 +1,6 @@
-"""Time and memory of one MEOW epoch on ACM: ours and, beside it, the official code.
+"""Time and memory of one MEOW epoch, on ACM or as a recipe says: ours and, beside it, the official code.
 
-    python benchmarks/meow_epoch.py [--rounds 7] [--threads 2] [--official CHECKOUT]
+    python benchmarks/meow_epoch.py [--rounds 7] [--threads 2] [--recipe acm] [--official CHECKOUT]
 
 CHECKOUT is the official repository with its ACM data; faiss must be installed for it. Both run in
 a process of their own and take turns, one epoch each; their environment is patched, not their
@@ -23,7 +23,7 @@ WARM_UP = 2
 def main() -> None:
     arguments = parse()
     if arguments.worker == "ours":
-        return work_ours(arguments.threads)
+        return work_ours(arguments.threads, arguments.recipe)
     if arguments.worker == "official":
         return work_official(arguments.threads)
     names = ["ours"] + (["official"] if arguments.official else [])
@@ -42,6 +42,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--recipe", default="acm", help="such as dblp or acm:adameow")
     parser.add_argument("--official", type=Path)
     parser.add_argument("--worker", choices=("ours", "official"), help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -50,6 +51,7 @@ def parse() -> argparse.Namespace:
 def start(name: str, arguments: argparse.Namespace) -> subprocess.Popen:
     here = Path(__file__).resolve()
     command = [sys.executable, str(here), "--worker", name, "--threads", str(arguments.threads)]
+    command += ["--recipe", arguments.recipe]
     folder = here.parents[1] if name == "ours" else arguments.official / "code_meow"
     environment = {**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": str(arguments.threads)}
     # The official main.py reads the data set from the first argument when it is imported.
@@ -75,17 +77,18 @@ def tell(seconds: float) -> None:
     print(f"epoch {seconds} {peak}", flush=True)
 
 
-def work_ours(threads: int) -> None:
+def work_ours(threads: int, reference: str) -> None:
     import torch
 
-    from common.data.graphs.config import GraphConfig
+    from common.config import load_recipe
     from common.data.graphs.module import GraphData
     from papers.meow.module import MEOW
 
     torch.set_num_threads(threads)
-    data = GraphData(GraphConfig(name="acm"), seed=0)
+    recipe = load_recipe(f"meow/{reference}", ["seed=0", "data.ties=last"])
+    data = GraphData(recipe.data, seed=0)
     data.load()
-    module = MEOW(facts=data.facts).train()
+    module = MEOW(recipe.method, recipe.optimizer, data.facts).train()
     module.log = lambda *args, **kwargs: None
     optimizer = module.configure_optimizers()
     for _ in sys.stdin:

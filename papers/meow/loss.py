@@ -1,4 +1,4 @@
-"""MEOW's and AdaMEOW's losses: weighted InfoNCE, prototypes, learned soft weights.
+"""MEOW's losses: weighted InfoNCE and prototypes (AdaMEOW's is in soft.py).
 
 All are single-process: the full batch couples every node with every other.
 """
@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.losses.chunked import sum_over_row_chunks
 from papers.meow.kmeans import assign, kmeans
 
 ROWS_AT_A_TIME = 256
-# AdaMEOW holds (rows, nodes, hidden) at a time.
-SOFT_ROWS_AT_A_TIME = 32
 SIZE_OFFSET = 5  # ln(n + 5) in the concentration
 CLIP_QUANTILES = (0.1, 0.9)
 
@@ -126,61 +124,3 @@ def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
         ratio = anchor.new_tensor(len(anchor) / len(prototypes))
         losses.append(F.cross_entropy(logits, assigned) + ratio.log())
     return torch.stack(losses).mean()
-
-
-class SoftWeights(nn.Module):
-    """AdaMEOW's learned weight of a pair (code_adameow/module/adameow.py).
-
-    ``gamma_ij = sigmoid(w2 . tanh(W1 (a_i + b_j) + b1) + b2)``.
-    """
-
-    def __init__(self, dim: int, hidden: int = 16) -> None:
-        super().__init__()
-        self.inner = nn.Linear(dim, hidden)
-        self.outer = nn.Linear(hidden, 1)
-
-    def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
-        """Returns gamma: (anchors, others); holds (anchors, others, hidden)."""
-        return torch.sigmoid(
-            _soft_logits(
-                self.inner(anchor),
-                F.linear(other, self.inner.weight),
-                self.outer.weight,
-                self.outer.bias,
-            )
-        )
-
-    def loss(self, anchor: Tensor, other: Tensor, temperature: float) -> Tensor:
-        """``mean_i [ log sum_j gamma_ij exp(s_ij / t) - s_ii / t ]``, j = i included.
-
-        W1 is linear, so it is applied to both views apart and never to (nodes, nodes, dim).
-
-        Args:
-            anchor: (nodes, dim) unit rows; in training the fine view.
-            other: (nodes, dim) unit rows; in training the coarse view.
-            temperature: Of the softmax.
-        """
-
-        def row_loss(
-            rows: slice,
-            anchor: Tensor,
-            other: Tensor,
-            a: Tensor,
-            b: Tensor,
-            w: Tensor,
-            bias: Tensor,
-        ) -> Tensor:
-            logits = anchor[rows] @ other.T / temperature
-            log_gamma = F.logsigmoid(_soft_logits(a[rows], b, w, bias))
-            positive = (anchor[rows] * other[rows]).sum(1) / temperature
-            return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
-
-        a, b = self.inner(anchor), F.linear(other, self.inner.weight)
-        tensors = (anchor, other, a, b, self.outer.weight, self.outer.bias)
-        total = sum_over_row_chunks(row_loss, len(anchor), SOFT_ROWS_AT_A_TIME, *tensors)
-        return total / len(anchor)
-
-
-def _soft_logits(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    # W1 is in a and b already: (rows, hidden) and (nodes, hidden) give (rows, nodes).
-    return F.linear(torch.tanh(a.unsqueeze(1) + b), weight, bias).squeeze(-1)

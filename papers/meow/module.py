@@ -13,7 +13,8 @@ from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
-from papers.meow.loss import SoftWeights, cluster, prototype_loss, weighted_infonce
+from papers.meow.loss import cluster, prototype_loss, weighted_infonce
+from papers.meow.soft import SoftWeights
 
 
 class MEOW(LightningModule):

@@ -17,13 +17,13 @@ from papers.meow.config import MEOWConfig
 from papers.meow.kmeans import assign
 from papers.meow.loss import (
     Clustering,
-    SoftWeights,
     concentrations,
     hard_weights,
     prototype_loss,
     weighted_infonce,
 )
 from papers.meow.module import MEOW
+from papers.meow.soft import SoftWeights
 
 # Official parameter name -> ours, by prefix.
 NAMES = {

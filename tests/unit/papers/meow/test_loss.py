@@ -7,7 +7,6 @@ import torch.nn.functional as F
 import papers.meow.loss as losses
 from papers.meow.loss import (
     Clustering,
-    SoftWeights,
     cluster,
     concentrations,
     hard_weights,
@@ -85,14 +84,3 @@ def test_clusterings_are_a_function_of_the_points():
     assert [len(found.prototypes) for found in first] == [3, 5]
     for mine, theirs in zip(first, second, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
-
-
-def test_soft_weights_apart_equal_the_pair_sums(monkeypatch):
-    monkeypatch.setattr(losses, "SOFT_ROWS_AT_A_TIME", 7)
-    soft = SoftWeights(6, 5).double()
-    anchor, other = unit(seed=1), unit(seed=2)
-    pairs = anchor.unsqueeze(1) + other
-    gamma = torch.sigmoid(soft.outer(torch.tanh(soft.inner(pairs)))).squeeze(-1)
-    torch.testing.assert_close(soft(anchor, other), gamma)
-    expected = direct_infonce(anchor, other, 0.9, gamma)
-    torch.testing.assert_close(soft.loss(anchor, other, 0.9), expected)
