@@ -1,4 +1,4 @@
-"""Time and memory of one MEOW epoch, on ACM or as a recipe says: ours and, beside it, the official code.
+"""Time and memory of one MEOW epoch, as a recipe says: ours and, on ACM, the official code.
 
     python benchmarks/meow_epoch.py [--rounds 7] [--threads 2] [--recipe acm] [--official CHECKOUT]
 
