@@ -125,6 +125,7 @@ DATASETS = {
             "dblp": "common.data.graphs.packed:read_dblp",
             "folder": "common.data.graphs.folder:read_folder",
             "freebase": "common.data.graphs.packed:read_freebase",
+            "hetero-data": "common.data.graphs.hetero:read_hetero_data",
             "imdb": "common.data.graphs.packed:read_imdb",
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
         },

@@ -28,8 +28,12 @@ class GraphConfig:
     name: str = setting("papers-authors-subjects", choices=DATASETS["graphs"])
     # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
     root: str | None = setting(None, result_neutral=True)
-    # For name=folder: the user's own graph (docs/data.md).
+    # For name=folder and name=hetero-data: the user's own graph (docs/data.md).
     path: str | None = setting(None, result_neutral=True)
+    # For name=hetero-data: the node type that is embedded; null: the one with labels.
+    target: str | None = None
+    # Training labels a class of a graph of one's own, for the evaluation.
+    labels_per_class: list[int] = setting([20], at_least=1)
     # Such as paper-author-paper, from the target type back to it; empty: the set's own.
     metapaths: list[str] = setting([])
     # Neighbours with the largest PathSim kept a node, for each meta-path.

@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import HeteroGraph, Ids, draw_splits, make_links
+from common.data.graphs.graph import HeteroGraph, Ids, NodeSplit, draw_splits, make_links
 from common.errors import ConfigError, DataError
 
-LABELS_PER_CLASS = (20,)
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
 
 
 def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads the folder ``data.path``; splits are drawn with 20 labelled nodes a class.
+    """Reads the folder ``data.path``; splits are drawn with ``data.labels_per_class``.
 
     Raises:
         ConfigError: ``data.path`` or ``data.metapaths`` is missing.
@@ -37,10 +36,19 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
     num_nodes, links, features = read_parts(folder)
     target = next(iter(num_nodes))
     labels = _read_labels(folder / "labels.csv", num_nodes[target])
-    rest = int((labels >= 0).sum()) - LABELS_PER_CLASS[-1] * (int(labels.max()) + 1)
-    num_val = min(MOST_VAL, max(rest // 2, 1))
-    splits = draw_splits(labels, LABELS_PER_CLASS, num_val, MOST_TEST, SPLIT_SEED)
+    splits = split_labels(labels, config.labels_per_class)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+
+
+def split_labels(labels: Ids, per_class: list[int]) -> dict[int, NodeSplit]:
+    """Draws training nodes a class; of the others up to 1,000 validate and up to 1,000 test.
+
+    Raises:
+        DataError: A class has too few labelled nodes; names the setting.
+    """
+    rest = int((labels >= 0).sum()) - max(per_class) * (int(labels.max()) + 1)
+    num_val = min(MOST_VAL, max(rest // 2, 1))
+    return draw_splits(labels, tuple(per_class), num_val, MOST_TEST, SPLIT_SEED)
 
 
 def read_parts(

@@ -12,6 +12,7 @@ from common.data.graphs.metapaths import Matrix, count_neighbours, halves, path_
 from common.errors import DataError
 
 Ids = NDArray[np.int64]
+Links = dict[tuple[str, str], Matrix]
 
 
 class NodeSplit(NamedTuple):
@@ -33,7 +34,7 @@ class HeteroGraph:
 
     target: str
     num_nodes: dict[str, int]
-    links: dict[tuple[str, str], Matrix]
+    links: Links
     features: dict[str, Any]
     labels: Ids
     splits: dict[int, NodeSplit]
@@ -145,7 +146,7 @@ def _first_of_class(order: Ids, labels: Ids, label: int, number: int) -> Ids:
     if len(members) < number:
         raise DataError(
             f"class {label} has {len(members)} labelled nodes, the protocol needs {number} for "
-            "training; label more nodes or leave the class out"
+            "training; label more nodes, leave the class out, or lower data.labels_per_class"
         )
     return members[:number]
 

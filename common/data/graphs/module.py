@@ -45,11 +45,12 @@ class GraphData(KeyedData):
     Args:
         config: The ``data:`` section.
         seed: Of the masks, and of a generated graph.
+        graph: Taken instead of the one ``config`` names; see `from_hetero_data`.
     """
 
-    def __init__(self, config: GraphConfig, seed: int) -> None:
+    def __init__(self, config: GraphConfig, seed: int, graph: HeteroGraph | None = None) -> None:
         super().__init__(seed)
-        self.config = config
+        self.config, self._given = config, graph
         self.reference_names = NAMES
         self.fingerprint = ""
         self._graph: HeteroGraph | None = None
@@ -65,13 +66,13 @@ class GraphData(KeyedData):
         if self._batch is not None:
             return
         reader = DATASETS["graphs"].get(self.config.name)
-        graph: HeteroGraph = reader(self.config, self.seed)
+        graph: HeteroGraph = self._given or reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
         self._check_lists(paths)
         self._batch = make_batch(graph, paths, self.config, self.seed)
         self._graph = graph
-        family = reader(self.config, FAMILY_SEED)
+        family = self._given or reader(self.config, FAMILY_SEED)
         self.fingerprint = fingerprint(
             family.links, family.features, family.labels, list(family.splits.items()), paths
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from common.data.graphs import folder, packed
+from common.data.graphs import folder, hetero, packed
 from common.data.graphs.graph import HeteroGraph
 from common.errors import DataError
 
@@ -17,7 +17,8 @@ def read_own(path: Path, known: HeteroGraph, metapaths: list[str]) -> HeteroGrap
     """Reads a graph with the node types and feature widths of ``known``; labels are not needed.
 
     Args:
-        path: A folder of CSV files, or an npz in the layout of the packed graph of these types.
+        path: A folder of CSV files, a saved ``data.to_dict()``, or an npz in the layout of the
+            packed graph of these types.
         known: The run's graph.
         metapaths: The run's; each of their steps needs links.
 
@@ -30,10 +31,17 @@ def read_own(path: Path, known: HeteroGraph, metapaths: list[str]) -> HeteroGrap
     path = path.expanduser()
     if path.is_dir():
         num_nodes, links, features = folder.read_parts(path)
+    elif path.is_file() and path.suffix == ".pt":
+        _, num_nodes, links, features = hetero.read_parts(hetero.load_dict(path), str(path))
+        if known.target in num_nodes:  # types have no order there
+            num_nodes = {known.target: num_nodes[known.target]} | num_nodes
     elif path.is_file() and path.suffix == ".npz":
         num_nodes, links, features = _read_packed(path, known)
     else:
-        raise DataError(f"{path}: give a folder with nodes.csv, or an .npz of the packed layout")
+        raise DataError(
+            f"{path}: give a folder with nodes.csv, a .pt of data.to_dict(), or an .npz of the "
+            "packed layout"
+        )
     _check_types(path, num_nodes, known)
     # The module knows types by their place.
     num_nodes = {name: num_nodes[name] for name in known.num_nodes}

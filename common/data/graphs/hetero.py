@@ -1,0 +1,203 @@
+"""PyTorch Geometric's ``HeteroData``: an object, or a file that loads without running code.
+
+A file is what ``torch.save(data.to_dict(), "graph.pt")`` writes. Edges are read without direction;
+all relations between the same two types are joined.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.folder import split_labels
+from common.data.graphs.graph import HeteroGraph, Ids, Links, NodeSplit, make_links
+from common.errors import ConfigError, DataError
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+class Parts(NamedTuple):
+    """``stores``: attributes by node type. The rest is as in `HeteroGraph`."""
+
+    stores: dict[str, Mapping[str, Any]]
+    num_nodes: dict[str, int]
+    links: Links
+    features: dict[str, Any]
+
+
+def read_hetero_data(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads ``data.path``, a saved ``data.to_dict()``.
+
+    Raises:
+        ConfigError: ``data.path``, ``data.metapaths`` or ``data.target`` is missing or wrong.
+        DataError: The file is no saved dict of a HeteroData, or holds a broken one.
+    """
+    if not config.path:
+        raise ConfigError("data.path: name the file of your HeteroData, such as data.path=graph.pt")
+    path = Path(config.path).expanduser()
+    return from_hetero_data(load_dict(path), config, str(path))
+
+
+def load_dict(path: Path) -> Any:
+    """Loads a saved dict; nothing in the file is executed. Raises `DataError`."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise DataError(
+            f"{path} does not load without running code of its own ({reason}); save it as "
+            f'torch.save(data.to_dict(), "{path.name}")'
+        ) from None
+
+
+def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") -> HeteroGraph:
+    """Returns the graph of a ``HeteroData`` or of its ``to_dict()``.
+
+    The target is the type with labels ``y`` (with ``y_index``, of these nodes only), or
+    ``data.target``. Where it has all of ``train_mask``, ``val_mask`` and ``test_mask``, they are
+    the one split; else splits are drawn as of a folder.
+
+    Args:
+        data: The graph.
+        config: For ``target``, ``metapaths`` and ``labels_per_class``.
+        where: Names the graph in errors.
+
+    Raises:
+        ConfigError: No meta-paths, or the target is not plain.
+        DataError: Something that is no table of node numbers, features or labels.
+    """
+    stores, num_nodes, links, features = read_parts(data, where)
+    target = _find_target(stores, config, where)
+    num_nodes = {target: num_nodes[target]} | num_nodes
+    if not config.metapaths:
+        ends = [b if a == target else a for a, b in links if target in (a, b)]
+        likely = ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
+        raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
+    labels = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
+    splits = _read_masks(stores[target], labels) or split_labels(labels, config.labels_per_class)
+    return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+
+
+def read_parts(data: Any, where: str) -> Parts:
+    """Reads nodes, links and features; no labels are needed. Raises `DataError`."""
+    found = data.to_dict() if hasattr(data, "to_dict") else data
+    if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
+        raise DataError(f"{where}: neither a HeteroData nor its to_dict()")
+    stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
+    for name in stores:
+        if "-" in name:
+            raise DataError(
+                f"{where}: node type {name!r} has a '-', which parts a meta-path's types"
+            )
+    num_nodes = {name: _count(name, store, where) for name, store in stores.items()}
+    links = _read_links(found, num_nodes, where)
+    features = {
+        name: _read_features(store["x"], num_nodes[name], f"{where}: {name}.x")
+        for name, store in stores.items()
+        if store.get("x") is not None
+    }
+    return Parts(stores, num_nodes, links, features)
+
+
+def _count(name: str, store: Mapping[str, Any], where: str) -> int:
+    if store.get("num_nodes") is not None:
+        return int(store["num_nodes"])
+    for key in ("x", "y"):
+        if isinstance(store.get(key), Tensor) and "y_index" not in store:
+            return len(store[key])
+    raise DataError(f"{where}: how many nodes has {name}? Set data[{name!r}].num_nodes")
+
+
+def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str) -> Links:
+    links: Links = {}
+    for key, store in found.items():
+        if isinstance(key, str):
+            continue
+        source, end, name = key[0], key[-1], f"{where}: {'-'.join(key)}"
+        for node_type in (source, end):
+            if node_type not in num_nodes:
+                raise DataError(f"{name}: {node_type!r} is no node type of the graph")
+        edges = store.get("edge_index")
+        if not isinstance(edges, Tensor) or edges.ndim != 2 or len(edges) != 2:
+            raise DataError(f"{name}: needs edge_index (2, edges)")
+        pairs = edges.T.numpy()
+        if source != end and (end, source) in links:
+            source, end, pairs = end, source, pairs[:, ::-1]
+        links_here = make_links(pairs, (source, end), num_nodes, name)
+        joined = links[source, end] + links_here if (source, end) in links else links_here
+        joined.data[:] = 1
+        links[source, end] = joined
+    if not links:
+        raise DataError(f"{where}: holds no edges")
+    return links
+
+
+def _read_features(x: Any, count: int, where: str) -> Any:
+    if not isinstance(x, Tensor) or x.ndim != 2 or len(x) != count:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise DataError(
+            f"{where}: {shape}; needed is a tensor with {count} rows and two dimensions"
+        )
+    if x.layout == torch.strided:
+        values = x.float().numpy()
+        wrong = ~np.isfinite(values)
+    else:
+        csr = x.to_sparse_csr()
+        parts = (
+            csr.values().float().numpy(),
+            csr.col_indices().numpy(),
+            csr.crow_indices().numpy(),
+        )
+        values = sp.csr_matrix(parts, shape=tuple(x.shape))
+        wrong = ~np.isfinite(values.data)
+    if wrong.any():
+        raise DataError(f"{where} holds NaN or infinity")
+    return values
+
+
+def _find_target(stores: dict[str, Mapping[str, Any]], config: GraphConfig, where: str) -> str:
+    labelled = [name for name, store in stores.items() if store.get("y") is not None]
+    if config.target is not None and config.target not in labelled:
+        raise ConfigError(
+            f"data.target: {config.target!r} is no node type of {where} with labels y; those are "
+            f"{', '.join(labelled) or 'none'}"
+        )
+    if config.target is None and len(labelled) != 1:
+        raise ConfigError(
+            f"data.target: {where} has labels y on {', '.join(labelled) or 'no type'}; set y on "
+            "the type to embed, and name it where several have one"
+        )
+    return config.target or labelled[0]
+
+
+def _read_labels(store: Mapping[str, Any], count: int, where: str) -> Ids:
+    y, index = store["y"], store.get("y_index")
+    num = count if index is None else len(index)
+    if not isinstance(y, Tensor) or y.shape != (num,) or y.is_floating_point():
+        shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        raise DataError(f"{where}: {shape}; needed is one whole number a node, ({num},)")
+    labels = np.full(count, -1, dtype=np.int64)
+    labels[slice(None) if index is None else index.numpy()] = y.numpy()
+    known = labels >= 0
+    classes, numbers = np.unique(labels[known], return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"{where}: holds {len(classes)} class; at least 2 are needed")
+    labels[known], labels[~known] = numbers, -1
+    return labels
+
+
+def _read_masks(store: Mapping[str, Any], labels: Ids) -> dict[int, NodeSplit]:
+    masks = [store.get(name) for name in MASKS]
+    if not all(isinstance(mask, Tensor) and mask.shape == labels.shape for mask in masks):
+        return {}
+    known = [np.flatnonzero(mask.bool().numpy() & (labels >= 0)) for mask in masks]  # type: ignore[union-attr]
+    # The metrics are named after the mean number of training labels a class.
+    return {max(len(known[0]) // (int(labels.max()) + 1), 1): NodeSplit(*known)}

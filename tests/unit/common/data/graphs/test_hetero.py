@@ -1,0 +1,166 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.hetero import from_hetero_data, load_dict
+from common.data.graphs.module import GraphData
+from common.errors import ConfigError, DataError
+from papers.meow.config import MEOWConfig
+from papers.meow.module import MEOW
+
+AUTHORS, PAPERS, VENUES = 60, 90, 4
+PATHS = ["author-paper-author", "author-paper-venue-paper-author"]
+
+
+def make(reverse=True):
+    """Authors with labels, papers with features, venues with neither, as PyG's DBLP has them."""
+    generator = torch.Generator().manual_seed(0)
+    data = HeteroData()
+    data["author"].x = torch.rand(AUTHORS, 5, generator=generator)
+    data["author"].y = torch.arange(AUTHORS) % 2 + 1
+    data["paper"].x = torch.rand(PAPERS, 3, generator=generator).to_sparse()
+    data["venue"].num_nodes = VENUES
+    # Author 0 wrote nothing.
+    authors = torch.randint(1, AUTHORS, (PAPERS,), generator=generator)
+    papers = torch.arange(PAPERS)
+    data["paper", "by", "author"].edge_index = torch.stack([papers, authors])
+    data["paper", "in", "venue"].edge_index = torch.stack([papers, papers % VENUES])
+    if reverse:
+        data["author", "wrote", "paper"].edge_index = torch.stack([authors, papers])
+    return data
+
+
+def config(**changes):
+    values = {"name": "hetero-data", "metapaths": PATHS, "top_k": [5, 5], "labels_per_class": [8]}
+    return GraphConfig(**values | {"edge_mask": [0.1, 0.1]} | changes)
+
+
+def saved(data, folder):
+    torch.save(data.to_dict(), folder / "graph.pt")
+    return str(folder / "graph.pt")
+
+
+def test_a_saved_dict_trains_and_embeds(tmp_path):
+    path = saved(make(), tmp_path)
+    data = GraphData(config(path=path), seed=0)
+    assert list(data.graph.num_nodes) == ["author", "paper", "venue"]
+    assert np.bincount(data.graph.labels).tolist() == [30, 30]
+    assert [len(part) for part in data.graph.splits[8]] == [16, 22, 22]
+    assert data.facts.feature_dims == (5, 3, VENUES)
+    assert "without a author-paper-author neighbour" in data.describe()
+    module = MEOW(MEOWConfig(num_clusters=[4], dim=8), None, data.facts)
+    module.log = lambda *args, **kwargs: None
+    loss = module.training_step(data.batch, 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    z = data.evaluation_inputs(module, "test").z
+    assert z.shape == (AUTHORS, 8)
+    embedded = data.embed_path(module, tmp_path / "graph.pt")["embedding"]
+    assert np.array_equal(embedded, z.numpy())
+
+
+def test_an_object_in_python_is_the_same_graph(tmp_path):
+    from_file = GraphData(config(path=saved(make(), tmp_path)), seed=0)
+    passed = GraphData(config(), seed=0, graph=from_hetero_data(make(), config()))
+    passed.load()
+    from_file.load()
+    assert passed.fingerprint == from_file.fingerprint
+
+
+def test_relations_between_two_types_are_joined_without_direction():
+    both, one = from_hetero_data(make(), config()), from_hetero_data(make(False), config())
+    assert set(both.links) == {("paper", "author"), ("paper", "venue")}
+    assert (both.links["paper", "author"] != one.links["paper", "author"]).nnz == 0
+
+
+def test_masks_are_the_split_and_indexed_labels_leave_the_rest_unknown():
+    data = make()
+    data["author"].num_nodes = AUTHORS
+    data["author"].y_index = torch.arange(10, 40)
+    data["author"].y = torch.arange(30) % 2
+    for name, begin in (("train_mask", 10), ("val_mask", 20), ("test_mask", 30)):
+        mask = torch.zeros(AUTHORS, dtype=torch.bool)
+        mask[begin : begin + 10] = True
+        data["author"][name] = mask
+    graph = from_hetero_data(data, config())
+    assert (graph.labels >= 0).sum() == 30 and graph.labels[0] == -1
+    assert list(graph.splits) == [5]
+    assert [part.min() for part in graph.splits[5]] == [10, 20, 30]
+
+
+def test_a_pickled_object_is_not_executed(tmp_path):
+    torch.save(make(), tmp_path / "graph.pt")
+    with pytest.raises(DataError, match=re.escape('torch.save(data.to_dict(), "graph.pt")')):
+        load_dict(tmp_path / "graph.pt")
+    (tmp_path / "graph.pt").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"graph.pt does not load"):
+        load_dict(tmp_path / "graph.pt")
+    with pytest.raises(DataError, match="missing"):
+        load_dict(tmp_path / "gone.pt")
+
+
+def change(**attributes):
+    def apply(data):
+        for name, value in attributes.items():
+            node_type, _, attribute = name.partition("_")
+            data[node_type][attribute] = value
+
+    return apply
+
+
+def dangling(data):
+    data["paper", "in", "venue"].edge_index = torch.tensor([[0], [VENUES]])
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (dangling, r"paper-in-venue: row 1 names venue 4, but there are 4"),
+        (change(author_x=torch.full((AUTHORS, 5), torch.nan)), r"author.x holds NaN"),
+        (change(author_x=torch.rand(AUTHORS)), r"author.x: \(60,\); needed is a tensor with 60"),
+        (change(author_y=torch.rand(AUTHORS, 2)), r"author.y: \(60, 2\); .* one whole number a"),
+        (change(author_y=torch.zeros(AUTHORS, dtype=torch.int64)), r"holds 1 class"),
+        (change(author_y=(torch.arange(AUTHORS) < 5).long()), r"5 labelled .*labels_per_class"),
+        (
+            lambda data: data["venue"].update({"num_nodes": None}),
+            r"how many nodes has venue\? Set data",
+        ),
+        (change(**{"co-author_x": torch.rand(3, 2)}), r"'co-author' has a '-'"),
+    ],
+)
+def test_broken_graphs_are_refused_by_name(broken, message):
+    data = make()
+    broken(data)
+    with pytest.raises(DataError, match=message):
+        from_hetero_data(data, config())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metapaths": []}, r"data.metapaths: .* example author-paper-author"),
+        ({"target": "venue"}, r"'venue' is no node type of HeteroData with labels y.* author"),
+        ({"path": None}, r"data.path"),
+    ],
+)
+def test_what_the_recipe_lacks(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        if "path" in changes:
+            GraphData(config(**changes), 0).load()
+        from_hetero_data(make(), config(**changes))
+
+
+def test_unknown_types_of_a_meta_path_are_listed():
+    given = config(metapaths=["author-term-author"], top_k=[5], edge_mask=[0.1])
+    data = GraphData(given, 0, graph=from_hetero_data(make(), given))
+    with pytest.raises(DataError, match=r"unknown node type 'term'; types: author, paper, venue"):
+        data.load()
+
+
+def test_neither_object_nor_dict():
+    with pytest.raises(DataError, match="neither a HeteroData nor its to_dict"):
+        from_hetero_data({"author": 3}, config())
