@@ -83,7 +83,10 @@ def test_an_unknown_command_would_be_seen() -> None:
 
 def test_the_two_commands_stand_on_the_first_screen() -> None:
     screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
-    for command in ("pip install -e . && papers train swav", "pip install -e '.[dev]' && pytest"):
+    for command in (
+        "pip install -e . && papers train swav",
+        "pip install -e '.[dev]' && pytest -n 2",
+    ):
         assert command in screen
     assert "uv pip install" in screen
 
