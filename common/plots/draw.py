@@ -14,6 +14,7 @@ from torch import nn
 from common.checkpoints.position import random_states, set_random_states
 from common.files import write_atomic
 from common.paper import Paper
+from common.plots.learning_curves import draw_run
 from common.registry import PLOTS
 
 if TYPE_CHECKING:
@@ -25,18 +26,18 @@ DOTS_PER_INCH = 110
 def draw_plots(
     paper: Paper, module: nn.Module, data: Any, folder: Path, say: Callable[[str], None]
 ) -> list[Path]:
-    """Writes ``folder/<name>.png`` for every plot of the modality and of the paper.
+    """Writes ``folder/<name>.png`` for every plot of the run, of the modality and of the paper.
 
     A source of plots is a function ``draw(module, data)`` that returns ``{name: function}``; each
     function makes one matplotlib figure. `PLOTS` names the modality's, and a paper has its own in
-    ``papers/<paper>/plots.py``. The weights, the training mode and the random states are left as
-    they were.
+    ``papers/<paper>/plots.py``. A run that was measured on the way has learning curves. The
+    weights, the training mode and the random states are left as they were.
 
     Args:
         paper: Whose run it was.
         module: With the weights that were evaluated.
         data: The loaded data module.
-        folder: Where to write; made if it is missing.
+        folder: Where to write, in the run's folder; made if it is missing.
         say: Takes the one warning that names what could not be drawn, and why.
 
     Returns:
@@ -45,7 +46,7 @@ def draw_plots(
     files: list[Path] = []
     failures: list[str] = []
     with _undisturbed(module):
-        for name, make in _plots(paper, module, data, failures):
+        for name, make in _plots(paper, module, data, folder.parent, failures):
             try:
                 path = folder / f"{name}.png"
                 write_atomic(path, to_png(make()))
@@ -65,16 +66,17 @@ def to_png(figure: "Figure") -> bytes:
 
 
 def _plots(
-    paper: Paper, module: nn.Module, data: Any, failures: list[str]
+    paper: Paper, module: nn.Module, data: Any, run_dir: Path, failures: list[str]
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
-    sources = {}
+    sources = {"the run": lambda: draw_run(run_dir)}
     if paper.modality in PLOTS.names():
-        sources[paper.modality] = lambda: PLOTS.get(paper.modality)
+        sources[paper.modality] = lambda: PLOTS.get(paper.modality)(module, data)
     if find_spec(f"papers.{paper.name}.plots") is not None:
-        sources[paper.name] = lambda: import_module(f"papers.{paper.name}.plots").draw
+        own = f"papers.{paper.name}.plots"
+        sources[paper.name] = lambda: import_module(own).draw(module, data)
     for name, source in sources.items():
         try:
-            plots = source()(module, data)
+            plots = source()
         except Exception as error:
             failures.append(f"the plots of {name} ({_reason(error)})")
         else:
