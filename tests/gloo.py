@@ -1,4 +1,4 @@
-"""Runs a function on several gloo processes and returns what each returned."""
+"""Runs a function on several gloo processes: what each returned, and whether it is that of one."""
 
 import os
 import tempfile
@@ -27,3 +27,26 @@ def run_processes(function: Callable[..., Any], *args: Any, size: int = 2) -> li
     with tempfile.TemporaryDirectory() as folder:
         mp.spawn(_worker, (size, folder, function, args), nprocs=size)
         return [torch.load(Path(folder, f"result{rank}.pt")) for rank in range(size)]
+
+
+def assert_equal_to_one_process(
+    train_all: Callable[[], list[dict[str, torch.Tensor]]],
+) -> list[dict[str, torch.Tensor]]:
+    """Compares what two processes found, in each case and by name, with what one finds.
+
+    Args:
+        train_all: A function of a module's top level; trains on this process's share of each batch.
+
+    Returns:
+        What one process finds.
+    """
+    assert not dist.is_initialized()
+    expected = train_all()
+    for found in run_processes(train_all):
+        for case, (whole, part) in enumerate(zip(expected, found, strict=True)):
+            unlike = sorted(part.keys() ^ whole.keys())
+            assert not unlike, f"case {case}: found by one side only: {unlike}"
+            for name, value in whole.items():
+                message = f"case {case}: {name}"
+                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=message)
+    return expected

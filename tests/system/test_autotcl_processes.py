@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from common.config import OptimizerConfig
 from common.data.sampler import EpochBatchSampler
@@ -12,7 +11,7 @@ from common.distributed.reduce import all_reduce_sum, rank, world_size
 from papers.autotcl.averaging import update_mean
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
-from tests.gloo import run_processes
+from tests.gloo import assert_equal_to_one_process
 
 SEED, BATCH, STEPS, LENGTH = 3, 6, 3, 24
 POOL = torch.randn(
@@ -79,10 +78,4 @@ def train_all() -> list[dict[str, torch.Tensor]]:
 
 @pytest.mark.distributed
 def test_loss_gradient_and_parameters_are_those_of_one_process():
-    assert not dist.is_initialized()
-    expected = train_all()
-    for parts in run_processes(train_all):
-        for whole, part in zip(expected, parts, strict=True):
-            assert part.keys() == whole.keys()
-            for name, value in whole.items():
-                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=name)
+    assert_equal_to_one_process(train_all)

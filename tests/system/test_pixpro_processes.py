@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from common.config import OptimizerConfig
 from common.data.pictures.batch import PictureBatch
@@ -15,7 +14,7 @@ from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
-from tests.gloo import run_processes
+from tests.gloo import assert_equal_to_one_process
 
 SEED, BATCH, STEPS = 3, 8, 4
 PICTURES = torch.rand(BATCH * STEPS, 3, 20, 26, generator=torch.Generator().manual_seed(SEED))
@@ -79,13 +78,7 @@ def train_all() -> list[dict[str, torch.Tensor]]:
 
 @pytest.mark.distributed
 def test_loss_gradient_and_parameters_are_those_of_one_process():
-    assert not dist.is_initialized()
-    expected = train_all()
-    for parts in run_processes(train_all):
-        for whole, part in zip(expected, parts, strict=True):
-            assert part.keys() == whole.keys()
-            for name, value in whole.items():
-                torch.testing.assert_close(part[name], value, rtol=0, atol=1e-9, msg=name)
+    assert_equal_to_one_process(train_all)
 
 
 def test_the_momentum_networks_take_part_in_what_is_compared():
