@@ -20,7 +20,7 @@ from tests.gloo import run_processes
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "code": {},
-    "paper": {"scheme": "two-stage", "regulariser": "global"},
+    "paper": {"scheme": "two-stage", "regulariser": "global", "directions": "sum"},
     "joint, shared augmenter": {"scheme": "joint", "shared_augmenter": True},
     "sasrec": {"scheme": "joint", "contrast_weight": 0.0, "augmented_weight": 0.0},
 }

@@ -8,7 +8,7 @@ import torch
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.module import SequenceData
 from common.errors import DataError
-from common.evaluation.ranking import rank_all
+from common.evaluation.ranking import rank_all, rank_among_sampled
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.mclrec.weights import load_weights
@@ -97,6 +97,8 @@ def test_published_weights_give_the_published_figures():
     inputs = data.evaluation_inputs(module, "test")
     masked = rank_all(inputs, mask_history=True)
     assert [int((masked <= k).sum()) for k in (5, 10, 20)] == [1549, 2126, 2921]
+    sampled = rank_among_sampled(inputs, 100, seed=0)
+    assert (sampled <= 10).double().mean().item() == pytest.approx(0.5008, abs=1e-3)
     ranks = rank_all(inputs)
     assert len(ranks) == 22_363
     assert [int((ranks <= k).sum()) for k in (5, 10, 20)] == [1299, 1947, 2780]
