@@ -124,7 +124,7 @@ class Recipe:
     @property
     def global_batch(self) -> int:
         """The global batch size; a full-batch graph is one sample a step."""
-        return getattr(self.data, "batch_size", 1)
+        return getattr(self.data, "batch_size", 1) or 1
 
     @property
     def folder(self) -> str:

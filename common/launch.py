@@ -73,7 +73,8 @@ def strategy_of(recipe: Recipe) -> str:
         raise ConfigError(f"optimizer.clip_norm: {paper.name} takes its steps itself; use null")
     if processes == 1:
         return recipe.trainer.strategy
-    if paper.ddp_strategy is None:
+    has_no_batches = getattr(recipe.data, "batch_size", 1) is None
+    if paper.ddp_strategy is None or has_no_batches:
         raise ConfigError(
             f"trainer.devices: {paper.name} runs on one device only: {paper.ddp_refusal}"
         )

@@ -127,6 +127,7 @@ DATASETS = {
             "freebase": "common.data.graphs.packed:read_freebase",
             "hetero-data": "common.data.graphs.hetero:read_hetero_data",
             "imdb": "common.data.graphs.packed:read_imdb",
+            "papers-at-scale": "common.data.graphs.large:papers_at_scale",
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
         },
     ),

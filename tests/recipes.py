@@ -48,7 +48,7 @@ def num_samples(recipe: Recipe) -> int:
 
 
 def steps_per_epoch(recipe: Recipe) -> int:
-    if not hasattr(recipe.data, "batch_size"):
+    if getattr(recipe.data, "batch_size", None) is None:
         return 1  # a graph is one batch
     return max(num_samples(recipe) // recipe.data.batch_size, 1)
 

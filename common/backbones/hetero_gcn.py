@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.distributed.reduce import all_reduce_sum_with_grad, world_size
+
 LAYER_NORM_EPS = 1e-5
 
 
@@ -38,11 +40,29 @@ class WholeGraphGCN(nn.Module):
         self.activation = nn.PReLU()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, adjacency: Propagation) -> Tensor:
-        """Maps ``x``: (nodes, dim_in) to (nodes, dim_out)."""
+    def forward(
+        self, x: Tensor, adjacency: Propagation, second: Propagation | None = None
+    ) -> Tensor:
+        """Maps ``x``: (nodes, dim_in) to (nodes, dim_out).
+
+        Args:
+            x: Features; of a sampled batch, of its outer nodes.
+            adjacency: Of both convolutions.
+            second: Of the second one in a sampled batch, whose rows of all processes are normalised
+                together.
+        """
         hidden = self.activation(adjacency @ self.dropout(x @ self.w1))
-        z = adjacency @ self.dropout(hidden @ self.w2)
+        z = (adjacency if second is None else second) @ self.dropout(hidden @ self.w2)
+        return _normalise_matrix(z, shared=second is not None)
+
+
+def _normalise_matrix(z: Tensor, shared: bool) -> Tensor:
+    if not shared or world_size() == 1:
         return F.layer_norm(z, z.shape, eps=LAYER_NORM_EPS)
+    count = z.numel() * world_size()
+    centred = z - all_reduce_sum_with_grad(z.sum()) / count
+    variance = all_reduce_sum_with_grad(centred.square().sum()) / count
+    return centred * torch.rsqrt(variance + LAYER_NORM_EPS)
 
 
 def _uniform(rows: int, columns: int) -> Tensor:
@@ -64,14 +84,19 @@ class SemanticAttention(nn.Module):
         nn.init.xavier_normal_(self.linear.weight, gain=1.414)
         nn.init.xavier_normal_(self.query, gain=1.414)
 
-    def weights(self, views: Tensor) -> Tensor:
-        """Returns beta: (views,) for ``views``: (views, nodes, dim)."""
+    def weights(self, views: Tensor, shared: bool = False) -> Tensor:
+        """Returns beta: (views,) for ``views``: (views, nodes, dim).
+
+        With ``shared`` the nodes are those of all processes, which hold equally many.
+        """
         summaries = torch.tanh(self.linear(views)).mean(1)
+        if shared:
+            summaries = all_reduce_sum_with_grad(summaries) / world_size()
         return torch.softmax(summaries @ self.dropout(self.query)[0], 0)
 
-    def forward(self, views: Tensor) -> Tensor:
+    def forward(self, views: Tensor, shared: bool = False) -> Tensor:
         """Fuses ``views``: (views, nodes, dim) to (nodes, dim)."""
-        return torch.einsum("v,vnd->nd", self.weights(views), views)
+        return torch.einsum("v,vnd->nd", self.weights(views, shared), views)
 
 
 class NodeProjection(nn.Module):

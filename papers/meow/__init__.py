@@ -23,7 +23,8 @@ PAPER = Paper(
     module_class="MEOW",
     config_class="MEOWConfig",
     evaluators=("node-probe", "clustering"),
-    ddp_strategy=None,
+    ddp_strategy="ddp",
     ddp_refusal="the full batch couples all nodes (one normalisation, one contrast, one k-means "
-    "over the whole graph), so a step cannot be shared between devices",
+    "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
+    "on sampled neighbours, on as many as you like",
 )

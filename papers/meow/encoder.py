@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from common.backbones.hetero_gcn import NodeProjection, SemanticAttention, WholeGraphGCN
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.data.graphs.operators import MeanOperator
+from common.data.graphs.operators import MeanOperator, Operator
+
+Layers = tuple[Operator, Operator | None]
 
 
 class ViewInputs(NamedTuple):
@@ -64,12 +66,21 @@ class ContextEncoder(nn.Module):
 
     def coarse(self, inputs: ViewInputs, batch: GraphBatch) -> Tensor:
         """Returns the coarse view (nodes, dim), over the mean of the meta-path graphs."""
-        return self.gcn(inputs.coarse, MeanOperator(batch.adjacency))
+        second = MeanOperator(batch.seed_adjacency) if batch.sampled else None
+        return self.gcn(inputs.coarse, MeanOperator(batch.adjacency), second)
 
     def fine(self, inputs: ViewInputs, batch: GraphBatch) -> Tensor:
         """Returns the embedding z (nodes, dim): attention over two unit-row views a meta-path."""
+        clean, masked = self._layers(batch)
         views = []
-        for path, adjacency in enumerate(batch.adjacency):
-            views.append(self.gcn(inputs.fine[path], adjacency))
-            views.append(self.gcn(inputs.masked[path], batch.masked_adjacency[path]))
-        return self.attention(F.normalize(torch.stack(views), dim=-1))
+        for path, (first, second) in enumerate(clean):
+            views.append(self.gcn(inputs.fine[path], first, second))
+            views.append(self.gcn(inputs.masked[path], *masked[path]))
+        return self.attention(F.normalize(torch.stack(views), dim=-1), batch.sampled)
+
+    def _layers(self, batch: GraphBatch) -> tuple[list[Layers], list[Layers]]:
+        """Returns the operators of both convolutions, a meta-path, clean and masked."""
+        none: tuple[None, ...] = (None,) * len(batch.adjacency)
+        clean = zip(batch.adjacency, batch.seed_adjacency or none, strict=True)
+        masked = zip(batch.masked_adjacency, batch.seed_masked_adjacency or none, strict=True)
+        return list(clean), list(masked)

@@ -9,6 +9,7 @@ from common.config import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.diagnostics import embedding_std, is_log_due
+from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from papers.meow.config import MEOWConfig
@@ -18,7 +19,7 @@ from papers.meow.soft import SoftWeights
 
 
 class MEOW(LightningModule):
-    """The whole graph is one batch; one step is one epoch."""
+    """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
 
     batches_seen: Tensor
 
@@ -56,10 +57,11 @@ class MEOW(LightningModule):
         return self.encoder
 
     def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:
-        """One full-batch step."""
+        """One step on the whole graph, or on a sampled batch of it."""
         inputs = self.encoder.view_inputs(batch)
-        u_coarse = self.project(self.encoder.coarse(inputs, batch))
-        u_fine = self.project(self.encoder.fine(inputs, batch))
+        # Sampled nodes of all devices are contrasted together: a batch is one, whoever shares it.
+        u_coarse = gather_with_grad(self.project(self.encoder.coarse(inputs, batch)))
+        u_fine = gather_with_grad(self.project(self.encoder.fine(inputs, batch)))
         if self.soft_weights is not None:
             loss = self.soft_weights.loss(u_fine, u_coarse, self.method.temperature)
         else:
@@ -102,7 +104,7 @@ def check_clusters(method: MEOWConfig, facts: GraphFacts) -> None:
     most = max(method.num_clusters, default=0)
     if method.model == "meow" and most >= facts.num_nodes:
         raise ConfigError(
-            f"method.num_clusters={method.num_clusters}: the graph has {facts.num_nodes} target "
+            f"method.num_clusters={method.num_clusters}: a batch has {facts.num_nodes} target "
             f"nodes; use fewer clusters than nodes"
         )
     if method.model == "meow" and not method.num_clusters:

@@ -10,8 +10,8 @@ from common.settings import setting
 class GraphFacts:
     """What a module is built from; the target type is type 0. The defaults are ACM's.
 
-    ``hop_types``: the node type at the end of each hop. ``contexts``: for each meta-path the
-    hops that give its context.
+    ``num_nodes``: target nodes in a batch. ``hop_types``: the node type at the end of each hop.
+    ``contexts``: for each meta-path the hops that give its context.
     """
 
     num_nodes: int = 4019
@@ -45,5 +45,13 @@ class GraphConfig:
     # Share of edges dropped from the masked graph of each meta-path, of entries of the features.
     edge_mask: list[float] = setting([0.3, 0.2], at_least=0, below=1)
     feature_mask: float = setting(0.3, at_least=0, below=1)
+    # Target nodes a step, with drawn neighbours, on all devices together; null: the whole graph.
+    batch_size: int | None = setting(None, at_least=2)
+    # Neighbours drawn a meta-path for the batch's nodes, and then for those neighbours.
+    fanouts: list[int] = setting([5, 3], at_least=1)
+    # Intermediate nodes drawn a hop for a node's context.
+    context_fanout: int = setting(10, at_least=1)
+    # Target nodes of the generated graph papers-at-scale.
+    num_targets: int = setting(10_000, at_least=3_000)
     # Seed of a generated graph; null: 1000 + the run's seed.
     graph_seed: int | None = setting(None, at_least=0)

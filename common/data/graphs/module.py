@@ -1,4 +1,4 @@
-"""The data module of all graph papers: the whole graph is one batch."""
+"""The data module of all graph papers: the whole graph is one batch, or batches are sampled."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
+from common.data.graphs.neighbours import NeighbourBatches
 from common.data.graphs.own import read_own
-from common.data.graphs.prepare import make_batch, make_facts
+from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.sampler import BatchKey
@@ -54,6 +55,7 @@ class GraphData(KeyedData):
         self.reference_names = NAMES
         self.fingerprint = ""
         self._graph: HeteroGraph | None = None
+        self._prepared: Prepared | None = None
         self._batch: GraphBatch | None = None
 
     def load(self) -> None:
@@ -70,7 +72,9 @@ class GraphData(KeyedData):
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
         self._check_lists(paths)
-        self._batch = make_batch(graph, paths, self.config, self.seed)
+        prepared = prepare_graph(graph, paths, self.config, self.seed)
+        self._batch = make_batch(prepared)
+        self._prepared = prepared if self.config.batch_size else None
         self._graph = graph
         family = self._given or reader(self.config, FAMILY_SEED)
         self.fingerprint = fingerprint(
@@ -103,11 +107,13 @@ class GraphData(KeyedData):
                     f"data.{name}={values}: give one value for each of the {len(paths)} "
                     f"meta-paths {', '.join(paths)}"
                 )
+        if len(self.config.fanouts) != 2:
+            raise ConfigError(f"data.fanouts={self.config.fanouts}: give two, one a layer")
 
     @property
     def facts(self) -> GraphFacts:
         """What a module must know of the data."""
-        return make_facts(self.graph, self.metapaths(self.graph))
+        return make_facts(self.graph, self.metapaths(self.graph), self.config.batch_size)
 
     def describe(self) -> str:
         """Returns one line for the console; nodes without a neighbour are kept and counted."""
@@ -124,15 +130,25 @@ class GraphData(KeyedData):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Returns the loader of the one batch."""
-        dataset = WholeGraph(self.batch)
-        return keyed_loader(dataset, self.make_sampler(len(dataset), 1))
+        """Returns the loader of the one batch, or of sampled ones."""
+        size, dataset = self.config.batch_size, WholeGraph(self.batch)
+        if size is None:
+            return keyed_loader(dataset, self.make_sampler(len(dataset), 1))
+        batches = self.sampled_batches()
+        return keyed_loader(batches, self.make_sampler(len(batches), min(size, len(batches))))
+
+    def sampled_batches(self, dtype: torch.dtype = torch.float32) -> NeighbourBatches:
+        """Returns the batches of ``data.batch_size`` target nodes with drawn neighbours."""
+        self.load()
+        assert self._prepared is not None
+        hop_types = self.facts.hop_types
+        return NeighbourBatches(self._prepared, hop_types, self.config, self.seed, dtype)
 
     def transfer_batch_to_device(
         self, batch: GraphBatch, device: torch.device, dataloader_idx: int
     ) -> GraphBatch:
-        """Moves the graph once; every later step finds it there."""
-        return self._on(device)
+        """Moves the whole graph once; every later step finds it there."""
+        return batch.to(device) if batch.sampled else self._on(device)
 
     def _on(self, device: torch.device) -> GraphBatch:
         if self.batch.adjacency[0].forward.device != device:
@@ -167,7 +183,8 @@ class GraphData(KeyedData):
             DataError: A broken file, other node types or feature widths; names the file.
         """
         paths = self.metapaths(self.graph)
-        own = make_batch(read_own(path, self.graph, paths), paths, self.config, self.seed)
+        graph = read_own(path, self.graph, paths)
+        own = make_batch(prepare_graph(graph, paths, self.config, self.seed))
         was_training = module.training
         module.eval()
         z = module.embed(own.to(next(module.parameters()).device))  # type: ignore[operator]

@@ -1,5 +1,6 @@
 """From a graph and its meta-paths to what a training step needs."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph
 from common.data.graphs.metapaths import (
+    Matrix,
     mask_edges,
     mask_entries,
     nearest_graph,
@@ -42,7 +44,9 @@ def split_hops(graph: HeteroGraph, metapaths: list[str]) -> tuple[list[Hop], lis
     return hops, contexts
 
 
-def make_facts(graph: HeteroGraph, metapaths: list[str]) -> GraphFacts:
+def make_facts(
+    graph: HeteroGraph, metapaths: list[str], batch_size: int | None = None
+) -> GraphFacts:
     """Returns what a module is built from."""
     hops, contexts = split_hops(graph, metapaths)
     types = list(graph.num_nodes)
@@ -51,7 +55,7 @@ def make_facts(graph: HeteroGraph, metapaths: list[str]) -> GraphFacts:
         features = graph.features.get(node_type)
         dims.append(graph.num_nodes[node_type] if features is None else features.shape[1])
     return GraphFacts(
-        num_nodes=len(graph.labels),
+        num_nodes=min(len(graph.labels), batch_size or len(graph.labels)),
         num_classes=graph.num_classes,
         feature_dims=tuple(dims),
         hop_types=tuple(types.index(hop[-1]) for hop in hops),
@@ -59,29 +63,55 @@ def make_facts(graph: HeteroGraph, metapaths: list[str]) -> GraphFacts:
     )
 
 
-def make_batch(
+@dataclass(frozen=True)
+class Prepared:
+    """The matrices of a graph, from which whole and sampled batches are made.
+
+    ``features``: by type, None for the identity. ``incidences``: 0/1, a hop. ``adjacency`` and
+    ``masked``: normalised, a meta-path.
+    """
+
+    num_nodes: tuple[int, ...]
+    features: tuple[Any, ...]
+    masked_features: Any
+    incidences: list[Matrix]
+    adjacency: list[Matrix]
+    masked: list[Matrix]
+
+
+def prepare_graph(
     graph: HeteroGraph, metapaths: list[str], config: GraphConfig, seed: int
-) -> GraphBatch:
-    """Builds the operators of a step; the masks are drawn here, once."""
+) -> Prepared:
+    """Selects neighbours and draws the masks, once for the whole training."""
     generator = np.random.default_rng(seed)
     adjacency, masked = [], []
     for path, k, share in zip(metapaths, config.top_k, config.edge_mask, strict=True):
         ones = config.path_counts == "ones"
         kept = nearest_graph(*graph.halves(path), k, config.ties, seed, ones)
-        adjacency.append(make_operator(normalise(kept)))
-        masked.append(make_operator(normalise(mask_edges(kept, share, generator))))
+        adjacency.append(normalise(kept))
+        masked.append(normalise(mask_edges(kept, share, generator)))
     hops, _ = split_hops(graph, metapaths)
-    incidences = [_binary(path_product(graph.links, list(hop))) for hop in hops]
-    features = [graph.features.get(node_type) for node_type in graph.num_nodes]
     target = graph.features.get(graph.target)
     if target is None:
         target = sp.identity(len(graph.labels), format="csr")
+    return Prepared(
+        tuple(graph.num_nodes.values()),
+        tuple(graph.features.get(node_type) for node_type in graph.num_nodes),
+        mask_entries(sp.csr_matrix(target), config.feature_mask, generator),
+        [_binary(path_product(graph.links, list(hop))) for hop in hops],
+        adjacency,
+        masked,
+    )
+
+
+def make_batch(prepared: Prepared) -> GraphBatch:
+    """Builds the operators of the whole graph."""
     return GraphBatch(
-        tuple(None if f is None else make_operator(f) for f in features),
-        make_operator(mask_entries(sp.csr_matrix(target), config.feature_mask, generator)),
-        tuple(make_operator(row_mean(incidence)) for incidence in incidences),
-        tuple(adjacency),
-        tuple(masked),
+        tuple(None if x is None else make_operator(x) for x in prepared.features),
+        make_operator(prepared.masked_features),
+        tuple(make_operator(row_mean(incidence)) for incidence in prepared.incidences),
+        tuple(make_operator(matrix) for matrix in prepared.adjacency),
+        tuple(make_operator(matrix) for matrix in prepared.masked),
     )
 
 
