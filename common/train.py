@@ -70,10 +70,10 @@ def prepare(recipe: Recipe, training: bool = True) -> Ready:
     for name in recipe.evaluation.references:
         if name not in known:
             raise ConfigError(f"evaluation.references: unknown {name!r}{suggest(name, known)}")
-    if hasattr(data, "check_evaluation"):  # what its protocols ask of the data
-        data.check_evaluation(recipe.evaluation)
     if training and recipe.trainer.epochs > 0:
         check_training(recipe, data)
+    if hasattr(data, "check_evaluation"):  # what its protocols ask of the data
+        data.check_evaluation(recipe.evaluation)
     return Ready(recipe, data, build_module(recipe, data))
 
 

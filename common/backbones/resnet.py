@@ -71,6 +71,15 @@ class ResNet(torchvision_resnet.ResNet):
         return self.avgpool(self.feature_map(x)).flatten(1)
 
 
+def zero_last_gains(backbone: nn.Module) -> None:
+    """Makes each residual block the identity at first: its last batch-norm gain is 0."""
+    for block in backbone.modules():
+        if isinstance(block, Bottleneck):
+            nn.init.zeros_(block.bn3.weight)
+        elif isinstance(block, BasicBlock):
+            nn.init.zeros_(block.bn2.weight)
+
+
 def deep_stem(channels: int, width: int) -> nn.Sequential:
     """Returns three 3x3 convolutions, the first with stride 2, to ``2 * width`` channels."""
     return nn.Sequential(

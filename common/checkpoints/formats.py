@@ -24,7 +24,10 @@ def to_detectron2(state: dict[str, Tensor]) -> dict[str, Tensor]:
     kept = {n: a for n, a in state.items() if not n.endswith(COUNTERS) and not n.startswith("fc.")}
     foreign = [name for name in kept if not re.match(r"(conv1|bn1|layer[1-4]\.\d+)\.", name)]
     if foreign or not kept:
-        raise UsageError(f"Detectron2's names are those of ResNets; {foreign[:1]} is none of one")
+        raise UsageError(
+            f"--keys detectron2: its names are those of ResNets, and {foreign[:1]} is none of one; "
+            "export another backbone without --keys, or train with method.backbone=resnet50"
+        )
     return {_theirs(name): array for name, array in kept.items()}
 
 

@@ -41,8 +41,9 @@ class SimCLRConfig(BackboneConfig):
     temperature: float = setting(0.1, above=0)
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless the recipe makes two views, and a batch has negatives."""
+        """Raises `ConfigError` unless there are 2 views of one size, and a batch has negatives."""
         check_pairs(recipe, "SimCLR")
+        check_one_size(recipe, "SimCLR")
 
 
 @dataclass
@@ -60,9 +61,7 @@ class SupConConfig(BackboneConfig):
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless all views pass the network together."""
-        sizes = sorted({view.size for view in recipe.data.views})
-        if len(sizes) > 1:
-            raise ConfigError(f"data.views: SupCon takes views of one size, not of {sizes}")
+        check_one_size(recipe, "SupCon")
         if recipe.data.batch_size < 2:
             raise ConfigError("data.batch_size: SupCon contrasts samples of a batch: 2 or up")
 
@@ -155,6 +154,13 @@ def check_pairs(recipe: Any, name: str) -> None:
         raise ConfigError(f"data.views: {name} contrasts 2 views of a picture, not {views}")
     if recipe.data.batch_size < 2:
         raise ConfigError(f"data.batch_size: {name} compares a batch's pictures: 2 or up")
+
+
+def check_one_size(recipe: Any, name: str) -> None:
+    """Raises `ConfigError` unless all views can pass the network together."""
+    sizes = sorted({view.size for view in recipe.data.views})
+    if len(sizes) > 1:
+        raise ConfigError(f"data.views: {name} takes views of one size, not of {sizes}")
 
 
 def check_queue(length: int, keys: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.methods.config import BackboneConfig, check_pairs, check_queue
+from common.methods.config import BackboneConfig, check_one_size, check_pairs, check_queue
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -49,7 +49,7 @@ class AMCLConfig(BackboneConfig):
     # What the negatives push by: the mean over the top_k nearest (generation 2), or all of them in
     # a log-sum-exp.
     negatives: str = setting("top-k", choices=("top-k", "log-sum-exp"))
-    # Generation 2; the paper's Eq. 2.1 has 1.
+    # Generation 2; the paper's Eq. 2.1 has 1. Above the negatives that there are: all of them.
     top_k: int = setting(100, at_least=1)
     # Omega of negatives: log tau + 1 / tau (generation 2), or with d' / 2 as in Table 2.
     negative_omega: str = setting("generation-2", choices=("generation-2", "paper"))
@@ -71,10 +71,12 @@ class AMCLConfig(BackboneConfig):
         """Checks what depends on other fields and sections.
 
         Raises:
-            ConfigError: Not two views, bounds of the temperature in the wrong order, a queue
-                shorter than a batch, or channels of another length than the batch.
+            ConfigError: Not two views (on SimCLR: of one size), bounds of the temperature in the
+                wrong order, a queue shorter than a batch, or channels of another length than it.
         """
         check_pairs(recipe, "AMCL")
+        if self.base == "simclr":
+            check_one_size(recipe, "AMCL on SimCLR")
         batch = recipe.data.batch_size
         if self.temperature_min > self.temperature_max:
             raise ConfigError(

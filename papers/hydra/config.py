@@ -7,8 +7,9 @@ repositories as its source: "hydra" is erow/hydra, "FastSSL" erow/FastSSL, "vito
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import ConfigError
-from common.methods.config import BackboneConfig
+from common.data.pictures.config import PictureFacts
+from common.errors import ConfigError, DataError
+from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
 NORMS = ("layer", "batch", "none")
@@ -56,15 +57,28 @@ class PairConfig(BackboneConfig):
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for what other sections of the recipe rule out."""
-        sizes = sorted({view.size for view in recipe.data.views})
-        if len(sizes) > 1:
-            raise ConfigError(f"data.views: Hydra takes views of one size, not of {sizes}")
+        check_one_size(recipe, "Hydra")
         if recipe.data.batch_size < 3:
             raise ConfigError(
                 "data.batch_size: a pair and a third class to tell it from need at least 3 pictures"
             )
         if self.gate == "open" and self.entropy_weight:
             raise ConfigError("method.entropy_weight: method.gate=open has no gates to close")
+
+    def check_facts(self, facts: PictureFacts) -> None:
+        """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
+        if facts.num_classes < 1:
+            raise DataError(
+                "Hydra learns from class labels and these training pictures have none; use a "
+                "labelled set, or a method without labels (baseline=simclr)"
+            )
+        check_labelled("Hydra", facts)
+        needed = 2 if self.pairs == "identical" else 3
+        if facts.num_classes < needed:
+            raise DataError(
+                f"Hydra tells a pair of classes from the other classes: method.pairs={self.pairs} "
+                f"needs at least {needed}, these training pictures have {facts.num_classes}"
+            )
 
 
 @dataclass

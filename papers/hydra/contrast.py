@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from common.backbones.resnet import zero_last_gains
 from common.data.pictures.config import PictureFacts
 from common.errors import DataError
-from common.methods.config import check_labelled
 from common.registry import BACKBONES
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
@@ -22,9 +21,7 @@ def build_backbone(config: PairConfig, facts: PictureFacts) -> Any:
     build = BACKBONES.get(config.backbone)
     backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
     if config.zero_init_residual:
-        for block in backbone.modules():
-            if isinstance(block, BasicBlock | Bottleneck):
-                nn.init.zeros_((block.bn3 if isinstance(block, Bottleneck) else block.bn2).weight)
+        zero_last_gains(backbone)
     return backbone
 
 
@@ -128,22 +125,6 @@ def entropy_term(
     with torch.set_grad_enabled(torch.is_grad_enabled() and config.entropy_gradient):
         gates = pairs if config.entropy_of == "pairs" else class_gates(gate, num_classes)
         return config.entropy_weight * gate_entropy(gates)
-
-
-def check_classes(config: PairConfig, facts: PictureFacts) -> None:
-    """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
-    if facts.num_classes < 1:
-        raise DataError(
-            "Hydra learns from class labels and these training pictures have none; use a labelled "
-            "set, or a method without labels (baseline=simclr)"
-        )
-    check_labelled("Hydra", facts)
-    needed = 2 if config.pairs == "identical" else 3
-    if facts.num_classes < needed:
-        raise DataError(
-            f"Hydra tells a pair of classes from the other classes: method.pairs={config.pairs} "
-            f"needs at least {needed}, these training pictures have {facts.num_classes}"
-        )
 
 
 def check_labels(labels: Tensor, position: int) -> None:

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from common.diagnostics import CollapseWarning, effective_rank, embedding_std
 from common.distributed.reduce import gather
+from common.losses.precision import unit
 from common.losses.supcon import count_label
-from papers.hydra.loss import activation, gate_entropy, unit
+from papers.hydra.loss import activation, gate_entropy
 
 ADVICE = (
     "Try a larger data.batch_size, method.pairs=arbitrary, a higher method.temperature or a lower "

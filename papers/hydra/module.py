@@ -15,6 +15,7 @@ from common.diagnostics import CollapseWarning, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
+from common.losses.precision import wide
 from common.optim.build import configure
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
@@ -22,12 +23,10 @@ from papers.hydra.contrast import (
     build_backbone,
     build_gate,
     build_mlp,
-    check_classes,
     check_labels,
     entropy_term,
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
-from papers.hydra.loss import widened
 
 
 class SimLAP(LightningModule):
@@ -55,7 +54,7 @@ class SimLAP(LightningModule):
         self.method = config = method or SimLAPConfig()
         self.optimizer = optimizer or OptimizerConfig()
         facts = facts or PictureFacts()
-        check_classes(config, facts)
+        config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
         features, layers = self.backbone.num_features, config.projector_layers
@@ -98,7 +97,7 @@ class SimLAP(LightningModule):
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = widened(self.classifier(h.detach()))
+            scores = wide(self.classifier(h.detach()))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)

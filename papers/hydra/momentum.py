@@ -22,7 +22,6 @@ from papers.hydra.contrast import (
     build_backbone,
     build_gate,
     build_mlp,
-    check_classes,
     check_labels,
     entropy_term,
 )
@@ -56,7 +55,7 @@ class Hydra(LightningModule):
         self.method = config = method or HydraConfig()
         self.optimizer = optimizer or OptimizerConfig()
         facts = facts or PictureFacts()
-        check_classes(config, facts)
+        config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
         hidden, output, layers = config.hidden_dim, config.output_dim, config.projector_layers

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from common.diagnostics import effective_rank
 from common.losses.pairs import arbitrary_partners, distinct_partners
+from common.losses.precision import unit
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
 from common.parity import Case
@@ -21,7 +22,6 @@ from papers.hydra.loss import (
     pair_contrast,
     pair_terms,
     positives_and_negatives,
-    unit,
 )
 from papers.hydra.relations import active_count, class_relations, covariance_spectrum, pair_gates
 from papers.hydra.schedules import learning_rates, pair_weights

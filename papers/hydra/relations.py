@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.evaluation.pictures import evaluating
+from common.losses.precision import wide
 from papers.hydra.gate import class_gates
-from papers.hydra.loss import widened
 
 
 @torch.no_grad()
@@ -36,5 +36,5 @@ def class_relations(gate: nn.Module, num_classes: int) -> Tensor:
 @torch.no_grad()
 def covariance_spectrum(z: Tensor) -> Tensor:
     """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
-    centred = widened(z) - widened(z).mean(dim=0)
+    centred = wide(z) - wide(z).mean(dim=0)
     return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))

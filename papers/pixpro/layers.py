@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from papers.pixpro.loss import unit, wide
+from common.losses.precision import wide
+from papers.pixpro.loss import unit
 
 # Added to similarities under a power below 1, whose slope at 0 is infinite (official code).
 SHIFT = 1e-6

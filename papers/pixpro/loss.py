@@ -10,14 +10,10 @@ from torch import Tensor
 
 from common.data.pictures.geometry import cell_distances
 from common.distributed.reduce import all_reduce_sum, world_size
+from common.losses.precision import wide
 
 # Keeps a picture without pairs from dividing by 0 (official code).
 EPSILON = 1e-6
-
-
-def wide(x: Tensor) -> Tensor:
-    """Returns ``x`` in float32 or wider."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def unit(x: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from common.backbones.resnet import zero_last_gains
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -237,18 +237,14 @@ def sizes_of(batch: ViewBatch) -> Tensor:
 
 
 def build_backbone(config: PixProConfig, channels: int) -> Any:
-    """Returns the untrained backbone that ``config`` names."""
+    """Returns the untrained backbone that ``config`` names; `ConfigError` if it has no map."""
     build = BACKBONES.get(config.backbone)
     backbone = build(channels=channels, width=config.width, stem=config.stem)
+    if not hasattr(backbone, "feature_map"):
+        raise ConfigError(
+            f"method.backbone={config.backbone} has no feature map, whose cells PixPro compares; "
+            "use a ResNet or small_conv"
+        )
     if config.zero_init_residual:
         zero_last_gains(backbone)
     return backbone
-
-
-def zero_last_gains(backbone: nn.Module) -> None:
-    """Makes each residual block the identity at first: its last batch-norm gain is 0."""
-    for block in backbone.modules():
-        if isinstance(block, Bottleneck):
-            nn.init.zeros_(block.bn3.weight)
-        elif isinstance(block, BasicBlock):
-            nn.init.zeros_(block.bn2.weight)

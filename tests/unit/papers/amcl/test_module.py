@@ -217,6 +217,10 @@ def test_a_collapse_is_warned_about():
         (["method.base=moco", "method.queue_length=100"], "100 cannot hold the 128 keys"),
         (["method.base=barlow-twins"], "512 must be data.batch_size=128"),
         (["data.views=[{count: 1, size: 20}]"], "AMCL contrasts 2 views of a picture, not 1"),
+        (
+            ["data.views=[{count: 1, size: 20},{count: 1, size: 12}]"],
+            r"AMCL on SimCLR takes views of one size, not of \[12, 20\]",
+        ),
         (["method.base=byol"], "method.base: unknown value 'byol'"),
         (["optimizer.clip_norm=0"], "optimizer.clip_norm: must be above 0"),
     ],

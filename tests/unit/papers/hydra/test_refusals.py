@@ -4,11 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from common.config import load_recipe
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError, DataError
+from common.train import prepare
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import SharedGate
 from papers.hydra.module import SimLAP
@@ -53,6 +55,16 @@ def test_pictures_that_cannot_be_learned_from_are_refused(kind):
     module = kind(config, facts=FACTS)
     with pytest.raises(DataError, match="3 of 12 pictures of a batch have none"):
         module.training_step(make_batch()._replace(labels=LABELS - 1), 0)
+
+
+def test_pictures_without_labels_are_refused_for_the_method_not_for_its_protocols(tmp_path):
+    for name in range(12):
+        Image.new("L", (20, 20), 20 * name).save(tmp_path / f"{name}.png")
+    recipe = load_recipe(
+        "hydra/quick", ["data.name=image-folder", f"data.path={tmp_path}", "data.batch_size=4"]
+    )
+    with pytest.raises(DataError, match="Hydra learns from class labels"):
+        prepare(recipe)
 
 
 def test_two_classes_are_enough_for_identical_pairs_alone():

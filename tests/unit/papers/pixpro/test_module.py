@@ -268,3 +268,8 @@ def test_contrast_of_pictures_needs_others():
     words = ["data.batch_size=1", "method.instance_weight=1", "method.instance_loss=contrast"]
     with pytest.raises(ConfigError, match="negatives are the other pictures"):
         load_recipe("pixpro/quick", words)
+
+
+def test_a_backbone_without_cells_is_refused():
+    with pytest.raises(ConfigError, match=r"method\.backbone=vit_tiny has no feature map"):
+        PixPro(PixProConfig(backbone="vit_tiny"))

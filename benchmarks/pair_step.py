@@ -1,9 +1,9 @@
-"""A step of AMCL, on SimCLR, against the bare work of its backbone on the same pictures.
+"""A step of AMCL, on SimCLR, and of SimLAP against the bare work of their backbone.
 
-    python -m benchmarks.amcl_step
+    python -m benchmarks.pair_step
 
-Bare: forward of both views through the backbone, and backward. Plain SimCLR stands beside it. Sizes
-of `cifar10-jpeg`: small_conv, 2 views of 32 pixels in colour, batch 256, heads of 128 and 64.
+Bare: forward of both views through the backbone, and backward. Plain SimCLR stands beside them.
+Sizes of `cifar10-jpeg`: small_conv, 2 views of 32 pixels in colour, batch 256, heads of 128 and 64.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,15 @@ from benchmarks.timing import interleave, parse, parser, report, report_spread, 
 from common.backbones.small_conv import SmallConv
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
+from common.data.pictures.config import PictureFacts
 from common.methods.config import SimCLRConfig
 from common.methods.simclr import SimCLR
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
+from papers.hydra.config import SimLAPConfig
+from papers.hydra.module import SimLAP
 
-SIZE, BATCH = 32, 256
+SIZE, BATCH, CLASSES = 32, 256, 10
 HEAD: dict[str, Any] = {"backbone": "small_conv", "hidden_dim": 128, "output_dim": 64}
 
 
@@ -31,7 +34,7 @@ def make_step(module: LightningModule, views: list[Tensor]) -> Callable[[], None
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
     optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
-    batch = ViewBatch(views, torch.zeros(BATCH), None, [])  # type: ignore[arg-type]
+    batch = ViewBatch(views, torch.arange(BATCH) % CLASSES, None, [])  # type: ignore[arg-type]
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -62,6 +65,9 @@ def measure_step(rounds: int, clock: str) -> None:
     for heads in (1, 3):
         config = AMCLConfig(**HEAD, num_heads=heads, temperature_hidden_dim=64)
         steps[f"AMCL, {heads} heads"] = make_step(AMCL(config, OptimizerConfig()), views)
+    pairs = SimLAPConfig(**HEAD, projector_layers=2, gate_embedding_dim=32, gate_hidden_dim=64)
+    facts = PictureFacts(num_classes=CLASSES)
+    steps["SimLAP"] = make_step(SimLAP(pairs, OptimizerConfig(), facts), views)
     timings = interleave({name: timed(step, 3, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbone")
     report_spread(timings["bare backbone"], timings[again])
