@@ -108,7 +108,9 @@ def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
 
 
 def _names(keys: list[str]) -> list[str]:
-    return [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
+    """Returns the keys without their group, unless two would be called the same."""
+    short = [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
+    return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
 
 
 def _values(group: Group, metrics: list[str]) -> list[str]:

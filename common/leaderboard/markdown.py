@@ -8,6 +8,9 @@ from common.leaderboard.aggregate import Group
 from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
+# Four places say nothing of what is below.
+SMALLEST = 5e-4
+
 
 def decimals_of(value: float, margin: float | None = None) -> int:
     """Returns the decimals to show: 4 up to 1.5, else 2, more where ``margin`` is finer."""
@@ -25,9 +28,11 @@ def number(value: float | None, decimals: int, sign: bool = False) -> str:
 
 
 def sample_text(sample: Sample | None, decimals: int | None = None) -> str:
-    """Returns ``mean ± spread``; the mean alone for one run."""
+    """Returns ``mean ± spread``; the mean alone for one run, or for what four places would hide."""
     if sample is None:
         return "-"
+    if decimals is None and 0 < abs(sample.mean) < SMALLEST:
+        return f"{sample.mean:.1e}"
     places = decimals_of(sample.mean) if decimals is None else decimals
     text = number(sample.mean, places)
     return text if sample.spread is None else f"{text} ± {number(sample.spread, places)}"

@@ -266,3 +266,13 @@ def test_numbers_not_run_yet_are_folded_away(board):
     folded = text[text.index("<details><summary>1 reported number not run yet") :]
     assert "top5" in folded[: folded.index("</details>")]
     assert "knn_top1 | 0.8000" not in folded[: folded.index("</details>")]
+
+
+def test_two_columns_never_have_one_name_and_small_numbers_are_told_from_zero(make_record):
+    record = make_record(
+        metrics={"test/effective_rank": 40.0},
+        curves={"diag/effective_rank": [[1, 8.0]], "diag/tau": [[1, 1e-5]]},
+    )
+    text = render_board(make_board([], [record], CODE))
+    assert "| test/effective_rank | diag/effective_rank | tau |" in text
+    assert "| 40.00 | 8.00 | 1.0e-05 |" in text
