@@ -58,13 +58,13 @@ def test_ci_covers_every_supported_python() -> None:
     declared = PROJECT["requires-python"].removeprefix(">=")
     assert jobs["tests"]["strategy"]["matrix"]["python"][0] == declared
     commands = [step.get("run") for job in jobs.values() for step in job["steps"]]
-    for command in ("ruff check .", "ruff format --check .", "mypy", "pytest"):
+    for command in ("ruff check .", "ruff format --check .", "mypy", "pytest -n 2"):
         assert command in commands
 
 
 def test_the_local_run_is_the_same_checks() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    for command in ("pip install --quiet -e '.[dev]'", "ruff check .", "mypy", "\npytest\n"):
+    for command in ("pip install --quiet -e '.[dev]'", "ruff check .", "mypy", "\npytest -n 2\n"):
         assert command in script
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
