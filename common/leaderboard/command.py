@@ -48,13 +48,12 @@ def build_leaderboard(
     """
     if check and (wandb or add or page):
         raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
+    root = root or default_root()
     for folder in add or []:
-        path = commit_record(
-            read_record(folder / "result.json"), (root or default_root()) / "results"
-        )
+        path = commit_record(read_record(folder / "result.json"), root / "results")
         console.print(f"filed {path.name}", soft_wrap=True)
     if wandb:
-        _import(wandb, (root or default_root()) / "results", console)
+        _import(wandb, root / "results", console)
     if check:
         check_leaderboard(root)
         console.print("LEADERBOARD.md agrees with the records")
@@ -67,8 +66,7 @@ def build_leaderboard(
     if page:
         from common.leaderboard.page import write_page
 
-        base = root or default_root()
-        console.print(f"wrote {write_page(read_board(root), page, base, runs)}", soft_wrap=True)
+        console.print(f"wrote {write_page(read_board(root), page, root, runs)}", soft_wrap=True)
 
 
 def _import(project: str, results: Path, console: Console) -> None:

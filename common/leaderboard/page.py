@@ -4,7 +4,6 @@ import base64
 import html
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -52,8 +51,7 @@ def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
     for group in board.groups:
         for record in group.records:
             name = Path("results", record.paper, record.filename)
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, folder / name)
+            write_atomic(folder / name, (root / name).read_bytes())
     write_atomic(folder / PAGE, render_page(board, runs))
     return folder / PAGE
 
@@ -102,7 +100,7 @@ def _draw(groups: list[Group]) -> bytes:
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, group in zip(panels, groups, strict=False):
         record = group.latest
-        axes.set_title(f"{record.recipe}:{record.variant}" if record.variant else record.recipe)
+        axes.set_title(record.reference.removeprefix(f"{record.paper}/"))
         for record, colour in zip(group.records, cycle(COLOURS), strict=False):
             points = record.curves.get("train/loss", [])
             axes.plot([x for x, _ in points], [y for _, y in points], color=colour, linewidth=0.9)
