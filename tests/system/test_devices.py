@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from common.tracking.metrics_file import read_metrics
+from tests.system.processes import start_command
 
-ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 240
 COMMON = [
     "tracking.mode=disabled",
@@ -33,24 +32,11 @@ SWAV = [
 ]
 AUTOTCL = ["autotcl", "trainer.batches=4", "method.update_ratio=2"]
 MCLREC = ["mclrec", "trainer.batches=4", "evaluation.every_batches=2"]
-LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "MASTER_PORT")
 
 
 def start(folder, *words):
     """Starts `papers` in ``folder``, as a process group of its own."""
-    kept = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
-    quiet = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "HOME": str(folder)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "common.cli", *words],
-        cwd=folder,
-        env={**kept, **quiet, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # A suite that a shell runs in the background ignores Ctrl-C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    return start_command(folder, [sys.executable, "-m", "common.cli", *words])
 
 
 def finish(process):

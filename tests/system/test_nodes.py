@@ -7,13 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from common.tracking.metrics_file import read_metrics
+from tests.system.processes import ROOT, start_command
 
-ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 300
 WORDS = [
     "supremix",
@@ -54,21 +53,7 @@ def by_slurm(node, port):
 def run_all(folder, commands):
     """Runs all ``commands`` at once in ``folder``; returns the one record and the losses."""
     folder.mkdir()
-    known = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "MASTER_PORT", "SLURM_PROCID")
-    kept = {key: value for key, value in os.environ.items() if key not in known}
-    quiet = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**kept, **quiet, "HOME": str(folder), **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        for command, variables in commands
-    ]
+    started = [start_command(folder, command, **variables) for command, variables in commands]
     for process in started:
         try:
             output, _ = process.communicate(timeout=TIMEOUT_S)
