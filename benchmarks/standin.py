@@ -1,0 +1,34 @@
+"""Pictures a second and core at which OW-Forge-20 is generated.
+
+    python -m benchmarks.standin
+
+Makes the same number of pictures of every forger in a round, faces and photographs being loaded
+before.
+"""
+
+from benchmarks.timing import interleave, parse, parser, timed
+from common.data.open_world.standin.carriers import load_pools
+from common.data.open_world.standin.forgeries import FORGERIES
+from common.data.open_world.standin.generate import make_pictures
+
+EACH = 10
+
+
+def measure(rounds: int, clock: str) -> None:
+    pools = load_pools()
+
+    def generate() -> None:
+        for number in range(len(FORGERIES)):
+            make_pictures(number, 0, range(EACH), 2000, pools)
+
+    timing = interleave({"generate": timed(generate, 1, clock)}, rounds)["generate"]
+    rates = sorted(EACH * len(FORGERIES) / seconds for seconds in timing.seconds)
+    rate = EACH * len(FORGERIES) / timing.median
+    print(f"{rate:.0f} pictures/s [{rates[0]:.0f} .. {rates[-1]:.0f}], {rounds} rounds")
+
+
+if __name__ == "__main__":
+    options = parser(__doc__.splitlines()[0])
+    options.set_defaults(threads=1, clock="cpu", rounds=9)
+    chosen = parse(options)
+    measure(chosen.rounds, chosen.clock)
