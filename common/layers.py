@@ -90,15 +90,19 @@ def _refuse_text(key: str, value: Any, origin: str) -> None:
 
 
 def _refuse_coerced(key: str, value: Any, schema: dict[str, Any], origin: str) -> None:
-    """Refuses what YAML did not read as text (``on``, ``1e3``) where a text is needed.
+    """Refuses what OmegaConf would make another value of without a word.
 
-    OmegaConf would make a text of it again, another one: ``True``, ``1000.0``.
+    Where a text is needed: what YAML did not read as one (``on``, ``1e3``), which would become
+    ``True`` and ``1000.0``. Where a switch is needed: a number, which would become true.
     """
     *path, name = key.split(".")
     if not path:
         return
     node = reduce(getattr, path[1:], schema[path[0]])
-    if get_type_hints(type(node))[name] not in TEXTS:
+    wanted = get_type_hints(type(node))[name]
+    if wanted is bool and not isinstance(value, bool):
+        raise ConfigError(f"{origin}: {key}={value!r}: true or false is needed")
+    if wanted not in TEXTS:
         return
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, bool | float):

@@ -134,6 +134,7 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
     [
         ("tracking.entity=None", "write null, not None"),
         ("tracking.tags=[a,None]", "write null, not None"),
+        ("data.labelled_only=2", "data.labelled_only=2: true or false is needed"),
         ("tracking.name=on", "tracking.name: a text is needed, and YAML reads True here"),
         ("tracking.name=1e3", "reads 1000.0 here; write the text in quotes"),
         ("tracking.tags=[a,off]", "tracking.tags: a text is needed, and YAML reads False"),
