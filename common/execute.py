@@ -43,7 +43,8 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
             console.print(f"{run.path}: complete already, nothing to resume", soft_wrap=True)
             return None
         checkpoint = _choose_checkpoint(run, console)
-        return _run(prepare(recipe), run, console, checkpoint, deadline)
+        ready = prepare(recipe, resumed=checkpoint is not None)
+        return _run(ready, run, console, checkpoint, deadline)
     finally:
         run.unlock()
 

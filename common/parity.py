@@ -92,6 +92,11 @@ class Comparison:
         """Tells whether every array of the case is within its tolerance."""
         return not self.problem and self.error <= self.tolerance
 
+    @property
+    def is_empty(self) -> bool:
+        """Tells whether the case has nothing to compare: pictures to look at, for instance."""
+        return not self.array
+
 
 def compare(case: Case, solver: Solver | None) -> Comparison:
     """Runs ``solver`` on ``case`` and returns its worst array.
@@ -99,6 +104,8 @@ def compare(case: Case, solver: Solver | None) -> Comparison:
     A missing solver, a missing output or an exception is a miss, never a pass.
     """
     dtype = str(case.dtype).removeprefix("torch.")
+    if not case.outputs:
+        return Comparison(case.name, dtype, "", 0.0, 0.0)
     if solver is None:
         return Comparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
     try:
@@ -108,8 +115,6 @@ def compare(case: Case, solver: Solver | None) -> Comparison:
     missing = [name for name in case.outputs if name not in got]
     if missing:
         return Comparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
-    if not case.outputs:  # pictures to look at, for instance
-        return Comparison(case.name, dtype, "-", 0.0, 0.0)
     rows = [_compare_array(case, dtype, name, got[name]) for name in case.outputs]
     return max(rows, key=lambda row: (not row.ok, row.error / max(row.tolerance, 1e-300)))
 

@@ -30,6 +30,9 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
             continue
         solvers = get_paper(name).part("reference").CASES
         rows += [(name, row) for row in run_cases(folder, solvers)]
+    for name, case in sorted({(name, row.case) for name, row in rows if row.is_empty}):
+        console.print(f"none  {name}/{case}: nothing to compare", markup=False, highlight=False)
+    rows = [(name, row) for name, row in rows if not row.is_empty]
     if not rows:
         raise UsageError(f"{root}: no reference values; give --cases DIR")
     for name, row in rows:

@@ -43,12 +43,13 @@ class Ready:
     module: LightningModule
 
 
-def prepare(recipe: Recipe, training: bool = True) -> Ready:
+def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Ready:
     """Seeds everything, reads the data and builds the module.
 
     Args:
         recipe: What to run.
         training: False where weights are given: what only training asks of the data is not asked.
+        resumed: Whether a checkpoint is loaded over the module: no file of weights is read before.
 
     Raises:
         DataError: Missing or broken data.
@@ -74,7 +75,9 @@ def prepare(recipe: Recipe, training: bool = True) -> Ready:
         check_training(recipe, data)
     if hasattr(data, "check_evaluation"):  # what its protocols ask of the data
         data.check_evaluation(recipe.evaluation)
-    return Ready(recipe, data, build_module(recipe, data))
+    restored = recipe.trainer.epochs > 0 and (resumed or not training)
+    module = build_module(_without_initial_weights(recipe) if restored else recipe, data)
+    return Ready(recipe, data, module)
 
 
 def train(
@@ -269,6 +272,13 @@ def build_module(recipe: Recipe, data: Any) -> LightningModule:
         kind = get_paper(recipe.paper).module(recipe.baseline)
         module: LightningModule = kind(recipe.method, recipe.optimizer, data.facts)
         return module
+
+
+def _without_initial_weights(recipe: Recipe) -> Recipe:
+    """Returns the recipe for a module that a checkpoint fills: the file may be gone by now."""
+    if not hasattr(recipe.method, "initial_weights"):
+        return recipe
+    return replace(recipe, method=replace(recipe.method, initial_weights=None))
 
 
 def num_parameters(module: LightningModule) -> int:

@@ -74,9 +74,16 @@ GIVEN = {
         "score",
         ways=(("text_sts/stsb_open_subset.csv.gz",),),
     ),
+    "ow-dfa": Given(
+        title="OW-DFA: its sources on request from their authors, the tables from the paper's",
+        modality="open-world",
+        layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the pictures beside them, or as "
+        "data.path and data.folder",
+        ways=(("ow-dfa/protocol-1.csv",), ("ow-dfa/protocol-2.csv",)),
+    ),
 }
 # Names under which a recipe reads a path of its user's.
-YOURS = ("file", "folder", "image-folder", "ow-dfa", "picture-table", "table")
+YOURS = ("file", "folder", "image-folder", "picture-table", "table")
 
 
 def refuse_given(name: str) -> None:
@@ -84,5 +91,5 @@ def refuse_given(name: str) -> None:
     if name in GIVEN:
         raise DataError(
             f"{name} is not fetched from here: bring it, and lay it out below the data root "
-            f"(data.root=, or LIKEWISE_DATA) as {GIVEN[name].layout}"
+            f"(data.root=, or LIKEWISE_DATA) as {GIVEN[name].layout}. {GIVEN[name].title}"
         )

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.data.given import refuse_given
+from common.data.given import YOURS, refuse_given
 from common.errors import DataError, suggest
 from common.layers import read_yaml
+from common.registry import DATASETS
 
 CATALOGUE = Path(__file__).with_name("sources.yaml")
 
@@ -75,6 +76,10 @@ def get_source(name: str) -> Source:
     known = load_sources()
     refuse_given(name)
     if name not in known:
+        if name in YOURS:
+            raise DataError(f"{name}: a path of your own, data.path=: nothing to prepare or verify")
+        if any(name in registry.entries for registry in DATASETS.values()):
+            raise DataError(f"{name} is built in, made at its first use: nothing to prepare")
         raise DataError(f"unknown data set {name!r}{suggest(name, sorted(known))}")
     return known[name]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from common.data.given import GIVEN, YOURS
+from common.data.given import GIVEN, YOURS, refuse_given
 from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
@@ -28,6 +28,9 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
     folder = data_root(root)
     if name == "ow-forge-20":
         verify_standin(console)
+        return
+    if name == "ow-dfa":
+        verify_tables(folder, console)
         return
     sources = [get_source(name)] if name else _present(folder)
     if not sources:
@@ -55,6 +58,28 @@ def verify_standin(console: Console) -> None:
     for what, value in STORED.items():
         now = raw_pixel_accuracy(found)
         console.print(f"  {what}: {value:.3f} as stored, now {now:.3f}", highlight=False)
+
+
+def verify_tables(root: Path, console: Console) -> None:
+    """Says of each table of OW-DFA in the data root whether it is the published one.
+
+    Raises:
+        DataError: No table, absent pictures, or other classes or counts.
+    """
+    from common.data.open_world.config import OpenWorldConfig
+    from common.data.open_world.tables import ow_dfa
+
+    paths = {number: root / f"ow-dfa/protocol-{number}.csv" for number in (1, 2)}
+    if not any(path.is_file() for path in paths.values()):
+        refuse_given("ow-dfa")
+    problems = []
+    for number, path in paths.items():
+        if path.is_file():
+            found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
+            console.print(f"{path}: {found.oddity or found.note}", markup=False, highlight=False)
+            problems += [found.oddity] if found.oddity else []
+    if problems:
+        raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
 
 
 def data_state(name: str, root: str | None = None) -> str:

@@ -5,9 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.checkpoints.position import count_batch
+from common.config import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
+from common.data.open_world.config import OpenWorldFacts
 from common.diagnostics import is_log_due
 from common.distributed.reduce import gather
+from common.errors import ConfigError
 from common.losses.precision import unit, wide
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
 from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy
@@ -102,6 +105,20 @@ class RankStats(Heads[RankStatsConfig]):
 
     defaults = RankStatsConfig
 
+    def __init__(
+        self,
+        method: RankStatsConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: OpenWorldFacts | None = None,
+    ) -> None:
+        super().__init__(method, optimizer, facts)
+        top_k, width = self.method.top_k, self.backbone.num_features
+        if top_k > width:
+            raise ConfigError(
+                f"method.top_k={top_k}: method.backbone={self.method.backbone} has {width} "
+                f"features; use at most {width}"
+            )
+
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """One step over the global batch; the second prediction differs by its dropout."""
         config, num = self.method, batch.num_labelled
@@ -112,8 +129,9 @@ class RankStats(Heads[RankStatsConfig]):
         ce = margin_cross_entropy(logits[: len(labels)], labels, config.margin)
         probs, other = (wide(x).softmax(dim=1) for x in (logits, again))
         same = same_strongest(features[len(labels) :], config.top_k).to(probs)
-        agreement = probs[len(labels) :] @ other[len(labels) :].T
-        pairs = F.binary_cross_entropy(agreement.clamp(1e-7, 1 - 1e-7), same)
+        with torch.autocast(probs.device.type, enabled=False):
+            agreement = probs[len(labels) :] @ other[len(labels) :].T
+            pairs = F.binary_cross_entropy(agreement.clamp(1e-7, 1 - 1e-7), same)
         consistency = F.mse_loss(probs, other)
         loss = ce + config.pair_weight * pairs + config.consistency_weight * consistency
         loss = loss - config.entropy_weight * entropy(probs.mean(dim=0))

@@ -7,6 +7,7 @@ the paper's date; the paper's own text could not be read.
 from dataclasses import dataclass
 from typing import Any
 
+from common.data.open_world.config import OpenWorldFacts
 from common.errors import ConfigError
 from common.registry import BACKBONES
 from common.settings import setting
@@ -35,7 +36,28 @@ class HeadsConfig:
 
 
 @dataclass
-class CPLConfig(HeadsConfig):
+class PairedConfig(HeadsConfig):
+    """Of what learns from pairs, and from pictures without labels."""
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` for labels of all, or of nothing but, what is trained on."""
+        if recipe.data.labels != "as-tagged":
+            raise ConfigError(
+                f"data.labels={recipe.data.labels}: {recipe.baseline or 'CPL'} learns from "
+                "unlabelled pictures too; baseline=classifier is the lower or upper bound"
+            )
+
+    def check_facts(self, facts: OpenWorldFacts) -> None:
+        """Raises `ConfigError` for a table without unlabelled pictures."""
+        if facts.num_unlabelled == 0:
+            raise ConfigError(
+                "data.path: the table has no unlabelled training picture (tag 2), and this method "
+                "learns from them; tag some rows 2, or use baseline=classifier"
+            )
+
+
+@dataclass
+class CPLConfig(PairedConfig):
     """CPL's own settings; the defaults are the code's."""
 
     # Patches a side that vote.
@@ -60,14 +82,19 @@ class CPLConfig(HeadsConfig):
     relabel_epochs: int = setting(0, at_least=0)
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` for data without unlabelled pictures, or too small a batch."""
-        if recipe.data.labels != "as-tagged":
-            raise ConfigError(
-                f"data.labels={recipe.data.labels}: CPL learns from unlabelled pictures too; "
-                "baseline=classifier is the lower or upper bound"
-            )
+        """Raises `ConfigError` for too small a batch, or stages that never come."""
+        super().check(recipe)
         if recipe.data.batch_size < 4:
             raise ConfigError("data.batch_size: CPL pairs pictures of a batch: 4 or up")
+        epochs, ends = recipe.trainer.epochs, self.pretrain_epochs
+        for name in ("pretrain_epochs", "relabel_epochs"):
+            number = getattr(self, name)
+            ends += number * (name == "relabel_epochs")
+            if number and 0 < epochs <= ends:
+                raise ConfigError(
+                    f"method.{name}={number}: trainer.epochs={epochs} ends before what follows "
+                    f"it; train for more than {ends} epochs, or set it to 0"
+                )
 
 
 @dataclass
@@ -76,7 +103,7 @@ class ClassifierConfig(HeadsConfig):
 
 
 @dataclass
-class ORCAConfig(HeadsConfig):
+class ORCAConfig(PairedConfig):
     """ORCA (Cao et al., ICLR 2022), from its equations as recalled: UNVERIFIED against its code."""
 
     margin: float = 0.0
@@ -87,18 +114,26 @@ class ORCAConfig(HeadsConfig):
     entropy_weight: float = setting(1.0, at_least=0)
     pair_weight: float = setting(1.0, at_least=0)
 
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` for a fixed margin too."""
+        super().check(recipe)
+        if self.margin:
+            raise ConfigError(
+                "method.margin: ORCA's margin is its uncertainty; set method.uncertainty_weight"
+            )
+
 
 @dataclass
-class RankStatsConfig(HeadsConfig):
+class RankStatsConfig(PairedConfig):
     """RankStats (Han et al., ICLR 2020) with one set of heads, as recalled: UNVERIFIED.
 
-    Without its self-supervised pre-training and its head of known classes only.
+    Without its self-supervised pre-training, its head of known classes only, and its ramp.
     """
 
     margin: float = 0.0
     # Pairs whose so many strongest features are the same are of one class.
     top_k: int = setting(5, at_least=1)
-    # The pair loss and the consistency of predictions under dropout, after the ramp.
+    # The pair loss and the consistency of predictions under dropout.
     pair_weight: float = setting(1.0, at_least=0)
     consistency_weight: float = setting(5.0, at_least=0)
     entropy_weight: float = setting(0.0, at_least=0)

@@ -151,11 +151,6 @@ def solve_metrics(case: Case) -> dict[str, Any]:
     return found | {"num_known": num_known, "val_uncert": 1 - case["conf"].mean()}
 
 
-def solve_samples(case: Case) -> dict[str, Any]:
-    """Pictures to look at: there is nothing to reproduce."""
-    return {}
-
-
 CASES = {
     "patch_pool": solve_patch_pool,
     "cpl_head": solve_head,
@@ -164,5 +159,4 @@ CASES = {
     "margin_entropy": solve_margin_entropy,
     "pseudo_hooks": solve_hooks,
     "metrics": solve_metrics,
-    "standin_samples": solve_samples,
 }

@@ -28,8 +28,9 @@ class Vote(NamedTuple):
 
 def global_similarity(g: Tensor) -> Tensor:
     """Returns cosines of ``g`` ``(rows, dim)``, ``(rows, rows)``."""
-    g = unit(g)
-    return g @ g.T
+    with torch.autocast(g.device.type, enabled=False):
+        g = unit(g)
+        return g @ g.T
 
 
 def part_similarity(p: Tensor) -> Tensor:
@@ -41,11 +42,12 @@ def part_similarity(p: Tensor) -> Tensor:
     Args:
         p: ``(rows, dim, parts)``.
     """
-    p = wide(p)
-    norms = p.norm(dim=1)  # (rows, parts)
-    weights = norms / norms.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    directions = p / norms.clamp(min=1e-8)[:, None]
-    return (directions * weights[:, None]).flatten(1) @ directions.flatten(1).T
+    with torch.autocast(p.device.type, enabled=False):
+        p = wide(p)
+        norms = p.norm(dim=1)  # (rows, parts)
+        weights = norms / norms.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        directions = p / norms.clamp(min=1e-8)[:, None]
+        return (directions * weights[:, None]).flatten(1) @ directions.flatten(1).T
 
 
 @torch.no_grad()

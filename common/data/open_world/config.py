@@ -1,10 +1,16 @@
 """The ``data:`` section of known and novel classes, and what a module must know. No torch here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from common.errors import ConfigError
 from common.registry import DATASETS
 from common.settings import setting
+
+# Settings of one set alone.
+OWNED = {
+    **dict.fromkeys(("preset", "faces"), "ow-forge-20"),
+    **dict.fromkeys(("folder", "size", "boxes", "box_margin"), "ow-dfa"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,10 @@ class OpenWorldConfig:
     root: str | None = setting(None, result_neutral=True)
     # 1: forgeries only. 2: real pictures too.
     protocol: int = setting(1, at_least=1, at_most=2)
-    # Of `ow-forge-20`: pictures a class, whose faces (att: the data root's), and the seed they are
-    # drawn from.
+    # Of `ow-forge-20`: pictures a class, and whose faces (att: the data root's).
     preset: str = setting("standard", choices=("small", "standard", "large"))
     faces: str = setting("lfw", choices=("lfw", "att"))
+    # `ow-forge-20` is drawn from it, and the 80 % of `ow-dfa` that are for training.
     data_seed: int = setting(2000, at_least=0)
     # Of `ow-dfa`: the table (.csv), by itself or in the data root, and the folder that its paths
     # are relative to; null: the table's own.
@@ -63,6 +69,10 @@ class OpenWorldConfig:
         """Checks what no single field shows; raises `ConfigError`."""
         if (self.path is None) == (self.name == "ow-dfa"):
             raise ConfigError("data.path: the table of data.name=ow-dfa, and of no other set")
+        for entry in fields(self):
+            owner = OWNED.get(entry.name, self.name)
+            if owner != self.name and getattr(self, entry.name) != entry.default:
+                raise ConfigError(f"data.{entry.name}: of data.name={owner}, and of no other set")
         if len(self.mean) != len(self.std):
             raise ConfigError(f"data.mean={self.mean} and data.std={self.std} differ in length")
         if len(self.crop_area) != 2 or self.crop_area[0] > self.crop_area[1]:

@@ -116,8 +116,17 @@ class OpenWorldData(KeyedData):
             f"{self.config.name}: {facts.size}x{facts.size}, {facts.num_known} known and "
             f"{facts.num_classes - facts.num_known} novel classes; "
             f"{facts.num_samples - facts.num_unlabelled:,} labelled, {facts.num_unlabelled:,} "
-            f"unlabelled, {len(found.test.labels):,} test; data {self.fingerprint}"
+            f"unlabelled, {len(found.test.labels):,} test; "
+            f"{found.note + '; ' if found.note else ''}data {self.fingerprint}"
         )
+
+    @property
+    def oddities(self) -> list[str]:
+        """What a training warns of: another table than the published, nothing novel to find."""
+        found = [self.whole.oddity] if self.whole.oddity else []
+        if self.facts.num_known == self.facts.num_classes:
+            found.append("no class is novel: novel_acc, novel_nmi and novel_ari are nan")
+        return found
 
     def check_split(self, split: str) -> None:
         """Raises `ConfigError` for a split that there is not."""

@@ -5,6 +5,7 @@ Columns used: ``img_path``, ``label``, ``method``, ``image_source``, ``tag`` (0 
 """
 
 import hashlib
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from common.data.csv_lines import place_of, read_lines
 from common.data.open_world.config import OpenWorldConfig
+from common.data.open_world.published import SHOWN, ClassCounts, check_protocol, compare
 from common.data.open_world.samples import (
     LABELLED,
     UNLABELLED,
@@ -30,14 +32,10 @@ from common.data.pictures.own import decode
 from common.data.root import data_root
 from common.data.sampler import keyed_generator
 from common.errors import DataError
-from common.evaluation.progress import tell
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")
 BOX_COLUMNS = ("img_path", "left", "top", "right", "bottom")
 TRAIN_SHARE = 0.8
-# (labelled, unlabelled) of a class in the published table; there is a version five times as large.
-PUBLISHED = ((1500, 500), (0, 1500), (15_000, 5000), (0, 5000))
-SHOWN = 5
 
 Box = tuple[float, float, float, float]
 
@@ -71,7 +69,8 @@ class PictureFiles:
         """Returns ``(len(rows), 3, size, size)`` uint8.
 
         Raises:
-            DataError: An unreadable picture, by name; it is not replaced by another.
+            DataError: An unreadable picture, or one without its face, by name; it is not replaced
+                by another.
         """
         with ThreadPoolExecutor() as pool:
             return torch.from_numpy(np.stack(list(pool.map(self._read, rows.tolist()))))
@@ -80,7 +79,13 @@ class PictureFiles:
         path = self.paths[row]
         picture = decode(path, str(path)).convert("RGB")
         if self.boxes is not None:
-            picture = picture.crop(widened(self.boxes[row], self.margin, picture.size))
+            left, top, right, bottom = widened(self.boxes[row], self.margin, picture.size)
+            if right <= left or bottom <= top:
+                raise DataError(
+                    f"{path}: has {picture.width} x {picture.height} pixels and its face box, "
+                    f"{self.boxes[row]}, lies outside; mend it in data.boxes"
+                )
+            picture = picture.crop((left, top, right, bottom))
         scaled = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
         return np.asarray(scaled).transpose(2, 0, 1)
 
@@ -104,16 +109,19 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
     Raises:
         DataError: Missing columns, broken cells, one label for two methods, absent pictures
             (listed), or pictures without a face box.
+        ConfigError: A table of the other protocol.
     """
     table = find_table(config)
     rows = [row for row in read_rows(table) if row.tag != UNUSED]
     names = class_names(table, rows)
+    counts = class_counts(rows, names)
+    check_protocol(counts, config.protocol)
+    note, oddity = compare(counts, config.protocol)
     paths = find_pictures(table, Path(config.folder).expanduser() if config.folder else None, rows)
     boxes = read_boxes(Path(config.boxes).expanduser(), rows) if config.boxes else None
     files = PictureFiles(paths, config.size, boxes, config.box_margin)
     labels = torch.tensor([row.label for row in rows])
     tags = torch.tensor([row.tag for row in rows])
-    tell_counts(rows, names)
     train = split_rows(rows, config.data_seed)
 
     def part(chosen: Tensor) -> Part:
@@ -131,19 +139,23 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
         num_known=max(known, default=-1) + 1,
         fingerprint=digest.hexdigest()[:12],
         size=config.size,
+        note=note,
+        oddity=oddity,
     )
 
 
 def find_table(config: OpenWorldConfig) -> Path:
-    """Returns the table's file: ``data.path``, in the data root where it is relative.
+    """Returns the table's file: ``data.path``, or that path in the data root.
 
     Raises:
         DataError: No such file; says who gives the data.
     """
-    table = data_root(config.root) / Path(str(config.path)).expanduser()
+    path = Path(str(config.path)).expanduser()
+    table = path if path.is_file() else data_root(config.root) / path
     if not table.is_file():
+        places = str(path) if path.is_absolute() else f"{path} and {table}"
         raise DataError(
-            f"{table}: no such table. The OW-DFA pictures are given on request by the authors of "
+            f"{places}: no such table. The OW-DFA pictures are given on request by the authors of "
             "its sources (papers/owdfa_cpl/README.md); point data.path= at your table. "
             "data.name=ow-forge-20 is a stand-in that needs no file"
         )
@@ -171,20 +183,41 @@ def read_rows(table: Path) -> list[Row]:
 
 
 def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
-    """Returns ``method (source)`` of each label, in order.
+    """Returns ``method (sources)`` of each label, in order.
 
     Raises:
-        DataError: A label of two methods, or a gap in the labels.
+        DataError: A label of two methods, a method of one source under two labels, or a gap in the
+            labels.
     """
-    names: dict[int, str] = {}
+    methods: dict[int, str] = {}
+    labels: dict[tuple[str, str], int] = {}
     for row in rows:
-        name = f"{row.method} ({row.source})"
-        if names.setdefault(row.label, name) != name:
-            raise DataError(f"{table}: label {row.label} is both {names[row.label]} and {name}")
-    gaps = sorted(set(range(max(names, default=-1) + 1)) - set(names))
+        if methods.setdefault(row.label, row.method) != row.method:
+            both = f"{methods[row.label]} and {row.method}"
+            raise DataError(f"{table}: label {row.label} is both {both}")
+        first = labels.setdefault((row.method, row.source), row.label)
+        if first != row.label:
+            known = {other.label for other in rows if other.tag == LABELLED}
+            twice = sorted((first, row.label))
+            kinds = " and ".join("known" if label in known else "novel" for label in twice)
+            raise DataError(
+                f"{table}: {row.method} ({row.source}) stands under labels {twice[0]}, {twice[1]} "
+                f"({kinds}): one method is one class; give it one label or take one of them out"
+            )
+    gaps = sorted(set(range(max(methods, default=-1) + 1)) - set(methods))
     if gaps:
         raise DataError(f"{table}: no picture has label {gaps[0]}; number classes from 0 on")
-    return tuple(names[label] for label in sorted(names))
+    sources = [sorted(s for (_, s), n in labels.items() if n == k) for k in sorted(methods)]
+    return tuple(f"{methods[n]} ({', '.join(of)})" for n, of in enumerate(sources))
+
+
+def class_counts(rows: list[Row], names: tuple[str, ...]) -> list[ClassCounts]:
+    """Returns the counts of each class."""
+    counts = Counter((row.label, row.tag) for row in rows)
+    return [
+        ClassCounts(name, counts[label, LABELLED], counts[label, UNLABELLED])
+        for label, name in enumerate(names)
+    ]
 
 
 def find_pictures(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]:
@@ -216,6 +249,8 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
             left, top, right, bottom = map(float, sides)
         except ValueError:
             continue  # the detector found nothing: the picture is without a box
+        if not all(map(math.isfinite, (left, top, right, bottom))):
+            raise DataError(f"{path}, line {number}: the box {', '.join(sides)} is not finite")
         if right <= left or bottom <= top:
             raise DataError(f"{path}, line {number}: the box {', '.join(sides)} is empty")
         found[name] = (left, top, right, bottom)
@@ -243,15 +278,6 @@ def split_rows(rows: list[Row], seed: int) -> Tensor:
         order = torch.randperm(len(members), generator=keyed_generator(seed, place))
         train[members[order[: round(TRAIN_SHARE * len(members))]]] = True
     return train
-
-
-def tell_counts(rows: list[Row], names: tuple[str, ...]) -> None:
-    """Says which classes have other counts than those of the published table."""
-    counts = Counter((row.label, row.tag) for row in rows)
-    for label, name in enumerate(names):
-        mine = counts[label, LABELLED], counts[label, UNLABELLED]
-        if not any(mine == (a * k, b * k) for a, b in PUBLISHED for k in (1, 5)):
-            tell(f"{name}: {mine[0]:,} labelled and {mine[1]:,} unlabelled, unlike the paper's")
 
 
 def picture_paths(path: Path) -> list[str]:

@@ -1,11 +1,14 @@
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
-from common.errors import DataError
+from common.errors import DataError, UsageError
 from common.parity import Case, compare, run_cases
+from common.parity_report import report_parity
 
 
 @pytest.fixture
@@ -31,6 +34,16 @@ def test_reproduced_values_pass_in_both_dtypes(case_path):
     rows = list(run_cases(case_path.parent, {"double": solve}))
     assert [row.dtype for row in rows] == ["float64", "float32"]
     assert all(row.ok for row in rows)
+
+
+def test_a_case_without_outputs_is_no_comparison(case_path):
+    description = {**json.loads(case_path.read_text()), "outputs": []}
+    case_path.write_text(json.dumps(description))
+    assert compare(Case(case_path), None).is_empty and compare(Case(case_path), None).ok
+    said = io.StringIO()
+    with pytest.raises(UsageError, match="no reference values"):
+        report_parity("swav", case_path.parent, Console(file=said))
+    assert "none  swav/double: nothing to compare" in said.getvalue()
 
 
 def test_float64_error_is_relative_to_the_largest_entry(case_path):

@@ -63,6 +63,19 @@ def test_an_unknown_name_offers_the_nearest() -> None:
         get_source("beaty")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ow-forge-20", "is built in, made at its first use: nothing to prepare"),
+        ("picture-table", "a path of your own"),
+        ("ow-dfa", r"as ow-dfa/protocol-1\.csv .* on request from their authors"),
+    ],
+)
+def test_what_is_not_fetched_says_where_it_comes_from(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        get_source(name)
+
+
 def test_a_file_leads_to_its_set() -> None:
     assert name_of_file("hin/dblp.npz") == "dblp"
     assert name_of_file("recsys/ml-latest-small/") == "ml-latest-small"

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from common.config import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
@@ -163,6 +164,29 @@ def test_fewer_heads_than_classes_are_refused():
     with pytest.raises(ConfigError, match=r"num_heads=5: the data have 6 classes \(3 known\)"):
         make(num_heads=5)
     assert make(num_heads=9).head.classifier.weight.shape[0] == 9
+
+
+def test_more_strongest_features_than_there_are_are_refused():
+    with pytest.raises(ConfigError, match=r"top_k=999: .*forensic_conv has \d+ features"):
+        make(RankStats, RankStatsConfig, top_k=999)
+
+
+def test_a_step_under_autocast_votes_and_pairs_in_single_precision(monkeypatch):
+    g, p = features()
+    expected = vote(g, p, 4)
+    module, batch = make(RankStats, RankStatsConfig).float(), make_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        for got, wanted in zip(vote(g, p, 4), expected, strict=True):
+            assert torch.equal(got, wanted) and got.dtype == wanted.dtype
+        seen, call = [], F.binary_cross_entropy
+
+        def look(agreement, same):
+            seen.append((agreement.dtype, torch.is_autocast_enabled("cpu")))
+            return call(agreement, same)
+
+        monkeypatch.setattr(F, "binary_cross_entropy", look)
+        module.training_step(batch._replace(pictures=batch.pictures.float()), 0)
+    assert seen == [(torch.float32, False)]
 
 
 def test_a_backbone_without_a_map_is_refused():

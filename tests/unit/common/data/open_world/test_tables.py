@@ -1,17 +1,23 @@
 """The real benchmark's table and pictures, in the official layout, and what is refused."""
 
 import csv
+import io
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
+from common.config import load_recipe
 from common.data.open_world.config import OpenWorldConfig
 from common.data.open_world.module import OpenWorldData
 from common.data.open_world.samples import LABELLED, UNLABELLED
 from common.data.open_world.tables import PictureFiles, widened
+from common.data.verify import verify
 from common.errors import ConfigError, DataError
+from common.train import prepare
+from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig
 
 HEADER = [
     *("img_name", "label", "method", "forgery_type", "forgery_label", "face_type", "tag", "code"),
@@ -58,7 +64,7 @@ def load(home, **options):
     return data
 
 
-def test_four_fifths_of_each_source_and_label_are_training_pictures(folder, capsys):
+def test_four_fifths_of_each_source_and_label_are_training_pictures(folder):
     data = load(folder)
     found = data.whole
     assert found.class_names == (
@@ -71,8 +77,9 @@ def test_four_fifths_of_each_source_and_label_are_training_pictures(folder, caps
     assert torch.bincount(found.test.labels).tolist() == [4, 4, 2]
     assert set(found.test.tags[found.test.labels < 2].tolist()) == {LABELLED, UNLABELLED}
     assert (found.train.tags != 0).all(), "unused rows are left out"
-    said = capsys.readouterr().err
-    assert "FOMM (ForgeryNet): 15 labelled and 5 unlabelled, unlike the paper's" in said
+    (oddity,) = data.oddities
+    assert "3 classes (2 known, 0 real) instead of 20 classes (8 known, 0 real)" in oddity
+    assert "FOMM (ForgeryNet) 15 + 5" in oddity
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(folder):
@@ -119,10 +126,57 @@ def test_pictures_may_lie_in_another_folder(folder):
     assert load(folder, path=str(folder / "tables/p1.csv"), folder=str(folder)).facts.size == 16
 
 
-def test_a_relative_table_is_looked_for_in_the_data_root(folder):
+def test_a_relative_table_is_here_or_in_the_data_root(folder, monkeypatch):
     assert load(folder, root=str(folder), path="table.csv").facts.num_known == 2
-    with pytest.raises(DataError, match=r"no such table.*given on request.*ow-forge-20"):
+    with pytest.raises(DataError, match=r"nowhere.csv and /.*: no such table.*on request.*forge"):
         load(folder, root=str(folder), path="nowhere.csv")
+    monkeypatch.chdir(folder)
+    assert load(folder, root="/nowhere", path="table.csv").facts.num_known == 2
+
+
+def test_a_class_may_have_several_sources(tmp_path):
+    classes = [*CLASSES, ("identity_swap", "FOMM", "DFFD", 1, (3, 3))]
+    write(tmp_path / "table.csv", HEADER, make_rows(tmp_path, classes))
+    assert load(tmp_path).whole.class_names[1] == "FOMM (DFFD, ForgeryNet)"
+
+
+def test_verify_compares_the_tables_of_the_data_root(folder):
+    said = io.StringIO()
+    with pytest.raises(DataError, match=r"ow-dfa is not fetched .* on request"):
+        verify("ow-dfa", str(folder), Console(file=said))
+    (folder / "ow-dfa").mkdir()
+    (folder / "table.csv").rename(folder / "ow-dfa/protocol-1.csv")
+    (folder / "data").rename(folder / "ow-dfa/data")
+    with pytest.raises(DataError, match=r"1 wrong: the table is not the paper's protocol 1"):
+        verify("ow-dfa", str(folder), Console(file=said))
+    with pytest.raises(ConfigError, match=r"data\.protocol=1 has forgeries only"):
+        named = [("real", "Youtube-Real", *CLASSES[0][2:]), *CLASSES[1:]]
+        write(folder / "table.csv", HEADER, make_rows(folder, named))
+        load(folder)
+
+
+def test_a_restored_module_needs_no_file_of_initial_weights(folder):
+    words = [f"data.path={folder}/table.csv", "data.size=16", "data.batch_size=8"]
+    words += ["method.backbone=forensic_conv", "method.initial_weights=gone.pt"]
+    recipe = load_recipe("owdfa_cpl/protocol-1", words)
+    for options in ({"training": False}, {"resumed": True}):
+        ready = prepare(recipe, **options)
+        assert ready.recipe.method.initial_weights == "gone.pt"
+    with pytest.raises(DataError, match=r"gone\.pt"):
+        prepare(recipe)
+
+
+def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):
+    write(tmp_path / "table.csv", HEADER, make_rows(tmp_path, [CLASSES[0], CLASSES[1]]))
+    table = load(tmp_path)
+    assert "no class is novel" in table.oddities[1]
+    rows = [row for row in make_rows(tmp_path, CLASSES[:2]) if row[6] != UNLABELLED]
+    write(tmp_path / "table.csv", HEADER, rows)
+    facts = load(tmp_path).facts
+    for config in (CPLConfig, ORCAConfig, RankStatsConfig):
+        config().check_facts(table.facts)
+        with pytest.raises(ConfigError, match=r"data\.path: the table has no unlabelled"):
+            config().check_facts(facts)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +184,7 @@ def test_a_relative_table_is_looked_for_in_the_data_root(folder):
     [
         (lambda rows: rows[0].__setitem__(6, 3), r"line 2: label '0', tag '3'"),
         (lambda rows: rows[1].__setitem__(1, "x"), r"line 3: label 'x'"),
-        (lambda rows: rows[0].__setitem__(2, "FSGAN"), r"label 0 is both FSGAN \(FF\+\+\) and"),
+        (lambda rows: rows[0].__setitem__(2, "FSGAN"), "label 0 is both FSGAN and"),
         (lambda rows: [row.__setitem__(6, 2) for row in rows], "no training picture is labelled"),
         (lambda rows: [r.__setitem__(1, 5) for r in rows if r[1] == 2], "no picture has label 2"),
         (
@@ -171,6 +225,12 @@ def test_faces_are_cut_by_their_boxes(folder):
     write(folder / "boxes.csv", ["img_path", "left", "top", "right", "bottom"], boxes)
     with pytest.raises(DataError, match=r"1 of 50 pictures have no face box: .*/7\.png"):
         load(folder, boxes=str(folder / "boxes.csv"))
+    boxes[7][1:] = [5, 5, "nan", 9]
+    write(folder / "boxes.csv", ["img_path", "left", "top", "right", "bottom"], boxes)
+    with pytest.raises(DataError, match=r"line 9: the box 5, 5, nan, 9 is not finite"):
+        load(folder, boxes=str(folder / "boxes.csv"))
+    with pytest.raises(DataError, match=rf"{files.paths[0].name}: has 24 x .* lies outside"):
+        PictureFiles(files.paths[:1], 12, [(40, 4, 50, 9)])[torch.tensor([0])]
     boxes[7][1:] = [5, 5, 5, 9]
     write(folder / "boxes.csv", ["img_path", "left", "top", "right", "bottom"], boxes)
     with pytest.raises(DataError, match=r"line 9: the box 5, 5, 5, 9 is empty"):
