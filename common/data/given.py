@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.data.series.archive import ARCHIVE, archive_path
 from common.errors import DataError
 
 
@@ -81,9 +82,40 @@ GIVEN = {
         "data.path and data.folder",
         ways=(("ow-dfa/protocol-1.csv",), ("ow-dfa/protocol-2.csv",)),
     ),
+    "ettm1": Given(
+        title="ETTm1: transformer temperatures, a step each 15 minutes (ETDataset)",
+        modality="series",
+        layout="timeseries/ett/ETTm1.csv.gz, its CSV gzipped",
+        ways=(("timeseries/ett/ETTm1.csv.gz",),),
+    ),
+    "electricity": Given(
+        title="Electricity: hourly loads of clients, as TS2Vec prepares them",
+        modality="series",
+        layout="timeseries/electricity/electricity.csv.gz, TS2Vec's electricity.csv gzipped",
+        ways=(("timeseries/electricity/electricity.csv.gz",),),
+    ),
+    **{
+        name: Given(
+            title=f"{title} of the UEA and UCR archive: short series with classes",
+            modality="series",
+            layout=f"{archive_path(name)}, with the arrays that docs/data.md names",
+            ways=((archive_path(name),),),
+        )
+        for name, title in ARCHIVE.items()
+    },
 }
 # Names under which a recipe reads a path of its user's.
-YOURS = ("file", "folder", "image-folder", "picture-table", "table")
+YOURS = (
+    "csv",
+    "file",
+    "folder",
+    "hetero-data",
+    "image-folder",
+    "labelled",
+    "picture-table",
+    "table",
+    "volume-table",
+)
 
 
 def refuse_given(name: str) -> None:

@@ -12,6 +12,7 @@ from common.errors import ConfigError
 from common.settings import setting
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
+CONSISTENCY_STEPS = 5
 STEP_MASKS = ("all", "binomial", "continuous", "last")
 
 
@@ -78,10 +79,8 @@ class AutoTCLConfig:
                 f"method.view=true-mask: which steps of {recipe.data.name} are informative is not "
                 "known; use a generated series (data.name=seasons-loud)"
             )
-        if self.consistency_weight and recipe.data.length < 5:
-            raise ConfigError(
-                f"data.length={recipe.data.length}: method.consistency_weight needs at least 5"
-            )
+        if self.consistency_weight:
+            check_steps("method.consistency_weight", recipe.data.length, CONSISTENCY_STEPS)
 
 
 @dataclass
@@ -106,11 +105,16 @@ class TS2VecConfig:
             raise ConfigError(
                 "trainer.devices: the ts2vec baseline contrasts the series of one process; use 1"
             )
-        if recipe.data.length < 2 ** (self.temporal_from + 2):
-            raise ConfigError(
-                f"method.temporal_from={self.temporal_from}: two overlapping crops of "
-                f"data.length={recipe.data.length} steps are not that long"
-            )
+        what = f"method.temporal_from={self.temporal_from}, two overlapping crops,"
+        check_steps(what, recipe.data.length, 2 ** (self.temporal_from + 2))
+
+
+def check_steps(what: str, steps: int, least: int) -> None:
+    """Raises `ConfigError` for training series too short: ``data.length``, or the data's own."""
+    if steps < least:
+        raise ConfigError(
+            f"{what} needs {least} steps; training series have {steps} (data.length, or their own)"
+        )
 
 
 def check_constant_rate(recipe: Any) -> None:

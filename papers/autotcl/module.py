@@ -18,7 +18,7 @@ from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
 from papers.autotcl.averaging import AveragedEncoder
-from papers.autotcl.config import AutoTCLConfig
+from papers.autotcl.config import CONSISTENCY_STEPS, AutoTCLConfig, check_steps
 from papers.autotcl.loss import (
     consistency,
     info_nce,
@@ -56,7 +56,10 @@ class AutoTCL(AveragedEncoder):
         super().__init__()
         self.method = config = method or AutoTCLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, weight_decay=0.01)
-        channels = (facts or SeriesFacts()).channels
+        facts = facts or SeriesFacts()
+        if config.consistency_weight:
+            check_steps("method.consistency_weight", facts.steps, CONSISTENCY_STEPS)
+        channels = facts.channels
         self.encoder = DilatedEncoder(
             channels,
             config.hidden_dim,

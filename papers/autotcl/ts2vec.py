@@ -13,7 +13,7 @@ from common.diagnostics import CollapseWarning, log_embeddings
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from papers.autotcl.averaging import AveragedEncoder
-from papers.autotcl.config import TS2VecConfig
+from papers.autotcl.config import TS2VecConfig, check_steps
 from papers.autotcl.loss import hierarchical, pool
 from papers.autotcl.masks import draw_keep
 
@@ -41,8 +41,12 @@ class TS2Vec(AveragedEncoder):
         super().__init__()
         self.method = config = method or TS2VecConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=1e-3, weight_decay=0.01)
+        facts = facts or SeriesFacts()
+        # A set's own series may be shorter than `data.length`.
+        what = f"method.temporal_from={config.temporal_from}"
+        check_steps(what, facts.steps, 2 ** (config.temporal_from + 1))
         self.encoder = DilatedEncoder(
-            (facts or SeriesFacts()).channels,
+            facts.channels,
             config.hidden_dim,
             config.depth,
             config.output_dim,

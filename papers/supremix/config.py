@@ -52,9 +52,15 @@ class SupReMixConfig(EncoderConfig):
     weights: str = setting("linear", choices=WEIGHTS)
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` for a Beta that is no pair, or an anchor that has no positive."""
+        """Raises `ConfigError` for a Beta that is no pair, or settings without positives."""
         if len(self.beta) != 2:
             raise ConfigError(f"method.beta: {self.beta} must be two numbers, as [2, 8]")
+        if self.mix_pos and self.window <= self.label_step:
+            raise ConfigError(
+                f"method.window={self.window:g}: labels are multiples of method.label_step="
+                f"{self.label_step:g}: no two of them lie within the window, and Mix-pos would do "
+                "nothing; widen the window, lower the step, or set method.mix_pos=false"
+            )
         if recipe.data.total_views < 2 and not self.label_step:
             raise ConfigError(
                 "data.num_views: with one view an anchor's positives are samples of equal label; "

@@ -53,7 +53,7 @@ class SupReMix(LightningModule):
         self.method = config = method or SupReMixConfig()
         self.optimizer = optimizer or OptimizerConfig()
         facts = facts or RegressionFacts()
-        check_window(config, facts)
+        check_labels(config, facts)
         self.backbone = build_backbone(config, facts)
         self.head = projection_head(self.backbone.num_features, config)  # type: ignore[arg-type]
         if config.sync_batch_norm:
@@ -118,8 +118,14 @@ class SupReMix(LightningModule):
         self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)
 
 
-def check_window(config: SupReMixConfig, facts: RegressionFacts) -> None:
-    """Raises `ConfigError` if no batch has labels as far apart as the window is wide."""
+def check_labels(config: SupReMixConfig, facts: RegressionFacts) -> None:
+    """Raises `ConfigError` for a window wider than the labels of any batch, or one label left."""
+    low, high = facts.target_range
+    if len(compared_labels(torch.tensor([low, high]), config.label_step).unique()) < 2:
+        raise ConfigError(
+            f"method.label_step={config.label_step:g}: all training labels, {low:g} to {high:g}, "
+            "round to one of its multiples; it is in label units: lower it"
+        )
     if config.mix_pos and config.window >= facts.batch_range:
         raise ConfigError(
             f"method.window={config.window:g}: no batch of the first epoch has labels that far "

@@ -17,7 +17,8 @@ class RegressionFacts:
 
     ``shape`` is of one input: ``(features,)``, ``(channels, length)`` or ``(channels, height,
     width)``. ``target_mean`` and ``target_std`` are of the training labels, in their units, and
-    ``batch_range`` is the widest range of labels in a batch of the first epoch.
+    ``batch_range`` is the widest range of labels in a batch of the first epoch. ``target_range``:
+    the least and the largest training label.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -25,6 +26,7 @@ class RegressionFacts:
     target_mean: float = 0.0
     target_std: float = 1.0
     batch_range: float = 100.0
+    target_range: tuple[float, float] = (0.0, 100.0)
 
 
 @dataclass

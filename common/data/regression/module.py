@@ -15,6 +15,7 @@ from common.data.regression.samples import (
     RegressionSet,
     Samples,
     Scale,
+    check_labels,
     check_set,
     choose_split,
     fingerprint,
@@ -73,13 +74,17 @@ class RegressionData(KeyedData):
             return
         config = self.config
         found: RegressionSet = DATASETS["regression"].get(config.name)(config)
-        check_set(config.name, found)
-        parts = choose_split(config.name, found, config.split, self.seed, config.holdout)
+        check_set(self._title, found)
+        parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
         parts["train"] = thin(parts["train"], config.num_train, config.imbalance)
+        # A few that differed may be in the hold-out, or thinned away.
+        check_labels(
+            parts["train"].targets, self._title, "beside the hold-out, as they are thinned"
+        )
         num = len(parts["train"].targets)
         if config.batch_size > num:
             raise ConfigError(
-                f"data.batch_size={config.batch_size}: {config.name} has {num} training samples "
+                f"data.batch_size={config.batch_size}: {self._title} has {num} training samples "
                 "beside its hold-out; use at most that many"
             )
         self._check_views(found)
@@ -90,10 +95,14 @@ class RegressionData(KeyedData):
         self.fingerprint = fingerprint(found)
         self._set, self.parts = found, parts
 
+    @property
+    def _title(self) -> str:
+        return self.config.path or self.config.name
+
     def _check_views(self, found: RegressionSet) -> None:
         if self.config.shift and found.inputs.ndim < 3:
             raise ConfigError(
-                f"data.shift={self.config.shift}: rows of the table {self.config.name} have no "
+                f"data.shift={self.config.shift}: rows of the table {self._title} have no "
                 "order to shift along; use noise or swap"
             )
 
@@ -110,6 +119,7 @@ class RegressionData(KeyedData):
             float(train.targets.double().mean()),
             float(train.targets.double().std(correction=0)),
             max(ranges),
+            (float(train.targets.min()), float(train.targets.max())),
         )
 
     def describe(self) -> str:
@@ -119,7 +129,7 @@ class RegressionData(KeyedData):
         shape = "x".join(map(str, self.parts["train"].inputs.shape[1:]))
         labels = self.parts["train"].targets
         return (
-            f"{self.config.path or self.config.name}: {shape}, {counts}; labels "
+            f"{self._title}: {shape}, {counts}; labels "
             f"{labels.min().item():g} to {labels.max().item():g}; data {self.fingerprint}"
         )
 

@@ -71,12 +71,14 @@ def check_set(name: str, found: RegressionSet) -> None:
             where = f", column {found.columns[column]!r}"
         raise DataError(f"{name}: sample {row}{where} holds NaN or infinity; fill it or drop it")
     for number, roles in enumerate(found.splits):
-        labels = found.targets[roles == TRAIN]
-        if len(labels) == 0 or bool((labels == labels[0]).all()):
-            value = f"{labels[0].item():g}" if len(labels) else "missing"
-            raise DataError(
-                f"{name}: all training labels are {value} (split {number}): nothing to learn"
-            )
+        check_labels(found.targets[roles == TRAIN], name, f"(split {number})")
+
+
+def check_labels(labels: Tensor, name: str, which: str) -> None:
+    """Raises `DataError` where training labels ``(num,)`` are none or all equal."""
+    if len(labels) == 0 or bool((labels == labels[0]).all()):
+        value = f"{labels[0].item():g}" if len(labels) else "missing"
+        raise DataError(f"{name}: all training labels are {value} {which}: nothing to learn")
 
 
 def choose_split(

@@ -28,7 +28,7 @@ def stsb(config: RegressionConfig) -> RegressionSet:
         DataError: Missing columns, an empty sentence, an unknown split or a score that is no
             number; names file and line.
     """
-    path = require(config.root, STSB_FILE)
+    path = require(config.root, STSB_FILE, config.name)
     lines = read_lines(path)
     header = lines[0][1]
     places = [place_of(path, header, name) for name in ("split", *SENTENCES)]

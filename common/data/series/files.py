@@ -53,7 +53,7 @@ def published(config: SeriesConfig) -> LongSeries:
         DataError: A missing file, or one that is not as published.
     """
     known = PUBLISHED[config.name]
-    path = require(config.root, known.path)
+    path = require(config.root, known.path, config.name)
     found = read_series(path, "date", known.date_format, known.step_minutes)
     steps = len(found.values)
     if not known.parts:
@@ -73,7 +73,7 @@ def exchange_rate(config: SeriesConfig) -> LongSeries:
     Raises:
         DataError: A missing file, or one that holds something else than numbers.
     """
-    path = require(config.root, EXCHANGE)
+    path = require(config.root, EXCHANGE, config.name)
     try:
         with gzip.open(path, "rt") as file:
             values = np.loadtxt(file, delimiter=",", ndmin=2)
@@ -130,25 +130,36 @@ def read_dates(
     """Returns the dates of all lines, one step apart.
 
     Raises:
-        DataError: With the line of a date that is unreadable, twice, before the line before it, or
-            not one step after it.
+        DataError: With the line of a date that is unreadable, with a time zone where the first has
+            none or the other way round, twice, before the line before it, or not one step after it.
     """
     place = lines[0][1].index(name)
     dates = [_date(path, number, cells[place], date_format) for number, cells in lines[1:]]
+    for (number, _), date in zip(lines[1:], dates, strict=True):
+        if (date.tzinfo is None) != (dates[0].tzinfo is None):
+            has, first = ("no", "has") if date.tzinfo is None else ("a", "has not")
+            raise DataError(
+                f"{path}, line {number}: {date} has {has} time zone, the first date {first}; write "
+                "all alike"
+            )
     gaps = [after - before for before, after in pairwise(dates)]
     step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
-    for number, gap in enumerate(gaps, 2):
-        where = f"{path}, line {lines[number][0]}: {dates[number - 1]}"
-        if not gap:
-            raise DataError(f"{where} stands on line {lines[number - 1][0]} too; keep one of them")
-        if gap < timedelta(0):
-            raise DataError(f"{where} is earlier than the line before it; sort the file by date")
-        if gap != step:
-            raise DataError(
-                f"{where} is {_minutes(gap)} after the line before it, not {_minutes(step)}; fill "
-                "in what is missing, or set data.step_minutes"
-            )
-    return dates
+    # Order first: two lines that are swapped leave a gap before them, which is not to be filled.
+    wrong = [number for number, gap in enumerate(gaps) if gap <= timedelta(0)]
+    wrong += [number for number, gap in enumerate(gaps) if gap != step]
+    if not wrong:
+        return dates
+    (before, _), (line, _) = lines[wrong[0] + 1 : wrong[0] + 3]
+    gap, where = gaps[wrong[0]], f"{path}, line {line}: {dates[wrong[0] + 1]}"
+    if not gap:
+        raise DataError(f"{where} stands on line {before} too; keep one of them")
+    if gap < timedelta(0):
+        raise DataError(f"{where} is earlier than the line before it; sort the file by date")
+    raise DataError(
+        f"{where} is {_minutes(gap)} after the line before it, not {_minutes(step)}; fill in what "
+        "is missing, or set data.step_minutes; steps that are not equally long (months) are read "
+        "without dates: data.date=null data.targets=[NAME]"
+    )
 
 
 def _minutes(gap: timedelta) -> str:

@@ -11,30 +11,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from common.data.root import require
+from common.data.series.archive import archive_path
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LabelledSeries
 from common.errors import DataError
 
-FOLDER = "timeseries/uea_ucr"
-# Names in recipes -> names in the archive.
-ARCHIVE = {
-    "acsf1": "ACSF1",
-    "arrow-head": "ArrowHead",
-    "basic-motions": "BasicMotions",
-    "coffee": "Coffee",
-    "gun-point": "GunPoint",
-    "italy-power-demand": "ItalyPowerDemand",
-    "japanese-vowels": "JapaneseVowels",
-    "osu-leaf": "OSULeaf",
-    "pickup-gesture": "PickupGestureWiimoteZ",
-    "plaid": "PLAID",
-    "trace": "Trace",
-}
-
 
 def archived(config: SeriesConfig) -> LabelledSeries:
     """Returns the set ``data.name`` of the data root with its official split."""
-    return read_npz(require(config.root, f"{FOLDER}/{ARCHIVE[config.name]}.npz"))
+    return read_npz(require(config.root, archive_path(config.name), config.name))
 
 
 def own_labelled(config: SeriesConfig) -> LabelledSeries:
@@ -47,18 +32,13 @@ def own_labelled(config: SeriesConfig) -> LabelledSeries:
 def read_npz(path: Path) -> LabelledSeries:
     """Reads ``x_train``, ``y_train``, ``x_test``, ``y_test`` and perhaps ``class_names``.
 
-    ``x``: (num, steps, channels), NaN where there is nothing; ``y``: class numbers from 0.
+    ``x``: (num, steps, channels), NaN where there is nothing; ``y``: class numbers, from 0 with
+    ``class_names``; without them any whole numbers (1 to 3, or -1 and 1), which are then the names.
 
     Raises:
         DataError: Missing or broken files and arrays, labels that are no class numbers.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+    arrays = _arrays(path)
     x, y = {}, {}
     for part in ("train", "test"):
         for kind in ("x", "y"):
@@ -72,12 +52,52 @@ def read_npz(path: Path) -> LabelledSeries:
             )
         if labels.dtype.kind not in "iu":
             raise DataError(f"{path}: y_{part} must be class numbers; these are no classes")
-        x[part], y[part] = torch.from_numpy(values).float(), torch.from_numpy(labels).long()
-    highest = max(int(part.max(initial=0)) for part in (arrays["y_train"], arrays["y_test"]))
-    names = arrays.get("class_names", np.arange(highest + 1))
-    if highest >= len(names):
-        raise DataError(f"{path}: class {highest}, but class_names has {len(names)}")
-    return LabelledSeries(x, y, tuple(map(str, names.tolist())))
+        x[part], y[part] = torch.from_numpy(values).float(), labels.astype(np.int64)
+    return LabelledSeries(x, *_classes(path, y, arrays.get("class_names")))
+
+
+def read_unlabelled(path: Path, channels: int) -> Tensor:
+    """Returns ``x`` of an npz or the series of a ``.ts`` file, ``(num, steps, channels)``.
+
+    Raises:
+        DataError: Nothing to read, or other channels; a series without any value, or with infinity.
+    """
+    if path.suffix == ".ts":
+        x = pad_sequence(read_ts(path)[0], batch_first=True, padding_value=math.nan)
+    else:
+        values = _arrays(path).get("x")
+        if values is None or values.ndim != 3 or values.dtype.kind not in "fiu":
+            raise DataError(f"{path}: needs an array `x` of numbers (num, steps, channels)")
+        x = torch.from_numpy(values).float()
+    if x.shape[2] != channels or len(x) == 0:
+        raise DataError(f"{path}: {tuple(x.shape)}; the run needs (num, steps, {channels})")
+    if x.isinf().any() or x.isnan().flatten(1).all(1).any():
+        raise DataError(f"{path}: holds infinity or a series without any value")
+    return x
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+
+
+def _classes(
+    path: Path, y: dict[str, Any], names: Any
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Returns class numbers from 0 and what they are called, as `read_npz` says."""
+    used = np.unique(np.concatenate(list(y.values())))
+    if names is None:
+        names, y = used, {part: np.searchsorted(used, labels) for part, labels in y.items()}
+    elif len(used) and not 0 <= used[0] <= used[-1] < len(names):
+        strange = used[0] if used[0] < 0 else used[-1]
+        raise DataError(f"{path}: class {strange}, but class_names has {len(names)}, from 0 on")
+    numbers = {part: torch.from_numpy(labels) for part, labels in y.items()}
+    return numbers, tuple(map(str, names.tolist()))
 
 
 def read_ts_pair(path: Path) -> LabelledSeries:

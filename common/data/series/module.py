@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
+from common.data.series.labelled import read_unlabelled
 from common.data.series.own import read_own
 from common.data.series.sections import cut_sections
 from common.data.series.sets import (
@@ -21,7 +22,7 @@ from common.data.series.sets import (
     prepare_long,
     scale_labelled,
 )
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.series import ForecastInputs, LabelledInputs
 from common.registry import DATASETS
@@ -202,17 +203,26 @@ class SeriesData(KeyedData):
         return LabelledInputs(self._x, self.labelled.y, lengths, module)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
-        """Embeds a user's series, a CSV with the run's columns; see `read_own`.
+        """Embeds a user's series: a CSV with the run's columns (see `read_own`), or short ones.
 
         Returns:
-            ``embedding`` (instances, steps, dim), from the first step with a whole window on.
+            ``embedding`` (instances, steps, dim), from the first step with a whole window on; of
+            short series (num, dim), as `series-svm` is given them.
         """
         self.load()
         if self.long is None:
-            raise DataError(f"{path}: only series to forecast are embedded from a file")
+            return {"embedding": self._embed_short(module, path.expanduser())}
         series = read_own(path.expanduser(), self.config, self.long)
         found = ForecastInputs(series, self.config.window, module).features("test", 1)
         return {"embedding": found.float().numpy()}
+
+    def _embed_short(self, module: nn.Module, path: Path) -> np.ndarray:
+        assert self.labelled is not None
+        train = self.labelled.x["train"]
+        x = read_unlabelled(path, train.shape[2])
+        scaled = scale_labelled(LabelledSeries({"train": train, "test": x}, {}, ()))["test"]
+        inputs = LabelledInputs({"test": scaled}, {}, {"test": _lengths(x)}, module)
+        return inputs.features("test").float().numpy()
 
 
 def _lengths(x: Tensor) -> Tensor:

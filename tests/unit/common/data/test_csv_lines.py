@@ -31,6 +31,9 @@ def test_gzipped_and_with_a_mark_of_byte_order(tmp_path: Path):
     [
         ("a,b\n1,2\n3\n", "table.csv, line 3: 1 cells, but the header names 2 columns"),
         ("a\n1\n", "a header and at least two rows"),
+        ("a,a,c\n1,2,3\n4,5,6\n", "table.csv, line 1: the header names column 'a' twice"),
+        ("a;b\n1,5;2\n3;4\n", "table.csv: cells are parted by ';'; write the file with commas"),
+        ("a\tb\n1\t2\n3\t4\n", r"cells are parted by '\\t'"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str, message: str):

@@ -15,6 +15,22 @@ from common.data.root import VARIABLE, data_root
 from common.data.sources import PackedFile, get_source, load_sources
 from common.data.verify import content_digest, count, data_state, verify, verify_source
 from common.errors import DataError
+from common.registry import DATASETS
+
+BUILT_IN = {
+    "diabetes",
+    "digit-scenes",
+    "ow-forge-20",
+    "papers-at-scale",
+    "papers-authors-subjects",
+    "rotated-digits",
+    "scattered-digits",
+    "scattered-rotated-digits",
+    "seasons-equal",
+    "seasons-loud",
+    "seasons-quiet",
+    "sessions",
+}
 
 
 @pytest.fixture
@@ -126,7 +142,18 @@ def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -
     (tmp_path / "imagenet100").mkdir()
     (tmp_path / "imagenet100/classes.txt").touch()
     assert data_state("imagenet100", here) == "yes"
-    assert data_state("image-folder") == "yours"
+    (tmp_path / "timeseries/uea_ucr").mkdir(parents=True)
+    (tmp_path / "timeseries/uea_ucr/BasicMotions.npz").touch()
+    assert data_state("basic-motions", here) == "yes"
+    for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data"):
+        assert data_state(name) == "yours"
+
+
+def test_a_set_that_is_built_in_needs_no_file(tmp_path: Path) -> None:
+    """Every registered set is of the catalogue, brought, a path of its user's, or made here."""
+    made = {name for names in DATASETS.values() for name in names.names()}
+    made = {name for name in made if data_state(name, str(tmp_path)) == "built in"}
+    assert made == BUILT_IN
 
 
 @pytest.mark.parametrize("source", load_sources().values(), ids=lambda source: source.name)

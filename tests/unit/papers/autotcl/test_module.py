@@ -215,6 +215,15 @@ def test_last_steps_are_those_of_embed():
     torch.testing.assert_close(module.embed_last(x), module.embed(x)[:, -1])
 
 
+def test_series_that_are_shorter_than_their_crops_are_refused():
+    message = r"consistency_weight needs 5 steps; training series have 3"
+    with pytest.raises(ConfigError, match=message):
+        AutoTCL(AutoTCLConfig(**SMALL, consistency_weight=0.1), None, SeriesFacts(1, 3, 8))
+    AutoTCL(AutoTCLConfig(**SMALL), None, SeriesFacts(1, 3, 8))
+    with pytest.raises(ConfigError, match="needs 5 steps; training series have 4"):
+        load_recipe("autotcl/quick", ["data.length=4", "method.consistency_weight=0.1"])
+
+
 def test_what_cannot_be_is_refused_before_torch():
     with pytest.raises(ConfigError, match=r"true-mask: which steps of etth1"):
         load_recipe("autotcl/quick", ["data.name=etth1", "method.view=true-mask"])

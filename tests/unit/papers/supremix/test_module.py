@@ -104,6 +104,15 @@ def test_labels_are_rounded_to_multiples():
     assert compared_labels(labels, 0) is labels
 
 
+def test_steps_that_leave_no_pair_within_the_window_or_one_label_are_refused():
+    wide = ["method.label_step=50"]
+    with pytest.raises(ConfigError, match=r"window=50: .*label_step=50: .*method\.mix_pos=false"):
+        build(*wide)
+    build(*wide, "method.mix_pos=false")
+    with pytest.raises(ConfigError, match=r"label_step=900: all training labels, 25 to 346, round"):
+        build("method.label_step=900", "method.mix_pos=false")
+
+
 def test_shares_are_a_function_of_seed_and_position():
     first, again = standalone(), standalone()
     assert torch.equal(first.draw_shares(2, 4), again.draw_shares(2, 4))

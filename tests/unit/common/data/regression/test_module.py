@@ -6,7 +6,7 @@ from torch import nn
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
 from common.data.regression.windows import cmapss_fd001
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 
 
 def build(seed=0, **options):
@@ -33,6 +33,7 @@ def test_facts_describe_the_training_part():
     facts, labels = data.facts, data.parts["train"].targets
     assert facts.shape == (10,) and facts.num_samples == len(labels) == 358
     assert abs(facts.target_mean - labels.mean()) < 1e-3
+    assert facts.target_range == (labels.min(), labels.max())
     assert 200 < facts.batch_range <= float(labels.max() - labels.min())
     assert "358 train, 40 val, 44 test; labels 25 to 346" in data.describe()
 
@@ -71,6 +72,25 @@ def test_views_are_made_on_the_batch():
 def test_a_batch_must_fit_the_training_part():
     with pytest.raises(ConfigError, match="diabetes has 358 training samples"):
         build(batch_size=400)
+
+
+def test_a_users_file_is_called_by_its_path(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("size,price\n" + "".join(f"{i},{i}\n" for i in range(40)))
+    own = {"name": "table", "path": str(path), "target": "price"}
+    with pytest.raises(ConfigError, match=r"mine\.csv has 32 training samples"):
+        build(**own, batch_size=33)
+    path.write_text("size,price\n" + "".join(f"{i},7\n" for i in range(40)))
+    with pytest.raises(DataError, match=r"mine\.csv: all training labels are 7 \(split 0\)"):
+        build(**own)
+
+
+def test_labels_that_are_constant_once_thinned_are_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("size,price\n" + "".join(f"{i},{i // 38}\n" for i in range(40)))
+    own = {"name": "table", "path": str(path), "target": "price", "batch_size": 2, "split": 0}
+    with pytest.raises(DataError, match="all training labels are 0 beside the hold-out, as they"):
+        build(**own, num_train=2)
 
 
 def test_a_table_cannot_be_shifted():

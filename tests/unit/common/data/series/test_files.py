@@ -51,6 +51,14 @@ def changed(number, text):
             [*HOURS[:9], *HOURS[10:]],
             r"line 11: .* is 120 minutes after .*, not 60 minutes; fill in",
         ),
+        (
+            [*HOURS[:4], HOURS[5], HOURS[4], *HOURS[6:]],
+            r"line 7: 2020-02-28 04:00:00 is earlier than the line before it; sort the file",
+        ),
+        (
+            changed(6, "2020-02-28 04:00:00+01:00,4,16"),
+            r"line 6: 2020-02-28 04:00:00\+01:00 has a time zone, the first date has not",
+        ),
         (changed(6, "2020-02-28 04:00:00,4"), r"line 6: 2 cells, but the header names 3"),
     ],
 )
@@ -68,6 +76,20 @@ def test_the_step_and_the_form_of_dates_can_be_given(tmp_path):
     other = write(tmp_path / "other.csv", [f"{m}/1/2020 0:00,{m}" for m in (1, 2, 3)], "date,x")
     with pytest.raises(DataError, match="44640 minutes"):  # two months are not equally long
         read_series(other, "date", "%m/%d/%Y %H:%M", 44_640)
+
+
+def test_months_are_read_as_the_message_says(tmp_path):
+    path = write(tmp_path / "months.csv", [f"2020-{m:02d}-01,{m}" for m in range(1, 11)], "date,x")
+    with pytest.raises(DataError, match=r"data\.date=null data\.targets=\[NAME\]"):
+        own_csv(SeriesConfig(name="csv", path=str(path)))
+    found = own_csv(SeriesConfig(name="csv", path=str(path), date=None, targets=["x"]))
+    assert found.dates is None and found.values[:, 0].tolist() == list(range(1, 11))
+
+
+def test_time_zones_may_change_if_every_date_has_one(tmp_path):
+    zones = ["2020-03-29 01:00+01:00,1", "2020-03-29 03:00+02:00,2", "2020-03-29 04:00+02:00,3"]
+    found = read_series(write(tmp_path / "mine.csv", zones, "date,x"), "date")
+    assert [date.hour for date in found.dates] == [1, 3, 4]
 
 
 def test_columns_that_are_missing_are_named(tmp_path):

@@ -59,12 +59,27 @@ def test_broken_ts_files_are_named_with_their_line(text, message, tmp_path):
         ({"y_train": np.zeros(2, dtype=int)}, r"y_train \(2,\) as long"),
         ({"y_test": np.zeros(2)}, "y_test must be class numbers"),
         ({"class_names": np.array(["a"])}, "class 1, but class_names has 1"),
+        (
+            {"y_train": np.array([-1, 1, -1]), "class_names": np.array(["a", "b"])},
+            "class -1, but class_names has 2, from 0 on",
+        ),
     ],
 )
 def test_broken_arrays_are_named(changes, message, tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays(**changes))
     with pytest.raises(DataError, match=message):
         read_npz(tmp_path / "mine.npz")
+
+
+@pytest.mark.parametrize("labels", [(-1, 1), (1, 2), (0, 7)])
+def test_class_numbers_without_names_are_any_whole_numbers(labels, tmp_path):
+    low, high = labels
+    y = {"y_train": np.array([high, low, high]), "y_test": np.array([low, high])}
+    np.savez(tmp_path / "mine.npz", **arrays(**y))
+    found = read_npz(tmp_path / "mine.npz")
+    assert found.class_names == (str(low), str(high))
+    assert found.y["train"].tolist() == [1, 0, 1] and found.y["test"].tolist() == [0, 1]
+    assert found.y["train"].dtype == torch.int64
 
 
 def test_a_missing_array_or_file_is_named(tmp_path):

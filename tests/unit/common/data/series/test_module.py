@@ -186,6 +186,32 @@ class LastStep(torch.nn.Module):
         return x[:, -1]
 
 
+class EachStep(LastStep):
+    """Its representation of a step is the step."""
+
+    def embed(self, x):
+        return x
+
+
+def test_short_series_are_embedded_as_the_protocol_is_given_them(tmp_path):
+    data = make(name="labelled", path=labelled(tmp_path), batch_size=4)
+    expected = data.evaluation_inputs(EachStep(), "test").features("test").float()
+    own = tmp_path / "own.npz"
+    np.savez(own, x=np.load(tmp_path / "mine.npz")["x_test"])
+    found = data.embed_path(EachStep(), own)["embedding"]
+    assert found.shape == (6, 2) and np.array_equal(found, expected.numpy())
+    (tmp_path / "own.ts").write_text("@data\n1,2,3:4,5,6:up\n3,1:0,1:down\n")
+    assert data.embed_path(EachStep(), tmp_path / "own.ts")["embedding"].shape == (2, 2)
+    for x, message in (
+        (np.zeros((2, 5, 3)), r"the run needs \(num, steps, 2\)"),
+        (np.full((2, 5, 2), np.nan), "a series without any value"),
+        (np.zeros(3), "needs an array `x`"),
+    ):
+        np.savez(own, x=x)
+        with pytest.raises(DataError, match=message):
+            data.embed_path(EachStep(), own)
+
+
 def test_a_users_series_is_embedded_in_the_runs_units(tmp_path):
     data = make(name="csv", path=csv(tmp_path), batch_size=4, targets=["b"])
     data.load()
