@@ -8,9 +8,10 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from common.errors import DataError, UsageError
 from common.mirror import Mirror
 
-VERSION = 1
+VERSION = 2
 # The digest of a run made by more than one state of the code: equal to none, so always stale.
 MIXED = "mixed"
 _SEEN: Mirror[int] = Mirror(int)
@@ -81,6 +82,7 @@ class Position(Callback):
             "run_id": self.run_id,
             "paper": self.paper,
             "code_digest": self.code_digest,
+            "data_hash": trainer.datamodule.fingerprint,  # type: ignore[attr-defined]
             "batches_seen": batches_seen(pl_module),
             "random_states": states,
         }
@@ -88,8 +90,24 @@ class Position(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Seeks the data to the position and keeps the random states for the first batch."""
+        """Seeks the data to the position and keeps the random states for the first batch.
+
+        Raises:
+            UsageError: If the checkpoint is of another version of this code.
+            DataError: If the data are not those that the run began with.
+        """
         position = checkpoint["likewise"]
+        if position["version"] != VERSION:
+            raise UsageError(
+                f"the checkpoint is of version {position['version']}, this code resumes version "
+                f"{VERSION}: resume it with the code that began it, or start the run anew"
+            )
+        now = trainer.datamodule.fingerprint  # type: ignore[attr-defined]
+        if position["data_hash"] != now:
+            raise DataError(
+                f"the data have changed since this run began (hash {position['data_hash']}, now "
+                f"{now}): put the first ones back, or start a new run"
+            )
         trainer.datamodule.seek(position["batches_seen"])  # type: ignore[attr-defined]
         if position["code_digest"] != self.code_digest:
             rank_zero_warn("the code has changed since this run began: its row will be stale")

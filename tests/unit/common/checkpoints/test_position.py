@@ -15,6 +15,7 @@ from common.checkpoints.position import (
     random_states,
     set_random_states,
 )
+from common.errors import DataError, UsageError
 
 
 class Module(torch.nn.Module):
@@ -24,9 +25,9 @@ class Module(torch.nn.Module):
 
 
 class Trainer(SimpleNamespace):
-    def __init__(self, rank=0, size=1):
+    def __init__(self, rank=0, size=1, fingerprint="data"):
         self.sought = []
-        datamodule = SimpleNamespace(seek=self.sought.append)
+        datamodule = SimpleNamespace(seek=self.sought.append, fingerprint=fingerprint)
         super().__init__(global_rank=rank, world_size=size, datamodule=datamodule)
 
 
@@ -125,6 +126,17 @@ def test_a_run_of_two_states_of_the_code_has_the_digest_of_none():
     with pytest.warns(UserWarning, match="its row will be stale"):
         later.on_load_checkpoint(Trainer(), Module(), again)
     assert later.code_digest == MIXED
+
+
+def test_other_data_and_another_version_are_refused_with_the_mend():
+    checkpoint, position = save(Module()), Position("run", "swav", "digest")
+    trainer = Trainer(fingerprint="others")
+    with pytest.raises(DataError, match=r"hash data, now others\): put the first ones back"):
+        position.on_load_checkpoint(trainer, Module(), checkpoint)
+    assert not trainer.sought
+    checkpoint["likewise"]["version"] = 1
+    with pytest.raises(UsageError, match=r"is of version 1, this code resumes version 2"):
+        position.on_load_checkpoint(Trainer(), Module(), checkpoint)
 
 
 def test_the_same_code_is_not_warned_of():

@@ -1,0 +1,119 @@
+"""A fault in mid-run ends with a clear message, and what was reported saved is there to resume."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.system import runs
+from tests.system.processes import start_command
+
+COMMON = [
+    "tracking.mode=disabled",
+    "trainer.threads=1",
+    "evaluation.protocols=[knn]",
+    "evaluation.references=[]",
+    "trainer.checkpoint_every_batches=4",
+]
+PAPERS = [sys.executable, "-m", "common.cli"]
+# Starts the command under a clock that goes back by an hour at each look.
+BACKWARDS = """
+import time
+start, looks = time.time(), [0]
+def clock():
+    looks[0] += 1
+    return start - 3600 * looks[0]
+time.time = clock
+from common.cli import main
+main()
+"""
+
+
+def finish(process):
+    """Returns the exit code and the words of the output, which holds no traceback."""
+    output, _ = process.communicate(timeout=600)
+    assert "Traceback" not in output, output
+    return process.returncode, " ".join(output.split())
+
+
+def resume_to_the_end(folder, run_dir, batches):
+    code, output = finish(start_command(folder, [*PAPERS, "resume", str(run_dir)]))
+    assert code == 0, output
+    assert json.loads((run_dir / "result.json").read_text())["batches"] == batches
+
+
+def descendants(pid):
+    """Returns the ids of the processes below ``pid``, the deepest last."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(child) for child in path.read_text().split()] if path.exists() else []
+    return [*found, *(below for child in found for below in descendants(child))]
+
+
+def wait_until(holds, process):
+    deadline = time.monotonic() + 300
+    while not holds():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.01)
+
+
+def has_checkpoint(root):
+    run_dir = runs.only_run(root)
+    return run_dir is not None and any((run_dir / "checkpoints").glob("batch-*"))
+
+
+def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
+    words = [*PAPERS, "train", "swav", "trainer.batches=6", *COMMON]
+    limited = ["bash", "-c", 'ulimit -f 200; exec "$@"', "bash", *words]
+    code, output = finish(start_command(tmp_path, limited))
+    run_dir = runs.only_run(tmp_path / "runs")
+    assert code == 1
+    assert "batch-000000004.ckpt: not written" in output
+    assert "Free some space, then: papers resume" in output
+    assert not list((run_dir / "checkpoints").iterdir()), "no part of a checkpoint is left"
+    resume_to_the_end(tmp_path, run_dir, 6)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
+    words = ["trainer.batches=400", "data.workers=2", *COMMON]
+    process = start_command(tmp_path, [*PAPERS, "train", "swav", *words])
+    root = tmp_path / "runs"
+    wait_until(lambda: has_checkpoint(root), process)
+    os.kill(descendants(process.pid)[-1], signal.SIGKILL)
+    code, output = finish(process)
+    assert code == 1
+    assert "data.workers" in output and "papers resume" in output
+    run_dir = runs.only_run(root)
+    assert not (run_dir / "result.json").exists()
+    assert has_checkpoint(root)
+
+
+def test_a_clock_that_runs_backwards_disturbs_nothing(tmp_path):
+    words = ["train", "swav", "trainer.batches=6", *COMMON]
+    code, output = finish(start_command(tmp_path, [sys.executable, "-c", BACKWARDS, *words]))
+    assert code == 0, output
+    record = json.loads((runs.only_run(tmp_path / "runs") / "result.json").read_text())
+    assert record["batches"] == 6 and record["wall_s"] >= 0
+
+
+def test_data_that_were_altered_since_are_refused_by_resume(tmp_path):
+    table = tmp_path / "own.csv"
+    rows = [f"{number},{number % 7},{number / 3}" for number in range(200)]
+    table.write_text("\n".join(["a,b,target", *rows]) + "\n")
+    words = ["data.name=table", f"data.path={table}", "data.target=target", "method.window=20"]
+    words += ["method.label_step=1", "trainer.batches=2000", *COMMON[:2]]
+    words += ["trainer.checkpoint_every_batches=4", "evaluation.references=[]"]
+    command = [*PAPERS, "train", "supremix/diabetes", *words]
+    process = start_command(tmp_path, command)
+    wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
+    process.kill()
+    process.communicate()
+    table.write_text(table.read_text().replace("199,3", "198,3"))
+    run_dir = runs.only_run(tmp_path / "runs")
+    code, output = finish(start_command(tmp_path, [*PAPERS, "resume", str(run_dir)]))
+    assert code == 2
+    assert "the data have changed since this run began" in output
