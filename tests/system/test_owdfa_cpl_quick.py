@@ -8,13 +8,12 @@ from rich.console import Console
 
 from common.config import load_recipe
 from common.data.open_world.standin.generate import ow_forge_20
-from common.data.open_world.standin.sanity import STORED, raw_pixel_accuracy
+from common.data.open_world.standin.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 from common.leaderboard.record import Record
 from common.runs import new_run
 from common.train import prepare, train
 
-ALL_BAR, NOVEL_BAR = 50.0, 42.0
-NETWORK_BAR = 75.0
+ALL_BAR, NOVEL_BAR = 57.0, 48.0
 
 
 def run(reference: str, folder: Path, *words: str) -> Record:
@@ -43,9 +42,8 @@ def test_quick_learns_and_its_ablations_fail_the_bar(seed: int, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_the_stand_in_is_neither_trivial_nor_impossible(tmp_path: Path) -> None:
-    (pixels,) = STORED.values()
     found = ow_forge_20("standard", with_real=False, seed=2000)
-    assert raw_pixel_accuracy(found) == pytest.approx(pixels, abs=0.01)
+    assert raw_pixel_accuracy(found) == pytest.approx(PIXELS, abs=0.01)
     record = run("owdfa_cpl/standin:all-labels", tmp_path, "evaluation.protocols=[head-clusters]")
-    assert record.metrics["test/all_acc"] > NETWORK_BAR
+    assert record.metrics["test/all_acc"] == pytest.approx(100 * NETWORK, abs=3)
     assert record.metrics["test/best_all_nmi"] >= record.metrics["test/all_nmi"]

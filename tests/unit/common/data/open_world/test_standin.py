@@ -162,7 +162,8 @@ def test_verify_tells_the_sanity_figures(tiny, monkeypatch):
     verify("ow-forge-20", None, console)
     text = console.file.getvalue()
     assert "48 training and 20 test pictures of 20 classes" in text
-    assert "accuracy: 0.110 as stored, now 1.000" in text, "as many clusters as pictures"
+    assert "pixels: 0.110 as stored, now 1.000" in text, "as many clusters as pictures"
+    assert "small network with all labels: 0.910 as stored" in text
 
 
 def test_blocks_come_back():
