@@ -7,8 +7,8 @@ from common.data.open_world.samples import OpenWorldSet
 from common.evaluation.open_world_metrics import matched_accuracy
 
 # Of the 1,000 test pictures of the standard preset without real ones, seed 2000: matched accuracy
-# of k-means on pixels, and accuracy of the small network with all labels (`standin:all-labels`, mean
-# of three trainings, .903 to .915). A slow test measures both again.
+# of k-means on pixels, and accuracy of the small network with all labels (`standin:all-labels`,
+# mean of three trainings, .903 to .915). A slow test measures both again.
 PIXELS, NETWORK = 0.110, 0.910
 
 
