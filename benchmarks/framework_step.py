@@ -2,12 +2,12 @@
 
     python -m benchmarks.framework_step              # an MLP and SwAV's small convnet
     python -m benchmarks.framework_step --step meow  # MEOW on ACM; needs LIKEWISE_DATA
+    python -m benchmarks.framework_step --step table # SupReMix on an embedded table
 
 Both sides load, make views, compute the loss, go backward and step the same optimizer.
 """
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.fit import fit_with_callbacks, make_ready
-from benchmarks.timing import StepClock, interleave, parse, parser, report, report_spread
+from benchmarks.timing import CLOCKS, StepClock, interleave, parse, parser, report, report_spread
 from common.data.pictures.batch import ViewBatch
 from common.diagnostics import is_log_due
 from common.train import Ready
@@ -28,6 +28,7 @@ STEPS = {
     "mlp": ("swav/quick", ["data.batch_size=64"], 400, 80),
     "swav": ("swav/quick", [], 160, 40),
     "meow": ("meow/acm", [], 8, 2),
+    "table": ("supremix/diabetes", [], 400, 80),
 }
 
 
@@ -66,9 +67,9 @@ def ready_of(step: str) -> Ready:
     return make_ready(reference, overrides)
 
 
-def bare_loop(step: str) -> Callable[[], float]:
+def bare_loop(step: str, clock: str) -> Callable[[], float]:
     """Returns a contestant that takes the same steps without Lightning."""
-    _, _, batches, skip = STEPS[step]
+    (_, _, batches, skip), now = STEPS[step], CLOCKS[clock]
     ready = ready_of(step)
     data = ready.data
     loader = data.train_dataloader()
@@ -84,7 +85,7 @@ def bare_loop(step: str) -> Callable[[], float]:
         while done < batches:
             for batch in loader:
                 if done == skip:
-                    started = time.perf_counter()
+                    started = now()
                 loss = module.training_step(data.on_after_batch_transfer(batch, 0), done)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -93,22 +94,26 @@ def bare_loop(step: str) -> Callable[[], float]:
                 done += 1
                 if done == batches:
                     break
-        return (time.perf_counter() - started) / (batches - skip)
+        return (now() - started) / (batches - skip)
 
     return run
 
 
-def measure(step: str, rounds: int) -> None:
+def measure(step: str, rounds: int, clock: str) -> None:
     _, _, batches, skip = STEPS[step]
 
     def framework() -> float:
-        clock = StepClock(skip)
-        fit_with_callbacks(ready_of(step), batches, clock)
-        return clock.seconds
+        stamps = StepClock(skip, clock)
+        fit_with_callbacks(ready_of(step), batches, stamps)
+        return stamps.seconds
 
     print(f"-- {step}")
     again, ours = "bare loop, again", "Lightning, our callbacks"
-    contestants = {"bare loop": bare_loop(step), again: bare_loop(step), ours: framework}
+    contestants = {
+        "bare loop": bare_loop(step, clock),
+        again: bare_loop(step, clock),
+        ours: framework,
+    }
     timings = interleave(contestants, rounds)
     report(timings, "bare loop")
     report_spread(timings["bare loop"], timings[again])
@@ -123,4 +128,4 @@ if __name__ == "__main__":
     options.add_argument("--step", choices=tuple(STEPS), action="append")
     arguments = parse(options)
     for name in arguments.step or ("mlp", "swav"):
-        measure(name, arguments.rounds)
+        measure(name, arguments.rounds, arguments.clock)

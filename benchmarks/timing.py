@@ -89,12 +89,12 @@ def peak_resident_bytes() -> int:
 class StepClock(Callback):
     """Measures the time from the start of batch ``skip`` to the start of the last, a batch."""
 
-    def __init__(self, skip: int) -> None:
-        self.skip, self.stamps = skip, []
+    def __init__(self, skip: int, clock: str = "wall") -> None:
+        self.skip, self.stamps, self.now = skip, [], CLOCKS[clock]
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Stamps the start of a batch."""
-        self.stamps.append(time.perf_counter())
+        self.stamps.append(self.now())
 
     @property
     def seconds(self) -> float:
