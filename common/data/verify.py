@@ -60,6 +60,7 @@ def verify_standin(console: Console) -> None:
         f"  small network with all labels: {NETWORK:.3f} as stored; to measure it again: "
         "papers train owdfa_cpl/standin:all-labels",
         highlight=False,
+        soft_wrap=True,
     )
 
 
