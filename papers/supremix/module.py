@@ -121,7 +121,9 @@ class SupReMix(LightningModule):
 def check_labels(config: SupReMixConfig, facts: RegressionFacts) -> None:
     """Raises `ConfigError` for a window wider than the labels of any batch, or one label left."""
     low, high = facts.target_range
-    if len(compared_labels(torch.tensor([low, high]), config.label_step).unique()) < 2:
+    ends = torch.tensor([low, high], device="cpu")
+    first, last = compared_labels(ends, config.label_step).tolist()
+    if first == last:
         raise ConfigError(
             f"method.label_step={config.label_step:g}: all training labels, {low:g} to {high:g}, "
             "round to one of its multiples; it is in label units: lower it"
