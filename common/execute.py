@@ -64,6 +64,25 @@ def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
     return checkpoint
 
 
+def _train(
+    ready: Ready,
+    run: RunFolder,
+    console: Console,
+    checkpoint: Path | None,
+    deadline: float | None,
+) -> Record | None:
+    try:
+        return train(ready, run, console, checkpoint, deadline)
+    except RuntimeError as error:
+        # Torch's signal handler raises wherever the training stands, also outside of the loader.
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise LikewiseError(
+            f"a process that makes batches failed: {str(error).strip()}; if memory ran out, use "
+            "fewer data.workers or a smaller data.batch_size"
+        ) from error
+
+
 def _run(
     ready: Ready,
     run: RunFolder,
@@ -73,7 +92,7 @@ def _run(
 ) -> Record | None:
     go_on = f"go on with: papers resume {run.path}"
     try:
-        record = train(ready, run, console, checkpoint, deadline)
+        record = _train(ready, run, console, checkpoint, deadline)
     except LikewiseError as error:
         if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
             error.args = (f"{error}\n{go_on}",)
