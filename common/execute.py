@@ -1,7 +1,8 @@
 """Starts and resumes runs for the command: locks, messages, the last screen."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -64,17 +65,12 @@ def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
     return checkpoint
 
 
-def _train(
-    ready: Ready,
-    run: RunFolder,
-    console: Console,
-    checkpoint: Path | None,
-    deadline: float | None,
-) -> Record | None:
+@contextmanager
+def _worker_deaths_in_words() -> Iterator[None]:
+    """Torch's signal handler raises wherever the training stands, also outside of the loader."""
     try:
-        return train(ready, run, console, checkpoint, deadline)
+        yield
     except RuntimeError as error:
-        # Torch's signal handler raises wherever the training stands, also outside of the loader.
         if not str(error).startswith("DataLoader worker"):
             raise
         raise LikewiseError(
@@ -92,7 +88,8 @@ def _run(
 ) -> Record | None:
     go_on = f"go on with: papers resume {run.path}"
     try:
-        record = _train(ready, run, console, checkpoint, deadline)
+        with _worker_deaths_in_words():
+            record = train(ready, run, console, checkpoint, deadline)
     except LikewiseError as error:
         if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
             error.args = (f"{error}\n{go_on}",)
