@@ -82,6 +82,7 @@ class Position(Callback):
             "run_id": self.run_id,
             "paper": self.paper,
             "code_digest": self.code_digest,
+            # Attached when fitting starts: the type of Trainer does not know it.
             "data_hash": trainer.datamodule.fingerprint,  # type: ignore[attr-defined]
             "batches_seen": batches_seen(pl_module),
             "random_states": states,
@@ -102,6 +103,7 @@ class Position(Callback):
                 f"the checkpoint is of version {position['version']}, this code resumes version "
                 f"{VERSION}: resume it with the code that began it, or start the run anew"
             )
+        # Attached when fitting starts: the type of Trainer does not know it.
         now = trainer.datamodule.fingerprint  # type: ignore[attr-defined]
         if position["data_hash"] != now:
             raise DataError(
