@@ -92,6 +92,20 @@ def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     assert has_checkpoint(root)
 
 
+def test_sigterm_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
+    process = start_command(tmp_path, [*PAPERS, "train", "swav", "trainer.batches=60", *COMMON])
+    wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
+    process.terminate()
+    code, output = finish(process)
+    run_dir = runs.only_run(tmp_path / "runs")
+    assert code == 1
+    saved = max((run_dir / "checkpoints").glob("batch-*")).name
+    assert "stopped by SIGTERM after" in output and f"saved {saved}" in output
+    assert f"papers resume {run_dir.relative_to(tmp_path)}" in output
+    assert not (run_dir / "result.json").exists()
+    resume_to_the_end(tmp_path, run_dir, 60)
+
+
 def test_a_clock_that_runs_backwards_disturbs_nothing(tmp_path):
     words = ["train", "swav", "trainer.batches=6", *COMMON]
     code, output = finish(start_command(tmp_path, [sys.executable, "-c", BACKWARDS, *words]))

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 from common import config
 from common.config import load_recipe, recipe_from_dict, resolve, split_reference
 from common.errors import ConfigError, UsageError
-from common.layers import read_yaml
+from common.layers import parse_overrides, read_yaml
 from common.paper import paper_names
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -251,3 +251,13 @@ def test_a_section_may_be_given_in_dotted_keys():
     recipe = resolve("swav", "quick", None, layers)
     assert (recipe.evaluation.protocols, recipe.evaluation.online) == (["knn"], ["knn"])
     assert recipe.global_batch == 128 and recipe.reference == "swav/quick"
+
+
+def test_yaml_that_would_run_code_is_refused(tmp_path):
+    path, mark = tmp_path / "evil.yaml", tmp_path / "ran"
+    path.write_text(f"seed: !!python/object/apply:os.mkdir ['{mark}']\n")
+    with pytest.raises(ConfigError, match=r"evil\.yaml: not readable as YAML"):
+        read_yaml(path)
+    with pytest.raises(ConfigError, match="command line: seed="):
+        parse_overrides([f"seed=!!python/object/apply:os.mkdir ['{mark}']"])
+    assert not mark.exists()
