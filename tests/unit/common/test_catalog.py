@@ -17,6 +17,8 @@ EVERY = [
     for recipe, variants in list_recipes(paper).items()
     for variant in ("", *(f":{name}" for name in variants))
 ]
+# Variants differ in values, not in form, except baselines, which each quick recipe has.
+SAMPLE = [name for name in EVERY if ":" not in name or "/quick:" in name]
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def printed(recipe, console):
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("reference", EVERY)
+@pytest.mark.parametrize("reference", SAMPLE)
 def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
     recipe = load_recipe(reference, ["seed=4", "tracking.tags=[a b, 'no', '#1']"])
     path = tmp_path / "own.yaml"

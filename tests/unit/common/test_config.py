@@ -217,15 +217,16 @@ def test_a_recipe_at_the_edge_of_what_is_allowed_loads(words):
     assert watched.evaluation.online == []
 
 
-EVERY = [
+# Variants differ in values, not in form, except baselines, which each quick recipe has.
+SAMPLE = [
     f"{paper}/{recipe}{variant}"
     for paper in paper_names()
     for recipe, variants in config.list_recipes(paper).items()
-    for variant in ("", *(f":{name}" for name in variants))
+    for variant in ("", *(f":{name}" for name in variants if recipe == "quick"))
 ]
 
 
-@pytest.mark.parametrize("reference", EVERY)
+@pytest.mark.parametrize("reference", SAMPLE)
 def test_a_runs_config_yaml_gives_back_the_recipe(reference, tmp_path):
     recipe = load_recipe(reference, ["seed=3", "tracking.tags=['on', 'null', '1e-6', '0123']"])
     path = tmp_path / "config.yaml"
