@@ -37,7 +37,7 @@ def train_and_kill(reference, overrides, root, when):
     """Kills the training with SIGKILL as soon as ``when(run_dir)`` holds; returns the folder."""
     process = CONTEXT.Process(target=_train, args=(reference, overrides, root))
     process.start()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # other work may hold every core
     while time.monotonic() < deadline and process.is_alive():
         run_dir = only_run(root)
         if run_dir is not None and when(run_dir):

@@ -53,6 +53,17 @@ PAPERS = {
         "data.holdout=0.1",
     ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
+    # Drawn neighbours, five batches an epoch, so that every kill is inside one.
+    "meow-sampled": [
+        "data.batch_size=150",
+        "method.num_clusters=[3,9]",
+        "method.dim=16",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=6",
+        "evaluation.protocols=[node-probe]",
+        "evaluation.references=[untrained]",
+        "evaluation.node_probe.probes=2",
+    ],
     "supremix": [
         "trainer.batches=120",
         "trainer.checkpoint_every_batches=35",
@@ -91,6 +102,14 @@ PAPERS = {
         "evaluation.every_batches=20",
     ],
 }
+
+
+def train(case, root):
+    return runs.train(case.partition("-")[0], COMMON + PAPERS[case], root)
+
+
+def train_and_kill(case, root, when):
+    return runs.train_and_kill(case.partition("-")[0], COMMON + PAPERS[case], root, when)
 
 
 def last_batch(run_dir):
@@ -137,7 +156,7 @@ def uninterrupted(tmp_path_factory):
     def get(paper):
         if paper not in found:
             root = tmp_path_factory.mktemp(paper)
-            found[paper] = evidence(runs.train(paper, COMMON + PAPERS[paper], root))
+            found[paper] = evidence(train(paper, root))
         return found[paper]
 
     return get
@@ -164,7 +183,7 @@ FAST = {(paper, after_a_checkpoint) for paper in ("swav", "amcl", "autotcl", "mc
 )
 def test_killed_and_resumed_equals_uninterrupted(paper, point, uninterrupted, tmp_path):
     weights, metrics, numbers = uninterrupted(paper)
-    run_dir = runs.train_and_kill(paper, COMMON + PAPERS[paper], tmp_path, point)
+    run_dir = train_and_kill(paper, tmp_path, point)
     assert not (run_dir / "result.json").exists()
     runs.resume(run_dir)
     resumed_weights, resumed_metrics, resumed_numbers = evidence(run_dir)
@@ -178,6 +197,6 @@ def test_killed_and_resumed_equals_uninterrupted(paper, point, uninterrupted, tm
 @pytest.mark.parametrize("paper", PAPERS)
 def test_killed_in_the_final_evaluation(paper, uninterrupted, tmp_path):
     _, metrics, numbers = uninterrupted(paper)
-    run_dir = runs.train_and_kill(paper, COMMON + PAPERS[paper], tmp_path, in_the_final_evaluation)
+    run_dir = train_and_kill(paper, tmp_path, in_the_final_evaluation)
     runs.resume(run_dir)
     assert evidence(run_dir)[1:] == (metrics, numbers)
