@@ -1,6 +1,7 @@
 """A heterogeneous graph with a target type, labels and splits; what every reader returns."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -118,18 +119,31 @@ def normalise_rows(features: Matrix) -> Matrix:
 
 
 def draw_splits(
-    labels: Ids, per_class: tuple[int, ...], num_val: int, num_test: int, seed: int
+    labels: Ids,
+    per_class: tuple[int, ...],
+    num_val: int,
+    num_test: int,
+    seed: int,
+    classes: Sequence[Any] | None = None,
 ) -> dict[int, NodeSplit]:
     """Draws, for each number, that many training nodes a class, then validation and test.
+
+    Args:
+        labels: Of the target nodes, -1 where unknown.
+        per_class: The numbers.
+        num_val: Validation nodes.
+        num_test: Test nodes at most.
+        seed: Of the draws.
+        classes: What errors call classes 0, 1, ...; null: their numbers.
 
     Raises:
         DataError: A class has fewer labelled nodes than asked for, or nothing is left to test.
     """
-    splits = {}
+    splits, names = {}, range(int(labels.max()) + 1) if classes is None else classes
     for number in per_class:
         generator = np.random.default_rng((seed, number))
         order = generator.permutation(np.flatnonzero(labels >= 0))
-        train = [_first_of_class(order, labels, c, number) for c in range(int(labels.max()) + 1)]
+        train = [_first_of_class(order, labels, c, number, name) for c, name in enumerate(names)]
         rest = order[~np.isin(order, np.concatenate(train))]
         if len(rest) < 2 or len(rest) < num_val + 1:
             raise DataError(
@@ -141,21 +155,23 @@ def draw_splits(
     return splits
 
 
-def _first_of_class(order: Ids, labels: Ids, label: int, number: int) -> Ids:
+def _first_of_class(order: Ids, labels: Ids, label: int, number: int, name: Any) -> Ids:
     members = order[labels[order] == label]
     if len(members) < number:
         raise DataError(
-            f"class {label} has {len(members)} labelled nodes, the protocol needs {number} for "
+            f"class {name} has {len(members)} labelled nodes, the protocol needs {number} for "
             "training; label more nodes, leave the class out, or lower data.labels_per_class"
         )
     return members[:number]
 
 
 def check_splits(graph: HeteroGraph, where: str) -> None:
-    """Raises `DataError` on parts that overlap, name no target node, or miss a class."""
+    """Raises `DataError` on parts that are empty, overlap, name no target node or miss a class."""
     for number, split in graph.splits.items():
         for name, ids in split._asdict().items():
-            if len(ids) and not 0 <= ids.min() <= ids.max() < len(graph.labels):
+            if not len(ids):
+                raise DataError(f"{where}: {name}_{number} (or {name}_mask) has no labelled node")
+            if not 0 <= ids.min() <= ids.max() < len(graph.labels):
                 raise DataError(f"{where}: {name}_{number} names a node that does not exist")
         if len(np.intersect1d(split.train, split.test)) or len(
             np.intersect1d(split.val, split.test)
@@ -163,7 +179,10 @@ def check_splits(graph: HeteroGraph, where: str) -> None:
             raise DataError(f"{where}: test_{number} overlaps with train or val")
         counts = np.bincount(graph.labels[split.train], minlength=graph.num_classes)
         if counts.min() == 0:
-            raise DataError(f"{where}: train_{number} has no node of class {counts.argmin()}")
+            raise DataError(
+                f"{where}: train_{number} (or train_mask) has no node of class {counts.argmin()}, "
+                "and the probe needs one of each class"
+            )
 
 
 def fingerprint(*parts: Any) -> str:

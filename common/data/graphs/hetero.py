@@ -81,8 +81,9 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
         ends = [b if a == target else a for a, b in links if target in (a, b)]
         likely = ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
         raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
-    labels = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
-    splits = _read_masks(stores[target], labels) or split_labels(labels, config.labels_per_class)
+    labels, classes = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
+    splits = _read_masks(stores[target], labels, f"{where}: {target}")
+    splits = splits or split_labels(labels, config.labels_per_class, classes)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
 
 
@@ -128,6 +129,8 @@ def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str)
         edges = store.get("edge_index")
         if not isinstance(edges, Tensor) or edges.ndim != 2 or len(edges) != 2:
             raise DataError(f"{name}: needs edge_index (2, edges)")
+        if edges.is_floating_point():
+            raise DataError(f"{name}: edge_index holds {edges.dtype}; needed are whole numbers")
         pairs = edges.T.numpy()
         if source != end and (end, source) in links:
             source, end, pairs = end, source, pairs[:, ::-1]
@@ -178,12 +181,17 @@ def _find_target(stores: dict[str, Mapping[str, Any]], config: GraphConfig, wher
     return config.target or labelled[0]
 
 
-def _read_labels(store: Mapping[str, Any], count: int, where: str) -> Ids:
+def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids, list[int]]:
+    """Returns classes numbered from 0, -1 where unknown, and the numbers that they had."""
     y, index = store["y"], store.get("y_index")
     num = count if index is None else len(index)
     if not isinstance(y, Tensor) or y.shape != (num,) or y.is_floating_point():
         shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        if isinstance(y, Tensor) and y.shape == (num,):
+            shape = f"{shape} of {y.dtype}"
         raise DataError(f"{where}: {shape}; needed is one whole number a node, ({num},)")
+    if index is not None and num and not 0 <= int(index.min()) <= int(index.max()) < count:
+        raise DataError(f"{where}_index names a node that does not exist; there are {count}")
     labels = np.full(count, -1, dtype=np.int64)
     labels[slice(None) if index is None else index.numpy()] = y.numpy()
     known = labels >= 0
@@ -191,13 +199,21 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> Ids:
     if len(classes) < 2:
         raise DataError(f"{where}: holds {len(classes)} class; at least 2 are needed")
     labels[known], labels[~known] = numbers, -1
-    return labels
+    return labels, classes.tolist()
 
 
-def _read_masks(store: Mapping[str, Any], labels: Ids) -> dict[int, NodeSplit]:
-    masks = [store.get(name) for name in MASKS]
-    if not all(isinstance(mask, Tensor) and mask.shape == labels.shape for mask in masks):
+def _read_masks(store: Mapping[str, Any], labels: Ids, where: str) -> dict[int, NodeSplit]:
+    masks = {name: store[name] for name in MASKS if store.get(name) is not None}
+    for name, mask in masks.items():
+        if not isinstance(mask, Tensor) or mask.shape != labels.shape:
+            shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+            raise DataError(
+                f"{where}.{name}: {shape}; needed is one truth value a node, ({len(labels)},)"
+            )
+    if len(masks) < len(MASKS):
         return {}
-    known = [np.flatnonzero(mask.bool().numpy() & (labels >= 0)) for mask in masks]  # type: ignore[union-attr]
+    train, val, test = (
+        np.flatnonzero(mask.bool().numpy() & (labels >= 0)) for mask in masks.values()
+    )
     # The metrics are named after the mean number of training labels a class.
-    return {max(len(known[0]) // (int(labels.max()) + 1), 1): NodeSplit(*known)}
+    return {max(len(train) // (int(labels.max()) + 1), 1): NodeSplit(train, val, test)}

@@ -116,7 +116,7 @@ class GraphData(KeyedData):
         return make_facts(self.graph, self.metapaths(self.graph), self.config.batch_size)
 
     def describe(self) -> str:
-        """Returns one line for the console; nodes without a neighbour are kept and counted."""
+        """Returns one line for the console: nodes without a neighbour, types without features."""
         graph = self.graph
         nodes = ", ".join(f"{count:,} {name}s" for name, count in graph.num_nodes.items())
         alone = []
@@ -124,8 +124,10 @@ class GraphData(KeyedData):
             if number := graph.num_alone(path):
                 alone.append(f"{number} without a {path} neighbour")
         kept = f" ({', '.join(alone)}; kept)" if alone else ""
+        bare = [name for name in graph.num_nodes if graph.features.get(name) is None]
+        one_hot = f"; no features, so one-hot rows: {', '.join(bare)}" if bare else ""
         return (
-            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}; "
+            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}{one_hot}; "
             f"data {self.fingerprint}"
         )
 

@@ -28,11 +28,24 @@ def test_reads_a_graph_and_says_who_has_no_neighbour(folder):
     data = load(folder)
     assert data.facts.feature_dims == (60, 9) and data.facts.num_classes == 2
     assert "1 without a paper-author-paper neighbour; kept" in data.describe()
+    assert "no features, so one-hot rows: paper, author" in data.describe()
 
 
 def test_features_are_read(folder):
     np.savetxt(folder / "features-author.csv", np.ones((9, 4)), delimiter=",")
-    assert load(folder).facts.feature_dims == (60, 4)
+    data = load(folder)
+    assert data.facts.feature_dims == (60, 4)
+    assert "one-hot rows: paper;" in data.describe()
+
+
+def test_a_header_or_a_byte_order_mark_changes_nothing(folder):
+    rows = "\n".join(["1,2"] * 8 + ["3,4"])
+    (folder / "features-author.csv").write_text(rows)
+    plain = load(folder)
+    (folder / "features-author.csv").write_text("\ufeffx1,x2\n" + rows)
+    for name in ("nodes.csv", "labels.csv"):
+        (folder / name).write_text("\ufeff" + (folder / name).read_text())
+    assert load(folder).fingerprint == plain.fingerprint
 
 
 def test_edge_to_a_missing_node_names_file_and_row(folder):
@@ -67,9 +80,51 @@ def test_lists_must_fit_the_metapaths(folder):
         load(folder, top_k=[5, 5])
 
 
-def test_too_few_labels(folder):
-    (folder / "labels.csv").write_text("0,a\n1,b\n2,a\n")
-    with pytest.raises(DataError, match="labelled nodes"):
+def test_too_few_labels_names_the_class_as_the_file_does(folder):
+    (folder / "labels.csv").write_text("0,comedy\n1,drama\n2,comedy\n")
+    message = "class comedy has 2 labelled nodes, the protocol needs 20 .*labels_per_class"
+    with pytest.raises(DataError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("nodes.csv", "paper,6o\nauthor,9\n", r"nodes.csv, line 1: '6o' is no number of nodes"),
+        ("nodes.csv", "paper,0\nauthor,9\n", r"nodes.csv, line 1: '0' is no number of nodes"),
+        ("nodes.csv", "paper,60\nauthor,9\npaper,7\n", r"nodes.csv, line 3: paper has a line"),
+        (
+            "paper-author.csv",
+            "paper,author,year\n0,0,1999\n",
+            r"paper-author.csv, line 1: 3 columns \(paper,author,year\); needed are paper,author",
+        ),
+        ("paper-author.csv", "0,0,3\n", r"paper-author.csv, line 1: 3 columns \(0,0,3\)"),
+        (
+            "paper-author.csv",
+            "author,paper\n0,0\n",
+            r"paper-author.csv, line 1: columns author,paper; needed are paper,author",
+        ),
+        ("paper-venue.csv", "0,0\n", r"paper-venue.csv: 'venue' is no node type of nodes.csv"),
+        ("labels.csv", "0,a\n1,b\n0,b\n", r"labels.csv, line 3: node 0 has another class"),
+        ("labels.csv", "60,a\n", r"labels.csv, line 1: there is no target node '60'"),
+        ("labels.csv", "0,a\n1,a\n", r"labels.csv: holds 1 class"),
+        ("features-author.csv", "1,2\n" * 3 + "1,x\n" * 6, r"author.csv, line 4: '1,x' are no"),
+        ("features-author.csv", "1,2\n" * 8 + "1\n", r"author.csv, line 9: 1 columns, .* have 2"),
+        ("features-author.csv", "1,2\n" * 8 + "1,nan\n", r"author.csv: row 9 .* holds NaN"),
+        ("features-author.csv", "1,2\n" * 8, r"author.csv: 8 rows, for 9 nodes"),
+        # A slip in the first line would else be taken for a header.
+        ("features-author.csv", "1,z\n" + "1,2\n" * 8, r"8 rows below its first, .* for 9 nodes"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(folder, name, text, message):
+    (folder / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        load(folder)
+
+
+def test_a_file_that_is_no_text_is_named(folder):
+    (folder / "labels.csv").write_bytes(b"0,a\n1,\xff\n")
+    with pytest.raises(DataError, match=r"labels\.csv: not readable as CSV"):
         load(folder)
 
 

@@ -112,6 +112,16 @@ def change(**attributes):
     return apply
 
 
+def masked(**masks):
+    """Gives authors masks over nodes by name; those that are not named hold every third node."""
+
+    def apply(data):
+        for place, name in enumerate(("train_mask", "val_mask", "test_mask")):
+            data["author"][name] = masks.get(name, torch.arange(AUTHORS) % 3 == place)
+
+    return apply
+
+
 def dangling(data):
     data["paper", "in", "venue"].edge_index = torch.tensor([[0], [VENUES]])
 
@@ -129,6 +139,16 @@ def dangling(data):
             lambda data: data["venue"].update({"num_nodes": None}),
             r"how many nodes has venue\? Set data",
         ),
+        (change(author_y=torch.rand(AUTHORS)), r"author.y: \(60,\) of torch.float32; .* one whole"),
+        (
+            change(author_num_nodes=AUTHORS, author_y_index=torch.arange(1, AUTHORS + 1)),
+            r"author.y_index names a node that does not exist; there are 60",
+        ),
+        (masked(val_mask=torch.ones(3)), r"author.val_mask: \(3,\); needed is one truth value a"),
+        (
+            lambda data: data["paper", "in", "venue"].update({"edge_index": torch.rand(2, 3)}),
+            r"paper-in-venue: edge_index holds torch.float32; needed are whole numbers",
+        ),
         (change(**{"co-author_x": torch.rand(3, 2)}), r"'co-author' has a '-'"),
     ],
 )
@@ -137,6 +157,21 @@ def test_broken_graphs_are_refused_by_name(broken, message):
     broken(data)
     with pytest.raises(DataError, match=message):
         from_hetero_data(data, config())
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ({"train_mask": torch.arange(AUTHORS) == 2}, r"train_mask\) has no node of class 1"),
+        ({"val_mask": torch.zeros(AUTHORS)}, r"val_mask\) has no labelled node"),
+        ({"test_mask": torch.ones(AUTHORS)}, r"test_\d+ overlaps with train or val"),
+    ],
+)
+def test_masks_that_cannot_be_a_split(masks, message):
+    data = make()
+    masked(**masks)(data)
+    with pytest.raises(DataError, match=message):
+        GraphData(config(), 0, graph=from_hetero_data(data, config())).load()
 
 
 @pytest.mark.parametrize(
