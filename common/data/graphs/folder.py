@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import HeteroGraph, Ids, NodeSplit, draw_splits, make_links
+from common.data.graphs.graph import (
+    HeteroGraph,
+    Ids,
+    NodeSplit,
+    draw_splits,
+    likely_metapaths,
+    make_links,
+)
 from common.errors import ConfigError, DataError
 
 SPLIT_SEED = 0
@@ -31,11 +38,14 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
     """
     if not config.path:
         raise ConfigError("data.path: name the folder of your graph, for example data.path=graph")
-    if not config.metapaths:
-        raise ConfigError("data.metapaths: give them, for example [paper-author-paper]")
     folder = Path(config.path).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"data.path: there is no folder {folder}")
     num_nodes, links, features = read_parts(folder)
     target = next(iter(num_nodes))
+    if not config.metapaths:
+        likely = likely_metapaths(target, links)
+        raise ConfigError(f"data.metapaths: give them; {folder} has for example {likely}")
     labels, classes = _read_labels(folder / "labels.csv", num_nodes[target])
     splits = split_labels(labels, config.labels_per_class, classes)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
@@ -185,7 +195,9 @@ def _rows(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, list[str]
         if line == 1 and not any(re.match(r"\s*-?\d", item) for item in row):
             names = tuple(item.strip() for item in row)
             if names != columns and names == columns[::-1]:
-                raise DataError(f"{path}, line 1: columns {','.join(names)}; needed are {wanted}")
+                raise DataError(
+                    f"{path}, line 1: columns {','.join(names)}; needed in this order: {wanted}"
+                )
             continue
         yield line, row
 

@@ -111,6 +111,12 @@ def make_links(
     return incidence
 
 
+def likely_metapaths(target: str, links: Links) -> str:
+    """Returns a meta-path over each type that ``target`` is linked with, for errors."""
+    ends = [b if a == target else a for a, b in links if target in (a, b)]
+    return ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
+
+
 def normalise_rows(features: Matrix) -> Matrix:
     """Returns ``features`` with rows that sum to 1; an empty row stays empty."""
     sums = np.asarray(features.sum(1), dtype=np.float64).ravel()
@@ -166,12 +172,10 @@ def _first_of_class(order: Ids, labels: Ids, label: int, number: int, name: Any)
 
 
 def check_splits(graph: HeteroGraph, where: str) -> None:
-    """Raises `DataError` on parts that are empty, overlap, name no target node or miss a class."""
+    """Raises `DataError` on parts that overlap, name no target node, or miss a class."""
     for number, split in graph.splits.items():
         for name, ids in split._asdict().items():
-            if not len(ids):
-                raise DataError(f"{where}: {name}_{number} (or {name}_mask) has no labelled node")
-            if not 0 <= ids.min() <= ids.max() < len(graph.labels):
+            if len(ids) and not 0 <= ids.min() <= ids.max() < len(graph.labels):
                 raise DataError(f"{where}: {name}_{number} names a node that does not exist")
         if len(np.intersect1d(split.train, split.test)) or len(
             np.intersect1d(split.val, split.test)
@@ -179,10 +183,7 @@ def check_splits(graph: HeteroGraph, where: str) -> None:
             raise DataError(f"{where}: test_{number} overlaps with train or val")
         counts = np.bincount(graph.labels[split.train], minlength=graph.num_classes)
         if counts.min() == 0:
-            raise DataError(
-                f"{where}: train_{number} (or train_mask) has no node of class {counts.argmin()}, "
-                "and the probe needs one of each class"
-            )
+            raise DataError(f"{where}: train_{number} has no node of class {counts.argmin()}")
 
 
 def fingerprint(*parts: Any) -> str:

@@ -16,7 +16,14 @@ from torch import Tensor
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.folder import split_labels
-from common.data.graphs.graph import HeteroGraph, Ids, Links, NodeSplit, make_links
+from common.data.graphs.graph import (
+    HeteroGraph,
+    Ids,
+    Links,
+    NodeSplit,
+    likely_metapaths,
+    make_links,
+)
 from common.errors import ConfigError, DataError
 
 MASKS = ("train_mask", "val_mask", "test_mask")
@@ -52,6 +59,8 @@ def load_dict(path: Path) -> Any:
         return torch.load(path, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0][:100]
+        if reason.startswith("Weights only"):  # torch's advice would run what the file holds
+            reason = "it holds a pickled object"
         raise DataError(
             f"{path} does not load without running code of its own ({reason}); save it as "
             f'torch.save(data.to_dict(), "{path.name}")'
@@ -78,11 +87,10 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
     target = _find_target(stores, config, where)
     num_nodes = {target: num_nodes[target]} | num_nodes
     if not config.metapaths:
-        ends = [b if a == target else a for a, b in links if target in (a, b)]
-        likely = ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
+        likely = likely_metapaths(target, links)
         raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
     labels, classes = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
-    splits = _read_masks(stores[target], labels, f"{where}: {target}")
+    splits = _read_masks(stores[target], labels, classes, f"{where}: {target}")
     splits = splits or split_labels(labels, config.labels_per_class, classes)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
 
@@ -114,7 +122,10 @@ def _count(name: str, store: Mapping[str, Any], where: str) -> int:
     for key in ("x", "y"):
         if isinstance(store.get(key), Tensor) and "y_index" not in store:
             return len(store[key])
-    raise DataError(f"{where}: how many nodes has {name}? Set data[{name!r}].num_nodes")
+    raise DataError(
+        f"{where}: {name} has no features x, so that nothing tells how many nodes it has; set "
+        f"data[{name!r}].num_nodes, and they get one-hot rows"
+    )
 
 
 def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str) -> Links:
@@ -202,18 +213,28 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
     return labels, classes.tolist()
 
 
-def _read_masks(store: Mapping[str, Any], labels: Ids, where: str) -> dict[int, NodeSplit]:
+def _read_masks(
+    store: Mapping[str, Any], labels: Ids, classes: list[int], where: str
+) -> dict[int, NodeSplit]:
+    """Returns the split that the masks are, none where one is missing."""
     masks = {name: store[name] for name in MASKS if store.get(name) is not None}
+    chosen = []
     for name, mask in masks.items():
         if not isinstance(mask, Tensor) or mask.shape != labels.shape:
             shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
             raise DataError(
                 f"{where}.{name}: {shape}; needed is one truth value a node, ({len(labels)},)"
             )
-    if len(masks) < len(MASKS):
+        chosen.append(np.flatnonzero(mask.bool().numpy() & (labels >= 0)))
+        if not len(chosen[-1]):
+            raise DataError(f"{where}.{name} holds no node with a label")
+    if len(chosen) < len(MASKS):
         return {}
-    train, val, test = (
-        np.flatnonzero(mask.bool().numpy() & (labels >= 0)) for mask in masks.values()
-    )
+    counts = np.bincount(labels[chosen[0]], minlength=len(classes))
+    if counts.min() == 0:
+        raise DataError(
+            f"{where}.train_mask holds no node of class {classes[counts.argmin()]}; the "
+            "probe needs one of each"
+        )
     # The metrics are named after the mean number of training labels a class.
-    return {max(len(train) // (int(labels.max()) + 1), 1): NodeSplit(train, val, test)}
+    return {max(len(chosen[0]) // len(classes), 1): NodeSplit(*chosen)}

@@ -75,6 +75,11 @@ def test_impossible_metapath(folder, metapath, message):
         load(folder, metapaths=[metapath])
 
 
+def test_meta_paths_that_the_folder_has_are_proposed(folder):
+    with pytest.raises(ConfigError, match=r"data\.metapaths: .* for example paper-author-paper$"):
+        load(folder, metapaths=[], top_k=[], edge_mask=[])
+
+
 def test_lists_must_fit_the_metapaths(folder):
     with pytest.raises(ConfigError, match="one value for each of the 1 meta-paths"):
         load(folder, top_k=[5, 5])
@@ -102,7 +107,7 @@ def test_too_few_labels_names_the_class_as_the_file_does(folder):
         (
             "paper-author.csv",
             "author,paper\n0,0\n",
-            r"paper-author.csv, line 1: columns author,paper; needed are paper,author",
+            r"paper-author.csv, line 1: columns author,paper; needed in this order: paper,author",
         ),
         ("paper-venue.csv", "0,0\n", r"paper-venue.csv: 'venue' is no node type of nodes.csv"),
         ("labels.csv", "0,a\n1,b\n0,b\n", r"labels.csv, line 3: node 0 has another class"),
@@ -131,3 +136,8 @@ def test_a_file_that_is_no_text_is_named(folder):
 def test_path_is_needed():
     with pytest.raises(ConfigError, match=r"data\.path"):
         GraphData(GraphConfig(name="folder"), seed=0).load()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"data\.path: there is no folder .*gone"):
+        load(tmp_path / "gone")

@@ -94,7 +94,10 @@ def test_masks_are_the_split_and_indexed_labels_leave_the_rest_unknown():
 
 def test_a_pickled_object_is_not_executed(tmp_path):
     torch.save(make(), tmp_path / "graph.pt")
-    with pytest.raises(DataError, match=re.escape('torch.save(data.to_dict(), "graph.pt")')):
+    message = re.escape(
+        '(it holds a pickled object); save it as torch.save(data.to_dict(), "graph.pt")'
+    )
+    with pytest.raises(DataError, match=message):
         load_dict(tmp_path / "graph.pt")
     (tmp_path / "graph.pt").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"graph.pt does not load"):
@@ -137,7 +140,7 @@ def dangling(data):
         (change(author_y=(torch.arange(AUTHORS) < 5).long()), r"5 labelled .*labels_per_class"),
         (
             lambda data: data["venue"].update({"num_nodes": None}),
-            r"how many nodes has venue\? Set data",
+            r"venue has no features x, .*; set data\['venue'\].num_nodes",
         ),
         (change(author_y=torch.rand(AUTHORS)), r"author.y: \(60,\) of torch.float32; .* one whole"),
         (
@@ -162,8 +165,9 @@ def test_broken_graphs_are_refused_by_name(broken, message):
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        ({"train_mask": torch.arange(AUTHORS) == 2}, r"train_mask\) has no node of class 1"),
-        ({"val_mask": torch.zeros(AUTHORS)}, r"val_mask\) has no labelled node"),
+        # The class as the data number it.
+        ({"train_mask": torch.arange(AUTHORS) == 0}, r"author.train_mask holds no node of class 2"),
+        ({"val_mask": torch.zeros(AUTHORS)}, r"author.val_mask holds no node with a label"),
         ({"test_mask": torch.ones(AUTHORS)}, r"test_\d+ overlaps with train or val"),
     ],
 )
