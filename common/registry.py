@@ -201,6 +201,7 @@ DATASETS = {
             "italy-power-demand": "common.data.series.labelled:archived",
             "japanese-vowels": "common.data.series.labelled:archived",
             "labelled": "common.data.series.labelled:own_labelled",
+            "lora": "common.data.series.files:published",
             "osu-leaf": "common.data.series.labelled:archived",
             "pickup-gesture": "common.data.series.labelled:archived",
             "plaid": "common.data.series.labelled:archived",

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.series.archive import ARCHIVE, archive_path
 from common.errors import DataError
 
 
@@ -82,27 +81,12 @@ GIVEN = {
         "data.path and data.folder",
         ways=(("ow-dfa/protocol-1.csv",), ("ow-dfa/protocol-2.csv",)),
     ),
-    "ettm1": Given(
-        title="ETTm1: transformer temperatures, a step each 15 minutes (ETDataset)",
+    "lora": Given(
+        title="Lora: signals of two gateways, on request from an author of AutoTCL",
         modality="series",
-        layout="timeseries/ett/ETTm1.csv.gz, its CSV gzipped",
-        ways=(("timeseries/ett/ETTm1.csv.gz",),),
+        layout="timeseries/lora/lora-all.csv.gz, its CSV gzipped, with a column time",
+        ways=(("timeseries/lora/lora-all.csv.gz",),),
     ),
-    "electricity": Given(
-        title="Electricity: hourly loads of clients, as TS2Vec prepares them",
-        modality="series",
-        layout="timeseries/electricity/electricity.csv.gz, TS2Vec's electricity.csv gzipped",
-        ways=(("timeseries/electricity/electricity.csv.gz",),),
-    ),
-    **{
-        name: Given(
-            title=f"{title} of the UEA and UCR archive: short series with classes",
-            modality="series",
-            layout=f"{archive_path(name)}, with the arrays that docs/data.md names",
-            ways=((archive_path(name),),),
-        )
-        for name, title in ARCHIVE.items()
-    },
 }
 # Names under which a recipe reads a path of its user's.
 YOURS = (

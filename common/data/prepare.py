@@ -21,6 +21,7 @@ PACKERS = Registry(
         "caltech101": "common.data.packers.pictures:pack_caltech",
         "camvid": "common.data.packers.dense:pack_camvid",
         "csv": "common.data.packers.tables:pack_csv",
+        "electricity": "common.data.packers.series:pack_electricity",
         "engines": "common.data.packers.tables:pack_engines",
         "faces-att": "common.data.packers.faces:pack_faces_att",
         "faces-caltech": "common.data.packers.faces:pack_faces_caltech",
@@ -36,6 +37,8 @@ PACKERS = Registry(
         "state-dict": "common.data.packers.sequences:pack_state_dict",
         "tables": "common.data.packers.sequences:pack_tables",
         "tiny-imagenet": "common.data.packers.pictures:pack_tiny_imagenet",
+        "ts-pair": "common.data.packers.series:pack_ts_pair",
+        "tslearn": "common.data.packers.series:pack_tslearn",
     },
 )
 

@@ -25,22 +25,37 @@ SHARES = (0.6, 0.2, 0.2)
 class Published(NamedTuple):
     """Where a set lies in the data root, and how it is written and split.
 
-    ``parts``: steps of training, validation and test from the start on; empty: `SHARES`.
+    ``step_minutes``: null where it is not known: what most lines are apart. ``parts``: steps of
+    training, validation and test from the start on; empty: `SHARES`. ``columns``: empty: all.
     """
 
     path: str
-    step_minutes: float
+    step_minutes: float | None
     parts: tuple[int, ...] = ()
     date_format: str | None = None
+    date: str = "date"
+    columns: tuple[str, ...] = ()
 
 
 MONTH = 30 * 24
 ETT_HOURLY = (12 * MONTH, 4 * MONTH, 4 * MONTH)
+# What AutoTCL's loader forecasts; the file, which is not public, may hold more.
+LORA = (
+    "gw1-lp-RSSI2",
+    "gw1-lp-SNR2",
+    "gw2-lp-RSSI1",
+    "gw2-lp-SNR1",
+    "gw1-lp-BER2",
+    "gw1-lp-PRR2",
+    "gw2-lp-BER1",
+    "gw2-lp-PRR1",
+)
 PUBLISHED = {
     "electricity": Published("timeseries/electricity/electricity.csv.gz", HOUR),
     "etth1": Published("timeseries/ett/ETTh1.csv.gz", HOUR, ETT_HOURLY),
     "etth2": Published("timeseries/ett/ETTh2.csv.gz", HOUR, ETT_HOURLY),
     "ettm1": Published("timeseries/ett/ETTm1.csv.gz", 15, tuple(4 * n for n in ETT_HOURLY)),
+    "lora": Published("timeseries/lora/lora-all.csv.gz", None, date="time", columns=LORA),
     "wth": Published("timeseries/weather_wth/WTH.csv.gz", HOUR, (), "%m/%d/%Y %H:%M"),
 }
 EXCHANGE = "timeseries/exchange_rate/exchange_rate.txt.gz"
@@ -54,7 +69,7 @@ def published(config: SeriesConfig) -> LongSeries:
     """
     known = PUBLISHED[config.name]
     path = require(config.root, known.path, config.name)
-    found = read_series(path, "date", known.date_format, known.step_minutes)
+    found = read_series(path, known.date, known.date_format, known.step_minutes, known.columns)
     steps = len(found.values)
     if not known.parts:
         return found

@@ -142,9 +142,9 @@ def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -
     (tmp_path / "imagenet100").mkdir()
     (tmp_path / "imagenet100/classes.txt").touch()
     assert data_state("imagenet100", here) == "yes"
-    (tmp_path / "timeseries/uea_ucr").mkdir(parents=True)
-    (tmp_path / "timeseries/uea_ucr/BasicMotions.npz").touch()
-    assert data_state("basic-motions", here) == "yes"
+    (tmp_path / "timeseries/lora").mkdir(parents=True)
+    (tmp_path / "timeseries/lora/lora-all.csv.gz").touch()
+    assert data_state("lora", here) == "yes"
     for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data"):
         assert data_state(name) == "yours"
 

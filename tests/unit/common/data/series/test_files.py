@@ -5,7 +5,7 @@ import torch
 
 from common.data.root import data_root
 from common.data.series.config import SeriesConfig
-from common.data.series.files import exchange_rate, own_csv, published, read_series
+from common.data.series.files import LORA, exchange_rate, own_csv, published, read_series
 from common.errors import DataError
 
 HOURS = [f"2020-02-{28 + h // 24:02d} {h % 24:02d}:00:00,{h},{h * h}" for h in range(40)]
@@ -140,3 +140,19 @@ def test_a_short_published_file_is_refused(tmp_path):
         published(SeriesConfig(name="etth1", root=str(tmp_path)))
     with pytest.raises(DataError, match=r"ETTh2\.csv\.gz is missing"):
         published(SeriesConfig(name="etth2", root=str(tmp_path)))
+
+
+def test_lora_is_read_by_its_published_columns_and_says_where_it_comes_from(tmp_path):
+    config = SeriesConfig(name="lora", root=str(tmp_path))
+    with pytest.raises(DataError, match="lora is not fetched from here: bring it, as timeseries/"):
+        published(config)
+    folder = tmp_path / "timeseries" / "lora"
+    folder.mkdir(parents=True)
+    header = ",".join(["time", "site", *reversed(LORA)])
+    zeros, rest = ",".join(8 * "0"), ",".join(str(5 * place) for place in range(8))
+    rows = [f"2021-01-01 00:00:00,here,{zeros}", f"2021-01-01 00:05:00,here,{rest}"]
+    (folder / "lora-all.csv.gz").write_bytes(gzip.compress("\n".join([header, *rows]).encode()))
+    found = published(config)
+    assert found.columns[0] == "gw1-lp-RSSI2" and found.columns == LORA
+    assert found.values[1].tolist() == [35.0, 30, 25, 20, 15, 10, 5, 0]
+    assert found.dates[1].minute == 5
