@@ -4,6 +4,7 @@ The official code clusters with faiss on an inner-product index (code_meow/modul
 The same random numbers are drawn here, so the centroids agree with that library to rounding.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +16,7 @@ RESTART_STEP = 15486557
 SPLIT_SEED = 1234
 SPLIT_EPSILON = 1 / 1024
 POINTS_AT_A_TIME = 1024
+DRAWS_AT_A_TIME = 4096
 
 
 @torch.no_grad()
@@ -90,24 +92,37 @@ def _update(x: Tensor, assigned: Tensor, num_clusters: int) -> Tensor:
 
 def _split_into_empty(centroids: Tensor, sizes: np.ndarray, num_points: int) -> None:
     """Gives each empty cluster half of another one, drawn in proportion to its size, in place."""
-    dim, draws = centroids.shape[1], np.random.RandomState(SPLIT_SEED)
-    signs = torch.where(torch.arange(dim) % 2 == 0, SPLIT_EPSILON, -SPLIT_EPSILON)
-    shift = signs.to(centroids)
+    signs = torch.where(torch.arange(centroids.shape[1]) % 2 == 0, SPLIT_EPSILON, -SPLIT_EPSILON)
+    shift = signs.to(centroids.dtype).numpy()
+    # On a CPU the memory of `centroids` itself; small rows are numpy's work rather than torch's.
+    rows = centroids.cpu().numpy()
+    for empty, donor in _draw_donors(sizes, num_points):
+        rows[empty] = rows[donor] * (1 + shift)
+        rows[donor] = rows[donor] * (1 - shift)
+    centroids.copy_(torch.from_numpy(rows))
+
+
+def _draw_donors(sizes: np.ndarray, num_points: int) -> Iterator[tuple[int, int]]:
+    """Yields empty clusters and whom they halve; ``sizes`` are then those after the halving.
+
+    For each empty cluster the library goes round the clusters from the first on and draws a number
+    for each, until one is below its chance: hundreds of draws, so a round is compared at a time.
+    """
+    draws, waiting = np.random.RandomState(SPLIT_SEED), np.empty(0)
     for empty in np.flatnonzero(sizes == 0):
-        donor = _draw_donor(sizes, num_points, draws)
-        centroids[empty] = centroids[donor] * (1 + shift)
-        centroids[donor] = centroids[donor] * (1 - shift)
+        chance = (sizes - 1) / (num_points - len(sizes))
+        below = np.empty(0, dtype=np.int64)
+        while not len(below):
+            if len(waiting) < len(sizes):
+                more = draws.randint(0, 2**32, size=DRAWS_AT_A_TIME + len(sizes), dtype=np.uint32)
+                waiting = np.concatenate([waiting, more / (2**32 - 1)])
+            below = np.flatnonzero(waiting[: len(sizes)] < chance)
+            used = int(below[0]) + 1 if len(below) else len(sizes)
+            waiting = waiting[used:]
+        donor = int(below[0])
         sizes[empty] = sizes[donor] // 2
         sizes[donor] -= sizes[empty]
-
-
-def _draw_donor(sizes: np.ndarray, num_points: int, draws: np.random.RandomState) -> int:
-    donor = 0
-    while True:
-        drawn = draws.randint(0, 2**32, dtype=np.uint32) / (2**32 - 1)
-        if drawn < (sizes[donor] - 1) / (num_points - len(sizes)):
-            return donor
-        donor = (donor + 1) % len(sizes)
+        yield int(empty), donor
 
 
 @lru_cache(maxsize=64)

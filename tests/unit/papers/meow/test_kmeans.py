@@ -3,7 +3,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from papers.meow.kmeans import _split_into_empty, _starting_points, assign, kmeans
+from papers.meow.kmeans import (
+    _draw_donors,
+    _split_into_empty,
+    _starting_points,
+    assign,
+    kmeans,
+)
 
 
 def cone(num=300, dim=8, seed=0):
@@ -66,6 +72,30 @@ def test_splitting_halves_a_cluster():
     step = 1 / 1024
     assert centroids[1].tolist() == [1 + step, 1 - step]
     assert centroids[0].tolist() == [1 - step, 1 + step]
+
+
+def donors_one_draw_at_a_time(sizes, num_points):
+    draws, found = np.random.RandomState(1234), []
+    for empty in np.flatnonzero(sizes == 0):
+        donor = 0
+        while draws.randint(0, 2**32, dtype=np.uint32) / (2**32 - 1) >= (sizes[donor] - 1) / (
+            num_points - len(sizes)
+        ):
+            donor = (donor + 1) % len(sizes)
+        sizes[empty] = sizes[donor] // 2
+        sizes[donor] -= sizes[empty]
+        found.append((empty, donor))
+    return found
+
+
+def test_donors_are_those_of_one_draw_at_a_time():
+    generator = np.random.default_rng(0)
+    points = generator.choice(60, size=900, p=generator.dirichlet(np.full(60, 0.2)))
+    sizes = np.bincount(points, minlength=60).astype(float)
+    assert (sizes == 0).sum() > 9
+    ours, plain = sizes.copy(), sizes.copy()
+    assert list(_draw_donors(ours, 900)) == donors_one_draw_at_a_time(plain, 900)
+    assert ours.tolist() == plain.tolist() and ours.min() > 0
 
 
 def test_neither_gradient_nor_global_draws():
