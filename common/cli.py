@@ -10,6 +10,7 @@ from rich.console import Console
 
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
+from common.memory import keep_memory
 from common.messages import option_hint, say, say_warnings
 
 app = typer.Typer(
@@ -258,6 +259,7 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
     say_warnings()
+    keep_memory()
     try:
         # Click returns the exit code of its own exits, that of Ctrl-C (130) among them.
         code = app(standalone_mode=False)
