@@ -61,7 +61,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
+        with opener(path, "rt", encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 yield number, line.rstrip("\r\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:

@@ -34,6 +34,11 @@ def test_inter_rows_of_a_user_are_gathered_in_file_order(tmp_path, name):
     assert lists(read_sequences(write(tmp_path, name, INTER), "own")) == [[3, 2, 1], [1, 2, 3, 4]]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    read = read_sequences(write(tmp_path, "a.inter", "\ufeff" + INTER), "own")
+    assert lists(read) == [[3, 2, 1], [1, 2, 3, 4]]
+
+
 def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
     text = "item_id:token\tuser_id:token\ttimestamp:float\n3\tu\t2.5\n1\tu\t1\n2\tu\t30\n"
     assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[1, 3, 2]]
