@@ -12,6 +12,7 @@ from common.config import Recipe, load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.layers import read_yaml
+from common.leaderboard.board import accepted_digests
 from common.leaderboard.matching import matching_records
 from common.leaderboard.record import Record, commit_record, default_results
 from common.runs import RunFolder
@@ -104,9 +105,13 @@ def run_campaign(
 
 
 def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
-    """Returns the newest record of exactly this recipe, seed and code, in runs or results."""
+    """Returns the newest record of this recipe and seed in runs or results.
+
+    Of the present code, or of code that `papers verify` found to give the same numbers.
+    """
     paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
-    found = [record for _, record in matching_records(recipe, paths)]
+    digests = accepted_digests(recipe.paper, results.parent)
+    found = [record for _, record in matching_records(recipe, paths, digests)]
     return max(found, key=lambda record: record.finished, default=None)
 
 

@@ -88,6 +88,12 @@ def band_path(paper: str, root: Path) -> Path:
     return root / "results" / paper / "bands" / "quick.json"
 
 
+def accepted_digests(paper: str, root: Path) -> frozenset[str]:
+    """Returns the digests of code that gives the present code's numbers: its own or all verified."""
+    now, verified = code_digest(paper), verified_digests(paper, root)
+    return verified if now in verified else frozenset({now})
+
+
 def verified_digests(paper: str, root: Path) -> frozenset[str]:
     """Returns the digests of code under which ``quick`` gave the stored numbers."""
     path = band_path(paper, root)

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 import time
 
 import pytest
@@ -18,7 +19,7 @@ from common.campaign import (
 )
 from common.config import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
-from common.leaderboard import matching
+from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
 
 DIGEST = "a" * 12
@@ -60,7 +61,7 @@ def record_of(recipe, number=0, **changes):
 
 @pytest.fixture(autouse=True)
 def digest(monkeypatch):
-    monkeypatch.setattr(matching, "code_digest", lambda paper: DIGEST)
+    monkeypatch.setattr(board, "code_digest", lambda paper: DIGEST)
 
 
 @pytest.fixture
@@ -170,6 +171,17 @@ def test_a_record_is_found_among_runs_and_among_results(recipe, tmp_path):
 def test_a_record_of_anything_else_does_not_count(changes, recipe, tmp_path):
     store(tmp_path, record_of(recipe, **changes))
     assert find_complete(recipe, tmp_path, tmp_path / "results") is None
+
+
+def test_a_record_of_code_that_was_verified_counts(recipe, tmp_path):
+    results, former = tmp_path / "results", "b" * 12
+    store(tmp_path, record_of(recipe, code_digest=former))
+    path = board.band_path(recipe.paper, tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"verified_digests": [former]}))
+    assert find_complete(recipe, tmp_path, results) is None, "the present code is not verified"
+    path.write_text(json.dumps({"verified_digests": [former, DIGEST]}))
+    assert find_complete(recipe, tmp_path, results) is not None
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"run_id": ', b"\xff\xfe", b"{}", b'{"version": 99}'])
