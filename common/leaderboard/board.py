@@ -89,7 +89,7 @@ def band_path(paper: str, root: Path) -> Path:
 
 
 def accepted_digests(paper: str, root: Path) -> frozenset[str]:
-    """Returns the digests of code that gives the present code's numbers: its own or all verified."""
+    """Returns the digests of code that gives the same numbers as the present: its own, or all."""
     now, verified = code_digest(paper), verified_digests(paper, root)
     return verified if now in verified else frozenset({now})
 
