@@ -3,12 +3,11 @@
 import argparse
 import subprocess
 import sys
-import time
 from functools import partial
 
 import torch
 
-from benchmarks.timing import interleave, report
+from benchmarks.timing import interleave, report, timed
 from common.backbones.dilated_conv import DilatedEncoder
 from common.memory import keep_memory
 
@@ -25,10 +24,7 @@ def work(steps: int) -> None:
         encoder.zero_grad()
 
     step()
-    started = time.process_time()
-    for _ in range(steps):
-        step()
-    print((time.process_time() - started) / steps)
+    print(timed(step, steps, "cpu")())
 
 
 def child(name: str, steps: int) -> float:

@@ -22,7 +22,8 @@ from pathlib import Path
 from statistics import median
 
 WARM_UP = 2
-# On a busy machine one thread's own time is what can be compared.
+# On a busy machine one thread's own time is what can be compared. Not taken from benchmarks.timing:
+# it loads Lightning, and the memory of these processes is measured.
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 

@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.config import Recipe, load_recipe
+from common.config import Recipe, list_recipes, load_recipe
 from common.data.pictures.config import PictureFacts
 from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
 from common.optim.schedules import TableLR
-from common.paper import get_paper
+from common.paper import get_paper, paper_names
 
+EVERY = [
+    f"{paper}/{recipe}{variant}"
+    for paper in paper_names()
+    for recipe, variants in list_recipes(paper).items()
+    for variant in ("", *(f":{name}" for name in variants))
+]
+# Variants differ in values, not in form, except baselines, which each quick recipe has.
+SAMPLE = [name for name in EVERY if ":" not in name or "/quick:" in name]
 load = cache(load_recipe)
 # Training samples, channels and classes of pictures where the catalogue does not count them so.
 PICTURES = {

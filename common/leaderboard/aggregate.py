@@ -15,6 +15,11 @@ from common.leaderboard.statistics import (
 )
 
 
+def same_numbers(now: str, verified: frozenset[str]) -> frozenset[str]:
+    """Returns the digests of code that gives the numbers of ``now``: its own, or all verified."""
+    return verified if now in verified else frozenset({now})
+
+
 @dataclass(frozen=True)
 class Code:
     """The code and recipes as they stand now, which records are held against.
@@ -29,9 +34,9 @@ class Code:
 
     def stale_reason(self, record: Record) -> str | None:
         """Returns why ``record`` may not hold for the present code, or None."""
-        now = self.digests.get(record.paper)
+        now = self.digests.get(record.paper, "")
         verified = self.verified.get(record.paper, frozenset())
-        if record.code_digest != now and not {record.code_digest, now} <= verified:
+        if record.code_digest not in same_numbers(now, verified):
             return "the code changed since"
         by_hand = record.scaled and record.scaled_reason != NO_NUMBER
         if not by_hand and self.config_hashes.get(record.reference) != record.config_hash:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.config import load_recipe
 from common.errors import UsageError
-from common.leaderboard.aggregate import Code, Group, Row, group_records, make_rows
+from common.leaderboard.aggregate import Code, Group, Row, group_records, make_rows, same_numbers
 from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, RecordError, default_results, load_records
 from common.leaderboard.reported import Entry, load_all_reported
@@ -89,9 +89,8 @@ def band_path(paper: str, root: Path) -> Path:
 
 
 def accepted_digests(paper: str, root: Path) -> frozenset[str]:
-    """Returns the digests of code that gives the same numbers as the present: its own, or all."""
-    now, verified = code_digest(paper), verified_digests(paper, root)
-    return verified if now in verified else frozenset({now})
+    """Returns the digests of code that gives the present code's numbers."""
+    return same_numbers(code_digest(paper), verified_digests(paper, root))
 
 
 def verified_digests(paper: str, root: Path) -> frozenset[str]:

@@ -9,16 +9,9 @@ from common.config import list_recipes, load_recipe, resolve
 from common.errors import UsageError
 from common.layers import read_yaml
 from common.paper import paper_names
+from tests.recipes import EVERY, SAMPLE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
-EVERY = [
-    f"{paper}/{recipe}{variant}"
-    for paper in paper_names()
-    for recipe, variants in list_recipes(paper).items()
-    for variant in ("", *(f":{name}" for name in variants))
-]
-# Variants differ in values, not in form, except baselines, which each quick recipe has.
-SAMPLE = [name for name in EVERY if ":" not in name or "/quick:" in name]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from common import config
 from common.config import load_recipe, recipe_from_dict, resolve, split_reference
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides, read_yaml
-from common.paper import paper_names
+from tests.recipes import SAMPLE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 RECIPE = """
@@ -215,15 +215,6 @@ def test_a_recipe_at_the_edge_of_what_is_allowed_loads(words):
     assert swav(*words).evaluation.protocols == ["knn", "linear"]
     watched = swav("evaluation.monitor=train/epoch_loss", "evaluation.patience=0")
     assert watched.evaluation.online == []
-
-
-# Variants differ in values, not in form, except baselines, which each quick recipe has.
-SAMPLE = [
-    f"{paper}/{recipe}{variant}"
-    for paper in paper_names()
-    for recipe, variants in config.list_recipes(paper).items()
-    for variant in ("", *(f":{name}" for name in variants if recipe == "quick"))
-]
 
 
 @pytest.mark.parametrize("reference", SAMPLE)

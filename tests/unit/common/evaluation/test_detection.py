@@ -1,4 +1,3 @@
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +10,6 @@ from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.boxes import padded, plain_objects
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.sets import Split
-from common.data.root import VARIABLE, data_root
-from common.data.sources import get_source
 from common.errors import ConfigError
 from common.evaluation.detection import (
     _batches,
@@ -26,6 +23,7 @@ from common.evaluation.detection_config import DetectionConfig
 from common.evaluation.detectors import build_detector
 from common.evaluation.pictures import PictureInputs
 from common.registry import DATASETS
+from tests.stored import stored
 
 pytest.importorskip("pycocotools")
 PLAIN = [0.0] * 3, [1.0] * 3
@@ -95,8 +93,7 @@ def test_bright_squares_are_found_and_the_module_stays_as_it_was():
 
 @pytest.mark.parametrize(("name", "classes", "masks"), [("bccd", 3, False), ("nuclei", 1, True)])
 def test_real_cells_go_through_training_and_test(name, classes, masks):
-    if VARIABLE not in os.environ or get_source(name).missing(data_root()):
-        pytest.skip(f"{VARIABLE} does not hold {name}")
+    stored(name)
     found = DATASETS["pictures"].get(name)(None)
     parts = [found[split].rows(torch.arange(num)) for split, num in (("train", 6), ("test", 2))]
     inputs = make_inputs(Module(SmallConv(channels=parts[0].shape[0])), *parts, name=name)

@@ -1,6 +1,5 @@
 """Packing originals rebuilt from the published files gives the published files' contents."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +9,9 @@ import scipy.sparse as sp
 from common.data.packers.arrays import read_text
 from common.data.packers.graphs import pack_graph
 from common.data.packers.sequences import pack_sequences
-from common.data.root import VARIABLE, data_root
 from common.data.sources import get_source
 from common.data.verify import content_digest
-
-
-def published(name: str) -> Path:
-    path = data_root() / get_source(name).files[0].path
-    if VARIABLE not in os.environ or not path.exists():
-        pytest.skip(f"{name} is not in the data root")
-    return path
+from tests.stored import stored
 
 
 def rebuild_graph(arrays: dict[str, np.ndarray], folder: Path) -> None:
@@ -44,7 +36,7 @@ def rebuild_graph(arrays: dict[str, np.ndarray], folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["acm", "imdb", "dblp", "aminer", "freebase"])
 def test_a_graph_comes_back(name: str, tmp_path: Path) -> None:
-    path = published(name)
+    path = stored(name)
     rebuild_graph(dict(np.load(path, allow_pickle=False)), tmp_path)
     packed = tmp_path / "packed.npz"
     packed.write_bytes(pack_graph(tmp_path, ["a"])["a"])
@@ -53,7 +45,7 @@ def test_a_graph_comes_back(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["beauty", "sports", "toys"])
 def test_sequences_come_back(name: str, tmp_path: Path) -> None:
-    path = published(name)
+    path = stored(name)
     (tmp_path / "original.txt").write_bytes(read_text(path))
     packed = tmp_path / "packed.txt.gz"
     packed.write_bytes(pack_sequences(tmp_path, ["a"])["a"])

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import pytest
 from common.data.packers.arrays import read_text
 from common.data.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
 from common.data.packers.tables import pack_csv
-from common.data.root import VARIABLE, data_root
 from common.data.series.archive import ARCHIVE
 from common.data.sources import get_source
 from common.data.verify import content_digest
 from common.errors import DataError
+from tests.stored import stored
 
 HEAD = "# A remark\n@problemName Mine\n@timeStamps false\n@classLabel true 10 9\n@data\n"
 
@@ -60,10 +59,7 @@ def test_arrays_of_tslearn_are_packed_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(ARCHIVE))
 def test_a_set_of_the_archive_comes_back_from_its_own_values(name: str, tmp_path: Path) -> None:
     """Originals written from the packed arrays, classes by name, are packed to the same arrays."""
-    (file,) = get_source(name).files
-    if VARIABLE not in os.environ or not (data_root() / file.path).exists():
-        pytest.skip(f"{name} is not in the data root")
-    arrays = dict(np.load(data_root() / file.path, allow_pickle=False))
+    arrays = dict(np.load(stored(name), allow_pickle=False))
     for part in ("train", "test"):
         lines = []
         for x, label, length in zip(
@@ -74,7 +70,7 @@ def test_a_set_of_the_archive_comes_back_from_its_own_values(name: str, tmp_path
         (tmp_path / f"Mine_{part.upper()}.ts").write_text(HEAD + "\n".join(lines))
     packed = tmp_path / "packed.npz"
     packed.write_bytes(pack_ts_pair(tmp_path, ["a"])["a"])
-    assert content_digest(packed) == file.content
+    assert content_digest(packed) == get_source(name).files[0].content
 
 
 def write_loads(folder: Path, lines: int, clients: int = 3) -> np.ndarray:

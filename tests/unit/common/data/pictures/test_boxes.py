@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,9 +7,8 @@ from common.data.pictures.box_evaluation import ObjectPictures, from_instances
 from common.data.pictures.boxes import BCCD_FILE, NO_BOX, bccd, padded
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.sets import Split, fingerprint
-from common.data.root import VARIABLE
-from common.data.sources import get_source
 from common.errors import ConfigError, DataError
+from tests.stored import stored
 
 BOXES = [[0, 0, 2, 3], [1, 1, 8, 6], [3, 3, 3, 3], [4, 0.5, 6, 2]]
 
@@ -104,8 +100,7 @@ def test_boxes_that_do_not_fit_are_named(write, changed, message):
 
 
 def test_the_real_set_has_the_known_counts():
-    if VARIABLE not in os.environ or get_source("bccd").missing(Path(os.environ[VARIABLE])):
-        pytest.skip(f"{VARIABLE} does not hold bccd")
+    stored("bccd")
     found = bccd()
     assert [len(part) for part in found.values()] == [205, 87, 72]
     kinds = torch.cat([part.boxes[..., 4].flatten() for part in found.values()])

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -8,10 +5,9 @@ import torch
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.module import PictureData
 from common.data.pictures.sets import IGNORED, check_set, fingerprint, hold_out
-from common.data.root import VARIABLE
-from common.data.sources import get_source
 from common.errors import DataError
 from common.registry import DATASETS
+from tests.stored import stored
 
 
 def read(name, root=None):
@@ -21,8 +17,7 @@ def read(name, root=None):
 
 
 def read_real(name):
-    if VARIABLE not in os.environ or get_source(name).missing(Path(os.environ[VARIABLE])):
-        pytest.skip(f"{VARIABLE} does not hold {name}")
+    stored(name)
     return read(name)
 
 
