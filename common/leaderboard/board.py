@@ -46,16 +46,16 @@ def make_board(
     return Board(entries, groups, tuple(make_rows(entries, list(groups))), titles or {})
 
 
-def read_board(root: Path | None = None) -> Board:
-    """Reads ``papers/*/reported.yaml`` and ``results/`` below ``root``.
+def read_board(root: Path | None = None, paper: str = "*") -> Board:
+    """Reads the reported numbers and records of one paper, or of all, below ``root``.
 
     Raises:
         RecordError: A record that is broken.
         ConfigError: A file of reported numbers that is broken.
     """
     root = root or default_root()
-    records = load_records(root / "results")
-    return make_board(load_all_reported(root), records, present_code(records, root), _titles())
+    records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
+    return make_board(entries, records, present_code(records, root), _titles())
 
 
 def _titles() -> dict[str, str]:

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from common.errors import UsageError
 from common.leaderboard.aggregate import Row, uncompared_groups
 from common.leaderboard.arms import arm_status
-from common.leaderboard.board import Board, default_root, read_board
+from common.leaderboard.board import default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.markdown import sample_text, seeds_text, shown
 from common.leaderboard.record import commit_record, read_record
@@ -82,20 +82,9 @@ def _import(project: str, results: Path, console: Console) -> None:
     )
 
 
-def our_numbers(paper: str, root: Path | None = None) -> Board:
-    """Returns the part of the board that is about ``paper``."""
-    board = read_board(root)
-    return Board(
-        tuple(entry for entry in board.entries if entry.paper == paper),
-        tuple(group for group in board.groups if group.latest.paper == paper),
-        tuple(row for row in board.rows if row.entry.paper == paper),
-        board.titles,
-    )
-
-
 def print_our_numbers(paper: str, console: Console, root: Path | None = None) -> None:
     """Prints the reported numbers beside ours, then the runs without a reported number."""
-    board = our_numbers(paper, root)
+    board = read_board(root, paper)
     compared = [row for row in board.rows if row.ours is not None]
     if compared:
         console.print(_reported(compared))

@@ -208,15 +208,15 @@ def commit_record(record: Record, results: str | Path | None = None) -> Path:
     return _write_checked(record, root / record.paper / record.filename)
 
 
-def load_records(results: str | Path) -> list[Record]:
-    """Reads every record under ``results/<paper>/``, in the order of their file names.
+def load_records(results: str | Path, paper: str = "*") -> list[Record]:
+    """Reads the records of one paper, or of all, under ``results/<paper>/``, in order of names.
 
     Raises:
         RecordError: A file that is no good record; nothing is left out silently.
         LikewiseError: A record filed under another paper or twice.
     """
     records: dict[str, Record] = {}
-    for path in sorted(Path(results).glob("*/*.json")):
+    for path in sorted(Path(results).glob(f"{paper}/*.json")):
         record = read_record(path)
         if record.paper != path.parent.name or record.run_id in records:
             raise LikewiseError(

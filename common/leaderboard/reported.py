@@ -129,9 +129,9 @@ def _reference(key: Any, values: Any, where: str) -> Reference:
     return found
 
 
-def load_all_reported(root: Path = SOURCE_ROOT) -> list[Entry]:
-    """Reads the file of every paper that has one, papers in alphabetical order."""
-    paths = sorted((root / "papers").glob("*/reported.yaml"))
+def load_all_reported(root: Path = SOURCE_ROOT, paper: str = "*") -> list[Entry]:
+    """Reads the file of one paper, or of all in alphabetical order, where there is one."""
+    paths = sorted((root / "papers").glob(f"{paper}/reported.yaml"))
     return [entry for path in paths for entry in load_reported(path)]
 
 
