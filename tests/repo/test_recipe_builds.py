@@ -1,13 +1,14 @@
-"""Every recipe and variant of every paper is built without its data: module, optimizer, rates."""
+"""Recipes are built without their data, variants too in slow runs: module, optimizer, rates."""
 
 import numpy as np
 import pytest
 
-from common.config import Recipe, list_recipes
+from common.config import Recipe
 from common.data.sources import load_sources
-from common.paper import paper_names
 from tests.recipes import (
+    EVERY,
     PICTURES,
+    SAMPLE,
     build,
     expected_rate,
     load,
@@ -16,11 +17,9 @@ from tests.recipes import (
     tables,
 )
 
+# What a variant changes seldom shows here: those of recipes other than `quick` are for slow runs.
 REFERENCES = [
-    f"{paper}/{recipe}" + (f":{variant}" if variant else "")
-    for paper in paper_names()
-    for recipe, variants in list_recipes(paper).items()
-    for variant in [None, *variants]
+    pytest.param(name, marks=() if name in SAMPLE else pytest.mark.slow) for name in EVERY
 ]
 
 
