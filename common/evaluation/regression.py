@@ -43,6 +43,7 @@ class RegressionInputs:
             are the features.
         trees: No features, but the predictions of gradient-boosted trees on the inputs.
         prepare: Makes of a chunk of inputs what the module takes.
+        counted: Labels ``(num,)`` whose numbers tell shot groups; None: those of "train".
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class RegressionInputs:
         module: nn.Module | None = None,
         trees: bool = False,
         prepare: Callable[[Tensor], Tensor] | None = None,
+        counted: Tensor | None = None,
     ) -> None:
         self.parts, self.module, self.trees = parts, module, trees
         self.prepare = prepare or torch.Tensor.float
+        self._counted = counted
         self._features: dict[str, Tensor] = {}
 
     def features(self, name: str) -> Tensor:
@@ -61,6 +64,10 @@ class RegressionInputs:
         if name not in self._features:
             self._features[name] = self.map("embed", name) if self.module else self.raw(name)
         return self._features[name]
+
+    def counted_labels(self) -> Tensor:
+        """Returns the labels whose numbers tell shot groups, ``(num,)``."""
+        return self.parts["train"].targets if self._counted is None else self._counted
 
     def raw(self, name: str) -> Tensor:
         """Returns the inputs of a split as vectors, in float64."""

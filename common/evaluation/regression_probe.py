@@ -35,8 +35,8 @@ def evaluate_regression_probe(
     predicted = own if inputs.trees and own is not None else _probe(inputs, settings, seed)
     metrics |= regression_metrics(predicted, truth)
     if settings.shots:
-        known = torch.cat([inputs.parts[name].targets for name in ("train", "val")])
-        metrics |= shot_metrics(predicted, truth, known, settings.many_above, settings.few_below)
+        bounds = (settings.many_above, settings.few_below)
+        metrics |= shot_metrics(predicted, truth, inputs.counted_labels(), *bounds)
     return metrics
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.regression.config import RegressionConfig, RegressionFacts
 from common.data.regression.own import read_inputs
 from common.data.regression.samples import (
+    VAL,
     RegressionSet,
     Samples,
     Scale,
@@ -62,6 +63,7 @@ class RegressionData(KeyedData):
         self.scale: Scale | None = None
         self.fingerprint = ""
         self._set: RegressionSet | None = None
+        self._counted: Tensor | None = None
 
     def load(self) -> None:
         """Reads or renders the set, checks it and chooses the split; once.
@@ -76,6 +78,9 @@ class RegressionData(KeyedData):
         found: RegressionSet = DATASETS["regression"].get(config.name)(config)
         check_set(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
+        if config.num_train is None and config.imbalance == 1 and not (found.splits == VAL).any():
+            # The hold-out was carved from the training part, which is as it was.
+            self._counted = torch.cat([parts[name].targets for name in ("train", "val")])
         parts["train"] = thin(parts["train"], config.num_train, config.imbalance)
         # A few that differed may be in the hold-out, or thinned away.
         check_labels(
@@ -160,7 +165,7 @@ class RegressionData(KeyedData):
     def evaluation_inputs(self, module: nn.Module, split: str) -> RegressionInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use."""
         self.load()
-        return RegressionInputs(self._evaluated(split), module, prepare=self._prepare)
+        return self._inputs(split, module)
 
     def references(self, split: str) -> dict[str, RegressionInputs]:
         """Returns what learns no representation.
@@ -169,18 +174,17 @@ class RegressionData(KeyedData):
         scikit-learn's gradient-boosted trees on the same samples, measured by their own output.
         """
         self.load()
-        parts, prepare = self._evaluated(split), self._prepare
-        return {
-            "raw": RegressionInputs(parts, prepare=prepare),
-            "trees": RegressionInputs(parts, trees=True, prepare=prepare),
-        }
+        return {"raw": self._inputs(split), "trees": self._inputs(split, trees=True)}
 
     @property
     def _prepare(self) -> partial[torch.Tensor]:
         return partial(prepared, config=self.config)
 
-    def _evaluated(self, split: str) -> dict[str, Samples]:
-        return {**self.parts, "test": self.parts[split]}
+    def _inputs(
+        self, split: str, module: nn.Module | None = None, trees: bool = False
+    ) -> RegressionInputs:
+        parts = {**self.parts, "test": self.parts[split]}
+        return RegressionInputs(parts, module, trees, self._prepare, self._counted)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds a user's own samples: a .csv[.gz] with the run's columns, or ``x`` of an npz.

@@ -162,12 +162,22 @@ def test_the_published_probe_comes_near_ridge(loss):
     assert not torch.equal(again, other)
 
 
-def test_shots_are_measured_where_they_are_asked_for():
-    parts = make_parts()
-    found = evaluate_regression_probe(
-        RegressionInputs(parts), RegressionProbeConfig(shots=True, many_above=9, few_below=3), 0
-    )
-    assert {f"{group}_gm" for group in ("many", "medium", "few")} <= set(found)
+def test_shots_count_training_samples_alone_unless_others_are_named():
+    # Label 7 is on 2 training samples, on 9 validation samples and on all that is tested.
+    x = torch.arange(9.0)[:, None]
+    train = Samples(x, torch.tensor([7.0, 7, 1, 2, 3, 4, 5, 6, 8]))
+    seven = Samples(x, torch.full((9,), 7.0))
+    parts = {
+        "train": train,
+        "val": seven,
+        "test": seven._replace(targets=seven.targets + x[:, 0] / 9),
+    }
+    settings = RegressionProbeConfig(shots=True, many_above=9, few_below=3)
+    own = evaluate_regression_probe(RegressionInputs(parts), settings, 0)
+    assert own["few_mae"] == own["mae"] and np.isnan([own["many_gm"], own["medium_mae"]]).all()
+    both = torch.cat([parts[name].targets for name in ("train", "val")])
+    named = evaluate_regression_probe(RegressionInputs(parts, counted=both), settings, 0)
+    assert named["many_mae"] == named["mae"] == own["mae"] and np.isnan(named["few_mae"])
 
 
 def test_trees_are_measured_by_their_own_output():

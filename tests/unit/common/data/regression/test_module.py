@@ -107,6 +107,23 @@ def test_evaluation_inputs_are_of_the_split_that_is_measured():
     assert set(data.references("test")) == set(data.reference_names)
 
 
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, ["train", "val"]),
+        ({"num_train": 60}, ["train"]),
+        ({"imbalance": 5.0}, ["train"]),
+        ({"name": "rotated-digits", "standardise": False}, ["train"]),
+    ],
+    ids=["carved", "few", "imbalanced", "own-val"],
+)
+def test_shots_count_the_hold_out_where_it_was_carved_from_what_is_trained_on(options, names):
+    data = build(**options)
+    counted = torch.cat([data.parts[name].targets for name in names])
+    asked = [data.evaluation_inputs(Flat(), "test"), *data.references("test").values()]
+    assert all(torch.equal(inputs.counted_labels(), counted) for inputs in asked)
+
+
 def test_own_rows_are_embedded_as_the_run_standardised_them(tmp_path):
     data = build()
     path = tmp_path / "rows.csv"
