@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,11 +27,15 @@ from papers.autotcl.loss import (
     hierarchical,
     info_nce,
     instance_contrast,
+    leave_one_out,
+    leave_one_out_lower,
+    linear_mmd,
     local_info_nce,
     mask_size,
     mean_cosine,
     mmd,
     pool,
+    segment_info_nce,
     temporal_contrast,
 )
 
@@ -43,7 +48,30 @@ KEYS = (
     (".projector.", ".shortcut."),
     ("tfd.", "average.convs."),
 )
-MMD_OPTIONS = {"kernels": "kernels", "kernel_factor": "factor", "bandwidth_divisor": "divisor"}
+# What a loss's array is called, or begins with -> of pooled series, or of every step.
+POOLED: dict[str, Callable[..., Tensor]] = {
+    "infonce": info_nce,
+    "l1out_lower": leave_one_out_lower,
+    "L1out": leave_one_out,
+    "cos_sim_diag": mean_cosine,
+    "mmd_gauss": mmd,
+    "mmd_linear": linear_mmd,
+}
+OF_STEPS: dict[str, Callable[..., Tensor]] = {
+    # Of the first series of a batch alone, as in the released code.
+    "local_infonce": lambda z1, z2, **options: local_info_nce(z1[:1], **options),
+    "subseq_infonce": segment_info_nce,
+    "instance_contrast": instance_contrast,
+    "temporal_contrast": temporal_contrast,
+    "hier": hierarchical,
+}
+# Names of their constants -> of our arguments, where they differ.
+OPTIONS = {
+    "k": "segments",
+    "kernel_factor": "factor",
+    "bandwidth_divisor": "divisor",
+    "temporal_unit": "temporal_from",
+}
 
 
 def our_name(name: str) -> str:
@@ -152,39 +180,28 @@ def running_mean(values: Tensor) -> Tensor:
     return average.weight
 
 
-def _pooled(function: Callable[..., Tensor], how: str = "max", **options: Any) -> Any:
-    return lambda z1, z2: function(pool(z1, how), pool(z2, how), **options)
-
-
-def _loss_of(name: str, constants: dict[str, Any]) -> Any:
-    """Returns the function of z1 and z2 that the array ``name`` is a value of."""
-    if name.startswith("infonce"):
-        return _pooled(info_nce, constants["pooling"], temperature=constants["temperature"])
-    if name.startswith("mmd_gauss"):
-        options = {ours: constants[theirs] for theirs, ours in MMD_OPTIONS.items()}
-        return _pooled(mmd, constants["pooling"], **options)
-    if name.startswith("local_infonce"):
-        segments, temperature = constants["k"], constants["temperature"]
-        return lambda z1, z2: local_info_nce(z1[:1], segments, temperature=temperature)
-    if name.startswith("hier"):
-        alpha, level = constants["alpha"], constants["temporal_unit"]
-        return lambda z1, z2: hierarchical(z1, z2, alpha, level)
-    simple = {
-        "cos_sim_diag": _pooled(mean_cosine),
-        "instance_contrast": instance_contrast,
-        "temporal_contrast": temporal_contrast,
-    }
-    return simple[name]
+def loss_of(name: str, constants: dict[str, Any]) -> Callable[..., Tensor] | None:
+    """Returns the function of z1 and z2 that the array ``name`` is a value of, if we have it."""
+    options = {OPTIONS.get(key, key): value for key, value in constants.items()}
+    how = options.pop("pooling", "max")
+    for begin, function in POOLED.items():
+        if name.startswith(begin):
+            return lambda *z: function(*(pool(one, how) for one in z), **options)
+    for begin, function in OF_STEPS.items():
+        if name.startswith(begin):
+            return partial(function, **options)
+    return None
 
 
 def solve_losses(case: Case) -> dict[str, Any]:
-    """Value and both gradients of every loss that the case names."""
+    """Value and both gradients of every loss that the case names and we have."""
     found: dict[str, Any] = {}
     for name in case.outputs:
-        if "_grad_z" in name:
+        function = loss_of(name, case.constants.get(name, {}))
+        if "_grad_z" in name or function is None:
             continue
         z = [case[key].requires_grad_() for key in ("z1", "z2")]
-        loss = _loss_of(name, case.constants.get(name, {}))(*z)
+        loss = function(*z)
         slopes = torch.autograd.grad(loss, z, materialize_grads=True)
         found |= {name: loss, f"{name}_grad_z1": slopes[0], f"{name}_grad_z2": slopes[1]}
     return found
