@@ -18,9 +18,9 @@ def evaluate_mask_agreement(
 
     The area under the ROC curve of the mask's score for "this step is informative": 0.5 is chance.
     ``magnitude_auc`` takes the mean of the absolute value over ``neighbours`` steps for a score.
-    Empty for a reference, and for a module without ``mask_scores``. ``seed`` is not used.
+    Empty where `has_mask` says no. ``seed`` is not used.
     """
-    if not hasattr(inputs.module, "mask_scores") or inputs.series.informative is None:
+    if not has_mask(inputs.module) or inputs.series.informative is None:
         return {}
     start, end = inputs.series.parts["test"]
     series = inputs.series.inputs[:, start:end]
@@ -30,6 +30,11 @@ def evaluate_mask_agreement(
         "mask_auc": auc(truth, mask_scores(inputs.module, series)),
         "magnitude_auc": auc(truth, magnitude),
     }
+
+
+def has_mask(module: Any) -> bool:
+    """Tells whether ``module``, or None, has a true ``learns_mask``: a mask that training moves."""
+    return getattr(module, "learns_mask", False)
 
 
 def mask_scores(module: Any, series: Tensor) -> Tensor:

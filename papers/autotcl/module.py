@@ -80,6 +80,11 @@ class AutoTCL(AveragedEncoder):
         self.start_mean()
         self.collapse = CollapseWarning(ADVICE)
 
+    @property
+    def learns_mask(self) -> bool:
+        """Whether h is trained and used: with a fixed view, or the gate open, it is not."""
+        return self.method.view == "learned"
+
     def mask_scores(self, x: Tensor) -> Tensor:
         """Returns h, the score of each step, ``(batch, steps, channels)``."""
         return self.augmenter(x).h
@@ -118,9 +123,9 @@ class AutoTCL(AveragedEncoder):
         if config.objective == "adversarial":
             return -info_nce(h_x, pool(read(v)), config.temperature)
         loss = mmd(h_x, pool(read(v)))
-        if config.mask_weight and config.view == "learned":
+        if config.mask_weight and self.learns_mask:
             loss = loss + config.mask_weight * mask_size(factors.h)
-        if config.consistency_weight and config.view == "learned":
+        if config.consistency_weight and self.learns_mask:
             drawn = torch.randint(
                 1, x.shape[1] - 2, (2, world_size() * len(x)), generator=self.draws(STEPS)
             )
@@ -155,7 +160,7 @@ class AutoTCL(AveragedEncoder):
             return
         self.log("diag/view_cosine", mean_cosine(h_x, h_v))
         self.log("diag/mmd", mmd(h_x, h_v))
-        if self.method.view == "learned":
+        if self.learns_mask:
             # Without dropout: what is logged must not change what is drawn.
             self.augmenter.eval()
             self.log("diag/mask_score", self.mask_scores(x).mean())

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from common.data.series.sets import Prepared
 from common.evaluation.forecasting import windows_of
-from common.evaluation.mask_agreement import mask_scores
+from common.evaluation.mask_agreement import has_mask, mask_scores
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
 from common.evaluation.series import ForecastInputs
 from common.plots.style import COLOURS, GREY, new_figure
@@ -23,7 +23,7 @@ HORIZON, BEFORE = 48, 144
 
 
 def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots: a forecast of the validation part, with the mask where there is one."""
+    """Returns the plots: a forecast of the validation part, with the mask where one is learnt."""
     if data.long is None:
         return {}
     return {"forecast": lambda: draw_forecast(module, data.long, data.config.window)}
@@ -73,7 +73,7 @@ def draw_forecast(module: nn.Module, whole: Prepared, window: int) -> "Figure":
     axes.plot(x, series.targets[-1, first:last, -1].numpy(), color="black", label="observed")
     axes.plot(np.arange(1, horizon + 1), predicted.numpy(), color=COLOURS[1], label="forecast")
     axes.axvline(0, color=GREY, linewidth=1)
-    if hasattr(module, "mask_scores"):
+    if has_mask(module):
         h = mask_scores(module, series.inputs[-1:, first:last]).numpy()
         where = axes.get_xaxis_transform()
         axes.fill_between(

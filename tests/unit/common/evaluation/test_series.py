@@ -25,6 +25,8 @@ SETTINGS = ForecastingConfig(horizons=[2, 5], lags=10)
 class Values(nn.Module):
     """A representation that is what it sees; its mask is the truth, or its opposite."""
 
+    learns_mask = True
+
     def __init__(self, truth=None):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
@@ -94,6 +96,13 @@ def test_a_mask_is_compared_with_the_truth(data):
     assert [found[n]["mask_auc"] for n in ("right", "wrong", "blind")] == [1, 0, 0.5]
     # Where noise is quiet the size of the values tells it.
     assert found["right"]["magnitude_auc"] > 0.8
+
+
+def test_a_mask_that_nothing_learns_is_not_measured(data):
+    module = Values(data.long.informative[5760:].float())
+    module.learns_mask = False
+    inputs = data.evaluation_inputs(module, "test")
+    assert evaluate_mask_agreement(inputs, MaskAgreementConfig(), 0) == {}
 
 
 def test_references_have_no_mask(data):

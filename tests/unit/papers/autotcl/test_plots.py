@@ -1,8 +1,10 @@
+import pytest
 import torch
 
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.module import SeriesData
 from common.plots.draw import to_png
+from papers.autotcl import plots
 from papers.autotcl.config import AutoTCLConfig, TS2VecConfig
 from papers.autotcl.module import AutoTCL
 from papers.autotcl.plots import draw, forecast, shortened
@@ -11,15 +13,21 @@ from papers.autotcl.ts2vec import TS2Vec
 SMALL = {"hidden_dim": 4, "depth": 1, "output_dim": 5}
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(plots, "FITTED", 150)
+
+
 def make_data():
     data = SeriesData(SeriesConfig(length=100, batch_size=8, window=30, num_steps=3_000), 0)
     data.load()
     return data
 
 
-def make_module():
+def make_module(view="learned"):
     torch.manual_seed(0)
-    config = AutoTCLConfig(**SMALL, lengths=[1, 2], augmenter_hidden_dim=4, augmenter_dim=4)
+    sizes = {"augmenter_hidden_dim": 4, "augmenter_dim": 4}
+    config = AutoTCLConfig(**SMALL, lengths=[1, 2], view=view, **sizes)
     return AutoTCL(config, None, SeriesFacts(1, 100, 10))
 
 
@@ -35,9 +43,13 @@ def test_a_forecast_is_drawn_with_mask_and_truth():
     assert to_png(figures["forecast"]).startswith(b"\x89PNG")
 
 
-def test_a_network_without_mask_is_drawn_without():
+def make_ts2vec():
     torch.manual_seed(0)
-    module = TS2Vec(TS2VecConfig(**SMALL), None, SeriesFacts(1, 100, 10))
+    return TS2Vec(TS2VecConfig(**SMALL), None, SeriesFacts(1, 100, 10))
+
+
+@pytest.mark.parametrize("module", [make_ts2vec(), make_module("open")])
+def test_a_network_that_learns_no_mask_is_drawn_without(module):
     figure = draw(module, make_data())["forecast"]()
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "mask score h" not in labels and "forecast" in labels
