@@ -99,8 +99,11 @@ def row_regulariser(pairs: PairScores) -> Tensor:
 
     With o_min = min(positive, hardest negative) and o_max = max of the same two, this is
     mean relu(positive - o_min) + mean relu(o_max - negative). The second relu never cuts, so
-    its mean is mean o_max - mean negative. Gradients flow through both bounds.
+    its mean is mean o_max - mean negative. Gradients flow through both bounds. A batch of one
+    sequence has no negatives, hence no bounds, and R is 0 (the official code cannot run there).
     """
+    if pairs.scores.shape[1] == 2:
+        return pairs.scores.new_zeros(())
     positive, hardest = pairs.positive, pairs.hardest_negative
     lower, upper = torch.minimum(positive, hardest), torch.maximum(positive, hardest)
     return (positive - lower).mean() + upper.mean() - pairs.mean_negative
@@ -110,8 +113,11 @@ def global_regulariser(pairs: PairScores) -> Tensor:
     """R as the paper writes it (Eq. 11-13): bounds over all anchors together.
 
     o_min and o_max are the lesser and the greater of the least positive and the greatest
-    negative. Several processes: needs the scores of the whole global batch on each.
+    negative. Several processes: needs the scores of the whole global batch on each. One sequence:
+    0, as above.
     """
+    if pairs.scores.shape[1] == 2:
+        return pairs.scores.new_zeros(())
     least, greatest = pairs.positive.min(), pairs.hardest_negative.max()
     lower, upper = torch.minimum(least, greatest), torch.maximum(least, greatest)
     # relu(positive - lower) never cuts, since lower is at most the least positive.

@@ -154,9 +154,12 @@ class MCLRec(LightningModule):
         items = torch.cat((batch.items, batch.views.flatten(0, 1)))
         lengths = torch.cat((batch.lengths, batch.view_lengths.flatten()))
         h, h1, h2 = self._encode(items, lengths, 3)
+        loss = self.recommendation_loss(h, batch.targets)
+        if method.augmented_weight == 0:
+            # CL4SRec: nothing of the learned views is computed.
+            return loss + method.contrast_weight * self._view_contrast(torch.stack((h1, h2), dim=1))
         terms = self._terms(h1, h2)
         augmented = terms.augmented_contrast + method.regulariser_weight * terms.regulariser
-        loss = self.recommendation_loss(h, batch.targets)
         loss = loss + method.contrast_weight * terms.contrast
         return loss + method.augmented_weight * augmented
 
@@ -174,12 +177,20 @@ class MCLRec(LightningModule):
         own = torch.stack((h1, h2, z1, z2), dim=1)
         everybody = gather_with_grad(own)
         pairs = [self._pair(own, everybody, *names) for names in ((Z1, Z2), (H1, Z2), (H2, Z1))]
-        directions = 2.0 if self.method.directions == "sum" else 1.0
         return Terms(
-            directions * contrast(self._pair(own, everybody, H1, H2)),
-            directions * torch.stack([contrast(pair) for pair in pairs]).sum(),
+            self._view_contrast(own, everybody),
+            self._directions * torch.stack([contrast(pair) for pair in pairs]).sum(),
             self._regulariser(pairs, everybody),
         )
+
+    def _view_contrast(self, own: Tensor, everybody: Tensor | None = None) -> Tensor:
+        """L_cl1 of the first two of the stacked vectors, ``(batch, 2 or more, dim)``."""
+        everybody = gather_with_grad(own) if everybody is None else everybody
+        return self._directions * contrast(self._pair(own, everybody, H1, H2))
+
+    @property
+    def _directions(self) -> float:
+        return 2.0 if self.method.directions == "sum" else 1.0
 
     def _pair(self, own: Tensor, everybody: Tensor, first: int, second: int) -> PairScores:
         offset = rank() * len(own) if len(everybody) > len(own) else 0

@@ -7,13 +7,7 @@ from torch import Tensor
 
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
-from common.data.sequences.views import (
-    MASK,
-    REORDER,
-    ViewChoices,
-    ViewRatios,
-    apply_view,
-)
+from common.data.sequences.views import MASK, REORDER, ViewChoices, apply_view, kept_by_crop
 from common.evaluation.ranking import rank_scores, ranking_metrics
 from common.parity import Case, Solver
 from papers.mclrec.augmenters import ModelAugmenter
@@ -27,15 +21,10 @@ AUGMENTERS = ("aug1", "aug2")
 
 def augmentations(case: Case) -> dict[str, Tensor]:
     """The recorded choices, applied."""
-    constants = case.constants
-    ratios = ViewRatios(
-        constants["crop_ratio"], constants["mask_ratio"], constants["reorder_ratio"]
-    )
-    items, lengths = case["seq"], case["length"]
     outputs = {}
     for view in (0, 1):
         choices = _recorded_choices(case, view)
-        made, made_lengths = apply_view(items, lengths, choices, ratios)
+        made, made_lengths = apply_view(case["seq"], case["length"], choices)
         outputs[f"view{view + 1}"], outputs[f"view{view + 1}_len"] = made, made_lengths
     return outputs
 
@@ -43,6 +32,7 @@ def augmentations(case: Case) -> dict[str, Tensor]:
 def _recorded_choices(case: Case, view: int) -> ViewChoices:
     items, operator = case["seq"], case["op"][:, view]
     start = case["start"][:, view]
+    kept = kept_by_crop(case["length"], case.constants["crop_ratio"])
     masked = torch.zeros(items.shape, dtype=torch.bool)
     order = torch.arange(items.shape[1]).repeat(len(items), 1)
     for row in range(len(items)):
@@ -52,7 +42,7 @@ def _recorded_choices(case: Case, view: int) -> ViewChoices:
         if operator[row] == REORDER:
             new = case["reordered_items"][row, view]
             _record_window(order[row], items[row], int(start[row]), new[new >= 0])
-    return ViewChoices(operator, start, masked, order)
+    return ViewChoices(operator, start, kept, masked, order)
 
 
 def _record_window(order: Tensor, items: Tensor, start: int, new: Tensor) -> None:
@@ -65,13 +55,18 @@ def contrast_infonce(case: Case) -> dict[str, Tensor]:
     """The contrast at each similarity and temperature that the constants name."""
     outputs: dict[str, Tensor] = {}
     for name, values in case.constants.items():
-        similarity = {"cos": "cosine"}.get(values["similarity"], values["similarity"])
         h1, h2 = case["h1"].requires_grad_(), case["h2"].requires_grad_()
-        pairs = pair_scores(h1, h2, similarity=similarity, temperature=float(values["temperature"]))
-        loss = contrast(pairs)
+        loss = contrast(pair_scores(h1, h2, **_form(values)))
         grad_h1, grad_h2 = torch.autograd.grad(loss, (h1, h2))
         outputs |= {f"{name}_loss": loss, f"{name}_grad_h1": grad_h1, f"{name}_grad_h2": grad_h2}
     return outputs
+
+
+def _form(constants: dict[str, Any]) -> dict[str, Any]:
+    """Similarity and temperature, as `pair_scores` takes them; the cases say cos for cosine."""
+    name = constants.get("similarity", "dot")
+    similarity = {"cos": "cosine"}.get(name, name)
+    return {"similarity": similarity, "temperature": float(constants.get("temperature", 1.0))}
 
 
 def augmenter_mlp(case: Case) -> dict[str, Tensor]:
@@ -101,11 +96,11 @@ def model_augmentation_losses(case: Case) -> dict[str, Tensor]:
     h1, h2 = case["h1"].requires_grad_(), case["h2"].requires_grad_()
     augmenters = _augmenters(case)
     z1, z2 = augmenters[0](h1), augmenters[1](h2)
-    temperature = float(case.constants["temperature"])
+    form = _form(case.constants)
     pairs = {
-        "h1_z2": pair_scores(h1, z2, temperature=temperature),
-        "h2_z1": pair_scores(h2, z1, temperature=temperature),
-        "z1_z2": pair_scores(z1, z2, temperature=temperature),
+        "h1_z2": pair_scores(h1, z2, **form),
+        "h2_z1": pair_scores(h2, z1, **form),
+        "z1_z2": pair_scores(z1, z2, **form),
     }
     contrasts = {f"con_{name}": contrast(pair) for name, pair in pairs.items()}
     regularisers = {f"reg_{name}": row_regulariser(pair) for name, pair in pairs.items()}
@@ -119,7 +114,7 @@ def model_augmentation_losses(case: Case) -> dict[str, Tensor]:
         "total_with_reg": total,
         "total_without_reg": without,
         "pos_scores_z1_z2": both.positive,
-        "neg_scores_z1_z2": both.scores[both.is_negative].view(len(both.scores), -1),
+        "neg_scores_z1_z2": both.scores[both.is_negative].view(len(h1) * 2, len(h1) * 2 - 2),
         "reg_z1_z2_paper_form": global_regulariser(both),
         **contrasts,
         **regularisers,
@@ -154,9 +149,11 @@ def _module(case: Case) -> MCLRec:
         contrast_weight=case.number("lmd"),
         augmented_weight=case.number("beta"),
         regulariser_weight=constants["regulariser_weight"],
-        temperature=constants["temperature"],
+        directions=constants.get("directions", "mean"),
+        **_form(constants),
     )
-    facts = SequenceFacts(case.number("n_items") - 1, case["seq"].shape[1])
+    longest = len(case["param.position_embedding.weight"])
+    facts = SequenceFacts(case.number("n_items") - 1, longest)
     module = MCLRec(method, facts=facts).to(case.dtype)
     stored = [name for name in case.arrays if name.startswith("param.")]
     weights = {our_name(name.removeprefix("param.")): case[name] for name in stored}

@@ -45,13 +45,14 @@ class ViewDraws(NamedTuple):
 class ViewChoices(NamedTuple):
     """What happens to each sequence in one view.
 
-    ``operator (batch,)``; ``start (batch,)`` of the crop; ``masked (batch, length)`` tells the
-    masked positions and ``order (batch, length)`` gives, for each position after reordering,
-    the position before it.
+    ``operator (batch,)``; the crop's ``start (batch,)`` and how many items it keeps,
+    ``kept (batch,)``; ``masked (batch, length)`` tells the masked positions and
+    ``order (batch, length)`` gives, for each position after reordering, the position before it.
     """
 
     operator: Tensor
     start: Tensor
+    kept: Tensor
     masked: Tensor
     order: Tensor
 
@@ -67,12 +68,14 @@ def draw_views(batch: int, length: int, generator: torch.Generator) -> ViewDraws
 
 
 def kept_by_crop(lengths: Tensor, ratio: float) -> Tensor:
-    """Returns how many items a crop keeps: floor((1 - ratio) l), at least one."""
-    return _floor((1 - ratio) * lengths.double()).clamp(min=1)
+    """Returns how many items a crop keeps: floor((1 - ratio) l), which may be 0."""
+    return _share(lengths, 1 - ratio)
 
 
 def choose_view(draws: ViewDraws, view: int, lengths: Tensor, ratios: ViewRatios) -> ViewChoices:
     """Turns draws into choices for view 0 or 1; a sequence of one item is left as it is.
+
+    A crop keeps at least one item: an empty view has no last position to be read at.
 
     Args:
         draws: Of this batch's rows.
@@ -83,16 +86,15 @@ def choose_view(draws: ViewDraws, view: int, lengths: Tensor, ratios: ViewRatios
     pairs = torch.tensor(OPERATOR_PAIRS, device=lengths.device)
     operator = pairs[_floor(draws.pair * len(pairs)), view]
     operator = torch.where(lengths > 1, operator, NONE)
-    window = torch.where(
-        operator == CROP, kept_by_crop(lengths, ratios.crop), _share(lengths, ratios.reorder)
-    )
+    kept = kept_by_crop(lengths, ratios.crop).clamp(min=1)
+    window = torch.where(operator == CROP, kept, _share(lengths, ratios.reorder))
     start = _floor(draws.start[:, view] * (lengths - window + 1))
     keys, position = draws.keys[:, view], _positions(draws.keys.shape[2], lengths)
     num_masked = _share(lengths, ratios.mask)
     inside = torch.where(position < lengths[:, None], keys, 2.0)
     masked = inside.argsort(dim=1).argsort(dim=1) < num_masked[:, None]
     order = _shuffle_window(keys, position, start, start + window)
-    return ViewChoices(operator, start, masked, order)
+    return ViewChoices(operator, start, kept, masked, order)
 
 
 def _shuffle_window(keys: Tensor, position: Tensor, start: Tensor, end: Tensor) -> Tensor:
@@ -103,9 +105,7 @@ def _shuffle_window(keys: Tensor, position: Tensor, start: Tensor, end: Tensor) 
     return place.argsort(dim=1, stable=True)
 
 
-def apply_view(
-    items: Tensor, lengths: Tensor, choices: ViewChoices, ratios: ViewRatios
-) -> tuple[Tensor, Tensor]:
+def apply_view(items: Tensor, lengths: Tensor, choices: ViewChoices) -> tuple[Tensor, Tensor]:
     """Returns the view ``(batch, length)`` and its lengths ``(batch,)``.
 
     Masking writes 0, the padding id: there is no token of its own.
@@ -114,19 +114,17 @@ def apply_view(
         items: Right-padded with 0, ``(batch, length)``.
         lengths: ``(batch,)``.
         choices: Of each sequence.
-        ratios: The crop's decides how many items stay.
     """
     operator = choices.operator[:, None]
     position = _positions(items.shape[1], lengths)
-    kept = kept_by_crop(lengths, ratios.crop)
     source = position + choices.start[:, None]
     source = source.clamp(0, items.shape[1] - 1)
-    cropped = torch.where(position < kept[:, None], items.gather(1, source), 0)
+    cropped = torch.where(position < choices.kept[:, None], items.gather(1, source), 0)
     reordered = items.gather(1, choices.order)
     view = torch.where(operator == CROP, cropped, items)
     view = torch.where((operator == MASK) & choices.masked, 0, view)
     view = torch.where(operator == REORDER, reordered, view)
-    return view, torch.where(choices.operator == CROP, kept, lengths)
+    return view, torch.where(choices.operator == CROP, choices.kept, lengths)
 
 
 def make_views(
@@ -134,8 +132,7 @@ def make_views(
 ) -> tuple[Tensor, Tensor]:
     """Returns both views ``(2, batch, length)`` and their lengths ``(2, batch)``."""
     views = [
-        apply_view(items, lengths, choose_view(draws, view, lengths, ratios), ratios)
-        for view in (0, 1)
+        apply_view(items, lengths, choose_view(draws, view, lengths, ratios)) for view in (0, 1)
     ]
     return torch.stack([v for v, _ in views]), torch.stack([length for _, length in views])
 
@@ -145,7 +142,9 @@ def _positions(length: int, like: Tensor) -> Tensor:
 
 
 def _share(lengths: Tensor, ratio: float) -> Tensor:
-    return _floor(ratio * lengths.double())
+    # In float32, as the official code multiplies: a fifth of 5 is 1, where float64 has
+    # (1 - 0.8) * 5 just below it.
+    return _floor(ratio * lengths.float())
 
 
 def _floor(x: Tensor) -> Tensor:

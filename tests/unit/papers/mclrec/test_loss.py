@@ -78,3 +78,11 @@ def test_cosine_ignores_lengths():
     first = contrast(pair_scores(a, b, similarity="cosine", temperature=0.2))
     second = contrast(pair_scores(3 * a, b / 5, similarity="cosine", temperature=0.2))
     assert first == pytest.approx(second.item(), rel=1e-12)
+
+
+def test_one_sequence_has_no_negatives_and_no_regulariser():
+    a, b = vectors(5, batch=1)
+    pairs = pair_scores(a.requires_grad_(), b)
+    total = contrast(pairs) + row_regulariser(pairs) + global_regulariser(pairs)
+    (gradient,) = torch.autograd.grad(total, a)
+    assert total == 0 and not gradient.any()

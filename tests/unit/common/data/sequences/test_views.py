@@ -32,7 +32,7 @@ def batch(seed: int, size: int = 64, length: int = 12):
 def choices_of(seed: int, view: int = 0):
     items, lengths, draws = batch(seed)
     choices = choose_view(draws, view, lengths, RATIOS)
-    return items, lengths, choices, *apply_view(items, lengths, choices, RATIOS)
+    return items, lengths, choices, *apply_view(items, lengths, choices)
 
 
 @settings(max_examples=20, deadline=None)
@@ -102,11 +102,18 @@ def test_padding_width_does_not_change_what_is_kept():
     pad = {"masked": torch.nn.functional.pad(choices.masked, (0, 5))}
     tail = torch.arange(12, 17).expand(len(items), 5)
     wide_choices = choices._replace(order=torch.cat((choices.order, tail), dim=1), **pad)
-    narrow, narrow_lengths = apply_view(items, lengths, choices, RATIOS)
-    wider, wider_lengths = apply_view(wide, lengths, wide_choices, RATIOS)
+    narrow, narrow_lengths = apply_view(items, lengths, choices)
+    wider, wider_lengths = apply_view(wide, lengths, wide_choices)
     assert wider[:, :12].equal(narrow) and wider_lengths.equal(narrow_lengths)
 
 
-@pytest.mark.parametrize(("ratio", "kept"), [(0.5, [1, 1, 1, 2, 2]), (0.8, [1, 1, 1, 1, 1])])
-def test_a_crop_never_leaves_nothing(ratio, kept):
-    assert kept_by_crop(torch.arange(1, 6), ratio).tolist() == kept
+@pytest.mark.parametrize(("ratio", "kept"), [(0.5, [0, 1, 1, 2, 2]), (0.8, [0, 0, 0, 0, 1])])
+def test_only_a_drawn_crop_never_leaves_nothing(ratio, kept):
+    lengths = torch.arange(1, 6)
+    assert kept_by_crop(lengths, ratio).tolist() == kept
+    items = torch.ones(5, 5, dtype=torch.int64).tril()
+    for view in (0, 1):
+        draws = draw_views(5, 5, keyed_generator(view))._replace(pair=torch.full((5,), 0.1))
+        choices = choose_view(draws, view, lengths, ViewRatios(crop=ratio))
+        assert choices.kept.tolist() == [max(k, 1) for k in kept]
+        assert apply_view(items, lengths, choices)[0].any(dim=1).all()
