@@ -23,7 +23,8 @@ class SequenceConfig:
     root: str | None = setting(None, result_neutral=True)
     # For `name: file`: a `.txt[.gz]` (user, then items, a line each) or a RecBole `.inter`.
     path: str | None = None
-    # For `name: file`: greatest allowed item id; null: the greatest that occurs.
+    # For `name: file`: greatest allowed item id, all up to it being ranked; null: the items that
+    # occur, which are numbered anew where their ids are not the whole numbers from 1 on.
     num_items: int | None = setting(None, at_least=1)
     # Users and items with fewer actions are dropped until none is left to drop; null: all stay.
     # ml-latest-small is a 5-core to begin with.

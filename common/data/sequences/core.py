@@ -12,7 +12,7 @@ def k_core(sequences: Sequences, fewest: int) -> Sequences:
     """Drops users and items with fewer than ``fewest`` actions until none is left to drop.
 
     The order of what stays is the original's. Items are numbered anew from 1 in the order of
-    their ids, since every id up to ``num_items`` is ranked; ``item_ids`` keeps the old ones.
+    their numbers, since every id up to ``num_items`` is ranked; ``item_ids`` keeps the old ones.
 
     Raises:
         DataError: Nothing is left.
@@ -37,5 +37,5 @@ def k_core(sequences: Sequences, fewest: int) -> Sequences:
         items=renumbered + 1,
         offsets=np.concatenate(([0], np.cumsum(counts))),
         num_items=len(kept),
-        item_ids=kept if sequences.item_ids is None else sequences.item_ids[kept - 1],
+        item_ids=sequences.known_items()[kept - 1],
     )

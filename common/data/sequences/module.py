@@ -165,13 +165,21 @@ class SequenceData(KeyedData):
         """Embeds the users of a ``.txt`` or ``.inter`` file, each from all its actions.
 
         Returns:
-            ``user`` (users,) ids as text in the file's order, ``embedding`` (users, dim).
+            ``user`` (users,) ids as text in the file's order and ``embedding`` (users, dim);
+            ``item`` (num_items,) ids of the run's source and ``item_embedding`` (num_items, dim),
+            whose dot products with ``embedding`` rank the next item.
 
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
         users, instances = read_own(path, self._loaded)
-        return {"user": users, "embedding": self._embed(module, instances).float().cpu().numpy()}
+        table = module.item_table()[1:]
+        return {
+            "user": users,
+            "embedding": self._embed(module, instances).float().cpu().numpy(),
+            "item": self._loaded.known_items(),
+            "item_embedding": table.float().cpu().numpy(),
+        }
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
         was_training = module.training

@@ -24,15 +24,16 @@ def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
         DataError: A broken file, a user without actions, ids outside the table; names the line.
     """
     path = path.expanduser()
-    known = range(1, run.num_items + 1) if run.item_ids is None else run.item_ids.tolist()
-    users, items, places, _ = read_actions(path, known[-1])
+    known = run.known_items().tolist()
+    has_text = isinstance(known[0], str)
+    users, items, places, _ = read_actions(path, None if has_text else max(known), has_text)
     if not users:
         raise DataError(f"{path}: holds no sequence")
     number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:
             raise DataError(f"{place}: a user without items; leave the line out")
-        if min(own) < 1:
+        if not has_text and min(own) < 1:
             raise DataError(f"{place}: item {min(own)}; ids start at 1, 0 is the padding item")
         if foreign := set(own) - number.keys():
             raise DataError(f"{place}: item {min(foreign)} is not in {run.name}; leave it out")

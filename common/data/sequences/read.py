@@ -5,20 +5,25 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError
+
+RENUMBERED = "items numbered anew, by first appearance"
 
 
 class Actions(NamedTuple):
     """Each user's id, items in order of time, and where it stands, such as ``file:line``.
 
-    ``note`` says what the reader changed, for the line that describes the set.
+    Items are whole numbers, or text where any may be. ``note`` says what the reader changed, for
+    the line that describes the set.
     """
 
     users: list[str]
-    items: list[list[int]]
+    items: list[list[Any]]
     places: list[str]
     note: str = ""
 
@@ -28,29 +33,70 @@ def read_sequences(
 ) -> Sequences:
     """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``; arguments as those of `pack`.
 
+    Without ``num_items`` an ``.inter`` may have any text as item ids. Text, and numbers that are
+    not 1 to N, are numbered anew in the order of users, then of time; ``item_ids`` keeps them.
+
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
-    _, items, places, note = read_actions(path, num_items)
-    return replace(pack(name, items, places, num_items, fewest), note=note)
+    # A table of a stated size has whole numbers; a .txt has no header to be mistaken for a row.
+    tokens = num_items is None and _kind(path) == "inter"
+    _, items, places, note = read_actions(path, num_items, tokens)
+    items = _as_numbers(items) if tokens else items
+    known = None if num_items is not None else _to_number_anew(items)
+    if known is None:
+        return replace(pack(name, items, places, num_items, fewest), note=note)
+    number = {item: place for place, item in enumerate(known, start=1)}
+    packed = pack(name, [[number[item] for item in own] for own in items], places, None, fewest)
+    note = f"{note}; {RENUMBERED}" if note else RENUMBERED
+    return replace(packed, item_ids=np.array(known), note=note)
 
 
-def read_actions(path: Path, num_items: int | None = None) -> Actions:
+def _as_numbers(items: list[list[str]]) -> list[list[Any]]:
+    """Returns tokens as numbers where all are whole numbers from 1, in their plain form."""
+    tokens = {token for own in items for token in own}
+    if any(not token.isascii() or not token.isdigit() or token[0] == "0" for token in tokens):
+        return items
+    return [[int(token) for token in own] for own in items]
+
+
+def _to_number_anew(items: list[list[Any]]) -> list[Any] | None:
+    """Returns the ids in the order of users, then of time, or null where they are 1 to N.
+
+    Every number up to the greatest has a row in the table and is ranked, so that ids with gaps
+    would rank items that never occur.
+    """
+    known = list(dict.fromkeys(item for own in items for item in own))
+    if not known or (isinstance(known[0], int) and (min(known) < 1 or max(known) == len(known))):
+        return None
+    return known
+
+
+def read_actions(path: Path, num_items: int | None = None, tokens: bool = False) -> Actions:
     """Reads a file of either form; ids above ``num_items`` are refused where they stand.
+
+    Args:
+        path: The file.
+        num_items: Greatest id.
+        tokens: Ids are any text instead of whole numbers.
 
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    kind = path.name.removesuffix(".gz").rpartition(".")[2]
+    kind = _kind(path)
     readers = {"txt": _read_lines, "inter": _read_inter}
     if kind not in readers:
         raise DataError(
             f"{path}: {kind!r} is not known; give a .txt (user, then items, a line each) or a "
             "RecBole .inter, plain or .gz"
         )
-    return readers[kind](path, num_items)
+    return readers[kind](path, num_items, tokens)
+
+
+def _kind(path: Path) -> str:
+    return path.name.removesuffix(".gz").rpartition(".")[2]
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -68,7 +114,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: not readable: {error}") from None
 
 
-def _read_lines(path: Path, num_items: int | None) -> Actions:
+def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """Reads lines of a user id and its items in order of time, separated by blanks."""
     found = Actions([], [], [])
     seen: dict[str, int] = {}
@@ -80,12 +126,12 @@ def _read_lines(path: Path, num_items: int | None) -> Actions:
             raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
         seen[user] = number
         found.users.append(user)
-        found.items.append([_item(token, path, number, num_items) for token in items])
+        found.items.append([_item(token, path, number, num_items, tokens) for token in items])
         found.places.append(f"{path}:{number}")
     return found
 
 
-def _read_inter(path: Path, num_items: int | None) -> Actions:
+def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """Reads a tab-separated table with a header of ``name:type`` columns.
 
     Without a column ``timestamp`` the order of lines is the order of time. With one a user's
@@ -93,7 +139,7 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
     """
     lines = numbered_lines(path)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
-    actions: dict[str, list[tuple[float, int]]] = {}
+    actions: dict[str, list[tuple[float, Any]]] = {}
     places: dict[str, str] = {}
     for number, line in lines:
         if not line.strip():
@@ -104,7 +150,7 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
         time = (
             0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
         )
-        item = _item(cells[item_at], path, number, num_items)
+        item = _item(cells[item_at], path, number, num_items, tokens)
         actions.setdefault(cells[user_at], []).append((time, item))
         places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
     items = [in_order_of_time(rows) for rows in actions.values()]
@@ -114,7 +160,7 @@ def _read_inter(path: Path, num_items: int | None) -> Actions:
     return Actions(list(actions), items, list(places.values()), note)
 
 
-def in_order_of_time(rows: list[tuple[float, int]]) -> list[int]:
+def in_order_of_time(rows: list[tuple[float, Any]]) -> list[Any]:
     """Returns the items of (time, item) rows; those of one time stay in the order of rows."""
     return [item for _, item in sorted(rows, key=lambda row: row[0])]
 
@@ -132,7 +178,11 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     return names.index("user_id"), names.index("item_id"), time_at
 
 
-def _item(token: str, path: Path, number: int, num_items: int | None) -> int:
+def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bool) -> int | str:
+    if not token:
+        raise DataError(f"{path}:{number}: no item")
+    if tokens:
+        return token
     # int() would also take "1_0" and "+3".
     if not token.isascii() or not token.removeprefix("-").isdigit():
         raise DataError(f"{path}:{number}: item {token!r} is not a whole number")

@@ -16,7 +16,7 @@ class Sequences:
     """User u's items, oldest first, are ``items[offsets[u] : offsets[u + 1]]``.
 
     ``items (actions,)`` and ``offsets (users + 1,)`` are int64; ids run from 1 to ``num_items``.
-    Where they were numbered anew, item i is ``item_ids[i - 1]`` of the source, in rising order.
+    Where they were numbered anew, item i is ``item_ids[i - 1]`` of the source, a number or text.
     """
 
     name: str
@@ -31,6 +31,10 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         """Actions of each user, ``(users,)``."""
         return np.diff(self.offsets)
+
+    def known_items(self) -> np.ndarray:
+        """Returns the source's id of each item from 1 on, ``(num_items,)``."""
+        return np.arange(1, self.num_items + 1) if self.item_ids is None else self.item_ids
 
     def fingerprint(self) -> str:
         """Returns 16 hex digits over the arrays."""
@@ -132,9 +136,11 @@ def pack(
 
 def _check_user(items: list[int], place: str, num_items: int | None, fewest: int) -> None:
     if len(items) < fewest:
+        what = f"{len(items)} action{'s' * (len(items) != 1)}"
+        why = " (one to learn from, one for validation, one for the test)"
         raise DataError(
-            f"{place}: {len(items)} actions; each user needs three (one to learn from, one for "
-            "validation, one for the test): leave shorter users out"
+            f"{place}: {what}; each user needs at least {fewest}"
+            f"{why if fewest == FEWEST_ACTIONS else ''}: leave shorter users out"
         )
     if min(items) < 1:
         raise DataError(f"{place}: item {min(items)}; ids start at 1, 0 is the padding item")

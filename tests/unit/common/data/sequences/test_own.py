@@ -71,6 +71,24 @@ def test_broken_files_name_the_line(tmp_path, data, module, name, text, message)
         data.embed_path(module, tmp_path / name)
 
 
+def test_items_are_named_as_in_the_source(tmp_path):
+    rows = [f"{user}\t{item}\n" for user in "uvw" for item in ("B0", "7", "A9", "C")]
+    (tmp_path / "run.inter").write_text("user_id:token\titem_id:token\n" + "".join(rows))
+    config = SequenceConfig(name="file", path=str(tmp_path / "run.inter"), batch_size=2)
+    own = SequenceData(config, seed=0)
+    assert own.facts.num_items == 4
+    module = MCLRec(MCLRecConfig(dim=8, inner_dim=8), None, own.facts)
+    (tmp_path / "mine.txt").write_text("x A9 B0\n")
+    arrays = own.embed_path(module, tmp_path / "mine.txt")
+    np.testing.assert_allclose(arrays["embedding"], [expected(module, [3, 1])], atol=1e-6)
+    assert arrays["item"].tolist() == ["B0", "7", "A9", "C"]
+    table = module.encoder.item_embedding.weight.detach().numpy()
+    assert np.array_equal(arrays["item_embedding"], table[1:5])
+    (tmp_path / "mine.txt").write_text("x A9 B1\n")
+    with pytest.raises(DataError, match=r"mine.txt:1: item B1 is not in file; leave it out"):
+        own.embed_path(module, tmp_path / "mine.txt")
+
+
 def test_the_backbone_is_the_encoder_under_its_own_keys(module):
     keys = {f"encoder.{key}" for key in module.backbone.state_dict()}
     own = {key for key in module.state_dict() if not key.startswith("augmenters")}

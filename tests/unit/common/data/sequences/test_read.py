@@ -50,11 +50,11 @@ def timed(*rows):
 
 def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_lines(tmp_path):
     ordered = timed("u\t9\t1\n", "v\t1\t0\n", "u\t2\t1\n", "u\t5\t1\n", "v\t3\t4\n", "v\t2\t5\n")
-    sequences = read_sequences(write(tmp_path, "a.inter", ordered), "own")
+    sequences = read_sequences(write(tmp_path, "a.inter", ordered), "own", 9)
     # Lines of several users may interleave: within a user nothing was out of order.
     assert lists(sequences) == [[9, 2, 5], [1, 3, 2]] and sequences.note == ""
     mixed = ordered + "v\t9\t2\n"
-    sequences = read_sequences(write(tmp_path, "a.inter", mixed), "own")
+    sequences = read_sequences(write(tmp_path, "a.inter", mixed), "own", 9)
     assert lists(sequences) == [[9, 2, 5], [1, 9, 3, 2]]
     assert sequences.note == "users whose actions were sorted by timestamp: 1"
 
@@ -64,7 +64,11 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
     [
         ("a.txt", "7 1 2 3\n8 1 0 2\n", r"a.txt:2: item 0; ids start at 1"),
         ("a.txt", "7 1 2 6\n", r"a.txt:1: item 6 is beyond the table of 5 items"),
-        ("a.txt", "7 1 2 3\n8 1 2\n", r"a.txt:2: 2 actions; each user needs three"),
+        (
+            "a.txt",
+            "7 1 2 3\n8 1 2\n",
+            r"a.txt:2: 2 actions; each user needs at least 3 \(one to learn",
+        ),
         ("a.txt", "7 1 2 x\n", r"a.txt:1: item 'x' is not a whole number"),
         ("a.txt", "7 1 2 1_0\n", r"a.txt:1: item '1_0' is not a whole number"),
         ("a.txt", "7 1 2 2.0\n", r"a.txt:1: item '2.0' is not a whole number"),
@@ -78,13 +82,60 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.inter", timed("u\t1\t\n"), r"a.inter:2: timestamp '' is not a number"),
         ("a.inter", INTER + "9\n", r"a.inter:9: 1 columns"),
         ("a.inter", INTER + "9\tb\n", r"a.inter:9: item 'b' is not a whole number"),
-        ("a.inter", INTER + "5\t3\n", r"a.inter:9 \(user 5\): 1 actions"),
+        ("a.inter", INTER + "9\t\n", r"a.inter:9: no item"),
+        (
+            "a.inter",
+            INTER + "5\t3\n",
+            r"a.inter:9 \(user 5\): 1 action; each user needs at least 3",
+        ),
         ("a.csv", "1,2\n", r"'csv' is not known"),
     ],
 )
 def test_errors_name_file_and_line(tmp_path, name, text, message):
     with pytest.raises(DataError, match=message):
         read_sequences(write(tmp_path, name, text), "own", num_items=5)
+
+
+def test_where_one_action_is_enough_the_error_says_so(tmp_path):
+    with pytest.raises(DataError, match=r"a.txt:2: 0 actions; each user needs at least 1: leave"):
+        read_sequences(write(tmp_path, "a.txt", "7 1\n8\n"), "own", fewest=1)
+
+
+HEADER = "user_id:token\titem_id:token\ttimestamp:float\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ids"),
+    [
+        # Of users in the order of their first line, each in order of time.
+        (
+            "a.inter",
+            HEADER + "v\tB7\t3\nu\t09\t1\nv\tB2\t1\nv\t09\t2\nu\tC\t2\nu\tB2\t3\n",
+            "B2 09 B7 C",
+        ),
+        (
+            "a.inter",
+            HEADER + "v\t70\t3\nu\t9\t1\nv\t20\t1\nv\t9\t2\nu\t4\t2\nu\t20\t3\n",
+            [20, 9, 70, 4],
+        ),
+        ("a.inter", HEADER + "v\t2\t3\nu\t0\t1\nv\t1\t1\nv\t0\t2\nu\t3\t2\nu\t1\t3\n", "1 0 2 3"),
+        ("a.txt", "v 20 9 70\nu 9 4 20\n", [20, 9, 70, 4]),
+    ],
+    ids=["text", "gaps", "from zero", "lines with gaps"],
+)
+def test_ids_that_are_not_1_to_n_are_numbered_by_first_appearance(tmp_path, name, text, ids):
+    sequences = read_sequences(write(tmp_path, name, text), "own")
+    assert lists(sequences) == [[1, 2, 3], [2, 4, 1]] and sequences.num_items == 4
+    assert sequences.item_ids.tolist() == (ids.split() if isinstance(ids, str) else ids)
+    assert sequences.note.endswith("items numbered anew, by first appearance")
+
+
+@pytest.mark.parametrize("num_items", [None, 9])
+def test_ids_from_1_to_n_and_those_of_a_stated_table_stay(tmp_path, num_items):
+    sequences = read_sequences(write(tmp_path, "a.inter", INTER), "own", num_items)
+    assert sequences.item_ids is None and sequences.note == ""
+    assert lists(sequences) == [[3, 2, 1], [1, 2, 3, 4]]
+    assert sequences.num_items == (num_items or 4)
 
 
 def test_a_missing_or_torn_file_is_an_error(tmp_path):
