@@ -64,6 +64,15 @@ def compared_labels(targets: Tensor, step: float) -> Tensor:
     return (targets / step).round() * step if step else targets
 
 
+def compared_window(window: float, step: float) -> float:
+    """Returns the window as the loss compares it with distances of `compared_labels`.
+
+    Multiples of 0.2 in float32 that are 5 steps apart may differ by less than 1.0. What counts is
+    whole steps: the bound is put half a step below the first distance that lies outside.
+    """
+    return (math.ceil(window / step - 1e-6) - 0.5) * step if step else window
+
+
 def draw_beta(
     first: float, second: float, shape: tuple[int, ...], generator: torch.Generator
 ) -> Tensor:

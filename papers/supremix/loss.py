@@ -83,7 +83,8 @@ def supremix(
 
     Args:
         z: ``(views, batch, dim)``, used as it is: normalise it before.
-        labels: ``(batch,)``; equal ones are positives, so bin continuous labels before.
+        labels: ``(batch,)``, whole numbers or floats; equal ones are positives, so bin continuous
+            labels before.
         temperature: Divides all inner products.
         window: Of Mix-pos, in label units, exclusive; None: no Mix-pos.
         alpha: ``(views * batch, views * global batch)``, rows and columns view by view: the
@@ -94,22 +95,27 @@ def supremix(
         contrast, anchors, columns, _ = arrange(z, labels, temperature, window, alpha, weights)
 
         def row_loss(rows: slice, own: Tensor, everybody: Tensor) -> Tensor:
-            return anchor_losses(contrast, rows, own, everybody)[0].sum()
+            return anchor_losses(contrast, rows, own, everybody).sum()
 
         total = sum_over_row_chunks(row_loss, len(anchors), contrast.chunk_rows(), anchors, columns)
         count = all_reduce_sum(_count_anchors(contrast).to(total.dtype))
         return total * world_size() / count.clamp(min=1)
 
 
-def per_anchor(z: Tensor, labels: Tensor, temperature: float, **options: object) -> Tensor:
+def per_anchor(
+    z: Tensor,
+    labels: Tensor,
+    temperature: float,
+    window: float | None = None,
+    alpha: Tensor | None = None,
+    weights: str | None = None,
+) -> Tensor:
     """Returns the loss of each anchor of this process, ``(views * batch,)``, view by view.
 
     Of an anchor without a positive it is 0. Arguments as of `supremix`.
     """
-    window, alpha, weights = (options.get(name) for name in ("window", "alpha", "weights"))
-    found = arrange(z, labels, temperature, window, alpha, weights)  # type: ignore[arg-type]
-    contrast, anchors, columns, order = found
-    losses, _ = anchor_losses(contrast, slice(None), anchors, columns)
+    contrast, anchors, columns, order = arrange(z, labels, temperature, window, alpha, weights)
+    losses = anchor_losses(contrast, slice(None), anchors, columns)
     return torch.empty_like(losses).index_put((order,), losses)
 
 
@@ -128,6 +134,8 @@ def arrange(
         its place before sorting.
     """
     z = z if z.dtype == torch.float64 else z.float()
+    # The quotient of two whole numbers would be in float32, whatever z is.
+    labels = labels if labels.is_floating_point() else labels.to(z.dtype)
     views = len(z)
     columns = torch.cat([gather_with_grad(view) for view in z])
     order = gather(labels).repeat(views).argsort(stable=True)
@@ -150,10 +158,8 @@ def own_columns(views: int, batch: int, device: torch.device | None = None) -> T
     return (first + torch.arange(batch, device=device)).flatten()
 
 
-def anchor_losses(
-    contrast: Contrast, rows: slice, anchors: Tensor, columns: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Returns the loss of the anchors ``rows`` and how many positives each has."""
+def anchor_losses(contrast: Contrast, rows: slice, anchors: Tensor, columns: Tensor) -> Tensor:
+    """Returns the loss of the anchors ``rows``; 0 of one without a positive."""
     own = contrast.own[rows, None]
     gap = contrast.labels - contrast.labels[own]  # (rows, columns)
     distance = gap.abs().to(anchors.dtype)
@@ -171,9 +177,9 @@ def anchor_losses(
         logits.append(mixed.masked_fill(~exists, -torch.inf))
         summed = summed + torch.where(exists, mixed, 0).sum(1)
         count = count + exists.sum(1)
-    # One log-sum over all: a real column is always there, so no row is empty.
+    # One log-sum over all: real columns are there beside a positive, so no such row is empty.
     losses = torch.cat(logits, 1).logsumexp(1) - summed / count.clamp(min=1)
-    return torch.where(count > 0, losses, 0), count
+    return torch.where(count > 0, losses, 0)
 
 
 def _mix_neg(

@@ -21,8 +21,11 @@ def mix_pos_slots(labels: Tensor, window: float) -> Tensor:
 
 
 def mix_pos_shares(labels: Tensor, slots: Tensor) -> Tensor:
-    """Returns j's share ``(P,)`` that gives the mixture of j and k the label of i."""
-    i, j, k = labels[slots].T
+    """Returns j's share ``(P,)`` that gives the mixture of j and k the label of i.
+
+    In the labels' precision; in float64 of whole numbers.
+    """
+    i, j, k = (labels if labels.is_floating_point() else labels.double())[slots].T
     return ((k - i) / (k - j)).clamp(0, 1)
 
 

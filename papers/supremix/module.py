@@ -19,6 +19,7 @@ from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
     build_backbone,
     compared_labels,
+    compared_window,
     draw_beta,
     projection_head,
     unit,
@@ -80,7 +81,7 @@ class SupReMix(LightningModule):
             z,
             labels,
             config.temperature,
-            window=config.window if config.mix_pos else None,
+            window=compared_window(config.window, config.label_step) if config.mix_pos else None,
             alpha=self.draw_shares(views, size).to(z) if config.mix_neg else None,
             weights=None if config.weights == "none" else config.weights,
         )

@@ -22,8 +22,8 @@ WEIGHT_NAMES = {
 
 
 def solve_loss(case: Case) -> dict[str, Any]:
-    """All arrays of the case; labels are compared in the precision they are stored in."""
-    labels = torch.from_numpy(case.arrays["labels"])
+    """All arrays of the case; labels, whole numbers or floats, are compared in float64."""
+    labels = torch.from_numpy(case.arrays["labels"]).double()
     found: dict[str, Any] = _published_losses(case, labels)
     found |= _mixtures(case, labels)
     found |= _clean_losses(case, labels)
@@ -46,10 +46,8 @@ def _gradient(loss: Tensor, z: Tensor) -> Tensor:
 def _published_losses(case: Case, labels: Tensor) -> dict[str, Tensor]:
     """SimCLR, SupCon and the four weightings: without mixtures the published code is clean."""
     temperature, found = case.number("temperature"), {}
-    for name in case.outputs:
-        stem, _, kind = name.rpartition("_")
-        if kind != "possim" or not stem.startswith(("simclr", "supcon")):
-            continue
+    stems = {name.rpartition("_")[0] for name in case.outputs}
+    for stem in sorted(stem for stem in stems if stem.startswith(("simclr", "supcon"))):
         y = torch.arange(len(labels)) if stem == "simclr" else labels
         weights = WEIGHT_NAMES.get(stem.removeprefix("supcon_w_"))
         z = _views(case)

@@ -148,6 +148,20 @@ def test_anchors_without_a_positive_are_left_out_of_the_mean():
     assert supremix(make(labels=lone, views=1)[0], lone, TEMPERATURE) == 0
 
 
+def test_whole_numbers_are_labels_too():
+    whole = torch.tensor([3, 1, 4, 1, 6, 9, 2])
+    z, alpha = make(labels=whole)
+    arguments = (TEMPERATURE, 4.0, alpha, "linear")
+    ours, same = supremix(z, whole, *arguments), supremix(z, whole.double(), *arguments)
+    assert ours == same  # shares in float32 would be 1e-8 away
+
+
+def test_a_lone_anchor_has_no_loss_and_no_gradient():
+    z, alpha = make(labels=LABELS[:1], views=1)
+    ours = supremix(z, LABELS[:1], TEMPERATURE, 2.5, alpha, "linear")
+    assert ours == 0 and not torch.autograd.grad(ours, z)[0].any()
+
+
 def test_equal_labels_have_no_mixtures():
     labels = torch.full((4,), 2.0, dtype=torch.float64)
     z, alpha = make(labels=labels)

@@ -11,7 +11,7 @@ from common.data.regression.views import RegressionBatch
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from papers.supremix.config import BETA_OPTIONS, SupReMixConfig
-from papers.supremix.encoder import compared_labels, draw_beta
+from papers.supremix.encoder import compared_labels, compared_window, draw_beta
 from papers.supremix.loss import supremix
 from papers.supremix.module import SupReMix
 
@@ -102,6 +102,25 @@ def test_labels_are_rounded_to_multiples():
     labels = torch.tensor([0.2, 0.3, 0.9, 7.4])
     torch.testing.assert_close(compared_labels(labels, 0.5), torch.tensor([0, 0.5, 1, 7.5]))
     assert compared_labels(labels, 0) is labels
+
+
+@pytest.mark.parametrize(("window", "step", "inside"), [(1.0, 0.2, 4), (1.1, 0.2, 5), (4, 1, 3)])
+def test_the_window_is_strict_in_whole_steps_whatever_floats_say(window, step, inside):
+    labels = compared_labels(torch.arange(26) * step, step)
+    gap = (labels[:, None] - labels).abs()
+    steps = (torch.arange(26)[:, None] - torch.arange(26)).abs()
+    assert torch.equal(gap < compared_window(window, step), steps <= inside)
+    assert compared_window(window, 0) == window
+
+
+def test_labels_on_the_window_have_no_mixture_in_a_step():
+    # 9 and 14 steps of .2 differ by less than 1.0 in float32.
+    batch = make_batch()._replace(targets=torch.tensor([5.0, 9, 14, 20, 5, 9, 14, 20]) * 0.2)
+    gap = float(batch.targets[2] - batch.targets[1])
+    options = {"label_step": 0.2, "mix_neg": False}
+    step = standalone(**options, window=1.0).training_step(batch, 0)
+    none = standalone(**options, mix_pos=False).training_step(batch, 0)
+    assert gap < 1.0 and torch.equal(step, none)
 
 
 def test_steps_that_leave_no_pair_within_the_window_or_one_label_are_refused():
