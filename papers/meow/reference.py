@@ -69,6 +69,11 @@ def _assignments(case: Case) -> Tensor:
     return torch.stack([case[f"assign_{m}"] for m in range(_count(case, "assign_"))])
 
 
+def _number(case: Case, name: str) -> Any:
+    """Returns a constant from the arrays, or from the description."""
+    return case.number(name) if name in case else case.constants[name]
+
+
 def _leaf(tensor: Tensor) -> Tensor:
     return tensor.clone().requires_grad_()
 
@@ -76,7 +81,7 @@ def _leaf(tensor: Tensor) -> Tensor:
 def solve_weighted_infonce(case: Case) -> dict[str, Any]:
     """Contrast, its weights and both gradients; one more value with every node alone."""
     anchor, other = _leaf(case["z_anchor"]), _leaf(case["z_pos"])
-    temperature, assigned = case.number("tau"), _assignments(case)
+    temperature, assigned = _number(case, "tau"), _assignments(case)
     loss = weighted_infonce(anchor, other, temperature, assigned)
     loss.backward()
     singletons = torch.arange(len(anchor)).unsqueeze(0)
@@ -99,7 +104,7 @@ def solve_prototype_loss(case: Case) -> dict[str, Any]:
 
 def solve_cluster_concentration(case: Case) -> dict[str, Any]:
     """Assignment by inner product and concentration, from given raw centroids."""
-    found, temperature = {}, case.number("tau")
+    found, temperature = {}, _number(case, "tau")
     for m in range(_count(case, "raw_centroid_")):
         raw = case[f"raw_centroid_{m}"]
         assigned, products = assign(case["x"], raw.unsqueeze(0))
@@ -112,8 +117,10 @@ def solve_cluster_concentration(case: Case) -> dict[str, Any]:
 def solve_pathsim_topk(case: Case) -> dict[str, Any]:
     """PathSim and the similarities of the kept neighbours, sorted."""
     counts = sp.csr_matrix(case["counts"].numpy())
-    similarity = torch.from_numpy(pathsim(counts).toarray())
-    kept = torch.from_numpy(keep_nearest(counts, case.number("k")).toarray() != 0)
+    diagonal = counts.diagonal().astype("float64")
+    parts = (pathsim(counts, diagonal), counts.indices, counts.indptr)
+    similarity = torch.from_numpy(sp.csr_matrix(parts, shape=counts.shape).toarray())
+    kept = torch.from_numpy(keep_nearest(counts, _number(case, "k")).toarray() != 0)
     ranked = torch.where(kept, similarity, 0).sort(dim=1, descending=True).values
     return {"pathsim": similarity, "row_kept_sum_pathsim": ranked}
 
@@ -164,7 +171,14 @@ def _graph(case: Case) -> tuple[GraphBatch, GraphFacts]:
     return batch, facts
 
 
-def _module(case: Case, facts: GraphFacts, **method: Any) -> MEOW:
+def _module(case: Case, facts: GraphFacts, model: str = "meow") -> MEOW:
+    """Builds the module at the widths of the case's parameters, and loads them."""
+    method: dict[str, Any] = {"model": model, "dim": len(case["param.fc_list.0.weight"])}
+    # The hops of one encoder alone have no projection; AdaMEOW's may be narrower than the encoder.
+    if "param.project.weight" in case:
+        method["projection_dim"] = len(case["param.project.weight"])
+    if "param.MLP.0.weight" in case:
+        method["soft_weight_dim"] = len(case["param.MLP.0.weight"])
     names = [n for n in case.arrays if n.startswith("param.") and UNUSED not in n]
     values = {our_name(n.removeprefix("param.")): case[n] for n in names}
     module = MEOW(MEOWConfig(dropout=0.0, num_clusters=[2], **method), None, facts)
@@ -175,13 +189,13 @@ def _module(case: Case, facts: GraphFacts, **method: Any) -> MEOW:
 def solve_meow_forward(case: Case) -> dict[str, Any]:
     """The whole forward on a small graph: intermediates, losses, gradients."""
     batch, facts = _graph(case)
-    module = _module(case, facts, dim=case["z_embed"].shape[1])
+    module = _module(case, facts)
     inputs = module.encoder.view_inputs(batch)
     z = module.encoder.fine(inputs, batch)
     u_coarse, u_fine = module.project(module.encoder.coarse(inputs, batch)), module.project(z)
-    info = weighted_infonce(u_coarse, u_fine, case.number("tau"), _assignments(case))
+    info = weighted_infonce(u_coarse, u_fine, _number(case, "tau"), _assignments(case))
     proto = prototype_loss(u_coarse, _clusterings(case))
-    loss = info + case.number("lam_proto") * proto
+    loss = info + _number(case, "lam_proto") * proto
     loss.backward()
     found: dict[str, Any] = {"h_coarse": inputs.coarse, "z_embed": z, "z_coarse_proj": u_coarse}
     found |= {"z_fine_proj": u_fine, "loss_info": info, "loss_proto": proto, "loss": loss}
@@ -203,7 +217,7 @@ def solve_aggregate_dblp(case: Case) -> dict[str, Any]:
         hop_types=tuple(hops.values()),
         contexts=((0,), (0, 1, 2), (0, 3, 4)),
     )
-    factor = case.constants["masked_feature_factor"]
+    factor = _number(case, "masked_feature_factor")
     batch = GraphBatch(
         tuple(make_operator(f.numpy(), case.dtype) for f in features),
         make_operator(features[0].numpy() * factor, case.dtype),
@@ -211,7 +225,7 @@ def solve_aggregate_dblp(case: Case) -> dict[str, Any]:
         (),
         (),
     )
-    module = _module(case, facts, dim=case["h_apa"].shape[1])
+    module = _module(case, facts)
     inputs = module.encoder.view_inputs(batch)
     named = dict(zip(("h_apa", "h_apcpa", "h_aptpa"), inputs.fine, strict=True))
     return {**named, "h_masked": torch.stack(inputs.masked), "h_coarse": inputs.coarse}
@@ -225,13 +239,12 @@ def solve_adameow(case: Case) -> dict[str, Any]:
     inner = {"inner.weight": case["mlp_w1"], "inner.bias": case["mlp_b1"]}
     outer = {"outer.weight": case["mlp_w2"], "outer.bias": case["mlp_b2"]}
     soft.load_state_dict(inner | outer)
-    temperature = case.number("tau")
+    temperature = _number(case, "tau")
     loss = soft.loss(anchor, other, temperature)
     loss.backward()
-    batch, facts = _graph(case.other("meow_forward_acm"))
-    width = case["param.MLP.0.weight"].shape[0]
-    dim = case["forward_z"].shape[1]
-    module = _module(case, facts, dim=dim, model="adameow", soft_weight_dim=width)
+    graph = case.description.get("needs", ["meow_forward_acm.npz"])[0]
+    batch, facts = _graph(case.other(graph.removesuffix(".npz")))
+    module = _module(case, facts, "adameow")
     inputs = module.encoder.view_inputs(batch)
     z = module.encoder.fine(inputs, batch)
     u_coarse = module.project(module.encoder.coarse(inputs, batch))

@@ -40,12 +40,16 @@ def _step(links: dict[tuple[str, str], Matrix], source: str, end: str, path: lis
     )
 
 
-def pathsim(counts: Matrix) -> Matrix:
-    """Returns ``2 A_ij / (A_ii + A_jj)`` at the non-zeros of ``counts`` (Sun et al. 2011)."""
-    entries = sp.coo_matrix(counts)
-    diagonal = counts.diagonal()
-    values = 2 * entries.data / (diagonal[entries.row] + diagonal[entries.col])
-    return sp.csr_matrix((values, (entries.row, entries.col)), shape=counts.shape)
+def pathsim(counts: Matrix, diagonal: NDArray[Any], first: int = 0) -> NDArray[Any]:
+    """Returns ``2 A_ij / (A_ii + A_jj)`` of each non-zero (Sun et al. 2011), in CSR order.
+
+    Args:
+        counts: CSR rows of A.
+        diagonal: Of the whole of A.
+        first: The row of A that ``counts`` begins with.
+    """
+    rows = first + np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    return np.asarray(2 * counts.data / (diagonal[rows] + diagonal[counts.indices]))
 
 
 def halves(links: dict[tuple[str, str], Matrix], path: list[str]) -> tuple[Matrix, Matrix]:
@@ -118,7 +122,7 @@ def _keep_rows(
     counts.sort_indices()
     lengths = np.diff(counts.indptr)
     rows, columns = np.repeat(np.arange(len(lengths)), lengths), counts.indices
-    similarity = 2 * counts.data / (diagonal[first + rows] + diagonal[columns])
+    similarity = pathsim(counts, diagonal, first)
     if ties == "numpy":
         chosen = np.zeros(counts.nnz, dtype=bool)
         for begin, end in pairwise(counts.indptr):

@@ -35,9 +35,22 @@ def test_path_that_does_not_chain_names_the_gap_and_the_links():
         path_product(LINKS, ["p", "a", "s", "p"])
 
 
-def test_pathsim_by_hand():
-    similarity = pathsim(path_product(LINKS, ["p", "a", "p"])).toarray()
-    np.testing.assert_allclose(similarity[0], [1, 2 * 1 / (2 + 1), 0])
+def dense_pathsim(counts):
+    own = counts.diagonal()
+    return 2 * counts / np.maximum(own[:, None] + own, 1)
+
+
+def test_pathsim_by_hand_of_all_rows_and_of_the_last_ones():
+    counts = path_product(LINKS, ["p", "a", "p"]).sorted_indices()
+    similarity = [1, 2 * 1 / (2 + 1), 2 * 1 / (2 + 1), 1, 1]
+    np.testing.assert_allclose(pathsim(counts, counts.diagonal()), similarity)
+    np.testing.assert_allclose(pathsim(counts[1:], counts.diagonal(), 1), similarity[2:])
+
+
+def test_the_similarity_that_the_reference_values_prove_is_the_one_that_chooses(monkeypatch):
+    monkeypatch.setattr(metapaths, "pathsim", lambda *rows: -pathsim(*rows))
+    counts = csr([[4, 1, 0], [1, 4, 3], [0, 3, 4]])
+    assert (keep_nearest(counts, 1).toarray() == [[0, 1, 0], [1, 0, 0], [0, 3, 0]]).all()
 
 
 @pytest.mark.parametrize("ties", ["first", "last", "random", "numpy"])
@@ -45,7 +58,7 @@ def test_keeps_the_counts_of_the_k_most_similar(ties):
     generator = np.random.default_rng(0)
     incidence = sp.csr_matrix((generator.random((30, 12)) < 0.3).astype(float))
     counts = sp.csr_matrix(incidence @ incidence.T)
-    similarity = pathsim(counts).toarray()
+    similarity = dense_pathsim(counts.toarray())
     kept = keep_nearest(counts, 4, ties).toarray()
     assert ((kept == 0) | (kept == counts.toarray())).all()
     for row in range(30):
