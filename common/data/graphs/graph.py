@@ -31,6 +31,7 @@ class HeteroGraph:
     ``links``: 0/1 incidences by (source type, end type). ``features``: CSR or dense, rows a
     node; a type that is missing there has identity features. ``labels``: of the target nodes,
     -1 where unknown. ``splits``: by labelled nodes a class. ``metapaths``: default ones.
+    ``notes``: what the reader decided and a user should read.
     """
 
     target: str
@@ -40,6 +41,7 @@ class HeteroGraph:
     labels: Ids
     splits: dict[int, NodeSplit]
     metapaths: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -134,6 +136,8 @@ def draw_splits(
 ) -> dict[int, NodeSplit]:
     """Draws, for each number, that many training nodes a class, then validation and test.
 
+    Every class is in all three: a score of one that is missing from the test would be no number.
+
     Args:
         labels: Of the target nodes, -1 where unknown.
         per_class: The numbers.
@@ -156,19 +160,37 @@ def draw_splits(
                 f"{len(rest)} labelled nodes are left beside {number} a class for training; "
                 f"{num_val} are needed for validation and at least 1 for test"
             )
-        val, test = rest[:num_val], rest[num_val : num_val + num_test]
+        val, test = _share_out(rest, labels[rest], len(names), num_val, num_test)
         splits[number] = NodeSplit(np.concatenate(train), val, test)
     return splits
 
 
 def _first_of_class(order: Ids, labels: Ids, label: int, number: int, name: Any) -> Ids:
     members = order[labels[order] == label]
-    if len(members) < number:
+    if len(members) < number + 2:
         raise DataError(
             f"class {name} has {len(members)} labelled nodes, the protocol needs {number} for "
-            "training; label more nodes, leave the class out, or lower data.labels_per_class"
+            "training and one each for validation and test; label more nodes, leave the class "
+            "out, or lower data.labels_per_class"
         )
     return members[:number]
+
+
+def _share_out(
+    rest: Ids, labels: Ids, num_classes: int, num_val: int, num_test: int
+) -> tuple[Ids, Ids]:
+    """Cuts ``rest`` where it stands; a rare class that a part would miss goes to the front."""
+    val, test = slice(0, num_val), slice(num_val, num_val + num_test)
+    if all(len(np.unique(labels[part])) == num_classes for part in (val, test)):
+        return rest[val], rest[test]
+    lead = np.stack([rest[labels == label][:2] for label in range(num_classes)])
+    others = rest[~np.isin(rest, lead)]
+    cut = max(num_val - num_classes, 0)
+    more = max(num_test - num_classes, 0)
+    return (
+        np.concatenate([lead[:, 0], others[:cut]]),
+        np.concatenate([lead[:, 1], others[cut : cut + more]]),
+    )
 
 
 def check_splits(graph: HeteroGraph, where: str) -> None:
@@ -181,9 +203,11 @@ def check_splits(graph: HeteroGraph, where: str) -> None:
             np.intersect1d(split.val, split.test)
         ):
             raise DataError(f"{where}: test_{number} overlaps with train or val")
-        counts = np.bincount(graph.labels[split.train], minlength=graph.num_classes)
-        if counts.min() == 0:
-            raise DataError(f"{where}: train_{number} has no node of class {counts.argmin()}")
+        for name, ids in split._asdict().items():
+            known = graph.labels[ids][graph.labels[ids] >= 0]
+            counts = np.bincount(known, minlength=graph.num_classes)
+            if counts.min() == 0:
+                raise DataError(f"{where}: {name}_{number} has no node of class {counts.argmin()}")
 
 
 def fingerprint(*parts: Any) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.folder import split_labels
+from common.data.graphs.folder import SPLIT_SEED, split_labels
 from common.data.graphs.graph import (
     HeteroGraph,
     Ids,
@@ -27,6 +27,8 @@ from common.data.graphs.graph import (
 from common.errors import ConfigError, DataError
 
 MASKS = ("train_mask", "val_mask", "test_mask")
+# One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
+VALIDATION_PART = 5
 
 
 class Parts(NamedTuple):
@@ -71,8 +73,9 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
     """Returns the graph of a ``HeteroData`` or of its ``to_dict()``.
 
     The target is the type with labels ``y`` (with ``y_index``, of these nodes only), or
-    ``data.target``. Where it has all of ``train_mask``, ``val_mask`` and ``test_mask``, they are
-    the one split; else splits are drawn as of a folder.
+    ``data.target``. Its ``train_mask``, ``val_mask`` and ``test_mask`` are the one split; without
+    ``val_mask``, as in PyTorch Geometric's ``HGBDataset``, a fifth of the training nodes of each
+    class validates. Else splits are drawn as of a folder. `HeteroGraph.notes` says which.
 
     Args:
         data: The graph.
@@ -90,9 +93,10 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
         likely = likely_metapaths(target, links)
         raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
     labels, classes = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
-    splits = _read_masks(stores[target], labels, classes, f"{where}: {target}")
+    splits, notes = _read_masks(stores[target], labels, classes, f"{where}: {target}")
     splits = splits or split_labels(labels, config.labels_per_class, classes)
-    return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+    paths = tuple(config.metapaths)
+    return HeteroGraph(target, num_nodes, links, features, labels, splits, paths, notes)
 
 
 def read_parts(data: Any, where: str) -> Parts:
@@ -196,6 +200,11 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
     """Returns classes numbered from 0, -1 where unknown, and the numbers that they had."""
     y, index = store["y"], store.get("y_index")
     num = count if index is None else len(index)
+    if isinstance(y, Tensor) and y.shape[:1] == (num,) and y.ndim == 2 and y.shape[1] > 1:
+        raise DataError(
+            f"{where}: {tuple(y.shape)}, several classes a node (multi-label, as in HGB's IMDB), "
+            "which no protocol here measures; needed is one whole number a node"
+        )
     if not isinstance(y, Tensor) or y.shape != (num,) or y.is_floating_point():
         shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
         if isinstance(y, Tensor) and y.shape == (num,):
@@ -215,26 +224,53 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
 
 def _read_masks(
     store: Mapping[str, Any], labels: Ids, classes: list[int], where: str
-) -> dict[int, NodeSplit]:
-    """Returns the split that the masks are, none where one is missing."""
+) -> tuple[dict[int, NodeSplit], tuple[str, ...]]:
+    """Returns the split that the masks are, none where they are no split, and what to say of it."""
     masks = {name: store[name] for name in MASKS if store.get(name) is not None}
-    chosen = []
-    for name, mask in masks.items():
-        if not isinstance(mask, Tensor) or mask.shape != labels.shape:
-            shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+    chosen = {name: _read_mask(mask, labels, f"{where}.{name}") for name, mask in masks.items()}
+    notes: tuple[str, ...] = ()
+    if {"train_mask", "test_mask"} - set(chosen):
+        if chosen:
+            notes = (f"{' and '.join(chosen)} alone are no split: splits are drawn",)
+        return {}, notes
+    if "val_mask" not in chosen:
+        train, val = _cut_validation(chosen["train_mask"], labels, classes, where)
+        chosen |= {"train_mask": train, "val_mask": val}
+        notes = (f"no val_mask: {len(val)} of {len(train) + len(val)} training nodes validate",)
+    for name, ids in chosen.items():
+        counts = np.bincount(labels[ids], minlength=len(classes))
+        if counts.min() == 0:
             raise DataError(
-                f"{where}.{name}: {shape}; needed is one truth value a node, ({len(labels)},)"
+                f"{where}.{name} holds no node of class {classes[counts.argmin()]}; the "
+                "probe needs one of each"
             )
-        chosen.append(np.flatnonzero(mask.bool().numpy() & (labels >= 0)))
-        if not len(chosen[-1]):
-            raise DataError(f"{where}.{name} holds no node with a label")
-    if len(chosen) < len(MASKS):
-        return {}
-    counts = np.bincount(labels[chosen[0]], minlength=len(classes))
-    if counts.min() == 0:
-        raise DataError(
-            f"{where}.train_mask holds no node of class {classes[counts.argmin()]}; the "
-            "probe needs one of each"
-        )
     # The metrics are named after the mean number of training labels a class.
-    return {max(len(chosen[0]) // len(classes), 1): NodeSplit(*chosen)}
+    number = max(len(chosen["train_mask"]) // len(classes), 1)
+    return {number: NodeSplit(*(chosen[name] for name in MASKS))}, notes
+
+
+def _read_mask(mask: Any, labels: Ids, where: str) -> Ids:
+    if not isinstance(mask, Tensor) or mask.shape != labels.shape:
+        shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise DataError(f"{where}: {shape}; needed is one truth value a node, ({len(labels)},)")
+    chosen = np.flatnonzero(mask.bool().numpy() & (labels >= 0))
+    if not len(chosen):
+        raise DataError(f"{where} holds no node with a label")
+    return chosen
+
+
+def _cut_validation(train: Ids, labels: Ids, classes: list[int], where: str) -> tuple[Ids, Ids]:
+    """Takes a fifth of the training nodes of each class, at least one, by a fixed draw."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(train)
+    parts: list[tuple[Ids, Ids]] = []
+    for label, name in enumerate(classes):
+        members = order[labels[order] == label]
+        if len(members) < 2:
+            raise DataError(
+                f"{where}.train_mask holds {len(members)} nodes of class {name}; without a "
+                "val_mask it needs 2, of which one validates"
+            )
+        cut = max(len(members) // VALIDATION_PART, 1)
+        parts.append((members[cut:], members[:cut]))
+    kept, val = (np.sort(np.concatenate(part)) for part in zip(*parts, strict=True))
+    return kept, val

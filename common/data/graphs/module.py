@@ -23,6 +23,7 @@ from common.registry import DATASETS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
 FAMILY_SEED = 0
+FAMILIES = ("papers-authors-subjects", "papers-at-scale")
 
 
 class WholeGraph(Dataset[GraphBatch]):
@@ -72,14 +73,23 @@ class GraphData(KeyedData):
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
         self._check_lists(paths)
+        # Minutes and gigabytes where it is large: made again only where it would be another one.
+        family = reader(self.config, FAMILY_SEED) if self._is_of_a_family else graph
+        self.fingerprint = fingerprint(
+            family.links, family.features, family.labels, list(family.splits.items()), paths
+        )
+        del family
         prepared = prepare_graph(graph, paths, self.config, self.seed)
         self._batch = make_batch(prepared)
         self._prepared = prepared if self.config.batch_size else None
         self._graph = graph
-        family = self._given or reader(self.config, FAMILY_SEED)
-        self.fingerprint = fingerprint(
-            family.links, family.features, family.labels, list(family.splits.items()), paths
-        )
+
+    @property
+    def _is_of_a_family(self) -> bool:
+        """Whether this graph is not the one that its fingerprint is taken of."""
+        config = self.config
+        generated = config.name in FAMILIES and self._given is None and config.graph_seed is None
+        return generated and self.seed != FAMILY_SEED
 
     @property
     def graph(self) -> HeteroGraph:
@@ -116,7 +126,7 @@ class GraphData(KeyedData):
         return make_facts(self.graph, self.metapaths(self.graph), self.config.batch_size)
 
     def describe(self) -> str:
-        """Returns one line for the console: nodes without a neighbour, types without features."""
+        """Returns one line for the console: what is alone or without features, and which split."""
         graph = self.graph
         nodes = ", ".join(f"{count:,} {name}s" for name, count in graph.num_nodes.items())
         alone = []
@@ -126,8 +136,9 @@ class GraphData(KeyedData):
         kept = f" ({', '.join(alone)}; kept)" if alone else ""
         bare = [name for name in graph.num_nodes if graph.features.get(name) is None]
         one_hot = f"; no features, so one-hot rows: {', '.join(bare)}" if bare else ""
+        notes = "".join(f"; {note}" for note in graph.notes)
         return (
-            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}{one_hot}; "
+            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}{one_hot}{notes}; "
             f"data {self.fingerprint}"
         )
 

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from common.data.graphs.graph import draw_splits, fingerprint, make_links
+from common.data.graphs.graph import (
+    HeteroGraph,
+    NodeSplit,
+    check_splits,
+    draw_splits,
+    fingerprint,
+    make_links,
+)
 from common.errors import DataError
 
 NODES = {"paper": 3, "author": 2}
@@ -26,10 +33,32 @@ def test_splits_hold_every_class_and_do_not_overlap():
     assert len(np.unique(everything)) == len(everything) == 50
 
 
-def test_class_with_too_few_labels_is_named():
-    labels = np.repeat([0, 1], [30, 4])
-    with pytest.raises(DataError, match="class 1 has 4 labelled nodes, the protocol needs 5"):
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_class_with_too_few_labels_for_all_three_parts_is_named(count):
+    labels = np.repeat([0, 1], [30, count])
+    message = f"class 1 has {count} labelled nodes, the protocol needs 5 for training and one each"
+    with pytest.raises(DataError, match=message):
         draw_splits(labels, (5,), 5, 5, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_class_is_in_every_part(seed):
+    labels = np.repeat([0, 1, 2, -1], [500, 7, 300, 50])
+    split = draw_splits(labels, (5,), 20, 30, seed)[5]
+    assert [len(part) for part in split] == [15, 20, 30]
+    assert all(np.unique(labels[part]).tolist() == [0, 1, 2] for part in split)
+    assert len(np.unique(np.concatenate(split))) == 65
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_part_without_a_class_is_refused_before_training(part):
+    labels = np.array([0, 1] * 3)
+    parts = {"train": [0, 1], "val": [2, 3], "test": [4, 5]}
+    parts[part] = parts[part][:1]
+    split = NodeSplit(*(np.array(ids) for ids in parts.values()))
+    graph = HeteroGraph("a", {"a": 6}, {}, {}, labels, {1: split}, ())
+    with pytest.raises(DataError, match=f"g: {part}_1 has no node of class 1"):
+        check_splits(graph, "g")
 
 
 def test_fingerprint_follows_the_contents():

@@ -83,13 +83,51 @@ def test_masks_are_the_split_and_indexed_labels_leave_the_rest_unknown():
     data["author"].y_index = torch.arange(10, 40)
     data["author"].y = torch.arange(30) % 2
     for name, begin in (("train_mask", 10), ("val_mask", 20), ("test_mask", 30)):
-        mask = torch.zeros(AUTHORS, dtype=torch.bool)
-        mask[begin : begin + 10] = True
-        data["author"][name] = mask
+        data["author"][name] = nodes(begin, begin + 10)
     graph = from_hetero_data(data, config())
     assert (graph.labels >= 0).sum() == 30 and graph.labels[0] == -1
     assert list(graph.splits) == [5]
     assert [part.min() for part in graph.splits[5]] == [10, 20, 30]
+
+
+def nodes(begin, end):
+    return (torch.arange(AUTHORS) >= begin) & (torch.arange(AUTHORS) < end)
+
+
+def test_two_masks_as_hgb_has_them_keep_the_test_and_cut_validation_from_train():
+    data = make()
+    data["author"].train_mask, data["author"].test_mask = nodes(0, 30), nodes(30, AUTHORS)
+    loaded = GraphData(config(), 0, graph=from_hetero_data(data, config()))
+    train, val, test = loaded.graph.splits[12]
+    assert test.tolist() == list(range(30, AUTHORS))
+    assert sorted([*train, *val]) == list(range(30))
+    assert np.bincount(loaded.graph.labels[val]).tolist() == [3, 3]
+    again = from_hetero_data(data, config()).splits[12]
+    assert all(np.array_equal(a, b) for a, b in zip(again, (train, val, test), strict=True))
+    assert "no val_mask: 6 of 30 training nodes validate" in loaded.describe()
+
+
+def test_masks_that_are_no_split_are_not_dropped_in_silence():
+    data = make()
+    data["author"].train_mask = nodes(0, 30)
+    graph = from_hetero_data(data, config())
+    assert list(graph.splits) == [8]
+    assert graph.notes == ("train_mask alone are no split: splits are drawn",)
+
+
+def test_labels_on_two_types_with_an_index_and_no_features_as_in_aminer():
+    data = make()
+    for name, count in (("author", AUTHORS), ("venue", VENUES)):
+        data[name].x, data[name].num_nodes = None, count
+        data[name].y_index = torch.arange(count - count % 4)[::2]
+        data[name].y = torch.arange(len(data[name].y_index)) % 2
+    data["paper"].x, data["paper"].num_nodes = None, PAPERS
+    with pytest.raises(ConfigError, match=r"labels y on author, venue; .* name it where several"):
+        from_hetero_data(data, config())
+    loaded = GraphData(config(), 0, from_hetero_data(data, config(target="author")))
+    assert loaded.facts.feature_dims == (AUTHORS, PAPERS, VENUES)
+    assert (loaded.graph.labels >= 0).sum() == 30
+    assert "one-hot rows: author, paper, venue" in loaded.describe()
 
 
 def test_a_pickled_object_is_not_executed(tmp_path):
@@ -135,7 +173,11 @@ def dangling(data):
         (dangling, r"paper-in-venue: row 1 names venue 4, but there are 4"),
         (change(author_x=torch.full((AUTHORS, 5), torch.nan)), r"author.x holds NaN"),
         (change(author_x=torch.rand(AUTHORS)), r"author.x: \(60,\); needed is a tensor with 60"),
-        (change(author_y=torch.rand(AUTHORS, 2)), r"author.y: \(60, 2\); .* one whole number a"),
+        (
+            change(author_y=torch.rand(AUTHORS, 2).round()),
+            r"author.y: \(60, 2\), several classes a node .*HGB.* needed is one whole number a",
+        ),
+        (change(author_y=torch.ones(AUTHORS, 1)), r"author.y: \(60, 1\); .* one whole number a"),
         (change(author_y=torch.zeros(AUTHORS, dtype=torch.int64)), r"holds 1 class"),
         (change(author_y=(torch.arange(AUTHORS) < 5).long()), r"5 labelled .*labels_per_class"),
         (
@@ -167,6 +209,12 @@ def test_broken_graphs_are_refused_by_name(broken, message):
     [
         # The class as the data number it.
         ({"train_mask": torch.arange(AUTHORS) == 0}, r"author.train_mask holds no node of class 2"),
+        ({"val_mask": torch.arange(AUTHORS) == 1}, r"author.val_mask holds no node of class 1"),
+        ({"test_mask": torch.arange(AUTHORS) == 2}, r"author.test_mask holds no node of class 2"),
+        (
+            {"val_mask": None, "train_mask": torch.arange(AUTHORS) < 3},
+            r"train_mask holds 1 nodes of class 2; without a val_mask it needs 2",
+        ),
         ({"val_mask": torch.zeros(AUTHORS)}, r"author.val_mask holds no node with a label"),
         ({"test_mask": torch.ones(AUTHORS)}, r"test_\d+ overlaps with train or val"),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.data.graphs import module as module_of_data
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
@@ -42,6 +43,32 @@ def test_graph_follows_the_seed_and_the_fingerprint_its_rule(data):
     changed = GraphData(GraphConfig(graph_seed=5), seed=1)
     changed.load()
     assert changed.fingerprint != data.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("changes", "seed", "readings"),
+    [
+        ({}, 0, [0]),
+        ({}, 3, [3, 0]),  # the fingerprint is that of the rule, taken at seed 0
+        ({"graph_seed": 5}, 3, [3]),
+        ({"name": "folder"}, 3, [3]),
+    ],
+)
+def test_a_graph_is_read_once_unless_each_seed_has_its_own(
+    monkeypatch, data, changes, seed, readings
+):
+    read = []
+
+    def reader(config, seed):
+        read.append(seed)
+        return data.graph
+
+    monkeypatch.setattr(module_of_data.DATASETS["graphs"], "get", lambda name: reader)
+    monkeypatch.setattr(module_of_data, "prepare_graph", lambda *parts: None)
+    monkeypatch.setattr(module_of_data, "make_batch", lambda prepared: object())
+    found = GraphData(GraphConfig(**changes), seed)
+    found.load()
+    assert read == readings and found.fingerprint == data.fingerprint
 
 
 def test_one_batch_an_epoch_and_seek(data):
@@ -105,7 +132,7 @@ def test_real_acm_has_the_published_counts():
     assert data.batch.adjacency[1].forward._nnz() == 2_147_611
 
 
-REAL_GRAPHS = ["aminer", "dblp", "freebase", "imdb"]
+REAL_GRAPHS = ("aminer", pytest.param("dblp", marks=pytest.mark.slow), "freebase", "imdb")
 
 
 def small(name, **changes):
@@ -156,6 +183,7 @@ def test_meta_paths_have_the_published_counts(name, counts):
 
 
 @REAL
+@pytest.mark.slow
 def test_without_features_every_type_is_one_hot_and_no_wide_reference_is_made():
     data = small("aminer", path_counts="ones")
     assert data.facts.feature_dims == (6564, 13329, 35890)
