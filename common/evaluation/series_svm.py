@@ -9,10 +9,10 @@ from sklearn.svm import SVC
 
 from common.evaluation.config import SeriesSvmConfig
 from common.evaluation.series import LabelledInputs
+from common.evaluation.svm_folds import class_sizes, is_small
 
 # What stands for no penalty at all: scikit-learn refuses infinity.
 UNBOUNDED = 1e8
-FEW_SAMPLES, FEW_OF_A_CLASS = 50, 5
 
 
 def evaluate_series_svm(
@@ -32,9 +32,7 @@ def evaluate_series_svm(
 
 def fit_svm(x: Any, y: Any, settings: SeriesSvmConfig) -> Any:
     """Returns the fitted machine; ``x`` (num, dim), ``y`` (num,)."""
-    counts = np.bincount(y)
-    counts = counts[counts > 0]
-    if len(y) < FEW_SAMPLES or len(y) // len(counts) < FEW_OF_A_CLASS:
+    if is_small(class_sizes(y)):
         return SVC(C=UNBOUNDED, gamma="scale").fit(x, y)
     if len(y) > settings.max_samples:
         x, _, y, _ = train_test_split(

@@ -79,8 +79,15 @@ class AutoTCLConfig:
                 f"method.view=true-mask: which steps of {recipe.data.name} are informative is not "
                 "known; use a generated series (data.name=seasons-loud)"
             )
+        self.check_length(recipe.data.length)
+
+    def check_length(self, steps: int) -> None:
+        """Raises `ConfigError` for training series of ``steps`` that a loss is not defined on."""
         if self.consistency_weight:
-            check_steps("method.consistency_weight", recipe.data.length, CONSISTENCY_STEPS)
+            check_steps("method.consistency_weight", steps, CONSISTENCY_STEPS)
+        if self.local_weight:
+            what = f"method.local_weight={self.local_weight}, method.segments={self.segments}"
+            check_steps(what, steps, self.segments)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
 from papers.autotcl.averaging import AveragedEncoder
-from papers.autotcl.config import CONSISTENCY_STEPS, AutoTCLConfig, check_steps
+from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import (
     consistency,
     info_nce,
@@ -57,8 +57,7 @@ class AutoTCL(AveragedEncoder):
         self.method = config = method or AutoTCLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, weight_decay=0.01)
         facts = facts or SeriesFacts()
-        if config.consistency_weight:
-            check_steps("method.consistency_weight", facts.steps, CONSISTENCY_STEPS)
+        config.check_length(facts.steps)
         channels = facts.channels
         self.encoder = DilatedEncoder(
             channels,
@@ -169,8 +168,7 @@ class AutoTCL(AveragedEncoder):
     def local_loss(self, h: Tensor) -> Tensor:
         """The contrast of neighbouring segments, of the global batch's first series or of all."""
         segments, (_, steps, _) = self.method.segments, h.shape
-        room = steps % segments if steps >= segments else 0
-        start = int(torch.randint(room + 1, (), generator=self.draws(SEGMENTS)))
+        start = int(torch.randint(steps % segments + 1, (), generator=self.draws(SEGMENTS)))
         if self.method.local_series == "all":
             return local_info_nce(h, segments, start)
         # Averaged gradients over processes are then those of the one series.

@@ -31,7 +31,7 @@ class SeriesConfig:
     root: str | None = setting(None, result_neutral=True)
     # For `name: csv` a .csv[.gz] with a header; for `labelled` an .npz or NAME_TRAIN.ts.
     path: str | None = setting(None, result_neutral=True)
-    # Columns that are forecast; empty: all columns of numbers.
+    # Columns that are forecast; empty: all columns (of a CSV: but the dates).
     targets: list[str] = setting([])
     # Each target is a series of its own with one channel (as Electricity's clients).
     apart: bool = False

@@ -91,9 +91,16 @@ def exchange_rate(config: SeriesConfig) -> LongSeries:
     path = require(config.root, EXCHANGE, config.name)
     try:
         with gzip.open(path, "rt") as file:
-            values = np.loadtxt(file, delimiter=",", ndmin=2)
+            lines = file.read().splitlines()
+        values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a table of numbers: {error}") from None
+    filled = [number for number, line in enumerate(lines, 1) if line]
+    broken = [
+        number for number, row in zip(filled, values, strict=True) if not np.isfinite(row).all()
+    ]
+    if broken:
+        raise DataError(f"{path}, line {broken[0]}: holds no finite number")
     names = tuple(f"currency {number}" for number in range(1, values.shape[1] + 1))
     return LongSeries(torch.from_numpy(values), names, split_steps(len(values), SHARES))
 

@@ -16,6 +16,13 @@ from common.data.series.config import SeriesConfig
 from common.data.series.sets import LabelledSeries
 from common.errors import DataError
 
+# Lines of a .ts file's header, in small letters.
+NOT_READ = {
+    "@timestamps true": "series with time stamps",
+    "@classlabel false": "series without classes",
+    "@targetlabel true": "series with numbers for labels (regression)",
+}
+
 
 def archived(config: SeriesConfig) -> LabelledSeries:
     """Returns the set ``data.name`` of the data root with its official split."""
@@ -34,6 +41,7 @@ def read_npz(path: Path) -> LabelledSeries:
 
     ``x``: (num, steps, channels), NaN where there is nothing; ``y``: class numbers, from 0 with
     ``class_names``; without them any whole numbers (1 to 3, or -1 and 1), which are then the names.
+    Series of the part with fewer steps are padded with NaN.
 
     Raises:
         DataError: Missing or broken files and arrays, labels that are no class numbers.
@@ -53,7 +61,16 @@ def read_npz(path: Path) -> LabelledSeries:
         if labels.dtype.kind not in "iu":
             raise DataError(f"{path}: y_{part} must be class numbers; these are no classes")
         x[part], y[part] = torch.from_numpy(values).float(), labels.astype(np.int64)
-    return LabelledSeries(x, *_classes(path, y, arrays.get("class_names")))
+    return LabelledSeries(_equally_long(x), *_classes(path, y, arrays.get("class_names")))
+
+
+def _equally_long(x: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the parts with the shorter ones padded at their end with NaN."""
+    longest = max(values.shape[1] for values in x.values())
+    return {
+        part: torch.nn.functional.pad(values, (0, 0, 0, longest - values.shape[1]), value=math.nan)
+        for part, values in x.items()
+    }
 
 
 def read_unlabelled(path: Path, channels: int) -> Tensor:
@@ -113,14 +130,11 @@ def read_ts_pair(path: Path) -> LabelledSeries:
         "test": read_ts(path.with_name(path.name.replace("_TRAIN.ts", "_TEST.ts"))),
     }
     names = sorted({label for _, labels in found.values() for label in labels})
-    longest = max(len(one) for series, _ in found.values() for one in series)
     x, y = {}, {}
     for part, (series, labels) in found.items():
-        padded = pad_sequence(series, batch_first=True, padding_value=math.nan)
-        fill = longest - padded.shape[1]
-        x[part] = torch.nn.functional.pad(padded, (0, 0, 0, fill), value=math.nan)
+        x[part] = pad_sequence(series, batch_first=True, padding_value=math.nan)
         y[part] = torch.tensor([names.index(label) for label in labels])
-    return LabelledSeries(x, y, tuple(names))
+    return LabelledSeries(_equally_long(x), y, tuple(names))
 
 
 def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
@@ -130,7 +144,8 @@ def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
     the label last.
 
     Raises:
-        DataError: With the line of what is not so; timestamps are not read.
+        DataError: With the line of what is not so; neither time stamps nor series without classes
+            are read.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -139,20 +154,28 @@ def read_ts(path: Path) -> tuple[list[Tensor], list[str]]:
     series, labels, in_data, channels = [], [], False, 0
     for number, line in enumerate(lines, 1):
         text = line.strip()
-        if text.lower() == "@timestamps true":
-            raise DataError(f"{path}, line {number}: series with time stamps are not read")
+        _check_header(path, number, text)
         if not in_data or not text:
             in_data = in_data or text.lower() == "@data"
             continue
         *parts, label = text.split(":")
+        if not parts:
+            raise DataError(f"{path}, line {number}: no colon; a label stands after the last one")
         channels = channels or len(parts)
-        if len(parts) != channels or not channels:
+        if len(parts) != channels:
             raise DataError(f"{path}, line {number}: {len(parts)} channels, not {channels}")
         series.append(_values(path, number, parts))
         labels.append(label.strip())
     if not series:
         raise DataError(f"{path}: no series after @data")
     return series, labels
+
+
+def _check_header(path: Path, number: int, text: str) -> None:
+    """Raises `DataError` for a line of the header that says what is not read."""
+    for begin, what in NOT_READ.items():
+        if text.lower().split()[:2] == begin.split():
+            raise DataError(f"{path}, line {number}: {what} are not read ({begin})")
 
 
 def _values(path: Path, number: int, parts: list[str]) -> Tensor:

@@ -14,6 +14,7 @@ from common.data.series.labelled import read_unlabelled
 from common.data.series.own import read_own
 from common.data.series.sections import cut_sections
 from common.data.series.sets import (
+    PARTS,
     LabelledSeries,
     LongSeries,
     Prepared,
@@ -23,8 +24,9 @@ from common.data.series.sets import (
     scale_labelled,
 )
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, ForecastingConfig
 from common.evaluation.series import ForecastInputs, LabelledInputs
+from common.evaluation.svm_folds import check_folds
 from common.registry import DATASETS
 
 FORECASTS = ("forecasting", "mask-agreement")
@@ -138,21 +140,27 @@ class SeriesData(KeyedData):
             )
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
-        """Raises `ConfigError` for protocols of the other kind, and horizons beyond the data."""
+        """Raises `ConfigError` for protocols of the other kind, and settings beyond the data."""
         self.load()
         for name in (*evaluation.protocols, *evaluation.online):
             if (name in FORECASTS) != (self.long is not None):
                 kind = "a long series" if self.long else "short series with classes"
                 raise ConfigError(f"evaluation: {name!r} does not measure {kind} ({self._title})")
-        if self.long is None or "forecasting" not in evaluation.protocols:
-            return
-        inputs, settings = ForecastInputs(self.long, self.config.window), evaluation.forecasting
+        if self.labelled is not None and "series-svm" in evaluation.protocols:
+            check_folds(self.labelled.y["train"].numpy(), evaluation.series_svm, self._title)
+        for names, parts in ((evaluation.protocols, PARTS), (evaluation.online, PARTS[:2])):
+            if "forecasting" in names:
+                self._check_horizons(evaluation.forecasting, parts)
+
+    def _check_horizons(self, settings: ForecastingConfig, parts: tuple[str, ...]) -> None:
+        assert self.long is not None
+        inputs = ForecastInputs(self.long, self.config.window)
         if settings.lags > self.config.window:
             raise ConfigError(
                 f"evaluation.forecasting.lags={settings.lags}: more than data.window="
                 f"{self.config.window} steps"
             )
-        for part in self.long.parts:
+        for part in parts:
             start, end = inputs.bounds(part)
             if end - start <= max(settings.horizons):
                 raise ConfigError(

@@ -166,7 +166,8 @@ def check_labelled(found: LabelledSeries, name: str) -> None:
         if len(x) == 0:
             raise DataError(f"{name}: no series in {part!r}")
         if x.shape[2] != found.x["train"].shape[2]:
-            raise DataError(f"{name}: {part!r} has {x.shape[2]} channels, training has another")
+            trained = found.x["train"].shape[2]
+            raise DataError(f"{name}: {part!r} has {x.shape[2]} channels, training has {trained}")
         if x.isinf().any() or x.isnan().flatten(1).all(1).any():
             raise DataError(f"{name}: {part!r} holds infinity or a series without any value")
     known = set(found.y["train"].tolist())

@@ -7,6 +7,7 @@ from torch import nn
 
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
+from common.errors import ConfigError
 from common.evaluation.config import (
     EvaluationConfig,
     ForecastingConfig,
@@ -18,6 +19,7 @@ from common.evaluation.mask_agreement import evaluate_mask_agreement, smooth
 from common.evaluation.run import run_protocols
 from common.evaluation.series import LabelledInputs, encode_windows
 from common.evaluation.series_svm import UNBOUNDED, evaluate_series_svm, fit_svm
+from common.evaluation.svm_folds import check_folds
 
 SETTINGS = ForecastingConfig(horizons=[2, 5], lags=10)
 
@@ -114,6 +116,23 @@ def test_references_have_no_mask(data):
 def test_smoothing_is_a_mean_of_what_is_there():
     found = smooth(torch.tensor([1.0, 2.0, 6.0, 0.0]), 3)
     torch.testing.assert_close(found, torch.tensor([1.5, 3.0, 8 / 3, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (SeriesSvmConfig(folds=41), "folds=41: the largest class of mine has 40 training"),
+        (SeriesSvmConfig(folds=21, max_samples=30), "the largest class of mine has 20 training"),
+        (SeriesSvmConfig(max_samples=59), "max_samples=59: so many of 60 cannot be drawn"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused_before_training(settings, message):
+    y = np.repeat([0, 3], [40, 20])
+    with pytest.raises(ConfigError, match=message):
+        check_folds(y, settings, "mine")
+    with pytest.raises(ValueError):
+        fit_svm(np.arange(60.0)[:, None], y, settings)
+    check_folds(y, SeriesSvmConfig(folds=40), "mine")
 
 
 def short_series(num=60):

@@ -219,7 +219,10 @@ def test_series_that_are_shorter_than_their_crops_are_refused():
     message = r"consistency_weight needs 5 steps; training series have 3"
     with pytest.raises(ConfigError, match=message):
         AutoTCL(AutoTCLConfig(**SMALL, consistency_weight=0.1), None, SeriesFacts(1, 3, 8))
-    AutoTCL(AutoTCLConfig(**SMALL), None, SeriesFacts(1, 3, 8))
+    message = r"local_weight=0\.1, method\.segments=4 needs 4 steps; training series have 3"
+    with pytest.raises(ConfigError, match=message):
+        AutoTCL(AutoTCLConfig(**SMALL, local_weight=0.1), facts=SeriesFacts(2, 3, 8))
+    AutoTCL(AutoTCLConfig(**SMALL, local_weight=0.0), facts=SeriesFacts(2, 3, 8))
     with pytest.raises(ConfigError, match="needs 5 steps; training series have 4"):
         load_recipe("autotcl/quick", ["data.length=4", "method.consistency_weight=0.1"])
 

@@ -131,6 +131,15 @@ def test_weather_and_exchange_rates_are_split_by_shares():
     assert rates.values.shape == (7_588, 8) and rates.dates is None
 
 
+@pytest.mark.parametrize(("cell", "message"), [("nan", "line 3: holds no"), ("x", "no.* table")])
+def test_exchange_rates_that_are_no_numbers_are_named(cell, message, tmp_path):
+    path = tmp_path / "timeseries/exchange_rate/exchange_rate.txt.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(f"1,2\n\n3,{cell}\n".encode()))
+    with pytest.raises(DataError, match=message):
+        exchange_rate(SeriesConfig(name="exchange-rate", root=str(tmp_path)))
+
+
 def test_a_short_published_file_is_refused(tmp_path):
     folder = tmp_path / "timeseries" / "ett"
     folder.mkdir(parents=True)

@@ -42,6 +42,9 @@ def test_ts_files_are_read_as_a_pair(tmp_path):
         (TS.replace("4,5,6:up", "4,x,6:up"), r"line 6: could not convert string to float: 'x'"),
         (TS + "1,2:up\n", r"line 8: 1 channels, not 2"),
         (TS.replace("timestamps false", "timestamps true"), r"line 3: series with time stamps"),
+        (TS.replace("1,2,3:4,5,6:up", "1,2,3"), "line 6: no colon; a label stands after the last"),
+        (TS.replace("true up down", "false"), r"line 4: .* without classes .* \(@classlabel false"),
+        ("@targetLabel  true\n" + TS, r"line 1: .* numbers .* \(@targetlabel true"),
         ("@data\n", "no series after @data"),
     ],
 )
@@ -69,6 +72,14 @@ def test_broken_arrays_are_named(changes, message, tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays(**changes))
     with pytest.raises(DataError, match=message):
         read_npz(tmp_path / "mine.npz")
+
+
+def test_the_part_with_shorter_series_is_padded(tmp_path):
+    x = np.ones((2, 6, 2), dtype=np.float32)
+    np.savez(tmp_path / "mine.npz", **arrays(x_test=x))
+    found = read_npz(tmp_path / "mine.npz").x
+    assert found["train"].shape == (3, 6, 2) and torch.equal(found["test"], torch.ones(2, 6, 2))
+    assert found["train"].isnan().sum((0, 2)).tolist() == [0, 0, 0, 0, 6, 6]
 
 
 @pytest.mark.parametrize("labels", [(-1, 1), (1, 2), (0, 7)])
@@ -112,6 +123,9 @@ def test_sets_that_cannot_be_learnt_from_are_refused():
     other = {"train": torch.tensor([0, 1]), "test": torch.tensor([2])}
     with pytest.raises(DataError, match="no training series of the tested class c"):
         check_labelled(LabelledSeries(x, other, ("a", "b", "c")), "mine")
+    wide = {**x, "test": torch.zeros(1, 3, 2)}
+    with pytest.raises(DataError, match="'test' has 2 channels, training has 1"):
+        check_labelled(LabelledSeries(wide, one, ("a",)), "mine")
     empty = {**x, "train": torch.full((2, 3, 1), torch.nan)}
     with pytest.raises(DataError, match="a series without any value"):
         check_labelled(LabelledSeries(empty, other, ("a", "b", "c")), "mine")

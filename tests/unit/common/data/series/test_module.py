@@ -10,7 +10,7 @@ from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.sections import cut_sections, time_covariates
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig, ForecastingConfig
+from common.evaluation.config import EvaluationConfig, ForecastingConfig, SeriesSvmConfig
 
 SMALL = {"length": 50, "batch_size": 8, "window": 31}
 
@@ -165,12 +165,17 @@ def test_protocols_must_suit_the_data(tmp_path):
         long.check_evaluation(EvaluationConfig(protocols=["forecasting"], forecasting=far))
     with pytest.raises(ConfigError, match=r"lags=48: more than data\.window=31"):
         make().check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+    # Of what is measured in training alone, which never sees the test part.
+    with pytest.raises(ConfigError, match="1440 steps ahead, but 'val'"):
+        long.check_evaluation(EvaluationConfig([], online=["forecasting"], forecasting=far))
     with pytest.raises(ConfigError, match="'series-svm' does not measure a long series"):
         long.check_evaluation(EvaluationConfig(protocols=["series-svm"]))
     short = make(name="labelled", path=labelled(tmp_path), batch_size=4)
     with pytest.raises(ConfigError, match="'forecasting' does not measure short series"):
         short.check_evaluation(EvaluationConfig(protocols=["forecasting"]))
-    short.check_evaluation(EvaluationConfig(protocols=["series-svm"]))
+    many = SeriesSvmConfig(folds=26)
+    # Too few to choose a penalty by: no folds are made.
+    short.check_evaluation(EvaluationConfig(protocols=["series-svm"], series_svm=many))
     with pytest.raises(ConfigError, match="no validation part"):
         short.check_split("val")
 
