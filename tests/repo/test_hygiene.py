@@ -1,12 +1,18 @@
 """Pins agree, the constraints cover what is declared, and the public checks stay complete."""
 
+import json
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+
+from common.paper import paper_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -60,6 +66,22 @@ def test_ci_covers_every_supported_python() -> None:
     commands = [step.get("run") for job in jobs.values() for step in job["steps"]]
     for command in ("ruff check .", "ruff format --check .", "mypy", "pytest -n 2"):
         assert command in commands
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the workflow's step needs jq")
+def test_the_smoke_run_covers_every_paper(tmp_path: Path) -> None:
+    jobs = read(".github/workflows/smoke.yml")["jobs"]
+    (step,) = [step for step in jobs["papers"]["steps"] if step.get("id") == "list"]
+    variables = {**os.environ, "GITHUB_OUTPUT": str(tmp_path / "output")}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=ROOT, env=variables, check=True)
+    name, _, listed = (tmp_path / "output").read_text().partition("=")
+    assert json.loads(listed) == paper_names()
+    assert jobs["papers"]["outputs"]["names"] == f"${{{{ steps.list.outputs.{name} }}}}"
+    matrix = jobs["quick"]["strategy"]["matrix"]["paper"]
+    assert matrix == "${{ fromJson(needs.papers.outputs.names) }}"
+    commands = [step.get("run") for step in jobs["quick"]["steps"]]
+    for command in ("papers parity", "papers verify"):
+        assert f"{command} ${{{{ matrix.paper }}}}" in commands
 
 
 def test_the_local_run_is_the_same_checks() -> None:

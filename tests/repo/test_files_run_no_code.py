@@ -1,0 +1,62 @@
+"""Files are read as data: no loader in `common` and `papers` may run what a pickle holds."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(path for room in ("common", "papers") for path in (ROOT / room).rglob("*.py"))
+# What each loader must say in the call itself, whatever the library's default is today.
+REQUIRED = {
+    "np.load": ("allow_pickle", False),
+    "numpy.load": ("allow_pickle", False),
+    "np.lib.format.read_array": ("allow_pickle", False),
+    "torch.load": ("weights_only", True),
+}
+# These have no safe form. `pickle` itself may be imported, for the names of its errors.
+REFUSED = {
+    *("pickle.load", "pickle.loads", "pickle.Unpickler", "pd.read_pickle", "pandas.read_pickle"),
+    *("torch.hub.load", "torch.jit.load"),
+}
+MODULES = {"joblib", "dill", "cloudpickle", "marshal", "shelve"}
+
+
+def unsafe(tree: ast.AST) -> Iterator[int]:
+    """Yields the lines that read a file in a way that can run code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            said = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+            keyword, value = REQUIRED.get(name, ("", None))
+            if name in REFUSED or said.get(keyword) is not value:
+                yield node.lineno
+        elif isinstance(node, ast.Import):
+            if MODULES & {item.name.partition(".")[0] for item in node.names}:
+                yield node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{item.name}" for item in node.names}
+            if node.module in MODULES or names & (set(REQUIRED) | REFUSED):
+                yield node.lineno  # under another name the rules above would not see it
+
+
+def test_every_file_is_read_as_data() -> None:
+    found = {path: list(unsafe(ast.parse(path.read_text()))) for path in SOURCES}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("np.load(path, allow_pickle=False)\ntorch.load(path, weights_only=True)", []),
+        ("np.load(path)", [1]),
+        ("np.load(path, allow_pickle=True)", [1]),
+        ("with numpy.load(path, allow_pickle=flag) as file: pass", [1]),
+        ("torch.load(path, map_location='cpu')\ntorch.load(path, weights_only=False)", [1, 2]),
+        ("pickle.loads(content)\npickle.dumps(content)", [1]),
+        ("import joblib\nfrom torch import load\nfrom pickle import Unpickler", [1, 2, 3]),
+    ],
+)
+def test_the_rule_sees_what_it_should(text: str, lines: list[int]) -> None:
+    assert list(unsafe(ast.parse(text))) == lines
