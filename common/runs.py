@@ -97,6 +97,11 @@ def new_run_id() -> str:
     return time.strftime("%y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
 
 
+def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:
+    """Returns where the run of ``recipe`` with that id lies below ``root``."""
+    return root / recipe.paper / recipe.folder / run_id
+
+
 def new_run(recipe: Recipe, root: Path) -> RunFolder:
     """Makes and locks the folder of a new run and writes its ``config.yaml``.
 
@@ -106,7 +111,7 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
     run_id = new_run_id()
     if "WANDB_SWEEP_ID" in os.environ:  # a sweep's agent has chosen the id already
         run_id = os.environ.get("WANDB_RUN_ID", run_id)
-    run = RunFolder(root / recipe.paper / recipe.folder / run_id)
+    run = RunFolder(run_path(recipe, root, run_id))
     try:
         run.checkpoints.mkdir(parents=True)
     except OSError as error:

@@ -18,6 +18,7 @@ from common.leaderboard.verify import (
     verify,
 )
 from common.paper import get_paper
+from common.runs import run_path
 
 
 def verify_paper(
@@ -66,7 +67,7 @@ def _finished_run(paper: str, seed: int, runs: Path, console: Console) -> Path:
     record = start(recipe, runs, console)
     if record is None:
         raise LikewiseError("papers verify runs on one process; start it without torchrun")
-    return runs / paper / recipe.recipe / record.run_id
+    return run_path(recipe, runs, record.run_id)
 
 
 def find_finished(recipe: Recipe, runs: Path) -> Path | None:

@@ -1,7 +1,7 @@
 """`papers verify`: does the present code still give the stored numbers and learning curves?
 
 On the machine that stored the band, runs are equal to the last bit. Elsewhere rounding differs,
-and training carries it on; so means over the same seeds are compared by their interval.
+and training carries it on; so means over the same seeds are compared by the stored runs' interval.
 """
 
 from collections.abc import Sequence
@@ -123,7 +123,7 @@ def _compare_metric(band: Band, key: str, runs: Sequence[QuickRun]) -> Compariso
     stored = summarise(band.metrics[key])
     numbers = [value for value in values if value is not None]
     ours = summarise(numbers) if len(numbers) == len(runs) else Sample(float("nan"), None, 0)
-    return Comparison(key, ours.mean, stored.mean, allowed_difference(ours, stored))
+    return Comparison(key, ours.mean, stored.mean, allowed_difference(stored))
 
 
 def _compare_curve(band: Band, key: str, runs: Sequence[QuickRun]) -> Comparison:
@@ -134,13 +134,17 @@ def _compare_curve(band: Band, key: str, runs: Sequence[QuickRun]) -> Comparison
         values = [curve[batch] for curve in curves if batch in curve]
         if len(values) == len(runs):
             ours = summarise(values)
-            inside += abs(ours.mean - stored.mean) <= allowed_difference(ours, stored)
+            inside += abs(ours.mean - stored.mean) <= allowed_difference(stored)
     return Comparison(f"{key} curve", inside / len(points), 1.0, 1 - CURVE_SHARE + 1e-9, True)
 
 
-def allowed_difference(ours: Sample, stored: Sample) -> float:
-    """Returns by how much the means may differ: Welch's interval, at least `RELATIVE_FLOOR`."""
-    width = half_width(ours, stored.spread, stored.n, CONFIDENCE)
+def allowed_difference(stored: Sample) -> float:
+    """Returns by how much a mean of as many seeds may differ from the stored one.
+
+    Welch's interval of two samples with the stored spread, at least `RELATIVE_FLOOR`. The spread
+    of the new runs does not count: code that breaks in some runs only would widen its own interval.
+    """
+    width = half_width(stored, stored.spread, stored.n, CONFIDENCE)
     return max(width or 0.0, RELATIVE_FLOOR * abs(stored.mean))
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -6,7 +7,7 @@ import pytest
 from common.errors import LikewiseError, UsageError
 from common.leaderboard.bands import read_band
 from common.leaderboard.board import verified_digests
-from common.leaderboard.record import NO_NUMBER, RecordError, write_record
+from common.leaderboard.record import NO_NUMBER, RecordError, read_record, write_record
 from common.leaderboard.statistics import Sample
 from common.leaderboard.verify import allowed_difference, band_seeds, store_band, verify
 
@@ -51,11 +52,17 @@ def test_the_same_runs_are_inside_their_own_band(make_runs, tmp_path):
 def test_the_allowed_difference_by_hand():
     # Equal spreads of 0.02 over 3 seeds: t(4 degrees of freedom) at 0.995 is 4.604.
     sample = Sample(0.82, 0.02, 3)
-    assert allowed_difference(sample, sample) == pytest.approx(
-        4.604 * 0.02 * math.sqrt(2 / 3), rel=1e-3
-    )
-    flat = Sample(0.5, 0.0, 3)
-    assert allowed_difference(flat, flat) == pytest.approx(0.005)
+    assert allowed_difference(sample) == pytest.approx(4.604 * 0.02 * math.sqrt(2 / 3), rel=1e-3)
+    assert allowed_difference(Sample(0.5, 0.0, 3)) == pytest.approx(0.005)
+
+
+def test_runs_that_break_now_and_then_do_not_widen_what_they_are_held_against(make_runs, tmp_path):
+    store_band("swav", make_runs("a"), tmp_path)
+    runs = make_runs("b")
+    for folder in runs[1:]:
+        record = read_record(folder / "result.json")
+        write_record(dataclasses.replace(record, metrics={KNN: 0.12}), folder)
+    assert results_of(verify("swav", runs, tmp_path)) == {KNN: False, "train/loss curve": True}
 
 
 # The allowed difference is 0.0752 (see above).
