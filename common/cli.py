@@ -203,7 +203,9 @@ def leaderboard(
         Path | None,
         typer.Option(metavar="DIR", help="Also a page there, with learning curves and pictures."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where --html looks for pictures.")] = Path("runs"),
+    runs: Annotated[
+        Path, typer.Option(help="Where --html looks for pictures, --wandb for offline runs.")
+    ] = Path("runs"),
 ) -> None:
     """Builds LEADERBOARD.md from the run records."""
     from common.leaderboard.command import build_leaderboard

@@ -15,7 +15,7 @@ from common.leaderboard.markdown import (
     table,
 )
 from common.leaderboard.normal import last_values
-from common.leaderboard.record import NO_NUMBER, Record
+from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
 Key = tuple[str, str, str, str]
@@ -31,7 +31,7 @@ def render_arms(board: Board) -> list[str]:
         if lines:
             lines.append("")
         protocols = protocol.replace("+", " and ") or "nothing measured"
-        lines += [f"### {paper} on {data}: {protocols}", "", f"Data `{data_hash[:8]}`.", ""]
+        lines += [f"### {paper} on {data} (`{data_hash[:8]}`): {protocols}", ""]
         lines += _arms_table(board, groups)
     return lines or ["No runs yet."]
 
@@ -57,7 +57,8 @@ def _arms_table(board: Board, groups: list[Group]) -> list[str]:
     metrics = shown({m for group in groups for m in group.latest.metrics})
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
-    signs = sorted({key for group in groups for key in last_values(group.latest)})
+    every = sorted({key for group in groups for key in last_values(group.latest)})
+    signs = one_of_each_kind(every)
     header = ("arm", "recipe", "epochs", *_names([*first, *signs]), "seeds", "status")
     rows = [_arm_cells(board, group, first, signs) for group in groups]
     for name, samples in references_of(groups).items():
@@ -65,7 +66,7 @@ def _arms_table(board: Board, groups: list[Group]) -> list[str]:
         count = max(sample.n for sample in samples.values())
         cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
         rows.append(cells)
-    rest = [metric for metric in metrics if metric not in first]
+    rest = [key for key in (*metrics, *every) if key not in (*first, *signs)]
     return [*table((*header, "runs", "commit"), rows), *_folded(groups, rest)]
 
 
@@ -90,6 +91,16 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
     return [*kinds.values()][:MOST_METRICS]
 
 
+def one_of_each_kind(signs: list[str]) -> list[str]:
+    """Returns ``signs``; of too many, the first of those that differ in numbers only."""
+    if len(signs) <= MOST_METRICS:
+        return signs
+    kinds: dict[str, str] = {}
+    for sign in signs:
+        kinds.setdefault(re.sub(r"\d+", "", sign), sign)
+    return [*kinds.values()]
+
+
 def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
     """Returns tables of the remaining metrics, none too wide, in a part that a click opens."""
     if not metrics:
@@ -97,13 +108,10 @@ def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
     lines = ["", f"<details><summary>{len(metrics)} more metrics</summary>"]
     for start in range(0, len(metrics), MOST_METRICS):
         part = metrics[start : start + MOST_METRICS]
-        rows = [
-            (_arm_text(group), f"`{group.latest.reference}`", *_values(group, part))
-            for group in groups
-        ]
+        rows = [(_recipe_text(group), *_values(group, part)) for group in groups]
         for name, samples in references_of(groups).items():
-            rows.append((f"*{name}*", "-", *(sample_text(samples.get(key)) for key in part)))
-        lines += ["", *table(("arm", "recipe", *_names(part)), rows)]
+            rows.append((f"*{name}*", *(sample_text(samples.get(key)) for key in part)))
+        lines += ["", *table(("recipe", *_names(part)), rows)]
     return [*lines, "", "</details>"]
 
 
@@ -113,35 +121,44 @@ def _names(keys: list[str]) -> list[str]:
     return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
 
 
-def _values(group: Group, metrics: list[str]) -> list[str]:
-    return [sample_text(group.sample(metric)) for metric in metrics]
+def _values(group: Group, keys: list[str]) -> list[str]:
+    ends = [last_values(record) for record in group.records]
+    samples = (
+        sample_of(ends, key) if key.startswith(DIAGNOSTICS) else group.sample(key) for key in keys
+    )
+    return [sample_text(sample) for sample in samples]
 
 
-def _arm_text(group: Group) -> str:
-    published = group.latest.weights == "published"
-    return group.latest.arm + (" (published weights)" if published else "")
+def _recipe_text(group: Group) -> str:
+    """Returns ``recipe:variant``; the heading says the paper."""
+    record = group.latest
+    name = f"`{record.reference.removeprefix(f'{record.paper}/')}`"
+    return name + (" (published weights)" if record.weights == "published" else "")
 
 
 def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str]) -> tuple[str, ...]:
     record = group.latest
-    ends = [last_values(one) for one in group.records]
+    compared = _is_compared(board, group)
     return (
-        _arm_text(group),
-        f"`{record.reference}`",
+        record.arm,
+        _recipe_text(group),
         "-" if record.weights == "published" else str(record.epochs),
-        *_values(group, metrics),
-        *(sample_text(sample_of(ends, sign)) for sign in signs),
+        *_values(group, [*metrics, *signs]),
         seeds_text(len(group.records)),
         arm_status(board, group),
-        run_links(group),
-        commits(group),
+        "see above" if compared else run_links(group),
+        "see above" if compared else commits(group),
     )
 
 
+def _is_compared(board: Board, group: Group) -> bool:
+    return any(comparable_groups(entry, [group]) for entry in board.entries)
+
+
 def arm_status(board: Board, group: Group) -> str:
-    """Returns ``compared above``, or ``scaled`` with its reason; ``stale`` goes before both."""
-    compared = any(comparable_groups(entry, [group]) for entry in board.entries)
-    status = "compared above" if compared else f"scaled: {group.scaled_by_hand or NO_NUMBER}"
+    """Returns ``compared above``, or ``scaled`` and what was changed; ``stale`` goes first."""
+    by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
+    status = "compared above" if _is_compared(board, group) else f"scaled{by_hand}"
     return f"stale ({status}; {group.stale})" if group.stale else status
 
 

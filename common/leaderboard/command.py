@@ -10,16 +10,16 @@ from common.leaderboard.aggregate import Row, uncompared_groups
 from common.leaderboard.arms import arm_status
 from common.leaderboard.board import default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
-from common.leaderboard.markdown import sample_text, seeds_text, shown
-from common.leaderboard.record import commit_record, read_record
-from common.leaderboard.render import (
+from common.leaderboard.compared import (
     gap_text,
     origin_text,
     ours_text,
     reference_text,
     short_metric,
 )
-from common.leaderboard.tracked import import_tracked
+from common.leaderboard.markdown import sample_text, seeds_text, shown
+from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.tracked import import_tracked, offline_runs
 
 
 def build_leaderboard(
@@ -40,7 +40,7 @@ def build_leaderboard(
         add: Run folders, whose records are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
         page: A folder to write the same rows to as a page, with curves and pictures.
-        runs: Where the pictures of runs are looked for.
+        runs: Where the pictures of runs, and runs that were tracked offline, are looked for.
 
     Raises:
         LikewiseError: With ``check``, if a file is stale; names the first line.
@@ -53,6 +53,7 @@ def build_leaderboard(
         path = commit_record(read_record(folder / "result.json"), root / "results")
         console.print(f"filed {path.name}", soft_wrap=True)
     if wandb:
+        _show_offline(runs, console)
         _import(wandb, root / "results", console)
     if check:
         check_leaderboard(root)
@@ -67,6 +68,16 @@ def build_leaderboard(
         from common.leaderboard.page import write_page
 
         console.print(f"wrote {write_page(read_board(root), page, root, runs)}", soft_wrap=True)
+
+
+def _show_offline(runs: Path, console: Console) -> None:
+    lines = offline_runs(runs)
+    if lines:
+        console.print(
+            f"tracked offline below {runs}; upload them and call this again:", style="yellow"
+        )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _import(project: str, results: Path, console: Console) -> None:

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from common.files import write_atomic
 from common.leaderboard.aggregate import Group
 from common.leaderboard.board import Board
+from common.leaderboard.normal import render_normal
 from common.leaderboard.render import render_board
 from common.plots.style import COLOURS
 
@@ -58,7 +59,8 @@ def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
 
 def render_page(board: Board, runs: Path) -> str:
     """Returns the whole page as text."""
-    parts = [_from_markdown(render_board(board)), "<h2>Learning curves</h2>", *_curves(board)]
+    parts = [_from_markdown(render_board(board)), _from_markdown(render_normal(board))]
+    parts += ["<h2>Learning curves</h2>", *_curves(board)]
     parts += ["<h2>Pictures of the runs on this machine</h2>", *_pictures(board, runs)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -1,45 +1,66 @@
-"""The small leaderboard in README.md: one line a setting that has been run."""
+"""The small leaderboard in README.md: one line a paper, with its most telling number."""
+
+from collections import Counter
+from collections.abc import Iterable
 
 from common.errors import LikewiseError
 from common.leaderboard.aggregate import Group, Row, uncompared_groups
 from common.leaderboard.arms import references_of
 from common.leaderboard.board import Board
+from common.leaderboard.compared import origin_text, ours_text, reference_text, short_metric
 from common.leaderboard.markdown import sample_text, seeds_text, shown, table
-from common.leaderboard.render import origin_text, ours_text, reference_text, short_metric
 from common.paper import get_paper
 
 START = "<!-- leaderboard:start -->"
 END = "<!-- leaderboard:end -->"
-HEADER = ("paper and recipe", "data", "metric", "reference", "ours", "status")
+HEADER = ("recipe and metric", "reference", "ours", "status", "all its reported numbers")
 
 
 def render_small(board: Board) -> str:
-    """Returns the table: every setting's first metric, beside the reported or untrained one."""
-    rows = [_compared(row) for row in headlines(board)]
-    for group in uncompared_groups(list(board.entries), list(board.groups)):
+    """Returns the table: a line for each paper that has been run.
+
+    A run beside a reported number goes before one that has none, and that before ``quick``.
+    """
+    scaled = [
+        group
+        for group in uncompared_groups(list(board.entries), list(board.groups))
         # A run on pictures without labels has no metric to show.
-        shows = group.latest.arm == "method" and not group.scaled_by_hand and group.latest.metrics
-        rows += [_scaled(group)] if shows else []
-    if not rows:
-        return "No runs yet."
-    return "\n".join(table(HEADER, rows))
+        if group.latest.arm == "method" and not group.scaled_by_hand and group.latest.metrics
+    ]
+    lines = []
+    for paper in board.papers():
+        row = _headline(row for row in board.rows if row.entry.paper == paper)
+        groups = [group for group in scaled if group.latest.paper == paper]
+        if row is not None:
+            lines.append((*_compared(row), _counts(board, paper)))
+        elif groups:
+            first = min(groups, key=lambda group: group.latest.recipe == "quick")
+            lines.append((*_scaled(first), _counts(board, paper)))
+    return "\n".join(table(HEADER, lines)) if lines else "No runs yet."
 
 
-def headlines(board: Board) -> list[Row]:
-    """Returns the first metric of each entry that has been run and has a number."""
-    found = []
-    for row in board.rows:
-        first = next(iter(row.entry.metrics))
-        if row.metric == first and row.ours and row.entry.metrics[first].value is not None:
-            found.append(row)
-    return found
+def _headline(rows: Iterable[Row]) -> Row | None:
+    """Returns the most telling number of the first setting that has been run.
+
+    The mean over horizons or cutoffs (``mse`` beside ``mse@24``) where there is one, else the
+    first.
+    """
+    run = [row for row in rows if row.ours and row.entry.metrics[row.metric].value is not None]
+    first = [row for row in run if row.entry is run[0].entry]
+    means = [row for row in first if any(f"{row.metric}@" in key for key in row.entry.metrics)]
+    return next(iter(means or first), None)
+
+
+def _counts(board: Board, paper: str) -> str:
+    """Returns how many reported numbers of ``paper`` have which status."""
+    rows = (row for row in board.rows if row.entry.paper == paper)
+    count = Counter(row.status.split(" (")[0] for row in rows)
+    return ", ".join(f"{number} {status}" for status, number in sorted(count.items())) or "none"
 
 
 def _compared(row: Row) -> tuple[str, ...]:
     return (
-        f"`{row.entry.reference}`",
-        row.entry.data,
-        short_metric(row.metric),
+        f"`{row.entry.reference}`, {short_metric(row.metric)}",
         f"{reference_text(row)}, {origin_text(row.entry)}",
         ours_text(row),
         row.status,
@@ -51,9 +72,7 @@ def _scaled(group: Group) -> tuple[str, ...]:
     metric = _telling(record.paper, shown(record.metrics))
     untrained = references_of([group]).get("untrained", {}).get(metric)
     return (
-        f"`{record.reference}`",
-        record.data,
-        short_metric(metric),
+        f"`{record.reference}`, {short_metric(metric)}",
         f"{sample_text(untrained)}, untrained encoder" if untrained else "-",
         f"{sample_text(group.sample(metric))} ({seeds_text(len(group.records))})",
         "stale (scaled)" if group.stale else "scaled",

@@ -56,6 +56,8 @@ class Entry:
     commit: str | int | None = None
     command: str | None = None
     note: str | None = None
+    # What was checked, and what was not, where ours is above or below.
+    checks: str | None = None
 
     @property
     def reference(self) -> str:

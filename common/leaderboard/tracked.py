@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from common.errors import LikewiseError, UsageError
 from common.leaderboard.record import Record, RecordError, commit_record, load_records, parse_record
+from common.tracking.wandb_run import sync_line
 
 SUMMARY_KEY = "record"
 
@@ -63,6 +64,19 @@ def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
         known.add(record.run_id)
         found.written.append(commit_record(record, results))
     return found
+
+
+def offline_runs(runs: Path) -> list[str]:
+    """Returns the ``wandb sync`` line of each run below ``runs`` that has offline parts to upload.
+
+    W&B lays a ``.wandb.synced`` file into a part that it has uploaded.
+    """
+    waiting = {
+        part.parents[1]
+        for part in runs.glob("*/*/*/wandb/offline-run-*")
+        if not any(part.glob("*.wandb.synced"))
+    }
+    return [line for folder in sorted(waiting) if (line := sync_line(folder))]
 
 
 def _runs(project: str, api: Any) -> Iterable[TrackedRun]:

@@ -27,6 +27,16 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def sync_line(run_dir: Path) -> str | None:
+    """Returns the ``wandb sync`` line for all W&B folders in ``run_dir``, the oldest first.
+
+    One line for all of them: given together, W&B uploads parts of one run in their order.
+    """
+    folders = [path for path in (run_dir / "wandb").glob("*run-*-*") if not path.is_symlink()]
+    ordered = sorted(folders, key=lambda path: path.name.removeprefix("offline-"))
+    return shlex.join(["wandb", "sync", *map(str, ordered)]) if ordered else None
+
+
 class Tracker:
     """A W&B run, or nothing at all where tracking is disabled or has stopped.
 
@@ -148,15 +158,8 @@ class Tracker:
         return None if uploaded else self.sync_command()
 
     def sync_command(self) -> str | None:
-        """Returns the ``wandb sync`` line for all folders of this run, the oldest first.
-
-        One line for all of them: given together, W&B uploads parts of one run in their order.
-        """
-        folders = [
-            path for path in (self._run_dir / "wandb").glob("*run-*-*") if not path.is_symlink()
-        ]
-        ordered = sorted(folders, key=lambda path: path.name.removeprefix("offline-"))
-        return shlex.join(["wandb", "sync", *map(str, ordered)]) if ordered else None
+        """Returns the ``wandb sync`` line for all folders of this run, the oldest first."""
+        return sync_line(self._run_dir)
 
     def _open_channel(self) -> Channel | None:
         """Returns the channel while it works; says, from the caller's thread, what it heard."""

@@ -2,7 +2,7 @@ import pytest
 
 from common.leaderboard.aggregate import Code
 from common.leaderboard.board import make_board
-from common.leaderboard.normal import last_values, value_at
+from common.leaderboard.normal import last_values, render_normal, value_at
 from common.leaderboard.render import render_board
 
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
@@ -15,19 +15,18 @@ def curves(shift=0.0, **more):
 
 
 @pytest.fixture
-def page(make_record):
-    """The page of runs with the given curves, one a seed, and other runs."""
+def board(make_record):
+    """A board of runs with the given curves, one a seed, and other runs."""
 
-    def render(*given, others=(), **changes):
+    def make(*given, others=(), **changes):
         runs = [make_record(seed=seed, curves=c, **changes) for seed, c in enumerate(given)]
-        return render_board(make_board([], [*runs, *others], CODE))
+        return make_board([], [*runs, *others], CODE)
 
-    return render
+    return make
 
 
-def section(page):
-    """Returns the lines of the last section."""
-    return page[page.index("## What is normal while training") :].splitlines()
+def lines_of(board):
+    return render_normal(board).splitlines()
 
 
 def cells(lines, key):
@@ -35,10 +34,9 @@ def cells(lines, key):
     return [cell.strip() for cell in line.strip("|").split("|")][1:]
 
 
-def test_each_share_has_the_mean_and_spread_of_the_nearest_points(page):
-    lines = section(page(curves(), curves(0.2), curves(0.4)))
-    assert "### `swav/cifar10` on cifar10" in lines
-    assert "20 batches of 64, 3 seeds." in lines
+def test_each_share_has_the_mean_and_spread_of_the_nearest_points(board):
+    lines = lines_of(board(curves(), curves(0.2), curves(0.4)))
+    assert "## `swav/cifar10` on cifar10: 20 batches of 64, 3 seeds" in lines
     assert "| metric | 0 % | 25 % | 50 % | 75 % | 100 % |" in lines
     # By hand: at batch 1, 5, 10, 15 and 20 the loss of seed 0 is 7.8, 7, 6, 5 and 4.
     expected = [f"{loss + 0.2:.2f} ± 0.20" for loss in (7.8, 7, 6, 5, 4)]
@@ -46,9 +44,9 @@ def test_each_share_has_the_mean_and_spread_of_the_nearest_points(page):
     assert cells(lines, "diag/used") == ["2.00 ± 0.00", "-", "-", "-", "50.20 ± 0.20"]
 
 
-def test_the_loss_comes_first_and_the_diagnostics_last(page):
+def test_the_loss_comes_first_and_the_diagnostics_last(board):
     more = {"val/hr@10": [[20, 0.5]], "val/hr@5": [[20, 0.4]], "val/hr@5_std": [[20, 0.1]]}
-    lines = section(page(curves(**more)))
+    lines = lines_of(board(curves(**more)))
     keys = [line.split(" ")[1] for line in lines if line.startswith("| ")]
     assert keys == ["metric", "---", "train/loss", "val/hr@5", "val/hr@10", "diag/used"]
     assert cells(lines, "val/hr@10") == ["-", "-", "-", "-", "0.5000"]
@@ -62,28 +60,28 @@ def test_runs_of_another_length_are_read_by_their_own(make_record):
     assert value_at(make_record(batches=0, curves=record.curves), "train/loss", 0) is None
 
 
-def test_a_seed_that_lacks_a_point_is_not_left_out_of_the_mean(page):
+def test_a_seed_that_lacks_a_point_is_not_left_out_of_the_mean(board):
     short = curves() | {"train/loss": [[1, 8.0]]}
-    lines = section(page(curves(), short))
+    lines = lines_of(board(curves(), short))
     assert cells(lines, "train/loss") == ["7.90 ± 0.14", "-", "-", "-", "-"]
 
 
-def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(page, make_record):
+def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(board, make_record):
     ablation = make_record(arm="ablation/x", variant="x", run_id="x", curves=curves())
-    lines = section(page(curves(), {}, others=[ablation]))
-    assert [line for line in lines if line.startswith("### ")] == ["### `swav/cifar10` on cifar10"]
-    assert "20 batches of 64, 1 seed." in lines
-    lines = section(page(curves(), code_digest="0" * 12))
-    assert "20 batches of 64, 1 seed; stale (the code changed since)." in lines
-    assert section(page({}))[-1] == "No learning curves yet."
+    lines = lines_of(board(curves(), {}, others=[ablation]))
+    title = "## `swav/cifar10` on cifar10: 20 batches of 64, 1 seed"
+    assert [line for line in lines if line.startswith("## ")] == [title]
+    lines = lines_of(board(curves(), code_digest="0" * 12))
+    assert f"{title}; stale (the code changed since)" in lines
+    assert lines_of(board({}))[-1] == "No learning curves yet."
 
 
-def test_diagnostics_stand_beside_the_arms(page, make_record):
+def test_diagnostics_stand_beside_the_arms(board, make_record):
     collapsed = make_record(
         arm="ablation/x", variant="x", run_id="x", curves={"diag/used": [[1, 9.0], [20, 1.0]]}
     )
-    text = page(curves(), curves(1.0), others=[collapsed])
-    table = text[text.index("## Arms side by side") : text.index("## What is normal")]
+    text = render_board(board(curves(), curves(1.0), others=[collapsed]))
+    table = text[text.index("## Arms side by side") :]
     header, _, *rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
     place = header.index("used")
     assert header[place - 1] == "knn_top1"
@@ -91,6 +89,19 @@ def test_diagnostics_stand_beside_the_arms(page, make_record):
     assert last_values(collapsed) == {"diag/used": 1.0}
 
 
-def test_without_curves_the_arms_are_as_they_were(page):
-    text = page({})
+def test_without_curves_the_arms_are_as_they_were(board):
+    text = render_board(board({}))
     assert "| arm | recipe | epochs | knn_top1 | seeds | status | runs | commit |" in text
+
+
+def test_of_many_signs_that_differ_in_numbers_one_is_shown_and_the_rest_folded(board):
+    signs = {
+        f"diag/tau_head{head}_q{share}": [[20, float(head)]]
+        for head in range(6)
+        for share in (5, 95)
+    }
+    text = render_board(board(curves(**signs)))
+    top, folded = text[text.index("## Arms side by side") :].split("<details>")
+    assert "| knn_top1 | tau_head0_q5 | used | seeds |" in top
+    assert folded.startswith("<summary>11 more metrics</summary>\n\n| recipe | tau_head0_q95 |")
+    assert "| `cifar10` | 0.0000 | 1.0000 | 1.0000 | 2.00 |" in folded

@@ -6,11 +6,12 @@ from rich.console import Console
 
 from common.errors import LikewiseError
 from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import make_board, read_board
 from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
 from common.leaderboard.command import print_our_numbers
+from common.leaderboard.compared import unexplained
 from common.leaderboard.markdown import by_cutoff, decimals_of, number
-from common.leaderboard.readme import END, START, insert_small, render_small
+from common.leaderboard.readme import END, START, render_small
 from common.leaderboard.record import NO_NUMBER, commit_record
 from common.leaderboard.render import render_board
 from common.leaderboard.reported import Entry, Reference
@@ -66,37 +67,68 @@ def line_with(text, *parts):
     return lines[0]
 
 
-def test_a_row_says_all_that_is_known_of_a_number(board):
+def test_a_row_says_all_that_is_known_of_a_number_and_its_setting_the_runs(board):
+    text = render_board(board)
     # By hand: gap 0.82 - 0.80; half-width t(4) * 0.02 * sqrt(2 / 3) = 2.776 * 0.01633 = 0.0453.
-    assert line_with(render_board(board), "Table 1", "knn_top1") == (
-        "| `swav/cifar10` on cifar10 | knn_top1 | 0.8000 ± 0.0200 (3 runs) "
-        "| paper, Table 1, *unverified* [1] | 0.8200 ± 0.0200 (3 seeds) | +0.0200 (± 0.0453) "
-        "| knn | reproduced "
-        "| [s0](results/swav/cifar10-s0-260101-000000-0000.json) "
+    assert line_with(text, "| paper, *unverified* [1] |", "knn_top1") == (
+        "| knn_top1 | 0.8000 ± 0.0200 (3 runs) | paper, *unverified* [1] | 0.8200 ± 0.0200 "
+        "| +0.0200 (± 0.0453) | reproduced |"
+    )
+    assert line_with(text, "results/swav/cifar10-s0-260101-000000-0000.json") == (
+        "`swav/cifar10` on cifar10: 3 seeds [s0](results/swav/cifar10-s0-260101-000000-0000.json) "
         "([W&B](https://wandb.ai/me/likewise/runs/abc)) "
         "[s1](results/swav/cifar10-s1-260101-000000-0001.json) "
-        "[s2](results/swav/cifar10-s2-260101-000000-0002.json) | `fffffff` `fffffff`+ |"
+        "[s2](results/swav/cifar10-s2-260101-000000-0002.json), commit `fffffff` `fffffff`+"
     )
+    assert "1. paper, Table 1, *unverified*; protocol knn; read from a figure" in text
+
+
+def test_two_sources_of_one_setting_share_its_table(board):
+    records = [record for group in board.groups for record in group.records]
+    other = dataclasses.replace(ENTRY, origin="third party", source="https://example.org")
+    text = render_board(make_board([ENTRY, other], records, CODE))
+    assert text.count("`swav/cifar10` on cifar10: 3 seeds") == 1
+    assert "| third party, *unverified* [2] |" in line_with(text, "knn_top1", "[2]")
 
 
 def test_a_number_nobody_could_read_is_not_invented(board):
     line = line_with(render_board(board), "top5")
-    assert "| not available |" in line
-    assert "| not run |" in line
-    assert "1. read from a figure" in render_board(board)
+    assert line == "| `swav/cifar10` on cifar10 | paper, *unverified* [1] | top5 not available |"
+
+
+def missed(board, checks):
+    """The board with a reported number that ours is above, and what is said of it."""
+    records = [record for group in board.groups for record in group.records]
+    metrics = {KNN: Reference(value=0.5, margin=0.05)}
+    entry = dataclasses.replace(ENTRY, metrics=metrics, checks=checks)
+    return make_board([entry], records, CODE)
+
+
+def test_what_was_checked_stands_below_what_is_above_or_below(board):
+    text = render_board(missed(board, "The data are\n  the same; the seed was not checked."))
+    assert line_with(text, "The data") == (
+        "- `swav/cifar10` on cifar10, paper, *unverified* [1]: The data are the same; "
+        "the seed was not checked."
+    )
+    assert unexplained(missed(board, "Seen.").rows) == []
+    assert unexplained(missed(board, None).rows) == ["swav/cifar10 (method), paper: knn_top1 above"]
+    # Nothing is asked of a number that is reproduced.
+    assert unexplained(board.rows) == [] and "Checked where" not in render_board(board)
 
 
 def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
     text = render_board(board)
-    section = text[text.index("### swav on cifar10: knn") :]
+    section = text[text.index("### swav on cifar10 (`dddddddd`): knn") :]
     rows = [line.split(" | ")[:4] for line in section.splitlines() if line.startswith("| ")][2:]
     assert rows == [
-        ["| method", "`swav/cifar10`", "2", "0.8200 ± 0.0200"],
-        ["| ablation/hard", "`swav/cifar10:hard`", "2", "0.5000"],
+        ["| method", "`cifar10`", "2", "0.8200 ± 0.0200"],
+        ["| ablation/hard", "`cifar10:hard`", "2", "0.5000"],
         ["| *untrained*", "-", "-", "0.4100 ± 0.0100"],
     ]
-    assert "compared above" in line_with(section, "| method")
-    assert f"scaled: {NO_NUMBER}" in line_with(section, "ablation/hard")
+    assert line_with(section, "| method").endswith(
+        "| 3 seeds | compared above | see above | see above |"
+    )
+    assert "| 1 seed | scaled | [s0](results/swav/" in line_with(section, "ablation/hard")
 
 
 def test_the_summary_counts_statuses(board):
@@ -123,35 +155,6 @@ def test_an_empty_board_is_a_page_too():
     assert "No reported numbers yet." in text
 
 
-def test_the_small_table_shows_one_line_a_setting(board):
-    rows = render_small(board).splitlines()[2:]
-    assert rows == [
-        "| `swav/cifar10` | cifar10 | knn_top1 | 0.8000 ± 0.0200 (3 runs), paper, Table 1, "
-        "*unverified* | 0.8200 ± 0.0200 (3 seeds) | reproduced |"
-    ]
-
-
-def test_the_small_table_sets_a_scaled_method_beside_the_untrained_encoder(board):
-    records = [record for group in board.groups for record in group.records]
-    rows = render_small(make_board([], records, CODE)).splitlines()[2:]
-    assert rows == [
-        "| `swav/cifar10` | cifar10 | knn_top1 | 0.4100 ± 0.0100, untrained encoder "
-        "| 0.8200 ± 0.0200 (3 seeds) | scaled |"
-    ]
-
-
-def test_the_small_table_prefers_a_probe_of_all_labels_to_one_of_few(make_record):
-    metrics = {"test/linear_top1": 50.0, "test/linear_top1@5": 30.0, "test/nn_top1@10": 20.0}
-    (row,) = render_small(make_board([], [make_record(metrics=metrics)], CODE)).splitlines()[2:]
-    assert "| linear_top1 |" in row
-
-
-def test_the_small_table_shows_the_metric_that_its_paper_names(make_record):
-    record = make_record(paper="owdfa_cpl", metrics={"test/all_acc": 60.0, "test/uncertainty": 9.0})
-    (row,) = render_small(make_board([], [record], CODE)).splitlines()[2:]
-    assert "| all_acc |" in row
-
-
 def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(make_record):
     names = [f"test/{kind}_{share}" for kind in ("auc", "f1", "nmi") for share in (20, 40, 60, 80)]
     values = {name: 10.0 + row for row, name in enumerate(names)}
@@ -161,13 +164,13 @@ def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(
 
     def arms(entries, given=records):
         text = render_board(make_board(entries, given, CODE))
-        return text[text.index("### swav on cifar10: knn") : text.index("## What is normal")]
+        return text[text.index("### swav on cifar10 (") :]
 
     top, folded = arms([dataclasses.replace(ENTRY, metrics=reported)]).split("<details>")
     assert "| arm | recipe | epochs | auc_20 | f1_20 | seeds |" in top
     assert "| *untrained* | - | - | 1.0000 | 1.0000 | 1 seed | reference |" in top
-    assert folded.startswith("<summary>10 more metrics</summary>\n\n| arm | recipe | auc_40 |")
-    assert "| method | `swav/cifar10` | 11.00 |" in folded and folded.count("</details>") == 1
+    assert folded.startswith("<summary>10 more metrics</summary>\n\n| recipe | auc_40 |")
+    assert "\n| `cifar10` | 11.00 |" in folded and folded.count("</details>") == 1
     assert "| epochs | auc_20 | f1_20 | nmi_20 | seeds |" in arms([])
     few = [make_record(metrics={name: values[name] for name in names[:10]})]
     assert "<details>" not in arms([], few)
@@ -178,16 +181,8 @@ def test_a_run_without_metrics_has_no_line_in_the_small_table(make_record):
     board = make_board([], [record], CODE)
     assert render_small(board) == "No runs yet."
     text = render_board(board)
-    assert "### swav on cifar10: nothing measured" in text
-    assert "| method | `swav/cifar10` | 2 | 1 seed |" in text
-
-
-def test_only_the_part_between_the_markers_is_replaced():
-    text = f"# Title\n{START}\nold\n{END}\nrest\n"
-    assert insert_small(text, "new", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
-    for broken in ("# Title", f"{START}", f"{END}{START}", text + text):
-        with pytest.raises(LikewiseError, match=r"README\.md: needs the lines"):
-            insert_small(broken, "new", "README.md")
+    assert "### swav on cifar10 (`dddddddd`): nothing measured" in text
+    assert "| method | `cifar10` | 2 | 1 seed |" in text
 
 
 @pytest.fixture
@@ -202,7 +197,8 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     (root / "README.md").write_text(f"{START}\n{END}\n")
     with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md is stale: line 1"):
         check_leaderboard(root)
-    assert [path.name for path in write_leaderboard(root)] == ["LEADERBOARD.md", "README.md"]
+    written = [path.name for path in write_leaderboard(root)]
+    assert written == ["LEADERBOARD.md", "normal.md", "README.md"]
     check_leaderboard(root)
     assert write_leaderboard(root) == []
     path = root / "LEADERBOARD.md"
@@ -211,10 +207,17 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
         check_leaderboard(root)
 
 
+def test_checking_names_what_is_above_without_a_word_of_what_was_checked(root, monkeypatch):
+    write_leaderboard(root)
+    monkeypatch.setattr("common.leaderboard.check.unexplained", lambda rows: ["swav/cifar10: x"])
+    with pytest.raises(LikewiseError, match=r"no `checks:`(.|\n)*\n  swav/cifar10: x$"):
+        check_leaderboard(root)
+
+
 def test_a_new_record_makes_the_board_stale(root, make_record):
     write_leaderboard(root)
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
-    assert [path.name for path in stale_files(root)] == ["LEADERBOARD.md"]
+    assert [path.name for path in stale_files(root, read_board(root))] == ["LEADERBOARD.md"]
 
 
 def test_info_prints_our_numbers(root):

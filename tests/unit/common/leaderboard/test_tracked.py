@@ -8,7 +8,7 @@ from common.errors import LikewiseError, UsageError
 from common.leaderboard import tracked
 from common.leaderboard.command import build_leaderboard
 from common.leaderboard.record import commit_record, load_records, record_to_json
-from common.leaderboard.tracked import import_tracked
+from common.leaderboard.tracked import import_tracked, offline_runs
 
 
 class Api:
@@ -105,3 +105,38 @@ def test_the_command_tells_what_was_filed(make_record, tmp_path, monkeypatch):
     assert "https://wandb.ai/me/likewise/runs/" in (tmp_path / "LEADERBOARD.md").read_text()
     with pytest.raises(UsageError, match="use one of them"):
         build_leaderboard(True, console, tmp_path, "me/likewise")
+
+
+@pytest.fixture
+def offline(tmp_path):
+    """A folder of runs: one in two offline parts, one uploaded, one that was online."""
+    parts = [
+        "swav/quick/id-a/wandb/offline-run-20260102_000000-id-a",
+        "swav/quick/id-a/wandb/offline-run-20260101_000000-id-a",
+        "swav/quick/id-b/wandb/offline-run-20260101_000000-id-b",
+        "meow/acm-cpu/id-c/wandb/run-20260101_000000-id-c",
+    ]
+    for part in parts:
+        (tmp_path / "runs" / part).mkdir(parents=True)
+    (tmp_path / "runs" / parts[2] / "run-id-b.wandb.synced").touch()
+    (tmp_path / "runs/swav/quick/id-a/wandb/latest-run").symlink_to(
+        "offline-run-20260102_000000-id-a"
+    )
+    return tmp_path / "runs"
+
+
+def test_the_line_of_an_offline_run_names_its_parts_in_their_order(offline):
+    folder = offline / "swav" / "quick" / "id-a" / "wandb"
+    first, second = (folder / f"offline-run-2026010{day}_000000-id-a" for day in (1, 2))
+    assert offline_runs(offline) == [f"wandb sync {first} {second}"]
+
+
+def test_offline_runs_are_shown_even_if_the_service_cannot_be_asked(offline, tmp_path, monkeypatch):
+    def fail(project, api):
+        raise LikewiseError("no network")
+
+    monkeypatch.setattr(tracked, "_runs", fail)
+    console = Console(file=io.StringIO(), width=40)
+    with pytest.raises(LikewiseError, match="no network"):
+        build_leaderboard(False, console, tmp_path, "me/likewise", runs=offline)
+    assert f"\n{offline_runs(offline)[0]}\n" in console.file.getvalue()
