@@ -1,4 +1,4 @@
-"""SupReMix on two gloo processes equals one process with the whole batch (float64)."""
+"""SupReMix and its baselines on two gloo processes equal one with the whole batch (float64)."""
 
 import pytest
 import torch
@@ -10,7 +10,8 @@ from common.data.regression.views import RegressionBatch, make_views
 from common.data.sampler import EpochBatchSampler
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
-from papers.supremix.config import SupReMixConfig
+from papers.supremix.baselines import RankNContrast, Regressor
+from papers.supremix.config import RankNContrastConfig, RegressorConfig, SupReMixConfig
 from papers.supremix.module import SupReMix
 from tests.gloo import assert_equal_to_one_process
 
@@ -21,15 +22,25 @@ POOL = Samples(
     torch.randint(0, 15, (BATCH * STEPS,), generator=GENERATOR).double(),
 )
 FACTS = RegressionFacts((5,), len(POOL.targets), 7.0, 4.0, 14.0)
-# One view with rounded labels: some anchors have no positive, and not as many on each process.
+# Of SupReMix. One view with rounded labels: some anchors have no positive, and not as many on each
+# process.
 CASES = [(2, {}), (1, {"label_step": 4.0, "mix_neg": False}), (2, {"mix_pos": False})]
+BASELINES = [
+    (Regressor, RegressorConfig(backbone="mlp")),
+    (Regressor, RegressorConfig(backbone="mlp", loss="mse", mixup=True)),
+    (RankNContrast, RankNContrastConfig(backbone="mlp")),
+]
 
 
 def train(views: int, options: dict) -> dict[str, torch.Tensor]:
+    method = SupReMixConfig(backbone="mlp", hidden_dim=16, output_dim=8, window=4.0, **options)
+    return train_module(SupReMix, method, views)
+
+
+def train_module(kind, method, views: int) -> dict[str, torch.Tensor]:
     """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
     torch.manual_seed(SEED)
-    method = SupReMixConfig(backbone="mlp", hidden_dim=16, output_dim=8, window=4.0, **options)
-    module = SupReMix(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
+    module = kind(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
     optimizer = build_optimizer(module.parameters(), module.optimizer)
     config = RegressionConfig(batch_size=BATCH, num_views=views, noise=0.1, swap=0.1)
     sampler, found = EpochBatchSampler(len(POOL.targets), BATCH, SEED, rank(), world_size()), {}
@@ -47,7 +58,8 @@ def train(views: int, options: dict) -> dict[str, torch.Tensor]:
 
 
 def train_all() -> list[dict[str, torch.Tensor]]:
-    return [train(views, options) for views, options in CASES]
+    ours = [train(views, options) for views, options in CASES]
+    return ours + [train_module(kind, method, 2) for kind, method in BASELINES]
 
 
 @pytest.mark.distributed

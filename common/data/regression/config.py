@@ -68,8 +68,8 @@ class RegressionConfig:
     swap: float = setting(0.0, at_least=0, below=1)
     # Pictures from files: pixels a side. They are held in memory with 8 bits.
     size: int = setting(224, at_least=8)
-    # Pictures: views as the picture papers make them, in place of the four settings above; all of
-    # one size. Per channel, mean and std after all else.
+    # Pictures: views as the picture papers make them, in place of num_views, noise, shift and swap
+    # (the latter three must be 0); all of one size. Per channel, mean and std after all else.
     views: list[ViewConfig] = setting([])
     mean: list[float] = setting([])
     std: list[float] = setting([], above=0)
@@ -87,6 +87,12 @@ class RegressionConfig:
                 )
         if len({view.size for view in self.views}) > 1 or len(self.mean) != len(self.std):
             raise ConfigError("data: views must be of one size, mean and std of one length")
+        drawn = [name for name in ("noise", "shift", "swap") if getattr(self, name)]
+        if self.views and drawn:
+            raise ConfigError(
+                f"data.views: made in place of data.{' and data.'.join(drawn)}, which would do "
+                f"nothing; set {' '.join(f'data.{name}=0' for name in drawn)}"
+            )
         named = [str(self.target), *self.categorical, *self.drop]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:

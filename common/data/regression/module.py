@@ -105,6 +105,18 @@ class RegressionData(KeyedData):
         return self.config.path or self.config.name
 
     def _check_views(self, found: RegressionSet) -> None:
+        shape = tuple(found.inputs.shape[1:])
+        given = [name for name in ("views", "mean", "std") if getattr(self.config, name)]
+        if given and len(shape) != 3:
+            raise ConfigError(
+                f"data.{given[0]}: for pictures, an input of {self._title} has shape {shape}; "
+                "leave it out (data.standardise takes mean and deviation of tables and series)"
+            )
+        if len(self.config.mean) not in (0, 1, shape[0]):
+            raise ConfigError(
+                f"data.mean: {len(self.config.mean)} numbers for the {shape[0]} channels of "
+                f"{self._title}"
+            )
         if self.config.shift and found.inputs.ndim < 3:
             raise ConfigError(
                 f"data.shift={self.config.shift}: rows of the table {self._title} have no "

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.data.pictures.config import ViewConfig
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
 from common.data.regression.windows import cmapss_fd001
@@ -96,6 +97,18 @@ def test_labels_that_are_constant_once_thinned_are_refused(tmp_path):
 def test_a_table_cannot_be_shifted():
     with pytest.raises(ConfigError, match="have no order to shift along"):
         build(shift=1)
+
+
+def test_what_is_made_for_pictures_is_refused_elsewhere():
+    view = ViewConfig(count=2, size=8)
+    with pytest.raises(ConfigError, match=r"data\.views: for pictures, .* diabetes .* \(10,\)"):
+        build(views=[view], noise=0.0)
+    with pytest.raises(ConfigError, match=r"data\.mean: for pictures"):
+        build(mean=[0.5], std=[0.5])
+    with pytest.raises(ConfigError, match=r"data\.mean: 3 numbers for the 1 channels"):
+        build(name="rotated-digits", mean=[0.5] * 3, std=[0.5] * 3)
+    with pytest.raises(ConfigError, match=r"set data\.noise=0 data\.shift=0"):
+        RegressionConfig(views=[view], shift=1)
 
 
 def test_evaluation_inputs_are_of_the_split_that_is_measured():

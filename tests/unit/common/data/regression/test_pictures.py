@@ -58,7 +58,7 @@ def test_the_published_layouts_lie_in_the_data_root(tmp_path, name):
 
 def test_views_are_those_of_picture_papers_normalised(tmp_path):
     view = ViewConfig(count=2, size=6, area=[0.5, 1.0], flip=0.5)
-    options = {"views": [view], "mean": [0.5] * 3, "std": [0.5] * 3}
+    options = {"views": [view], "noise": 0.0, "mean": [0.5] * 3, "std": [0.5] * 3}
     data = make_data(write(tmp_path), **options)
     assert data.config.total_views == 2
     batch = next(iter(data.train_dataloader()))
@@ -111,4 +111,4 @@ def test_what_is_wrong_is_named(tmp_path):
 
 def test_views_must_be_of_one_size():
     with pytest.raises(ConfigError, match="views must be of one size"):
-        RegressionConfig(views=[ViewConfig(size=8), ViewConfig(size=16)])
+        RegressionConfig(views=[ViewConfig(size=8), ViewConfig(size=16)], noise=0.0)
