@@ -70,7 +70,8 @@ def fit_ridge(train: ProbeSet, x: Tensor, alpha: float) -> Tensor:
 def fit_adam(train: ProbeSet, x: Tensor, settings: RegressionProbeConfig, seed: int) -> Tensor:
     """Returns predictions of a linear layer trained by Adam, as the published probes are.
 
-    From zero weights and the mean label; the rate falls by ten at each of ``milestones``.
+    The rate falls by ten at each of ``milestones``. Unlike the published ones it starts from zero
+    weights and the mean label, on standardised features: the scale of features is the encoder's.
     """
     fitted, asked = (part.float() for part in _standardised(train.x, x))
     y = train.y.float()

@@ -19,6 +19,7 @@ PAPER = Paper(
     modality="regression",
     module_class="SupReMix",
     config_class="SupReMixConfig",
+    headline_metric="test/mae",
     evaluators=("label-order", "regression-finetune", "regression-probe"),
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
