@@ -268,5 +268,9 @@ EVALUATORS = Registry(
 # Plots of every paper of a modality; a paper's own are in its plots.py.
 PLOTS = Registry(
     "modality with plots",
-    {"pictures": "common.plots.pictures:draw", "sequences": "common.plots.sequences:draw"},
+    {
+        "graphs": "common.plots.graphs:draw",
+        "pictures": "common.plots.pictures:draw",
+        "sequences": "common.plots.sequences:draw",
+    },
 )

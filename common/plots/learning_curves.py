@@ -19,15 +19,15 @@ Curves = dict[str, dict[int, float]]
 
 
 def draw_run(run_dir: Path) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plot by its name; none for a run that was not measured on the way."""
-    curves = measured_curves(run_dir)
+    """Returns the plot by its name; a run that was not measured on the way shows its loss."""
+    curves = measured_curves(run_dir) or measured_curves(run_dir, EPOCH_KEY)
     return {"learning_curves": lambda: learning_curves(run_dir, curves)} if curves else {}
 
 
-def measured_curves(run_dir: Path) -> Curves:
-    """Returns ``{key: {batch: value}}`` of what was measured at least twice on validation."""
+def measured_curves(run_dir: Path, prefix: str = SPLIT) -> Curves:
+    """Returns ``{key: {batch: value}}`` of what was measured at least twice, of validation."""
     path = run_dir / METRICS_NAME
-    curves = curves_of(read_metrics(path), (SPLIT,)) if path.is_file() else {}
+    curves = curves_of(read_metrics(path), (prefix,)) if path.is_file() else {}
     return {key: points for key, points in curves.items() if len(points) > 1}
 
 
@@ -53,7 +53,8 @@ def learning_curves(run_dir: Path, curves: Curves) -> "Figure":
         curves: As `measured_curves` returns them.
     """
     panels, length = panels_of(curves), batches_per_epoch(run_dir)
-    title = f"Validation of {run_dir.parent.name}, run {run_dir.name}"
+    what = "Training loss" if EPOCH_KEY in curves else "Validation"
+    title = f"{what} of {run_dir.parent.name}, run {run_dir.name}"
     figure, axes = new_figure(3.4 * len(panels) + 0.4, 3.2, title)
     axes.remove()
     grid = figure.subplots(1, len(panels), squeeze=False)[0]

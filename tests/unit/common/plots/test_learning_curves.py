@@ -9,6 +9,7 @@ from common.plots.draw import draw_plots
 from common.plots.learning_curves import (
     MOST_PANELS,
     batches_per_epoch,
+    draw_run,
     learning_curves,
     measured_curves,
     panels_of,
@@ -60,7 +61,7 @@ def test_what_was_measured_once_or_not_at_all_is_no_curve(run, tmp_path):
     assert len(panels_of({f"val/{name}": {} for name in "abcdefghij"})) == MOST_PANELS
 
 
-def test_every_run_that_has_curves_shows_them(run, monkeypatch):
+def test_every_run_that_has_curves_shows_them_or_else_its_loss(run, monkeypatch):
     monkeypatch.setattr(draw, "find_spec", lambda name: None)
     said = []
     module = torch.nn.Linear(1, 1)
@@ -68,6 +69,11 @@ def test_every_run_that_has_curves_shows_them(run, monkeypatch):
     assert [path.name for path in files] == ["learning_curves.png"] and not said
     empty = write(run.parent / "other", "40,0,train/epoch_loss,2.0")
     assert draw_plots(PAPER, module, None, empty / "plots", said.append) == []
+    unmeasured = write(run.parent / "third", "1,0,train/epoch_loss,2.0", "2,1,train/epoch_loss,1.0")
+    (axes,) = draw_run(unmeasured)["learning_curves"]().axes
+    assert axes.lines[0].get_xdata().tolist() == [1, 2] and axes.get_xlabel() == "epoch"
+    assert axes.lines[0].get_ydata().tolist() == [2, 1]
+    assert "Training loss of beauty" in axes.figure.get_suptitle()
     (empty / "metrics.csv").write_text("torn\n")
     assert draw_plots(PAPER, module, None, empty / "plots", said.append) == []
     assert "the plots of the run" in said[0]

@@ -1,0 +1,31 @@
+"""What every paper on heterogeneous graphs has to show: a map of its labelled target nodes."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from common.data.sampler import keyed_generator
+from common.plots.embedding_map import embedding_map
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SAMPLE, SAMPLE_SEED = 600, 0
+
+
+def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+    """Returns the plots of a paper on graphs, by name."""
+    return {"nodes_map": lambda: draw_nodes(module, data)}
+
+
+def draw_nodes(module: nn.Module, data: Any) -> "Figure":
+    """Draws labelled target nodes as the probe sees them, coloured by class."""
+    inputs = data.evaluation_inputs(module, "test")
+    known = torch.nonzero(inputs.labels >= 0).squeeze(1)
+    order = torch.randperm(len(known), generator=keyed_generator(SAMPLE_SEED))
+    rows = known[order[:SAMPLE]]
+    names = [f"class {label}" for label in range(int(inputs.labels.max()) + 1)]
+    title = f"Embeddings of {len(rows):,} labelled {data.graph.target} nodes (PCA, t-SNE)"
+    return embedding_map(inputs.z[rows], inputs.labels[rows], names, title)
