@@ -1,6 +1,8 @@
 """MEOW's losses: weighted InfoNCE and prototypes (AdaMEOW's is in soft.py).
 
-All are single-process: the full batch couples every node with every other.
+None communicates. The full batch couples every node with every other, so one process trains it; in
+sampled training the module gathers the views of all processes first, and each process then computes
+the k-means and the contrast of the whole batch, the same everywhere.
 """
 
 from typing import NamedTuple
@@ -29,7 +31,10 @@ class Clustering(NamedTuple):
 def cluster(
     u: Tensor, num_clusters: list[int], temperature: float, **settings: int
 ) -> list[Clustering]:
-    """Clusters unit rows ``u``: (nodes, dim) once for each number; the seed is the index."""
+    """Clusters unit rows ``u``: (nodes, dim) once for each number; the seed is the index.
+
+    Under several processes ``u`` is gathered, and each process finds the same clusters.
+    """
     found = []
     for seed, number in enumerate(num_clusters):
         centroids = kmeans(u, number, seed, **settings)
@@ -87,7 +92,7 @@ def weighted_infonce(
 
     InfoNce of code_meow/module/contrast.py. The positive has weight 0, so it is missing from the
     sum and the loss can be negative. A node without any weighted negative gives minus infinity,
-    as there.
+    as there. Under several processes both views are gathered and each computes all rows.
 
     Args:
         anchor: (nodes, dim) unit rows.
@@ -116,7 +121,8 @@ def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
     """Cross-entropy of ``anchor``: (nodes, dim) with its prototype, plus ``ln(nodes / K)``.
 
     ``mean_m mean_i -log( exp(u_i.c_a(i) / phi_a(i)) / ((N / K) sum_k exp(u_i.c_k / phi_k)) )``
-    (code_meow/module/contrast.py); prototypes and concentrations are constants.
+    (code_meow/module/contrast.py); prototypes and concentrations are constants. Under several
+    processes ``anchor`` is gathered and each computes all rows.
     """
     losses = []
     for assigned, prototypes, concentration in clusterings:

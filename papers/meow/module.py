@@ -10,7 +10,7 @@ from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.diagnostics import embedding_std, is_log_due
 from common.distributed.reduce import gather_with_grad
-from common.errors import ConfigError
+from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
@@ -84,6 +84,7 @@ class MEOW(LightningModule):
         assigned = None
         if method.weights == "hard":
             assigned = torch.stack([found.assigned for found in clusterings])
+            check_negatives(method, assigned)
         loss = weighted_infonce(u_coarse, u_fine, method.temperature, assigned)
         if method.prototype_weight > 0:
             loss = loss + method.prototype_weight * prototype_loss(u_coarse, clusterings)
@@ -97,6 +98,16 @@ class MEOW(LightningModule):
         if is_log_due(self):
             self.log("train/loss", loss, batch_size=1)
             self.log("diag/embedding_std", embedding_std(u_fine), batch_size=1)
+
+
+def check_negatives(method: MEOWConfig, assigned: Tensor) -> None:
+    """Raises `LikewiseError` if ``assigned``: (clusterings, nodes) parts no node from another."""
+    if bool((assigned == assigned[:, :1]).all()):
+        raise LikewiseError(
+            f"method.num_clusters={method.num_clusters}: k-means puts all {assigned.shape[1]} "
+            "nodes into one cluster, so that none has a negative and the loss is infinite: the "
+            "embeddings have collapsed. Lower optimizer.lr, or take other numbers of clusters"
+        )
 
 
 def check_clusters(method: MEOWConfig, facts: GraphFacts) -> None:

@@ -40,6 +40,8 @@ class SoftWeights(nn.Module):
     def loss(self, anchor: Tensor, other: Tensor, temperature: float) -> Tensor:
         """``mean_i [ log sum_j gamma_ij exp(s_ij / t) - s_ii / t ]``, j = i included.
 
+        Under several processes both views are gathered and each computes all rows.
+
         Args:
             anchor: (anchors, dim) unit rows; in training the fine view.
             other: (nodes, dim) unit rows; in training the coarse view. The first ``anchors`` rows

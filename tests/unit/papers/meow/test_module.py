@@ -4,7 +4,7 @@ import torch
 from common.config import OptimizerConfig
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.module import GraphData
-from common.errors import ConfigError
+from common.errors import ConfigError, LikewiseError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 
@@ -74,6 +74,13 @@ def test_anchor_is_coarse_in_meow_and_fine_in_adameow(data):
     torch.testing.assert_close(loss, module.soft_weights.loss(u_fine, u_coarse, 0.4))
     other = module.soft_weights.loss(u_coarse, u_fine, 0.4)
     assert (loss - other).abs() > 1e-4
+
+
+def test_nodes_without_a_negative_name_the_clusters_and_not_an_infinite_loss(data):
+    module = make(data)
+    u = torch.nn.functional.normalize(torch.ones(30, 16), dim=1)
+    with pytest.raises(LikewiseError, match=r"num_clusters=\[5, 9\]: k-means puts all 30 nodes"):
+        module.weighted_loss(u, u)
 
 
 def test_more_clusters_than_nodes_is_refused():
