@@ -1,8 +1,8 @@
 """Runs in processes of their own that can be killed, forked from one that has imported all."""
 
 import multiprocessing
-import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -10,10 +10,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["common.execute", "papers.swav.module", "sklearn.datasets"])
 
 
-def _train(reference: str, overrides: list[str], root: Path) -> None:
+def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
     from common.config import load_recipe
     from common.execute import start
 
+    kill.arm()
     start(load_recipe(reference, overrides), root, Console(quiet=True))
 
 
@@ -24,29 +25,12 @@ def _resume(run_dir: Path) -> None:
     resume_run(open_run(run_dir), Console(quiet=True))
 
 
-def train(reference, overrides, root):
-    """Trains to the end and returns the run's folder."""
-    process = CONTEXT.Process(target=_train, args=(reference, overrides, root))
+def train(reference, overrides, root, kill):
+    """Trains until ``kill``, if it comes; returns the run's folder and the exit code."""
+    process = CONTEXT.Process(target=_train, args=(reference, overrides, root, kill))
     process.start()
     process.join()
-    assert process.exitcode == 0
-    return only_run(root)
-
-
-def train_and_kill(reference, overrides, root, when):
-    """Kills the training with SIGKILL as soon as ``when(run_dir)`` holds; returns the folder."""
-    process = CONTEXT.Process(target=_train, args=(reference, overrides, root))
-    process.start()
-    deadline = time.monotonic() + 600  # other work may hold every core
-    while time.monotonic() < deadline and process.is_alive():
-        run_dir = only_run(root)
-        if run_dir is not None and when(run_dir):
-            process.kill()
-            break
-        time.sleep(0.001)
-    process.join()
-    assert process.exitcode == -9, "the run ended before it could be killed"
-    return only_run(root)
+    return only_run(root), process.exitcode
 
 
 def resume(run_dir):

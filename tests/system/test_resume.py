@@ -1,12 +1,21 @@
-"""A run killed with SIGKILL and resumed equals the uninterrupted one to the last bit."""
+"""A run killed with SIGKILL and resumed equals the uninterrupted one to the last bit.
+
+Where it is killed is drawn; ``LIKEWISE_KILL_SEED`` repeats the draw that a failure prints.
+"""
 
 import json
+import os
+import secrets
+from itertools import pairwise
+from random import Random
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
-from tests.system import runs
+from common.tracking.metrics_file import read_metrics
+from tests.system import kills, runs
 
 COMMON = ["tracking.mode=disabled", "trainer.threads=1", "trainer.log_every=1"]
 PAPERS = {
@@ -53,7 +62,7 @@ PAPERS = {
         "data.holdout=0.1",
     ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
-    # Drawn neighbours, five batches an epoch, so that every kill is inside one.
+    # Drawn neighbours, five batches an epoch.
     "meow-sampled": [
         "data.batch_size=150",
         "method.num_clusters=[3,9]",
@@ -101,44 +110,25 @@ PAPERS = {
         "trainer.checkpoint_every_batches=15",
         "evaluation.every_batches=20",
     ],
+    "mclrec-joint": [
+        "method.scheme=joint",
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=15",
+        "evaluation.every_batches=20",
+    ],
 }
 
 
-def train(case, root):
-    return runs.train(case.partition("-")[0], COMMON + PAPERS[case], root)
+class Whole(NamedTuple):
+    """What a run leaves: weights, the metrics file's bytes, the record's numbers."""
+
+    weights: dict
+    metrics: bytes
+    numbers: dict
 
 
-def train_and_kill(case, root, when):
-    return runs.train_and_kill(case.partition("-")[0], COMMON + PAPERS[case], root, when)
-
-
-def last_batch(run_dir):
-    path = run_dir / "metrics.csv"
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return int(lines[-1].split(",")[0]) if len(lines) > 1 and lines[-1].count(",") == 3 else 0
-
-
-def before_any_checkpoint(run_dir):
-    return last_batch(run_dir) >= 3
-
-
-def after_a_checkpoint(run_dir):
-    return any((run_dir / "checkpoints").glob("batch-*")) and last_batch(run_dir) % 5 == 3
-
-
-def while_a_checkpoint_is_written(run_dir):
-    return any((run_dir / "checkpoints").glob(".*.tmp"))
-
-
-def in_the_final_evaluation(run_dir):
-    names = sorted(path.name for path in (run_dir / "checkpoints").glob("batch-*"))
-    return (
-        bool(names)
-        and last_batch(run_dir) == int(names[-1][6:15])
-        and (
-            '"epoch_loss' in names or (run_dir / "metrics.csv").read_text().count("epoch_loss") > 0
-        )
-    )
+def train(case, root, kill):
+    return runs.train(case.partition("-")[0], COMMON + PAPERS[case], root, kill)
 
 
 def evidence(run_dir):
@@ -146,57 +136,102 @@ def evidence(run_dir):
     assert not problems
     record = json.loads((run_dir / "result.json").read_text())
     numbers = {key: record[key] for key in ("metrics", "references", "batches", "epochs")}
-    return read_checkpoint(path), (run_dir / "metrics.csv").read_bytes(), numbers
+    weights = read_checkpoint(path)["state_dict"]
+    return Whole(weights, (run_dir / "metrics.csv").read_bytes(), numbers)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
+    """Returns a function of a case: what the whole run leaves, the batches of its checkpoints."""
     found = {}
 
-    def get(paper):
-        if paper not in found:
-            root = tmp_path_factory.mktemp(paper)
-            found[paper] = evidence(train(paper, root))
-        return found[paper]
+    def get(case):
+        if case not in found:
+            run_dir, code = train(case, tmp_path_factory.mktemp(case), kills.Nowhere())
+            assert code == 0
+            saved = (run_dir / "checkpoints" / "saved").read_text().split()
+            found[case] = evidence(run_dir), sorted({int(batch) for batch in saved})
+        return found[case]
 
     return get
 
 
-POINTS = [before_any_checkpoint, after_a_checkpoint, while_a_checkpoint_is_written]
-# One paper a kind of state: plain, queues and a second encoder, two optimizers, nested updates. The
-# other papers take a minute and a half together.
-FAST = {(paper, after_a_checkpoint) for paper in ("swav", "amcl", "autotcl", "mclrec")}
+def before_any_checkpoint(draw, whole, saved):
+    return kills.AtBatch(draw.randrange(2, saved[0]), torn=draw.randrange(8)), 0
+
+
+def two_batches_or_more_after_a_checkpoint(draw, whole, saved):
+    gaps = [
+        (batch, before) for before, after in pairwise(saved) for batch in range(before + 2, after)
+    ]
+    batch, before = draw.choice(gaps)
+    return kills.AtBatch(batch, torn=draw.randrange(8)), before
+
+
+def while_a_checkpoint_is_written(draw, whole, saved):
+    place = draw.randrange(1, len(saved))  # not the first: there is one to go back to
+    return kills.InCheckpoint(saved[place], share=draw.random()), saved[place - 1]
+
+
+def in_the_final_evaluation(draw, whole, saved):
+    best = any(key.startswith("test/best_") for key in whole.numbers["metrics"])
+    encoders = 1 + best + len(whole.numbers["references"])
+    return kills.InEvaluation(draw.randrange(encoders) + 1), whole.numbers["batches"]
+
+
+def assert_hit(run_dir, kill, newest, whole):
+    """Checks on the disk that the run died where it should: what is left of it, what is not."""
+    assert not (run_dir / "result.json").exists()
+    path, problems = last_good_checkpoint(run_dir / "checkpoints")
+    assert not problems
+    assert (read_checkpoint(path)["likewise"]["batches_seen"] if path else 0) == newest
+    torn = list((run_dir / "checkpoints").glob(".*.tmp"))
+    last = read_metrics(run_dir / "metrics.csv")[-1].batch
+    if isinstance(kill, kills.InCheckpoint):
+        (part,) = torn
+        assert f"batch-{kill.batch:09d}" in part.name and last == kill.batch
+        return
+    assert not torn
+    assert last == getattr(kill, "batch", whole.numbers["batches"])
+    ended_torn = not (run_dir / "metrics.csv").read_bytes().endswith(b"\n")
+    assert ended_torn == bool(getattr(kill, "torn", 0))
+
+
+POINTS = [
+    before_any_checkpoint,
+    two_batches_or_more_after_a_checkpoint,
+    while_a_checkpoint_is_written,
+    in_the_final_evaluation,
+]
+# One paper a kind of state: plain, queues and a second encoder, two optimizers, nested updates.
+FAST = {(paper, POINTS[1]) for paper in ("swav", "amcl", "autotcl", "mclrec")}
 
 
 @pytest.mark.parametrize(
-    ("paper", "point"),
+    ("case", "point"),
     [
         pytest.param(
-            paper,
+            case,
             point,
-            id=f"{paper}-{point.__name__}",
-            marks=[] if (paper, point) in FAST else [pytest.mark.slow],
+            id=f"{case}-{point.__name__}",
+            marks=[] if (case, point) in FAST else [pytest.mark.slow],
         )
-        for paper in PAPERS
+        for case in PAPERS
         for point in POINTS
     ],
 )
-def test_killed_and_resumed_equals_uninterrupted(paper, point, uninterrupted, tmp_path):
-    weights, metrics, numbers = uninterrupted(paper)
-    run_dir = train_and_kill(paper, tmp_path, point)
-    assert not (run_dir / "result.json").exists()
+def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp_path):
+    whole, saved = uninterrupted(case)
+    seed = int(os.environ.get("LIKEWISE_KILL_SEED") or secrets.randbelow(10**6))
+    kill, newest = point(Random(seed), whole, saved)
+    print(f"LIKEWISE_KILL_SEED={seed}: {kill}, to go on from batch {newest}")
+    run_dir, code = train(case, tmp_path, kill)
+    assert code == -9, "the run ended before it could be killed"
+    assert_hit(run_dir, kill, newest, whole)
     runs.resume(run_dir)
-    resumed_weights, resumed_metrics, resumed_numbers = evidence(run_dir)
-    for name, value in weights["state_dict"].items():
-        assert torch.equal(value, resumed_weights["state_dict"][name]), name
-    assert resumed_metrics == metrics
-    assert resumed_numbers == numbers
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("paper", PAPERS)
-def test_killed_in_the_final_evaluation(paper, uninterrupted, tmp_path):
-    _, metrics, numbers = uninterrupted(paper)
-    run_dir = train_and_kill(paper, tmp_path, in_the_final_evaluation)
-    runs.resume(run_dir)
-    assert evidence(run_dir)[1:] == (metrics, numbers)
+    resumed = evidence(run_dir)
+    assert resumed.weights.keys() == whole.weights.keys()
+    for name, value in whole.weights.items():
+        assert torch.equal(value, resumed.weights[name]), name
+    assert resumed.metrics == whole.metrics
+    assert resumed.numbers == whole.numbers
