@@ -3,17 +3,14 @@
 import base64
 import html
 import io
-import re
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
-# Reads Markdown for rich, which brings it.
-from markdown_it import MarkdownIt
-
 from common.files import write_atomic
 from common.leaderboard.aggregate import Group
 from common.leaderboard.board import Board
+from common.leaderboard.html import to_html
 from common.leaderboard.normal import render_normal
 from common.leaderboard.render import render_board
 from common.plots.style import COLOURS
@@ -21,9 +18,6 @@ from common.plots.style import COLOURS
 PAGE = "index.html"
 COLUMNS = 4
 PANEL = (2.6, 1.9)
-# The board's own folds; whatever else looks like a tag came with a record and stays text.
-FOLD = re.compile(r"<p>&lt;details&gt;&lt;summary&gt;(.*?)&lt;/summary&gt;</p>")
-UNFOLD = "<p>&lt;/details&gt;</p>"
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
        color: #1a1a1a; background: #fff; }
@@ -59,7 +53,7 @@ def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
 
 def render_page(board: Board, runs: Path) -> str:
     """Returns the whole page as text."""
-    parts = [_from_markdown(render_board(board)), _from_markdown(render_normal(board))]
+    parts = [to_html(render_board(board)), to_html(render_normal(board))]
     parts += ["<h2>Learning curves</h2>", *_curves(board)]
     parts += ["<h2>Pictures of the runs on this machine</h2>", *_pictures(board, runs)]
     return (
@@ -69,12 +63,6 @@ def render_page(board: Board, runs: Path) -> str:
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
-
-
-def _from_markdown(text: str) -> str:
-    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    folded = FOLD.sub(r"<details><summary>\1</summary>", rendered)
-    return folded.replace(UNFOLD, "</details>")
 
 
 def _curves(board: Board) -> Iterator[str]:

@@ -1,6 +1,9 @@
 """Papers import the core and never each other; the core reaches papers by name only."""
 
 import ast
+import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for part in ("papers", "common") for path in (ROOT / part).rglob("*.py"))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Returns the dotted names that ``path`` imports, relative ones resolved."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
@@ -35,6 +39,21 @@ def violations(path: Path) -> list[str]:
         if first == "papers" and part == "papers" and others and others[0] != rest[0]:
             found.append(name)
     return found
+
+
+# What a package is imported as, where that is not its name; then what comes with another package.
+IMPORT_NAMES = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
+BROUGHT = {"threadpoolctl": "scikit-learn", "torchmetrics": "lightning"}
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]["detection"]
+    names = {text.split(">=")[0] for text in project["dependencies"] + extras}
+    known = {IMPORT_NAMES.get(name, name) for name in names} | set(sys.stdlib_module_names)
+    known |= {name for name, package in BROUGHT.items() if package in names}
+    found = {name.split(".")[0] for path in SOURCES for name in imported(path)}
+    assert found - known - {"common", "papers", "configs"} == set()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

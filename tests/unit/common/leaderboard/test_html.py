@@ -1,0 +1,39 @@
+import pytest
+
+from common.leaderboard.html import to_html
+
+
+@pytest.mark.parametrize(
+    ("markdown", "html"),
+    [
+        ("## Title *one*", "<h2>Title <em>one</em></h2>"),
+        ("two\nlines\n\nthen", "<p>two lines</p>\n<p>then</p>"),
+        ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
+        ("- a `b*c*`", "<ul><li>a <code>b*c*</code></li></ul>"),
+        (
+            "<details><summary>2 more</summary>\n\nx\n\n</details>",
+            "<details><summary>2 more</summary>\n<p>x</p>\n</details>",
+        ),
+        (
+            "| a | b |\n| --- | --- |\n| 1 \\| 2 | - |",
+            "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
+            "<tbody><tr><td>1 | 2</td><td>-</td></tr></tbody></table>",
+        ),
+        ("[s0](results/a/b.json)", '<p><a href="results/a/b.json">s0</a></p>'),
+    ],
+)
+def test_the_forms_of_the_leaderboard(markdown, html):
+    assert to_html(markdown) == html
+
+
+@pytest.mark.parametrize(
+    ("markdown", "html"),
+    [
+        ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
+        ("a <details><summary>x</summary>", "a &lt;details&gt;&lt;summary&gt;x&lt;/summary&gt;"),
+        ("[x](javascript:alert)", "[x](javascript:alert)"),
+        ('[x](https://y"z)', '<a href="https://y&quot;z">x</a>'),
+    ],
+)
+def test_what_a_record_says_makes_no_markup_of_its_own(markdown, html):
+    assert to_html(markdown) == f"<p>{html}</p>"
