@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from common.campaign import read_campaign
 from common.config import load_recipe
 from common.paper import paper_names
 from common.registry import EVALUATORS
@@ -114,3 +115,18 @@ def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
 @pytest.mark.parametrize("protocol", EVALUATORS.names())
 def test_every_protocol_is_described(protocol: str) -> None:
     assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()
+
+
+def test_the_example_of_a_campaign_file_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "adding_a_paper.md").read_text()
+    (example,) = [b for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "\nseeds:" in b]
+    path = tmp_path / "mypaper.yaml"
+    path.write_text(re.sub(r"mypaper/\S+", "swav/quick", example))
+    assert len(read_campaign(path).recipes) == 9
+    assert "docs/adding_a_paper.md#6-numbers" in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.name)
+def test_prose_is_wrapped(path: Path) -> None:
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 160] == []

@@ -91,6 +91,9 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
     # Filed beside the training's record, it is another one.
     assert found["run_id"] == f"{record['run_id']}-{again.parent.name}" and "curves" not in found
 
+    page = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
+    assert [path.name for path in run.iterdir() if f"\n| `{path.name}" not in page] == []
+
     assert papers("export", str(run))[0] == 0
     weights = torch.load(run / "backbone.pt", weights_only=True)
     import common
