@@ -2,12 +2,14 @@
 
 import gc
 import json
+import shutil
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 SHORT = [
     "trainer.batches=3",
@@ -21,6 +23,24 @@ SHORT = [
 def run_folder(root=Path()):
     (config,) = root.glob("runs/*/*/*/config.yaml")
     return config.parent
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Returns a folder with the run that most tests begin with, trained once."""
+    from common.config import load_recipe
+    from common.execute import start
+
+    folder = tmp_path_factory.mktemp("trained")
+    start(load_recipe("swav", SHORT), folder / "runs", Console(quiet=True))
+    return folder
+
+
+@pytest.fixture
+def run(papers, trained, tmp_path):
+    """Returns a finished run below the test's own folder."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return run_folder()
 
 
 @pytest.mark.parametrize(
@@ -106,9 +126,7 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
     assert "swav/quick, seed 0" in (run / "log.txt").read_text()
 
 
-def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(papers):
-    papers("train", "swav", *SHORT)
-    run = run_folder()
+def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(papers, run):
     code, _, err = papers("evaluate", str(run), "data.batch_size=64", "seed=3", "trainer.threads=1")
     assert code == 2 and "data.batch_size, seed or arm: the run was trained with it" in err
     code, _, err = papers("evaluate", str(run), "evaluation.knn.l=3")
@@ -155,16 +173,15 @@ def test_a_launcher_with_another_number_of_processes_is_refused(papers, monkeypa
     assert code == 2 and "set trainer.devices=2" in err
 
 
-def test_a_folder_in_use_is_refused(papers):
+def test_a_folder_in_use_is_refused(papers, run):
     from common.runs import open_run
 
-    papers("train", "swav", *SHORT)
-    run = open_run(run_folder())
-    run.record.unlink()
-    run.lock()
-    code, _, err = papers("resume", str(run.path))
+    held = open_run(run)
+    held.record.unlink()
+    held.lock()
+    code, _, err = papers("resume", str(run))
     assert code == 2 and "in use by process" in err
-    run.unlock()
+    held.unlock()
 
 
 def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
@@ -179,27 +196,24 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
     assert code == 2 and "90m or 2h" in err
 
 
-def test_embedding_own_pictures(papers):
-    papers("train", "swav", *SHORT)
+def test_embedding_own_pictures(papers, run):
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
-    code, out, err = papers("embed", str(run_folder()), "--data", "mine.npz")
+    code, out, err = papers("embed", str(run), "--data", "mine.npz")
     assert code == 0 and out.startswith("wrote "), err
-    _, out, _ = papers("embed", str(run_folder()), "--data", "mine.npz")
+    _, out, _ = papers("embed", str(run), "--data", "mine.npz")
     assert out.startswith("replaced ")
-    with np.load(run_folder() / "embeddings.npz") as file:
+    with np.load(run / "embeddings.npz") as file:
         assert file["embedding"].shape == (4, 64)
 
 
-def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers):
-    papers("train", "swav", *SHORT)
-    trained = run_folder()
-    papers("export", str(trained), "--out", "official.pt")
+def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers, run):
+    papers("export", str(run), "--out", "official.pt")
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     words = ("swav/quick", "--weights", "official.pt", *SHORT[1:])
     code, out, err = papers("embed", *words, "--data", "mine.npz")
     assert code == 0 and out == "wrote embeddings.npz\n", err
-    papers("embed", str(trained), "--data", "mine.npz")
-    with np.load("embeddings.npz") as given, np.load(trained / "embeddings.npz") as own:
+    papers("embed", str(run), "--data", "mine.npz")
+    with np.load("embeddings.npz") as given, np.load(run / "embeddings.npz") as own:
         assert np.array_equal(given["embedding"], own["embedding"])
 
     assert papers("evaluate", *words, "--runs", "measured")[0] == 0
@@ -210,9 +224,7 @@ def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers):
         assert "papers embed swav/quick --weights official.pt" in err
 
 
-def test_a_renamed_unfinished_run_is_to_be_named_back(papers):
-    papers("train", "swav", *SHORT)
-    run = run_folder()
+def test_a_renamed_unfinished_run_is_to_be_named_back(papers, run):
     (run / "result.json").unlink()
     renamed = run.rename(run.with_name("mine"))
     code, _, err = papers("resume", str(renamed))

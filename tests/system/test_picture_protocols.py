@@ -1,10 +1,12 @@
 """Each protocol of pictures from the command line: at the end, during training, and afterwards."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from common.tracking.metrics_file import read_metrics
 
@@ -45,28 +47,45 @@ KEYS = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path):
+def draw_pictures(root):
     """Makes a folder of pictures of three classes, whose file names repeat from class to class."""
     generator = np.random.default_rng(0)
     for split, num in (("train", 24), ("test", 6)):
         for label in range(3):
-            target = tmp_path / "pictures" / split / f"class{label}"
+            target = root / "pictures" / split / f"class{label}"
             target.mkdir(parents=True)
             for row in range(num):
                 pixels = generator.integers(0, 160, (24, 26, 3))
                 pixels[..., label] += 60
                 Image.fromarray(pixels.astype(np.uint8)).save(target / f"{row}.png")
-    return tmp_path / "pictures"
+    return root / "pictures"
 
 
 @pytest.fixture
-def run(papers, folder, tmp_path):
+def folder(tmp_path):
+    return draw_pictures(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
     """A run that measured everything at its end and, on the hold-out, after its epoch."""
+    from common.config import load_recipe
+    from common.execute import start
+
+    root = tmp_path_factory.mktemp("trained")
+    draw_pictures(root)
     names = f"[{','.join(ALL)}]"
-    words = (f"evaluation.protocols={names}", f"evaluation.online={names}")
-    code, _, err = papers("train", "swav", *SETTINGS, *words)
-    assert code == 0, err
+    words = [*SETTINGS, f"evaluation.protocols={names}", f"evaluation.online={names}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        start(load_recipe("swav", words), root / "runs", Console(quiet=True))
+    return root
+
+
+@pytest.fixture
+def run(papers, trained, tmp_path):
+    """Returns that run, with its pictures, below the test's own folder."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     (config,) = tmp_path.glob("runs/swav/quick/*/config.yaml")
     return config.parent
 
