@@ -20,11 +20,12 @@ from tests.gloo import run_processes
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "code": {},
-    "paper": {"scheme": "two-stage", "regulariser": "global", "directions": "sum"},
+    "paper": {"scheme": "two-loop", "regulariser": "global", "directions": "sum"},
     "joint, shared augmenter": {"scheme": "joint", "shared_augmenter": True},
     "sasrec": {"scheme": "joint", "contrast_weight": 0.0, "augmented_weight": 0.0},
 }
-BATCHES = 3
+# A batch an epoch: two-loop turns to the other part with each.
+EPOCHS = 3
 
 
 class Recorder(Callback):
@@ -41,7 +42,9 @@ class Recorder(Callback):
         self.updates += 1
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
-        self.found[f"batch {batch_idx}: loss"] = trainer.callback_metrics["train/loss"].clone()
+        self.found[f"batch {int(module.batches_seen)}: loss"] = trainer.callback_metrics[
+            "train/loss"
+        ].clone()
 
     def on_train_end(self, trainer, module) -> None:
         self.found |= {f"end: {name}": p.detach().clone() for name, p in module.named_parameters()}
@@ -61,8 +64,8 @@ def train(changes: dict[str, Any], strategy: Any = "auto") -> dict[str, torch.Te
         devices=world_size(),
         strategy=strategy,
         precision="64-true",
-        max_epochs=1,
-        limit_train_batches=BATCHES,
+        max_epochs=EPOCHS,
+        limit_train_batches=1,
         callbacks=[recorder],
         logger=False,
         log_every_n_steps=1,
@@ -72,7 +75,7 @@ def train(changes: dict[str, Any], strategy: Any = "auto") -> dict[str, torch.Te
         use_distributed_sampler=False,
     )
     trainer.fit(module, datamodule=data)
-    assert module.batches_seen == BATCHES
+    assert module.batches_seen == EPOCHS
     return recorder.found
 
 
