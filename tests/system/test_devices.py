@@ -31,6 +31,15 @@ SWAV = [
     "evaluation.select=best",
 ]
 AUTOTCL = ["autotcl", "trainer.batches=4", "method.update_ratio=2"]
+MEOW = [
+    "meow",
+    "data.batch_size=160",
+    "method.num_clusters=[3,9]",
+    "method.dim=16",
+    "trainer.epochs=1",
+    "evaluation.node_probe.probes=2",
+    "tracking.plots=false",
+]
 MCLREC = ["mclrec", "trainer.batches=4", "evaluation.every_batches=2"]
 
 
@@ -106,6 +115,19 @@ def test_autotcl_on_two_devices_has_the_losses_of_one_device(tmp_path):
     assert list(found) == [1, 2, 3, 4] and found == pytest.approx(expected, rel=1e-3)
     # The views come of the augmenter, which must have learnt alike.
     assert record["metrics"]["test/mse"] == pytest.approx(alone["metrics"]["test/mse"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_sampled_meow_on_two_devices_contrasts_the_whole_batch(tmp_path):
+    # Dropout draws differ by process; without it the losses are those of one device.
+    words = [*MEOW, "method.dropout=0"]
+    _, alone, rows = train(tmp_path / "one", *words)
+    _, record, rows_of_two = train(tmp_path / "two", *words, "trainer.devices=2")
+    assert (alone["devices"], record["devices"]) == (1, 2)
+    assert record["global_batch"] == alone["global_batch"] == 160
+    expected, found = losses(rows), losses(rows_of_two)
+    assert list(found) == [1, 2, 3, 4, 5] and found == pytest.approx(expected, rel=1e-3)
 
 
 def interrupt(folder, words, when):

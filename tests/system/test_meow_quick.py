@@ -61,3 +61,31 @@ def test_quick_learns_and_the_ablation_does_not(seed):
 def test_uniform_weights_pass_the_same_bars():
     # What quick does not show: that the weights or the prototypes help.
     assert passes(*untrained_and_trained("meow/quick:uniform", 0))
+
+
+def test_scale_trains_on_samples_and_is_measured_on_the_whole_graph():
+    overrides = ["data.num_targets=3000", "evaluation.node_probe.probes=2", "method.dim=16"]
+    recipe = load_recipe("meow/scale", [*overrides, "evaluation.node_probe.iterations=20"])
+    data = GraphData(recipe.data, 0)
+    data.load()
+    module = MEOW(recipe.method, recipe.optimizer, data.facts)
+    trainer = lightning.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, datamodule=data)
+    assert module.batches_seen == 5  # the rest of 3,000 is no batch
+    assert data.evaluation_inputs(module, "test").z.shape == (3000, 16)
+    found = measure(data, module, recipe)
+    floors = {
+        name: run_protocols(["node-probe"], data.references("test")[name], recipe.evaluation, 0, "")
+        for name in ("raw", "propagated")
+    }
+    assert set(floors["raw"]) == set(floors["propagated"]) == set(found)
+    # The links tell the class, the features hardly do; five steps need not have learnt it.
+    assert floors["propagated"]["macro_f1_20"] >= floors["raw"]["macro_f1_20"] + 20
+    assert 33 < found["macro_f1_20"] < 100

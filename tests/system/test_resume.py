@@ -67,6 +67,7 @@ PAPERS = {
         "data.batch_size=150",
         "method.num_clusters=[3,9]",
         "method.dim=16",
+        "method.model=adameow",
         "trainer.epochs=4",
         "trainer.checkpoint_every_batches=6",
         "evaluation.protocols=[node-probe]",
