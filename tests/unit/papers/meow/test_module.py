@@ -4,6 +4,7 @@ import torch
 from common.config import OptimizerConfig
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.module import GraphData
+from common.data.sampler import BatchKey
 from common.errors import ConfigError, LikewiseError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
@@ -74,6 +75,35 @@ def test_anchor_is_coarse_in_meow_and_fine_in_adameow(data):
     torch.testing.assert_close(loss, module.soft_weights.loss(u_fine, u_coarse, 0.4))
     other = module.soft_weights.loss(u_coarse, u_fine, 0.4)
     assert (loss - other).abs() > 1e-4
+
+
+def mean_rank(module, batch):
+    """How many other nodes' coarse views are nearer to a node's fine view than its own."""
+    module.eval()
+    with torch.no_grad():
+        inputs = module.encoder.view_inputs(batch)
+        u_coarse = module.project(module.encoder.coarse(inputs, batch))
+        u_fine = module.project(module.encoder.fine(inputs, batch))
+    module.train()
+    similarity = u_fine @ u_coarse.T
+    return (similarity > similarity.diagonal()[:, None]).sum(1).double().mean(), u_fine.std(
+        0
+    ).mean()
+
+
+def test_adameow_learns_to_find_a_node_in_its_other_view():
+    data = GraphData(GraphConfig(batch_size=100), seed=0)
+    batch = data.sampled_batches()[BatchKey(torch.arange(100), 0, 0, 0, 100)]
+    module = make(data, model="adameow", temperature=1.0, dropout=0.0)
+    optimizer = torch.optim.Adam(module.parameters(), lr=2e-3)
+    before, spread = mean_rank(module, batch)
+    for _ in range(40):
+        optimizer.zero_grad()
+        module.training_step(batch, 0).backward()
+        optimizer.step()
+    after, spread_after = mean_rank(module, batch)
+    # Its loss would fall as well if all weights went to 0: that finds nobody and spreads nothing.
+    assert before > 35 and after < 15 and spread_after > 1.5 * spread
 
 
 def test_nodes_without_a_negative_name_the_clusters_and_not_an_infinite_loss(data):
