@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console()
+CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[
     str, typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run.")
@@ -106,11 +107,11 @@ def evaluate(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Runs protocols on a run's checkpoint or on published weights; writes its own record."""
-    recipe = _published(target, weights, overrides)
+    published = _published(target, weights, overrides)
     from common.evaluate import evaluate_run, evaluate_weights
 
-    if recipe is not None and weights is not None:
-        evaluate_weights(recipe, weights, protocol, runs, console)
+    if published is not None:
+        evaluate_weights(*published, protocol, runs, console)
     else:
         evaluate_run(Path(target), protocol, console, overrides)
 
@@ -138,27 +139,29 @@ def embed(
     ] = None,
 ) -> None:
     """Embeds your own data with a trained run or published weights; writes an .npz."""
-    recipe = _published(source, weights, overrides)
-    if recipe is None and overrides:
+    published = _published(source, weights, overrides)
+    if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
     from common.artifacts import embed_data, load_run, load_weights
     from common.evaluate import with_protocols
 
-    target = out or Path("." if weights else source) / "embeddings.npz"
+    target = out or Path("." if published else source) / "embeddings.npz"
     verb = "replaced" if target.exists() else "wrote"
-    if recipe is None or weights is None:
+    if published is None:
         ready = load_run(Path(source))
     else:
-        ready, _ = load_weights(with_protocols(recipe, []), weights)
+        ready, _ = load_weights(with_protocols(published[0], []), published[1])
     embed_data(ready, data, target)
     console.print(f"{verb} {target}", soft_wrap=True)
 
 
-def _published(source: str, weights: Path | None, overrides: list[str] | None) -> Recipe | None:
-    """Returns the recipe that ``weights`` are for; None where ``source`` is a run's folder."""
+def _published(
+    source: str, weights: Path | None, overrides: list[str] | None
+) -> tuple[Recipe, Path] | None:
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
     if weights is None and not Path(source).is_dir():
         raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
-    return load_recipe(source, overrides) if weights else None
+    return (load_recipe(source, overrides), weights) if weights else None
 
 
 @app.command()
@@ -263,11 +266,12 @@ def main() -> None:
     say_warnings()
     keep_memory()
     try:
-        # Click returns the exit code of its own exits, that of Ctrl-C (130) among them.
+        # Typer returns the exit code of its own exits.
         code = app(standalone_mode=False)
+        if code == CTRL_C:
+            raise KeyboardInterrupt
         if isinstance(code, int) and code:
-            say("interrupted", "red")
-            sys.exit(1)
+            sys.exit(code)
     except LikewiseError as error:
         say(f"error: {error}", "red")
         sys.exit(error.exit_code)

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from common.artifacts import load_run, load_weights
+from common.checkpoints.position import joined_digest
 from common.config import SECTIONS, Recipe, check_protocols, resolve
-from common.errors import ConfigError, UsageError
+from common.errors import ConfigError, DataError, UsageError
 from common.execute import show_result
 from common.launch import evaluation_device
 from common.layers import parse_overrides
@@ -31,6 +32,7 @@ def evaluate_run(
 
     Raises:
         UsageError: A run that has not finished.
+        DataError: Data that are not those the run was trained on.
         ConfigError: An unknown protocol, or an override of what the run was trained with.
     """
     run = open_run(run_dir)
@@ -41,17 +43,33 @@ def evaluate_run(
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, names)
     ready = load_run(run_dir, with_protocols(recipe, names))
+    if ready.data.fingerprint != record.data_hash:
+        raise DataError(
+            f"the data have changed since {run.path} was trained (hash {record.data_hash}, now "
+            f"{ready.data.fingerprint}): put the first ones back (data.root=DIR says where they "
+            "are) or train again"
+        )
+    started, source = time.perf_counter(), describe_source(record.paper)
     ready.module.to(evaluation_device(recipe))
-    target = RunFolder(run.path / "evaluations" / new_run_id())
+    target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
         _said_of_changes(record, trained, recipe),
+        code_digest=joined_digest(record.paper, record.code_digest, source.code_digest),
+        commit=source.environment.commit,
+        dirty=source.environment.dirty,
+        versions=source.environment.versions,
+        hardware=source.environment.hardware,
         # A record of its own: filed beside the training's, it must not take its place.
         run_id=f"{record.run_id}-{target.id}",
         curves={},
         protocol="+".join(names),
         metrics=dict(evaluate(ready, names, "test")),
         references={name: dict(row) for name, row in measure_references(ready).items()},
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        # Of this evaluation on this machine, where nothing was trained.
+        wall_s=time.perf_counter() - started,
+        samples_per_s=0.0,
+        data_wait_share=0.0,
+        finished=run.finish_time(),
     )
     write_record(again, target.path)
     show_result(again, target, console)

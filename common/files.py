@@ -36,6 +36,13 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def remove_torn(*folders: Path) -> None:
+    """Removes the temporary files that a killed writer left; nobody may be writing there."""
+    for folder in folders:
+        for torn in folder.glob(".*.tmp"):
+            torn.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames within ``folder`` survive a power cut, where the system can sync folders."""
     if os.name == "nt":

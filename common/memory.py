@@ -18,6 +18,7 @@ def keep_memory() -> None:
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # other C libraries of Linux have none
-        mallopt(MMAP_THRESHOLD, LARGEST_KEPT)
+    # Other C libraries of Linux have none. An older glibc refuses so large a block (the result is
+    # 0), and any second setting would then end its own adapting of what it keeps.
+    if mallopt is not None and mallopt(MMAP_THRESHOLD, LARGEST_KEPT) == 1:
         mallopt(TRIM_THRESHOLD, MOST_KEPT)

@@ -1,6 +1,5 @@
 """Makes a run's record from its recipe and what was measured."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +97,7 @@ def make_record(
         samples_per_s=measured.samples_per_s,
         data_wait_share=measured.wait_share,
         parameters=measured.parameters,
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        finished=run.finish_time(),
         wandb=wandb,
         curves=stored_curves(run.path),
     )

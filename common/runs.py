@@ -1,10 +1,13 @@
 """Run folders: ``runs/<paper>/<recipe>[-variant]/<run id>/``, one writer at a time."""
 
+import contextlib
 import fcntl
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +18,13 @@ from common.config import Recipe, recipe_from_dict
 from common.errors import UsageError
 from common.files import write_atomic
 from common.layers import read_yaml
+from common.leaderboard.record import default_results
+
+STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
+
+
+class RunInUse(UsageError):
+    """A run whose folder another live process is writing."""
 
 
 @dataclass
@@ -61,14 +71,35 @@ class RunFolder:
         if self._lock is None:  # another process writes here
             return
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-        with (self.path / "log.txt").open("a", encoding="utf-8") as log:
+        # A full disk must not hide what is said, which may be that the disk is full.
+        with (
+            contextlib.suppress(OSError),
+            (self.path / "log.txt").open("a", encoding="utf-8") as log,
+        ):
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def finish_time(self) -> str:
+        """Returns the time in UTC as records hold it, later than in all records of the recipe.
+
+        The latest record of a seed counts, and a clock may have been set back since that one.
+        """
+        results = default_results() / self.path.parents[1].name
+        beside = self.path.parent
+        paths = [
+            *beside.glob("*/result.json"),
+            *beside.glob("*/evaluations/*/result.json"),
+            *results.glob(f"{beside.name}-s*.json"),
+        ]
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+        stamps = [re.search(r'"finished": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"', t) for t in texts]
+        newest = max((stamp[1] for stamp in stamps if stamp), default="")
+        return _later(newest, FINISHED, datetime.fromtimestamp(time.time(), UTC))
 
     def lock(self) -> None:
         """Takes the folder for this process; the lock dies with the process.
 
         Raises:
-            UsageError: If another live process is writing here.
+            RunInUse: If another live process is writing here.
         """
         handle = (self.path / "run.lock").open("a+")
         try:
@@ -77,7 +108,7 @@ class RunFolder:
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
             handle.close()
-            raise UsageError(
+            raise RunInUse(
                 f"{self.path}: in use by process {owner}; wait for it or stop it first"
             ) from None
         handle.truncate(0)
@@ -92,9 +123,23 @@ class RunFolder:
             self._lock = None
 
 
-def new_run_id() -> str:
-    """Returns an id that sorts by time and is not given twice in a second."""
-    return time.strftime("%y%m%d-%H%M%S") + "-" + secrets.token_hex(2)
+def new_run_id(folder: Path) -> str:
+    """Returns an id that sorts after those of the runs in ``folder``, also if the clock went back.
+
+    The newest run is the one whose id is the last.
+    """
+    stamps = [re.fullmatch(r"(\d{6}-\d{6})-[0-9a-f]{4}", path.name) for path in folder.glob("*")]
+    newest = max((stamp[1] for stamp in stamps if stamp), default="")
+    now = datetime.fromtimestamp(time.time())
+    return f"{_later(newest, STAMP, now)}-{secrets.token_hex(2)}"
+
+
+def _later(newest: str, form: str, now: datetime) -> str:
+    """Returns ``now`` in ``form``, or the second after ``newest`` if that is later."""
+    text = now.strftime(form)
+    if text > newest:
+        return text
+    return (datetime.strptime(newest, form) + timedelta(seconds=1)).strftime(form)
 
 
 def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:
@@ -106,14 +151,19 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
     """Makes and locks the folder of a new run and writes its ``config.yaml``.
 
     Raises:
-        UsageError: If ``root`` cannot be written.
+        UsageError: If ``root`` cannot be written, or a sweep's agent gives a run's id again.
     """
-    run_id = new_run_id()
+    run_id = new_run_id(root / recipe.paper / recipe.folder)
     if "WANDB_SWEEP_ID" in os.environ:  # a sweep's agent has chosen the id already
         run_id = os.environ.get("WANDB_RUN_ID", run_id)
     run = RunFolder(run_path(recipe, root, run_id))
     try:
         run.checkpoints.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(
+            f"{run.path}: the sweep's agent names a run that exists; go on with: papers resume "
+            f"{run.path}"
+        ) from None
     except OSError as error:
         raise UsageError(
             f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"

@@ -1,6 +1,7 @@
 """Checkpoints written whole or not at all, and read without running code."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or unsafe file
-        raise CheckpointError(f"{path}: truncated or not a checkpoint") from error
+        code = refused_code(error)
+        said = (
+            f"would run code ({code}) and was refused; no run of ours writes such a file: remove it"
+            if code
+            else "truncated or not a checkpoint"
+        )
+        raise CheckpointError(f"{path}: {said}") from error
     if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
         raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
     return checkpoint
+
+
+def refused_code(error: Exception) -> str | None:
+    """Returns the code that reading a file would have run, if that is why torch refused it."""
+    refused = re.search(r"nsupported (?:global: )?GLOBAL (\S+)", str(error))
+    return refused and refused[1]
 
 
 def last_good_checkpoint(folder: Path, run_id: str | None = None) -> tuple[Path | None, list[str]]:

@@ -9,6 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from common.errors import DataError, UsageError
+from common.leaderboard.board import accepted_digests, default_root
 from common.mirror import Mirror
 
 VERSION = 2
@@ -55,6 +56,15 @@ def set_random_states(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
         torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def joined_digest(paper: str, then: str, now: str) -> str:
+    """Returns the digest of what code ``then`` began and code ``now`` went on with.
+
+    That of now where `papers verify` found both to give the same numbers, else `MIXED`.
+    """
+    same = then == now or then in accepted_digests(paper, default_root())
+    return now if same else MIXED
 
 
 class Position(Callback):
@@ -111,9 +121,9 @@ class Position(Callback):
                 f"{now}): put the first ones back, or start a new run"
             )
         trainer.datamodule.seek(position["batches_seen"])  # type: ignore[attr-defined]
-        if position["code_digest"] != self.code_digest:
+        self.code_digest = joined_digest(self.paper, position["code_digest"], self.code_digest)
+        if self.code_digest == MIXED:
             rank_zero_warn("the code has changed since this run began: its row will be stale")
-            self.code_digest = MIXED
         states = position["random_states"]
         # Resumed on another number of processes: there is no state to go on with.
         self._pending = states[trainer.global_rank] if len(states) == trainer.world_size else None

@@ -1,7 +1,6 @@
 """Files of published weights, in the forms in which they are passed on."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.checkpoints.io import refused_code
 from common.errors import DataError
 
 
@@ -44,10 +44,10 @@ def _reason(path: Path, error: Exception) -> str:
     """Returns what is wrong in our words: torch's advice would be to run the file's code."""
     with path.open("rb") as file:
         start = file.read(2)
-    refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
-    if refused is not None:
+    code = refused_code(error)
+    if code is not None:
         return (
-            f"holds an object ({refused[1]}) and not only tensors, and reading it would run its "
+            f"holds an object ({code}) and not only tensors, and reading it would run its "
             "code; save model.state_dict() and give that file"
         )
     if start not in (b"PK", b"\x80\x02"):  # a zip archive, or torch's older form, a pickle

@@ -167,6 +167,13 @@ def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
     assert code == 1 and "interrupted" in err
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [(130, 1), (3, 3), (0, 0), (None, 0)])
+def test_of_typers_exits_only_that_of_ctrl_c_is_an_interruption(theirs, ours, papers, monkeypatch):
+    monkeypatch.setattr("common.cli.app", lambda **_: theirs)
+    code, _, err = papers("list")
+    assert code == ours and ("interrupted" in err) is (theirs == 130)
+
+
 def test_a_launcher_with_another_number_of_processes_is_refused(papers, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     code, _, err = papers("train", "swav")

@@ -1,15 +1,21 @@
 import io
+from types import SimpleNamespace
 
 import pytest
 import torch
 from rich.console import Console
 
+from common.checkpoints import position
+from common.checkpoints.position import MIXED
 from common.config import load_recipe
 from common.data.pictures.config import PictureFacts
-from common.errors import ConfigError, UsageError
-from common.evaluate import evaluate_weights
+from common.errors import ConfigError, DataError, UsageError
+from common.evaluate import evaluate_run, evaluate_weights
 from common.execute import start
-from common.leaderboard.record import NO_NUMBER
+from common.leaderboard.environment import Environment
+from common.leaderboard.record import NO_NUMBER, write_record
+from common.result import RunMeasurements, Source, make_record
+from common.runs import new_run
 from papers.swav.module import SwAV
 
 
@@ -61,3 +67,56 @@ def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(t
     with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=9999: there are only 5188"):
         evaluate_weights(recipe, export(tmp_path), ["knn"], runs, Console(quiet=True))
     assert not runs.exists()
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A run of other code on another machine, whose evaluation is played; and its record."""
+    recipe = load_recipe("swav/quick", ["evaluation.protocols=[knn]"])
+    run = new_run(recipe, tmp_path)
+    run.unlock()
+    measured = RunMeasurements(
+        metrics={"test/knn_top1": 0.5},
+        references={},
+        selection="last",
+        batches=6,
+        epochs=1,
+        wall_s=99.0,
+        samples_per_s=99.0,
+        wait_share=0.5,
+        devices=1,
+        parameters=1,
+    )
+    data = SimpleNamespace(fingerprint="first")
+    former, now = (Environment(c * 40, c == "e", {"torch": c}, {"cpu": c}) for c in "de")
+    record = make_record(recipe, data, Source("then", former), run, measured, None)
+    write_record(record, run.path)
+    ready = SimpleNamespace(data=data, module=torch.nn.Identity(), recipe=recipe)
+    monkeypatch.setattr("common.evaluate.load_run", lambda *_: ready)
+    monkeypatch.setattr("common.evaluate.evaluate", lambda *_: {"test/knn_top1": 0.75})
+    monkeypatch.setattr("common.evaluate.measure_references", lambda _: {})
+    monkeypatch.setattr("common.evaluate.describe_source", lambda _: Source("now", now))
+    monkeypatch.setattr(position, "accepted_digests", lambda *_: frozenset({"now"}))
+    return run, record, data
+
+
+def test_a_run_is_not_measured_on_other_data_than_it_was_trained_on(finished):
+    run, _, data = finished
+    data.fingerprint = "second"
+    with pytest.raises(DataError, match=r"hash first, now second\): put the first ones back"):
+        evaluate_run(run.path, None, Console(quiet=True))
+    assert not (run.path / "evaluations").exists()
+
+
+def test_the_record_of_an_evaluation_is_of_the_code_and_machine_that_made_it(finished, monkeypatch):
+    run, trained, _ = finished
+    again = evaluate_run(run.path, None, Console(quiet=True))
+    assert again.code_digest == MIXED, "stale: neither code made the whole of it"
+    here = ("e" * 40, True, {"torch": "e"}, {"cpu": "e"})
+    assert (again.commit, again.dirty, again.versions, again.hardware) == here
+    assert again.wall_s < trained.wall_s and again.samples_per_s == again.data_wait_share == 0
+    assert again.finished > trained.finished and again.batches == 6
+    monkeypatch.setattr(position, "accepted_digests", lambda *_: frozenset({"then", "now"}))
+    later = evaluate_run(run.path, None, Console(quiet=True))
+    assert later.code_digest == "now", "verified to give the same numbers"
+    assert later.finished > again.finished and later.run_id > again.run_id

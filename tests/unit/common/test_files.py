@@ -1,10 +1,11 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from common.errors import LikewiseError
-from common.files import write_atomic
+from common.files import remove_torn, write_atomic
 
 
 def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):
@@ -27,6 +28,18 @@ def test_a_failure_in_mid_write_leaves_the_old_content(tmp_path, monkeypatch):
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "replace", lambda *_: os.truncate(tmp_path / "none", 0))
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(LikewiseError):
+            write_atomic(tmp_path / "a.txt", "torn")
+    (tmp_path / "b.tmp").write_text("a user's")
+    assert len(os.listdir(tmp_path)) == 2
+    remove_torn(tmp_path, tmp_path / "no such folder")
+    assert os.listdir(tmp_path) == ["b.tmp"]
 
 
 def test_the_new_content_is_synced_before_it_takes_the_name(tmp_path, monkeypatch):

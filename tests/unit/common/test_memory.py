@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,22 @@ def faults(first_line):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads glibc's counts")
 def test_large_blocks_are_used_again():
     assert faults("keep_memory()") * 10 < faults("")
+
+
+@pytest.mark.parametrize("granted", [0, 1])
+def test_what_is_trimmed_is_set_only_with_what_is_kept(granted, monkeypatch):
+    from common import memory
+
+    set_ = []
+
+    def mallopt(name, _value):
+        set_.append(name)
+        return granted
+
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    memory.keep_memory()
+    assert set_ == [memory.MMAP_THRESHOLD, memory.TRIM_THRESHOLD][: 1 + granted]
 
 
 def test_elsewhere_nothing_is_changed(monkeypatch):

@@ -63,7 +63,7 @@ def test_a_new_run_is_locked_and_holds_its_recipe(recipe, tmp_path):
 
 
 def test_ids_are_not_given_twice():
-    assert len({new_run_id() for _ in range(50)}) > 40
+    assert len({new_run_id(Path("none")) for _ in range(50)}) > 40
 
 
 def test_a_sweep_gives_the_id(recipe, tmp_path, monkeypatch):
@@ -71,7 +71,8 @@ def test_a_sweep_gives_the_id(recipe, tmp_path, monkeypatch):
     assert new_run(recipe, tmp_path).id != "chosen", "left over from another program"
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
     assert new_run(recipe, tmp_path).id == "chosen"
-    with pytest.raises(UsageError, match="File exists"):
+    path = tmp_path / "swav" / "quick-hard-codes" / "chosen"
+    with pytest.raises(UsageError, match=f"names a run that exists; .* papers resume {path}$"):
         new_run(recipe, tmp_path)
 
 
@@ -139,6 +140,15 @@ def test_what_is_said_is_appended(tmp_path, console):
     run.unlock()
     first, second = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
     assert first == "before" and second.endswith("ä")
+
+
+def test_a_log_on_a_full_disk_hides_nothing(tmp_path, console):
+    (tmp_path / "log.txt").symlink_to("/dev/full")
+    run = RunFolder(tmp_path)
+    run.lock()
+    run.say("no space left", console)
+    run.unlock()
+    assert console.file.getvalue() == "no space left\n"
 
 
 def test_a_lock_may_be_given_back_twice_and_taken_again(tmp_path):

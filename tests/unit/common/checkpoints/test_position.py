@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.checkpoints import position as position_module
 from common.checkpoints.io import NAME, AtomicCheckpointIO, last_good_checkpoint, read_checkpoint
 from common.checkpoints.position import (
     MIXED,
@@ -112,7 +113,8 @@ def test_the_data_are_sought_at_once_and_the_states_set_at_the_first_batch_only(
     assert draw() != expected, "they must not be set again at the second batch"
 
 
-def test_a_run_of_two_states_of_the_code_has_the_digest_of_none():
+def test_a_run_of_two_states_of_the_code_has_the_digest_of_none(monkeypatch):
+    monkeypatch.setattr(position_module, "accepted_digests", lambda *_: frozenset({"new"}))
     checkpoint = save(Module(), digest="old")
     position = Position("run", "swav", "new")
     with pytest.warns(UserWarning, match="the code has changed since this run began"):
@@ -126,6 +128,15 @@ def test_a_run_of_two_states_of_the_code_has_the_digest_of_none():
     with pytest.warns(UserWarning, match="its row will be stale"):
         later.on_load_checkpoint(Trainer(), Module(), again)
     assert later.code_digest == MIXED
+
+
+def test_code_that_was_verified_to_give_the_same_numbers_is_gone_on_with(monkeypatch):
+    monkeypatch.setattr(position_module, "accepted_digests", lambda *_: frozenset({"old", "new"}))
+    position = Position("run", "swav", "new")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        position.on_load_checkpoint(Trainer(), Module(), save(Module(), digest="old"))
+    assert position.code_digest == "new"
 
 
 def test_other_data_and_another_version_are_refused_with_the_mend():

@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 import zipfile
 
@@ -46,6 +47,11 @@ def test_plain_weights_are_read(old_form, place, tmp_path):
         ("torn.pth", saved(WEIGHTS)[:-500], "truncated or not a file of plain weights"),
         ("other.zip", archive(), "truncated or not a file of plain weights"),
         ("list.pth", saved([1, 2]), "holds no state_dict of tensors"),
+        (
+            "system.pth",
+            pickle.dumps({"run": os.system}, protocol=2),
+            f"holds an object ({os.name}.",
+        ),
         ("pickle.pth", pickle.dumps({"run": print}, protocol=2), "holds an object (print) and not"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value[:12] else "",
