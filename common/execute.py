@@ -8,51 +8,57 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from common.callbacks.stopping import RunStopped
+from common.callbacks.stopping import RunStopped, Terminations
 from common.checkpoints.io import last_good_checkpoint
 from common.config import Recipe
+from common.data.workers import died_in_words
 from common.errors import LikewiseError
+from common.files import remove_torn
 from common.launch import is_main_process
 from common.leaderboard.record import Record
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
-from common.train import Ready, prepare, train
+from common.train import prepare, train
 
 
 def start(
     recipe: Recipe, root: Path, console: Console, deadline: float | None = None
 ) -> Record | None:
     """Trains ``recipe`` in a new folder below ``root``."""
-    ready = prepare(recipe)
-    # The other processes of a launch write nothing; their folder is never made.
-    run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
-    return _run(ready, run, console, None, deadline)
+    with Terminations() as terminations:
+        ready = prepare(recipe)
+        # The other processes of a launch write nothing; their folder is never made.
+        run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
+        with _ended_in_words(run, terminations):
+            record = train(ready, run, console, None, deadline)
+    _show(record, recipe, run, console)
+    return record
 
 
 def resume_run(run: RunFolder, console: Console, deadline: float | None = None) -> Record | None:
     """Goes on with ``run`` from its last good checkpoint, or from the start if it has none.
 
     Raises:
-        UsageError: If another process is writing the folder.
+        RunInUse: If another process is writing the folder.
         LikewiseError: If checkpoints exist but none can be read.
     """
     recipe = run.read_recipe()
     if is_main_process():
         run.lock()
-    try:
+    with Terminations() as terminations, _ended_in_words(run, terminations):
         if run.record.is_file():
             console.print(f"{run.path}: complete already, nothing to resume", soft_wrap=True)
             return None
+        if is_main_process():
+            remove_torn(run.path, run.checkpoints, run.plots)
         checkpoint = _choose_checkpoint(run, console)
         ready = prepare(recipe, resumed=checkpoint is not None)
-        return _run(ready, run, console, checkpoint, deadline)
-    finally:
-        run.unlock()
+        record = train(ready, run, console, checkpoint, deadline)
+    _show(record, recipe, run, console)
+    return record
 
 
 def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
-    for torn in run.checkpoints.glob(".*.tmp"):
-        torn.unlink(missing_ok=True)
     checkpoint, problems = last_good_checkpoint(run.checkpoints, run.id)
     for problem in problems:
         run.say(f"warning: {problem}", console, style="yellow")
@@ -71,42 +77,38 @@ def _worker_deaths_in_words() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
+        said = died_in_words(error)
+        if said is None:
             raise
-        raise LikewiseError(
-            f"a process that makes batches failed: {str(error).strip()}; if memory ran out, use "
-            "fewer data.workers or a smaller data.batch_size"
-        ) from error
+        raise LikewiseError(said) from error
 
 
-def _run(
-    ready: Ready,
-    run: RunFolder,
-    console: Console,
-    checkpoint: Path | None,
-    deadline: float | None,
-) -> Record | None:
+@contextmanager
+def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None]:
+    """Says in the log, too, why the work on ``run`` ended early; gives the folder back."""
     go_on = f"go on with: papers resume {run.path}"
     try:
         with _worker_deaths_in_words():
-            record = train(ready, run, console, checkpoint, deadline)
+            yield
     except LikewiseError as error:
         if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
             error.args = (f"{error}\n{go_on}",)
         run.say(f"ended: {error}", Console(quiet=True))
         raise
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
-        stop = RunStopped(f"interrupted; {go_on}")
+        stop = RunStopped(f"{terminations.word}; {go_on}")
         stop.by_user = True
         run.say(str(stop), Console(quiet=True))
         raise stop from None
     finally:
         run.unlock()
+
+
+def _show(record: Record | None, recipe: Recipe, run: RunFolder, console: Console) -> None:
     if record is not None:
         show_training(record, console)
         show_result(record, run, console)
-        show_next(ready.recipe, run, console)
-    return record
+        show_next(recipe, run, console)
 
 
 def show_training(record: Record, console: Console) -> None:

@@ -3,7 +3,8 @@
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from lightning import Callback, LightningModule, Trainer
 
@@ -19,6 +20,34 @@ class RunStopped(LikewiseError):
     """
 
     by_user = False
+
+
+class Terminations:
+    """Within it SIGTERM ends the work as Ctrl-C does, by a `KeyboardInterrupt`, and only once.
+
+    `Stopping` takes the signal over while batches are trained. ``word`` is for the last message.
+    """
+
+    word = "interrupted"
+
+    def __enter__(self) -> Self:
+        """Listens."""
+        self._former = signal.signal(signal.SIGTERM, self._handle)
+        return self
+
+    def _handle(self, _signum: int, _frame: Any) -> None:
+        first, self.word = self.word == "interrupted", "stopped by SIGTERM"
+        if first:  # another must not cut short what is done in answer to this one
+            raise KeyboardInterrupt
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Gives the signal back."""
+        signal.signal(signal.SIGTERM, self._former)
 
 
 class Stopping(Callback):
@@ -63,34 +92,36 @@ class Stopping(Callback):
         self._check_limit(trainer, pl_module)
         if self.deadline is not None and time.monotonic() > self.deadline:
             self._reason = self._reason or "budget"
-        stop = bool(self._reason)
-        if trainer.world_size > 1:
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        stop = self._one_says(trainer, bool(self._reason))
         if stop and not trainer.should_stop and batch_idx + 1 < trainer.num_training_batches:
-            self._stop(trainer, pl_module)
+            self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops after the last batch of an epoch, when the epoch's own work is done."""
-        stop = bool(self._reason)
-        if trainer.world_size > 1:
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        stop = self._one_says(trainer, bool(self._reason))
         is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if stop and not is_last:
-            self._stop(trainer, pl_module)
+            self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the signals back before Lightning gives back its own.
 
         Later it would put Lightning's handler in again, which keeps trainer, module and data alive.
+        A signal in the last epoch stops here, where its checkpoint has been written; a run that has
+        spent its budget is evaluated.
         """
         self.teardown(trainer, pl_module, "fit")
+        if self._one_says(trainer, self._reason.startswith("SIG")):
+            self._stop(pl_module, "before the evaluation")
 
-    def _stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        path = self.checkpoints.save(trainer, pl_module)
+    def _one_says(self, trainer: Trainer, stop: bool) -> bool:
+        if trainer.world_size > 1:
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        return stop
+
+    def _stop(self, pl_module: LightningModule, state: str) -> None:
         reason = self._reason or "another process"
-        stop = RunStopped(
-            f"stopped by {reason} after {batches_seen(pl_module)} batches, saved {path.name}"
-        )
+        stop = RunStopped(f"stopped by {reason} after {batches_seen(pl_module)} batches, {state}")
         stop.by_user = reason.startswith("SIG")
         raise stop
 

@@ -2,13 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from common.config import load_recipe
+from common.leaderboard.aggregate import Code, group_records
+from common.leaderboard.environment import Environment
+from common.leaderboard.record import commit_record, write_record
+from common.result import RunMeasurements, Source, make_record
+from common.runs import new_run
 from tests.system import runs
 from tests.system.processes import start_command
 
@@ -20,17 +28,22 @@ COMMON = [
     "trainer.checkpoint_every_batches=4",
 ]
 PAPERS = [sys.executable, "-m", "common.cli"]
-# Starts the command under a clock that goes back by an hour at each look.
-BACKWARDS = """
-import time
-start, looks = time.time(), [0]
-def clock():
-    looks[0] += 1
-    return start - 3600 * looks[0]
-time.time = clock
-from common.cli import main
-main()
-"""
+# 2030: later than any record that is filed.
+START = 1_900_000_000
+
+SOURCE = Source("a" * 12, Environment(None, None, {}, {}))
+MEASURED = RunMeasurements(
+    metrics={"test/knn_top1": 0.75},
+    references={},
+    selection="last",
+    batches=6,
+    epochs=1,
+    wall_s=1.0,
+    samples_per_s=1.0,
+    wait_share=0.0,
+    devices=1,
+    parameters=1,
+)
 
 
 def finish(process):
@@ -40,9 +53,8 @@ def finish(process):
     return process.returncode, " ".join(output.split())
 
 
-def resume_to_the_end(folder, run_dir, batches):
-    code, output = finish(start_command(folder, [*PAPERS, "resume", str(run_dir)]))
-    assert code == 0, output
+def resume_to_the_end(run_dir, batches):
+    runs.resume(run_dir)
     assert json.loads((run_dir / "result.json").read_text())["batches"] == batches
 
 
@@ -74,22 +86,23 @@ def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
     assert "batch-000000004.ckpt: not written" in output
     assert "Free some space, then: papers resume" in output
     assert not list((run_dir / "checkpoints").iterdir()), "no part of a checkpoint is left"
-    resume_to_the_end(tmp_path, run_dir, 6)
+    resume_to_the_end(run_dir, 6)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
-    words = ["trainer.batches=400", "data.workers=2", *COMMON]
+    words = ["trainer.batches=80", "data.workers=2", *COMMON]
     process = start_command(tmp_path, [*PAPERS, "train", "swav", *words])
     root = tmp_path / "runs"
     wait_until(lambda: has_checkpoint(root), process)
     os.kill(descendants(process.pid)[-1], signal.SIGKILL)
     code, output = finish(process)
     assert code == 1
-    assert "data.workers" in output and "papers resume" in output
+    assert "makes batches ended by a signal (Killed)" in output and "fewer data.workers" in output
     run_dir = runs.only_run(root)
+    assert f"papers resume {run_dir.relative_to(tmp_path)}" in output
     assert not (run_dir / "result.json").exists()
-    assert has_checkpoint(root)
+    resume_to_the_end(run_dir, 80)
 
 
 def test_sigterm_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
@@ -103,15 +116,33 @@ def test_sigterm_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
     assert "stopped by SIGTERM after" in output and f"saved {saved}" in output
     assert f"papers resume {run_dir.relative_to(tmp_path)}" in output
     assert not (run_dir / "result.json").exists()
-    resume_to_the_end(tmp_path, run_dir, 60)
+    resume_to_the_end(run_dir, 60)
 
 
-def test_a_clock_that_runs_backwards_disturbs_nothing(tmp_path):
-    words = ["train", "swav", "trainer.batches=6", *COMMON]
-    code, output = finish(start_command(tmp_path, [sys.executable, "-c", BACKWARDS, *words]))
-    assert code == 0, output
-    record = json.loads((runs.only_run(tmp_path / "runs") / "result.json").read_text())
-    assert record["batches"] == 6 and record["wall_s"] >= 0
+def test_of_runs_under_a_clock_that_goes_back_the_last_one_counts(tmp_path, monkeypatch):
+    def record():
+        run = new_run(recipe, tmp_path / "runs")
+        run.unlock()
+        found = make_record(recipe, SimpleNamespace(fingerprint="d"), SOURCE, run, MEASURED, None)
+        write_record(found, run.path)
+        return found
+
+    recipe, clock = load_recipe("swav/quick"), [START]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    monkeypatch.setattr("common.runs.default_results", lambda: tmp_path / "results")
+    made = []
+    for hours in (0, -1, -2):
+        clock[0] = START + 3600 * hours
+        made.append(record())
+    assert [r.run_id for r in made] == sorted(r.run_id for r in made), "the newest is the last"
+    (group,) = group_records(made, Code())
+    assert group.records == (made[-1],)
+    # Also where the earlier ones are filed and their runs are gone.
+    commit_record(made[-1], tmp_path / "results")
+    shutil.rmtree(tmp_path / "runs")
+    assert record().finished > made[-1].finished
+    clock[0] = START + 3600
+    assert record().finished == "2030-03-17T18:46:40Z", "the clock's own, once it is right again"
 
 
 def test_data_that_were_altered_since_are_refused_by_resume(tmp_path):

@@ -1,6 +1,5 @@
 """A loader whose failures name the picture: one that cannot be read, or that killed its reader."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.pictures.lazy import AnySplit, LazySplit
+from common.data.workers import dead_workers, died_in_words
 from common.errors import DataError, LikewiseError
 
 
@@ -79,14 +79,8 @@ def watched(split: AnySplit, workers: int) -> AnySplit:
 def explain(error: RuntimeError, split: AnySplit) -> str:
     """Returns what happened to a worker and which picture it was at."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    # A traceback's last line says what; a death is one line.
+    # A traceback's last line says what.
     what = lines[-1].strip() if lines else repr(error)
-    pids = {
-        int(pid) for pid in re.findall(r"\d+", "".join(re.findall(r"pid[^\d]*([\d, ]+)", what)))
-    }
-    at = split.reading(pids) if isinstance(split, LazySplit) else []
+    at = split.reading(dead_workers(error)) if isinstance(split, LazySplit) else []
     place = f" while reading {' or '.join(at)}" if at else ""
-    mend = (
-        "; if memory ran out, use fewer data.workers or a smaller data.batch_size" if pids else ""
-    )
-    return f"a process that makes batches failed{place}: {what}{mend}"
+    return died_in_words(error, place) or f"a process that makes batches failed{place}: {what}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from common.callbacks.stopping import RunStopped, Stopping
+from common.callbacks.stopping import RunStopped, Stopping, Terminations
 
 
 class Module(torch.nn.Module):
@@ -144,6 +144,36 @@ def test_the_signals_are_given_back(end, checkpoints):
     getattr(stopping, end)(make_trainer(), Module(), "fit")
     after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert after == before and during[0] != before[0] and during[1] != before[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_last_epoch_stops_before_the_evaluation(number, listening, checkpoints):
+    trainer, module = make_trainer(current_epoch=2), Module(30)
+    send(number)
+    listening.on_train_batch_end(trainer, module, {}, None, 9)
+    listening.on_train_epoch_end(trainer, module)
+    with pytest.raises(
+        RunStopped, match=f"{number.name} after 30 batches, before the eval"
+    ) as stop:
+        listening.on_train_end(trainer, module)
+    assert stop.value.by_user and checkpoints.saved == [], "the epoch's own is there"
+
+
+def test_a_budget_spent_in_the_last_epoch_leaves_the_evaluation(checkpoints):
+    stopping, trainer = Stopping(checkpoints, None, time.monotonic() - 1), make_trainer()
+    stopping.on_train_batch_end(trainer, Module(30), {}, None, 9)
+    stopping.on_train_end(trainer, Module(30))
+
+
+def test_outside_of_training_sigterm_interrupts_once():
+    before = signal.getsignal(signal.SIGTERM)
+    with Terminations() as terminations:
+        assert terminations.word == "interrupted"
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGTERM)
+        send(signal.SIGTERM)
+        assert terminations.word == "stopped by SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("place", ["batch", "epoch"])

@@ -1,0 +1,121 @@
+"""How a run ends early, in words: trainings are played by functions."""
+
+import io
+import os
+import signal
+
+import pytest
+from rich.console import Console
+
+from common import execute
+from common.callbacks.stopping import RunStopped
+from common.config import load_recipe
+from common.errors import LikewiseError
+from common.execute import resume_run, start
+from common.runs import RunFolder, new_run
+
+FULL = "batch-000000004.ckpt: not written (No space left on device)"
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def recipe(monkeypatch):
+    monkeypatch.setattr(execute, "prepare", lambda recipe, **_: recipe)
+    return load_recipe("swav/quick")
+
+
+def play(monkeypatch, act):
+    monkeypatch.setattr(execute, "train", lambda _ready, run, *_: act(run))
+
+
+def log_of(root):
+    (log,) = root.glob("*/*/*/log.txt")
+    return log.read_text()
+
+
+def terminate(*_args, **_options):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_sigterm_outside_of_training_is_said_in_the_log(recipe, tmp_path, console, monkeypatch):
+    play(monkeypatch, terminate)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(RunStopped, match="stopped by SIGTERM; go on with: papers resume") as stop:
+        start(recipe, tmp_path, console)
+    assert stop.value.by_user and stop.value.exit_code == 1
+    assert "stopped by SIGTERM; go on with" in log_of(tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):
+    monkeypatch.setattr(execute, "prepare", terminate)
+    with pytest.raises(KeyboardInterrupt):
+        start(recipe, tmp_path, console)
+    assert not list(tmp_path.iterdir()), "there is no run yet"
+    run = new_run(recipe, tmp_path)
+    run.unlock()
+    with pytest.raises(RunStopped, match="stopped by SIGTERM"):
+        resume_run(RunFolder(run.path), console)
+    assert "stopped by SIGTERM" in log_of(tmp_path)
+
+
+def test_a_disk_too_full_for_the_log_leaves_the_message(recipe, tmp_path, console, monkeypatch):
+    def fill(run):
+        (run.path / "log.txt").symlink_to("/dev/full")
+        raise LikewiseError(FULL)
+
+    play(monkeypatch, fill)
+    with pytest.raises(LikewiseError) as error:
+        start(recipe, tmp_path, console)
+    assert str(error.value) == FULL
+
+
+def test_resuming_removes_what_a_killed_writer_left(recipe, tmp_path, console, monkeypatch):
+    run = new_run(recipe, tmp_path)
+    run.unlock()
+    torn = [run.path / ".metrics.csv.1-ab.tmp", run.checkpoints / ".batch-000000004.ckpt.1.tmp"]
+    for path in torn:
+        path.write_text("half")
+    play(monkeypatch, lambda run: None)
+    resume_run(RunFolder(run.path), console)
+    assert not any(path.exists() for path in torn)
+
+
+@pytest.mark.parametrize(
+    ("torch_says", "message"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", r"\(Killed\); .*memory"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "shared memory"),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "ended unexpectedly; .*workers=0"),
+        ("DataLoader worker (pid 7) exited unexpectedly with exit code 3. Details", "exit code 3;"),
+        ("shapes cannot be multiplied", None),
+    ],
+)
+def test_a_dead_workers_cause_and_mend_are_named(
+    torch_says, message, recipe, tmp_path, console, monkeypatch
+):
+    def die(_run):
+        raise RuntimeError(torch_says)
+
+    play(monkeypatch, die)
+    ours = pytest.raises(LikewiseError, match=f"a process that makes batches .*{message}")
+    with ours if message else pytest.raises(RuntimeError, match=torch_says):
+        start(recipe, tmp_path, console)
+
+
+def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, monkeypatch):
+    words = ["trainer.batches=2", "evaluation.references=[]", "tracking.mode=disabled"]
+    recipe = load_recipe("supremix/diabetes", [*words, "tracking.plots=false"])
+    monkeypatch.setattr("common.train.evaluate", terminate)
+    with pytest.raises(RunStopped, match="stopped by SIGTERM; go on with"):
+        start(recipe, tmp_path, Console(quiet=True))
+    (run,) = tmp_path.glob("*/*/*")
+    assert "stopped by SIGTERM" in log_of(tmp_path) and not (run / "result.json").exists()
+    monkeypatch.setattr("common.train.evaluate", lambda *_: {"test/spearman": 0.5})
+    record = resume_run(RunFolder(run), Console(quiet=True))
+    assert (record.batches, record.metrics) == (2, {"test/spearman": 0.5})
+    assert "resuming from batch-000000002.ckpt" in log_of(tmp_path)
