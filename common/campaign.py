@@ -2,20 +2,23 @@
 
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from common.callbacks.stopping import RunStopped
+from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config import Recipe, load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
+from common.launch import is_main_process
 from common.layers import read_yaml
 from common.leaderboard.board import accepted_digests
 from common.leaderboard.matching import matching_records
 from common.leaderboard.record import Record, commit_record, default_results
-from common.runs import RunFolder
+from common.runs import RunFolder, RunInUse
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def run_campaign(
 ) -> None:
     """Works through ``campaign`` until it is done or the budget is spent.
 
+    A run that another process is at is left to it.
+
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them.
     """
@@ -80,17 +85,15 @@ def run_campaign(
             commit_record(done, results)
             continue
         console.print(label)
-        unfinished = _find_unfinished(recipe, runs)
         try:
-            record = (
-                resume_run(unfinished, console, deadline)
-                if unfinished is not None
-                else start(recipe, runs, console, deadline)
-            )
+            record = _run(recipe, runs, results or default_results(), deadline, console)
+        except RunInUse as error:
+            _say(f"skipped: {error}", console)
+            continue
         except RunStopped as stop:
             if stop.by_user:
                 raise
-            console.print(str(stop), markup=False, highlight=False, soft_wrap=True)
+            _say(str(stop), console)
             break
         except UsageError:  # the recipe or its data: every seed would fail alike
             raise
@@ -104,6 +107,25 @@ def run_campaign(
         raise LikewiseError(f"{len(failed)} runs failed: {'; '.join(failed)}")
 
 
+def _run(
+    recipe: Recipe, runs: Path, results: Path, deadline: float | None, console: Console
+) -> Record | None:
+    """Goes on with the recipe's unfinished run, or starts it where there is none to go on with."""
+    unfinished = _find_unfinished(recipe, runs, results, console)
+    if unfinished is not None:
+        try:
+            return resume_run(unfinished, console, deadline)
+        except RunInUse:
+            raise
+        except UsageError as error:  # such as data that have changed since; a new start may do
+            _say(f"left as it is: {error}", console)
+    return start(recipe, runs, console, deadline)
+
+
+def _say(text: str, console: Console) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
     """Returns the newest record of this recipe and seed in runs or results.
 
@@ -115,16 +137,42 @@ def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
     return max(found, key=lambda record: record.finished, default=None)
 
 
-def _find_unfinished(recipe: Recipe, runs: Path) -> RunFolder | None:
-    """Returns the newest run of exactly this recipe and seed that has a checkpoint but no end."""
-    found = None
-    for config in sorted((runs / recipe.paper / recipe.folder).glob("*/config.yaml")):
+def _find_unfinished(
+    recipe: Recipe, runs: Path, results: Path, console: Console
+) -> RunFolder | None:
+    """Returns the newest run of exactly this recipe and seed that has a checkpoint but no end.
+
+    One that other code began is left alone: gone on with, its row would be stale.
+
+    Raises:
+        RunInUse: If another process is at such a run.
+    """
+    for config in sorted((runs / recipe.paper / recipe.folder).glob("*/config.yaml"), reverse=True):
         run = RunFolder(config.parent)
         try:
             other = run.read_recipe()
         except ConfigError:  # of an older schema: it cannot be gone on with
             continue
         same = (other.hash(), other.seed, other.arm) == (recipe.hash(), recipe.seed, recipe.arm)
-        if same and not run.record.is_file() and any(run.checkpoints.glob("batch-*.ckpt")):
-            found = run
-    return found
+        if not same or run.record.is_file():
+            continue
+        if is_main_process():  # the others of a launch would find their own main process
+            run.lock()
+            run.unlock()
+        if not any(run.checkpoints.glob("batch-*.ckpt")):
+            continue
+        problem = _why_not(run, accepted_digests(recipe.paper, results.parent))
+        if problem is None:
+            return run
+        _say(f"left as it is: {problem}", console)
+    return None
+
+
+def _why_not(run: RunFolder, digests: Collection[str]) -> str | None:
+    """Returns why ``run`` is not to be gone on with, or None."""
+    path, problems = last_good_checkpoint(run.checkpoints, run.id)
+    if path is None:
+        return "; ".join(problems)
+    if read_checkpoint(path)["likewise"].get("code_digest") not in digests:
+        return f"{run.path}: the code has changed since it began; by hand: papers resume {run.path}"
+    return None

@@ -13,14 +13,14 @@ from common.campaign import (
     Campaign,
     _find_unfinished,
     find_complete,
-    parse_budget,
-    read_campaign,
     run_campaign,
 )
+from common.checkpoints.io import AtomicCheckpointIO
 from common.config import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
+from common.runs import RunFolder
 
 DIGEST = "a" * 12
 BASE = {
@@ -81,68 +81,16 @@ def store(root, record):
     return folder / "result.json"
 
 
-def make_run(root, recipe, name, checkpoint=True):
+def make_run(root, recipe, name, digest=DIGEST):
     folder = root / recipe.paper / recipe.folder / name
     (folder / "checkpoints").mkdir(parents=True)
     text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
     (folder / "config.yaml").write_text(text)
-    if checkpoint:
-        (folder / "checkpoints" / "batch-000000005.ckpt").write_bytes(b"")
+    if digest:
+        position = {"likewise": {"run_id": name, "code_digest": digest}}
+        path = folder / "checkpoints" / "batch-000000005.ckpt"
+        AtomicCheckpointIO().save_checkpoint(position, path)
     return folder
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("45s", 45), ("90m", 5400), ("2h", 7200), ("1.5h", 5400), ("0s", 0)]
-)
-def test_a_budget_has_a_unit(text, seconds):
-    assert parse_budget(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["90", "2 h", "h", "-1h", "1h30m", "2d", "", ".5h", "1e3s"])
-def test_a_budget_without_one_is_refused(text):
-    with pytest.raises(UsageError, match="write a number with s, m or h"):
-        parse_budget(text)
-
-
-def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(
-        "arms: [swav/quick, 'swav/quick:hard-codes']\nseeds: [0, 7]\n"
-        "overrides: [trainer.epochs=2, tracking.mode=disabled]\n"
-    )
-    found = read_campaign(path)
-    assert found.name == "mine"
-    assert [(r.variant, r.seed) for r in found.recipes] == [
-        (None, 0),
-        ("hard-codes", 0),
-        (None, 7),
-        ("hard-codes", 7),
-    ]
-    assert {recipe.trainer.epochs for recipe in found.recipes} == {2}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("arms: [swav/quick]", "needs arms and seeds"),
-        ("seeds: [0]", "needs arms and seeds"),
-        ("arms: []\nseeds: [0]", "needs arms and seeds"),
-        ("arms: [swav/quick]\nseeds: [0]\nseed: 1", "needs arms and seeds"),
-        ("arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]", "optimizer.lrr"),
-        ("arms: [swav/quick, swav/quik]\nseeds: [0]", "did you mean 'quick'"),
-        ("[]", "must hold a mapping"),
-    ],
-)
-def test_a_broken_campaign_is_refused_before_anything_runs(text, message, tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=message):
-        read_campaign(path)
-
-
-def test_a_missing_file_is_bad_usage(tmp_path):
-    with pytest.raises(UsageError, match="no such campaign file"):
-        read_campaign(tmp_path / "none.yaml")
 
 
 def test_a_record_is_found_among_runs_and_among_results(recipe, tmp_path):
@@ -191,11 +139,14 @@ def test_an_unreadable_record_is_passed_over(damage, recipe, tmp_path):
     assert find_complete(recipe, tmp_path, tmp_path / "results").run_id.endswith("0001")
 
 
-def test_the_newest_unfinished_run_of_the_same_recipe_is_found(recipe, tmp_path):
-    assert _find_unfinished(recipe, tmp_path) is None
+def test_the_newest_unfinished_run_of_the_same_recipe_is_found(recipe, tmp_path, console):
+    def find():
+        return _find_unfinished(recipe, tmp_path, tmp_path / "results", console)
+
+    assert find() is None
     make_run(tmp_path, recipe, "260101-000000-aaaa")
     newest = make_run(tmp_path, recipe, "260102-000000-aaaa")
-    make_run(tmp_path, recipe, "260103-000000-aaaa", checkpoint=False)
+    make_run(tmp_path, recipe, "260103-000000-aaaa", digest=None)
     finished = make_run(tmp_path, recipe, "260104-000000-aaaa")
     (finished / "result.json").write_text("{}")
     other = dataclasses.replace(recipe, seed=2)
@@ -205,7 +156,30 @@ def test_the_newest_unfinished_run_of_the_same_recipe_is_found(recipe, tmp_path)
     )
     broken = make_run(tmp_path, recipe, "260107-000000-aaaa")
     (broken / "config.yaml").write_text("paper: swav\nold_key: 1\n")
-    assert _find_unfinished(recipe, tmp_path).path == newest
+    assert find().path == newest
+    assert console.file.getvalue() == ""
+
+
+def test_a_run_that_other_code_began_is_left_alone_and_named(recipe, tmp_path, console):
+    def find():
+        return _find_unfinished(recipe, tmp_path, tmp_path / "results", console)
+
+    other = make_run(tmp_path, recipe, "260102-000000-aaaa", digest="b" * 12)
+    assert find() is None
+    assert f"left as it is: {other}: the code has changed since" in console.file.getvalue()
+    older = make_run(tmp_path, recipe, "260101-000000-aaaa")
+    assert find().path == older
+    path = board.band_path(recipe.paper, tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"verified_digests": ["b" * 12, DIGEST]}))
+    assert find().path == other, "found to give the same numbers"
+
+
+def test_a_run_without_a_readable_checkpoint_is_named_and_begun_anew(recipe, tmp_path, console):
+    torn = make_run(tmp_path, recipe, "260101-000000-aaaa")
+    (torn / "checkpoints" / "batch-000000005.ckpt").write_bytes(b"torn")
+    assert _find_unfinished(recipe, tmp_path, tmp_path / "results", console) is None
+    assert "batch-000000005.ckpt: truncated or not a checkpoint" in console.file.getvalue()
 
 
 @pytest.fixture
@@ -295,3 +269,30 @@ def test_an_unfinished_run_is_resumed_instead_of_started(stage, tmp_path, monkey
     monkeypatch.setattr(campaign, "resume_run", lambda run, *_: resumed.append(run.path))
     play(lambda recipe: record_of(recipe, recipe.seed))
     assert done == [0, 2] and resumed == [folder]
+
+
+@pytest.mark.parametrize("digest", [DIGEST, None], ids=["with a checkpoint", "without"])
+def test_a_run_of_another_process_is_skipped_with_a_line(digest, stage, tmp_path, console):
+    play, done = stage
+    recipe = load_recipe("swav/quick", ["seed=1"])
+    run = RunFolder(make_run(tmp_path / "runs", recipe, "260101-000000-aaaa", digest))
+    run.lock()
+    play(lambda recipe: record_of(recipe, recipe.seed))
+    run.unlock()
+    assert done == [0, 2]
+    assert f"skipped: {run.path}: in use by process" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("error", [DataError("the data have changed"), UsageError("version 1")])
+def test_a_run_that_cannot_be_resumed_is_named_and_a_new_one_started(
+    error, stage, tmp_path, monkeypatch, console
+):
+    def refuse(*_args):
+        raise error
+
+    play, done = stage
+    make_run(tmp_path / "runs", load_recipe("swav/quick", ["seed=1"]), "260101-000000-aaaa")
+    monkeypatch.setattr(campaign, "resume_run", refuse)
+    play(lambda recipe: record_of(recipe, recipe.seed))
+    assert done == [0, 1, 2]
+    assert f"left as it is: {error}" in console.file.getvalue()

@@ -1,0 +1,58 @@
+import pytest
+
+from common.campaign import parse_budget, read_campaign
+from common.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("90m", 5400), ("2h", 7200), ("1.5h", 5400), ("0s", 0)]
+)
+def test_a_budget_has_a_unit(text, seconds):
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["90", "2 h", "h", "-1h", "1h30m", "2d", "", ".5h", "1e3s"])
+def test_a_budget_without_one_is_refused(text):
+    with pytest.raises(UsageError, match="write a number with s, m or h"):
+        parse_budget(text)
+
+
+def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "arms: [swav/quick, 'swav/quick:hard-codes']\nseeds: [0, 7]\n"
+        "overrides: [trainer.epochs=2, tracking.mode=disabled]\n"
+    )
+    found = read_campaign(path)
+    assert found.name == "mine"
+    assert [(r.variant, r.seed) for r in found.recipes] == [
+        (None, 0),
+        ("hard-codes", 0),
+        (None, 7),
+        ("hard-codes", 7),
+    ]
+    assert {recipe.trainer.epochs for recipe in found.recipes} == {2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("arms: [swav/quick]", "needs arms and seeds"),
+        ("seeds: [0]", "needs arms and seeds"),
+        ("arms: []\nseeds: [0]", "needs arms and seeds"),
+        ("arms: [swav/quick]\nseeds: [0]\nseed: 1", "needs arms and seeds"),
+        ("arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]", "optimizer.lrr"),
+        ("arms: [swav/quick, swav/quik]\nseeds: [0]", "did you mean 'quick'"),
+        ("[]", "must hold a mapping"),
+    ],
+)
+def test_a_broken_campaign_is_refused_before_anything_runs(text, message, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_campaign(path)
+
+
+def test_a_missing_file_is_bad_usage(tmp_path):
+    with pytest.raises(UsageError, match="no such campaign file"):
+        read_campaign(tmp_path / "none.yaml")
