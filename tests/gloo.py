@@ -10,9 +10,12 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from tests.forks import METHOD
+
 
 def _worker(rank: int, size: int, folder: str, function: Callable[..., Any], args: tuple) -> None:
     torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=size)
     try:
@@ -26,9 +29,10 @@ def _worker(rank: int, size: int, folder: str, function: Callable[..., Any], arg
 
 def run_processes(function: Callable[..., Any], *args: Any, size: int = 2) -> list[Any]:
     """Returns ``function(*args)`` of each of ``size`` processes, by rank."""
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(_worker, (size, folder, function, args), nprocs=size)
+        mp.start_processes(
+            _worker, (size, folder, function, args), nprocs=size, start_method=METHOD
+        )
         return [torch.load(Path(folder, f"result{rank}.pt")) for rank in range(size)]
 
 

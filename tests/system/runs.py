@@ -1,13 +1,11 @@
 """Runs in processes of their own that can be killed, forked from one that has imported all."""
 
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["common.execute", "papers.swav.module", "sklearn.datasets"])
+from tests.forks import CONTEXT
 
 
 def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:

@@ -1,0 +1,10 @@
+"""A server that has imported everything once and forks the processes that tests ask for.
+
+A process that imports torch, Lightning and scikit-learn itself takes seconds before it begins.
+"""
+
+import multiprocessing
+
+METHOD = "forkserver"
+CONTEXT = multiprocessing.get_context(METHOD)
+CONTEXT.set_forkserver_preload(["common.execute", "papers.swav.module", "sklearn.datasets"])
