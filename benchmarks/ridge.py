@@ -29,12 +29,12 @@ def make_parts(steps: int, dim: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def ours(train: Windows, val: Windows) -> list[float]:
     path = RidgePath(train)
-    return [errors_of(val, path, alpha).mse for alpha in ALPHAS]
+    return [errors_of(val, path.forecast(val, alpha)).mse for alpha in ALPHAS]
 
 
 def one_by_one(train: Windows, val: Windows) -> list[float]:
-    x, y = train.features.numpy(), train.labels(slice(None)).numpy()
-    known, truth = val.features.numpy(), val.labels(slice(None)).numpy()
+    x, y = train.features(slice(None)).numpy(), train.labels(slice(None)).numpy()
+    known, truth = val.features(slice(None)).numpy(), val.labels(slice(None)).numpy()
     return [
         float(((Ridge(alpha).fit(x, y).predict(known) - truth) ** 2).mean()) for alpha in ALPHAS
     ]

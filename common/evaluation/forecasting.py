@@ -1,9 +1,10 @@
 """Forecasts of the steps ahead by ridge regression on frozen representations."""
 
-from torch import Tensor
+from functools import partial
 
 from common.evaluation.config import ForecastingConfig
 from common.evaluation.ridge import (
+    Forecast,
     RidgePath,
     Windows,
     choose_alpha,
@@ -38,18 +39,17 @@ def _one_horizon(
     train, val, test = (
         windows_of(inputs, name, horizon, settings.lags) for name in ("train", "val", "test")
     )
-    predicted: Tensor | RidgePath
     if inputs.module is None and inputs.reference == "last-value":
-        alpha, predicted = 0.0, last_value(test)
+        forecast: Forecast = partial(last_value, test)
     else:
         train, val = train.thinned(settings.max_samples), val.thinned(settings.max_samples)
-        predicted = path = RidgePath(train)
-        alpha = choose_alpha(path, val, settings.alphas)
-    errors = errors_of(test, predicted, alpha)
+        path = RidgePath(train)
+        forecast = path.forecast(test, choose_alpha(path, val, settings.alphas))
+    errors = errors_of(test, forecast)
     metrics = {f"mse@{horizon}": errors.mse, f"mae@{horizon}": errors.mae}
     if inputs.series.clean is not None:
         truth = test._replace(future=inputs.targets("test", clean=True))
-        metrics[f"clean_mse@{horizon}"] = errors_of(truth, predicted, alpha).mse
+        metrics[f"clean_mse@{horizon}"] = errors_of(truth, forecast).mse
     return metrics
 
 

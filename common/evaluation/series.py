@@ -27,8 +27,15 @@ def encode_windows(
         at_once: Windows in a batch.
     """
     windows = series.unfold(1, window, 1).transpose(2, 3)
-    found = [encode(part.contiguous()) for instance in windows for part in instance.split(at_once)]
-    return torch.cat(found).unflatten(0, windows.shape[:2])
+    found = torch.empty(0)
+    for number, instance in enumerate(windows):
+        for place, part in enumerate(instance.split(at_once)):
+            encoded = encode(part.contiguous())
+            if number == place == 0:
+                # All of it at once: to join parts at the end would hold every number twice.
+                found = encoded.new_empty(*windows.shape[:2], encoded.shape[1])
+            found[number, place * at_once : place * at_once + len(encoded)] = encoded
+    return found
 
 
 class ForecastInputs:
@@ -56,11 +63,11 @@ class ForecastInputs:
         self._features: Tensor | None = None
 
     def features(self, name: str, lags: int) -> Tensor:
-        """Returns ``(instances, steps, dim)`` of a part, in float64 on the CPU."""
+        """Returns ``(instances, steps, dim)`` of a part, on the CPU; a view of all parts'."""
         if self._features is None:
             self._features = self._raw(lags) if self.module is None else self._encoded()
         start, end = self.bounds(name)
-        return self._features[:, start - self.window + 1 : end - self.window + 1].double()
+        return self._features[:, start - self.window + 1 : end - self.window + 1]
 
     def bounds(self, name: str) -> tuple[int, int]:
         """Returns first step with features and end of a part."""

@@ -54,7 +54,7 @@ def forecast(module: nn.Module, series: Prepared, window: int, horizon: int) -> 
     steps = len(val.rows) // len(series.inputs)
     # In the last instance, as late as there is a future to compare with.
     place = min(BEFORE, steps - 1)
-    found = path.predict(val.features[-steps + place][None], alpha)
+    found = path.predict(val.features(slice(None))[-steps + place][None], alpha)
     return inputs.bounds("val")[0] + place, found.view(horizon, -1)[:, -1]
 
 

@@ -223,12 +223,12 @@ def solve_ridge(case: Case) -> dict[str, Any]:
         path, val = RidgePath(train.thinned(MAX_SAMPLES)), val.thinned(MAX_SAMPLES)
         alpha = choose_alpha(path, val, case.constants["alphas"])
         stored = case[f"pred_{horizon}"].shape
-        first = test.rows[:, 1] < stored[1]
+        first = test._replace(rows=test.rows[test.rows[:, 1] < stored[1]])
         found |= {
-            f"mse_mae_{horizon}": torch.tensor(errors_of(test, path, alpha)),
-            f"naive_{horizon}": torch.tensor(errors_of(test, last_value(test))),
-            f"pred_{horizon}": path.predict(test.features[first], alpha).view(stored),
-            f"target_{horizon}": test.labels(slice(None))[first].view(stored),
+            f"mse_mae_{horizon}": torch.tensor(errors_of(test, path.forecast(test, alpha))),
+            f"naive_{horizon}": torch.tensor(errors_of(test, partial(last_value, test))),
+            f"pred_{horizon}": path.predict(first.features(slice(None)), alpha).view(stored),
+            f"target_{horizon}": first.labels(slice(None)).view(stored),
             f"alpha_{horizon}": torch.tensor(float(alpha)),
         }
     return found | _samples(case) | _encoding(case) | _layout(case)
@@ -239,7 +239,7 @@ def _samples(case: Case) -> dict[str, Any]:
     steps = torch.arange(given["n"], dtype=torch.float64)[None, :, None]
     windows = make_windows(steps, steps * given["data_step"], given["horizon"], given["drop"])
     return {
-        "samples_features": windows.features,
+        "samples_features": windows.features(slice(None)),
         "samples_labels": windows.labels(slice(None)),
         "samples_naive": last_value(windows),
     }
