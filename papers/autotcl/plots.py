@@ -1,6 +1,6 @@
-"""AutoTCL's own plots: a forecast beside what came, and what the mask keeps."""
+"""AutoTCL's own plots: a forecast beside what came, and what the mask keeps; classes of series."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ from common.data.series.sets import Prepared
 from common.evaluation.forecasting import windows_of
 from common.evaluation.mask_agreement import has_mask, mask_scores
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
-from common.evaluation.series import ForecastInputs
-from common.plots.style import COLOURS, GREY, new_figure
+from common.evaluation.series import ForecastInputs, LabelledInputs
+from common.plots.components import main_components
+from common.plots.style import COLOURS, GREY, MARKERS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,10 +24,34 @@ HORIZON, BEFORE = 48, 144
 
 
 def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots: a forecast of the validation part, with the mask where one is learnt."""
+    """Returns the plots: a forecast of the validation part, with the mask where one is learnt.
+
+    Of series with classes: the test series, as `series-svm` is given them.
+    """
     if data.long is None:
-        return {}
+        inputs = data.evaluation_inputs(module, "test")
+        return {"classes": lambda: draw_classes(inputs, data.labelled.class_names)}
     return {"forecast": lambda: draw_forecast(module, data.long, data.config.window)}
+
+
+def draw_classes(inputs: LabelledInputs, names: Sequence[str]) -> "Figure":
+    """Draws two main components of the pooled test series; colour is the class."""
+    points, share = main_components(inputs.features("test"))
+    title = (
+        f"{len(points):,} test series, maximum over time: two main components "
+        f"({100 * share:.0f} % of the variance), coloured by class"
+    )
+    figure, axes = new_figure(6.4, 5.0, title)
+    for number, name in enumerate(names):
+        x, y = points[inputs.y["test"] == number].T.numpy()
+        # Colours come again with the next marker.
+        marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
+        colour = COLOURS[number % len(COLOURS)]
+        axes.scatter(x, y, s=16, color=colour, marker=marker, linewidths=0, label=name)
+    axes.set_xlabel("first component")
+    axes.set_ylabel("second component")
+    axes.legend(fontsize=8, ncols=1 + len(names) // 12)
+    return figure
 
 
 def shortened(series: Prepared, window: int) -> Prepared:

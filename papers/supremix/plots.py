@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from common.evaluation.regression import ProbeSet, RegressionInputs
 from common.evaluation.regression_probe import fit_ridge
+from common.plots.components import main_components
 from common.plots.style import COLOURS, GREY, new_figure
 
 if TYPE_CHECKING:
@@ -47,15 +48,6 @@ def draw_embedding(inputs: RegressionInputs) -> "Figure":
     axes.set_ylabel("second component")
     figure.colorbar(shown, label="label")
     return figure
-
-
-def main_components(h: Tensor) -> tuple[Tensor, float]:
-    """Returns ``(num, 2)`` coordinates and their share of the variance; 0 for a single point."""
-    centred = h - h.mean(0)
-    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
-    energy = s.square()
-    share = energy[:2].sum() / energy.sum().clamp(min=1e-30)
-    return u[:, :2] * s[:2], float(share)
 
 
 def draw_predictions(inputs: RegressionInputs) -> "Figure":

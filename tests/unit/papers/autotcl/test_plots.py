@@ -1,8 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.module import SeriesData
+from common.data.series.sets import LabelledSeries
+from common.evaluation.series import LabelledInputs
 from common.plots.draw import to_png
 from papers.autotcl import plots
 from papers.autotcl.config import AutoTCLConfig, TS2VecConfig
@@ -53,6 +57,20 @@ def test_a_network_that_learns_no_mask_is_drawn_without(module):
     figure = draw(module, make_data())["forecast"]()
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "mask score h" not in labels and "forecast" in labels
+
+
+def test_series_with_classes_are_drawn_by_class():
+    y = torch.tensor([0, 2, 1, 0, 2])
+    x = torch.randn(5, 20, 1, generator=torch.Generator().manual_seed(0))
+    inputs = LabelledInputs({"test": x}, {"test": y}, {"test": torch.full((5,), 20)}, make_module())
+    data = SimpleNamespace(
+        long=None,
+        labelled=LabelledSeries({}, {}, ("up", "down", "flat")),
+        evaluation_inputs=lambda module, split: inputs,
+    )
+    axes = draw(inputs.module, data)["classes"]().axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["up", "down", "flat"]
+    assert [len(dots.get_offsets()) for dots in axes.collections] == [2, 1, 2]
 
 
 def test_what_is_drawn_lies_in_the_validation_part():

@@ -7,7 +7,7 @@ from common.plots.draw import to_png
 from papers.supremix.baselines import Regressor
 from papers.supremix.config import RegressorConfig, SupReMixConfig
 from papers.supremix.module import SupReMix
-from papers.supremix.plots import draw, main_components
+from papers.supremix.plots import draw
 
 
 @pytest.fixture
@@ -35,15 +35,3 @@ def test_both_plots_are_drawn_of_test_samples(data, baseline, what):
     assert torch.equal(torch.tensor(dots.get_array()).float(), data.parts["test"].targets)
     for figure in figures.values():
         assert to_png(figure).startswith(b"\x89PNG")
-
-
-def test_main_components_keep_distances_of_flat_points():
-    plane = torch.randn(20, 2, dtype=torch.float64) @ torch.randn(2, 6, dtype=torch.float64)
-    points, share = main_components(plane)
-    assert share == pytest.approx(1)
-    torch.testing.assert_close(torch.cdist(points, points), torch.cdist(plane, plane))
-
-
-def test_one_point_is_drawn_as_one_point():
-    points, share = main_components(torch.ones(5, 3, dtype=torch.float64))
-    assert share == 0 and points.abs().max() < 1e-12
