@@ -3,7 +3,7 @@
 from dataclasses import fields, is_dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,6 +27,8 @@ def with_baseline(
     for origin, layer in layers:
         if layer.get("baseline", baseline) != baseline:
             baseline = layer["baseline"]
+            if not isinstance(baseline, str | None):
+                raise ConfigError(f"{origin}: baseline: a name is needed, got {baseline!r}")
             kept = [
                 (source, {k: v for k, v in below.items() if k != "method"})
                 for source, below in kept
@@ -93,18 +95,29 @@ def _refuse_coerced(key: str, value: Any, schema: dict[str, Any], origin: str) -
     """Refuses what OmegaConf would make another value of without a word.
 
     Where a text is needed: what YAML did not read as one (``on``, ``1e3``), which would become
-    ``True`` and ``1000.0``. Where a switch is needed: a number, which would become true.
+    ``True`` and ``1000.0``. Where a switch is needed: a number, which would become true. In a list
+    of plain values: a list or a mapping, which would go on as it is.
     """
     *path, name = key.split(".")
     if not path:
         return
     node = reduce(getattr, path[1:], schema[path[0]])
-    wanted = get_type_hints(type(node))[name]
+    _refuse_value(key, value, get_type_hints(type(node))[name], origin)
+
+
+def _refuse_value(key: str, value: Any, wanted: Any, origin: str) -> None:
     if wanted is bool and not isinstance(value, bool):
         raise ConfigError(f"{origin}: {key}={value!r}: true or false is needed")
-    if wanted not in TEXTS:
-        return
-    for item in value if isinstance(value, list) else [value]:
+    items = value if isinstance(value, list) else [value]
+    of_list = get_args(wanted)[0] if get_origin(wanted) is list else None
+    if is_dataclass(of_list):
+        hints = get_type_hints(of_list)
+        for item in items:
+            for name in hints.keys() & (item if isinstance(item, dict) else {}):
+                _refuse_value(f"{key}.{name}", item[name], hints[name], origin)
+    elif of_list is not None and any(isinstance(item, list | dict) for item in items):
+        raise ConfigError(f"{origin}: {key}={value!r}: a list of plain values is needed")
+    for item in items if wanted in TEXTS else []:
         if isinstance(item, bool | float):
             raise ConfigError(
                 f"{origin}: {key}: a text is needed, and YAML reads {item!r} here; write the text "

@@ -34,14 +34,20 @@ WRONG = {
     float: ["many", "true", "''", *STRUCTURES],
     str: ["1.5", "true", *STRUCTURES],
 }
-# OmegaConf makes true of it, and no rule of ours looks into a list's mappings.
-TAKEN = {"data.views=[{antialias: 2}]"}
 NO_LIST = ["{a: 1}", "7.5", "true", "null"]
 # What is not in a section, and words that are none.
 OTHER = [
     *(f"seed={text}" for text in ("-1", "2147483648", "1.5", "many", "true", "null", "[1]")),
     *(f"arm={text}" for text in ("Method", "ablation/", "baseline/A b", "1.5", "null", "[a]")),
-    *("baseline=no-such", "paper=no-such", "paper=[a]", "sead=1", "seed.a=1"),
+    *(
+        "baseline=no-such",
+        "baseline=1.5",
+        "baseline=[a]",
+        "paper=no-such",
+        "paper=[a]",
+        "sead=1",
+        "seed.a=1",
+    ),
     *("seed", "=1", "optimizer={", "optimizer=1", "optimizer=null"),
 ]
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
@@ -89,9 +95,8 @@ def wrong(kind: Any) -> list[str]:
     if is_dataclass(kind):
         return ["1", "[a]", "null"]
     if get_origin(kind) is list:
-        item = get_args(kind)[0]  # a list in a list of plain values is taken, too
-        inner = [] if is_dataclass(item) else set(wrong(item)) - set(STRUCTURES)
-        return NO_LIST + [f"[{text}]" for text in sorted(inner)]
+        item = get_args(kind)[0]
+        return NO_LIST + [f"[{text}]" for text in wrong(item) if not is_dataclass(item)]
     kinds = set(get_args(kind) or [kind])
     texts = [set(WRONG[one]) for one in kinds - {type(None)}]
     return sorted(set.intersection(*texts)) + ["null"] * (type(None) not in kinds)
@@ -131,7 +136,7 @@ class Section:
         self.schema = {name: schema}
         self.container = OmegaConf.create(self.schema)
         found = list(keys(type(schema), seen, f"{name}."))
-        self.words = [word for key in found for word in key.words() if word not in TAKEN]
+        self.words = [word for key in found for word in key.words()]
         self.beyond = [strategy for key in found for strategy in key.beyond()]
 
     def takes(self, word: str) -> bool:
