@@ -1,9 +1,11 @@
+import pytest
 import torch
 
 from benchmarks.fit import fit_with_callbacks, make_ready
 from benchmarks.timing import StepClock
 
 
+@pytest.mark.slow
 def test_a_backbone_in_channels_last_learns_the_same():
     trained = {}
     for setting in ("false", "true"):

@@ -79,6 +79,7 @@ def losses(rows):
     return {row.batch: row.value for row in rows if row.key == "train/loss"}
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_swav_on_two_devices_is_one_run_with_the_losses_of_one_device(tmp_path):
     _, alone, rows = train(tmp_path / "one", *SWAV)
@@ -96,6 +97,7 @@ def test_swav_on_two_devices_is_one_run_with_the_losses_of_one_device(tmp_path):
     assert looks == [2, 4], "written once each, by one process"
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_mclrec_on_two_devices_selects_and_records_one_run(tmp_path):
     run, record, rows = train(tmp_path / "two", *MCLREC, "trainer.devices=2")

@@ -78,6 +78,7 @@ class Module(nn.Module):
         self.backbone = backbone
 
 
+@pytest.mark.slow
 def test_bright_squares_are_found_and_the_module_stays_as_it_was():
     torch.manual_seed(0)
     module = Module(SmallConv())

@@ -70,6 +70,7 @@ def test_features_are_embedded_once_and_only_when_they_are_used(inputs, monkeypa
     monkeypatch.setattr(inputs.module, "embed", lambda x: calls.append(len(x)) or x.flatten(1))
     config = EvaluationConfig()
     config.knn.k = 5
+    config.linear.epochs = config.few_label.draws = 1
     metrics = run_protocols(["knn", "linear", "few-label"], inputs, config, 0, "test/")
     assert calls == [120, 80] and {"test/knn_top1", "test/nn_top1@5"} <= metrics.keys()
 
