@@ -132,7 +132,7 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
         return board.rows[0].status, render_board(board)
 
     found, page = status(record.metrics[BEST] + 0.1)
-    assert found == "exact" and "(authors' weights)" in page
+    assert found == "exact" and ": authors' weights [" in page
     assert status(record.metrics[BEST] + 0.3)[0] == "below"
     trained = dataclasses.replace(record, weights="trained")
     assert status(record.metrics[BEST], trained)[0] == "not run"

@@ -204,8 +204,8 @@ POINTS = [
     while_a_checkpoint_is_written,
     in_the_final_evaluation,
 ]
-# One paper a kind of state: plain, queues and a second encoder, two optimizers, nested updates.
-FAST = {(paper, POINTS[1]) for paper in ("swav", "amcl", "autotcl", "mclrec")}
+# Ten to twenty seconds each: one with one optimizer, one with two.
+FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}
 
 
 @pytest.mark.parametrize(
