@@ -108,6 +108,7 @@ def test_mclrec_on_two_devices_selects_and_records_one_run(tmp_path):
     assert "best.ckpt" in names and "batch-000000004.ckpt" in names
 
 
+@pytest.mark.slow
 @pytest.mark.distributed
 def test_autotcl_on_two_devices_has_the_losses_of_one_device(tmp_path):
     _, alone, rows = train(tmp_path / "one", *AUTOTCL)

@@ -89,6 +89,7 @@ def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
     resume_to_the_end(run_dir, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     words = ["trainer.batches=80", "data.workers=2", *COMMON]
