@@ -61,7 +61,7 @@ def build_leaderboard(
         return
     changed = write_leaderboard(root)
     for path in changed:
-        console.print(f"wrote {path.name}")
+        console.print(f"wrote {path.relative_to(root)}")
     if not changed:
         console.print("LEADERBOARD.md agrees with the records already")
     if page:
