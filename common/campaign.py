@@ -68,17 +68,22 @@ def run_campaign(
 ) -> None:
     """Works through ``campaign`` until it is done or the budget is spent.
 
-    A run that another process is at is left to it.
+    A run that another process is at is left to it. An arm whose recipe or data are refused is
+    not tried with further seeds.
 
     Raises:
-        LikewiseError: After all others have run, if some runs failed; names them.
+        LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
+            if each was refused before it began.
     """
     failed: list[str] = []
+    refused: list[str] = []
     for number, recipe in enumerate(campaign.recipes, 1):
         label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
+        if recipe.reference in refused:
+            continue
         done = find_complete(recipe, runs, results or default_results())
         if done is not None:
             console.print(f"{label}: complete, run {done.run_id}")
@@ -95,16 +100,17 @@ def run_campaign(
                 raise
             _say(str(stop), console)
             break
-        except UsageError:  # the recipe or its data: every seed would fail alike
-            raise
         except LikewiseError as error:
             console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)
+            if isinstance(error, UsageError):
+                refused.append(recipe.reference)
             continue
         if record is not None:
             commit_record(record, results)
     if failed:
-        raise LikewiseError(f"{len(failed)} runs failed: {'; '.join(failed)}")
+        kind = UsageError if len(refused) == len(failed) else LikewiseError
+        raise kind(f"{len(failed)} runs failed: {'; '.join(failed)}")
 
 
 def _run(

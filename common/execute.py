@@ -15,6 +15,7 @@ from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.files import remove_torn
 from common.launch import is_main_process
+from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import Record
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
@@ -130,7 +131,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     table = Table(title=f"{record.reference}, {record.protocol} on {record.data}")
     table.add_column("metric", no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for metric in record.metrics:
         if not metric.endswith("_std"):
             cells = [_cell(column, metric) for column in columns.values()]
@@ -147,7 +148,8 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
     value, spread = column.get(metric), column.get(f"{metric}_std")
     if value is None:
         return "-"
-    return f"{value:.4f}" + (f" ± {spread:.4f}" if spread is not None else "")
+    places = decimals_of(value)
+    return number(value, places) + ("" if spread is None else f" ± {number(spread, places)}")
 
 
 def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:

@@ -9,10 +9,12 @@ FOLD = re.compile(r"<details><summary>(.*)</summary>")
 UNFOLD = "</details>"
 RULE = re.compile(r"\| --- [-| ]*\|")
 ITEM = re.compile(r"(-|\d+\.) ")
-CODE = re.compile(r"(`[^`]+`)")
 # What a record says may look like a link: only those that lead to records and runs are made.
-LINK = re.compile(r"\[([^][]+)\]\(((?:results/|https://)[^()\s]+)\)")
-EMPHASIS = re.compile(r"\*([^*]+)\*")
+INLINE = re.compile(
+    r"`(?P<code>[^`]+)`"
+    r"|\[(?P<name>[^][]+)\]\((?P<target>(?:results/|https://)[^()\s]+)\)"
+    r"|(?<![\w*])\*(?=\S)(?P<stressed>[^*]+)(?<=\S)\*(?![\w*])"
+)
 CELL = re.compile(r"(?<!\\)\|")
 
 
@@ -72,12 +74,13 @@ def _row(line: str, tag: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Returns escaped ``text`` with its code, links and emphasis; nothing is made within code."""
-    parts = CODE.split(html.escape(text))
-    for place, part in enumerate(parts):
-        if place % 2:
-            parts[place] = f"<code>{part[1:-1]}</code>"
-        else:
-            linked = LINK.sub(r'<a href="\2">\1</a>', part)
-            parts[place] = EMPHASIS.sub(r"<em>\1</em>", linked)
-    return "".join(parts)
+    """Returns escaped ``text`` with its code, links and emphasis; nothing is made within one."""
+    return INLINE.sub(_marked, html.escape(text))
+
+
+def _marked(match: re.Match[str]) -> str:
+    if match["code"]:
+        return f"<code>{match['code']}</code>"
+    if match["name"]:
+        return f'<a href="{match["target"]}">{match["name"]}</a>'
+    return f"<em>{match['stressed']}</em>"

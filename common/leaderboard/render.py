@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from common.leaderboard.aggregate import uncompared_groups
 from common.leaderboard.arms import render_arms
 from common.leaderboard.board import Board
 from common.leaderboard.compared import render_compared
@@ -39,6 +40,7 @@ spread counts as fixed). Metrics are of the test split unless they begin with `v
 their seed) link to their records, which hold configuration, versions, hardware and time. A commit
 with + had changes that were not committed. A reference marked *unverified* has not been checked
 against its source. Beside whatever is above or below stands what was checked, and what was not.
+Of errors (mse, mae, rmse and the like) less is better: `above` is worse there.
 """
 
 
@@ -63,12 +65,14 @@ def title(board: Board, paper: str) -> str:
 
 def _summary(board: Board) -> list[str]:
     kinds = tuple(status.split(" (")[0] for status in STATUSES if status != "scaled")
+    uncompared = uncompared_groups(list(board.entries), list(board.groups))
     rows = []
     for paper in board.papers():
         statuses = (row.status.split(" (")[0] for row in board.rows if row.entry.paper == paper)
         count = Counter(statuses)
+        scaled = sum(group.latest.paper == paper for group in uncompared)
         runs = sum(len(group.records) for group in board.groups if group.latest.paper == paper)
-        rows.append((paper, *(str(count[kind]) for kind in kinds), str(runs)))
+        rows.append((paper, *(str(count[kind]) for kind in kinds), str(scaled), str(runs)))
     if not rows:
         return ["No runs yet."]
-    return table(("paper", *kinds, "runs"), rows)
+    return table(("paper", *kinds, "settings scaled", "runs"), rows)

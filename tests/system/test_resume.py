@@ -18,7 +18,7 @@ from common.tracking.metrics_file import read_metrics
 from tests.system import kills, runs
 
 COMMON = ["tracking.mode=disabled", "trainer.threads=1", "trainer.log_every=1"]
-PAPERS = {
+CASES = {
     "swav": [
         "trainer.batches=60",
         "trainer.checkpoint_every_batches=13",
@@ -129,7 +129,7 @@ class Whole(NamedTuple):
 
 
 def train(case, root, kill):
-    return runs.train(case.partition("-")[0], COMMON + PAPERS[case], root, kill)
+    return runs.train(case.partition("-")[0], COMMON + CASES[case], root, kill)
 
 
 def evidence(run_dir):
@@ -217,7 +217,7 @@ FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}
             id=f"{case}-{point.__name__}",
             marks=[] if (case, point) in FAST else [pytest.mark.slow],
         )
-        for case in PAPERS
+        for case in CASES
         for point in POINTS
     ],
 )

@@ -184,18 +184,19 @@ def test_a_run_without_a_readable_checkpoint_is_named_and_begun_anew(recipe, tmp
 
 @pytest.fixture
 def stage(monkeypatch, tmp_path, console):
-    """Runs a campaign of three seeds whose trainings are played by a function."""
+    """Runs a campaign of three seeds, and more, whose trainings are played by a function."""
     recipes = [load_recipe("swav/quick", [f"seed={seed}"]) for seed in range(3)]
     done = []
 
-    def play(act, deadline=None):
+    def play(act, deadline=None, also=()):
         def start(recipe, root, _console, _deadline=None):
             done.append(recipe.seed)
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start", start)
         results = tmp_path / "results"
-        run_campaign(Campaign("c", recipes), tmp_path / "runs", results, deadline, console)
+        all_of_them = Campaign("c", [*recipes, *also])
+        run_campaign(all_of_them, tmp_path / "runs", results, deadline, console)
 
     return play, done
 
@@ -224,15 +225,17 @@ def test_a_run_that_fails_is_named_at_the_end_and_the_others_run(stage, tmp_path
 
 
 @pytest.mark.parametrize("error", [ConfigError("bad"), DataError("missing")])
-def test_what_every_seed_would_meet_ends_the_campaign(error, stage):
+def test_what_every_seed_of_an_arm_would_meet_ends_that_arm_alone(error, stage):
     play, done = stage
 
     def act(recipe):
-        raise error
+        if recipe.variant is None:
+            raise error
+        return record_of(recipe, recipe.seed)
 
-    with pytest.raises(type(error)):
-        play(act)
-    assert done == [0]
+    with pytest.raises(UsageError, match=r"1 runs failed: \[1/4\] swav/quick seed 0$"):
+        play(act, also=[load_recipe("swav/quick:hard-codes")])
+    assert done == [0, 0]
 
 
 def test_a_spent_budget_ends_it_without_an_error(stage, console):

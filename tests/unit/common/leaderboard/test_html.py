@@ -33,6 +33,8 @@ def test_the_forms_of_the_leaderboard(markdown, html):
         ("a <details><summary>x</summary>", "a &lt;details&gt;&lt;summary&gt;x&lt;/summary&gt;"),
         ("[x](javascript:alert)", "[x](javascript:alert)"),
         ('[x](https://y"z)', '<a href="https://y&quot;z">x</a>'),
+        ("[x](https://y*z*)", '<a href="https://y*z*">x</a>'),
+        ("2 * 3 * 4 and 2*3*4", "2 * 3 * 4 and 2*3*4"),
     ],
 )
 def test_what_a_record_says_makes_no_markup_of_its_own(markdown, html):
