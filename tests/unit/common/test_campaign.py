@@ -194,9 +194,8 @@ def stage(monkeypatch, tmp_path, console):
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start", start)
-        results = tmp_path / "results"
-        all_of_them = Campaign("c", [*recipes, *also])
-        run_campaign(all_of_them, tmp_path / "runs", results, deadline, console)
+        folders = (tmp_path / "runs", tmp_path / "results")
+        run_campaign(Campaign("c", [*recipes, *also]), *folders, deadline, console)
 
     return play, done
 
