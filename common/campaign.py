@@ -75,6 +75,7 @@ def run_campaign(
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
             if each was refused before it began.
     """
+    results = results or default_results()
     failed: list[str] = []
     refused: list[str] = []
     for number, recipe in enumerate(campaign.recipes, 1):
@@ -84,14 +85,14 @@ def run_campaign(
             break
         if recipe.reference in refused:
             continue
-        done = find_complete(recipe, runs, results or default_results())
+        done = find_complete(recipe, runs, results)
         if done is not None:
             console.print(f"{label}: complete, run {done.run_id}")
             commit_record(done, results)
             continue
         console.print(label)
         try:
-            record = _run(recipe, runs, results or default_results(), deadline, console)
+            record = _run(recipe, runs, results, deadline, console)
         except RunInUse as error:
             _say(f"skipped: {error}", console)
             continue

@@ -15,8 +15,9 @@ from common.config import load_recipe
 from common.leaderboard.aggregate import Code, group_records
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import commit_record, write_record
-from common.result import RunMeasurements, Source, make_record
+from common.result import Source, make_record
 from common.runs import new_run
+from tests.samples import MEASURED
 from tests.system import runs
 from tests.system.processes import start_command
 
@@ -32,18 +33,6 @@ PAPERS = [sys.executable, "-m", "common.cli"]
 START = 1_900_000_000
 
 SOURCE = Source("a" * 12, Environment(None, None, {}, {}))
-MEASURED = RunMeasurements(
-    metrics={"test/knn_top1": 0.75},
-    references={},
-    selection="last",
-    batches=6,
-    epochs=1,
-    wall_s=1.0,
-    samples_per_s=1.0,
-    wait_share=0.0,
-    devices=1,
-    parameters=1,
-)
 
 
 def finish(process):

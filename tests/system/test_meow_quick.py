@@ -17,15 +17,9 @@ def measure(data, module, recipe):
     return run_protocols(recipe.evaluation.protocols, inputs, recipe.evaluation, recipe.seed, "")
 
 
-def untrained_and_trained(reference, seed):
-    recipe = load_recipe(reference, [f"seed={seed}"])
-    data = GraphData(recipe.data, seed)
-    data.load()
-    torch.manual_seed(seed)
-    module = MEOW(recipe.method, recipe.optimizer, data.facts)
-    before = measure(data, module, recipe)
+def fit(module, data, epochs):
     trainer = lightning.Trainer(
-        max_epochs=recipe.trainer.epochs,
+        max_epochs=epochs,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -33,6 +27,16 @@ def untrained_and_trained(reference, seed):
         enable_model_summary=False,
     )
     trainer.fit(module, datamodule=data)
+
+
+def untrained_and_trained(reference, seed):
+    recipe = load_recipe(reference, [f"seed={seed}"])
+    data = GraphData(recipe.data, seed)
+    data.load()
+    torch.manual_seed(seed)
+    module = MEOW(recipe.method, recipe.optimizer, data.facts)
+    before = measure(data, module, recipe)
+    fit(module, data, recipe.trainer.epochs)
     raw = run_protocols(["node-probe"], data.references("test")["raw"], recipe.evaluation, seed, "")
     return before, measure(data, module, recipe), raw
 
@@ -69,15 +73,7 @@ def test_scale_trains_on_samples_and_is_measured_on_the_whole_graph():
     data = GraphData(recipe.data, 0)
     data.load()
     module = MEOW(recipe.method, recipe.optimizer, data.facts)
-    trainer = lightning.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, datamodule=data)
+    fit(module, data, epochs=1)
     assert module.batches_seen == 5  # the rest of 3,000 is no batch
     assert data.evaluation_inputs(module, "test").z.shape == (3000, 16)
     found = measure(data, module, recipe)

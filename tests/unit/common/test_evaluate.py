@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +15,10 @@ from common.evaluate import evaluate_run, evaluate_weights
 from common.execute import start
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import NO_NUMBER, write_record
-from common.result import RunMeasurements, Source, make_record
+from common.result import Source, make_record
 from common.runs import new_run
 from papers.swav.module import SwAV
+from tests.samples import KNN, MEASURED
 
 
 def export(folder):
@@ -75,17 +77,8 @@ def finished(tmp_path, monkeypatch):
     recipe = load_recipe("swav/quick", ["evaluation.protocols=[knn]"])
     run = new_run(recipe, tmp_path)
     run.unlock()
-    measured = RunMeasurements(
-        metrics={"test/knn_top1": 0.5},
-        references={},
-        selection="last",
-        batches=6,
-        epochs=1,
-        wall_s=99.0,
-        samples_per_s=99.0,
-        wait_share=0.5,
-        devices=1,
-        parameters=1,
+    measured = replace(
+        MEASURED, metrics={KNN: 0.5}, wall_s=99.0, samples_per_s=99.0, wait_share=0.5
     )
     data = SimpleNamespace(fingerprint="first")
     former, now = (Environment(c * 40, c == "e", {"torch": c}, {"cpu": c}) for c in "de")

@@ -6,24 +6,10 @@ from common.errors import LikewiseError
 from common.leaderboard.aggregate import Code
 from common.leaderboard.board import make_board
 from common.leaderboard.readme import END, START, insert_small, render_small
-from common.leaderboard.reported import Entry, Reference
+from common.leaderboard.reported import Reference
+from tests.samples import ENTRY, KNN
 
-KNN = "test/knn_top1"
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
-ENTRY = Entry(
-    paper="swav",
-    arm="method",
-    recipe="cifar10",
-    data="cifar10",
-    protocol="knn",
-    origin="paper",
-    table="Table 1",
-    verified=False,
-    metrics={
-        KNN: Reference(value=0.80, margin=0.05, spread=0.02, n=3),
-        "test/top5": Reference(value=None),
-    },
-)
 
 
 @pytest.fixture

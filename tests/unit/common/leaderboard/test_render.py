@@ -14,27 +14,12 @@ from common.leaderboard.markdown import by_cutoff, decimals_of, number
 from common.leaderboard.readme import END, START, render_small
 from common.leaderboard.record import NO_NUMBER, commit_record
 from common.leaderboard.render import render_board
-from common.leaderboard.reported import Entry, Reference
+from common.leaderboard.reported import Reference
+from tests.samples import ENTRY, KNN
 
-KNN = "test/knn_top1"
 CODE = Code(
     digests={"swav": "e" * 12},
     config_hashes={"swav/cifar10": "c" * 10, "swav/cifar10:hard": "c" * 10},
-)
-ENTRY = Entry(
-    paper="swav",
-    arm="method",
-    recipe="cifar10",
-    data="cifar10",
-    protocol="knn",
-    origin="paper",
-    table="Table 1",
-    verified=False,
-    note="read from a figure",
-    metrics={
-        KNN: Reference(value=0.80, margin=0.05, spread=0.02, n=3),
-        "test/top5": Reference(value=None),
-    },
 )
 
 
