@@ -5,14 +5,18 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from common.leaderboard.markdown import anchor
+
 FOLD = re.compile(r"<details><summary>(.*)</summary>")
 UNFOLD = "</details>"
 RULE = re.compile(r"\| --- [-| ]*\|")
 ITEM = re.compile(r"(-|\d+\.) ")
-# What a record says may look like a link: only those that lead to records and runs are made.
+# What a record says may look like a link: only those that lead to the page, to records and to
+# servers are made, and no other scheme.
 INLINE = re.compile(
     r"`(?P<code>[^`]+)`"
-    r"|\[(?P<name>[^][]+)\]\((?P<target>(?:results/|https://)[^()\s]+)\)"
+    r"|\[(?P<name>[^][]+)\]\((?P<target>(?:#|results/|https://)[^()\s]+)\)"
+    r"|(?P<address>https://[^\s;,()]*[^\s;,().])"
     r"|(?<![\w*])\*(?=\S)(?P<stressed>[^*]+)(?<=\S)\*(?![\w*])"
 )
 CELL = re.compile(r"(?<!\\)\|")
@@ -54,7 +58,7 @@ def _block(kind: str, lines: list[str]) -> Iterator[str]:
 
 def _heading(line: str) -> str:
     marks, _, text = line.partition(" ")
-    return f"<h{len(marks)}>{_inline(text)}</h{len(marks)}>"
+    return f'<h{len(marks)} id="{anchor(text)}">{_inline(text)}</h{len(marks)}>'
 
 
 def _fold(line: str) -> str:
@@ -74,13 +78,18 @@ def _row(line: str, tag: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Returns escaped ``text`` with its code, links and emphasis; nothing is made within one."""
-    return INLINE.sub(_marked, html.escape(text))
+    """Returns escaped ``text`` with its code, links and emphasis; nothing is made within one.
+
+    A mean and its spread stay on one line.
+    """
+    return INLINE.sub(_marked, html.escape(text).replace(" ± ", "\u00a0±\u00a0"))
 
 
 def _marked(match: re.Match[str]) -> str:
     if match["code"]:
         return f"<code>{match['code']}</code>"
+    if match["address"]:
+        return f'<a href="{match["address"]}">{match["address"]}</a>'
     if match["name"]:
         return f'<a href="{match["target"]}">{match["name"]}</a>'
     return f"<em>{match['stressed']}</em>"

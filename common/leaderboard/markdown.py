@@ -82,6 +82,11 @@ def commits(group: Group) -> str:
     return " ".join(found)
 
 
+def anchor(heading: str) -> str:
+    """Returns what a link within a page calls ``heading``, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Returns the lines of a table; a bar within a cell is escaped."""
     lines = [_line(header), _line(["---"] * len(header))]

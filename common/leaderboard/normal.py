@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.leaderboard.aggregate import Group, sample_of
 from common.leaderboard.board import Board
 from common.leaderboard.curves import DIAGNOSTICS
-from common.leaderboard.markdown import sample_text, seeds_text, shown, table
+from common.leaderboard.markdown import anchor, sample_text, seeds_text, shown, table
 from common.leaderboard.record import Record
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -23,12 +23,18 @@ A run of yours far outside is worth a look before it ends.
 
 def render_normal(board: Board) -> str:
     """Returns docs/normal.md: a table for each recipe whose method was trained with its curves."""
-    lines: list[str] = []
+    sections: dict[str, list[str]] = {}
     for group in board.groups:
         records = [record for record in group.records if record.curves]
         if group.latest.arm == "method" and records:
-            lines += ["", *_section(group, records)]
-    return "\n".join([INTRODUCTION, *(lines[1:] or ["No learning curves yet."])]) + "\n"
+            sections.setdefault(group.latest.paper, []).extend(["", *_section(group, records)])
+    # Not the paper's name alone, which would be any heading's: the HTML page holds more than this.
+    headings = {paper: f"{paper} on its way" for paper in sections}
+    index = " ".join(f"[{paper}](#{anchor(headings[paper])})" for paper in sections)
+    lines = [INTRODUCTION, index or "No learning curves yet."]
+    for paper, section in sections.items():
+        lines += ["", f"## {headings[paper]}", *section]
+    return "\n".join(lines) + "\n"
 
 
 def _section(group: Group, records: Sequence[Record]) -> list[str]:
@@ -39,7 +45,7 @@ def _section(group: Group, records: Sequence[Record]) -> list[str]:
     stale = f"; stale ({group.stale})" if group.stale else ""
     header = ("metric", *(f"{share:.0%}".replace("%", " %") for share in SHARES))
     rows = [(key, *_cells(records, key)) for key in _keys(records)]
-    title = f"## `{latest.reference}` on {latest.data}: {facts}{stale}"
+    title = f"### `{latest.reference}` on {latest.data}: {facts}{stale}"
     return [title, "", *table(header, rows)]
 
 

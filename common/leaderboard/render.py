@@ -6,7 +6,7 @@ from common.leaderboard.aggregate import uncompared_groups
 from common.leaderboard.arms import render_arms
 from common.leaderboard.board import Board
 from common.leaderboard.compared import render_compared
-from common.leaderboard.markdown import table
+from common.leaderboard.markdown import anchor, table
 
 STATUSES = {
     "reproduced": "at least 3 seeds, same data and protocol; the 95 % interval of (ours - "
@@ -49,7 +49,7 @@ def render_board(board: Board) -> str:
     lines = [INTRODUCTION + "## Summary", "", *_summary(board), "", "## How to read it", "", LEGEND]
     lines += table(("status", "meaning"), ((f"`{k}`", v) for k, v in STATUSES.items()))
     lines += ["", "## Beside reported numbers"]
-    compared = [paper for paper in board.papers() if any(e.paper == paper for e in board.entries)]
+    compared = _compared(board)
     for paper in compared:
         lines += ["", f"### {title(board, paper)}", "", *render_compared(board, paper)]
     if not compared:
@@ -63,16 +63,21 @@ def title(board: Board, paper: str) -> str:
     return f"{paper}: {board.titles[paper]}" if paper in board.titles else paper
 
 
+def _compared(board: Board) -> list[str]:
+    return [paper for paper in board.papers() if any(e.paper == paper for e in board.entries)]
+
+
 def _summary(board: Board) -> list[str]:
     kinds = tuple(status.split(" (")[0] for status in STATUSES if status != "scaled")
     uncompared = uncompared_groups(list(board.entries), list(board.groups))
-    rows = []
+    compared, rows = _compared(board), []
     for paper in board.papers():
         statuses = (row.status.split(" (")[0] for row in board.rows if row.entry.paper == paper)
         count = Counter(statuses)
         scaled = sum(group.latest.paper == paper for group in uncompared)
         runs = sum(len(group.records) for group in board.groups if group.latest.paper == paper)
-        rows.append((paper, *(str(count[kind]) for kind in kinds), str(scaled), str(runs)))
+        link = f"[{paper}](#{anchor(title(board, paper))})" if paper in compared else paper
+        rows.append((link, *(str(count[kind]) for kind in kinds), str(scaled), str(runs)))
     if not rows:
         return ["No runs yet."]
     return table(("paper", *kinds, "settings scaled", "runs"), rows)

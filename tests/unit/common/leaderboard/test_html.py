@@ -6,7 +6,7 @@ from common.leaderboard.html import to_html
 @pytest.mark.parametrize(
     ("markdown", "html"),
     [
-        ("## Title *one*", "<h2>Title <em>one</em></h2>"),
+        ("## Title *one*", '<h2 id="title-one">Title <em>one</em></h2>'),
         ("two\nlines\n\nthen", "<p>two lines</p>\n<p>then</p>"),
         ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
         ("- a `b*c*`", "<ul><li>a <code>b*c*</code></li></ul>"),
@@ -18,6 +18,13 @@ from common.leaderboard.html import to_html
             "| a | b |\n| --- | --- |\n| 1 \\| 2 | - |",
             "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
             "<tbody><tr><td>1 | 2</td><td>-</td></tr></tbody></table>",
+        ),
+        ("[a](#a-b)\n### a: (B)", '<p><a href="#a-b">a</a></p>\n<h3 id="a-b">a: (B)</h3>'),
+        ("1.5 ± 0.2", "<p>1.5\u00a0±\u00a00.2</p>"),
+        (
+            "of https://a.org/b; so (https://c.org).",
+            '<p>of <a href="https://a.org/b">https://a.org/b</a>; '
+            'so (<a href="https://c.org">https://c.org</a>).</p>',
         ),
         ("[s0](results/a/b.json)", '<p><a href="results/a/b.json">s0</a></p>'),
     ],

@@ -36,7 +36,7 @@ def cells(lines, key):
 
 def test_each_share_has_the_mean_and_spread_of_the_nearest_points(board):
     lines = lines_of(board(curves(), curves(0.2), curves(0.4)))
-    assert "## `swav/cifar10` on cifar10: 20 batches of 64, 3 seeds" in lines
+    assert "### `swav/cifar10` on cifar10: 20 batches of 64, 3 seeds" in lines
     assert "| metric | 0 % | 25 % | 50 % | 75 % | 100 % |" in lines
     # By hand: at batch 1, 5, 10, 15 and 20 the loss of seed 0 is 7.8, 7, 6, 5 and 4.
     expected = [f"{loss + 0.2:.2f} ± 0.20" for loss in (7.8, 7, 6, 5, 4)]
@@ -69,8 +69,9 @@ def test_a_seed_that_lacks_a_point_is_not_left_out_of_the_mean(board):
 def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(board, make_record):
     ablation = make_record(arm="ablation/x", variant="x", run_id="x", curves=curves())
     lines = lines_of(board(curves(), {}, others=[ablation]))
-    title = "## `swav/cifar10` on cifar10: 20 batches of 64, 1 seed"
-    assert [line for line in lines if line.startswith("## ")] == [title]
+    title = "### `swav/cifar10` on cifar10: 20 batches of 64, 1 seed"
+    assert [line for line in lines if line.startswith("#")][1:] == ["## swav on its way", title]
+    assert "[swav](#swav-on-its-way)" in lines
     lines = lines_of(board(curves(), code_digest="0" * 12))
     assert f"{title}; stale (the code changed since)" in lines
     assert lines_of(board({}))[-1] == "No learning curves yet."

@@ -65,7 +65,10 @@ def test_the_page_holds_the_rows_and_loads_nothing_from_elsewhere(make_record, t
     found = outline(page.read_text())
     assert found.tags.count("img") == 1
     for address in found.loads:
-        assert address.startswith("data:image/svg+xml;base64,") or (page.parent / address).is_file()
+        if address.startswith("#"):
+            assert f'id="{address[1:]}"' in page.read_text()
+        elif not address.startswith("data:image/svg+xml;base64,"):
+            assert (page.parent / address).is_file()
     assert sum("results/swav/" in address for address in found.loads) == 3
 
 

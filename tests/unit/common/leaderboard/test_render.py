@@ -118,7 +118,8 @@ def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
 
 def test_the_summary_counts_statuses(board):
     text = render_board(board)
-    assert line_with(text, "| swav | ") == "| swav | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 1 | 4 |"
+    link = "[swav](#swav-swav-neurips-2020)"
+    assert line_with(text, f"| {link} | ") == f"| {link} | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 1 | 4 |"
 
 
 def test_the_text_does_not_depend_on_the_order_of_the_records(board):
