@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,30 @@ def print_papers(console: Console) -> None:
     )
 
 
-def print_paper(name: str, console: Console) -> None:
-    """Prints a paper's declaration, recipes, reported and measured numbers, and BibTeX."""
+def print_paper(reference: str, console: Console) -> None:
+    """Prints a paper's declaration, recipes, reported and measured numbers, and BibTeX.
+
+    Of a whole paper each recipe's title and cost; of ``paper/recipe`` its whole header, and the
+    numbers of that recipe alone.
+
+    Raises:
+        UsageError: Unknown paper or recipe.
+    """
+    name, _, only = reference.partition("/")
     paper = get_paper(name)
+    if only:
+        recipe_path(name, only)
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     for recipe, variants in list_recipes(name).items():
-        console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
-        for line in recipe_header(name, recipe):
-            console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
-    print_our_numbers(name, console)
+        if recipe == (only or recipe):
+            console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
+            header = recipe_header(name, recipe)
+            for line in header if only else _in_short(header):
+                console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+    if not only:
+        console.print(f"\nexpected numbers and more of a recipe: papers info {name}/RECIPE")
+    print_our_numbers(name, console, only or None)
     devices = paper.ddp_strategy or f"one device only: {paper.ddp_refusal}"
     console.print(f"\nseveral devices: {devices}")
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
@@ -56,6 +71,13 @@ def recipe_header(paper: str, recipe: str) -> list[str]:
             break
         lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
     return lines
+
+
+def _in_short(header: list[str]) -> list[str]:
+    """Returns the title of a recipe's header and what it says of hardware, memory and time."""
+    title = list(takewhile(lambda line: line and not line.startswith("Expected"), header))
+    cost = dropwhile(lambda line: not line.startswith("Hardware:"), header)
+    return title + list(takewhile(lambda line: not line.startswith("Command"), cost))
 
 
 def print_recipe(recipe: Recipe, console: Console) -> None:

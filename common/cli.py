@@ -43,8 +43,8 @@ def list_command() -> None:
 
 
 @app.command()
-def info(paper: Annotated[str, typer.Argument(metavar="PAPER")]) -> None:
-    """What a paper is, its recipes, reported numbers, our numbers, BibTeX."""
+def info(paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE]")]) -> None:
+    """What a paper is, its recipes, reported numbers, our numbers, BibTeX; or of one recipe."""
     from common.catalog import print_paper
 
     print_paper(paper, console)

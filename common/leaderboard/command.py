@@ -12,7 +12,6 @@ from common.leaderboard.board import default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.compared import (
     gap_text,
-    origin_text,
     ours_text,
     reference_text,
     short_metric,
@@ -93,18 +92,35 @@ def _import(project: str, results: Path, console: Console) -> None:
     )
 
 
-def print_our_numbers(paper: str, console: Console, root: Path | None = None) -> None:
-    """Prints the reported numbers beside ours, then the runs without a reported number."""
+def print_our_numbers(
+    paper: str, console: Console, recipe: str | None = None, root: Path | None = None
+) -> None:
+    """Prints the reported numbers beside ours, then the runs without a reported number.
+
+    Args:
+        paper: Its folder's name.
+        console: Where to.
+        recipe: Only the numbers of this one.
+        root: The folder that holds ``results/`` and ``papers/``.
+    """
     board = read_board(root, paper)
-    compared = [row for row in board.rows if row.ours is not None]
+    rows = [row for row in board.rows if row.entry.recipe == (recipe or row.entry.recipe)]
+    compared = [row for row in rows if row.ours is not None]
     if compared:
         console.print(_reported(compared))
-    if not_run := len(board.rows) - len(compared):
+        console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
+    if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
-    others = uncompared_groups(list(board.entries), list(board.groups))
-    if others:
+    others = [
+        group
+        for group in uncompared_groups(list(board.entries), list(board.groups))
+        if group.latest.recipe == (recipe or group.latest.recipe)
+    ]
+    # Of a whole paper the arms would be pages.
+    listed = [group for group in others if recipe or group.latest.arm == "method"]
+    if listed:
         numbers = _table("recipe and arm", "numbers", "seeds", "status", title="other runs")
-        for group in others:
+        for group in listed:
             record = group.latest
             values = (
                 f"{short_metric(metric)} {sample_text(group.sample(metric))}"
@@ -113,10 +129,13 @@ def print_our_numbers(paper: str, console: Console, root: Path | None = None) ->
             seeds = seeds_text(len(group.records))
             status = arm_status(board, group)
             name = record.reference.removeprefix(f"{paper}/")
-            numbers.add_row(f"{name}\n  {record.arm}", "\n".join(values), seeds, status)
+            numbers.add_row(f"{name}\n  {record.arm}", ", ".join(values), seeds, status)
         console.print(numbers)
-    if not board.rows and not others:
-        console.print(f"no reported numbers and no runs of {paper} yet")
+    if more := len(others) - len(listed):
+        console.print(f"{more} more arms: papers info {paper}/RECIPE, or LEADERBOARD.md")
+    if not rows and not others:
+        name = f"{paper}/{recipe}" if recipe else paper
+        console.print(f"no reported numbers and no runs of {name} yet")
 
 
 def _table(*names: str, title: str | None = None) -> Table:
@@ -130,10 +149,11 @@ def _reported(rows: list[Row]) -> Table:
     numbers = _table("recipe and metric", "reference", "ours", "gap", "status")
     for row in rows:
         name = row.entry.reference.removeprefix(f"{row.entry.paper}/")
+        unverified = "" if row.entry.verified else ", unverified"
         published = "\n  (published weights)" if row.entry.weights == "published" else ""
         numbers.add_row(
             f"{name}{published}\n  {short_metric(row.metric)}",
-            f"{reference_text(row)}\n{origin_text(row.entry).replace('*', '')}",
+            f"{reference_text(row)}\n{row.entry.origin}{unverified}",
             ours_text(row),
             gap_text(row),
             row.status,

@@ -30,8 +30,8 @@ def render_normal(board: Board) -> str:
             sections.setdefault(group.latest.paper, []).extend(["", *_section(group, records)])
     # Not the paper's name alone, which would be any heading's: the HTML page holds more than this.
     headings = {paper: f"{paper} on its way" for paper in sections}
-    index = " ".join(f"[{paper}](#{anchor(headings[paper])})" for paper in sections)
-    lines = [INTRODUCTION, index or "No learning curves yet."]
+    index = [f"- [{paper}](#{anchor(headings[paper])})" for paper in sections]
+    lines = [INTRODUCTION, *(index or ["No learning curves yet."])]
     for paper, section in sections.items():
         lines += ["", f"## {headings[paper]}", *section]
     return "\n".join(lines) + "\n"

@@ -22,8 +22,8 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
        color: #1a1a1a; background: #fff; overflow-wrap: anywhere; }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 13px; }
-th, td { border-bottom: 1px solid #ddd; overflow-wrap: normal; padding: .25rem .6rem; text-align: left;
-         vertical-align: top; }
+th, td { border-bottom: 1px solid #ddd; overflow-wrap: normal; padding: .25rem .6rem;
+         text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid #888; white-space: nowrap; }
 code { background: #f3f3f3; padding: 0 .2em; }
 h3 { margin-top: 2.2rem; }

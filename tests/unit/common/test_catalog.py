@@ -83,15 +83,27 @@ def test_the_list_has_every_recipe_variant_and_the_state_of_its_data(
 
 
 @pytest.mark.parametrize("paper", paper_names())
-def test_a_papers_page_has_its_recipes_headers_and_bibtex(paper, console, monkeypatch):
+def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, monkeypatch):
     # Reading all records takes seconds; test_render.py reads the numbers.
     monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
     print_paper(paper, console)
     text = console.file.getvalue()
     for recipe in list_recipes(paper):
         assert f"{paper}/{recipe}" in text
-        assert all(line in text for line in recipe_header(paper, recipe))
+        header = recipe_header(paper, recipe)
+        assert header[0] in text
+        assert next(line for line in header if line.startswith("Hardware:")) in text
     assert "@" in text and "several devices:" in text
+
+
+def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
+    asked = []
+    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *which: asked.append(which))
+    print_paper("swav/quick", console)
+    text = console.file.getvalue()
+    assert all(line in text for line in recipe_header("swav", "quick"))
+    assert "swav/imagenet" not in text
+    assert asked == [("swav", console, "quick")]
 
 
 def test_a_header_is_the_comment_before_the_first_key_only():
@@ -105,3 +117,5 @@ def test_a_header_is_the_comment_before_the_first_key_only():
 def test_a_paper_that_does_not_exist(console):
     with pytest.raises(UsageError, match="did you mean 'swav'"):
         print_paper("swaw", console)
+    with pytest.raises(UsageError, match=r"swav has no recipe 'quikc'.*did you mean 'quick'"):
+        print_paper("swav/quikc", console)

@@ -208,10 +208,12 @@ def test_a_new_record_makes_the_board_stale(root, make_record):
 
 def test_info_prints_our_numbers(root):
     console = Console(width=200, record=True)
-    print_our_numbers("swav", console, root)
+    print_our_numbers("swav", console, root=root)
     assert "knn_top1 0.8000" in console.export_text()
-    print_our_numbers("meow", console, root)
+    print_our_numbers("meow", console, root=root)
     assert "no reported numbers and no runs of meow yet" in console.export_text()
+    print_our_numbers("swav", console, "stl10", root)
+    assert "no reported numbers and no runs of swav/stl10 yet" in console.export_text()
 
 
 def test_info_cuts_no_name_and_tells_trained_from_published_weights():
