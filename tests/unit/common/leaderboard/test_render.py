@@ -230,7 +230,12 @@ def test_info_counts_what_was_not_run_and_breaks_no_name_at_80_columns():
     text = console.export_text()
     assert re.search(r"^\d+ reported numbers not run yet: LEADERBOARD\.md$", text, re.MULTILINE)
     assert "not run " not in text.replace("not run yet", "")
+    assert "cifar10-jpeg:cpu" in text and "no-equipartition" not in text
+    assert re.search(r"^\d+ more arms: papers info swav/RECIPE", text, re.MULTILINE)
+    print_our_numbers("swav", console, "cifar10-jpeg")
+    text = console.export_text()
     assert "cifar10-jpeg:no-equipartition" in text and "ablation/no-equipartition" in text
+    assert "caltech101" not in text and "more arms" not in text
 
 
 @pytest.mark.parametrize(
