@@ -16,7 +16,7 @@ from common.errors import LikewiseError
 from common.files import remove_torn
 from common.launch import is_main_process
 from common.leaderboard.markdown import decimals_of, number
-from common.leaderboard.record import Record
+from common.leaderboard.record import NO_NUMBER, Record
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
 from common.train import prepare, train
@@ -31,7 +31,7 @@ def start(
         # The other processes of a launch write nothing; their folder is never made.
         run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
         with _ended_in_words(run, terminations):
-            record = train(ready, run, console, None, deadline)
+            record = _to_the_end(run, train(ready, run, console, None, deadline))
     _show(record, recipe, run, console)
     return record
 
@@ -54,7 +54,7 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
             remove_torn(run.path, run.checkpoints, run.plots)
         checkpoint = _choose_checkpoint(run, console)
         ready = prepare(recipe, resumed=checkpoint is not None)
-        record = train(ready, run, console, checkpoint, deadline)
+        record = _to_the_end(run, train(ready, run, console, checkpoint, deadline))
     _show(record, recipe, run, console)
     return record
 
@@ -105,24 +105,30 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
         run.unlock()
 
 
+def _to_the_end(run: RunFolder, record: Record | None) -> Record | None:
+    """Says in the log that the run is complete, as long as the folder is this process's."""
+    if record is not None:
+        run.say(f"complete: {training_text(record) or 'nothing trained'}", Console(quiet=True))
+    return record
+
+
 def _show(record: Record | None, recipe: Recipe, run: RunFolder, console: Console) -> None:
     if record is not None:
-        show_training(record, console)
+        if trained := training_text(record):
+            console.print(trained, highlight=False, soft_wrap=True)
         show_result(record, run, console)
         show_next(recipe, run, console)
 
 
-def show_training(record: Record, console: Console) -> None:
-    """Prints how long the training took."""
-    if record.batches:
-        console.print(
-            f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
-            f"{record.wall_s:.0f} s; "
-            f"{record.samples_per_s:.0f} samples/s, "
-            f"{100 * record.data_wait_share:.0f} % of the step time waiting for data",
-            highlight=False,
-            soft_wrap=True,
-        )
+def training_text(record: Record) -> str:
+    """Returns how long the training took; nothing where there was none."""
+    if not record.batches:
+        return ""
+    return (
+        f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
+        f"{record.wall_s:.0f} s; {record.samples_per_s:.0f} samples/s, "
+        f"{100 * record.data_wait_share:.0f} % of the step time waiting for data"
+    )
 
 
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
@@ -137,6 +143,9 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
     console.print(table if record.metrics else "nothing measured: evaluation.protocols is empty")
+    if record.scaled and record.scaled_reason != NO_NUMBER:
+        reason = f"beside no reported number: {record.scaled_reason}"
+        console.print(reason, highlight=False, markup=False, soft_wrap=True)
     console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
     if any(run.plots.glob("*.png")):
         console.print(f"plots: {run.plots}", highlight=False, soft_wrap=True)

@@ -123,7 +123,8 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
 
     code, out, _ = papers("resume", str(run))
     assert code == 0 and "complete already" in out
-    assert "swav/quick, seed 0" in (run / "log.txt").read_text()
+    log = (run / "log.txt").read_text()
+    assert "swav/quick, seed 0" in log and "  complete: " in log.splitlines()[-1]
 
 
 def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(papers, run):

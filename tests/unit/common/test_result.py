@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from common.config import load_recipe
-from common.execute import show_training
+from common.execute import show_result, training_text
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import parse_record, record_to_json
 from common.leaderboard.reported import scaled_reason
@@ -95,6 +95,16 @@ def test_the_source_is_that_of_the_paper():
 def test_the_last_screen_counts_epochs(tmp_path):
     _, record = make(tmp_path)
     for epochs, words in ((60, "60 epochs, 2400 batches in"), (1, "1 epoch, 2400 batches in")):
+        assert words in training_text(dataclasses.replace(record, epochs=epochs))
+
+
+def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_path):
+    _, record = make(tmp_path, overrides=["trainer.epochs=3"])
+    for found, words in (
+        (record, "\nbeside no reported number: the recipe was changed: trainer.epochs\n"),
+        (make(tmp_path)[1], ""),
+    ):
         console = Console(file=io.StringIO(), width=200)
-        show_training(dataclasses.replace(record, epochs=epochs), console)
+        show_result(found, RunFolder(tmp_path / "run"), console)
         assert words in console.file.getvalue()
+        assert ("beside no" in console.file.getvalue()) is bool(words)
