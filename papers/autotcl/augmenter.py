@@ -19,7 +19,7 @@ class Factors(NamedTuple):
 
 
 class Augmenter(nn.Module):
-    """Makes views ``g(x) * gate(h(x)) * x`` (arXiv 2402.10434, section 3.2; no noise, as the code).
+    """Makes views ``g(x) * gate(h(x)) * x`` (arXiv 2402.10434; no noise, as the code).
 
     Args:
         trunk: Reads the series, ``(batch, steps, channels)`` to ``(batch, steps, dim)``.

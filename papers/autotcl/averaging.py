@@ -59,6 +59,6 @@ class AveragedEncoder(LightningModule):
 
 @torch.no_grad()
 def update_mean(average: nn.Module, online: nn.Module, count: int) -> None:
-    """Takes ``online`` into the equal-weight mean of ``count`` earlier weights (section 3.4)."""
+    """Takes ``online`` into the equal-weight mean of ``count`` earlier weights (the code's SWA)."""
     targets: list[Tensor] = list(average.parameters())
     torch._foreach_lerp_(targets, list(online.parameters()), 1 / (count + 1))

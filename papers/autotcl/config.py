@@ -48,12 +48,12 @@ class AutoTCLConfig:
     # anything but noise closes the gate.
     gate_input: str = setting("score", choices=("score", "logit"))
     # learned: the augmenter's. Else a fixed augmentation, and no augmenter is trained: noise on
-    # the values, steps or single values left out at random, or the truth of a generated series.
+    # the values, steps left out at random, or the truth of a generated series.
     # open: the augmenter's with its gate fixed open, so that only the scale g is learnt.
     view: str = setting("learned", choices=("learned", "open", "jitter", "step-mask", "true-mask"))
     jitter: float = setting(0.3, at_least=0)
     masked_share: float = setting(0.3, above=0, below=1)
-    # pri: section 3.3, the default. adversarial: the negative of the global contrast (code).
+    # pri: mmd and mask size, the default (code). adversarial: the negative of the global contrast (code).
     objective: str = setting("pri", choices=("pri", "adversarial"))
     # Where series and views are compared: before the causal average (code, in effect) or after.
     mmd_features: str = setting("trunk", choices=("trunk", "output"))

@@ -27,7 +27,7 @@ def pool(z: Tensor, how: str = "max") -> Tensor:
 
 
 def info_nce(z1: Tensor, z2: Tensor, temperature: float = 1.0) -> Tensor:
-    """Returns the global contrast of pooled series with their views (section 3.4).
+    """Returns the global contrast of pooled series with their views (code: infoNCE).
 
     Cross-entropy of the cosines of row i of ``z1`` with all rows of ``z2``, target i: one
     direction, no negatives within a view. ``z1``, ``z2``: ``(batch, dim)``, of any norm.
@@ -156,7 +156,7 @@ def mmd(
     divisor: float = 4.0,
     bandwidth: float | None = None,
 ) -> Tensor:
-    """Returns the squared maximum mean discrepancy of pooled series and views (section 3.3).
+    """Returns the squared maximum mean discrepancy of pooled series and views (code: mmdx).
 
     Biased, with a sum of Gaussian kernels ``exp(-d^2 / (b factor^i / divisor))``, i from 0 on,
     where b is the mean squared distance of two of the 2B points and carries no gradient (code).

@@ -113,7 +113,7 @@ class AutoTCL(AveragedEncoder):
         self.encoder.requires_grad_(True).train(self.training)
 
     def augmenter_loss(self, x: Tensor) -> Tensor:
-        """Simple views whose representations are distributed as the series' (section 3.3)."""
+        """Simple views whose representations are distributed as the series'."""
         config = self.method
         v, factors = self.learned_view(x, AUGMENTER_VIEW)
         read = self.encoder.trunk if config.mmd_features == "trunk" else self.encoder
