@@ -53,7 +53,7 @@ class AutoTCLConfig:
     view: str = setting("learned", choices=("learned", "open", "jitter", "step-mask", "true-mask"))
     jitter: float = setting(0.3, at_least=0)
     masked_share: float = setting(0.3, above=0, below=1)
-    # pri: mmd and mask size, the default (code). adversarial: the negative of the global contrast (code).
+    # pri: mmd and mask size (code). adversarial: the negative of the global contrast (code).
     objective: str = setting("pri", choices=("pri", "adversarial"))
     # Where series and views are compared: before the causal average (code, in effect) or after.
     mmd_features: str = setting("trunk", choices=("trunk", "output"))
