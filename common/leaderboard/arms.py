@@ -142,13 +142,20 @@ def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str])
     return (
         record.arm,
         _recipe_text(group),
-        "-" if record.weights == "published" else str(record.epochs),
+        "-" if record.weights == "published" else _epochs(group),
         *_values(group, [*metrics, *signs]),
         seeds_text(len(group.records)),
         arm_status(board, group),
         "see above" if compared else run_links(group),
         "see above" if compared else commits(group),
     )
+
+
+def _epochs(group: Group) -> str:
+    """Returns the epochs of the runs: from the fewest to the most, where an early stop ended them."""
+    epochs = [record.epochs for record in group.records]
+    fewest, most = min(epochs), max(epochs)
+    return str(most) if fewest == most else f"{fewest} to {most}"
 
 
 def _is_compared(board: Board, group: Group) -> bool:

@@ -162,6 +162,12 @@ def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(
     assert "<details>" not in arms([], few)
 
 
+def test_runs_that_stopped_early_show_their_range_of_epochs(make_record):
+    runs = [make_record(seed=seed, epochs=n) for seed, n in enumerate((101, 61, 97))]
+    assert "| method | `cifar10` | 61 to 101 |" in render_board(make_board([], runs, CODE))
+    assert "| method | `cifar10` | 61 |" in render_board(make_board([], runs[1:2], CODE))
+
+
 def test_a_run_without_metrics_has_no_line_in_the_small_table(make_record):
     record = make_record(metrics={}, references={}, protocol="")
     board = make_board([], [record], CODE)
