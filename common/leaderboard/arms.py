@@ -152,7 +152,7 @@ def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str])
 
 
 def _epochs(group: Group) -> str:
-    """Returns the epochs of the runs: from the fewest to the most, where an early stop ended them."""
+    """Returns the epochs of the runs: the fewest and the most, where an early stop ended them."""
     epochs = [record.epochs for record in group.records]
     fewest, most = min(epochs), max(epochs)
     return str(most) if fewest == most else f"{fewest} to {most}"
