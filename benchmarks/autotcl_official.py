@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from common.config import Recipe, load_recipe
-from common.data.root import data_root
+from common.data.root import require
 from common.evaluation.forecasting import evaluate_forecasting
 from common.train import prepare
 from papers.autotcl.reference import our_name
@@ -44,7 +44,7 @@ def main() -> None:
     recipe = load_recipe(f"autotcl/{arguments.recipe}")
     name = SETS[recipe.data.name]
     folder = Path(tempfile.mkdtemp())
-    packed = data_root() / f"timeseries/ett/{name}.csv.gz"
+    packed = require(None, f"timeseries/ett/{name}.csv.gz")
     target = folder / "datasets" / "forecast" / f"{name}.csv"
     target.parent.mkdir(parents=True)
     target.write_bytes(gzip.decompress(packed.read_bytes()))
@@ -57,9 +57,7 @@ def main() -> None:
         *("train", "--dataset", name, "--archive", archive),
         *("--seed", str(arguments.seed)),
     ]
-    patch(recipe)
-    # It reads the file twice, the first time from a name that it never sets.
-    vars(sys.modules["data_load"])["data_dir"] = str(target)
+    patch(recipe, target)
     os.chdir(folder)
     runpy.run_path(str(official / "train_forecasting_autotcl_cost.py"), run_name="__main__")
 
@@ -67,19 +65,22 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--official", type=Path, required=True)
-    parser.add_argument("--recipe", choices=[n + end for n in SETS for end in ("", "-multi")])
+    recipes = [name + end for name in SETS for end in ("", "-multi")]
+    parser.add_argument("--recipe", choices=recipes, required=True)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
 
-def patch(recipe: Recipe) -> None:
-    """Puts the fast average and our evaluation into the official modules."""
+def patch(recipe: Recipe, table: Path) -> None:
+    """Puts the fast average, our evaluation and the place of ``table`` into the official code."""
     import AutoTCL_CoST as official  # type: ignore[import-not-found]
-    import data_load  # type: ignore[import-not-found]  # noqa: F401
+    import data_load  # type: ignore[import-not-found]
     import pandas
     import utils  # type: ignore[import-not-found]
 
+    # It reads the table twice, the first time from a name that it never sets.
+    data_load.data_dir = str(table)
     # Gone from pandas 2.
     pandas.DatetimeIndex.weekofyear = property(lambda dates: dates.isocalendar().week)
     torch.autograd.set_detect_anomaly(False)

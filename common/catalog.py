@@ -45,16 +45,17 @@ def print_paper(reference: str, console: Console) -> None:
     """
     name, _, only = reference.partition("/")
     paper = get_paper(name)
+    recipes = list_recipes(name)
     if only:
-        recipe_path(name, only)
+        recipe_path(name, only)  # refuses an unknown one
+        recipes = {only: recipes[only]}
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
-    for recipe, variants in list_recipes(name).items():
-        if recipe == (only or recipe):
-            console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
-            header = recipe_header(name, recipe)
-            for line in header if only else _in_short(header):
-                console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+    for recipe, variants in recipes.items():
+        console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
+        header = recipe_header(name, recipe)
+        for line in header if only else _in_short(header):
+            console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
     if not only:
         console.print(f"\nexpected numbers and more of a recipe: papers info {name}/RECIPE")
     print_our_numbers(name, console, only or None)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from common.config import load_recipe
 from common.errors import UsageError
-from common.leaderboard.aggregate import Code, Group, Row, group_records, make_rows, same_numbers
+from common.leaderboard.aggregate import (
+    Code,
+    Group,
+    Row,
+    group_records,
+    make_rows,
+    same_numbers,
+    uncompared_groups,
+)
 from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, RecordError, default_results, load_records
 from common.leaderboard.reported import Entry, load_all_reported
@@ -28,6 +36,10 @@ class Board:
         """Returns the papers with a reported number or a run, in alphabetical order."""
         named = {entry.paper for entry in self.entries}
         return sorted(named | {group.latest.paper for group in self.groups})
+
+    def uncompared(self) -> list[Group]:
+        """Returns the groups that no reported number is compared with."""
+        return uncompared_groups(list(self.entries), list(self.groups))
 
 
 def default_root() -> Path:

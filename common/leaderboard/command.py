@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from common.errors import UsageError
-from common.leaderboard.aggregate import Row, uncompared_groups
+from common.leaderboard.aggregate import Row
 from common.leaderboard.arms import arm_status
 from common.leaderboard.board import default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.compared import (
     gap_text,
+    mark_unverified,
     ours_text,
     reference_text,
     short_metric,
@@ -104,18 +105,14 @@ def print_our_numbers(
         root: The folder that holds ``results/`` and ``papers/``.
     """
     board = read_board(root, paper)
-    rows = [row for row in board.rows if row.entry.recipe == (recipe or row.entry.recipe)]
+    rows = [row for row in board.rows if recipe in (None, row.entry.recipe)]
     compared = [row for row in rows if row.ours is not None]
     if compared:
         console.print(_reported(compared))
         console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
-    others = [
-        group
-        for group in uncompared_groups(list(board.entries), list(board.groups))
-        if group.latest.recipe == (recipe or group.latest.recipe)
-    ]
+    others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
     # Of a whole paper the arms would be pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
     if listed:
@@ -149,11 +146,11 @@ def _reported(rows: list[Row]) -> Table:
     numbers = _table("recipe and metric", "reference", "ours", "gap", "status")
     for row in rows:
         name = row.entry.reference.removeprefix(f"{row.entry.paper}/")
-        unverified = "" if row.entry.verified else ", unverified"
+        origin = mark_unverified(row.entry.origin, row.entry).replace("*", "")
         published = "\n  (published weights)" if row.entry.weights == "published" else ""
         numbers.add_row(
             f"{name}{published}\n  {short_metric(row.metric)}",
-            f"{reference_text(row)}\n{row.entry.origin}{unverified}",
+            f"{reference_text(row)}\n{origin}",
             ours_text(row),
             gap_text(row),
             row.status,

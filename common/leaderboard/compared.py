@@ -93,8 +93,7 @@ def unexplained(rows: Iterable[Row]) -> list[str]:
 
 
 def _from(entry: Entry, sources: list[str]) -> str:
-    unverified = "" if entry.verified else ", *unverified*"
-    return f"{entry.origin}{unverified} [{sources.index(_source(entry)) + 1}]"
+    return f"{mark_unverified(entry.origin, entry)} [{sources.index(_source(entry)) + 1}]"
 
 
 def _source(entry: Entry) -> str:
@@ -141,6 +140,11 @@ def reference_text(row: Row) -> str:
 def origin_text(entry: Entry) -> str:
     """Returns where the number comes from, and whether that was checked."""
     text = f"paper, {entry.table}" if entry.origin == PAPER else entry.origin
+    return mark_unverified(text, entry)
+
+
+def mark_unverified(text: str, entry: Entry) -> str:
+    """Returns ``text`` on the entry's origin, marked if nobody checked the number against it."""
     return text if entry.verified else f"{text}, *unverified*"
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Group, Row, uncompared_groups
+from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import references_of
 from common.leaderboard.board import Board
 from common.leaderboard.compared import origin_text, ours_text, reference_text, short_metric
@@ -23,7 +23,7 @@ def render_small(board: Board) -> str:
     """
     scaled = [
         group
-        for group in uncompared_groups(list(board.entries), list(board.groups))
+        for group in board.uncompared()
         # A run on pictures without labels has no metric to show.
         if group.latest.arm == "method" and not group.scaled_by_hand and group.latest.metrics
     ]

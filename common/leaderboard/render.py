@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from common.leaderboard.aggregate import uncompared_groups
 from common.leaderboard.arms import render_arms
 from common.leaderboard.board import Board
 from common.leaderboard.compared import render_compared
@@ -69,7 +68,7 @@ def _compared(board: Board) -> list[str]:
 
 def _summary(board: Board) -> list[str]:
     kinds = tuple(status.split(" (")[0] for status in STATUSES if status != "scaled")
-    uncompared = uncompared_groups(list(board.entries), list(board.groups))
+    uncompared = board.uncompared()
     compared, rows = _compared(board), []
     for paper in board.papers():
         statuses = (row.status.split(" (")[0] for row in board.rows if row.entry.paper == paper)
