@@ -84,6 +84,21 @@ def test_the_smoke_run_covers_every_paper(tmp_path: Path) -> None:
         assert f"{command} ${{{{ matrix.paper }}}}" in commands
 
 
+def test_each_slow_test_is_run_by_one_job_of_the_weekly_run() -> None:
+    (job,) = read(".github/workflows/slow.yml")["jobs"].values()
+    command = job["steps"][-1]["run"]
+    assert command == 'pytest -n 2 -m "slow and not gpu and not network" ${{ matrix.tests }}'
+    parts = [part.split(" --ignore ") for part in job["strategy"]["matrix"]["tests"]]
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        chosen = [
+            part
+            for part in parts
+            if file.is_relative_to(ROOT / part[0])
+            and not any(file.is_relative_to(ROOT / ignored) for ignored in part[1:])
+        ]
+        assert len(chosen) == 1, file
+
+
 def test_the_local_run_is_the_same_checks() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     for command in ("pip install --quiet -e '.[dev]'", "ruff check .", "mypy", "\npytest -n 2\n"):
