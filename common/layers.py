@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
+from common.signals import interrupts_wait
 
 # Annotations of fields that hold text.
 TEXTS = (str, str | None, list[str])
@@ -125,6 +126,7 @@ def _refuse_value(key: str, value: Any, wanted: Any, origin: str) -> None:
             )
 
 
+@interrupts_wait()
 def assign(merged: Any, key: str, value: Any, origin: str) -> None:
     """Sets ``key`` of the OmegaConf container; raises `ConfigError` on a wrong type."""
     try:
@@ -135,6 +137,7 @@ def assign(merged: Any, key: str, value: Any, origin: str) -> None:
         raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None
 
 
+@interrupts_wait()
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping through OmegaConf without resolving anything.
 
@@ -143,13 +146,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:  # OmegaConf passes on the YAML parser's own exceptions
+    except Exception as error:  # for a bad tag the YAML parser raises KeyError, IndexError and more
         raise ConfigError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold a mapping of sections")
     return {str(key): value for key, value in content.items()}
 
 
+@interrupts_wait()
 def parse_overrides(overrides: list[str]) -> dict[str, Any]:
     """Parses ``key=value`` words; the value is YAML (``1e-3``, ``null``, ``[1, 2]``)."""
     parsed: dict[str, Any] = {}

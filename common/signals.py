@@ -1,0 +1,38 @@
+"""Interrupts that wait for work which would lose them."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Within it Ctrl-C and SIGTERM wait, and go to their handlers at its end; for short work.
+
+    OmegaConf cleans up on its way out and fails where an interrupt left a list half filled. Its
+    own error then takes the interrupt's place, and a recipe in order would be refused.
+    """
+    interrupt, termination = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    # Python runs handlers in its main thread alone; None is a handler that it did not set.
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or interrupt is None or termination is None:
+        yield
+        return
+    came: list[int] = []
+
+    def wait(number: int, _frame: Any) -> None:
+        came.append(number)
+
+    try:
+        signal.signal(signal.SIGINT, wait)
+        signal.signal(signal.SIGTERM, wait)
+        yield
+    finally:
+        try:
+            signal.signal(signal.SIGTERM, termination)
+        finally:  # one that comes now is raised here
+            signal.signal(signal.SIGINT, interrupt)
+        for number in came:
+            signal.raise_signal(number)

@@ -1,0 +1,99 @@
+import itertools
+import signal
+import sys
+import threading
+
+import pytest
+from omegaconf import OmegaConf
+
+from common.errors import ConfigError
+from common.layers import assign, parse_overrides, read_yaml
+from common.signals import interrupts_wait
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+def handlers():
+    return [signal.getsignal(number) for number in NUMBERS]
+
+
+@pytest.fixture
+def raising():
+    """Both signals raise, as they do while a run is prepared."""
+    former = handlers()
+    for number in NUMBERS:
+        signal.signal(number, signal.default_int_handler)
+    yield
+    for number, handler in zip(NUMBERS, former, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_an_interrupt_waits_for_the_end_and_is_raised_there(number, raising):
+    done, before = [], handlers()
+    with pytest.raises(KeyboardInterrupt), interrupts_wait():
+        signal.raise_signal(number)
+        done.append("the rest")
+    assert done and handlers() == before
+
+
+def test_an_interrupt_goes_before_an_error_that_came_later(raising):
+    with pytest.raises(KeyboardInterrupt), interrupts_wait():
+        signal.raise_signal(signal.SIGINT)
+        raise ConfigError("lost its list")
+    with pytest.raises(ConfigError), interrupts_wait():
+        raise ConfigError("without an interrupt")
+
+
+def test_outside_of_the_main_thread_nothing_is_listened_to():
+    found, before = [], handlers()
+
+    @interrupts_wait()
+    def work():
+        found.append(handlers())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [before]
+
+
+def test_a_handler_that_was_not_set_from_python_stays(monkeypatch):
+    monkeypatch.setattr(signal, "getsignal", lambda _: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: pytest.fail("was replaced"))
+    with interrupts_wait():
+        pass
+
+
+def interrupted(number, work):
+    """Tells whether Ctrl-C at that line of OmegaConf's lists, as they run, ends ``work``."""
+    lines, former = itertools.count(), sys.gettrace()
+
+    def trace(frame, event, _):
+        if not frame.f_code.co_filename.endswith("listconfig.py"):
+            return None
+        if event == "line" and next(lines) == number:
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(former)
+    return False
+
+
+@pytest.mark.parametrize("reader", ["file", "words", "assign"])
+def test_an_interrupt_while_a_list_is_filled_refuses_no_recipe(reader, raising, tmp_path):
+    path, merged = tmp_path / "recipe.yaml", OmegaConf.create({"tags": []})
+    path.write_text("tags: [a, [b]]")
+    work = {
+        "file": lambda: read_yaml(path),
+        "words": lambda: parse_overrides(["tags=[a, [b]]"]),
+        "assign": lambda: assign(merged, "tags", ["a", ["b"]], "here"),
+    }[reader]
+    ended = list(itertools.takewhile(lambda line: interrupted(line, work), itertools.count()))
+    assert len(ended) > 40, "at each line once"
