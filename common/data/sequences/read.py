@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,12 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     names = [cell.partition(":")[0] for cell in header.split("\t")]
     wanted = "the first line of an .inter file names tab-separated columns, user_id:token and "
     wanted += "item_id:token among them"
+    apart = {cell.partition(":")[0] for cell in re.split(r"[\s,;|]+", header)}
+    if "\t" not in header and len(apart) > 1 and apart & {"user_id", "item_id"}:
+        raise DataError(
+            f"{path}:1: {header!r} is not separated by tabs; {wanted}. Write the file with tabs, "
+            "such as pandas does with sep='\\t'"
+        )
     if ":" not in header:
         raise DataError(f"{path}:1: no header; {wanted}")
     for name in ("user_id", "item_id"):
