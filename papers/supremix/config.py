@@ -62,8 +62,9 @@ class SupReMixConfig(EncoderConfig):
                 "nothing; widen the window, lower the step, or set method.mix_pos=false"
             )
         if recipe.data.total_views < 2 and not self.label_step:
+            key = "data.views" if recipe.data.views else "data.num_views"
             raise ConfigError(
-                "data.num_views: with one view an anchor's positives are samples of equal label; "
+                f"{key}: with one view an anchor's positives are samples of equal label; "
                 "make 2 views, or round labels with method.label_step"
             )
 

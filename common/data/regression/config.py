@@ -68,8 +68,9 @@ class RegressionConfig:
     swap: float = setting(0.0, at_least=0, below=1)
     # Pictures from files: pixels a side. They are held in memory with 8 bits.
     size: int = setting(224, at_least=8)
-    # Pictures: views as the picture papers make them, in place of num_views, noise, shift and swap
-    # (the latter three must be 0); all of one size. Per channel, mean and std after all else.
+    # Pictures: views as the picture papers make them, in place of num_views (which must not be set
+    # beside them), noise, shift and swap (which must be 0); all of one size. Per channel, mean and
+    # std after all else.
     views: list[ViewConfig] = setting([])
     mean: list[float] = setting([])
     std: list[float] = setting([], above=0)
@@ -92,6 +93,11 @@ class RegressionConfig:
             raise ConfigError(
                 f"data.views: made in place of data.{' and data.'.join(drawn)}, which would do "
                 f"nothing; set {' '.join(f'data.{name}=0' for name in drawn)}"
+            )
+        if self.views and self.num_views != RegressionConfig.num_views:
+            raise ConfigError(
+                f"data.num_views={self.num_views}: data.views are made in its place, "
+                f"{self.total_views} of each sample; leave out one of the two"
             )
         named = [str(self.target), *self.categorical, *self.drop]
         twice = sorted({name for name in named if named.count(name) > 1})

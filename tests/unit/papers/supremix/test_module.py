@@ -184,6 +184,8 @@ def test_a_window_wider_than_any_batch_is_refused_before_training():
 def test_one_view_needs_labels_that_can_be_equal():
     with pytest.raises(ConfigError, match=r"data\.num_views"):
         load_recipe("supremix/quick", ["data.num_views=1"])
+    with pytest.raises(ConfigError, match=r"data\.views: with one view"):
+        load_recipe("supremix/agedb", ["data.views=[{count: 1, size: 64}]", "method.label_step=0"])
     load_recipe("supremix/quick", ["data.num_views=1", "method.label_step=1"])
 
 

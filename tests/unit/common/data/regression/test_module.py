@@ -109,6 +109,8 @@ def test_what_is_made_for_pictures_is_refused_elsewhere():
         build(name="rotated-digits", mean=[0.5] * 3, std=[0.5] * 3)
     with pytest.raises(ConfigError, match=r"set data\.noise=0 data\.shift=0"):
         RegressionConfig(views=[view], shift=1)
+    with pytest.raises(ConfigError, match=r"data\.num_views=3: data\.views are made in its place"):
+        RegressionConfig(views=[view], noise=0.0, num_views=3)
 
 
 def test_evaluation_inputs_are_of_the_split_that_is_measured():
