@@ -94,14 +94,14 @@ class Stopping(Callback):
             self._reason = self._reason or "budget"
         stop = self._one_says(trainer, bool(self._reason))
         if stop and not trainer.should_stop and batch_idx + 1 < trainer.num_training_batches:
-            self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
+            self._save_and_stop(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops after the last batch of an epoch, when the epoch's own work is done."""
         stop = self._one_says(trainer, bool(self._reason))
         is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if stop and not is_last:
-            self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
+            self._save_and_stop(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the signals back before Lightning gives back its own.
@@ -118,6 +118,9 @@ class Stopping(Callback):
         if trainer.world_size > 1:
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         return stop
+
+    def _save_and_stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
 
     def _stop(self, pl_module: LightningModule, state: str) -> None:
         reason = self._reason or "another process"
