@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
 
 from common.errors import LikewiseError
@@ -36,11 +37,17 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def remove_torn(*folders: Path) -> None:
-    """Removes the temporary files that a killed writer left; nobody may be writing there."""
+def remove_torn(*folders: Path, age_s: float | None = None) -> None:
+    """Removes the temporary files that a killed writer left.
+
+    Without ``age_s`` nobody may be writing there. With it only files that have not changed for so
+    long go, and others may be writing: a number of seconds that no write takes.
+    """
     for folder in folders:
         for torn in folder.glob(".*.tmp"):
-            torn.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its writer was done, or another sweeps
+                if age_s is None or time.time() - torn.stat().st_mtime > age_s:
+                    torn.unlink()
 
 
 def sync_folder(folder: Path) -> None:

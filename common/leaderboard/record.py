@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.checkout import SOURCE_ROOT
 from common.errors import LikewiseError, UsageError
-from common.files import write_atomic
+from common.files import remove_torn, write_atomic
 from common.leaderboard.checked import build_checked
 
 RECORD_VERSION = 1
@@ -21,6 +21,8 @@ ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
+# A record is written in milliseconds; the clocks of nodes that share a disk differ by less.
+TORN_AGE_S = 3600.0
 
 
 class RecordError(UsageError):
@@ -203,9 +205,14 @@ def default_results() -> Path:
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:
-    """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it."""
-    root = Path(results) if results is not None else default_results()
-    return _write_checked(record, root / record.paper / record.filename)
+    """Copies ``record`` to ``results/<paper>/``, where the leaderboard reads it.
+
+    Temporary files of killed writers go; those of campaigns that are writing there stay.
+    """
+    folder = (Path(results) if results is not None else default_results()) / record.paper
+    path = _write_checked(record, folder / record.filename)
+    remove_torn(folder, age_s=TORN_AGE_S)
+    return path
 
 
 def load_records(results: str | Path, paper: str = "*") -> list[Record]:
