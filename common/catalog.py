@@ -15,23 +15,52 @@ from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
 
 
-def print_papers(console: Console) -> None:
-    """Prints each recipe with its variants, its data set, and whether the data are here."""
-    for name in paper_names():
+def print_papers(console: Console, only: str | None = None) -> None:
+    """Prints each paper's recipes, those whose data are here apart; of ``only`` the variants too.
+
+    Raises:
+        UsageError: ``only`` is no paper.
+    """
+    for name in [get_paper(only).name] if only else paper_names():
         console.print(f"[bold]{name}[/bold]  {get_paper(name).title}", highlight=False)
-        for recipe, variants in list_recipes(name).items():
-            data = load_recipe(f"{name}/{recipe}").data
-            state = data_state(data.name, data.root)
-            console.print(f"  {name}/{recipe}  data {data.name}: {state}", highlight=False)
-            if variants:
-                listed = f"variants: {', '.join(variants)}"
-                console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
+        if only:
+            _print_variants(name, console)
+        else:
+            _print_recipes(name, console)
+    more = "" if only else "variants:      papers list PAPER\n"
     console.print(
-        "\ntrain one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
+        f"\n{more}train one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
         "missing data:  papers data list",
         markup=False,
         highlight=False,
     )
+
+
+def _print_recipes(paper: str, console: Console) -> None:
+    recipes = list_recipes(paper)
+    missing = [recipe for recipe in recipes if _data_of(paper, recipe)[1] == "no"]
+    ready = [recipe for recipe in recipes if recipe not in missing]
+    for title, names in (("ready:", ready), ("data missing:", missing)):
+        if names:
+            listed = f"{title:13} {', '.join(names)}"
+            console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
+    variants = sum(map(len, recipes.values()))
+    console.print(f"    {variants} variants", highlight=False)
+
+
+def _print_variants(paper: str, console: Console) -> None:
+    for recipe, variants in list_recipes(paper).items():
+        name, state = _data_of(paper, recipe)
+        console.print(f"  {paper}/{recipe}  data {name}: {state}", highlight=False)
+        if variants:
+            listed = f"variants: {', '.join(variants)}"
+            console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
+
+
+def _data_of(paper: str, recipe: str) -> tuple[str, str]:
+    """Returns the name of the recipe's data set, and whether it is here."""
+    data = load_recipe(f"{paper}/{recipe}").data
+    return data.name, data_state(data.name, data.root)
 
 
 def print_paper(reference: str, console: Console) -> None:

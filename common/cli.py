@@ -35,11 +35,11 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's fo
 
 
 @app.command("list")
-def list_command() -> None:
-    """The papers, their recipes and variants, and whether their data are here."""
+def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
+    """The papers and their recipes, and whether their data are here; of one paper all variants."""
     from common.catalog import print_papers
 
-    print_papers(console)
+    print_papers(console, paper)
 
 
 @app.command()

@@ -41,6 +41,7 @@ def run(*words: str) -> tuple[int, list[str], str]:
         ["--help"],
         ["train", "--help"],
         ["list"],
+        ["list", "swav"],
         ["info", "swav"],
         ["train", "swav", "--print-config"],
         ["data", "list"],

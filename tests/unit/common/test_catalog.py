@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ from common.catalog import print_paper, print_papers, print_recipe, recipe_heade
 from common.config import list_recipes, load_recipe, resolve
 from common.errors import UsageError
 from common.layers import read_yaml
-from common.paper import paper_names
+from common.paper import get_paper, paper_names
 from tests.recipes import EVERY, SAMPLE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -69,17 +70,48 @@ def test_the_first_line_names_the_recipe_and_its_hash(console):
     assert first == f"# mclrec/quick:joint, configuration hash {recipe.hash()}"
 
 
-def test_the_list_has_every_recipe_variant_and_the_state_of_its_data(
-    console, tmp_path, monkeypatch
-):
+@pytest.fixture
+def listed(console, tmp_path, monkeypatch):
+    """Returns a function that lists papers where no data are, as words between single blanks."""
     monkeypatch.setenv("LIKEWISE_DATA", str(tmp_path))
-    print_papers(console)
-    text = " ".join(console.file.getvalue().split())
-    for reference in EVERY:
-        assert reference.split(":")[0] in text
-        assert reference.partition(":")[2] in text
-    assert "swav/quick data scattered-digits:" in text
+
+    def listed(only=None):
+        print_papers(console, only)
+        return " ".join(console.file.getvalue().split())
+
+    return listed
+
+
+def test_the_list_has_every_recipe_apart_by_whether_its_data_are_here(listed, console):
+    text = listed()
+    for paper in paper_names():
+        block = text.partition(f"{paper} {get_paper(paper).title} ready: ")[2]
+        ready, missing = block.split(" variants")[0].split(" data missing: ")
+        assert "quick" in ready and "quick" not in missing
+        for recipe in list_recipes(paper):
+            assert recipe in block.split(" variants")[0].replace(",", "").split()
+    assert "meow Heter" in text and "ready: quick, scale data missing: acm, aminer," in text
+    assert f"{len([n for n in EVERY if n.startswith('swav/') and ':' in n])} variants" in text
+    assert "variants: papers list PAPER" in text
     assert "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..." in text
+    assert len(console.file.getvalue().splitlines()) < 8 * len(paper_names()), "60 columns wide"
+
+
+def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(listed):
+    text = listed("SwAV")
+    for reference in EVERY:
+        paper, recipe, variant = re.fullmatch(r"(\w+)/([^:]+):?(.*)", reference).groups()
+        if paper == "swav":
+            assert f"swav/{recipe} data" in text and variant in text
+        else:
+            assert f"{paper}/{recipe}" not in text
+    assert "swav/quick data scattered-digits: built in" in text
+    assert "swav/imagenet data imagenet: no" in text
+
+
+def test_the_list_of_no_paper_offers_the_nearest(listed):
+    with pytest.raises(UsageError, match="did you mean 'swav'"):
+        listed("swaw")
 
 
 @pytest.mark.parametrize("paper", paper_names())
