@@ -1,62 +1,22 @@
 """Arms x seeds in one file: finished ones are skipped, unfinished ones resumed."""
 
-import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from common.callbacks.stopping import RunStopped
+from common.campaign_file import Campaign
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
-from common.config import Recipe, load_recipe
+from common.config import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.launch import is_main_process
-from common.layers import read_yaml
 from common.leaderboard.board import accepted_digests
 from common.leaderboard.matching import matching_records
 from common.leaderboard.record import Record, commit_record, default_results
 from common.runs import RunFolder, RunInUse
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """The recipes of a campaign file, every arm with every seed, seed by seed."""
-
-    name: str
-    recipes: list[Recipe]
-
-
-def parse_budget(text: str) -> float:
-    """Returns seconds from ``45s``, ``90m`` or ``2h``; raises `UsageError` otherwise."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None:
-        raise UsageError(f"--budget {text!r}: write a number with s, m or h, such as 90m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-def read_campaign(path: Path) -> Campaign:
-    """Reads ``arms`` (recipe references), ``seeds`` and optional ``overrides``.
-
-    Raises:
-        UsageError: A missing file.
-        ConfigError: Unknown keys, or a recipe that does not load: nothing runs then.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path}: no such campaign file")
-    content = read_yaml(path)
-    unknown = set(content) - {"arms", "seeds", "overrides"}
-    if unknown or not content.get("arms") or not content.get("seeds"):
-        raise ConfigError(f"{path}: needs arms and seeds, may have overrides; got {list(content)}")
-    shared = list(content.get("overrides") or [])
-    recipes = [
-        load_recipe(arm, [*shared, f"seed={seed}"])
-        for seed in content["seeds"]
-        for arm in content["arms"]
-    ]
-    return Campaign(path.stem, recipes)
 
 
 def run_campaign(

@@ -92,10 +92,13 @@ def campaign(
     ] = None,
 ) -> None:
     """Arms x seeds: skips complete records, resumes unfinished runs, stops at the budget."""
-    from common.campaign import parse_budget, read_campaign, run_campaign
+    from common.campaign_file import parse_budget, read_campaign
 
     deadline = time.monotonic() + parse_budget(budget) if budget else None
-    run_campaign(read_campaign(file), runs, results, deadline, console)
+    read = read_campaign(file)
+    from common.campaign import run_campaign
+
+    run_campaign(read, runs, results, deadline, console)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from common.checkout import SOURCE_ROOT
+from common.devices import check_devices
 from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
 from common.layers import (
@@ -25,6 +26,7 @@ from common.layers import (
     flatten,
     parse_overrides,
     read_yaml,
+    take_variants,
     with_baseline,
 )
 from common.paper import Paper, get_paper
@@ -215,13 +217,13 @@ def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
     paper_name, recipe_name, variant = split_reference(reference)
     path = recipe_path(paper_name, recipe_name)
     content = read_yaml(path)
-    variants = content.pop("variants", None) or {}
+    variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
         raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, known)}")
     layers = [(str(path), content)]
     if variant is not None:
-        layers.append((f"variant {variant}", variants[variant] or {}))
+        layers.append((f"variant {variant}", variants[variant]))
     layers.append(("command line", parse_overrides(overrides or [])))
     return resolve(paper_name, recipe_name, variant, layers)
 
@@ -273,8 +275,7 @@ def check_recipe(recipe: Recipe) -> None:
         raise ConfigError(
             f"arm: must be method, ablation/<name> or baseline/<name>, got {recipe.arm!r}"
         )
-    if recipe.trainer.devices in (0, "0", ""):
-        raise ConfigError("trainer.devices: at least 1, or -1 or auto for all")
+    check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
         raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
@@ -290,5 +291,5 @@ def list_recipes(paper: str) -> dict[str, list[str]]:
     """Returns ``{recipe: [variants]}`` of ``paper``."""
     found = {}
     for path in sorted((CONFIG_ROOT / paper).glob("*.yaml")):
-        found[path.stem] = list(read_yaml(path).get("variants") or {})
+        found[path.stem] = list(take_variants(read_yaml(path), path))
     return found

@@ -38,6 +38,24 @@ def with_baseline(
     return baseline, kept
 
 
+def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
+    """Takes ``variants:`` out of a recipe's content; one without a value changes nothing.
+
+    Raises:
+        ConfigError: If they are no mapping of mappings; names the file.
+    """
+    variants = content.pop("variants", None)
+    if not isinstance(variants, dict | None):
+        raise ConfigError(f"{path}: variants: must be a mapping of names, got {variants!r}")
+    for name, layer in (variants or {}).items():
+        if not isinstance(layer, dict | None):
+            raise ConfigError(f"{path}: variant {name}: must hold sections, got {layer!r}")
+    return {
+        str(name): {str(key): value for key, value in (layer or {}).items()}
+        for name, layer in (variants or {}).items()
+    }
+
+
 def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[str, Any]:
     """Returns ``{dotted key: value}``; unknown keys raise with the nearest name."""
     flat: dict[str, Any] = {}
@@ -132,7 +150,7 @@ def assign(merged: Any, key: str, value: Any, origin: str) -> None:
     try:
         # Merging turns the mappings of a list (data.views) into its dataclass; it replaces lists.
         OmegaConf.update(merged, key, value, merge=isinstance(value, list))
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, OverflowError) as error:  # a whole number beyond all floats
         first_line = str(error).splitlines()[0]
         raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None
 

@@ -1,5 +1,6 @@
 """Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
 
+import math
 from dataclasses import MISSING, asdict, field, fields, is_dataclass
 from typing import Any
 
@@ -42,6 +43,9 @@ def setting(
 def check_settings(config: Any, path: str = "") -> None:
     """Checks every field of ``config`` and of the dataclasses inside it.
 
+    No number may be infinite or no number (NaN), whatever its bounds: a NaN passes none of them,
+    an infinity all of one side, and either makes every later loss NaN without a word.
+
     Raises:
         ConfigError: Naming the dotted key, the value and what is allowed.
     """
@@ -57,6 +61,11 @@ def check_settings(config: Any, path: str = "") -> None:
 
 
 def _check_value(key: str, value: Any, metadata: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(
+            f"{key}: must be a finite number, got {value}; write an ordinary one (for no limit a "
+            "large one, such as 1e9)"
+        )
     choices = metadata.get("choices")
     if isinstance(choices, Registry):
         try:

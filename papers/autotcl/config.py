@@ -38,8 +38,9 @@ class AutoTCLConfig:
     augmenter_step_mask: str = setting("all", choices=STEP_MASKS)
     # One mask and one scale for all channels of a step (the code's class) or one each (its script).
     shared_mask: bool = False
-    # Initial bias of the mask's head; null: torch's (code: never set).
-    mask_bias: float | None = None
+    # Initial bias of the mask's head; null: torch's (code: never set). From 17 on the sigmoid after
+    # it is 1 in float32 and its gradient 0: the mask could not learn.
+    mask_bias: float | None = setting(None, at_least=-16, at_most=16)
     # Gate: stretched to (-gamma, 1); uniform draws kept within [bias, 1 - bias].
     gamma: float = setting(0.05, at_least=0)
     gate_bias: float = setting(0.05, above=0, below=0.5)

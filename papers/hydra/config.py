@@ -46,7 +46,7 @@ class PairConfig(BackboneConfig):
     # FastSSL and older builders learn exp(log scale), from 1 / temperature on.
     learn_scale: bool = False
     # FastSSL's alpha (0.5, learned): takes off this much of the whole space's cosine.
-    whole_space: float = setting(0.0)
+    whole_space: float = setting(0.0, at_least=0, at_most=1)
     learn_whole_space: bool = False
     # moco/builder.py: gamma, on the mean Bernoulli entropy of the gates.
     entropy_weight: float = setting(0.0, at_least=0)

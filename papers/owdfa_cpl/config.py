@@ -29,7 +29,7 @@ class HeadsConfig:
     num_heads: int | None = setting(None, at_least=2)
     # Of the global feature, before the heads.
     dropout: float = setting(0.2, at_least=0, below=1)
-    # Added to the true class's logit. Code: a margin loss with margin -0.2.
+    # Added to the true class's logit, of either sign. Code: a margin loss with margin -0.2.
     margin: float = 0.2
     # Code: batch norm per device. No effect on one process.
     sync_batch_norm: bool = True

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from common.campaign import read_campaign
+from common.campaign_file import read_campaign
 from common.config import load_recipe
 from common.paper import paper_names
 from common.registry import EVALUATORS

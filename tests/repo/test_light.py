@@ -73,6 +73,7 @@ def test_questions_are_answered_without_torch(words: list[str]) -> None:
         (["train", "swav", "optimizer.lr"], "is not key=value"),
         (["trane", "swav"], "No such command"),
         (["data", "verify", "acn"], "did you mean 'acm'?"),
+        (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

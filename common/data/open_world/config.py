@@ -61,8 +61,8 @@ class OpenWorldConfig:
     recolour: float = setting(0.0, at_least=0, at_most=1)
     brightness: float = setting(0.2, at_least=0)
     contrast: float = setting(0.2, at_least=0, at_most=1)
-    # Per channel, after all else; empty: pictures stay in 0..1.
-    mean: list[float] = setting([])
+    # Per channel, after all else, of pictures in 0..1 (not 0..255); empty: they stay in 0..1.
+    mean: list[float] = setting([], at_least=0, at_most=1)
     std: list[float] = setting([], above=0)
 
     def __post_init__(self) -> None:

@@ -92,8 +92,8 @@ class PictureConfig:
     # Tested pictures: shorter side, then central square (256 and 224 on ImageNet); null: as stored.
     test_resize: int | None = setting(None, at_least=1)
     test_crop: int | None = setting(None, at_least=1)
-    # Per channel, after all else; empty: pictures stay in 0..1.
-    mean: list[float] = setting([])
+    # Per channel, after all else, of pictures in 0..1 (not 0..255); empty: they stay in 0..1.
+    mean: list[float] = setting([], at_least=0, at_most=1)
     std: list[float] = setting([], above=0)
     # The folder of `image-folder`.
     path: str | None = setting(None, result_neutral=True)

@@ -70,9 +70,9 @@ class RegressionConfig:
     size: int = setting(224, at_least=8)
     # Pictures: views as the picture papers make them, in place of num_views (which must not be set
     # beside them), noise, shift and swap (which must be 0); all of one size. Per channel, mean and
-    # std after all else.
+    # std after all else, of pictures in 0..1 (not 0..255).
     views: list[ViewConfig] = setting([])
-    mean: list[float] = setting([])
+    mean: list[float] = setting([], at_least=0, at_most=1)
     std: list[float] = setting([], above=0)
     # `cmapss-fd001`: cycles in a window, and the largest label (the literature caps at 125).
     window: int = setting(30, at_least=1)

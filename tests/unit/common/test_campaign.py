@@ -9,12 +9,8 @@ from rich.console import Console
 
 from common import campaign
 from common.callbacks.stopping import RunStopped
-from common.campaign import (
-    Campaign,
-    _find_unfinished,
-    find_complete,
-    run_campaign,
-)
+from common.campaign import _find_unfinished, find_complete, run_campaign
+from common.campaign_file import Campaign
 from common.checkpoints.io import AtomicCheckpointIO
 from common.config import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError

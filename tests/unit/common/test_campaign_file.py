@@ -1,6 +1,6 @@
 import pytest
 
-from common.campaign import parse_budget, read_campaign
+from common.campaign_file import parse_budget, read_campaign
 from common.errors import UsageError
 
 
@@ -44,6 +44,21 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
         ("arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]", "optimizer.lrr"),
         ("arms: [swav/quick, swav/quik]\nseeds: [0]", "did you mean 'quick'"),
         ("[]", "must hold a mapping"),
+        (
+            "arms: swav/quick\nseeds: [0]",
+            "mine.yaml: arms: must be a list of recipes .* 'swav/quick'",
+        ),
+        ("arms: [1]\nseeds: [0]", "arms: must be a list of recipes"),
+        (
+            "arms: [swav/quick]\nseeds: 5",
+            "mine.yaml: seeds: must be a list of whole numbers, got 5",
+        ),
+        ("arms: [swav/quick]\nseeds: [.nan]", "seed: must be a whole number"),
+        ("arms: [swav/quick]\nseeds: [0]\noverrides: seed=1", "overrides: must be a list of key"),
+        (
+            "arms: [swav/quick]\nseeds: [0]\noverrides: [{optimizer: 1}]",
+            "overrides: must be a list",
+        ),
     ],
 )
 def test_a_broken_campaign_is_refused_before_anything_runs(text, message, tmp_path):

@@ -59,6 +59,22 @@ def test_without_its_variant_a_recipe_is_its_file(write):
     assert empty.reference == "swav/own:empty" and empty.hash() == plain.hash()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("variants: 5", r"own\.yaml: variants: must be a mapping of names, got 5"),
+        ("variants: [long]", "variants: must be a mapping"),
+        ("variants: {other: 5}", r"own\.yaml: variant other: must hold sections, got 5"),
+        ("variants: {long: [a]}", "variant long: must hold sections"),
+    ],
+)
+def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, message):
+    write(text)
+    for read in (lambda: load_recipe("swav/own"), lambda: config.list_recipes("swav")):
+        with pytest.raises(ConfigError, match=message):
+            read()
+
+
 def test_what_a_reference_leaves_out_is_the_default():
     assert split_reference("swav") == ("swav", "quick", None)
     assert split_reference("SwAV/quick:") == ("swav", "quick", None)
@@ -190,6 +206,14 @@ REFUSED = [
     (["arm=method/x"], "arm: must be"),
     (["trainer.devices=0"], "trainer.devices: at least 1"),
     (["trainer.devices=''"], "trainer.devices: at least 1"),
+    (["trainer.devices=-2"], "or a list of different GPUs such as '0,2', got -2"),
+    (["trainer.devices=many"], "trainer.devices: at least 1, .* got 'many'"),
+    (["trainer.devices='2'"], "trainer.devices: at least 1, .* got '2'"),
+    (["trainer.devices='0,0'"], "a list of different GPUs"),
+    (["trainer.devices=-1", "trainer.accelerator=cpu"], "devices are processes; write how many"),
+    (["trainer.devices='0,1'", "trainer.accelerator=cpu"], "trainer.devices=0,1: on the CPU"),
+    (["data.mean=[123.7,0,0]", "data.std=[1,1,1]"], "data.mean[0.: must be at most 1, got 123.7"),
+    ([f"optimizer.lr={'1' * 400}"], "command line: optimizer.lr=1+: int too large"),
     (["evaluation.protocols=[]"], "name at least one of"),
     (["evaluation.online=[ranking]"], "'ranking' is no protocol of swav"),
     (["evaluation.protocols=[lineal]"], "did you mean 'linear'"),
@@ -214,7 +238,16 @@ def test_prototypes_beyond_the_batch_are_warned_of():
         swav("data.batch_size=32")
 
 
-@pytest.mark.parametrize("words", [["arm=ablation/eps-0.05"], ["trainer.devices=-1"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["arm=ablation/eps-0.05"],
+        ["trainer.devices=-1"],
+        ["trainer.devices='0, 2'"],
+        ["trainer.devices=auto", "trainer.accelerator=cpu"],
+        ["data.mean=[0,1,0.5]", "data.std=[1,1,1]"],
+    ],
+)
 def test_a_recipe_at_the_edge_of_what_is_allowed_loads(words):
     assert swav(*words).evaluation.protocols == ["knn", "linear"]
     watched = swav("evaluation.monitor=train/epoch_loss", "evaluation.patience=0")

@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass, field, fields
 
 import pytest
@@ -26,6 +27,8 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
     parts: list[Inner] = field(default_factory=list)
     plain: str = "anything"
+    free: float | None = None
+    ratios: list[float] = setting([], above=0)
 
 
 def test_the_defaults_and_values_on_inclusive_bounds_pass():
@@ -38,7 +41,14 @@ def test_the_defaults_and_values_on_inclusive_bounds_pass():
     ("changes", "message"),
     [
         ({"temperature": 0}, r"method\.temperature: must be above 0, got 0"),
-        ({"temperature": float("nan")}, r"method\.temperature: must be above 0, got nan"),
+        ({"temperature": math.nan}, r"method\.temperature: must be a finite number, got nan"),
+        ({"temperature": math.inf}, r"temperature: must be a finite number, got inf; .* as 1e9"),
+        (
+            {"free": -math.inf},
+            r"method\.free: must be a finite number, got -inf; write an ordinary",
+        ),
+        ({"ratios": [1.0, math.inf]}, r"method\.ratios\[1\]: must be a finite number, got inf"),
+        ({"inner": Inner(math.nan)}, r"method\.inner\.share: must be a finite number, got nan"),
         ({"momentum": -0.1}, r"method\.momentum: must be at least 0, got -0\.1"),
         ({"momentum": 1}, r"method\.momentum: must be below 1, got 1"),
         ({"widths": [3, 0]}, r"method\.widths\[1\]: must be at least 1, got 0"),

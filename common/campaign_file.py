@@ -1,0 +1,55 @@
+"""A campaign's file, arms x seeds, and its budget, read before anything heavy is imported."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.config import Recipe, load_recipe
+from common.errors import ConfigError, UsageError
+from common.layers import read_yaml
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The recipes of a campaign file, every arm with every seed, seed by seed."""
+
+    name: str
+    recipes: list[Recipe]
+
+
+def parse_budget(text: str) -> float:
+    """Returns seconds from ``45s``, ``90m`` or ``2h``; raises `UsageError` otherwise."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise UsageError(f"--budget {text!r}: write a number with s, m or h, such as 90m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def read_campaign(path: Path) -> Campaign:
+    """Reads ``arms`` (recipe references), ``seeds`` and optional ``overrides``.
+
+    Raises:
+        UsageError: A missing file.
+        ConfigError: Unknown keys, what should be a list and is none, or a recipe that does not
+            load: nothing runs then.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such campaign file")
+    content = read_yaml(path)
+    unknown = set(content) - {"arms", "seeds", "overrides"}
+    if unknown or not content.get("arms") or not content.get("seeds"):
+        raise ConfigError(f"{path}: needs arms and seeds, may have overrides; got {list(content)}")
+    arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
+    words, seeds = content.get("overrides"), content["seeds"]
+    shared = [] if words is None else _texts(path, "overrides", words, "key=value words")
+    if not isinstance(seeds, list):  # what is in it, the recipe checks
+        raise ConfigError(f"{path}: seeds: must be a list of whole numbers, got {seeds!r}")
+    recipes = [load_recipe(arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
+    return Campaign(path.stem, recipes)
+
+
+def _texts(path: Path, key: str, value: Any, what: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{path}: {key}: must be a list of {what}, got {value!r}")
+    return value
