@@ -1,13 +1,18 @@
 """Everything a leaderboard is made from, read from the disk once."""
 
+import gc
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from common.config import load_recipe
+from common.config import Recipe, recipe_path, resolve, split_reference
 from common.errors import UsageError
+from common.layers import read_yaml
 from common.leaderboard.aggregate import (
     Code,
     Group,
@@ -66,8 +71,21 @@ def read_board(root: Path | None = None, paper: str = "*") -> Board:
         ConfigError: A file of reported numbers that is broken.
     """
     root = root or default_root()
-    records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
-    return make_board(entries, records, present_code(records, root), _titles())
+    with _uncollected():
+        records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
+        return make_board(entries, records, present_code(records, root), _titles())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leaves reference cycles until the end: looking for them among so many is a fifth of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _titles() -> dict[str, str]:
@@ -79,20 +97,41 @@ def present_code(records: Iterable[Record], root: Path) -> Code:
     """Returns the digests and configuration hashes as the files stand now."""
     records = list(records)
     papers = sorted({record.paper for record in records})
-    hashes = {}
-    for reference in sorted({record.reference for record in records}):
-        try:
-            with warnings.catch_warnings():  # for those who run it, not for those who read of it
-                warnings.simplefilter("ignore")
-                hashes[reference] = load_recipe(reference).hash()
-        except UsageError:
-            # The recipe is gone or no longer fits the schema: its runs are stale.
-            continue
     return Code(
         digests={paper: code_digest(paper, root) for paper in papers},
         verified={paper: verified_digests(paper, root) for paper in papers},
-        config_hashes=hashes,
+        config_hashes=present_hashes({record.reference for record in records}),
     )
+
+
+def present_hashes(references: Iterable[str]) -> dict[str, str]:
+    """Returns ``{paper/recipe[:variant]: configuration hash}`` of the recipes that load.
+
+    A recipe that is gone or no longer fits the schema is left out: its runs are stale.
+    """
+    read = cache(read_yaml)  # a file has many variants, and reading it is half of a recipe's time
+    hashes = {}
+    for reference in sorted(references):
+        try:
+            with warnings.catch_warnings():  # for those who run it, not for those who read of it
+                warnings.simplefilter("ignore")
+                hashes[reference] = _as_written(reference, read).hash()
+        except UsageError:
+            continue
+    return hashes
+
+
+def _as_written(reference: str, read: Callable[[Path], dict[str, Any]]) -> Recipe:
+    """Returns what `load_recipe` returns, from the content that ``read`` gives of its file."""
+    paper, recipe, variant = split_reference(reference)
+    path = recipe_path(paper, recipe)
+    layers = [(str(path), {k: v for k, v in read(path).items() if k != "variants"})]
+    if variant is not None:
+        variants = read(path).get("variants") or {}
+        if variant not in variants:
+            raise UsageError(f"{path.name} has no variant {variant!r}")
+        layers.append((f"variant {variant}", variants[variant] or {}))
+    return resolve(paper, recipe, variant, layers)
 
 
 def band_path(paper: str, root: Path) -> Path:

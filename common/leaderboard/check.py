@@ -30,10 +30,9 @@ def generated(board: Board, root: Path) -> dict[Path, str]:
     return files
 
 
-def write_leaderboard(root: Path | None = None) -> list[Path]:
+def write_leaderboard(root: Path, board: Board) -> list[Path]:
     """Writes LEADERBOARD.md, docs/normal.md and README.md's small table; returns what changed."""
-    root = root or default_root()
-    changed = stale_files(root, read_board(root))
+    changed = stale_files(root, board)
     for path, text in changed.items():
         write_atomic(path, text)
     return list(changed)

@@ -1,4 +1,8 @@
-"""Which source files a source file leads to, read from its text."""
+"""Which source files a source file leads to, read from its text.
+
+What is read from a tree is read once: the papers share most of the files they lead to, and a
+text that is parsed again has the same tree.
+"""
 
 import ast
 from functools import lru_cache
@@ -25,22 +29,28 @@ def module_file(module: str, root: Path) -> Path:
 
 def import_targets(tree: ast.Module, path: Path, root: Path) -> list[Path]:
     """Returns the files of `PACKAGES` that ``tree``, read from ``path``, imports."""
+    ours = _imported(tree, path.relative_to(root).parts)
+    return [file for file in (module_file(name, root) for name in ours) if file.is_file()]
+
+
+@lru_cache(maxsize=1024)
+def _imported(tree: ast.Module, parts: tuple[str, ...]) -> list[str]:
+    """Returns what ``tree``, of the file at ``parts`` below the root, may import of `PACKAGES`."""
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, path, root)
+            module = _absolute(node, parts)
             # `from package import name`: the name may be a module.
             modules |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    ours = sorted(name for name in modules if name.split(".")[0] in PACKAGES)
-    return [file for file in (module_file(name, root) for name in ours) if file.is_file()]
+    return sorted(name for name in modules if name.split(".")[0] in PACKAGES)
 
 
-def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
+def _absolute(node: ast.ImportFrom, parts: tuple[str, ...]) -> str:
     if not node.level:
         return node.module or ""
-    package = path.relative_to(root).parts[: -node.level]
+    package = parts[: -node.level]
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
@@ -55,20 +65,22 @@ def registry_targets(
         tables: Only these tables; all by default.
     """
     found = []
-    for table, name, target in _entries(root / "common" / "registry.py"):
+    path = root / "common" / "registry.py"
+    for table, name, target in _entries(parse(path)) if path.is_file() else []:
         if name in names and (tables is None or table in tables):
             found.append(module_file(target.partition(":")[0], root))
     return found
 
 
-def _entries(path: Path) -> list[tuple[str, str, str]]:
-    """Returns ``(table, name, target)`` of every registration in ``path``.
+@lru_cache(maxsize=16)
+def _entries(tree: ast.Module) -> list[tuple[str, str, str]]:
+    """Returns ``(table, name, target)`` of every registration in ``tree``.
 
     Read are ``TABLE.add("name", "module:attribute")``, ``TABLE["part"].add(...)`` and mappings
     of names to targets within an assignment to ``TABLE``.
     """
     found = []
-    for statement in parse(path).body if path.is_file() else []:
+    for statement in tree.body:
         table = _table_name(statement)
         for node in ast.walk(statement):
             pairs: list[tuple[ast.expr | None, ast.expr]] = []

@@ -59,7 +59,8 @@ def build_leaderboard(
         check_leaderboard(root)
         console.print("LEADERBOARD.md agrees with the records")
         return
-    changed = write_leaderboard(root)
+    board = read_board(root)
+    changed = write_leaderboard(root, board)
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
@@ -67,7 +68,7 @@ def build_leaderboard(
     if page:
         from common.leaderboard.page import write_page
 
-        console.print(f"wrote {write_page(read_board(root), page, root, runs)}", soft_wrap=True)
+        console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
 
 
 def _show_offline(runs: Path, console: Console) -> None:

@@ -8,6 +8,7 @@ formatting and the Python version do not change it.
 import ast
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     names = names_in_use(paper, root)
     digest = hashlib.sha256()
     for path in closure(paper, root):
-        digest.update(path.encode() + b"\0" + _plain(parse(root / path)).encode() + b"\0")
+        digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
     for text in protocol_settings(names, root):
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:12]
@@ -76,23 +77,24 @@ def _targets_in_text(tree: ast.Module) -> list[str]:
     return sorted(match[1] for match in matches if match)
 
 
-def string_constants(tree: ast.AST) -> set[str]:
+@lru_cache(maxsize=1024)
+def string_constants(tree: ast.AST) -> frozenset[str]:
     """Returns the strings that stand in ``tree``."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {node.value for node in nodes if isinstance(node.value, str)}
+    return frozenset(node.value for node in nodes if isinstance(node.value, str))
 
 
 def names_in_use(paper: str, root: Path) -> set[str]:
     """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
     names: set[str] = set()
     for path in (root / "papers" / paper).rglob("*.py"):
-        names |= string_constants(parse(path)) if path.name != PLOTS else set()
+        names |= string_constants(parse(path)) if path.name != PLOTS else frozenset()
     for path in (root / "configs" / paper).glob("*.yaml"):
         for line in path.read_text(encoding="utf-8").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
     for path in registry_targets(names, root, tables=("DATA_SCHEMAS",)):
-        names |= string_constants(parse(path)) if path.is_file() else set()
+        names |= string_constants(parse(path)) if path.is_file() else frozenset()
     return names
 
 
@@ -112,6 +114,11 @@ def protocol_settings(names: set[str], root: Path) -> list[str]:
         elif {protocol, protocol.replace("_", "-")} & names:
             found.append(protocol + _plain(classes[kind]))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _plain_file(tree: ast.Module) -> bytes:
+    return _plain(tree).encode()
 
 
 def _plain(node: Any) -> str:

@@ -189,10 +189,10 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     (root / "README.md").write_text(f"{START}\n{END}\n")
     with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md is stale: line 1"):
         check_leaderboard(root)
-    written = [path.name for path in write_leaderboard(root)]
+    written = [path.name for path in write_leaderboard(root, read_board(root))]
     assert written == ["LEADERBOARD.md", "normal.md", "README.md"]
     check_leaderboard(root)
-    assert write_leaderboard(root) == []
+    assert write_leaderboard(root, read_board(root)) == []
     path = root / "LEADERBOARD.md"
     path.write_text(path.read_text().replace("0.8000", "0.9000"))
     with pytest.raises(LikewiseError, match=r"0\.9000(.|\n)*should be(.|\n)*0\.8000"):
@@ -200,14 +200,14 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
 
 
 def test_checking_names_what_is_above_without_a_word_of_what_was_checked(root, monkeypatch):
-    write_leaderboard(root)
+    write_leaderboard(root, read_board(root))
     monkeypatch.setattr("common.leaderboard.check.unexplained", lambda rows: ["swav/cifar10: x"])
     with pytest.raises(LikewiseError, match=r"no `checks:`(.|\n)*\n  swav/cifar10: x$"):
         check_leaderboard(root)
 
 
 def test_a_new_record_makes_the_board_stale(root, make_record):
-    write_leaderboard(root)
+    write_leaderboard(root, read_board(root))
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
     assert [path.name for path in stale_files(root, read_board(root))] == ["LEADERBOARD.md"]
 

@@ -1,0 +1,34 @@
+import gc
+
+import pytest
+
+from common.config import load_recipe
+from common.layers import read_yaml
+from common.leaderboard import board
+from common.leaderboard.record import RecordError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+# A recipe, variants of it, one of another method's schema, and another paper's.
+WRITTEN = ["swav/quick", "swav/quick:hard-codes", "swav/quick:simclr", "mclrec/quick:joint"]
+
+
+def test_hashes_are_those_of_the_recipes_as_written_and_each_file_is_read_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        board, "read_yaml", lambda path: read.append(path.parent.name) or read_yaml(path)
+    )
+    assert board.present_hashes(WRITTEN) == {name: load_recipe(name).hash() for name in WRITTEN}
+    assert read == ["mclrec", "swav"]
+
+
+@pytest.mark.parametrize("gone", ["swav/none", "swav/quick:none", "none/quick"])
+def test_a_recipe_that_is_gone_has_no_hash(gone):
+    assert board.present_hashes([gone, "swav/quick"]).keys() == {"swav/quick"}
+
+
+def test_memory_is_collected_again_after_reading_even_of_a_broken_record(tmp_path):
+    (tmp_path / "results" / "swav").mkdir(parents=True)
+    (tmp_path / "results" / "swav" / "a.json").write_text("{")
+    with pytest.raises(RecordError):
+        board.read_board(tmp_path)
+    assert gc.isenabled()
