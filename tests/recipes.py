@@ -7,12 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
-from common.config import Recipe, list_recipes, load_recipe
+from common.config import Recipe, list_recipes, load_recipe, recipe_path
 from common.data.pictures.config import PictureFacts
 from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
+from common.layers import read_yaml
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
 
@@ -24,6 +26,20 @@ EVERY = [
 ]
 # Variants differ in values, not in form, except baselines, which each quick recipe has.
 SAMPLE = [name for name in EVERY if ":" not in name or "/quick:" in name]
+# One variant of each baseline of `quick`: others write the keys of one of these, or the paper's.
+BASELINES = {
+    (paper, values["baseline"]): f"{paper}/quick:{name}"
+    for paper in paper_names()
+    for name, values in (read_yaml(recipe_path(paper, "quick")).get("variants") or {}).items()
+    if "baseline" in values
+}
+# For what depends on a recipe's keys; the other variants repeat it in slow runs.
+ROUND_TRIPS = [
+    pytest.param(
+        name, marks=() if ":" not in name or name in BASELINES.values() else pytest.mark.slow
+    )
+    for name in SAMPLE
+]
 load = cache(load_recipe)
 # Training samples, channels and classes of pictures where the catalogue does not count them so.
 PICTURES = {

@@ -10,77 +10,80 @@ import pytest
 from common.paper import paper_names
 
 ROOT = Path(__file__).resolve().parents[2]
+Answers = list[tuple[int, list[str], str]]
 HEAVY = ["torch", "lightning", "torchvision", "torch_geometric", "wandb", "sklearn"]
 # Seconds. Nothing is timed: it ends a hang, and a loaded machine may take minutes to import.
 HANG = 900
+# One process answers all: starting one takes longer than most answers. Of each it tells the exit
+# code, what it was the first to import, and what stderr says.
 PROBE = f"""
-import json, sys
-sys.argv = ["papers", *sys.argv[1:]]
-code = 0
-try:
-    from common.cli import main
-    main()
-except SystemExit as stop:
-    code = stop.code or 0
-loaded = [name for name in {HEAVY} if name in sys.modules]
-print(json.dumps([code, loaded]))
+import contextlib, io, json, sys
+from common.cli import main
+known, answers = set(), []
+for words in json.loads(sys.argv[1]):
+    sys.argv, errors, code = ["papers", *words], io.StringIO(), 0
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    loaded = [name for name in {HEAVY} if name in sys.modules and name not in known]
+    known.update(loaded)
+    answers.append([code, loaded, errors.getvalue()])
+print(json.dumps(answers))
 """
+QUESTIONS = [
+    ["--help"],
+    ["train", "--help"],
+    ["list"],
+    ["list", "swav"],
+    ["info", "swav"],
+    ["train", "swav", "--print-config"],
+    ["data", "list"],
+]
+REFUSED = [
+    (["train", "swaw"], "unknown paper 'swaw'; did you mean 'swav'?"),
+    (["train", "swav/quik"], "has no recipe 'quik'; did you mean 'quick'?"),
+    (["train", "swav/quick:two-crop"], "did you mean 'two-crops'?"),
+    (
+        ["train", "swav", "optimizer.lrr=1"],
+        "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?",
+    ),
+    (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
+    (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
+    (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),
+    (["train", "meow", "baseline=simclr"], "simclr learns from pictures, meow has graphs"),
+    (["train", "supremix", "baseline=supcon"], "its own baselines: regressor, rank-n-contrast"),
+    (["train", "swav", "tracking.name=on"], "tracking.name: a text is needed"),
+    (["train", "swav", "method.queue_length=100"], "the nearest lengths are 0 or 128"),
+    (["train", "swav", "optimizer.lr"], "is not key=value"),
+    (["trane", "swav"], "No such command"),
+    (["data", "verify", "acn"], "did you mean 'acm'?"),
+    (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
+]
 
 
-def run(*words: str) -> tuple[int, list[str], str]:
-    """Returns the exit code, the heavy modules that were imported, and what stderr says."""
-    command = [sys.executable, "-c", PROBE, *words]
+@pytest.fixture(scope="module")
+def answers() -> Answers:
+    """Returns the answers to `QUESTIONS` and to `REFUSED`, in this order."""
+    words = [*QUESTIONS, *(words for words, _ in REFUSED)]
+    command = [sys.executable, "-c", PROBE, json.dumps(words)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG)
-    code, loaded = json.loads(result.stdout.splitlines()[-1])
-    return code, loaded, result.stderr
+    assert result.returncode == 0, result.stderr
+    return [tuple(answer) for answer in json.loads(result.stdout.splitlines()[-1])]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["train", "--help"],
-        ["list"],
-        ["list", "swav"],
-        ["info", "swav"],
-        ["train", "swav", "--print-config"],
-        ["data", "list"],
-    ],
-    ids=" ".join,
-)
-def test_questions_are_answered_without_torch(words: list[str]) -> None:
-    code, loaded, errors = run(*words)
+@pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=lambda i: " ".join(QUESTIONS[i]))
+def test_questions_are_answered_without_torch(number: int, answers: Answers) -> None:
+    code, loaded, errors = answers[number]
     assert (code, loaded) == (0, []), errors
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["train", "swaw"], "unknown paper 'swaw'; did you mean 'swav'?"),
-        (["train", "swav/quik"], "has no recipe 'quik'; did you mean 'quick'?"),
-        (["train", "swav/quick:two-crop"], "did you mean 'two-crops'?"),
-        (
-            ["train", "swav", "optimizer.lrr=1"],
-            "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?",
-        ),
-        (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
-        (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
-        (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),
-        (["train", "meow", "baseline=simclr"], "simclr learns from pictures, meow has graphs"),
-        (["train", "supremix", "baseline=supcon"], "its own baselines: regressor, rank-n-contrast"),
-        (["train", "swav", "tracking.name=on"], "tracking.name: a text is needed"),
-        (["train", "swav", "method.queue_length=100"], "the nearest lengths are 0 or 128"),
-        (["train", "swav", "optimizer.lr"], "is not key=value"),
-        (["trane", "swav"], "No such command"),
-        (["data", "verify", "acn"], "did you mean 'acm'?"),
-        (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_what_is_refused_is_refused_without_torch(words: list[str], message: str) -> None:
-    code, loaded, errors = run(*words)
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda i: " ".join(REFUSED[i][0]))
+def test_what_is_refused_is_refused_without_torch(number: int, answers: Answers) -> None:
+    code, loaded, errors = answers[len(QUESTIONS) + number]
     assert (code, loaded) == (2, []), errors
-    assert message in " ".join(errors.split())
+    assert REFUSED[number][1] in " ".join(errors.split())
     assert "Traceback" not in errors
 
 

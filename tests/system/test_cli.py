@@ -32,7 +32,8 @@ def trained(tmp_path_factory):
     from common.execute import start
 
     folder = tmp_path_factory.mktemp("trained")
-    start(load_recipe("swav", SHORT), folder / "runs", Console(quiet=True))
+    recipe = load_recipe("swav", [*SHORT, "tracking.plots=false"])
+    start(recipe, folder / "runs", Console(quiet=True))
     return folder
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from common.tracking.metrics_file import read_metrics
-from tests.system.processes import start_command
+from tests.system.processes import ForkedPapers, start_command
 
 TIMEOUT_S = 240
 COMMON = [
@@ -133,9 +133,8 @@ def test_sampled_meow_on_two_devices_contrasts_the_whole_batch(tmp_path):
     assert list(found) == [1, 2, 3, 4, 5] and found == pytest.approx(expected, rel=1e-3)
 
 
-def interrupt(folder, words, when):
-    """Starts a training, sends Ctrl-C once ``when(run_dir)`` holds; returns exit code, output."""
-    process = start(folder, "train", *words, *COMMON)
+def interrupt(process, folder, when):
+    """Sends Ctrl-C to a training once ``when(run_dir)`` holds; returns exit code, output, run."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         found = list(folder.glob("runs/*/*/*/config.yaml"))
@@ -162,7 +161,8 @@ def is_over(run):
 
 
 def test_ctrl_c_before_training_is_exit_code_1_and_says_how_to_go_on(tmp_path):
-    code, output, run = interrupt(tmp_path, ["swav"], has_begun)
+    # Where nothing is imported yet there is time before training.
+    code, output, run = interrupt(start(tmp_path, "train", "swav", *COMMON), tmp_path, has_begun)
     assert code == 1, output
     assert f"go on with: papers resume {run}" in output
     assert "Traceback" not in output
@@ -175,7 +175,8 @@ def test_ctrl_c_in_the_final_evaluation_is_exit_code_1_and_says_how_to_go_on(tmp
         "evaluation.protocols=[linear]",
         "evaluation.linear.epochs=9999",
     ]
-    code, output, run = interrupt(tmp_path, ["swav", *endless], is_over)
+    process = ForkedPapers(tmp_path, "train", "swav", *endless, *COMMON)
+    code, output, run = interrupt(process, tmp_path, is_over)
     assert code == 1
     assert output.count("interrupted") == 1
     assert f"interrupted; go on with: papers resume {run}" in output

@@ -19,16 +19,16 @@ from common.result import Source, make_record
 from common.runs import new_run
 from tests.samples import MEASURED
 from tests.system import runs
-from tests.system.processes import start_command
+from tests.system.processes import ForkedPapers
 
 COMMON = [
     "tracking.mode=disabled",
+    "tracking.plots=false",
     "trainer.threads=1",
     "evaluation.protocols=[knn]",
     "evaluation.references=[]",
     "trainer.checkpoint_every_batches=4",
 ]
-PAPERS = [sys.executable, "-m", "common.cli"]
 # 2030: later than any record that is filed.
 START = 1_900_000_000
 
@@ -67,9 +67,8 @@ def has_checkpoint(root):
 
 
 def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
-    words = [*PAPERS, "train", "swav", "trainer.batches=6", *COMMON]
-    limited = ["bash", "-c", 'ulimit -f 200; exec "$@"', "bash", *words]
-    code, output = finish(start_command(tmp_path, limited))
+    words = ["train", "swav", "trainer.batches=6", *COMMON]
+    code, output = finish(ForkedPapers(tmp_path, *words, largest_file=200 * 1024))
     run_dir = runs.only_run(tmp_path / "runs")
     assert code == 1
     assert "batch-000000004.ckpt: not written" in output
@@ -82,7 +81,7 @@ def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     words = ["trainer.batches=80", "data.workers=2", *COMMON]
-    process = start_command(tmp_path, [*PAPERS, "train", "swav", *words])
+    process = ForkedPapers(tmp_path, "train", "swav", *words)
     root = tmp_path / "runs"
     wait_until(lambda: has_checkpoint(root), process)
     os.kill(descendants(process.pid)[-1], signal.SIGKILL)
@@ -96,7 +95,7 @@ def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
 
 
 def test_sigterm_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
-    process = start_command(tmp_path, [*PAPERS, "train", "swav", "trainer.batches=60", *COMMON])
+    process = ForkedPapers(tmp_path, "train", "swav", "trainer.batches=60", *COMMON)
     wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
     process.terminate()
     code, output = finish(process)
@@ -140,15 +139,14 @@ def test_data_that_were_altered_since_are_refused_by_resume(tmp_path):
     rows = [f"{number},{number % 7},{number / 3}" for number in range(200)]
     table.write_text("\n".join(["a,b,target", *rows]) + "\n")
     words = ["data.name=table", f"data.path={table}", "data.target=target", "method.window=20"]
-    words += ["method.label_step=1", "trainer.batches=2000", *COMMON[:2]]
-    words += ["trainer.checkpoint_every_batches=4", "evaluation.references=[]"]
-    command = [*PAPERS, "train", "supremix/diabetes", *words]
-    process = start_command(tmp_path, command)
+    words += ["method.label_step=1", "trainer.batches=2000", *COMMON]
+    words += ["evaluation.protocols=[label-order]"]
+    process = ForkedPapers(tmp_path, "train", "supremix/diabetes", *words)
     wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
     process.kill()
     process.communicate()
     table.write_text(table.read_text().replace("199,3", "198,3"))
     run_dir = runs.only_run(tmp_path / "runs")
-    code, output = finish(start_command(tmp_path, [*PAPERS, "resume", str(run_dir)]))
+    code, output = finish(ForkedPapers(tmp_path, "resume", str(run_dir)))
     assert code == 2
     assert "the data have changed since this run began" in output

@@ -17,7 +17,12 @@ from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.tracking.metrics_file import read_metrics
 from tests.system import kills, runs
 
-COMMON = ["tracking.mode=disabled", "trainer.threads=1", "trainer.log_every=1"]
+COMMON = [
+    "tracking.mode=disabled",
+    "tracking.plots=false",
+    "trainer.threads=1",
+    "trainer.log_every=1",
+]
 CASES = {
     "swav": [
         "trainer.batches=60",

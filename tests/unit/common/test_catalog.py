@@ -10,7 +10,7 @@ from common.config import list_recipes, load_recipe, resolve
 from common.errors import UsageError
 from common.layers import read_yaml
 from common.paper import get_paper, paper_names
-from tests.recipes import EVERY, SAMPLE
+from tests.recipes import EVERY, ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 
@@ -25,7 +25,7 @@ def printed(recipe, console):
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("reference", SAMPLE)
+@pytest.mark.parametrize("reference", ROUND_TRIPS)
 def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
     recipe = load_recipe(reference, ["seed=4", "tracking.tags=[a b, 'no', '#1']"])
     path = tmp_path / "own.yaml"

@@ -5,7 +5,7 @@ from common import config
 from common.config import load_recipe, recipe_from_dict, resolve, split_reference
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides, read_yaml
-from tests.recipes import SAMPLE
+from tests.recipes import ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 RECIPE = """
@@ -254,7 +254,7 @@ def test_a_recipe_at_the_edge_of_what_is_allowed_loads(words):
     assert watched.evaluation.online == []
 
 
-@pytest.mark.parametrize("reference", SAMPLE)
+@pytest.mark.parametrize("reference", ROUND_TRIPS)
 def test_a_runs_config_yaml_gives_back_the_recipe(reference, tmp_path):
     recipe = load_recipe(reference, ["seed=3", "tracking.tags=['on', 'null', '1e-6', '0123']"])
     path = tmp_path / "config.yaml"
