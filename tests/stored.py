@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common.data.pictures.sets import check_set
 from common.data.root import VARIABLE, data_root
 from common.data.sources import get_source
+from common.registry import DATASETS
 
 
 def stored(name: str) -> Path:
@@ -17,3 +20,12 @@ def stored(name: str) -> Path:
             f"{VARIABLE} does not hold {name}: its real data are tested only where they are"
         )
     return data_root() / source.files[0].path
+
+
+def read_pictures(name: str, root: Path | None = None) -> dict[str, Any]:
+    """Returns a set of pictures, checked; without ``root`` the real one, or the test is skipped."""
+    if root is None:
+        stored(name)
+    pictures = DATASETS["pictures"].get(name)(None if root is None else str(root))
+    check_set(name, pictures)
+    return pictures

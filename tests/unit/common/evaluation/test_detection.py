@@ -22,8 +22,7 @@ from common.evaluation.detection import (
 from common.evaluation.detection_config import DetectionConfig
 from common.evaluation.detectors import build_detector
 from common.evaluation.pictures import PictureInputs
-from common.registry import DATASETS
-from tests.stored import stored
+from tests.stored import read_pictures
 
 pytest.importorskip("pycocotools")
 PLAIN = [0.0] * 3, [1.0] * 3
@@ -94,8 +93,7 @@ def test_bright_squares_are_found_and_the_module_stays_as_it_was():
 
 @pytest.mark.parametrize(("name", "classes", "masks"), [("bccd", 3, False), ("nuclei", 1, True)])
 def test_real_cells_go_through_training_and_test(name, classes, masks):
-    stored(name)
-    found = DATASETS["pictures"].get(name)(None)
+    found = read_pictures(name)
     parts = [found[split].rows(torch.arange(num)) for split, num in (("train", 6), ("test", 2))]
     inputs = make_inputs(Module(SmallConv(channels=parts[0].shape[0])), *parts, name=name)
     assert inputs.object_pair[0].num_classes == classes

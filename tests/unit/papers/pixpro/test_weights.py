@@ -13,6 +13,7 @@ from common.methods.simclr import SimCLR
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
 from papers.pixpro.weights import NETWORKS, load_weights, our_name
+from tests.states import change, save, without
 
 FACTS = PictureFacts(3, 32, 10, 64)
 OFFICIAL = {ours: theirs for theirs, ours in NETWORKS.items()}
@@ -40,11 +41,6 @@ def official(module):
             rest = f"{LAYER[layer]}.{kind}"
         state[f"module.{OFFICIAL[network]}.{rest}"] = array.clone()
     return state
-
-
-def save(folder, content):
-    torch.save(content, folder / "weights.pth")
-    return folder / "weights.pth"
 
 
 def assert_equal(state, other, names=None):
@@ -106,14 +102,6 @@ def test_plain_backbones_of_any_naming_load_and_give_their_features(tmp_path, ki
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(module.embed(x), reference.eval()(x))
-
-
-def change(name, array):
-    return lambda state: state | {f"module.{name}": array}
-
-
-def without(name):
-    return lambda state: {n: array for n, array in state.items() if n != f"module.{name}"}
 
 
 @pytest.mark.parametrize(

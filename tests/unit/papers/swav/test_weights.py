@@ -7,6 +7,7 @@ from common.errors import DataError
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.swav.weights import load_weights
+from tests.states import change, save, without
 
 FACTS = PictureFacts(3, 32, 10, 64)
 SMALL = {"backbone": "resnet18", "hidden_dim": 16, "output_dim": 8, "num_prototypes": 12}
@@ -25,11 +26,6 @@ def official(module):
         if name not in ("queue", "batches_seen"):
             state[f"module.{name}"] = array.clone()
     return state
-
-
-def save(folder, state):
-    torch.save(state, folder / "weights.pth.tar")
-    return folder / "weights.pth.tar"
 
 
 def loaded(folder, state, module=None):
@@ -83,14 +79,6 @@ def test_an_exported_backbone_comes_back_and_is_torchvisions(tmp_path):
     module = make_module(seed=1, backbone="resnet50")
     load_weights(module, save(tmp_path, exported))
     assert torch.equal(module.backbone.layer4[2].conv3.weight, exported["layer4.2.conv3.weight"])
-
-
-def change(name, array):
-    return lambda state: state | {f"module.{name}": array}
-
-
-def without(name):
-    return lambda state: {n: array for n, array in state.items() if n != f"module.{name}"}
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,9 @@ import torch
 
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.module import PictureData
-from common.data.pictures.sets import IGNORED, check_set, fingerprint, hold_out
+from common.data.pictures.sets import IGNORED, fingerprint, hold_out
 from common.errors import DataError
-from common.registry import DATASETS
-from tests.stored import stored
-
-
-def read(name, root=None):
-    pictures = DATASETS["pictures"].get(name)(None if root is None else str(root))
-    check_set(name, pictures)
-    return pictures
-
-
-def read_real(name):
-    stored(name)
-    return read(name)
+from tests.stored import read_pictures
 
 
 @pytest.fixture
@@ -46,7 +34,7 @@ def test_a_missing_set_says_how_to_get_it(tmp_path, name):
 
 
 def test_camvid_has_a_class_a_pixel_and_ignores_what_has_none(camvid):
-    pictures = read("camvid", camvid())
+    pictures = read_pictures("camvid", camvid())
     assert {split: len(part) for split, part in pictures.items()} == {
         "train": 3,
         "val": 2,
@@ -67,12 +55,12 @@ def test_masks_that_do_not_fit_name_file_row_and_mend(camvid):
     with pytest.raises(
         DataError, match=r"val\.npz: mask 1 holds class 12; there are 0 to 11" + mend
     ):
-        read("camvid", camvid(masks=wrong))
+        read_pictures("camvid", camvid(masks=wrong))
     for masks in (wrong[:1], wrong.astype(np.float32), wrong[:, 0]):
         with pytest.raises(DataError, match=r"val\.npz: masks is .*, not 2 maps of numbers" + mend):
-            read("camvid", camvid(masks=masks))
+            read_pictures("camvid", camvid(masks=masks))
     with pytest.raises(DataError, match=r"camvid, val: label maps .* \(2, 5, 4\), not \(2, 6, 4\)"):
-        read("camvid", camvid(masks=np.zeros((2, 5, 4), np.uint8)))
+        read_pictures("camvid", camvid(masks=np.zeros((2, 5, 4), np.uint8)))
 
 
 def test_nuclei_keep_instances_and_every_fifth_is_test(tmp_path):
@@ -82,7 +70,7 @@ def test_nuclei_keep_instances_and_every_fifth_is_test(tmp_path):
     instances[:, 1, 1], instances[:, 3, 2] = 1, 2
     images = np.arange(6 * 16, dtype=np.uint8).reshape(6, 4, 4)
     np.savez(path, images=images, instances=instances)
-    pictures = read("nuclei", tmp_path)
+    pictures = read_pictures("nuclei", tmp_path)
     assert pictures["test"].pictures[:, 0, 0, 0].tolist() == [0, 80]
     train = pictures["train"]
     assert train.pictures.shape == (4, 1, 4, 4) and train.class_names == ("background", "nucleus")
@@ -91,7 +79,7 @@ def test_nuclei_keep_instances_and_every_fifth_is_test(tmp_path):
 
 
 def test_maps_stay_with_their_pictures_in_the_hold_out(tmp_path, camvid):
-    pictures = read("camvid", camvid())
+    pictures = read_pictures("camvid", camvid())
     del pictures["val"]
     held = hold_out(pictures, 0.34)
     assert (len(held["train"]), len(held["val"])) == (2, 1)
@@ -113,7 +101,7 @@ def test_maps_stay_with_their_pictures_in_the_hold_out(tmp_path, camvid):
     ],
 )
 def test_the_real_set_is_as_published(name, expected, hexadecimal):
-    pictures = read_real(name)
+    pictures = read_pictures(name)
     assert [tuple(part.pictures.shape) for part in pictures.values()] == expected
     assert fingerprint(pictures) == hexadecimal
     share = torch.cat([part.label_maps.flatten() for part in pictures.values()])

@@ -4,10 +4,10 @@ import torch
 
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
-from common.data.pictures.sets import check_set, hold_out
+from common.data.pictures.sets import hold_out
 from common.errors import DataError
 from common.evaluation.config import EvaluationConfig, KnnConfig
-from common.registry import DATASETS
+from tests.stored import read_pictures
 
 RANDOM = np.random.default_rng(0)
 
@@ -19,12 +19,6 @@ def write(path, *parts):
 
 def pixels(num, size):
     return RANDOM.integers(0, 256, (num, size), dtype=np.uint8)
-
-
-def read(name, root):
-    pictures = DATASETS["pictures"].get(name)(str(root))
-    check_set(name, pictures)
-    return pictures
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def stl10(tmp_path):
 
 
 def test_cifar10_is_read_batch_by_batch(tmp_path, cifar10):
-    pictures = read("cifar10", tmp_path)
+    pictures = read_pictures("cifar10", tmp_path)
     assert np.array_equal(pictures["train"].pictures, cifar10[:10])
     assert np.array_equal(pictures["test"].pictures, cifar10[10:])
     assert pictures["train"].labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
@@ -65,14 +59,14 @@ def test_cifar100_has_the_fine_label_second(tmp_path):
         records = np.concatenate([labels[rows], planes[rows]], 1)
         write(tmp_path / f"cifar-100-binary/{split}.bin", records)
     (tmp_path / "cifar-100-binary/fine_label_names.txt").write_text("apple\nbear\ncan\n\n")
-    pictures = read("cifar100", tmp_path)
+    pictures = read_pictures("cifar100", tmp_path)
     assert pictures["train"].labels.tolist() == [0, 2, 1]
     assert np.array_equal(pictures["test"].pictures[0], planes[3].reshape(3, 32, 32))
     assert pictures["test"].class_names == ("apple", "bear", "can")
 
 
 def test_stl10_is_turned_upright_and_its_unlabelled_pictures_train(tmp_path, stl10):
-    pictures = read("stl10", tmp_path)
+    pictures = read_pictures("stl10", tmp_path)
     assert np.array_equal(pictures["train"].pictures, stl10[:10])
     assert np.array_equal(pictures["test"].pictures, stl10[10:])
     assert pictures["train"].labels.tolist() == [0, 9, 1, 1, *[-1] * 6]
@@ -80,7 +74,7 @@ def test_stl10_is_turned_upright_and_its_unlabelled_pictures_train(tmp_path, stl
 
 
 def test_only_labelled_pictures_are_held_out(tmp_path, stl10):
-    held = hold_out(read("stl10", tmp_path), 0.5)
+    held = hold_out(read_pictures("stl10", tmp_path), 0.5)
     assert len(held["val"]) == 2 and int(held["val"].labels.min()) >= 0
     assert (held["train"].labels < 0).sum() == 6 and len(held["train"]) == 8
 
@@ -111,24 +105,24 @@ def test_broken_files_name_record_and_mend(tmp_path, cifar10, stl10):
     path = tmp_path / "cifar-10-batches-bin/data_batch_3.bin"
     write(path, [7], cifar10[0], [10], cifar10[1])
     with pytest.raises(DataError, match=r"3\.bin: record 1 has label 10 .*data prepare cifar10`"):
-        read("cifar10", tmp_path)
+        read_pictures("cifar10", tmp_path)
     write(path, cifar10[0])
     with pytest.raises(
         DataError, match=r"3\.bin: 3072 bytes are no whole number of records of 3073"
     ):
-        read("cifar10", tmp_path)
+        read_pictures("cifar10", tmp_path)
     write(path, [])
     with pytest.raises(DataError, match=r"3\.bin: 0 bytes"):
-        read("cifar10", tmp_path)
+        read_pictures("cifar10", tmp_path)
     write(tmp_path / "stl10_binary/test_y.bin", [0, 1])
     with pytest.raises(DataError, match=r"test_y\.bin: record 0 has label -1 .*prepare stl10`"):
-        read("stl10", tmp_path)
+        read_pictures("stl10", tmp_path)
     write(tmp_path / "stl10_binary/test_y.bin", [1])
     with pytest.raises(DataError, match=r"test_y\.bin: 1 labels for 2 pictures"):
-        read("stl10", tmp_path)
+        read_pictures("stl10", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "tiny-imagenet"])
 def test_a_missing_set_says_how_to_get_it(tmp_path, name):
     with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        read(name, tmp_path)
+        read_pictures(name, tmp_path)

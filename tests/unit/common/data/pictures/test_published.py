@@ -4,26 +4,14 @@ import torch
 
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
-from common.data.pictures.sets import check_set, fingerprint
+from common.data.pictures.sets import fingerprint
 from common.errors import DataError
-from common.registry import DATASETS
-from tests.stored import stored
+from tests.stored import read_pictures
 
 PUBLISHED = (
     *("caltech101", "cifar10-jpeg", "faces-att", "faces-caltech"),
     *("fashion-mnist", "fashion-mnist-full"),
 )
-
-
-def read(name, root=None):
-    pictures = DATASETS["pictures"].get(name)(None if root is None else str(root))
-    check_set(name, pictures)
-    return pictures
-
-
-def read_real(name):
-    stored(name)
-    return read(name)
 
 
 def shapes(pictures):
@@ -41,7 +29,7 @@ def test_cifar10_jpeg(tmp_path, packing):
     for split, num in (("train", 3), ("test", 2)):
         labels = np.arange(num, dtype=np.uint8)
         packing.write(tmp_path / f"cifar10_jpeg/{split}.npz", packing.random(num), labels=labels)
-    pictures = read("cifar10-jpeg", tmp_path)
+    pictures = read_pictures("cifar10-jpeg", tmp_path)
     assert shapes(pictures) == {"train": (3, 3, 8, 8), "test": (2, 3, 8, 8)}
     assert pictures["train"].labels.tolist() == [0, 1, 2]
 
@@ -51,7 +39,7 @@ def test_class_names_come_with_the_pictures_where_a_file_has_them(tmp_path, pack
     for split, extra in (("train", {"class_names": names}), ("test", {})):
         arrays = {"labels": np.array([0, 1]), **extra}
         packing.write(tmp_path / f"cifar10_jpeg/{split}.npz", packing.random(2), **arrays)
-    pictures = read("cifar10-jpeg", tmp_path)
+    pictures = read_pictures("cifar10-jpeg", tmp_path)
     assert pictures["train"].rows(torch.tensor([1])).class_names == ("bird", "cat")
     assert pictures["test"].class_names == ()
 
@@ -61,14 +49,14 @@ def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
     arrays = {"labels": np.array([4, 5, 6], np.uint8), "is_test": np.array([False, True, False])}
     path = tmp_path / "caltech101_96px/caltech101.npz"
     packing.write(path, coded, **arrays)
-    pictures = read("caltech101", tmp_path)
+    pictures = read_pictures("caltech101", tmp_path)
     assert shapes(pictures) == {"train": (2, 3, 96, 96), "test": (1, 3, 96, 96)}
     assert pictures["train"].labels.tolist() == [4, 6] and pictures["test"].labels.tolist() == [5]
     middle = torch.from_numpy(coded[1][12:108].transpose(2, 0, 1))
     assert torch.equal(pictures["test"].pictures[0], middle)
     packing.write(path, coded, **arrays | {"is_test": np.zeros(2, bool)})
     with pytest.raises(DataError, match=r"caltech101\.npz: holds 3 pictures and 2 is_test"):
-        read("caltech101", tmp_path)
+        read_pictures("caltech101", tmp_path)
 
 
 def test_tiny_imagenet_is_tested_on_val(tmp_path, packing):
@@ -78,7 +66,7 @@ def test_tiny_imagenet_is_tested_on_val(tmp_path, packing):
             "class_names": np.array(["a", "b", "c"]),
         }
         packing.write(tmp_path / f"tiny_imagenet/{stem}.npz", packing.random(num), **arrays)
-    pictures = read("tiny-imagenet", tmp_path)
+    pictures = read_pictures("tiny-imagenet", tmp_path)
     assert shapes(pictures) == {"train": (3, 3, 8, 8), "test": (2, 3, 8, 8)}
     assert pictures["test"].labels.tolist() == [0, 1] and pictures["test"].class_names[2] == "c"
 
@@ -88,7 +76,7 @@ def test_fashion_mnist_is_grey(tmp_path):
     path.parent.mkdir()
     images, labels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2), np.array([7, 8, 9])
     np.savez(path, x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1])
-    pictures = read("fashion-mnist", tmp_path)
+    pictures = read_pictures("fashion-mnist", tmp_path)
     assert shapes(pictures) == {"train": (3, 1, 2, 2), "test": (1, 1, 2, 2)}
     assert pictures["train"].pictures[2].flatten().tolist() == [8, 9, 10, 11]
     assert pictures["train"].labels.tolist() == [7, 8, 9]
@@ -100,27 +88,27 @@ def test_of_each_person_five_pictures_train(tmp_path):
     poses = np.array([10, 5, 6, 1], np.int16)
     images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 3, 2)
     np.savez(path, images=images, subject=np.array([0, 0, 1, 1], np.int16), pose=poses)
-    pictures = read("faces-att", tmp_path)
+    pictures = read_pictures("faces-att", tmp_path)
     assert shapes(pictures) == {"train": (2, 1, 3, 2), "test": (2, 1, 3, 2)}
     assert pictures["train"].labels.tolist() == [0, 1]
     assert pictures["test"].pictures[0, 0, 0, 0] == 0
     np.savez(path, images=images, subject=np.zeros(4, np.int16), pose=poses[:1])
     with pytest.raises(DataError, match=r"att_faces\.npz: holds 4 pictures and 1 poses"):
-        read("faces-att", tmp_path)
+        read_pictures("faces-att", tmp_path)
 
 
 def test_faces_of_one_person_stay_together(tmp_path, packing):
     numbers = np.array([4, 9, 1, 7, 8, 2, 3, 5, 6, 10], np.int16)
     coded = [np.full((8, 8, 3), 20 * number, np.uint8) for number in numbers]
     packing.write(tmp_path / "faces_caltech/faces_easy_160.npz", coded, file_number=numbers)
-    pictures = read("faces-caltech", tmp_path)
+    pictures = read_pictures("faces-caltech", tmp_path)
     levels = {split: part.pictures[:, 0, 0, 0].tolist() for split, part in pictures.items()}
     assert levels == {"train": [20 * n for n in range(1, 9)], "test": [180, 200]}
     assert set(pictures["train"].labels.tolist()) == {-1}
 
 
 def test_the_subset_is_the_first_rows_of_all_of_fashion_mnist():
-    whole, subset = read_real("fashion-mnist-full"), read_real("fashion-mnist")
+    whole, subset = read_pictures("fashion-mnist-full"), read_pictures("fashion-mnist")
     for split, part in subset.items():
         assert torch.equal(whole[split].pictures[: len(part)], part.pictures)
         assert torch.equal(whole[split].labels[: len(part)], part.labels)
@@ -137,7 +125,7 @@ def test_the_subset_is_the_first_rows_of_all_of_fashion_mnist():
     ],
 )
 def test_the_real_set_is_as_published(name, expected, hexadecimal):
-    pictures = read_real(name)
+    pictures = read_pictures(name)
     assert list(shapes(pictures).values()) == expected
     # What a record's `data_hash` is made from: the same whatever decodes the pictures.
     assert fingerprint(pictures) == hexadecimal
@@ -146,7 +134,7 @@ def test_the_real_set_is_as_published(name, expected, hexadecimal):
 def test_the_counts_of_each_class():
     bounds = {"caltech101": (31, 800), "fashion-mnist": (942, 1027)}
     for name, expected in bounds.items():
-        pictures = read_real(name)
+        pictures = read_pictures(name)
         labels = pictures["train"].labels
         if name == "caltech101":
             labels = torch.cat([labels, pictures["test"].labels])
@@ -156,7 +144,7 @@ def test_the_counts_of_each_class():
 
 @pytest.mark.slow
 def test_the_real_cifar10_jpeg_has_the_known_counts_mean_and_fingerprint():
-    pictures = read_real("cifar10-jpeg")
+    pictures = read_pictures("cifar10-jpeg")
     assert fingerprint(pictures) == "f5d2d30c5b8dbf6f"
     train = pictures["train"]
     assert train.pictures.shape == (50_000, 3, 32, 32)
@@ -169,7 +157,7 @@ def test_the_real_cifar10_jpeg_has_the_known_counts_mean_and_fingerprint():
 
 @pytest.mark.slow
 def test_views_of_a_real_set():
-    read_real("fashion-mnist")
+    read_pictures("fashion-mnist")
     views = [ViewConfig(count=2, jitter=0.8, grey=0.2), ViewConfig(count=6, size=18)]
     data = PictureData(PictureConfig(name="fashion-mnist", views=views, holdout=0.0), 0)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
