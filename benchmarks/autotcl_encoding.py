@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.dilated_conv import DilatedEncoder
 from common.data.sampler import BatchKey
 from common.data.series.batches import SeriesBatch
@@ -58,12 +58,13 @@ def measure_encoding(windows: int, rounds: int) -> None:
     with torch.no_grad():
         gap = (encoder.last(x) - full(x)[:, -1]).abs().max()
         print(f"{windows} windows of {WINDOW} steps; largest difference {gap:.1e}")
-        again = "last step only, again"
-        steps = {"last step only": lambda: encoder.last(x), again: lambda: encoder.last(x)}
+        steps = {
+            "last step only": lambda: encoder.last(x),
+            "last step only, again": lambda: encoder.last(x),
+        }
         steps["in full"] = lambda: full(x)[:, -1]
         timings = interleave({name: timed(step, 1) for name, step in steps.items()}, rounds)
     report(timings, "last step only")
-    report_spread(timings["last step only"], timings[again])
 
 
 def iteration(batch: SeriesBatch, in_full: bool) -> Callable[[], None]:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import interleave, parse, parser, report, timed
 from common.config import OptimizerConfig
 from common.registry import BACKBONES
 from papers.pixpro.config import PixProConfig
@@ -143,7 +143,6 @@ def measure_step(folder: str, name: str, batch: int, instance: float, chosen: An
     timings = {key: timed(contestant, 1, chosen.clock) for key, contestant in steps.items()}
     found = interleave(timings, chosen.rounds)
     report(found, "official")
-    report_spread(found["official"], found["official, again"])
 
 
 if __name__ == "__main__":

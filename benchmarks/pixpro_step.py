@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
@@ -70,14 +70,16 @@ def bare_step(views: list[Tensor], heads: bool = False) -> Callable[[], None]:
 
 
 def measure_step(rounds: int, clock: str) -> None:
-    batch, again = make_batch(), "bare backbones, again"
-    steps = {"bare backbones": bare_step(batch.views), again: bare_step(batch.views)}
+    batch = make_batch()
+    steps = {
+        "bare backbones": bare_step(batch.views),
+        "bare backbones, again": bare_step(batch.views),
+    }
     steps["with projectors"] = bare_step(batch.views, heads=True)
     steps["PixPro"] = pixpro_step(batch)
     steps["PixPro, instance branch"] = pixpro_step(batch, instance_weight=1.0)
     timings = interleave({name: timed(step, 5, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbones")
-    report_spread(timings["bare backbones"], timings[again])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from benchmarks.timing import (
     parser,
     peak_resident_bytes,
     report,
-    report_spread,
     timed,
 )
 from papers.swav.loss import sinkhorn
@@ -87,7 +86,6 @@ def measure(shape: tuple[int, int], device: str, threads: int, rounds: int, cloc
     size = scores.numel() * scores.element_size()
     print(f"-- {shape[0]} x {shape[1]}, float32 ({size / 2**20:.0f} MiB), {where}")
     report(timings, "textbook")
-    report_spread(timings["textbook"], timings["textbook, again"])
     exact = sinkhorn(scores.double(), EPSILON, ITERATIONS)
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for name, solve in CONTESTANTS.items():

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.timing import interleave, parse, parser, report, report_spread, timed
+from benchmarks.timing import interleave, parse, parser, report, timed
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.registry import BACKBONES
@@ -96,15 +96,17 @@ def peer_version(folder: str | None) -> str | None:
 
 
 def measure_step(name: str, batch: int, peer: str | None, rounds: int, clock: str) -> None:
-    views, again = make_views(batch), "bare backbone, again"
-    steps = {"bare backbone": backbone_step(name, views), again: backbone_step(name, views)}
+    views = make_views(batch)
+    steps = {
+        "bare backbone": backbone_step(name, views),
+        "bare backbone, again": backbone_step(name, views),
+    }
     steps["SwAV"] = swav_step(name, views)
     if peer is not None:
         steps[f"lightly {peer}"] = lightly_step(name, views)
     timings = interleave({key: timed(step, 1, clock) for key, step in steps.items()}, rounds)
     print(f"-- {name}, batch {batch}")
     report(timings, "bare backbone")
-    report_spread(timings["bare backbone"], timings[again])
     if peer is not None:
         report({key: timings[key] for key in ("SwAV", f"lightly {peer}")}, f"lightly {peer}")
 

@@ -27,6 +27,10 @@ class Timing:
         """The usual round."""
         return median(self.seconds)
 
+    def over(self, other: "Timing") -> list[float]:
+        """Returns the rounds' ratios to ``other``, ascending."""
+        return sorted(a / b for a, b in zip(self.seconds, other.seconds, strict=True))
+
 
 def interleave(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, Timing]:
     """Runs every contestant once a round, after a round that does not count.
@@ -58,23 +62,19 @@ def timed(step: Callable[[], Any], steps: int, clock: str = "wall") -> Callable[
 
 
 def report(timings: dict[str, Timing], base: str) -> None:
-    """Prints medians, ratios to ``base`` and the ratio of ``base`` to itself in halves.
+    """Prints medians and ratios to ``base``, and the noise where ``<base>, again`` ran beside it.
 
     The ratio of each round is taken within the round, where the machine's state is the same.
     """
-    reference = timings[base].seconds
     for timing in timings.values():
-        ratios = sorted(a / b for a, b in zip(timing.seconds, reference, strict=True))
+        ratios = timing.over(timings[base])
         print(
             f"{timing.name:28s} {timing.median * 1e3:9.2f} ms   ratio {median(ratios):.3f} "
             f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]"
         )
-
-
-def report_spread(first: Timing, second: Timing) -> None:
-    """Prints the ratio of two entries of the same contestant: the noise band."""
-    ratios = sorted(a / b for a, b in zip(first.seconds, second.seconds, strict=True))
-    print(f"noise: {first.name} against itself {ratios[0]:.3f} .. {ratios[-1]:.3f}")
+    if f"{base}, again" in timings:
+        ratios = timings[base].over(timings[f"{base}, again"])
+        print(f"noise: {base} against itself {ratios[0]:.3f} .. {ratios[-1]:.3f}")
 
 
 def peak_resident_bytes() -> int:
