@@ -31,6 +31,9 @@ class LARC(Optimizer):
         eps: Added to the ratio's denominator.
     """
 
+    # Whether the ratio is to the norm of the decayed gradient, not to the sum of both norms.
+    norm_of_sum = False
+
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -79,7 +82,11 @@ class LARC(Optimizer):
         weight_norms = torch.stack(torch._foreach_norm(weights))
         gradient_norms = torch.stack(torch._foreach_norm(gradients))
         usable = (weight_norms > 0) & (gradient_norms > 0)
-        denominator = self._denominator(weights, gradients, weight_norms, gradient_norms, decay)
+        if self.norm_of_sum:
+            sums = torch._foreach_add(gradients, weights, alpha=decay)
+            denominator = torch.stack(torch._foreach_norm(sums))
+        else:
+            denominator = gradient_norms + decay * weight_norms
         ratio = group["trust_coefficient"] * weight_norms / (denominator + group["eps"])
         if group["clip"]:
             ratio = (ratio / group["lr"]).clamp(max=1)
@@ -88,16 +95,6 @@ class LARC(Optimizer):
         torch._foreach_add_(decayed, gradients)
         torch._foreach_mul_(decayed, list(ratio.unbind()))
         return list(decayed)
-
-    def _denominator(
-        self,
-        weights: list[Tensor],
-        gradients: list[Tensor],
-        weight_norms: Tensor,
-        gradient_norms: Tensor,
-        decay: float,
-    ) -> Tensor:
-        return gradient_norms + decay * weight_norms
 
     def _descend(
         self, weights: list[Tensor], directions: list[Tensor], group: dict[str, Any]
@@ -125,13 +122,4 @@ class LARS(LARC):
     ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``; all else as `LARC`.
     """
 
-    def _denominator(
-        self,
-        weights: list[Tensor],
-        gradients: list[Tensor],
-        weight_norms: Tensor,
-        gradient_norms: Tensor,
-        decay: float,
-    ) -> Tensor:
-        decayed = torch._foreach_add(gradients, weights, alpha=decay)
-        return torch.stack(torch._foreach_norm(decayed))
+    norm_of_sum = True
