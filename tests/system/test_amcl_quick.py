@@ -11,20 +11,13 @@ import torch
 from rich.console import Console
 
 from common.config import load_recipe
-from common.leaderboard.record import Record
 from common.runs import new_run
 from common.train import prepare, train
+from tests.system.quick import run_seed
 
 LINEAR_BAR, ABLATION_BAR = 62.0, 57.0
 AUC_BAR, ABLATION_AUC_BAR = 85.0, 75.0
 KEY, AUC = "test/linear_top1", "test/pair_auc_head"
-
-
-def run(reference: str, seed: int, folder: Path) -> Record:
-    recipe = load_recipe(reference, [f"seed={seed}", "tracking.mode=disabled"])
-    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record
 
 
 def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path: Path) -> None:
@@ -43,12 +36,12 @@ def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns_and_the_constant_temperature_does_not(seed: int, tmp_path: Path) -> None:
-    record = run("amcl/quick", seed, tmp_path / "method")
+    record = run_seed("amcl/quick", seed, tmp_path / "method")
     assert record.metrics[KEY] >= LINEAR_BAR and record.metrics[AUC] >= AUC_BAR
     assert all(metrics[KEY] < LINEAR_BAR for metrics in record.references.values())
     assert record.references["untrained"][AUC] < AUC_BAR
     assert record.metrics[KEY] >= record.references["untrained"][KEY] + 10
-    ablated = run("amcl/quick:constant-temperature", seed, tmp_path / "ablation")
+    ablated = run_seed("amcl/quick:constant-temperature", seed, tmp_path / "ablation")
     assert ablated.metrics[KEY] <= ABLATION_BAR and ablated.metrics[AUC] <= ABLATION_AUC_BAR
     assert record.metrics[KEY] >= ablated.metrics[KEY] + 10
     assert record.metrics[AUC] >= ablated.metrics[AUC] + 12
@@ -56,5 +49,5 @@ def test_quick_learns_and_the_constant_temperature_does_not(seed: int, tmp_path:
 
 @pytest.mark.slow
 def test_a_constant_at_the_floor_learns_too(tmp_path: Path) -> None:
-    metrics = run("amcl/quick:constant-floor", 0, tmp_path).metrics
+    metrics = run_seed("amcl/quick:constant-floor", 0, tmp_path).metrics
     assert metrics[KEY] >= LINEAR_BAR and metrics[AUC] >= AUC_BAR

@@ -1,28 +1,16 @@
 """AutoTCL's `quick`: what learns, what does not, and what the mask finds."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from common.config import load_recipe
 from common.leaderboard.record import Record, read_record
-from common.runs import new_run
-from common.train import prepare, train
+from tests.system.quick import run_seed
 
 ERROR = "test/clean_mse@24"
 # Bars of the recipe's header.
 METHOD_BAR, OF_UNTRAINED = 0.18, 0.88
 ROOT = Path(__file__).parents[2]
-
-
-def run(reference: str, seed: int, folder: Path) -> Record:
-    words = [f"seed={seed}", "tracking.mode=disabled", "tracking.plots=false"]
-    recipe = load_recipe(reference, words)
-    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record
 
 
 def check_bars(method: Record, true_mask: Record, random_mask: Record) -> None:
@@ -40,7 +28,7 @@ def check_bars(method: Record, true_mask: Record, random_mask: Record) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_true_mask_passes_the_bar_that_shows_training(seed: int, tmp_path: Path) -> None:
     arms = ("", ":true-mask", ":random-mask")
-    check_bars(*(run(f"autotcl/quick{arm}", seed, tmp_path) for arm in arms))
+    check_bars(*(run_seed(f"autotcl/quick{arm}", seed, tmp_path) for arm in arms))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -56,9 +44,9 @@ def test_the_bars_hold_on_the_stored_runs_and_are_said_alike(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_gate_that_can_close_finds_quiet_noise(seed: int, tmp_path: Path) -> None:
-    found = run("autotcl/quick:quiet-logit", seed, tmp_path)
+    found = run_seed("autotcl/quick:quiet-logit", seed, tmp_path)
     assert found.metrics["test/mask_auc"] >= 0.65 > found.references["untrained"]["test/mask_auc"]
     # The mere size of the values does better.
     assert found.metrics["test/magnitude_auc"] > found.metrics["test/mask_auc"]
-    published = run("autotcl/quick:quiet", seed, tmp_path)
+    published = run_seed("autotcl/quick:quiet", seed, tmp_path)
     assert published.metrics["test/mask_auc"] <= 0.56

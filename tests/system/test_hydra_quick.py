@@ -1,28 +1,15 @@
 """`quick` learns on each seed, and the ablation without the filter fails the same check."""
 
-import io
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 
-from common.config import load_recipe
-from common.leaderboard.record import Record
-from common.runs import new_run
-from common.train import Ready, prepare, train
 from papers.hydra.relations import pair_gates
+from tests.system.quick import run_ready, run_seed
 
 LINEAR_BAR, NEIGHBOUR_BAR = 90.0, 55.0
 KEYS = ("test/linear_top1", "test/nn_top1@5")
-
-
-def run(reference: str, seed: int, folder: Path) -> tuple[Record, Ready]:
-    words = [f"seed={seed}", "tracking.mode=disabled", "tracking.plots=false"]
-    ready = prepare(load_recipe(reference, words))
-    record = train(ready, new_run(ready.recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record, ready
 
 
 def passes(metrics: dict[str, float]) -> bool:
@@ -33,7 +20,7 @@ def passes(metrics: dict[str, float]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns_with_gates_that_depend_on_the_pair(seed: int, tmp_path: Path) -> None:
-    record, ready = run("hydra/quick", seed, tmp_path)
+    record, ready = run_ready("hydra/quick", tmp_path, f"seed={seed}")
     assert passes(record.metrics), record.metrics
     assert not any(passes(metrics) for metrics in record.references.values())
     untrained = record.references["untrained"]
@@ -49,7 +36,7 @@ def test_quick_learns_with_gates_that_depend_on_the_pair(seed: int, tmp_path: Pa
 def test_without_a_gate_of_the_pair_the_same_pairs_teach_nothing(
     variant: str, tmp_path: Path
 ) -> None:
-    record, _ = run(f"hydra/quick:{variant}", 0, tmp_path)
+    record = run_seed(f"hydra/quick:{variant}", 0, tmp_path)
     assert not passes(record.metrics)
     linear, neighbour = (record.metrics[key] for key in KEYS)
     assert linear <= 65 and neighbour <= 25
@@ -58,5 +45,5 @@ def test_without_a_gate_of_the_pair_the_same_pairs_teach_nothing(
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["form-b", "momentum"])
 def test_the_other_published_forms_learn_too(variant: str, tmp_path: Path) -> None:
-    record, _ = run(f"hydra/quick:{variant}", 0, tmp_path)
+    record = run_seed(f"hydra/quick:{variant}", 0, tmp_path)
     assert record.metrics["test/linear_top1"] >= LINEAR_BAR, record.metrics

@@ -1,26 +1,14 @@
 """MCLRec's `quick` learns on each seed, and what must fail fails."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from common.config import load_recipe
-from common.leaderboard.record import Record
-from common.runs import new_run
-from common.train import prepare, train
+from tests.system.quick import run_seed
 
 # Above co-occurrence counts (.357 and .169 on these data), five times popularity.
 HR_BAR, NDCG_BAR = 0.42, 0.19
-
-
-def run(seed: int, folder: Path, *words: str) -> Record:
-    settings = [f"seed={seed}", "tracking.mode=disabled", "trainer.accelerator=cpu", *words]
-    recipe = load_recipe("mclrec/quick", settings)
-    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record
+CPU = "trainer.accelerator=cpu"
 
 
 def passes(metrics: dict[str, float]) -> bool:
@@ -30,7 +18,7 @@ def passes(metrics: dict[str, float]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns_and_learning_free_encoders_fail(seed: int, tmp_path: Path) -> None:
-    record = run(seed, tmp_path)
+    record = run_seed("mclrec/quick", seed, tmp_path, CPU)
     assert passes(record.metrics), record.metrics
     assert set(record.references) == {"untrained", "popularity"}
     for metrics in record.references.values():
@@ -40,5 +28,5 @@ def test_quick_learns_and_learning_free_encoders_fail(seed: int, tmp_path: Path)
 @pytest.mark.slow
 def test_a_contrast_that_drowns_the_recommendation_loss_fails(tmp_path: Path) -> None:
     # Raw dot products at this learning rate need a small weight: with .3 nothing is learned.
-    record = run(0, tmp_path, "method.augmented_weight=0.3")
+    record = run_seed("mclrec/quick", 0, tmp_path, CPU, "method.augmented_weight=0.3")
     assert not passes(record.metrics), record.metrics

@@ -1,26 +1,14 @@
 """SupReMix's `quick` learns on each seed; plain SupCon fails the same check."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from common.config import load_recipe
-from common.leaderboard.record import Record
-from common.runs import new_run
-from common.train import prepare, train
+from tests.system.quick import run_seed
 
 # Steps of 3 degrees; correlation of label distance with distance at the head.
 MAE_BAR, ORDER_BAR = 4.0, 0.80
 MARGIN = 1.5
-
-
-def run(reference: str, seed: int, folder: Path) -> Record:
-    recipe = load_recipe(reference, [f"seed={seed}", "tracking.mode=disabled"])
-    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record
 
 
 def passes(metrics: dict[str, float]) -> bool:
@@ -30,14 +18,14 @@ def passes(metrics: dict[str, float]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns_and_supcon_fails_its_bars(seed: int, tmp_path: Path) -> None:
-    record = run("supremix/quick", seed, tmp_path)
+    record = run_seed("supremix/quick", seed, tmp_path)
     assert passes(record.metrics), record.metrics
     assert set(record.references) == {"untrained", "raw", "trees"}
     assert not any(passes(metrics) for metrics in record.references.values())
     # Trees on the pixels are as good as the frozen probe: see the paper's page.
     for name in ("untrained", "raw"):
         assert record.references[name]["test/mae"] >= record.metrics["test/mae"] + MARGIN, name
-    ablation = run("supremix/quick:supcon", seed, tmp_path)
+    ablation = run_seed("supremix/quick:supcon", seed, tmp_path)
     assert not passes(ablation.metrics), ablation.metrics
     assert record.metrics["test/order_head"] >= ablation.metrics["test/order_head"] + 0.08
 
@@ -45,5 +33,5 @@ def test_quick_learns_and_supcon_fails_its_bars(seed: int, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_training_on_the_labels_is_better_than_the_frozen_probe(tmp_path: Path) -> None:
     # What quick does not show: that contrast beats an end-to-end regressor.
-    record = run("supremix/quick:l1", 0, tmp_path)
+    record = run_seed("supremix/quick:l1", 0, tmp_path)
     assert record.metrics["test/own_mae"] < 3.4

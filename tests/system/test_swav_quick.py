@@ -1,24 +1,12 @@
 """`quick` learns on each seed, and the ablation that must fail does fail the same check."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from common.config import load_recipe
-from common.leaderboard.record import Record
-from common.runs import new_run
-from common.train import prepare, train
+from tests.system.quick import run_seed
 
 LINEAR_BAR, KNN_BAR = 85.0, 75.0
-
-
-def run(reference: str, seed: int, folder: Path) -> Record:
-    recipe = load_recipe(reference, [f"seed={seed}", "tracking.mode=disabled"])
-    record = train(prepare(recipe), new_run(recipe, folder), Console(file=io.StringIO()))
-    assert record is not None
-    return record
 
 
 def passes(metrics: dict[str, float]) -> bool:
@@ -28,7 +16,7 @@ def passes(metrics: dict[str, float]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_quick_learns(seed: int, tmp_path: Path) -> None:
-    record = run("swav/quick", seed, tmp_path)
+    record = run_seed("swav/quick", seed, tmp_path)
     assert passes(record.metrics), record.metrics
     assert not any(passes(metrics) for metrics in record.references.values())
     untrained = record.references["untrained"]
@@ -37,7 +25,7 @@ def test_quick_learns(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_without_equal_mass_it_ends_below_the_untrained_encoder(tmp_path: Path) -> None:
-    record = run("swav/quick:no-equipartition", 0, tmp_path)
+    record = run_seed("swav/quick:no-equipartition", 0, tmp_path)
     assert not passes(record.metrics)
     for name, value in record.metrics.items():
         if name in ("test/linear_top1", "test/knn_top1"):
