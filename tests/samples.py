@@ -1,8 +1,27 @@
-"""Measurements of a run, and a reported number, that tests change to what they are about."""
+"""Measurements of a run, a reported number and small networks, which tests change to their ends."""
 
 from common.leaderboard.reported import Entry, Reference
 from common.result import RunMeasurements
 
+SMALL_AUTOTCL = {
+    "hidden_dim": 6,
+    "depth": 2,
+    "output_dim": 7,
+    "lengths": [1, 2, 4],
+    "augmenter_hidden_dim": 6,
+    "augmenter_depth": 1,
+    "augmenter_dim": 5,
+    "augmenter_lengths": [1, 2],
+    "segments": 4,
+}
+SMALL_HYDRA = {
+    "backbone": "small_conv",
+    "projector_layers": 2,
+    "hidden_dim": 16,
+    "output_dim": 8,
+    "gate_embedding_dim": 6,
+    "gate_hidden_dim": 10,
+}
 KNN = "test/knn_top1"
 MEASURED = RunMeasurements(
     metrics={KNN: 0.75},

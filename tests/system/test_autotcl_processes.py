@@ -12,24 +12,13 @@ from papers.autotcl.averaging import update_mean
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
 from tests.gloo import assert_equal_to_one_process
+from tests.samples import SMALL_AUTOTCL
 
 SEED, BATCH, STEPS, LENGTH = 3, 6, 3, 24
 POOL = torch.randn(
     BATCH * STEPS, LENGTH, 2, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64
 )
-SMALL = {
-    "hidden_dim": 6,
-    "depth": 2,
-    "output_dim": 7,
-    "lengths": [1, 2, 4],
-    "augmenter_hidden_dim": 6,
-    "augmenter_depth": 1,
-    "augmenter_dim": 5,
-    "augmenter_lengths": [1, 2],
-    "segments": 4,
-    "mask_weight": 0.5,
-    "consistency_weight": 0.2,
-}
+SMALL = {**SMALL_AUTOTCL, "mask_weight": 0.5, "consistency_weight": 0.2}
 CASES = [
     {},
     {"local_series": "all", "hard_gate": False, "mmd_features": "output"},

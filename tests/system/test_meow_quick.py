@@ -1,6 +1,5 @@
 """`quick` learns above its bars on every seed, and the ablation without contexts fails them."""
 
-import lightning
 import pytest
 import torch
 
@@ -8,6 +7,7 @@ from common.config import load_recipe
 from common.data.graphs.module import GraphData
 from common.evaluation.run import run_protocols
 from papers.meow.module import MEOW
+from tests.training import quiet_trainer
 
 SEEDS = (0, 1, 2)
 
@@ -18,14 +18,7 @@ def measure(data, module, recipe):
 
 
 def fit(module, data, epochs):
-    trainer = lightning.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(max_epochs=epochs)
     trainer.fit(module, datamodule=data)
 
 

@@ -1,21 +1,23 @@
 """CPL on two gloo processes equals one process with the whole batch (float64)."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from common.config import OptimizerConfig
-from common.data.open_world.batch import make_view
+from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.open_world.module import SplitBatches
 from common.data.open_world.order import alternating_order
 from common.data.open_world.samples import LABELLED, UNLABELLED, Part
 from common.data.sampler import EpochBatchSampler
-from common.distributed.reduce import all_reduce_sum, rank, world_size
-from common.optim.build import build_optimizer
+from common.distributed.reduce import rank, world_size
 from papers.owdfa_cpl.baselines import ORCA, RankStats
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig
 from papers.owdfa_cpl.module import CPL
 from tests.gloo import assert_equal_to_one_process
+from tests.training import train_as_ddp
 
 SEED, BATCH, ROWS = 3, 12, 36
 GENERATOR = torch.Generator().manual_seed(SEED)
@@ -39,26 +41,19 @@ def order(generator):
     return alternating_order(PART.labels, PART.tags == LABELLED, generator)
 
 
-def train(kind, method) -> dict[str, torch.Tensor]:
-    """Returns losses, gradients and state of an epoch; gradients are averaged as DDP does."""
-    torch.manual_seed(SEED)
-    module = kind(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
-    trained = {n: p for n, p in module.named_parameters() if p.requires_grad}
-    optimizer = build_optimizer(trained.values(), module.optimizer)
-    config, found = OpenWorldConfig(batch_size=BATCH, crop=0.3, recolour=0.5), {}
+def two_epochs() -> Iterator[OpenWorldBatch]:
+    config = OpenWorldConfig(batch_size=BATCH, crop=0.3, recolour=0.5)
     sampler = EpochBatchSampler(ROWS, BATCH, SEED, rank(), world_size(), order=order)
     for epoch in range(2):
         sampler.set_epoch(epoch)
-        for step, key in enumerate(sampler):
-            optimizer.zero_grad()
-            loss = module.training_step(make_view(SplitBatches(PART)[key], config, SEED), step)
-            loss.backward()
-            found[f"{epoch}.{step}.loss"] = all_reduce_sum(loss) / world_size()
-            for name, parameter in trained.items():
-                parameter.grad = all_reduce_sum(parameter.grad) / world_size()
-                found[f"{epoch}.{step}.{name}"] = parameter.grad.clone()
-            optimizer.step()
-    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+        for key in sampler:
+            yield make_view(SplitBatches(PART)[key], config, SEED)
+
+
+def train(kind, method) -> dict[str, torch.Tensor]:
+    torch.manual_seed(SEED)
+    module = kind(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
+    return train_as_ddp(module, two_epochs())
 
 
 def train_all() -> list[dict[str, torch.Tensor]]:

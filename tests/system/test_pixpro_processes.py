@@ -6,15 +6,11 @@ import pytest
 import torch
 
 from common.config import OptimizerConfig
-from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.views import make_view_batch
-from common.data.sampler import EpochBatchSampler
-from common.distributed.reduce import all_reduce_sum, rank, world_size
-from common.optim.build import build_optimizer
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
 from tests.gloo import assert_equal_to_one_process
+from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 8, 4
 PICTURES = torch.rand(BATCH * STEPS, 3, 20, 26, generator=torch.Generator().manual_seed(SEED))
@@ -29,39 +25,14 @@ def make_module(**changes) -> PixPro:
     )
     optimizer = OptimizerConfig(name="lars", lr=1.0, weight_decay=1e-4, exclude_1d=True)
     module = PixPro(method, optimizer)
-    module.log = lambda *_, **__: None
-    module._trainer = SimpleNamespace(log_every_n_steps=0, estimated_stepping_batches=STEPS)
+    module._trainer = SimpleNamespace(estimated_stepping_batches=STEPS)
     module.on_train_start()
     return module.double()
 
 
-def make_batches() -> list:
-    config = PictureConfig(batch_size=BATCH, views=VIEWS)
-    batches = []
-    for key in EpochBatchSampler(len(PICTURES), BATCH, SEED, rank(), world_size()):
-        pictures = PICTURES[key.rows].double()
-        plain = PictureBatch(pictures, torch.zeros(len(pictures)), key)
-        made = make_view_batch(plain, config, SEED)
-        batches.append(made._replace(views=[view.double() for view in made.views]))
-    return batches
-
-
 def train(changes: dict) -> dict[str, torch.Tensor]:
-    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
-    module = make_module(**changes)
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
-    found = {}
-    for step, batch in enumerate(make_batches()):
-        optimizer.zero_grad()
-        loss = module.training_step(batch, step)
-        loss.backward()
-        for name, p in module.named_parameters():
-            if p.requires_grad:
-                p.grad = all_reduce_sum(p.grad) / world_size()
-                found[f"{step}.grad.{name}"] = p.grad.clone()
-        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
-        module.optimizer_step(0, step, optimizer, None)
-    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+    config = PictureConfig(batch_size=BATCH, views=VIEWS)
+    return train_as_ddp(make_module(**changes), view_batches(PICTURES, config, SEED))
 
 
 CASES = [

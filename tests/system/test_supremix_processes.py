@@ -8,12 +8,12 @@ from common.data.regression.config import RegressionConfig, RegressionFacts
 from common.data.regression.samples import Samples
 from common.data.regression.views import RegressionBatch, make_views
 from common.data.sampler import EpochBatchSampler
-from common.distributed.reduce import all_reduce_sum, rank, world_size
-from common.optim.build import build_optimizer
+from common.distributed.reduce import rank, world_size
 from papers.supremix.baselines import RankNContrast, Regressor
 from papers.supremix.config import RankNContrastConfig, RegressorConfig, SupReMixConfig
 from papers.supremix.module import SupReMix
 from tests.gloo import assert_equal_to_one_process
+from tests.training import train_as_ddp
 
 SEED, BATCH, STEPS = 3, 12, 3
 GENERATOR = torch.Generator().manual_seed(SEED)
@@ -38,23 +38,14 @@ def train(views: int, options: dict) -> dict[str, torch.Tensor]:
 
 
 def train_module(kind, method, views: int) -> dict[str, torch.Tensor]:
-    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
     torch.manual_seed(SEED)
     module = kind(method, OptimizerConfig(name="adam", lr=1e-3), FACTS).double()
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
     config = RegressionConfig(batch_size=BATCH, num_views=views, noise=0.1, swap=0.1)
-    sampler, found = EpochBatchSampler(len(POOL.targets), BATCH, SEED, rank(), world_size()), {}
-    for step, key in enumerate(sampler):
+    batches = []
+    for key in EpochBatchSampler(len(POOL.targets), BATCH, SEED, rank(), world_size()):
         plain = RegressionBatch(POOL.inputs[key.rows], POOL.targets[key.rows], key)
-        optimizer.zero_grad()
-        loss = module.training_step(make_views(plain, config, POOL, SEED), step)
-        loss.backward()
-        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
-        for name, parameter in module.named_parameters():
-            parameter.grad = all_reduce_sum(parameter.grad) / world_size()
-            found[f"{step}.grad.{name}"] = parameter.grad.clone()
-        optimizer.step()
-    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+        batches.append(make_views(plain, config, POOL, SEED))
+    return train_as_ddp(module, batches)
 
 
 def train_all() -> list[dict[str, torch.Tensor]]:

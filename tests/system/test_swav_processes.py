@@ -6,15 +6,11 @@ import pytest
 import torch
 
 from common.config import OptimizerConfig
-from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.views import make_view_batch
-from common.data.sampler import EpochBatchSampler
-from common.distributed.reduce import all_reduce_sum, rank, world_size
-from common.optim.build import build_optimizer
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from tests.gloo import assert_equal_to_one_process
+from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 16, 4
 PICTURES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
@@ -33,42 +29,18 @@ def make_module(optimizer: str, queue: int) -> SwAV:
     )
     module = SwAV(method, OptimizerConfig(name=optimizer, lr=0.05, weight_decay=1e-4))
     module.backbone.layers[0] = torch.nn.Conv2d(1, 32, 3, 2, 1, bias=False)
-    module.log = lambda *_, **__: None
-    module._trainer = SimpleNamespace(num_training_batches=STEPS, log_every_n_steps=0)
+    module._trainer = SimpleNamespace(num_training_batches=STEPS)
     return module.double()
 
 
 def make_batches() -> list:
     views = [ViewConfig(count=2, size=12, noise=0.05), ViewConfig(count=2, size=8, area=[0.2, 0.5])]
     config = PictureConfig(batch_size=BATCH, views=views)
-    sampler = EpochBatchSampler(len(PICTURES), BATCH, SEED, rank(), world_size())
-    batches = []
-    for key in sampler:
-        pictures = PICTURES[key.rows].double()
-        plain = PictureBatch(pictures, torch.zeros(len(pictures)), key)
-        made = make_view_batch(plain, config, SEED)
-        batches.append(made._replace(views=[view.double() for view in made.views]))
-    return batches
+    return view_batches(PICTURES, config, SEED)
 
 
-def train(optimizer_name: str, queue: int) -> dict[str, torch.Tensor]:
-    """Returns losses, gradients and state; gradients are averaged as DDP averages them."""
-    module = make_module(optimizer_name, queue)
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
-    found = {}
-    for step, batch in enumerate(make_batches()):
-        optimizer.zero_grad()
-        loss = module.training_step(batch, step)
-        loss.backward()
-        for p in module.parameters():
-            p.grad = all_reduce_sum(p.grad) / world_size()
-        module.on_after_backward()
-        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
-        for name, p in module.named_parameters():
-            if p.grad is not None:
-                found[f"{step}.grad.{name}"] = p.grad.clone()
-        optimizer.step()
-    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
+def train(optimizer: str, queue: int) -> dict[str, torch.Tensor]:
+    return train_as_ddp(make_module(optimizer, queue), make_batches())
 
 
 CASES = [("larc", 0), ("larc", 1), ("sgd", 2)]

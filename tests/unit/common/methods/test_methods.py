@@ -24,7 +24,7 @@ from common.methods.simclr import SimCLR
 from common.methods.simsiam import SimSiam
 from common.methods.supcon import SupCon
 from common.methods.supervised import Supervised
-from common.optim.build import build_optimizer
+from tests.training import losses_of
 
 FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
 OPTIMIZER = OptimizerConfig(name="adam", lr=0.01)
@@ -54,19 +54,6 @@ def make(kind, config):
     return kind(config, OPTIMIZER, FACTS)
 
 
-def losses_of(module, steps=30):
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
-    found = []
-    for _ in range(steps):
-        loss = module.training_step(make_batch(), 0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        getattr(module, "on_update", lambda: None)()
-        found.append(float(loss.detach()))
-    return found
-
-
 @pytest.mark.parametrize(
     # MoCo's loss rises while random keys in the queue give way to real ones: see test_moco.py.
     ("kind", "config"),
@@ -74,7 +61,7 @@ def losses_of(module, steps=30):
 )
 def test_learns_and_counts_batches(kind, config):
     module = make(kind, config)
-    losses = losses_of(module)
+    losses = losses_of(module, [make_batch()] * 30)
     # SimSiam's loss goes from about 0 to -1, the others' to 0.
     assert losses[-1] < (losses[0] - 0.4 if kind is SimSiam else 0.7 * losses[0])
     assert int(module.batches_seen) == len(losses)
@@ -114,7 +101,7 @@ def test_methods_that_learn_from_labels_say_how_to_leave_unlabelled_pictures_out
 @pytest.mark.parametrize(("kind", "config"), CASES)
 def test_all_that_the_next_step_reads_is_in_the_state(kind, config):
     module = make(kind, config)
-    losses_of(module, steps=3)
+    losses_of(module, [make_batch()] * 3)
     twin = kind(config, OPTIMIZER, FACTS)
     twin.load_state_dict(module.state_dict())
     assert int(twin.batches_seen) == 3

@@ -10,7 +10,7 @@ from common.losses.pairs import draw_partners
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig
 from common.methods.supcon import SupCon
-from common.optim.build import build_optimizer
+from tests.training import listen, losses_of
 
 FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
 LABELS = torch.arange(12) % 3
@@ -54,20 +54,10 @@ def test_arbitrary_pairs_are_drawn_anew_for_each_batch_and_kept_in_the_state():
     assert torch.equal(twin.training_step(batch, 0), module.training_step(batch, 0))
 
 
-def losses_of(module, steps=30):
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
-    found = []
-    for _ in range(steps):
-        loss = module.training_step(make_batch(), 0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        found.append(float(loss.detach()))
-    return found
-
-
 def test_it_learns_classes_and_not_arbitrary_pairs():
-    own, arbitrary = losses_of(make_module()), losses_of(make_module(pairs="arbitrary"))
+    batches = [make_batch()] * 30
+    own = losses_of(make_module(), batches)
+    arbitrary = losses_of(make_module(pairs="arbitrary"), batches)
     assert own[-1] < own[0] - 0.5
     assert min(arbitrary[-5:]) > own[-1] + 0.5
 
@@ -106,9 +96,8 @@ def test_views_of_two_sizes_are_refused():
 
 
 def test_a_collapse_is_warned_about():
-    module, logged = make_module(), {}
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer = type("Trainer", (), {"log_every_n_steps": 1})()
+    module = make_module()
+    logged = listen(module)
     torch.nn.init.zeros_(module.projector[-1].weight)
     with pytest.warns(UserWarning, match="embeddings do not differ"):
         module.training_step(make_batch(), 0)

@@ -1,10 +1,11 @@
 """A step that a module takes itself, with and without a trainer."""
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import LightningModule
 from torch import nn
 
 from common.optim.manual import descend
+from tests.training import quiet_trainer
 
 
 class Two(LightningModule):
@@ -48,14 +49,7 @@ def test_the_other_weight_stays():
 
 def test_a_trainer_counts_the_step():
     module = Two()
-    trainer = Trainer(
-        max_epochs=2,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(max_epochs=2)
     trainer.fit(module, [0])
     assert module.first.item() == -1.5
     assert trainer.global_step == 2

@@ -14,6 +14,7 @@ from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.loss import attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.module import AMCL
 from papers.amcl.temperature import NoNetwork
+from tests.training import listen
 
 BATCH = 6
 SMALL = {
@@ -182,9 +183,8 @@ def test_other_switches_of_the_network():
 
 @pytest.mark.parametrize("base", BASES)
 def test_terms_and_temperatures_are_logged_for_each_head(base):
-    module, logged = make_module(base=base), {}
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer = SimpleNamespace(log_every_n_steps=2)
+    module = make_module(base=base)
+    logged = listen(module, every=2)
     module.training_step(make_batch(), 0)
     assert logged == {}
     loss = module.training_step(make_batch(1), 1)
@@ -203,8 +203,7 @@ def test_terms_and_temperatures_are_logged_for_each_head(base):
 
 def test_a_collapse_is_warned_about():
     module = make_module()
-    module.log = lambda *_, **__: None
-    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    listen(module)
     torch.nn.init.zeros_(module.heads[0][-1].weight)
     with pytest.warns(UserWarning, match="embeddings do not differ"):
         module.training_step(make_batch(), 0)

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning import Trainer
 
 from common.config import OptimizerConfig, load_recipe
 from common.data.sampler import BatchKey
@@ -15,18 +14,8 @@ from papers.autotcl.augmenter import gate, harden, view
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import info_nce, local_info_nce, mask_size, mmd, pool
 from papers.autotcl.module import AUGMENTER_VIEW, ENCODER_VIEW, AutoTCL
-
-SMALL = {
-    "hidden_dim": 6,
-    "depth": 2,
-    "output_dim": 7,
-    "lengths": [1, 2, 4],
-    "augmenter_hidden_dim": 6,
-    "augmenter_depth": 1,
-    "augmenter_dim": 5,
-    "augmenter_lengths": [1, 2],
-    "segments": 4,
-}
+from tests.samples import SMALL_AUTOTCL as SMALL
+from tests.training import quiet_trainer
 
 
 def make(channels=2, **options):
@@ -58,15 +47,7 @@ def train(num_batches, *words):
     torch.manual_seed(recipe.seed)
     module = AutoTCL(recipe.method, recipe.optimizer, data.facts)
     start = copy.deepcopy(module)
-    trainer = Trainer(
-        max_epochs=num_batches,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    trainer = quiet_trainer(max_epochs=num_batches)
     trainer.fit(module, datamodule=data)
     return start, module
 

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from lightning import Trainer
 
 from common.checkpoints.position import Position
 from common.config import load_recipe
@@ -9,6 +8,7 @@ from common.data.series.module import SeriesData
 from common.errors import ConfigError
 from papers.autotcl.config import TS2VecConfig
 from papers.autotcl.ts2vec import TS2Vec, take
+from tests.training import quiet_trainer
 
 
 def make(**options):
@@ -45,16 +45,7 @@ def train(num_batches, saved=None, resumed=None):
     data = SeriesData(recipe.data, recipe.seed)
     torch.manual_seed(recipe.seed)
     module = TS2Vec(recipe.method, recipe.optimizer, data.facts)
-    trainer = Trainer(
-        max_epochs=num_batches,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        callbacks=[Position("run", "autotcl", "code")],
-    )
+    trainer = quiet_trainer(max_epochs=num_batches, callbacks=[Position("run", "autotcl", "code")])
     trainer.fit(module, datamodule=data, ckpt_path=resumed)
     if saved:
         trainer.save_checkpoint(saved)

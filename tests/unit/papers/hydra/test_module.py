@@ -7,23 +7,16 @@ from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.losses.pairs import draw_partners
-from common.optim.build import build_optimizer
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import class_gates
 from papers.hydra.loss import gate_entropy, instance_contrast, pair_contrast
 from papers.hydra.module import SimLAP
 from papers.hydra.momentum import Hydra
+from tests.samples import SMALL_HYDRA as SMALL
+from tests.training import losses_of
 
 FACTS = PictureFacts(channels=1, size=12, num_classes=4, num_samples=48)
 LABELS = torch.arange(12) % 4
-SMALL = {
-    "backbone": "small_conv",
-    "projector_layers": 2,
-    "hidden_dim": 16,
-    "output_dim": 8,
-    "gate_embedding_dim": 6,
-    "gate_hidden_dim": 10,
-}
 
 
 def make_simlap(seed=0, **changes) -> SimLAP:
@@ -117,17 +110,7 @@ def test_everything_that_the_algorithm_remembers_is_in_the_state(make):
 
 
 def train(module, steps=60):
-    optimizer = build_optimizer(module.parameters(), module.optimizer)
-    found = []
-    for step in range(steps):
-        loss = module.training_step(make_batch(), step)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if isinstance(module, Hydra):
-            module.follow(0.9)
-        found.append(float(loss.detach()))
-    return sum(found[-10:]) / 10
+    return sum(losses_of(module, [make_batch()] * steps)[-10:]) / 10
 
 
 def test_gates_of_pairs_make_arbitrary_pairs_learnable():

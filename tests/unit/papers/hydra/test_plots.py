@@ -8,15 +8,7 @@ from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.hydra.plots import draw
 from papers.hydra.relations import active_count, class_relations, pair_gates
-
-SMALL = {
-    "backbone": "small_conv",
-    "projector_layers": 2,
-    "hidden_dim": 16,
-    "output_dim": 8,
-    "gate_embedding_dim": 6,
-    "gate_hidden_dim": 10,
-}
+from tests.samples import SMALL_HYDRA as SMALL
 
 
 def make(classes, **changes):

@@ -1,7 +1,5 @@
 """What cannot be learned from: refused before anything runs, skipped, or warned about."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from PIL import Image
@@ -15,17 +13,11 @@ from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import SharedGate
 from papers.hydra.module import SimLAP
 from papers.hydra.momentum import Hydra
+from tests.samples import SMALL_HYDRA as SMALL
+from tests.training import listen
 
 FACTS = PictureFacts(channels=1, size=12, num_classes=4, num_samples=48)
 LABELS = torch.arange(12) % 4
-SMALL = {
-    "backbone": "small_conv",
-    "projector_layers": 2,
-    "hidden_dim": 16,
-    "output_dim": 8,
-    "gate_embedding_dim": 6,
-    "gate_hidden_dim": 10,
-}
 KINDS = {SimLAP: SimLAPConfig(**SMALL), Hydra: HydraConfig(**SMALL)}
 
 
@@ -36,10 +28,8 @@ def make_batch(labels=LABELS):
 
 def make_and_log(kind=SimLAP, **changes):
     torch.manual_seed(0)
-    module, logged = kind(type(KINDS[kind])(**SMALL | changes), facts=FACTS), {}
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer = SimpleNamespace(log_every_n_steps=1)
-    return module, logged
+    module = kind(type(KINDS[kind])(**SMALL | changes), facts=FACTS)
+    return module, listen(module)
 
 
 @pytest.mark.parametrize("kind", [SimLAP, Hydra])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Callback, Trainer
+from lightning import Callback
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -17,6 +17,7 @@ from papers.mclrec import PAPER
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from tests.gloo import run_processes
+from tests.training import quiet_trainer
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "code": {},
@@ -59,19 +60,14 @@ def train(changes: dict[str, Any], strategy: Any = "auto") -> dict[str, torch.Te
     method = MCLRecConfig(**({"dim": 8, "inner_dim": 16, "dropout": 0.0} | weights | changes))
     module = MCLRec(method, OptimizerConfig(name="adam", lr=0.01), data.facts)
     recorder = Recorder()
-    trainer = Trainer(
-        accelerator="cpu",
+    trainer = quiet_trainer(
         devices=world_size(),
         strategy=strategy,
         precision="64-true",
         max_epochs=EPOCHS,
         limit_train_batches=1,
         callbacks=[recorder],
-        logger=False,
         log_every_n_steps=1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         use_distributed_sampler=False,
     )
     trainer.fit(module, datamodule=data)

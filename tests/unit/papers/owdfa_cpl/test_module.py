@@ -1,7 +1,5 @@
 """The step against its losses, its switches, its state, and the arms beside it."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -29,6 +27,7 @@ from papers.owdfa_cpl.loss import (
 )
 from papers.owdfa_cpl.module import CPL
 from papers.owdfa_cpl.voting import vote
+from tests.training import listen, losses_of
 
 FACTS = OpenWorldFacts(3, 32, 6, 3, 20, 12)
 SMALL = {"backbone": "forensic_conv", "dropout": 0.0, "parts": 2}
@@ -152,9 +151,8 @@ def test_draws_are_a_function_of_seed_and_position():
 
 
 def test_what_is_logged_says_how_votes_and_heads_stand():
-    module, logged = make(), {}
-    module.log = lambda name, value, **_: logged.update({name: float(value)})
-    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    module = make()
+    logged = listen(module)
     module.training_step(make_batch(), 0)
     assert {"train/loss", "train/glv", "diag/trusted", "diag/heads_used"} <= set(logged)
     assert 0 <= logged["diag/trusted"] <= 1 <= logged["diag/heads_used"] <= 6
@@ -217,14 +215,7 @@ def test_weights_to_start_from(tmp_path):
 )
 def test_what_it_is_set_beside_takes_steps(kind, config):
     module, batch = make(kind, config), make_batch()
-    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=0.01)
-    losses = []
-    for _ in range(8):
-        optimizer.zero_grad()
-        loss = module.training_step(batch, 0)
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(module, [batch] * 8)
     assert losses[-1] < losses[0] and int(module.batches_seen) == 8
     assert module.predict(batch.pictures).shape == (8, 6)
     assert kind().num_heads == 20

@@ -14,6 +14,7 @@ from common.losses.infonce import nt_xent
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.loss import pixel_consistency, pixel_contrast, positive_mask, unit
 from papers.pixpro.module import PixPro
+from tests.training import listen
 
 SIDE = 24
 INSTANCE = {"pixel_loss": "none", "instance_weight": 1.0}
@@ -220,9 +221,8 @@ def test_the_loss_is_finite_under_autocast():
 
 
 def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
-    module, logged = make_module(), {}
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer.log_every_n_steps = 2
+    module = make_module()
+    logged = listen(module, every=2)
     module.training_step(make_batch(), 0)
     assert logged == {}
     nn.init.zeros_(module.momentum_networks["projector"][3].weight)
@@ -234,9 +234,8 @@ def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
 
 
 def test_views_that_never_meet_are_warned_of():
-    module, logged, batch = make_module(), {}, make_batch()
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer.log_every_n_steps = 1
+    module, batch = make_module(), make_batch()
+    logged = listen(module)
     apart = [torch.tensor([[0.0, left, 8.0, 8.0, 0.0, 0.0]] * 6) for left in (0.0, 16.0)]
     with pytest.warns(UserWarning, match=r"no picture has two views that meet \(data\.views"):
         module.training_step(batch._replace(crops=apart), 0)

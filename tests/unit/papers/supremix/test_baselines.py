@@ -9,6 +9,7 @@ from common.data.regression.views import RegressionBatch
 from common.data.sampler import BatchKey
 from papers.supremix.baselines import RankNContrast, Regressor, rank_n_contrast
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
+from tests.training import losses_of
 
 FACTS = RegressionFacts((4,), 100, 20.0, 5.0, 30.0)
 LABELS = torch.tensor([3.0, 1.0, 4.0, 1.0, 5.5], dtype=torch.float64)
@@ -66,14 +67,7 @@ def test_a_step_is_the_error_in_deviations_of_the_label(loss):
 
 def test_it_starts_near_the_mean_label_and_learns():
     module, batch = make(), make_batch()
-    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
-    losses = []
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = module.training_step(batch, 0)
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss))
+    losses = losses_of(module, [batch] * 60)
     assert losses[0] < 2 and losses[-1] < losses[0] / 3
 
 

@@ -1,8 +1,5 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
-from lightning import Trainer
 
 from common.config import OptimizerConfig, load_recipe
 from common.data.regression.config import RegressionFacts
@@ -14,6 +11,7 @@ from papers.supremix.config import BETA_OPTIONS, SupReMixConfig
 from papers.supremix.encoder import compared_labels, compared_window, draw_beta
 from papers.supremix.loss import supremix
 from papers.supremix.module import SupReMix
+from tests.training import listen, quiet_trainer
 
 TABLE = RegressionFacts((4,), 100, 20.0, 5.0, 30.0)
 SMALL = ["data.name=diabetes", "data.shift=0", "method.backbone=mlp", "method.window=50"]
@@ -30,15 +28,7 @@ def build(*words):
 def train(num_batches, *words):
     torch.set_num_threads(1)
     module, data = build(*words)
-    trainer = Trainer(
-        max_steps=num_batches,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    trainer = quiet_trainer(max_steps=num_batches)
     trainer.fit(module, datamodule=data)
     return module
 
@@ -167,9 +157,8 @@ def test_the_state_is_complete_from_the_start():
 
 
 def test_what_is_logged_says_how_pairs_look():
-    module, logged = standalone(), {}
-    module.log = lambda name, value, **_: logged.update({name: float(value)})
-    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    module = standalone()
+    logged = listen(module)
     module.training_step(make_batch(), 0)
     assert {"train/loss", "diag/positive_similarity", "diag/effective_rank"} <= set(logged)
     assert 0 < logged["diag/positive_similarity"] < 1

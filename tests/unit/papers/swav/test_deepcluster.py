@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from lightning import Callback, Trainer
+from lightning import Callback
 
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
@@ -13,6 +13,7 @@ from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from papers.swav.config import DeepClusterConfig
 from papers.swav.deepcluster import UNKNOWN, DeepClusterV2, cluster_prediction
+from tests.training import quiet_trainer
 
 SMALL = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8}
 FACTS = PictureFacts(num_samples=40)
@@ -149,15 +150,7 @@ def train(callback: Callback, resume_from: str | None = None) -> DeepClusterV2:
     torch.manual_seed(0)
     config = DeepClusterConfig(**SMALL, num_prototypes=[12, 9])
     module = DeepClusterV2(config, OptimizerConfig(lr=0.1), data.facts)
-    trainer = Trainer(
-        max_epochs=2,
-        accelerator="cpu",
-        callbacks=[callback],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(max_epochs=2, callbacks=[callback])
     trainer.fit(module, datamodule=data, ckpt_path=resume_from)
     return module
 

@@ -11,6 +11,7 @@ from common.errors import ConfigError
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import assign, swapped_prediction
 from papers.swav.module import SwAV
+from tests.training import listen
 
 
 def make_config(**changes) -> SwAVConfig:
@@ -193,9 +194,8 @@ def test_codes_and_loss_are_the_same_under_autocast():
 
 
 def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
-    module, logged = make_module(), {}
-    module.log = lambda name, value, **_: logged.__setitem__(name, float(value))
-    module._trainer.log_every_n_steps = 2
+    module = make_module()
+    logged = listen(module, every=2)
     module.training_step(make_batch(), 0)
     assert logged == {}
     nn.init.zeros_(module.head[-1].weight)

@@ -1,0 +1,87 @@
+"""Training as tests do it: step by step, alone or as DDP would, and by a silent Trainer."""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+
+from common.data.pictures.batch import PictureBatch, ViewBatch
+from common.data.pictures.config import PictureConfig
+from common.data.pictures.views import make_view_batch
+from common.data.sampler import EpochBatchSampler
+from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.optim.build import build_optimizer
+
+
+def quiet_trainer(**options: Any) -> Trainer:
+    """Returns a Trainer on the CPU that neither writes nor prints."""
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+def listen(module: LightningModule, every: int = 1) -> dict[str, float]:
+    """Returns what ``module`` will have logged, were metrics written every ``every`` steps."""
+    logged: dict[str, float] = {}
+    module.log = lambda name, value, **_: logged.update({name: float(value)})
+    module._trainer = module._trainer or SimpleNamespace()
+    module._trainer.log_every_n_steps = every
+    return logged
+
+
+def losses_of(module: LightningModule, batches: Iterable[Any]) -> list[float]:
+    """Takes a step on each batch and returns the losses."""
+    optimizer = build_optimizer(module.parameters(), module.optimizer)
+    found = []
+    for step, batch in enumerate(batches):
+        loss = module.training_step(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        module.optimizer_step(0, step, optimizer, None)
+        found.append(float(loss.detach()))
+    return found
+
+
+def view_batches(
+    pictures: Tensor, config: PictureConfig, seed: int, labels: Tensor | None = None
+) -> list[ViewBatch]:
+    """Returns this process's share of an epoch, with views in float64."""
+    labels = torch.zeros(len(pictures)) if labels is None else labels
+    batches = []
+    for key in EpochBatchSampler(len(pictures), config.batch_size, seed, rank(), world_size()):
+        plain = PictureBatch(pictures[key.rows].double(), labels[key.rows], key)
+        made = make_view_batch(plain, config, seed)
+        batches.append(made._replace(views=[view.double() for view in made.views]))
+    return batches
+
+
+def train_as_ddp(module: LightningModule, batches: Iterable[Any]) -> dict[str, Tensor]:
+    """Takes a step on each batch and returns losses, gradients and state.
+
+    Losses and gradients are averaged over the processes, as DDP averages gradients: after the
+    backward pass, before the module's hook.
+    """
+    listen(module, every=0)
+    optimizer, found = build_optimizer(module.parameters(), module.optimizer), {}
+    for step, batch in enumerate(batches):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, step)
+        loss.backward()
+        found[f"loss{step}"] = all_reduce_sum(loss) / world_size()
+        for p in module.parameters():
+            if p.grad is not None:
+                p.grad = all_reduce_sum(p.grad) / world_size()
+        module.on_after_backward()
+        for name, p in module.named_parameters():
+            if p.grad is not None:
+                found[f"{step}.grad.{name}"] = p.grad.clone()
+        module.optimizer_step(0, step, optimizer, None)
+    return found | {f"state.{name}": value for name, value in module.state_dict().items()}
