@@ -19,11 +19,20 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     Nothing in the file is executed.
 
     Raises:
-        DataError: No such file, unreadable, or anything but plain tensors by name.
+        DataError: No such file, unreadable, or anything but plain, finite tensors by name.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    arrays = _read(path)
+    for name, array in arrays.items():
+        # A network of them answers all the same, and NaN wins comparisons.
+        if not bool(torch.isfinite(array).all()):
+            raise DataError(f"{path}: {name} holds NaN or infinity; fetch or save the file anew")
+    return arrays
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from common.evaluation.config import MaskAgreementConfig
+from common.evaluation.finite import require_finite
 from common.evaluation.pictures import evaluating
 from common.evaluation.series import ForecastInputs
 
@@ -41,7 +42,8 @@ def mask_scores(module: Any, series: Tensor) -> Tensor:
     """Returns the module's score of each step, ``(steps,)``, of ``(1, steps, channels)``."""
     device = next(module.parameters()).device
     with torch.no_grad(), evaluating(module):
-        return module.mask_scores(series.to(device))[0].mean(1).double().cpu()
+        scores = module.mask_scores(series.to(device))[0].mean(1).double().cpu()
+    return require_finite(scores, "scores of the mask")
 
 
 def smooth(values: Tensor, count: int) -> Tensor:

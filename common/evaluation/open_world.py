@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from common.evaluation.config import FeatureClustersConfig
+from common.evaluation.finite import require_finite
 from common.evaluation.open_world_metrics import (
     Labels,
     open_world_metrics,
@@ -87,7 +88,7 @@ class OpenWorldInputs:
             parts = [
                 function(self.prepare(self.part.pictures[r].to(device))).float().cpu() for r in rows
             ]
-        return torch.cat(parts)
+        return require_finite(torch.cat(parts), f"what the module's {verb} returns")
 
 
 def evaluate_heads(inputs: OpenWorldInputs, settings: None, seed: int) -> dict[str, float]:

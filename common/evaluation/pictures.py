@@ -12,6 +12,7 @@ from common.data.pictures.batch import ViewBatch
 from common.data.pictures.box_evaluation import ObjectPictures
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
+from common.evaluation.finite import require_finite
 from common.evaluation.progress import show_progress
 
 # Protocols that need no labels of whole pictures.
@@ -150,12 +151,20 @@ class PictureInputs:
         return self._embed_all(self.test)
 
     def embed(self, pictures: Tensor) -> Tensor:
-        """Returns float features on the module's device; evaluation mode, no gradient."""
-        return embed_frozen(self.module, pictures)
+        """Returns float features on the module's device; evaluation mode, no gradient.
+
+        Raises:
+            LikewiseError: They are not finite.
+        """
+        return require_finite(embed_frozen(self.module, pictures))
 
     def embed_map(self, pictures: Tensor) -> Tensor:
-        """Returns ``(batch, channels, rows, columns)``; evaluation mode, no gradient."""
-        return map_frozen(self.module, pictures)
+        """Returns ``(batch, channels, rows, columns)``; evaluation mode, no gradient.
+
+        Raises:
+            LikewiseError: They are not finite.
+        """
+        return require_finite(map_frozen(self.module, pictures), "feature maps")
 
     def _embed_all(self, pictures: LabelledPictures) -> Tensor:
         found, total = [], len(pictures.labels)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.evaluation.finite import require_finite
+
 if TYPE_CHECKING:
     from common.evaluation.config import RankingConfig
 
@@ -88,7 +90,11 @@ def rank_all(inputs: RankingInput, mask_history: bool = False, chunk: int = 128)
     """Returns the rank of each user's target, ``(users,)``, on the CPU.
 
     Memory grows with ``chunk`` times the number of items, never with the number of users.
+
+    Raises:
+        LikewiseError: A query, an item or their product is not finite.
     """
+    _require_scores(inputs)
     ranks = []
     for start in range(0, len(inputs.queries), chunk):
         rows = slice(start, start + chunk)
@@ -112,7 +118,11 @@ def rank_among_sampled(
     The items are drawn uniformly and without repetition of all that the user never met, the target
     left out; where fewer are left, all of them. They depend on ``seed`` and the user's place alone,
     not on ``chunk``, so that all methods under one seed are ranked among the same.
+
+    Raises:
+        LikewiseError: A query, an item or their product is not finite.
     """
+    _require_scores(inputs)
     generator = np.random.default_rng([seed, num_negatives])
     ranks = []
     for start in range(0, len(inputs.queries), chunk):
@@ -127,6 +137,16 @@ def rank_among_sampled(
         scores[:, 2:] = scores[:, 2:].masked_fill(drawn.values < 0, -torch.inf)
         ranks.append(rank_scores(scores, torch.ones_like(targets), inputs.ties).cpu())
     return torch.cat(ranks)
+
+
+def _require_scores(inputs: RankingInput) -> None:
+    queries = require_finite(inputs.queries, "embeddings of users")
+    items = require_finite(inputs.items, "the item table")
+    # No product is greater than that of the norms: as if all scores had been looked at.
+    longest = [
+        torch.linalg.vector_norm(x, dim=1, dtype=torch.float64).max() for x in (queries, items)
+    ]
+    require_finite((longest[0] * longest[1]).to(queries.dtype), "scores, by the norms")
 
 
 def _keys(

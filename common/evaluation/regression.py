@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from common.evaluation.finite import require_finite
 from common.evaluation.pictures import evaluating
 
 CHUNK = 1024
@@ -79,15 +80,18 @@ class RegressionInputs:
 
     @torch.no_grad()
     def map(self, verb: str, name: str) -> Tensor:
-        """Returns ``module.<verb>`` of a split's inputs, in evaluation mode, on the CPU."""
+        """Returns ``module.<verb>`` of a split's inputs, in evaluation mode, on the CPU.
+
+        Raises:
+            LikewiseError: It is not finite.
+        """
         assert self.module is not None
         device = next(self.module.parameters()).device
         with evaluating(self.module):
             function: Any = getattr(self.module, verb)
             chunks = self.parts[name].inputs.split(CHUNK)
-            return torch.cat(
-                [function(self.prepare(part.to(device))).double().cpu() for part in chunks]
-            )
+            parts = [function(self.prepare(part.to(device))).double().cpu() for part in chunks]
+        return require_finite(torch.cat(parts), f"what the module's {verb} returns")
 
     def own_output(self, seed: int) -> Tensor | None:
         """Returns predictions ``(num_test,)`` that need no probe, or None if there are none."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from common.data.series.sets import Prepared
+from common.evaluation.finite import require_finite
 from common.evaluation.pictures import evaluating
 
 WINDOWS_AT_ONCE = 512
@@ -93,7 +94,7 @@ class ForecastInputs:
         device = next(module.parameters()).device
         with evaluating(module):
             return encode_windows(
-                lambda part: module.embed_last(part.to(device)).float().cpu(),
+                lambda part: require_finite(module.embed_last(part.to(device)).float().cpu()),
                 self.series.inputs,
                 self.window,
             )
@@ -132,7 +133,7 @@ class LabelledInputs:
                 self.lengths[name].split(SERIES_AT_ONCE),
                 strict=True,
             ):
-                z = module.embed(x.to(device)).double().cpu()
+                z = require_finite(module.embed(x.to(device)).double().cpu())
                 padding = torch.arange(z.shape[1]) >= length[:, None]
                 found.append(z.masked_fill(padding[..., None], -torch.inf).amax(1))
         return torch.cat(found)

@@ -18,6 +18,7 @@ from common.data.graphs.references import NAMES, GraphReferences
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
+from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.registry import DATASETS
 
@@ -173,15 +174,18 @@ class GraphData(KeyedData):
         """Embeds all target nodes in evaluation mode, and once with dropout active.
 
         For "val" the probe is measured on its validation nodes.
+
+        Raises:
+            LikewiseError: An embedding is not finite.
         """
         was_training = module.training
         batch = self._on(next(module.parameters()).device)
         module.eval()
-        z = module.embed(batch).float().cpu()  # type: ignore[operator]
+        z = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            active = module.embed(batch).float().cpu()  # type: ignore[operator]
+            active = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
 

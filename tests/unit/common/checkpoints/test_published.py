@@ -70,3 +70,13 @@ def test_arrays_that_would_run_code_are_not_read(tmp_path):
     np.savez(tmp_path / "objects.npz", w=np.array([print], dtype=object))
     with pytest.raises(DataError, match=r"objects\.npz: truncated or not a file of plain weights"):
         read_state_dict(tmp_path / "objects.npz")
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_numbers_that_are_none_are_named_by_their_array(value, tmp_path):
+    arrays = {"encoder.bias": np.zeros(3), "encoder.weight": np.array([1.0, value])}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    torch.save({name: torch.from_numpy(x) for name, x in arrays.items()}, tmp_path / "weights.pth")
+    for name in ("weights.npz", "weights.pth"):
+        with pytest.raises(DataError, match=rf"{name}: encoder\.weight holds NaN or infinity"):
+            read_state_dict(tmp_path / name)

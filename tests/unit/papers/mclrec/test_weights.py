@@ -59,6 +59,7 @@ def without(arrays, name):
         (lambda a: without(a, "LayerNorm.weight"), r"holds no norm.weight \(1 arrays missing\)"),
         (lambda a: a | {"extra.weight": np.zeros(2)}, r"holds extra.weight, which"),
         (lambda a: a | {"LayerNorm.bias": np.zeros(3)}, r"norm.bias is \(3,\), .* give \(8,\)"),
+        (lambda a: a | {"LayerNorm.bias": np.full(8, np.nan)}, r"LayerNorm.bias holds NaN"),
     ],
 )
 def test_other_arrays_are_refused_by_name(tmp_path, change, message):
