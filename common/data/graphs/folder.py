@@ -18,10 +18,11 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import (
     HeteroGraph,
     Ids,
+    Links,
     NodeSplit,
+    add_links,
     draw_splits,
     likely_metapaths,
-    make_links,
 )
 from common.errors import ConfigError, DataError
 
@@ -96,7 +97,7 @@ def _read_nodes(path: Path) -> dict[str, int]:
 
 
 def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str], Any]:
-    links = {}
+    links: Links = {}
     for path in sorted(folder.glob("*-*.csv")):
         source, _, end = path.stem.partition("-")
         if source == "features":
@@ -104,8 +105,7 @@ def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str]
         for name in (source, end):
             if name not in num_nodes:
                 raise DataError(f"{path}: {name!r} is no node type of nodes.csv")
-        pairs = _read_pairs(path, (source, end))
-        links[source, end] = make_links(pairs, (source, end), num_nodes, str(path))
+        add_links(links, _read_pairs(path, (source, end)), (source, end), num_nodes, str(path))
     if not links:
         raise DataError(f"{folder}: no links, name them like paper-author.csv")
     return links

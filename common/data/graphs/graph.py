@@ -52,7 +52,8 @@ class HeteroGraph:
         """Splits ``paper-author-paper``; it must lead from the target type back to it.
 
         Raises:
-            DataError: Unknown type, or a path that does not start and end at the target.
+            DataError: Unknown type, a path that does not start and end at the target, or one that
+                is another path backwards: PathSim is defined for symmetric ones (Sun et al. 2011).
         """
         types = metapath.split("-")
         for name in types:
@@ -63,6 +64,13 @@ class HeteroGraph:
             raise DataError(
                 f"meta-path {metapath} must lead from {self.target} over another type back to "
                 f"{self.target}"
+            )
+        if types != types[::-1]:
+            half = types[: len(types) // 2 + 1]
+            raise DataError(
+                f"meta-path {metapath} is another one backwards, and neighbours are chosen by "
+                "PathSim, which has no value there; give one that goes back as it came, such as "
+                f"{'-'.join(half + half[-2::-1])}"
             )
         return types
 
@@ -111,6 +119,30 @@ def make_links(
     incidence = sp.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=shape)
     incidence.data[:] = 1
     return incidence
+
+
+def add_links(
+    links: Links,
+    pairs: NDArray[Any],
+    ends: tuple[str, str],
+    num_nodes: dict[str, int],
+    where: str,
+) -> None:
+    """Adds ``pairs``, without direction, to the links that ``links`` has between the two types.
+
+    Within one type each pair counts in both directions, as paths between two types do.
+
+    Raises:
+        DataError: As `make_links`.
+    """
+    if ends[::-1] in links:
+        ends, pairs = ends[::-1], pairs[:, ::-1]
+    found = make_links(pairs, ends, num_nodes, where)
+    if ends[0] == ends[1]:
+        found = found + found.T
+    joined = sp.csr_matrix(found + links[ends] if ends in links else found)
+    joined.data[:] = 1
+    links[ends] = joined
 
 
 def likely_metapaths(target: str, links: Links) -> str:

@@ -21,8 +21,8 @@ from common.data.graphs.graph import (
     Ids,
     Links,
     NodeSplit,
+    add_links,
     likely_metapaths,
-    make_links,
 )
 from common.errors import ConfigError, DataError
 
@@ -146,13 +146,7 @@ def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str)
             raise DataError(f"{name}: needs edge_index (2, edges)")
         if edges.is_floating_point():
             raise DataError(f"{name}: edge_index holds {edges.dtype}; needed are whole numbers")
-        pairs = edges.T.numpy()
-        if source != end and (end, source) in links:
-            source, end, pairs = end, source, pairs[:, ::-1]
-        links_here = make_links(pairs, (source, end), num_nodes, name)
-        joined = links[source, end] + links_here if (source, end) in links else links_here
-        joined.data[:] = 1
-        links[source, end] = joined
+        add_links(links, edges.T.numpy(), (source, end), num_nodes, name)
     if not links:
         raise DataError(f"{where}: holds no edges")
     return links

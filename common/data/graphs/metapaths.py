@@ -43,13 +43,17 @@ def _step(links: dict[tuple[str, str], Matrix], source: str, end: str, path: lis
 def pathsim(counts: Matrix, diagonal: NDArray[Any], first: int = 0) -> NDArray[Any]:
     """Returns ``2 A_ij / (A_ii + A_jj)`` of each non-zero (Sun et al. 2011), in CSR order.
 
+    It is 0 where neither node has a path back to itself, as a path over an even number of types
+    may leave it.
+
     Args:
         counts: CSR rows of A.
         diagonal: Of the whole of A.
         first: The row of A that ``counts`` begins with.
     """
     rows = first + np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    return np.asarray(2 * counts.data / (diagonal[rows] + diagonal[counts.indices]))
+    own = np.asarray(diagonal[rows] + diagonal[counts.indices], dtype=np.float64)
+    return np.divide(2 * counts.data, own, out=np.zeros_like(own), where=own > 0)
 
 
 def halves(links: dict[tuple[str, str], Matrix], path: list[str]) -> tuple[Matrix, Matrix]:

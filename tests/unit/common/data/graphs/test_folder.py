@@ -68,11 +68,22 @@ def test_words_among_the_numbers_name_the_line(folder):
         ("paper-venue-paper", "unknown node type 'venue'"),
         ("author-paper-author", "must lead from paper"),
         ("paper-author-author-paper", "does not chain"),
+        ("paper-author-paper-paper", "another one backwards, .* such as paper-author-paper-author"),
     ],
 )
 def test_impossible_metapath(folder, metapath, message):
     with pytest.raises(DataError, match=message):
         load(folder, metapaths=[metapath])
+
+
+def test_links_within_a_type_and_two_files_of_one_relation_have_no_direction(folder):
+    (folder / "paper-paper.csv").write_text("0,1\n0,2\n1,1")
+    one = load(folder).graph.links
+    assert one["paper", "paper"][:3, :3].toarray().tolist() == [[0, 1, 1], [1, 1, 0], [1, 0, 0]]
+    (folder / "author-paper.csv").write_text("8,59\n")
+    both = load(folder).graph.links
+    assert set(both) == {("author", "paper"), ("paper", "paper")}
+    assert (both["author", "paper"].T - one["paper", "author"]).nnz == 1
 
 
 def test_meta_paths_that_the_folder_has_are_proposed(folder):

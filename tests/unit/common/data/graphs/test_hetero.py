@@ -8,6 +8,7 @@ from torch_geometric.data import HeteroData
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.hetero import from_hetero_data, load_dict
 from common.data.graphs.module import GraphData
+from common.data.graphs.prepare import prepare_graph
 from common.errors import ConfigError, DataError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
@@ -75,6 +76,23 @@ def test_relations_between_two_types_are_joined_without_direction():
     both, one = from_hetero_data(make(), config()), from_hetero_data(make(False), config())
     assert set(both.links) == {("paper", "author"), ("paper", "venue")}
     assert (both.links["paper", "author"] != one.links["paper", "author"]).nnz == 0
+
+
+def test_a_relation_within_a_type_is_without_direction_too(recwarn):
+    data = make()
+    # A ring: read with direction, no author has a path back to itself.
+    authors = torch.arange(AUTHORS)
+    data["author", "knows", "author"].edge_index = torch.stack([authors, authors.roll(1)])
+    settings = config(metapaths=["author-author-author"], top_k=[3], edge_mask=[0.0])
+    loaded = GraphData(settings, 0, graph=from_hetero_data(data, settings))
+    links = loaded.graph.links["author", "author"]
+    assert (links != links.T).nnz == 0 and links.sum() == 2 * AUTHORS
+    counts = loaded.graph.counts("author-author-author")
+    assert counts[5, [3, 5, 7]].toarray().tolist() == [[1, 2, 1]]
+    # A node, and its neighbours' neighbours, each with half its similarity.
+    kept = prepare_graph(loaded.graph, settings.metapaths, settings, 0).adjacency[0]
+    assert kept.getnnz(axis=1).tolist() == [3] * AUTHORS
+    assert not [w for w in recwarn if w.category is RuntimeWarning]
 
 
 def test_masks_are_the_split_and_indexed_labels_leave_the_rest_unknown():

@@ -47,6 +47,13 @@ def test_pathsim_by_hand_of_all_rows_and_of_the_last_ones():
     np.testing.assert_allclose(pathsim(counts[1:], counts.diagonal(), 1), similarity[2:])
 
 
+def test_without_a_path_back_to_either_node_the_similarity_is_zero(recwarn):
+    counts = csr([[0, 3, 1], [3, 0, 0], [1, 0, 2]])
+    assert pathsim(counts, counts.diagonal()).tolist() == [0, 1, 0, 1, 1]
+    assert keep_nearest(counts, 1).toarray().tolist() == [[0, 0, 1], [3, 0, 0], [0, 0, 2]]
+    assert not recwarn.list
+
+
 def test_the_similarity_that_the_reference_values_prove_is_the_one_that_chooses(monkeypatch):
     monkeypatch.setattr(metapaths, "pathsim", lambda *rows: -pathsim(*rows))
     counts = csr([[4, 1, 0], [1, 4, 3], [0, 3, 4]])
