@@ -13,6 +13,7 @@ import numpy as np
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError
 
+TIME_WORDS = {"time", "times", "timestamp", "timestamps", "ts", "date", "datetime"}
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -158,6 +159,8 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
     given = ([item for _, item in rows] for rows in actions.values())
     moved = sum(one != other for one, other in zip(items, given, strict=True))
     note = f"users whose actions were sorted by timestamp: {moved:,}" if moved else ""
+    if time_at is None:
+        note = "no column timestamp: the order of lines is taken as the order of time"
     return Actions(list(actions), items, list(places.values()), note)
 
 
@@ -181,8 +184,23 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     for name in ("user_id", "item_id"):
         if name not in names:
             raise DataError(f"{path}:1: no column {name}, only {', '.join(names)}; {wanted}")
-    time_at = names.index("timestamp") if "timestamp" in names else None
-    return names.index("user_id"), names.index("item_id"), time_at
+    return names.index("user_id"), names.index("item_id"), _time_at(path, names)
+
+
+def _time_at(path: Path, names: list[str]) -> int | None:
+    """Returns where ``timestamp`` stands; raises `DataError` for time under another name."""
+    if "timestamp" in names:
+        return names.index("timestamp")
+    for name in names:
+        # The words of unixReviewTime and review_time are the same.
+        words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+        if TIME_WORDS & {word.lower() for word in words}:
+            raise DataError(
+                f"{path}:1: no column timestamp, but {name!r}: call it timestamp:float, in numbers "
+                "that grow with time, if it says when the user acted; else leave it out, and the "
+                "order of lines is the order of time"
+            )
+    return None
 
 
 def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bool) -> int | str:

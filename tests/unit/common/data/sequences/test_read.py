@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from common.data.sequences.read import read_sequences
+from common.data.sequences.read import RENUMBERED, read_sequences
 from common.errors import DataError
 
 
@@ -42,6 +42,25 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
 def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
     text = "item_id:token\tuser_id:token\ttimestamp:float\n3\tu\t2.5\n1\tu\t1\n2\tu\t30\n"
     assert lists(read_sequences(write(tmp_path, "a.inter", text), "own")) == [[1, 3, 2]]
+
+
+@pytest.mark.parametrize(
+    "name", ["time:float", "Timestamp:float", "date:token", "unixReviewTime:float", "review_TS"]
+)
+def test_time_under_another_name_is_not_passed_over(tmp_path, name):
+    text = f"user_id:token\titem_id:token\t{name}\nu\t3\t2\nu\t1\t1\nu\t2\t3\n"
+    message = rf"a\.inter:1: no column timestamp, but '{name.partition(':')[0]}': call it timestamp"
+    with pytest.raises(DataError, match=message):
+        read_sequences(write(tmp_path, "a.inter", text), "own")
+
+
+@pytest.mark.parametrize("name", ["rating:float", "candidate:token", "artist:token", "sometimes"])
+def test_without_a_time_the_order_of_lines_is_said_to_be_it(tmp_path, name):
+    text = f"user_id:token\titem_id:token\t{name}\nu\t3\t2\nu\t1\t1\nu\t2\t3\n"
+    sequences = read_sequences(write(tmp_path, "a.inter", text), "own")
+    assert lists(sequences) == [[3, 1, 2]]
+    assert sequences.note == "no column timestamp: the order of lines is taken as the order of time"
+    assert read_sequences(write(tmp_path, "a.txt", "u 3 1 2\n"), "own").note == ""
 
 
 def timed(*rows):
@@ -138,7 +157,7 @@ def test_ids_that_are_not_1_to_n_are_numbered_by_first_appearance(tmp_path, name
 @pytest.mark.parametrize("num_items", [None, 9])
 def test_ids_from_1_to_n_and_those_of_a_stated_table_stay(tmp_path, num_items):
     sequences = read_sequences(write(tmp_path, "a.inter", INTER), "own", num_items)
-    assert sequences.item_ids is None and sequences.note == ""
+    assert sequences.item_ids is None and RENUMBERED not in sequences.note
     assert lists(sequences) == [[3, 2, 1], [1, 2, 3, 4]]
     assert sequences.num_items == (num_items or 4)
 
