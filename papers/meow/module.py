@@ -14,7 +14,7 @@ from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
-from papers.meow.loss import cluster, prototype_loss, weighted_infonce
+from papers.meow.loss import Clustering, cluster, prototype_loss, weighted_infonce
 from papers.meow.soft import SoftWeights
 
 
@@ -87,6 +87,7 @@ class MEOW(LightningModule):
             check_negatives(method, assigned)
         loss = weighted_infonce(u_coarse, u_fine, method.temperature, assigned)
         if method.prototype_weight > 0:
+            check_concentrations(method, u_fine, clusterings)
             loss = loss + method.prototype_weight * prototype_loss(u_coarse, clusterings)
         return loss
 
@@ -107,6 +108,22 @@ def check_negatives(method: MEOWConfig, assigned: Tensor) -> None:
             f"method.num_clusters={method.num_clusters}: k-means puts all {assigned.shape[1]} "
             "nodes into one cluster, so that none has a negative and the loss is infinite: the "
             "embeddings have collapsed. Lower optimizer.lr, or take other numbers of clusters"
+        )
+
+
+def check_concentrations(method: MEOWConfig, u: Tensor, clusterings: list[Clustering]) -> None:
+    """Raises `LikewiseError` if a concentration of finite ``u``: (nodes, dim) is no number.
+
+    A member's inner product with its centroid is negative in a cluster that spans more than it
+    holds together, and has no root; the official code goes on with NaN.
+    """
+    values = torch.cat([found.concentration for found in clusterings])
+    if not bool(values.isfinite().all()) and bool(u.isfinite().all()):
+        raise LikewiseError(
+            f"method.num_clusters={method.num_clusters}: a node lies on the far side of its "
+            "cluster's centre (a negative inner product), whose concentration is then no number, "
+            "in the official code too. Take more clusters, so that each is narrower, or "
+            "method.prototype_weight=0"
         )
 
 

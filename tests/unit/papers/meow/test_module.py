@@ -7,7 +7,8 @@ from common.data.graphs.module import GraphData
 from common.data.sampler import BatchKey
 from common.errors import ConfigError, LikewiseError
 from papers.meow.config import MEOWConfig
-from papers.meow.module import MEOW
+from papers.meow.loss import cluster
+from papers.meow.module import MEOW, check_concentrations
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,19 @@ def test_nodes_without_a_negative_name_the_clusters_and_not_an_infinite_loss(dat
     u = torch.nn.functional.normalize(torch.ones(30, 16), dim=1)
     with pytest.raises(LikewiseError, match=r"num_clusters=\[5, 9\]: k-means puts all 30 nodes"):
         module.weighted_loss(u, u)
+
+
+def test_a_node_on_the_far_side_of_its_centre_names_the_clusters_and_not_the_rate(data):
+    u = torch.randn(40, 16, generator=torch.Generator().manual_seed(6))
+    u = torch.nn.functional.normalize(u, dim=1)
+    module = make(data, num_clusters=[2], prototype_weight=0.0)
+    assert module.weighted_loss(u, u).isfinite()
+    module = make(data, num_clusters=[2])
+    with pytest.raises(LikewiseError, match=r"num_clusters=\[2\]: a node lies on the far side"):
+        module.weighted_loss(u, u)
+    # What has diverged is no matter of the clusters: the loss says so.
+    clusterings = cluster(u, [2], 0.4)
+    check_concentrations(module.method, u * torch.nan, clusterings)
 
 
 def test_more_clusters_than_nodes_is_refused():
