@@ -150,6 +150,8 @@ def _module(case: Case) -> MCLRec:
         augmented_weight=case.number("beta"),
         regulariser_weight=constants["regulariser_weight"],
         directions=constants.get("directions", "mean"),
+        # Of a row of padding alone the width that it is encoded in is seen.
+        length_groups=1,
         **_form(constants),
     )
     longest = len(case["param.position_embedding.weight"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common.parity import Case
-from papers.mclrec.reference import CASES
+from papers.mclrec.reference import CASES, _module
 
 FOLDER = Path(__file__).parent / "mclrec"
 
@@ -30,6 +30,15 @@ def test_other_batches_and_sequences_shorter_than_the_position_table(rows):
         found["encoder_out"], torch.from_numpy(stored["encoder_out"][:rows]), rtol=0, atol=1e-12
     )
     assert all(value.isfinite().all() for value in found.values())
+
+
+def test_a_view_of_padding_alone_is_encoded_in_the_batchs_width():
+    stored = Case(FOLDER / "encoder_and_losses.json").arrays
+    view = stored["view1"].copy()
+    view[0] = 0
+    case = altered("encoder_and_losses", view1=view, view1_len=np.ones_like(stored["view1_len"]))
+    module, rows = _module(case), (case["view1"], case["view1_len"])
+    assert module._encode(*rows, 1)[0].equal(module.embed(*rows))
 
 
 def test_one_sequence_has_no_negatives():
