@@ -38,6 +38,7 @@ SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
+LARGEST = 1e30  # float32 ends at 3.4e38, and Adam divides its first rates by 1 - beta1
 
 
 @dataclass
@@ -45,16 +46,16 @@ class OptimizerConfig:
     """The ``optimizer:`` section; the learning rate is for the global batch as it stands."""
 
     name: str = setting("sgd", choices=("sgd", "adam", "adamw", "lars", "larc"))
-    lr: float = setting(0.1, above=0)
-    weight_decay: float = setting(0.0, at_least=0)
+    lr: float = setting(0.1, above=0, at_most=LARGEST)
+    weight_decay: float = setting(0.0, at_least=0, at_most=LARGEST)
     momentum: float = setting(0.9, at_least=0, below=1)
     nesterov: bool = False
     beta1: float = setting(0.9, at_least=0, below=1)
     beta2: float = setting(0.999, at_least=0, below=1)
     schedule: str = setting("constant", choices=("constant", "cosine", "steps"))
-    final_lr: float = setting(0.0, at_least=0)
+    final_lr: float = setting(0.0, at_least=0, at_most=LARGEST)
     warmup_epochs: int = setting(0, at_least=0)
-    warmup_start_lr: float = setting(0.0, at_least=0)
+    warmup_start_lr: float = setting(0.0, at_least=0, at_most=LARGEST)
     peak_once: bool = False  # The cosine's first rate is not the warm-up's last one, too.
     # Of schedule steps: after so many epochs, and again, the rate times the factor.
     step_epochs: int = setting(10, at_least=1)
