@@ -29,6 +29,9 @@ class MCLRecConfig:
     regulariser_weight: float = setting(0.1, at_least=0)
     # row: bounds per anchor, on three pairs (code). global: Eq. 11-13, on (z1, z2) (paper).
     regulariser: str = setting("row", choices=("row", "global"))
+    # R's weight where the augmenters learn: the 0.1 (code) or gamma, 0.1 beta (paper); by-scheme is
+    # the paper's for its two-stage and two-loop, else the code's.
+    augmenter_regulariser: str = setting("by-scheme", choices=("by-scheme", "paper", "code"))
     # Code: the raw dot product of unnormalised vectors, temperature 1.
     similarity: str = setting("dot", choices=("dot", "cosine"))
     temperature: float = setting(1.0, above=0)

@@ -23,6 +23,7 @@ from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
 
+PAPERS_SCHEMES = ("two-stage", "two-loop")
 # Columns of the stacked vectors of both views.
 H1, H2, Z1, Z2 = range(4)
 
@@ -135,7 +136,8 @@ class MCLRec(LightningModule):
             h1, h2 = self._encode(batch.views.flatten(0, 1), batch.view_lengths.flatten(), 2)
         terms = self._terms(h1, h2)
         # Paper: gamma = 0.1 beta in both stages. Code: 0.1 here.
-        is_papers = method.scheme in ("two-stage", "two-loop")
+        form = method.augmenter_regulariser
+        is_papers = form == "paper" or (form == "by-scheme" and method.scheme in PAPERS_SCHEMES)
         scale = method.augmented_weight if is_papers else 1.0
         regulariser = scale * method.regulariser_weight * terms.regulariser
         loss = method.contrast_weight * terms.contrast + terms.augmented_contrast + regulariser

@@ -140,6 +140,18 @@ def test_the_papers_schemes_weight_the_regulariser_by_beta_in_both_stages():
     assert paper.item() == pytest.approx(0.3 * code.item())
 
 
+@pytest.mark.parametrize("scheme", ["three-step", "two-stage", "two-loop"])
+def test_gamma_can_be_set_apart_from_the_scheme(scheme):
+    batch, values = make_batch(make_data()), {}
+    for form, weight in (("code", 0.0), ("code", 0.1), ("paper", 0.1), ("by-scheme", 0.1)):
+        module = make_module(scheme=scheme, augmenter_regulariser=form, regulariser_weight=weight)
+        still = torch.optim.SGD(module.augmenters.parameters(), lr=0.0)
+        values[form, weight] = module.update_augmenters(batch, still).item()
+    none, code, paper, default = values.values()
+    assert paper - none == pytest.approx(0.3 * (code - none))
+    assert default == (code if scheme == "three-step" else paper)
+
+
 def test_without_contrast_the_views_are_not_encoded():
     module, batch = make_module(contrast_weight=0.0, augmented_weight=0.0), make_batch(make_data())
     without_views = batch._replace(views=batch.views.fill_(10**9))
