@@ -20,10 +20,10 @@ from common.data.graphs.graph import (
     Ids,
     Links,
     NodeSplit,
-    add_links,
     draw_splits,
     likely_metapaths,
 )
+from common.data.graphs.undirected import add_links
 from common.errors import ConfigError, DataError
 
 SPLIT_SEED = 0

@@ -121,30 +121,6 @@ def make_links(
     return incidence
 
 
-def add_links(
-    links: Links,
-    pairs: NDArray[Any],
-    ends: tuple[str, str],
-    num_nodes: dict[str, int],
-    where: str,
-) -> None:
-    """Adds ``pairs``, without direction, to the links that ``links`` has between the two types.
-
-    Within one type each pair counts in both directions, as paths between two types do.
-
-    Raises:
-        DataError: As `make_links`.
-    """
-    if ends[::-1] in links:
-        ends, pairs = ends[::-1], pairs[:, ::-1]
-    found = make_links(pairs, ends, num_nodes, where)
-    if ends[0] == ends[1]:
-        found = found + found.T
-    joined = sp.csr_matrix(found + links[ends] if ends in links else found)
-    joined.data[:] = 1
-    links[ends] = joined
-
-
 def likely_metapaths(target: str, links: Links) -> str:
     """Returns a meta-path over each type that ``target`` is linked with, for errors."""
     ends = [b if a == target else a for a, b in links if target in (a, b)]

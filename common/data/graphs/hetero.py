@@ -21,9 +21,9 @@ from common.data.graphs.graph import (
     Ids,
     Links,
     NodeSplit,
-    add_links,
     likely_metapaths,
 )
+from common.data.graphs.undirected import add_links
 from common.errors import ConfigError, DataError
 
 MASKS = ("train_mask", "val_mask", "test_mask")

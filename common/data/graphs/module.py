@@ -14,10 +14,11 @@ from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
 from common.data.graphs.neighbours import NeighbourBatches
 from common.data.graphs.own import read_own
 from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
-from common.data.graphs.references import NAMES, GraphReferences
+from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import KeyedData, keyed_loader
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
+from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.registry import DATASETS
@@ -120,6 +121,10 @@ class GraphData(KeyedData):
                 )
         if len(self.config.fanouts) != 2:
             raise ConfigError(f"data.fanouts={self.config.fanouts}: give two, one a layer")
+
+    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
+        """Raises `ConfigError` if a reference is too wide for the memory."""
+        check_references(self.graph, self.metapaths(self.graph), evaluation.references)
 
     @property
     def facts(self) -> GraphFacts:

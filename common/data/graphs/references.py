@@ -8,10 +8,46 @@ import torch
 from numpy.typing import NDArray
 
 from common.data.graphs.graph import HeteroGraph
-from common.data.graphs.prepare import propagate, split_hops
+from common.data.graphs.prepare import make_facts, propagate, split_hops
+from common.errors import ConfigError
 from common.evaluation.node_embeddings import NodeEmbeddings
 
 NAMES = ("raw", "propagated", "propagated-context")
+# Numbers in one array, 8 GiB in float32: one-hot rows of 46,340 nodes.
+MOST_NUMBERS = 2**31
+
+
+def check_references(graph: HeteroGraph, metapaths: list[str], names: list[str]) -> None:
+    """Refuses, before anything is trained, references that would not fit the memory.
+
+    Args:
+        graph: The graph as read.
+        metapaths: To propagate over.
+        names: Of references, some of which may be of no graph.
+
+    Raises:
+        ConfigError: An array of one holds more than `MOST_NUMBERS`; names those that do not.
+    """
+    found = {name: _largest(graph, metapaths, name) for name in names if name in NAMES}
+    if large := {name: s for name, s in found.items() if s[0] * s[1] > MOST_NUMBERS}:
+        rows, columns = next(iter(large.values()))
+        kept = [name for name in names if name not in large]
+        raise ConfigError(
+            f"evaluation.references: {', '.join(large)} would hold {rows:,} x {columns:,} numbers "
+            f"(types without features have one-hot rows); take evaluation.references="
+            f"[{','.join(kept)}], or give the nodes features"
+        )
+
+
+def _largest(graph: HeteroGraph, metapaths: list[str], name: str) -> tuple[int, int]:
+    """Returns the shape of the largest array that the reference ``name`` is made of."""
+    types = [graph.target]
+    if name == "propagated-context":
+        types += [hop[-1] for hop in split_hops(graph, metapaths)[0]]
+    width = dict(zip(graph.num_nodes, make_facts(graph, metapaths).feature_dims, strict=True))
+    own = [(graph.num_nodes[node_type], width[node_type]) for node_type in types]
+    joined = (graph.num_nodes[graph.target], sum(width[node_type] for node_type in types))
+    return max([*own, joined], key=lambda shape: shape[0] * shape[1])
 
 
 class GraphReferences(Mapping[str, NodeEmbeddings]):

@@ -87,7 +87,8 @@ def test_a_relation_within_a_type_is_without_direction_too(recwarn):
     loaded = GraphData(settings, 0, graph=from_hetero_data(data, settings))
     links = loaded.graph.links["author", "author"]
     assert (links != links.T).nnz == 0 and links.sum() == 2 * AUTHORS
-    counts = loaded.graph.counts("author-author-author")
+    left, right = loaded.graph.halves("author-author-author")
+    counts = left @ right
     assert counts[5, [3, 5, 7]].toarray().tolist() == [[1, 2, 1]]
     # A node, and its neighbours' neighbours, each with half its similarity.
     kept = prepare_graph(loaded.graph, settings.metapaths, settings, 0).adjacency[0]

@@ -1,14 +1,17 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from common.data.graphs import module as module_of_data
+from common.data.graphs import references
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
-from common.errors import DataError
+from common.errors import ConfigError, DataError
+from common.evaluation.config import EvaluationConfig
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 
@@ -195,3 +198,25 @@ def test_without_features_every_type_is_one_hot_and_no_wide_reference_is_made():
     assert references["propagated"].z.shape == (6564, 6564)
     with pytest.raises(KeyError):
         references["popularity"]
+
+
+def test_references_too_wide_for_the_memory_are_refused_before_training(monkeypatch):
+    data = GraphData(GraphConfig(), seed=0)
+    asked = ["untrained", "raw", "propagated", "propagated-context"]
+    data.check_evaluation(EvaluationConfig(references=asked))
+    graph, paths = data.graph, data.metapaths(data.graph)
+    bare = replace(graph, features={})
+    monkeypatch.setattr(references, "MOST_NUMBERS", 800 * 800)
+    references.check_references(bare, paths, asked[:3])
+    message = (
+        r"references: propagated-context would .*; take evaluation\.references=\[untrained,raw,"
+    )
+    with pytest.raises(ConfigError, match=message):
+        references.check_references(bare, paths, asked)
+    monkeypatch.setattr(references, "MOST_NUMBERS", 800 * 800 - 1)
+    data._graph = bare
+    message = r"references: raw, propagated would hold 800 x 800 .*=\[untrained\]"
+    with pytest.raises(ConfigError, match=message):
+        data.check_evaluation(EvaluationConfig(references=asked[:3]))
+    data._graph = graph
+    data.check_evaluation(EvaluationConfig(references=["raw"]))
