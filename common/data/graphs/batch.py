@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from common.data.graphs.operators import Operator
+from common.data.graphs.operators import Operator, RepeatedOperator
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class GraphBatch:
 
     features: tuple[Operator | None, ...]
     masked_features: Operator | None
-    hops: tuple[Operator, ...]
+    hops: tuple[Operator | RepeatedOperator, ...]
     adjacency: tuple[Operator, ...]
     masked_adjacency: tuple[Operator, ...]
     seed_adjacency: tuple[Operator, ...] = ()
@@ -37,10 +37,10 @@ class GraphBatch:
         return GraphBatch(
             tuple(f and f.to(device) for f in self.features),
             self.masked_features and self.masked_features.to(device),
+            tuple(hop.to(device) for hop in self.hops),
             *(
                 tuple(operator.to(device) for operator in operators)
                 for operators in (
-                    self.hops,
                     self.adjacency,
                     self.masked_adjacency,
                     self.seed_adjacency,

@@ -186,6 +186,7 @@ def mask_entries(features: Matrix, share: float, generator: np.random.Generator)
 
 
 def row_mean(incidence: Matrix) -> Matrix:
-    """Divides each row by its sum; a row without neighbours stays 0."""
+    """Divides each row by its sum; a row without neighbours stays 0. float32 stays float32."""
     sums = np.maximum(np.asarray(incidence.sum(1), dtype=np.float64).ravel(), 1)
-    return sp.csr_matrix(sp.diags(1 / sums) @ incidence)
+    scale = (1 / sums).astype(np.result_type(incidence.dtype, np.float32))
+    return sp.csr_matrix(sp.diags(scale) @ incidence)

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Ids
+from common.data.graphs.incidence import hop_incidence
 from common.data.graphs.metapaths import Matrix, row_mean
 from common.data.graphs.operators import Operator, make_operator
 from common.data.graphs.prepare import Prepared
@@ -36,7 +37,8 @@ class NeighbourBatches(Dataset[GraphBatch]):
 
     A row's entries are replaced by ``fanout`` draws with replacement where there are more, each
     weighing degree / fanout: the expectation of every product is the whole graph's. The clean and
-    the masked graph of a meta-path share their draws.
+    the masked graph of a meta-path share their draws. The contexts of all hops are held, equal rows
+    of a long one once.
 
     Args:
         prepared: The whole graph.
@@ -61,6 +63,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
             )
         self.prepared, self.hop_types, self.config = prepared, hop_types, config
         self.seed, self.dtype = seed, dtype
+        self.incidences = [hop_incidence(prepared.links, hop) for hop in prepared.hops]
         # One matrix for both graphs of a meta-path: its real part is clean, its imaginary masked.
         self.edges = [
             sp.csr_matrix(clean + 1j * masked, dtype=np.complex64)
@@ -98,16 +101,21 @@ class NeighbourBatches(Dataset[GraphBatch]):
     def _draw_all(
         self, matrices: list[Matrix], rows: Ids, fanout: int, key: BatchKey, layer: int
     ) -> list[Matrix]:
-        place = self.seed, key.epoch, key.batch, layer
         return [
-            draw(matrix, rows, fanout, keyed_generator(*place, number).initial_seed())
+            draw(matrix, rows, fanout, self._salt(key, layer, number))
             for number, matrix in enumerate(matrices)
         ]
 
+    def _salt(self, key: BatchKey, layer: int, number: int) -> int:
+        return keyed_generator(self.seed, key.epoch, key.batch, layer, number).initial_seed()
+
     def _contexts(self, outer: Ids, key: BatchKey) -> tuple[tuple[Operator, ...], list[Ids]]:
         """Returns the drawn hops of ``outer`` and the nodes of every type that they end at."""
-        fanout, incidences = self.config.context_fanout, self.prepared.incidences
-        drawn = self._draw_all(incidences, outer, fanout, key, CONTEXT)
+        fanout = self.config.context_fanout
+        drawn = [
+            draw(hop.rows, outer, fanout, self._salt(key, CONTEXT, number), hop.place[outer])
+            for number, hop in enumerate(self.incidences)
+        ]
         nodes = [outer, *(np.zeros(1, dtype=np.int64) for _ in self.prepared.features[1:])]
         for node_type in set(self.hop_types):
             places = [i for i, end in enumerate(self.hop_types) if end == node_type]
@@ -128,7 +136,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
         return make_operator(matrix, self.dtype)
 
 
-def draw(matrix: Matrix, rows: Ids, fanout: int, salt: int) -> Matrix:
+def draw(matrix: Matrix, rows: Ids, fanout: int, salt: int, place: Ids | None = None) -> Matrix:
     """Returns rows of ``matrix`` with at most ``fanout`` draws each, their expectation the row.
 
     Args:
@@ -136,18 +144,20 @@ def draw(matrix: Matrix, rows: Ids, fanout: int, salt: int) -> Matrix:
         rows: Which.
         fanout: Rows with more entries are drawn from with replacement.
         salt: With the row's number, the seed of its draws.
+        place: Where ``matrix`` has these rows; null: at their numbers.
     """
-    begin = matrix.indptr[rows].astype(np.int64)
-    degree = matrix.indptr[rows + 1] - begin
+    place = rows if place is None else place
+    begin = matrix.indptr[place].astype(np.int64)
+    degree = matrix.indptr[place + 1] - begin
     taken = np.minimum(degree, fanout)
     indptr = np.concatenate([[0], np.cumsum(taken)])
     owner = np.repeat(np.arange(len(rows)), taken)
     slot = np.arange(indptr[-1]) - indptr[owner]
     chance = (uniform(rows[owner], slot, salt) * degree[owner]).astype(np.int64)
-    place = begin[owner] + np.where(degree[owner] > fanout, chance, slot)
-    values = matrix.data[place] * (degree / np.maximum(taken, 1))[owner]
+    entry = begin[owner] + np.where(degree[owner] > fanout, chance, slot)
+    values = matrix.data[entry] * (degree / np.maximum(taken, 1))[owner]
     shape = (len(rows), matrix.shape[1])
-    return sp.csr_matrix((values, matrix.indices[place].astype(np.int64), indptr), shape=shape)
+    return sp.csr_matrix((values, matrix.indices[entry].astype(np.int64), indptr), shape=shape)
 
 
 def uniform(rows: Ids, slots: Ids, salt: int) -> NDArray[np.float64]:

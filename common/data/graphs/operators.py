@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 # Above this share of non-zeros a dense product is faster than a sparse one.
@@ -17,7 +18,8 @@ DENSE_FROM = 0.25
 class Operator:
     """A matrix without gradient; both directions are kept, since the backward pass needs both.
 
-    ``forward``: (rows, columns), ``backward``: (columns, rows), both CSR or both dense.
+    ``forward``: (rows, columns), ``backward``: (columns, rows), both CSR, or one dense matrix and a
+    view of it.
     """
 
     forward: Tensor
@@ -30,7 +32,30 @@ class Operator:
 
     def to(self, device: torch.device) -> "Operator":
         """Returns the operator on ``device``."""
-        return Operator(self.forward.to(device), self.backward.to(device))
+        forward = self.forward.to(device)
+        dense = forward.layout == torch.strided
+        return Operator(forward, forward.T if dense else self.backward.to(device))
+
+
+@dataclass(frozen=True)
+class RepeatedOperator:
+    """A matrix with many equal rows, of which each is held once.
+
+    ``distinct``: (distinct rows, columns). ``repeat``: (rows, distinct rows), a single 1 in each
+    row. An index would do forward; as a product the gradients of equal rows are added up in the
+    same order every time, on any device.
+    """
+
+    distinct: Operator
+    repeat: Operator
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Returns the product with ``x``: (columns, dim); the gradient flows to ``x``."""
+        return self.repeat @ (self.distinct @ x)
+
+    def to(self, device: torch.device) -> "RepeatedOperator":
+        """Returns the operator on ``device``."""
+        return RepeatedOperator(self.distinct.to(device), self.repeat.to(device))
 
 
 @dataclass(frozen=True)
@@ -59,14 +84,23 @@ class _Product(torch.autograd.Function):
 def make_operator(matrix: Any, dtype: torch.dtype = torch.float32) -> Operator:
     """Builds the operator of a scipy sparse matrix or a dense array.
 
-    Stored zeros are dropped; a matrix with many non-zeros becomes dense.
+    Stored zeros are dropped; a matrix with many non-zeros becomes dense. The operator may share
+    the arrays of ``matrix``.
     """
     sparse = sp.csr_matrix(matrix)
     sparse.eliminate_zeros()
     if sparse.nnz >= DENSE_FROM * np.prod(sparse.shape):
         dense = torch.from_numpy(sparse.toarray()).to(dtype)
-        return Operator(dense, dense.T.contiguous())
+        return Operator(dense, dense.T)
     return Operator(_to_torch(sparse, dtype), _to_torch(sp.csr_matrix(sparse.T), dtype))
+
+
+def repeat_rows(distinct: Operator, place: NDArray[np.int64]) -> RepeatedOperator:
+    """Builds the operator of which row ``i`` is row ``place[i]`` of ``distinct``."""
+    rows = distinct.forward.shape[0]
+    ones = np.ones(len(place)), place, np.arange(len(place) + 1)
+    repeat = make_operator(sp.csr_matrix(ones, shape=(len(place), rows)), distinct.forward.dtype)
+    return RepeatedOperator(distinct, repeat)
 
 
 def _to_torch(matrix: Any, dtype: torch.dtype) -> Tensor:
@@ -74,8 +108,8 @@ def _to_torch(matrix: Any, dtype: torch.dtype) -> Tensor:
         # torch calls its CSR tensors beta once a process; all that is used here is the product.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.indptr.astype(np.int32, copy=False)),
+            torch.from_numpy(matrix.indices.astype(np.int32, copy=False)),
             torch.from_numpy(matrix.data).to(dtype),
             size=matrix.shape,
             check_invariants=False,

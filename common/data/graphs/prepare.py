@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
-from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.graph import HeteroGraph, Links
+from common.data.graphs.incidence import hop_incidence
 from common.data.graphs.metapaths import (
     Matrix,
     mask_edges,
@@ -20,7 +21,7 @@ from common.data.graphs.metapaths import (
     path_product,
     row_mean,
 )
-from common.data.graphs.operators import make_operator
+from common.data.graphs.operators import Operator, RepeatedOperator, make_operator, repeat_rows
 
 Hop = tuple[str, ...]
 
@@ -67,14 +68,16 @@ def make_facts(
 class Prepared:
     """The matrices of a graph, from which whole and sampled batches are made.
 
-    ``features``: by type, None for the identity. ``incidences``: 0/1, a hop. ``adjacency`` and
-    ``masked``: normalised, a meta-path.
+    ``features``: by type, None for the identity. ``links`` and ``hops``: of which contexts are made
+    where they are needed; the products of long hops are the largest matrices of all. ``adjacency``
+    and ``masked``: normalised, a meta-path.
     """
 
     num_nodes: tuple[int, ...]
     features: tuple[Any, ...]
     masked_features: Any
-    incidences: list[Matrix]
+    links: Links
+    hops: list[Hop]
     adjacency: list[Matrix]
     masked: list[Matrix]
 
@@ -90,7 +93,6 @@ def prepare_graph(
         kept = nearest_graph(*graph.halves(path), k, config.ties, seed, ones)
         adjacency.append(normalise(kept))
         masked.append(normalise(mask_edges(kept, share, generator)))
-    hops, _ = split_hops(graph, metapaths)
     target = graph.features.get(graph.target)
     if target is None:
         target = sp.identity(len(graph.labels), format="csr")
@@ -98,27 +100,28 @@ def prepare_graph(
         tuple(graph.num_nodes.values()),
         tuple(graph.features.get(node_type) for node_type in graph.num_nodes),
         mask_entries(sp.csr_matrix(target), config.feature_mask, generator),
-        [_binary(path_product(graph.links, list(hop))) for hop in hops],
+        graph.links,
+        split_hops(graph, metapaths)[0],
         adjacency,
         masked,
     )
 
 
 def make_batch(prepared: Prepared) -> GraphBatch:
-    """Builds the operators of the whole graph."""
+    """Builds the operators of the whole graph, of one hop after the other."""
     return GraphBatch(
         tuple(None if x is None else make_operator(x) for x in prepared.features),
         make_operator(prepared.masked_features),
-        tuple(make_operator(row_mean(incidence)) for incidence in prepared.incidences),
+        tuple(_context_operator(prepared.links, hop) for hop in prepared.hops),
         tuple(make_operator(matrix) for matrix in prepared.adjacency),
         tuple(make_operator(matrix) for matrix in prepared.masked),
     )
 
 
-def _binary(matrix: Any) -> Any:
-    pattern = sp.csr_matrix(matrix, copy=True)
-    pattern.data[:] = 1
-    return pattern
+def _context_operator(links: Links, hop: Hop) -> Operator | RepeatedOperator:
+    incidence = hop_incidence(links, hop)
+    operator = make_operator(row_mean(incidence.rows))
+    return repeat_rows(operator, incidence.place) if incidence.repeats else operator
 
 
 def propagate(graph: HeteroGraph, path: list[str], x: NDArray[Any]) -> NDArray[np.float32]:

@@ -116,6 +116,12 @@ def test_row_mean_of_an_empty_row_is_zero():
     assert row_mean(csr([[0, 0], [1, 1]])).toarray().tolist() == [[0, 0], [0.5, 0.5]]
 
 
+@pytest.mark.parametrize(("kind", "mean"), [("f4", "f4"), ("f8", "f8"), ("i8", "f8")])
+def test_row_mean_is_as_wide_as_its_entries(kind, mean):
+    # A large product takes twice the memory in float64.
+    assert row_mean(csr([[0, 0], [1, 1]]).astype(kind)).dtype == mean
+
+
 @pytest.mark.parametrize("ones", [False, True])
 @pytest.mark.parametrize("ties", ["first", "last", "random", "numpy"])
 @pytest.mark.parametrize("entries", [1, 50, 10**6])

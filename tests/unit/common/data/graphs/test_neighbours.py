@@ -44,6 +44,14 @@ def test_short_rows_are_whole_and_long_ones_are_right_on_average():
     np.testing.assert_allclose(mean, matrix[rows].toarray(), atol=0.3)
 
 
+def test_rows_held_elsewhere_are_drawn_by_their_own_numbers():
+    matrix, rows = random_matrix(), np.array([1, 2, 5])
+    place = np.array([4, 0, 5, 2, 1, 3])  # where each row is to stand
+    moved = matrix[np.argsort(place)]
+    expected = draw(matrix, rows, 3, 9)
+    assert (draw(moved, rows, 3, 9, place[rows]) != expected).nnz == 0
+
+
 def test_draws_belong_to_a_row_and_not_to_who_asks():
     matrix = random_matrix()
     together = draw(matrix, np.array([1, 2, 5]), 3, 9).toarray()
@@ -83,6 +91,23 @@ def test_all_neighbours_of_all_nodes_are_the_whole_graph():
     inputs = [module.encoder.view_inputs(b) for b in (batch, data.batch)]
     coarse = module.encoder.coarse(inputs[0], batch)
     torch.testing.assert_close(coarse, module.encoder.coarse(inputs[1], data.batch)[rows])
+
+
+def test_contexts_of_a_long_path_are_the_whole_graph_s():
+    paths = ["paper-subject-author-subject-paper"]
+    lists = {"metapaths": paths, "top_k": [5], "edge_mask": [0.1]}
+    graph = make().graph
+    between = sp.csr_matrix(graph.links["paper", "subject"].T @ graph.links["paper", "author"])
+    between.data[:] = 1
+    graph.links["subject", "author"] = between
+    sampling = {"batch_size": 800, "fanouts": [EVERYTHING] * 2, "context_fanout": EVERYTHING}
+    data = GraphData(GraphConfig(**sampling | lists), seed=0, graph=graph)
+    batches, rows = data.sampled_batches(), torch.randperm(800)
+    assert [hop.repeats for hop in batches.incidences] == [False, True, True]
+    torch.manual_seed(0)
+    module = MEOW(MEOWConfig(num_clusters=[5], dim=8), None, data.facts).eval()
+    found = module.embed(batches[key(rows)])
+    torch.testing.assert_close(found, module.embed(data.batch)[rows])
 
 
 def test_a_batch_is_a_function_of_its_key(data):
