@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.data.graphs.metapaths import Matrix, count_neighbours, halves, path_product
+from common.data.graphs.metapaths import Matrix, count_neighbours, halves
 from common.errors import DataError
 
 Ids = NDArray[np.int64]
@@ -74,12 +74,8 @@ class HeteroGraph:
             )
         return types
 
-    def counts(self, metapath: str) -> Matrix:
-        """Returns the number of paths between each pair of target nodes; small graphs only."""
-        return path_product(self.links, self.parse(metapath))
-
     def halves(self, metapath: str) -> tuple[Matrix, Matrix]:
-        """Returns two thin matrices whose product would be `counts`."""
+        """Returns two thin matrices whose product counts the paths between target nodes."""
         return halves(self.links, self.parse(metapath))
 
     def num_alone(self, metapath: str) -> int:
