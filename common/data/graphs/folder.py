@@ -48,21 +48,25 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
         likely = likely_metapaths(target, links)
         raise ConfigError(f"data.metapaths: give them; {folder} has for example {likely}")
     labels, classes = _read_labels(folder / "labels.csv", num_nodes[target])
-    splits = split_labels(labels, config.labels_per_class, classes)
+    where = str(folder / "labels.csv")
+    splits = split_labels(labels, config.labels_per_class, classes, where)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
 
 
-def split_labels(labels: Ids, per_class: list[int], classes: Sequence[Any]) -> dict[int, NodeSplit]:
+def split_labels(
+    labels: Ids, per_class: list[int], classes: Sequence[Any], where: str
+) -> dict[int, NodeSplit]:
     """Draws training nodes a class; of the others up to 1,000 validate and up to 1,000 test.
 
-    ``classes`` are the user's own names of classes 0, 1, ..., for errors.
+    ``classes`` are the user's own names of classes 0, 1, ..., ``where`` is what holds the labels,
+    for errors.
 
     Raises:
-        DataError: A class has too few labelled nodes; names it and the setting.
+        DataError: A class has too few labelled nodes; names it, ``where`` and the setting.
     """
     rest = int((labels >= 0).sum()) - max(per_class) * (int(labels.max()) + 1)
     num_val = min(MOST_VAL, max(rest // 2, 1))
-    return draw_splits(labels, tuple(per_class), num_val, MOST_TEST, SPLIT_SEED, classes)
+    return draw_splits(labels, tuple(per_class), num_val, MOST_TEST, SPLIT_SEED, where, classes)
 
 
 def read_parts(

@@ -136,6 +136,7 @@ def draw_splits(
     num_val: int,
     num_test: int,
     seed: int,
+    where: str,
     classes: Sequence[Any] | None = None,
 ) -> dict[int, NodeSplit]:
     """Draws, for each number, that many training nodes a class, then validation and test.
@@ -148,6 +149,7 @@ def draw_splits(
         num_val: Validation nodes.
         num_test: Test nodes at most.
         seed: Of the draws.
+        where: The file or attribute that labels are from, for errors.
         classes: What errors call classes 0, 1, ...; null: their numbers.
 
     Raises:
@@ -157,23 +159,26 @@ def draw_splits(
     for number in per_class:
         generator = np.random.default_rng((seed, number))
         order = generator.permutation(np.flatnonzero(labels >= 0))
-        train = [_first_of_class(order, labels, c, number, name) for c, name in enumerate(names)]
+        train = [
+            _first_of_class(order[labels[order] == label], number, f"{where}: class {name}")
+            for label, name in enumerate(names)
+        ]
         rest = order[~np.isin(order, np.concatenate(train))]
         if len(rest) < 2 or len(rest) < num_val + 1:
             raise DataError(
-                f"{len(rest)} labelled nodes are left beside {number} a class for training; "
-                f"{num_val} are needed for validation and at least 1 for test"
+                f"{where}: {len(rest)} labelled nodes are left beside {number} a class for "
+                f"training; {num_val} are needed for validation and at least 1 for test: label "
+                "more nodes, or lower data.labels_per_class"
             )
         val, test = _share_out(rest, labels[rest], len(names), num_val, num_test)
         splits[number] = NodeSplit(np.concatenate(train), val, test)
     return splits
 
 
-def _first_of_class(order: Ids, labels: Ids, label: int, number: int, name: Any) -> Ids:
-    members = order[labels[order] == label]
+def _first_of_class(members: Ids, number: int, where: str) -> Ids:
     if len(members) < number + 2:
         raise DataError(
-            f"class {name} has {len(members)} labelled nodes, the protocol needs {number} for "
+            f"{where} has {len(members)} labelled nodes, the protocol needs {number} for "
             "training and one each for validation and test; label more nodes, leave the class "
             "out, or lower data.labels_per_class"
         )
@@ -198,20 +203,44 @@ def _share_out(
 
 
 def check_splits(graph: HeteroGraph, where: str) -> None:
-    """Raises `DataError` on parts that overlap, name no target node, or miss a class."""
+    """`check_parts` of every split of a graph, whose parts are called ``train_20`` and so on."""
     for number, split in graph.splits.items():
-        for name, ids in split._asdict().items():
-            if len(ids) and not 0 <= ids.min() <= ids.max() < len(graph.labels):
-                raise DataError(f"{where}: {name}_{number} names a node that does not exist")
-        if len(np.intersect1d(split.train, split.test)) or len(
-            np.intersect1d(split.val, split.test)
-        ):
-            raise DataError(f"{where}: test_{number} overlaps with train or val")
-        for name, ids in split._asdict().items():
-            known = graph.labels[ids][graph.labels[ids] >= 0]
-            counts = np.bincount(known, minlength=graph.num_classes)
-            if counts.min() == 0:
-                raise DataError(f"{where}: {name}_{number} has no node of class {counts.argmin()}")
+        parts = {f"{name}_{number}": ids for name, ids in split._asdict().items()}
+        check_parts(parts, graph.labels, range(graph.num_classes), f"{where}: ")
+
+
+def check_parts(parts: dict[str, Ids], labels: Ids, classes: Sequence[Any], where: str) -> None:
+    """Checks one split.
+
+    Args:
+        parts: Training, validation and test nodes in this order, by what errors call them.
+        labels: Of all target nodes, -1 where unknown.
+        classes: What errors call classes 0, 1, ...
+        where: Stands before those names.
+
+    Raises:
+        DataError: A part names no target node, overlaps with the test, or misses a class.
+    """
+    for name, ids in parts.items():
+        if len(ids) and not 0 <= ids.min() <= ids.max() < len(labels):
+            raise DataError(
+                f"{where}{name} names a node that does not exist; there are {len(labels)}, "
+                "numbered from 0"
+            )
+    *others, test = parts
+    for name in others:
+        if len(shared := np.intersect1d(parts[name], parts[test])):
+            raise DataError(
+                f"{where}{test} overlaps with {name} (node {shared[0]} is in both); leave each "
+                "node in one of them"
+            )
+    for name, ids in parts.items():
+        counts = np.bincount(labels[ids][labels[ids] >= 0], minlength=len(classes))
+        if counts.min() == 0:
+            raise DataError(
+                f"{where}{name} holds no node of class {classes[int(counts.argmin())]}, and the "
+                "probe needs one of each: add one, or leave the class out"
+            )
 
 
 def fingerprint(*parts: Any) -> str:

@@ -21,6 +21,7 @@ from common.data.graphs.graph import (
     Ids,
     Links,
     NodeSplit,
+    check_parts,
     likely_metapaths,
 )
 from common.data.graphs.undirected import add_links
@@ -92,9 +93,10 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
     if not config.metapaths:
         likely = likely_metapaths(target, links)
         raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
-    labels, classes = _read_labels(stores[target], num_nodes[target], f"{where}: {target}.y")
-    splits, notes = _read_masks(stores[target], labels, classes, f"{where}: {target}")
-    splits = splits or split_labels(labels, config.labels_per_class, classes)
+    own = f"{where}: {target}"
+    labels, classes = _read_labels(stores[target], num_nodes[target], f"{own}.y")
+    splits, notes = _read_masks(stores[target], labels, classes, own)
+    splits = splits or split_labels(labels, config.labels_per_class, classes, f"{own}.y")
     paths = tuple(config.metapaths)
     return HeteroGraph(target, num_nodes, links, features, labels, splits, paths, notes)
 
@@ -231,13 +233,7 @@ def _read_masks(
         train, val = _cut_validation(chosen["train_mask"], labels, classes, where)
         chosen |= {"train_mask": train, "val_mask": val}
         notes = (f"no val_mask: {len(val)} of {len(train) + len(val)} training nodes validate",)
-    for name, ids in chosen.items():
-        counts = np.bincount(labels[ids], minlength=len(classes))
-        if counts.min() == 0:
-            raise DataError(
-                f"{where}.{name} holds no node of class {classes[counts.argmin()]}; the "
-                "probe needs one of each"
-            )
+    check_parts({name: chosen[name] for name in MASKS}, labels, classes, f"{where}.")
     # The metrics are named after the mean number of training labels a class.
     number = max(len(chosen["train_mask"]) // len(classes), 1)
     return {number: NodeSplit(*(chosen[name] for name in MASKS))}, notes

@@ -41,7 +41,7 @@ def papers_at_scale(config: GraphConfig, seed: int) -> HeteroGraph:
         ("paper", name): _draw_links(labels, rows, purity, name, num_nodes, generator)
         for name, (rows, purity) in ends.items()
     }
-    splits = draw_splits(labels, (TRAIN_PER_CLASS,), NUM_VAL, NUM_TEST, graph_seed)
+    splits = draw_splits(labels, (TRAIN_PER_CLASS,), NUM_VAL, NUM_TEST, graph_seed, "generated")
     metapaths = ("paper-author-paper", "paper-subject-paper")
     return HeteroGraph("paper", num_nodes, links, features, labels, splits, metapaths)
 

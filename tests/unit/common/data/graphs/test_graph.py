@@ -4,6 +4,7 @@ import pytest
 from common.data.graphs.graph import (
     HeteroGraph,
     NodeSplit,
+    check_parts,
     check_splits,
     draw_splits,
     fingerprint,
@@ -27,7 +28,7 @@ def test_link_to_a_node_that_does_not_exist_names_file_and_row(pair):
 
 def test_splits_hold_every_class_and_do_not_overlap():
     labels = np.repeat([0, 1, -1], [30, 20, 10])
-    split = draw_splits(labels, (5,), 10, 100, seed=0)[5]
+    split = draw_splits(labels, (5,), 10, 100, 0, "g")[5]
     assert np.bincount(labels[split.train]).tolist() == [5, 5]
     everything = np.concatenate(split)
     assert len(np.unique(everything)) == len(everything) == 50
@@ -36,15 +37,21 @@ def test_splits_hold_every_class_and_do_not_overlap():
 @pytest.mark.parametrize("count", [4, 5, 6])
 def test_class_with_too_few_labels_for_all_three_parts_is_named(count):
     labels = np.repeat([0, 1], [30, count])
-    message = f"class 1 has {count} labelled nodes, the protocol needs 5 for training and one each"
+    message = f"labels.csv: class 1 has {count} labelled nodes, the protocol needs 5 for training "
     with pytest.raises(DataError, match=message):
-        draw_splits(labels, (5,), 5, 5, seed=0)
+        draw_splits(labels, (5,), 5, 5, 0, "labels.csv")
+
+
+def test_too_few_labels_for_validation_name_the_file_and_the_mend():
+    message = r"labels.csv: 4 labelled nodes are left beside 5 a class .* lower data.labels_per_c"
+    with pytest.raises(DataError, match=message):
+        draw_splits(np.repeat([0, 1], 7), (5,), 5, 5, 0, "labels.csv")
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rare_class_is_in_every_part(seed):
     labels = np.repeat([0, 1, 2, -1], [500, 7, 300, 50])
-    split = draw_splits(labels, (5,), 20, 30, seed)[5]
+    split = draw_splits(labels, (5,), 20, 30, seed, "g")[5]
     assert [len(part) for part in split] == [15, 20, 30]
     assert all(np.unique(labels[part]).tolist() == [0, 1, 2] for part in split)
     assert len(np.unique(np.concatenate(split))) == 65
@@ -57,8 +64,22 @@ def test_a_part_without_a_class_is_refused_before_training(part):
     parts[part] = parts[part][:1]
     split = NodeSplit(*(np.array(ids) for ids in parts.values()))
     graph = HeteroGraph("a", {"a": 6}, {}, {}, labels, {1: split}, ())
-    with pytest.raises(DataError, match=f"g: {part}_1 has no node of class 1"):
+    with pytest.raises(DataError, match=f"g: {part}_1 holds no node of class 1"):
         check_splits(graph, "g")
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([[0, 1], [2, 3], [4, 5, 3]], r"g\.test overlaps with val \(node 3 is in both\)"),
+        ([[0, 1, 6], [2, 3], [4, 5]], r"g\.train names a node that does not exist; there are 6"),
+        ([[0, 1], [2], [4, 5]], r"g\.val holds no node of class drama, .* leave the class out"),
+    ],
+)
+def test_parts_that_are_no_split_are_called_as_the_caller_does(parts, message):
+    named = dict(zip(("train", "val", "test"), map(np.array, parts), strict=True))
+    with pytest.raises(DataError, match=message):
+        check_parts(named, np.array([0, 1] * 3), ["comedy", "drama"], "g.")
 
 
 def test_fingerprint_follows_the_contents():
