@@ -8,15 +8,10 @@ import pytest
 
 from common.config import CONFIG_ROOT, list_recipes, load_recipe, recipe_path, split_reference
 from common.paper import get_paper, paper_names
-from tests.recipes import load
+from tests.recipes import EVERY, load
 
-RECIPES = [f"{paper}/{recipe}" for paper in paper_names() for recipe in list_recipes(paper)]
-VARIANTS = [
-    f"{paper}/{recipe}:{variant}"
-    for paper in paper_names()
-    for recipe, variants in list_recipes(paper).items()
-    for variant in variants
-]
+RECIPES = [name for name in EVERY if ":" not in name]
+VARIANTS = [name for name in EVERY if ":" in name]
 
 
 def header(reference: str) -> str:

@@ -29,6 +29,7 @@ CASES = {
         "trainer.checkpoint_every_batches=13",
         "evaluation.online=[knn]",
         "evaluation.every_batches=25",
+        "evaluation.linear.epochs=5",
         "data.holdout=0.1",
         "evaluation.monitor=val/knn_top1",
         "evaluation.select=best",
