@@ -92,6 +92,9 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
         with _worker_deaths_in_words():
             yield
     except LikewiseError as error:
+        if isinstance(error, RunStopped) and not is_main_process():
+            # All stop together. Lightning kills a main process beside one that left with an error.
+            raise SystemExit(0) from None
         if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
             error.args = (f"{error}\n{go_on}",)
         run.say(f"ended: {error}", Console(quiet=True))

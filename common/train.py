@@ -109,7 +109,7 @@ def train(
     trainer = make_trainer(recipe, ready.module, callbacks, run.path)
     try:
         if recipe.trainer.epochs > 0:
-            trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
+            _fit(trainer, ready, resume_from)
         if not trainer.is_global_zero:
             return None
         ready.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
@@ -179,6 +179,12 @@ def _make_callbacks(
     if is_main_process():
         callbacks.append(ProgressLine(console, settings.batches))
     return callbacks
+
+
+def _fit(trainer: Trainer, ready: Ready, resume_from: Path | None) -> None:
+    (stopping,) = (c for c in trainer.callbacks if isinstance(c, Stopping))  # type: ignore[attr-defined]
+    with stopping.around_fit(trainer):
+        trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
 
 
 def _measure(

@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,6 +66,30 @@ class Stopping(Callback):
         self.checkpoints, self.batches, self.deadline = checkpoints, batches, deadline
         self._reason = ""
         self._former: dict[int, Any] = {}
+
+    @contextmanager
+    def around_fit(self, trainer: Trainer) -> Iterator[None]:
+        """On several devices of one node, lets SIGTERM wait for the first batch from the launch on.
+
+        A process that it ended before it has joined the others would leave them waiting for it, and
+        Lightning kills them. Nodes may be waited for in vain: there, it ends the wait.
+        """
+        if not _joins_on_one_node(trainer):
+            yield
+            return
+        former = signal.signal(signal.SIGTERM, self._make_handler(signal.SIGTERM))
+        # Lightning's processes begin with it held back: they have no handler for seconds.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, former)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Lets a SIGTERM through that was held back: all processes have joined."""
+        if _joins_on_one_node(trainer):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listens to Ctrl-C and SIGTERM; a resumed run may have reached its limit already."""
@@ -143,3 +168,7 @@ class Stopping(Callback):
         for number, handler in self._former.items():
             signal.signal(number, handler)
         self._former = {}
+
+
+def _joins_on_one_node(trainer: Trainer) -> bool:
+    return trainer.num_nodes == 1 and trainer.num_devices > 1

@@ -51,6 +51,23 @@ def test_sigterm_outside_of_training_is_said_in_the_log(recipe, tmp_path, consol
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_stopped_together_the_other_processes_leave_without_an_error(
+    recipe, tmp_path, console, monkeypatch
+):
+    def stop(_run):
+        raise RunStopped("stopped by SIGTERM after 3 batches")
+
+    play(monkeypatch, stop)
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as end:
+        start(recipe, tmp_path, console)
+    assert end.value.code == 0
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(RunStopped, match="after 3 batches"):
+        start(recipe, tmp_path, console)
+    assert log_of(tmp_path).count("stopped by SIGTERM") == 1
+
+
 def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):
     monkeypatch.setattr(execute, "prepare", terminate)
     with pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -28,6 +30,8 @@ def make_trainer(**changes):
     values = {
         "should_stop": False,
         "world_size": 1,
+        "num_nodes": 1,
+        "num_devices": 1,
         "num_training_batches": 10,
         "current_epoch": 0,
         "max_epochs": 3,
@@ -194,3 +198,37 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
             stopping.on_train_epoch_end(trainer, Module(3))
     assert asked == [(False, False)], "one yes is enough"
     assert checkpoints.saved == [3]
+
+
+def test_from_the_launch_on_sigterm_waits_for_the_first_batch(checkpoints):
+    before = signal.getsignal(signal.SIGTERM)
+    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    with stopping.around_fit(trainer):
+        # As Lightning starts the others: they cannot have a handler yet.
+        ask = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print(signal.sigpending())"
+        started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+        assert started.returncode == 0 and "SIGTERM" in started.stdout
+        send(signal.SIGTERM)
+        stopping.setup(trainer, Module(), "fit")
+        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        stopping.on_train_start(trainer, Module())
+        with pytest.raises(RunStopped, match=r"stopped by SIGTERM after 1 batches, saved batch-1"):
+            stopping.on_train_batch_end(trainer, Module(1), {}, None, 0)
+        stopping.on_exception(trainer, Module(), RunStopped())
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("sizes", [{}, {"num_nodes": 2, "num_devices": 2}])
+def test_what_may_be_waited_for_in_vain_is_ended_by_sigterm(sizes, checkpoints):
+    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(**sizes)
+    with Terminations(), stopping.around_fit(trainer), pytest.raises(KeyboardInterrupt):
+        send(signal.SIGTERM)
+
+
+def test_what_comes_after_the_launch_failed_is_answered_as_before(checkpoints):
+    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    with Terminations() as terminations, pytest.raises(KeyboardInterrupt):  # not lost
+        with stopping.around_fit(trainer):
+            send(signal.SIGTERM)
+    assert terminations.word == "stopped by SIGTERM"
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
