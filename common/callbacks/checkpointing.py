@@ -44,13 +44,15 @@ class Checkpoints(Callback):
     ) -> None:
         """Writes one in mid-epoch; an epoch's last batch is left to the epoch's end."""
         ends_epoch = trainer.should_stop or batch_idx + 1 == trainer.num_training_batches
-        due = self.every_batches and batches_seen(pl_module) % self.every_batches == 0
-        if due and not ends_epoch:
+        if self._is_due(pl_module) and not ends_epoch:
             self.save(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes one every ``every_epochs`` epochs and after the last."""
+        """Writes one every ``every_epochs`` epochs and after the last, and what is due by batch."""
         epoch = trainer.current_epoch + 1
         is_last = trainer.should_stop or epoch == trainer.max_epochs
-        if is_last or epoch % self.every_epochs == 0:
+        if is_last or epoch % self.every_epochs == 0 or self._is_due(pl_module):
             self.save(trainer, pl_module)
+
+    def _is_due(self, pl_module: LightningModule) -> bool:
+        return self.every_batches is not None and batches_seen(pl_module) % self.every_batches == 0

@@ -93,8 +93,8 @@ def test_only_the_main_process_removes(tmp_path):
         ({"every_epochs": 2}, [10, 20, 30]),
         ({"every_epochs": 4}, [20, 30]),  # the last epoch's end always
         ({"every_epochs": 100}, [30]),
-        ({"every_epochs": 100, "every_batches": 4}, [4, 8, 12, 16, 24, 28, 30]),
-        ({"every_epochs": 3, "every_batches": 5}, [15, 30]),  # left to the epoch's end
+        ({"every_epochs": 100, "every_batches": 4}, [4, 8, 12, 16, 20, 24, 28, 30]),
+        ({"every_epochs": 3, "every_batches": 5}, [5, 10, 15, 20, 25, 30]),  # once
     ],
 )
 def test_when_they_are_written(settings, expected, tmp_path):
