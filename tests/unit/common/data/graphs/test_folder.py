@@ -152,3 +152,25 @@ def test_path_is_needed():
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"data\.path: there is no folder .*gone"):
         load(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("nodes.csv", "author,9", "author,8"),
+        ("paper-author.csv", "\n58,", "\n59,"),
+        ("labels.csv", "58,even", "58,odd"),
+        ("features-author.csv", "8.25", "8.26"),
+    ],
+)
+def test_one_changed_word_of_a_file_changes_the_fingerprint(folder, name, before, after):
+    rows = [f"{author}.25" for author in range(9)]
+    (folder / "features-author.csv").write_text("\n".join(rows))
+    if name == "nodes.csv":  # room for the last author to go
+        (folder / "features-author.csv").unlink()
+        rows = (f"{paper},{paper % 8}" for paper in range(59))
+        (folder / "paper-author.csv").write_text("\n".join(rows))
+    first, path = load(folder).fingerprint, folder / name
+    assert path.read_text().count(before) == 1
+    path.write_text(path.read_text().replace(before, after))
+    assert load(folder).fingerprint != first

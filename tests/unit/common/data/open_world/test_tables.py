@@ -94,6 +94,18 @@ def test_the_split_depends_on_the_seed_of_the_data_alone(folder):
     assert not torch.equal(first, load(folder, data_seed=1).whole.train.pictures.rows)
 
 
+def test_a_changed_table_or_picture_size_changes_the_fingerprint(folder):
+    first, table = load(folder).fingerprint, folder / "table.csv"
+    given = table.read_bytes()
+    table.write_bytes(given.replace(b",fake,1,", b",fake,2,", 1))
+    assert load(folder).fingerprint != first
+    table.write_bytes(given)
+    assert load(folder).fingerprint == first
+    with next(folder.glob("data/**/0.png")).open("ab") as file:
+        file.write(b"0")
+    assert load(folder).fingerprint != first
+
+
 def test_pictures_are_read_when_a_batch_needs_them(folder):
     data = load(folder)
     batch = next(iter(data.train_dataloader()))

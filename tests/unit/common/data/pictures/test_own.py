@@ -5,6 +5,7 @@ from PIL import Image
 from torch import nn
 
 from common.data.pictures.config import PictureConfig
+from common.data.pictures.files import fingerprint_files, image_folder
 from common.data.pictures.module import PictureData
 from common.data.pictures.own import read_own
 from common.errors import DataError
@@ -111,3 +112,23 @@ def test_a_file_that_is_no_npz(tmp_path):
     (tmp_path / "mine.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(DataError, match=r"mine.npz: not a readable .npz"):
         read_own(tmp_path / "mine.npz", GREY)
+
+
+def test_a_folder_is_known_by_names_sizes_and_classes_and_not_read_whole(tmp_path):
+    config = PictureConfig(name="image-folder", path=str(tmp_path), test_share=0.2)
+
+    def found():
+        return fingerprint_files(image_folder(config))
+
+    for number in range(12):
+        save(tmp_path / f"class{number % 2}" / f"{number}.png", noise(20, 20 + number))
+    first, path = found(), tmp_path / "class0" / "0.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert found() == first
+    path.write_bytes(content + b"0")
+    assert found() != first
+    path.write_bytes(content)
+    assert found() == first
+    path.rename(tmp_path / "class1" / "0.png")
+    assert found() != first

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -23,6 +25,10 @@ def test_digits_are_the_same_each_time(digits):
     again = scattered_digits()
     assert fingerprint(again) == fingerprint(digits)
     other = {**digits, "train": digits["train"].rows(torch.arange(5187))}
+    assert fingerprint(other) != fingerprint(digits)
+    pixels = digits["train"].pictures.clone()
+    pixels[-1, -1, -1, -1] ^= 1
+    other = {**digits, "train": replace(digits["train"], pictures=pixels)}
     assert fingerprint(other) != fingerprint(digits)
 
 

@@ -49,6 +49,9 @@ def test_the_fingerprint_follows_the_content(sequences):
     same = pack("other name", USERS, ["a", "b", "c"])
     changed = pack("own", [*USERS[:2], [2, 4, 1, 6]], ["a", "b", "c"])
     assert sequences.fingerprint() == same.fingerprint() != changed.fingerprint()
+    regrouped = pack("own", [USERS[0][:4], [4, *USERS[1]], USERS[2]], ["a", "b", "c"])
+    assert sequences.items.tolist() == regrouped.items.tolist()
+    assert sequences.fingerprint() != regrouped.fingerprint()
 
 
 def test_generated_sessions_are_as_described():

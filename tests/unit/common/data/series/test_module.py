@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,3 +226,28 @@ def test_a_users_series_is_embedded_in_the_runs_units(tmp_path):
     (tmp_path / "short.csv").write_text("date,b\n2020-01-01 00:00,1\n2020-01-01 01:00,2\n")
     with pytest.raises(DataError, match="2 steps, but a window has 31"):
         data.embed_path(LastStep(), tmp_path / "short.csv")
+
+
+def test_one_changed_digit_of_a_file_changes_the_fingerprint(tmp_path):
+    path = Path(csv(tmp_path))
+    first, text = make(name="csv", path=str(path), batch_size=4), path.read_text()
+    first.load()
+    place = len(text) - 5  # in the last value of the test part
+    path.write_text(text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :])
+    other = make(name="csv", path=str(path), batch_size=4)
+    other.load()
+    assert other.fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize("array", ["x_train", "y_train", "x_test", "y_test"])
+def test_one_changed_bit_of_labelled_series_changes_the_fingerprint(array, tmp_path):
+    path = labelled(tmp_path)
+    first = make(name="labelled", path=path, batch_size=4)
+    first.load()
+    with np.load(path) as file:
+        arrays = {name: file[name].copy() for name in file.files}
+    arrays[array].reshape(-1).view(np.uint8)[0] ^= 1
+    np.savez(path, **arrays)
+    other = make(name="labelled", path=path, batch_size=4)
+    other.load()
+    assert other.fingerprint != first.fingerprint
