@@ -1,18 +1,20 @@
 """`papers train` on two devices, and Ctrl-C outside training, as processes of their own."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from common.tracking.metrics_file import read_metrics
 from tests.system.processes import ForkedPapers, start_command
 
-TIMEOUT_S = 240
+TIMEOUT_S = 300
 COMMON = [
     "tracking.mode=disabled",
     "trainer.accelerator=cpu",
@@ -41,6 +43,28 @@ MEOW = [
     "tracking.plots=false",
 ]
 MCLREC = ["mclrec", "trainer.batches=4", "evaluation.every_batches=2"]
+# The other papers that allow several, and the forms of them that keep the most state.
+OTHERS = {
+    "amcl": ["amcl", "evaluation.protocols=[knn]"],
+    "amcl-moco": [
+        "amcl",
+        "method.base=moco",
+        "method.queue_length=512",
+        "optimizer.lr=0.01",
+        "evaluation.protocols=[knn]",
+    ],
+    "hydra": ["hydra", "evaluation.protocols=[knn]"],
+    "hydra-momentum": ["hydra/quick:momentum", "evaluation.protocols=[knn]"],
+    # Dropout draws differ by process.
+    "owdfa_cpl": [
+        "owdfa_cpl",
+        "data.preset=small",
+        "method.dropout=0",
+        "evaluation.protocols=[head-clusters]",
+    ],
+    "pixpro": ["pixpro", "method.instance_weight=1", "evaluation.protocols=[correspondence]"],
+    "supremix": ["supremix", "evaluation.protocols=[label-order]"],
+}
 
 
 def start(folder, *words):
@@ -65,7 +89,7 @@ def train(folder, *words):
     assert code == 0, output
     assert "Traceback" not in output
     (config,) = folder.glob("runs/*/*/*/config.yaml")
-    assert [path.name for path in (folder / "runs").iterdir()] == [words[0]]
+    assert [path.name for path in (folder / "runs").iterdir()] == [words[0].partition("/")[0]]
     (record,) = folder.glob("**/result.json")
     assert record.parent == config.parent
     return (
@@ -133,6 +157,20 @@ def test_sampled_meow_on_two_devices_contrasts_the_whole_batch(tmp_path):
     assert list(found) == [1, 2, 3, 4, 5] and found == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.parametrize("case", OTHERS)
+def test_two_devices_have_the_losses_of_one(case, tmp_path):
+    words = [*OTHERS[case], "trainer.batches=3", "tracking.plots=false"]
+    _, alone, rows = train(tmp_path / "one", *words)
+    _, record, rows_of_two = train(tmp_path / "two", *words, "trainer.devices=2")
+    assert (alone["devices"], record["devices"]) == (1, 2)
+    same = ("config_hash", "global_batch", "batches", "data_hash")
+    assert {key: record[key] for key in same} == {key: alone[key] for key in same}
+    expected, found = losses(rows), losses(rows_of_two)
+    assert list(found) == [1, 2, 3] and found == pytest.approx(expected, rel=1e-3)
+
+
 def interrupt(process, folder, when):
     """Sends Ctrl-C to a training once ``when(run_dir)`` holds; returns exit code, output, run."""
     deadline = time.monotonic() + TIMEOUT_S
@@ -146,6 +184,53 @@ def interrupt(process, folder, when):
     (config,) = folder.glob("runs/*/*/*/config.yaml")
     assert not list(folder.glob("**/result.json")), output
     return code, " ".join(output.split()), config.parent.relative_to(folder)
+
+
+def launched(process):
+    """Tells whether Lightning has started another process from ``process``."""
+    below = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in below:
+        with contextlib.suppress(OSError):  # it has ended
+            if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes():
+                return True
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("when", "to"),
+    [
+        ("at the launch", "main"),
+        ("while they join", "all"),
+        ("in training", "all"),
+        ("in training", "main"),
+    ],
+)
+def test_sigterm_on_two_devices_is_said_and_the_run_goes_on(when, to, tmp_path):
+    words = ["trainer.batches=100", "trainer.devices=2", "trainer.checkpoint_every_batches=4"]
+    process = start(tmp_path, "train", "supremix", *words, *COMMON, "tracking.plots=false")
+    saved = "runs/*/*/*/checkpoints/batch-*.ckpt"
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (any(tmp_path.glob(saved)) if when == "in training" else launched(process)):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.01)
+    if when == "while they join":
+        time.sleep(2)  # the other imports, the main one waits for it
+    (os.killpg if to == "all" else os.kill)(process.pid, signal.SIGTERM)
+    code, output = finish(process)
+    assert code == 1, output
+    assert output.count("stopped by SIGTERM after") == 1 and "Traceback" not in output, output
+    (config,) = tmp_path.glob("runs/*/*/*/config.yaml")
+    run = config.parent
+    assert f"papers resume {run.relative_to(tmp_path)}" in " ".join(output.split())
+    assert "stopped by SIGTERM after" in (run / "log.txt").read_text()
+    newest = max(run.glob("checkpoints/batch-*")).name
+    assert f"saved {newest}" in output
+    code, output = finish(start(tmp_path, "resume", str(run)))
+    assert code == 0 and f"resuming from {newest}" in output, output
+    assert json.loads((run / "result.json").read_text())["batches"] == 100
 
 
 def has_begun(run):
