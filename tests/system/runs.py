@@ -16,10 +16,12 @@ def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
     start(load_recipe(reference, overrides), root, Console(quiet=True))
 
 
-def _resume(run_dir: Path) -> None:
+def _resume(run_dir: Path, kill: Any) -> None:
     from common.execute import resume_run
     from common.runs import open_run
 
+    if kill is not None:
+        kill.arm()
     resume_run(open_run(run_dir), Console(quiet=True))
 
 
@@ -31,9 +33,9 @@ def train(reference, overrides, root, kill):
     return only_run(root), process.exitcode
 
 
-def resume(run_dir):
-    """Resumes to the end."""
-    process = CONTEXT.Process(target=_resume, args=(run_dir,))
+def resume(run_dir, kill=None):
+    """Resumes to the end; ``kill`` may change the process, such as its clock."""
+    process = CONTEXT.Process(target=_resume, args=(run_dir, kill))
     process.start()
     process.join()
     assert process.exitcode == 0

@@ -17,18 +17,20 @@ from common.leaderboard.environment import Environment
 from common.leaderboard.record import commit_record, write_record
 from common.result import Source, make_record
 from common.runs import new_run
+from common.tracking.metrics_file import read_metrics
 from tests.samples import MEASURED
-from tests.system import runs
+from tests.system import kills, runs
 from tests.system.processes import ForkedPapers
 
-COMMON = [
+WITHOUT_PROTOCOL = [
     "tracking.mode=disabled",
     "tracking.plots=false",
     "trainer.threads=1",
-    "evaluation.protocols=[knn]",
     "evaluation.references=[]",
     "trainer.checkpoint_every_batches=4",
+    "trainer.log_every=1",
 ]
+COMMON = [*WITHOUT_PROTOCOL, "evaluation.protocols=[knn]"]
 # 2030: later than any record that is filed.
 START = 1_900_000_000
 
@@ -66,15 +68,22 @@ def has_checkpoint(root):
     return run_dir is not None and any((run_dir / "checkpoints").glob("batch-*"))
 
 
-def test_a_full_disk_is_said_and_the_run_resumes_when_there_is_room(tmp_path):
-    words = ["train", "swav", "trainer.batches=6", *COMMON]
-    code, output = finish(ForkedPapers(tmp_path, *words, largest_file=200 * 1024))
-    run_dir = runs.only_run(tmp_path / "runs")
+def test_a_full_disk_is_said_and_leaves_what_was_saved_to_resume_from(tmp_path):
+    root = tmp_path / "runs"
+    words = ["trainer.batches=10", *COMMON]
+    run_dir, _ = runs.train("swav", words, root, kills.AtBatch(5, torn=0))
+    saved = run_dir / "checkpoints" / "batch-000000004.ckpt"
+    content = saved.read_bytes()
+    limited = ForkedPapers(tmp_path, "resume", str(run_dir), largest_file=200 * 1024)
+    code, output = finish(limited)
     assert code == 1
-    assert "batch-000000004.ckpt: not written" in output
-    assert "Free some space, then: papers resume" in output
-    assert not list((run_dir / "checkpoints").iterdir()), "no part of a checkpoint is left"
-    resume_to_the_end(run_dir, 6)
+    assert f"resuming from {saved.name}" in output
+    assert "batch-000000008.ckpt: not written" in output
+    assert f"Free some space, then: papers resume {run_dir}" in output
+    assert list(saved.parent.iterdir()) == [saved], "no part of the other is left"
+    assert saved.read_bytes() == content
+    resume_to_the_end(run_dir, 10)
+    assert (run_dir / "log.txt").read_text().count(f"resuming from {saved.name}") == 2
 
 
 @pytest.mark.slow
@@ -134,19 +143,66 @@ def test_of_runs_under_a_clock_that_goes_back_the_last_one_counts(tmp_path, monk
     assert record().finished == "2030-03-17T18:46:40Z", "the clock's own, once it is right again"
 
 
-def test_data_that_were_altered_since_are_refused_by_resume(tmp_path):
+def numbers_of(run_dir):
+    record = json.loads((run_dir / "result.json").read_text())
+    assert record["wall_s"] > 0
+    found = {key: record[key] for key in ("status", "metrics", "references", "batches", "epochs")}
+    return found, (run_dir / "metrics.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_clock_that_goes_back_all_the_time_changes_no_number(tmp_path):
+    words = ["trainer.batches=12", *COMMON]
+    usual, _ = runs.train("swav", words, tmp_path / "usual", kills.Nowhere())
+    fallen = kills.UnderAFallingClock(kills.AtBatch(6, torn=0))
+    run_dir, code = runs.train("swav", words, tmp_path / "fallen", fallen)
+    assert code == -9
+    runs.resume(run_dir, kills.UnderAFallingClock(kills.Nowhere()))
+    assert "resuming from batch-000000004.ckpt" in (run_dir / "log.txt").read_text()
+    assert numbers_of(run_dir) == numbers_of(usual)
+
+
+@pytest.mark.slow
+def test_a_folder_that_a_live_run_writes_is_left_to_it(tmp_path):
+    words = ["trainer.batches=60", *COMMON]
+    process = ForkedPapers(tmp_path, "train", "swav", *words)
+    wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
+    process.send_signal(signal.SIGSTOP)  # so that it cannot end before the other has begun
+    run_dir = runs.only_run(tmp_path / "runs")
+    code, output = finish(ForkedPapers(tmp_path, "resume", str(run_dir)))
+    process.send_signal(signal.SIGCONT)
+    assert code == 2
+    assert f"in use by process {process.pid}; wait for it or stop it first" in output
+    assert finish(process)[0] == 0
+    found, _ = numbers_of(run_dir)
+    assert (found["status"], found["batches"]) == ("complete", 60)
+    losses = [row.batch for row in read_metrics(run_dir / "metrics.csv") if row.key == "train/loss"]
+    assert losses == list(range(1, 61))
+
+
+def test_data_that_were_altered_since_are_refused_until_they_are_put_back(papers, tmp_path):
     table = tmp_path / "own.csv"
     rows = [f"{number},{number % 7},{number / 3}" for number in range(200)]
     table.write_text("\n".join(["a,b,target", *rows]) + "\n")
     words = ["data.name=table", f"data.path={table}", "data.target=target", "method.window=20"]
-    words += ["method.label_step=1", "trainer.batches=2000", *COMMON]
-    words += ["evaluation.protocols=[label-order]"]
-    process = ForkedPapers(tmp_path, "train", "supremix/diabetes", *words)
-    wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
-    process.kill()
-    process.communicate()
-    table.write_text(table.read_text().replace("199,3", "198,3"))
-    run_dir = runs.only_run(tmp_path / "runs")
-    code, output = finish(ForkedPapers(tmp_path, "resume", str(run_dir)))
-    assert code == 2
-    assert "the data have changed since this run began" in output
+    words += ["method.label_step=1", "trainer.batches=12", *WITHOUT_PROTOCOL]
+    reference, root = "supremix/diabetes", tmp_path / "runs"
+    run_dir, code = runs.train(reference, words, root, kills.AtBatch(6, torn=0))
+    assert code == -9
+    given = table.read_text()
+    altered = given.replace("199,3", "198,3")
+
+    table.write_text(altered)
+    code, _, err = papers("resume", str(run_dir))
+    assert code == 2 and "the data have changed since this run began" in " ".join(err.split())
+    table.write_text(given)
+    code, out, _ = papers("resume", str(run_dir))
+    assert code == 0 and "resuming from batch-000000004.ckpt" in out
+    assert json.loads((run_dir / "result.json").read_text())["batches"] == 12
+
+    table.write_text(altered)
+    code, _, err = papers("evaluate", str(run_dir))
+    assert code == 2 and f"the data have changed since {run_dir} was trained" in err
+    assert not (run_dir / "evaluations").exists()
+    table.write_text(given)
+    assert papers("evaluate", str(run_dir))[0] == 0

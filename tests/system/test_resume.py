@@ -236,9 +236,31 @@ def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp
     assert code == -9, "the run ended before it could be killed"
     assert_hit(run_dir, kill, newest, whole)
     runs.resume(run_dir)
+    assert_same(run_dir, whole)
+
+
+def assert_same(run_dir, whole):
     resumed = evidence(run_dir)
     assert resumed.weights.keys() == whole.weights.keys()
     for name, value in whole.weights.items():
         assert torch.equal(value, resumed.weights[name]), name
     assert resumed.metrics == whole.metrics
     assert resumed.numbers == whole.numbers
+
+
+@pytest.mark.parametrize(
+    "case",
+    # The fast one takes a few seconds.
+    [pytest.param(c, marks=[] if c == "mclrec-joint" else pytest.mark.slow) for c in CASES],
+)
+def test_of_two_checkpoints_a_cut_one_leaves_the_other_to_go_on_from(case, uninterrupted, tmp_path):
+    whole, saved = uninterrupted(case)
+    run_dir, _ = train(case, tmp_path, kills.AtBatch(saved[1] + 1, torn=0))
+    first, newest = sorted((run_dir / "checkpoints").glob("batch-*.ckpt"))
+    assert newest.name == f"batch-{saved[1]:09d}.ckpt"
+    os.truncate(newest, newest.stat().st_size // 2)
+    runs.resume(run_dir)
+    log = (run_dir / "log.txt").read_text()
+    assert f"warning: {newest}: truncated or not a checkpoint" in log
+    assert f"resuming from {first.name}" in log
+    assert_same(run_dir, whole)
