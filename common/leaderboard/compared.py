@@ -14,10 +14,10 @@ from common.leaderboard.markdown import (
     table,
 )
 from common.leaderboard.reported import OFFICIAL, PAPER, Entry
+from common.leaderboard.statistics import MIN_SEEDS
 
 HEADER = ("metric", "reference", "from", "ours", "gap", "status")
 WAITING_HEADER = ("setting", "from", "reported")
-MISSES = ("above", "below")
 
 
 def render_compared(board: Board, paper: str) -> list[str]:
@@ -72,21 +72,34 @@ def _waiting(rows: list[Row], sources: list[str]) -> list[str]:
 
 
 def _checks(rows: list[Row], sources: list[str]) -> list[str]:
-    """Returns what was checked of the rows that are above or below, one item an entry."""
+    """Returns what was checked of the rows that miss their margin, one item an entry."""
     missed: dict[tuple[str, str], str] = {}
     for row in rows:
-        if row.verdict.status in MISSES and row.entry.checks:
+        if misses(row) and row.entry.checks:
             key = (setting_text(row.entry), _from(row.entry, sources))
             missed[key] = " ".join(row.entry.checks.split())
     items = [f"- {name}, {origin}: {text}" for (name, origin), text in missed.items()]
-    return ["", "Checked where ours is above or below:", "", *items] if items else []
+    return ["", "Checked where ours misses the margin:", "", *items] if items else []
+
+
+def misses(row: Row) -> bool:
+    """Tells whether enough seeds of ours have a mean off the reported number by more than the margin.
+
+    Above and below do by more than their interval; an inconclusive row may, within it.
+    """
+    if row.verdict.status in ("above", "below"):
+        return True
+    reference, gap = row.entry.metrics[row.metric], row.verdict.gap
+    if row.verdict.status != "inconclusive" or row.ours is None or row.ours.n < MIN_SEEDS:
+        return False
+    return gap is not None and reference.margin is not None and abs(gap) > reference.margin
 
 
 def unexplained(rows: Iterable[Row]) -> list[str]:
-    """Returns the settings above or below a reported number of which no check is told."""
+    """Returns the settings that miss a reported number's margin and of which no check is told."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row.verdict.status in MISSES and not row.entry.checks:
+        if misses(row) and not row.entry.checks:
             name = f"{row.entry.reference} ({row.entry.arm}), {row.entry.origin}"
             found.setdefault(name, []).append(f"{short_metric(row.metric)} {row.verdict.status}")
     return [f"{name}: {', '.join(metrics)}" for name, metrics in found.items()]

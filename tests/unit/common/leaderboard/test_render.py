@@ -15,6 +15,7 @@ from common.leaderboard.readme import END, START, render_small
 from common.leaderboard.record import NO_NUMBER, commit_record
 from common.leaderboard.render import render_board
 from common.leaderboard.reported import Reference
+from common.leaderboard.statistics import Sample
 from tests.samples import ENTRY, KNN
 
 CODE = Code(
@@ -81,15 +82,15 @@ def test_a_number_nobody_could_read_is_not_invented(board):
     assert line == "| `swav/cifar10` on cifar10 | paper, *unverified* [1] | top5 not available |"
 
 
-def missed(board, checks):
+def missed(board, checks, reference=Reference(value=0.5, margin=0.05)):
     """The board with a reported number that ours is above, and what is said of it."""
     records = [record for group in board.groups for record in group.records]
-    metrics = {KNN: Reference(value=0.5, margin=0.05)}
+    metrics = {KNN: reference}
     entry = dataclasses.replace(ENTRY, metrics=metrics, checks=checks)
     return make_board([entry], records, CODE)
 
 
-def test_what_was_checked_stands_below_what_is_above_or_below(board):
+def test_what_was_checked_stands_below_what_misses_its_margin(board):
     text = render_board(missed(board, "The data are\n  the same; the seed was not checked."))
     assert line_with(text, "The data") == (
         "- `swav/cifar10` on cifar10, paper, *unverified* [1]: The data are the same; "
@@ -99,6 +100,19 @@ def test_what_was_checked_stands_below_what_is_above_or_below(board):
     assert unexplained(missed(board, None).rows) == ["swav/cifar10 (method), paper: knn_top1 above"]
     # Nothing is asked of a number that is reproduced.
     assert unexplained(board.rows) == [] and "Checked where" not in render_board(board)
+
+
+@pytest.mark.parametrize(("margin", "asked"), [(0.01, True), (0.04, False)])
+def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(board, margin, asked):
+    # Ours is 0.82: off by 0.03, and either margin is narrower than the interval.
+    wide = Reference(value=0.79, spread=0.05, n=3, margin=margin)
+    (row,) = missed(board, None, wide).rows
+    assert row.verdict.status == "inconclusive"
+    assert bool(unexplained([row])) == asked
+    text = render_board(missed(board, "One seed of three stops early.", wide))
+    assert ("One seed of three stops early." in text) == asked
+    # Fewer seeds are no result yet.
+    assert not unexplained([dataclasses.replace(row, ours=Sample(0.82, 0.02, 2))])
 
 
 def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
