@@ -12,7 +12,7 @@ from typing import Any
 
 from common.config import Recipe, recipe_path, resolve, split_reference
 from common.errors import UsageError
-from common.layers import read_yaml
+from common.layers import read_yaml, take_variants
 from common.leaderboard.aggregate import (
     Code,
     Group,
@@ -125,12 +125,13 @@ def _as_written(reference: str, read: Callable[[Path], dict[str, Any]]) -> Recip
     """Returns what `load_recipe` returns, from the content that ``read`` gives of its file."""
     paper, recipe, variant = split_reference(reference)
     path = recipe_path(paper, recipe)
-    layers = [(str(path), {k: v for k, v in read(path).items() if k != "variants"})]
+    content = dict(read(path))
+    variants = take_variants(content, path)
+    layers = [(str(path), content)]
     if variant is not None:
-        variants = read(path).get("variants") or {}
         if variant not in variants:
             raise UsageError(f"{path.name} has no variant {variant!r}")
-        layers.append((f"variant {variant}", variants[variant] or {}))
+        layers.append((f"variant {variant}", variants[variant]))
     return resolve(paper, recipe, variant, layers)
 
 

@@ -2,6 +2,7 @@ import gc
 
 import pytest
 
+from common import config
 from common.config import load_recipe
 from common.layers import read_yaml
 from common.leaderboard import board
@@ -24,6 +25,14 @@ def test_hashes_are_those_of_the_recipes_as_written_and_each_file_is_read_once(m
 @pytest.mark.parametrize("gone", ["swav/none", "swav/quick:none", "none/quick"])
 def test_a_recipe_that_is_gone_has_no_hash(gone):
     assert board.present_hashes([gone, "swav/quick"]).keys() == {"swav/quick"}
+
+
+@pytest.mark.parametrize("variants", ["variants: [small]", "variants: {small: 1}"])
+def test_a_recipe_whose_variants_are_none_has_no_hash(variants, tmp_path, monkeypatch):
+    (tmp_path / "swav").mkdir()
+    (tmp_path / "swav" / "quick.yaml").write_text(f"seed: 0\n{variants}\n")
+    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path)
+    assert board.present_hashes(["swav/quick", "swav/quick:small"]) == {}
 
 
 def test_memory_is_collected_again_after_reading_even_of_a_broken_record(tmp_path):
