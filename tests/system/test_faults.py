@@ -20,7 +20,7 @@ from common.runs import new_run
 from common.tracking.metrics_file import read_metrics
 from tests.samples import MEASURED
 from tests.system import kills, runs
-from tests.system.processes import ForkedPapers
+from tests.system.processes import ForkedPapers, start_command
 
 WITHOUT_PROTOCOL = [
     "tracking.mode=disabled",
@@ -90,7 +90,9 @@ def test_a_full_disk_is_said_and_leaves_what_was_saved_to_resume_from(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     words = ["trainer.batches=80", "data.workers=2", *COMMON]
-    process = ForkedPapers(tmp_path, "train", "swav", *words)
+    # In an interpreter of its own: forked, torch does not learn which signal it was.
+    command = [sys.executable, "-m", "common.cli", "train", "swav", *words]
+    process = start_command(tmp_path, command)
     root = tmp_path / "runs"
     wait_until(lambda: has_checkpoint(root), process)
     os.kill(descendants(process.pid)[-1], signal.SIGKILL)
