@@ -99,7 +99,10 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
             error.args = (f"{error}\n{go_on}",)
         run.say(f"ended: {error}", Console(quiet=True))
         raise
-    except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
+    except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
+        # Lightning makes the second of the first, and the third where it has no batches yet.
+        if isinstance(error, RuntimeError) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
         stop = RunStopped(f"{terminations.word}; {go_on}")
         stop.by_user = True
         run.say(str(stop), Console(quiet=True))

@@ -83,7 +83,7 @@ def _checks(rows: list[Row], sources: list[str]) -> list[str]:
 
 
 def misses(row: Row) -> bool:
-    """Tells whether enough seeds of ours have a mean off the reported number by more than the margin.
+    """Tells whether the mean of enough seeds is off the reported number by more than the margin.
 
     Above and below do by more than their interval; an inconclusive row may, within it.
     """

@@ -124,6 +124,21 @@ def test_a_dead_workers_cause_and_mend_are_named(
         start(recipe, tmp_path, console)
 
 
+def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
+    recipe, tmp_path, console, monkeypatch
+):
+    def fail(_run):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise RuntimeError("Please call `iter(combined_loader)` first.")  # noqa: B904
+
+    play(monkeypatch, fail)
+    with pytest.raises(RunStopped, match="interrupted; go on with: papers resume"):
+        start(recipe, tmp_path, console)
+    assert "interrupted" in log_of(tmp_path)
+
+
 def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, monkeypatch):
     words = ["trainer.batches=2", "evaluation.references=[]", "tracking.mode=disabled"]
     recipe = load_recipe("supremix/diabetes", [*words, "tracking.plots=false"])
