@@ -1,8 +1,8 @@
 import os
 import signal
-import threading
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
