@@ -38,7 +38,7 @@ def read_campaign(path: Path) -> Campaign:
         raise UsageError(f"{path}: no such campaign file")
     content = read_yaml(path)
     unknown = set(content) - {"arms", "seeds", "overrides"}
-    if unknown or not content.get("arms") or not content.get("seeds"):
+    if unknown or any(content.get(key) in (None, []) for key in ("arms", "seeds")):
         raise ConfigError(f"{path}: needs arms and seeds, may have overrides; got {list(content)}")
     arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
     words, seeds = content.get("overrides"), content["seeds"]

@@ -32,6 +32,7 @@ from common.layers import (
 from common.paper import Paper, get_paper
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, collect_changes, setting
+from common.signals import interrupts_wait
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
@@ -174,7 +175,8 @@ def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:
 @cache
 def _container(*sections: tuple[str, type]) -> DictConfig:
     """Returns the defaults as OmegaConf holds them: for many recipes, a copy costs a fifth."""
-    return OmegaConf.create({**TOP_LEVEL, **{name: section() for name, section in sections}})
+    with interrupts_wait():
+        return OmegaConf.create({**TOP_LEVEL, **{name: section() for name, section in sections}})
 
 
 def check_protocols(recipe: Recipe, names: list[str]) -> None:

@@ -42,10 +42,16 @@ def num_processes(recipe: Recipe) -> int:
 def check_accelerator(recipe: Recipe) -> None:
     """Raises `ConfigError` if the recipe asks for a GPU or its precision and there is none."""
     settings = recipe.trainer
-    if settings.accelerator in ("auto", "cpu") and settings.precision != "16-mixed":
+    names_gpus = settings.devices == -1 or "," in str(settings.devices)
+    asks = settings.accelerator not in ("auto", "cpu") or settings.precision == "16-mixed"
+    if not asks and not names_gpus:
         return
     import torch
 
+    if names_gpus and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError(
+            f"trainer.devices={settings.devices}: torch sees no GPU; write how many processes"
+        )
     if settings.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         if settings.accelerator == "cuda" or not torch.backends.mps.is_available():
             raise ConfigError(

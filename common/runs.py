@@ -19,6 +19,7 @@ from common.errors import UsageError
 from common.files import write_atomic
 from common.layers import read_yaml
 from common.leaderboard.record import default_results
+from common.signals import interrupts_wait
 
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
 
@@ -169,7 +170,9 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
             f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"
         ) from None
     run.lock()
-    write_atomic(run.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict())))
+    with interrupts_wait():
+        text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
+    write_atomic(run.path / "config.yaml", text)
     return run
 
 

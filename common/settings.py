@@ -62,10 +62,7 @@ def check_settings(config: Any, path: str = "") -> None:
 
 def _check_value(key: str, value: Any, metadata: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(
-            f"{key}: must be a finite number, got {value}; write an ordinary one (for no limit a "
-            "large one, such as 1e9)"
-        )
+        raise ConfigError(f"{key}: must be a finite number, got {value}; write an ordinary one")
     choices = metadata.get("choices")
     if isinstance(choices, Registry):
         try:

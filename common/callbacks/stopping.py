@@ -72,7 +72,7 @@ class Stopping(Callback):
         """On several devices of one node, lets SIGTERM wait for the first batch from the launch on.
 
         A process that it ended before it has joined the others would leave them waiting for it, and
-        Lightning kills them. Nodes may be waited for in vain: there, it ends the wait.
+        Lightning kills them. Over several nodes it is not held back: a node may never come.
         """
         if not _joins_on_one_node(trainer):
             yield
@@ -85,6 +85,10 @@ class Stopping(Callback):
         finally:
             signal.signal(signal.SIGTERM, former)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        # It came where no batch was left to look for it. Lightning kills a main process beside one
+        # that leaves with an error, so the main one answers.
+        if self._reason == "SIGTERM" and trainer.is_global_zero:
+            signal.raise_signal(signal.SIGTERM)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Lets a SIGTERM through that was held back: all processes have joined."""

@@ -42,16 +42,16 @@ def hop_incidence(links: Links, hop: tuple[str, ...]) -> Incidence:
     rows = path_product(links, list(hop[:2]))
     place = np.arange(rows.shape[0])
     for step in pairwise(hop[1:]):
-        distinct, own = merge_equal_rows(rows)
-        if distinct.shape[0] <= MOST_DISTINCT * rows.shape[0]:
-            rows, place = distinct, own[place]
+        first, own = find_equal_rows(rows)
+        if len(first) <= MOST_DISTINCT * rows.shape[0]:
+            rows, place = rows[first], own[place]
         rows = rows @ path_product(links, list(step))
         rows.data[:] = 1
     return Incidence(rows, place)
 
 
-def merge_equal_rows(matrix: Matrix) -> tuple[Matrix, Ids]:
-    """Returns the distinct rows of a 0/1 CSR ``matrix`` and, for each row, which of them it is."""
+def find_equal_rows(matrix: Matrix) -> tuple[Ids, Ids]:
+    """Returns the first of each set of equal rows of a 0/1 CSR ``matrix``, and each row's set."""
     matrix.sort_indices()
     # Digests instead of the rows themselves: a second copy of a large matrix is not made.
     known: dict[bytes, int] = {}
@@ -59,5 +59,4 @@ def merge_equal_rows(matrix: Matrix) -> tuple[Matrix, Ids]:
     for row, (begin, end) in enumerate(pairwise(matrix.indptr)):
         key = hashlib.blake2b(matrix.indices[begin:end], digest_size=KEY_BYTES).digest()
         own[row] = known.setdefault(key, len(known))
-    first = np.unique(own, return_index=True)[1]
-    return matrix[first], own
+    return np.unique(own, return_index=True)[1], own

@@ -43,7 +43,7 @@ class RepeatedOperator:
 
     ``distinct``: (distinct rows, columns). ``repeat``: (rows, distinct rows), a single 1 in each
     row. An index would do forward; as a product the gradients of equal rows are added up in the
-    same order every time, on any device.
+    same order every time (on a CPU; not tried on a GPU).
     """
 
     distinct: Operator
@@ -85,7 +85,7 @@ def make_operator(matrix: Any, dtype: torch.dtype = torch.float32) -> Operator:
     """Builds the operator of a scipy sparse matrix or a dense array.
 
     Stored zeros are dropped; a matrix with many non-zeros becomes dense. The operator may share
-    the arrays of ``matrix``.
+    the arrays of ``matrix``, which must not be changed afterwards.
     """
     sparse = sp.csr_matrix(matrix)
     sparse.eliminate_zeros()

@@ -13,8 +13,9 @@ from common.errors import ConfigError
 from common.evaluation.node_embeddings import NodeEmbeddings
 
 NAMES = ("raw", "propagated", "propagated-context")
-# Numbers in one array, 8 GiB in float32: one-hot rows of 46,340 nodes.
-MOST_NUMBERS = 2**31
+# Numbers in one array, 2 GiB in float32: one-hot rows of 23,170 nodes. Propagation holds it about
+# six times, twice in float64.
+MOST_NUMBERS = 2**29
 
 
 def check_references(graph: HeteroGraph, metapaths: list[str], names: list[str]) -> None:

@@ -130,6 +130,9 @@ def test_a_batch_that_cannot_be_divided_names_the_nearest(batch_size, devices, n
     [
         (["trainer.accelerator=gpu"], 0, "torch sees no GPU"),
         (["trainer.accelerator=cuda"], 0, "torch sees no GPU"),
+        (["trainer.devices=-1"], 0, "torch sees no GPU; write how many processes"),
+        (["trainer.devices='0,2'"], 0, "torch sees no GPU; write how many processes"),
+        (["trainer.devices=-1"], 2, None),
         (["trainer.precision=16-mixed"], 0, "16-mixed needs a GPU"),
         (["trainer.accelerator=cuda"], 1, None),
         (["trainer.accelerator=gpu", "trainer.precision=16-mixed"], 1, None),

@@ -42,7 +42,10 @@ def test_the_defaults_and_values_on_inclusive_bounds_pass():
     [
         ({"temperature": 0}, r"method\.temperature: must be above 0, got 0"),
         ({"temperature": math.nan}, r"method\.temperature: must be a finite number, got nan"),
-        ({"temperature": math.inf}, r"temperature: must be a finite number, got inf; .* as 1e9"),
+        (
+            {"temperature": math.inf},
+            r"temperature: must be a finite number, got inf; write an ordinary one",
+        ),
         (
             {"free": -math.inf},
             r"method\.free: must be a finite number, got -inf; write an ordinary",

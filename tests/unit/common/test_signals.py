@@ -6,7 +6,9 @@ import threading
 import pytest
 from omegaconf import OmegaConf
 
+from common.config import _container
 from common.errors import ConfigError
+from common.evaluation.config import EvaluationConfig
 from common.layers import assign, parse_overrides, read_yaml
 from common.signals import interrupts_wait
 
@@ -86,14 +88,18 @@ def interrupted(number, work):
     return False
 
 
-@pytest.mark.parametrize("reader", ["file", "words", "assign"])
+@pytest.mark.parametrize("reader", ["file", "words", "assign", "defaults"])
 def test_an_interrupt_while_a_list_is_filled_refuses_no_recipe(reader, raising, tmp_path):
     path, merged = tmp_path / "recipe.yaml", OmegaConf.create({"tags": []})
     path.write_text("tags: [a, [b]]")
+    sections = (("evaluation", EvaluationConfig),)
     work = {
+        "defaults": lambda: _container.__wrapped__(*sections),
         "file": lambda: read_yaml(path),
         "words": lambda: parse_overrides(["tags=[a, [b]]"]),
         "assign": lambda: assign(merged, "tags", ["a", ["b"]], "here"),
     }[reader]
-    ended = list(itertools.takewhile(lambda line: interrupted(line, work), itertools.count()))
+    # Each seventh line is enough of the many of the defaults.
+    lines = itertools.count(step=7 if reader == "defaults" else 1)
+    ended = list(itertools.takewhile(lambda line: interrupted(line, work), lines))
     assert len(ended) > 40, "at each line once"

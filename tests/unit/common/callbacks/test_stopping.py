@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ def make_trainer(**changes):
     values = {
         "should_stop": False,
         "world_size": 1,
+        "is_global_zero": True,
         "num_nodes": 1,
         "num_devices": 1,
         "num_training_batches": 10,
@@ -204,7 +206,8 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
 def test_from_the_launch_on_sigterm_waits_for_the_first_batch(checkpoints):
     before = signal.getsignal(signal.SIGTERM)
     stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    with stopping.around_fit(trainer):
+    stopped = pytest.raises(RunStopped, match=r"stopped by SIGTERM after 1 batches, saved batch-1")
+    with stopped, stopping.around_fit(trainer):
         # As Lightning starts the others: they cannot have a handler yet.
         ask = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print(signal.sigpending())"
         started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
@@ -213,9 +216,10 @@ def test_from_the_launch_on_sigterm_waits_for_the_first_batch(checkpoints):
         stopping.setup(trainer, Module(), "fit")
         assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
         stopping.on_train_start(trainer, Module())
-        with pytest.raises(RunStopped, match=r"stopped by SIGTERM after 1 batches, saved batch-1"):
+        try:
             stopping.on_train_batch_end(trainer, Module(1), {}, None, 0)
-        stopping.on_exception(trainer, Module(), RunStopped())
+        finally:
+            stopping.on_exception(trainer, Module(), RunStopped())
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -224,6 +228,19 @@ def test_what_may_be_waited_for_in_vain_is_ended_by_sigterm(sizes, checkpoints):
     stopping, trainer = Stopping(checkpoints, None, None), make_trainer(**sizes)
     with Terminations(), stopping.around_fit(trainer), pytest.raises(KeyboardInterrupt):
         send(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(checkpoints, main):
+    stopping = Stopping(checkpoints, None, None)
+    trainer = make_trainer(num_devices=2, is_global_zero=main)
+    with Terminations() as terminations:
+        with pytest.raises(KeyboardInterrupt) if main else contextlib.nullcontext():
+            with stopping.around_fit(trainer):
+                # As all processes of a resumed run have joined, whose epochs are done.
+                stopping.setup(trainer, None, "fit")
+                send(signal.SIGTERM)
+    assert (terminations.word == "stopped by SIGTERM") == main
 
 
 def test_what_comes_after_the_launch_failed_is_answered_as_before(checkpoints):

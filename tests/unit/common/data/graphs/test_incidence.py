@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.incidence import hop_incidence, merge_equal_rows
+from common.data.graphs.incidence import find_equal_rows, hop_incidence
 from common.data.graphs.metapaths import path_product
 from common.data.graphs.packed import read_dblp
 from common.errors import DataError
@@ -78,9 +78,9 @@ def test_equal_rows_are_found_whatever_the_order_of_their_entries():
     indices, indptr = np.array([3, 1, 0, 1, 3, 1, 3]), np.array([0, 2, 3, 5, 5, 7, 7])
     matrix = sp.csr_matrix((np.ones(7), indices, indptr), shape=(6, 4))
     expected = matrix.toarray()
-    distinct, own = merge_equal_rows(matrix)
+    first, own = find_equal_rows(matrix)
     assert own.tolist() == [0, 1, 0, 2, 0, 2]
-    np.testing.assert_array_equal(distinct[own].toarray(), expected)
+    np.testing.assert_array_equal(matrix[first][own].toarray(), expected)
 
 
 def test_a_hop_that_does_not_chain_is_refused():
