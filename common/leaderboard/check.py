@@ -47,8 +47,8 @@ def stale_files(root: Path, board: Board) -> dict[Path, str]:
 def check_leaderboard(root: Path | None = None) -> None:
     """Raises `LikewiseError` unless all files are fresh and every miss is accounted for.
 
-    It names the first line that differs, or the settings off a reported number by more than the
-    margin for which ``reported.yaml`` does not say what was checked.
+    It names the first line that differs, or the settings that miss a reported number and for which
+    ``reported.yaml`` does not say what was checked.
     """
     root = root or default_root()
     board = read_board(root)
@@ -62,7 +62,7 @@ def check_leaderboard(root: Path | None = None) -> None:
         )
     if missing := unexplained(board.rows):
         raise LikewiseError(
-            "off a reported number by more than its margin, and its entry in "
+            "above, below or off a reported number by more than its margin, and its entry in "
             "papers/*/reported.yaml has no `checks:` that says what was checked:\n  "
             + "\n  ".join(missing)
         )

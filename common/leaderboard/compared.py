@@ -72,20 +72,21 @@ def _waiting(rows: list[Row], sources: list[str]) -> list[str]:
 
 
 def _checks(rows: list[Row], sources: list[str]) -> list[str]:
-    """Returns what was checked of the rows that miss their margin, one item an entry."""
+    """Returns what was checked of the rows that miss, one item an entry."""
     missed: dict[tuple[str, str], str] = {}
     for row in rows:
         if misses(row) and row.entry.checks:
             key = (setting_text(row.entry), _from(row.entry, sources))
             missed[key] = " ".join(row.entry.checks.split())
     items = [f"- {name}, {origin}: {text}" for (name, origin), text in missed.items()]
-    return ["", "Checked where ours misses the margin:", "", *items] if items else []
+    title = "Checked where ours is above, below or off by more than the margin:"
+    return ["", title, "", *items] if items else []
 
 
 def misses(row: Row) -> bool:
-    """Tells whether the mean of enough seeds is off the reported number by more than the margin.
+    """Tells whether ours is above, below, or the mean of enough seeds off by over the margin.
 
-    Above and below do by more than their interval; an inconclusive row may, within it.
+    An inconclusive row may be, within its interval.
     """
     if row.verdict.status in ("above", "below"):
         return True
@@ -96,7 +97,7 @@ def misses(row: Row) -> bool:
 
 
 def unexplained(rows: Iterable[Row]) -> list[str]:
-    """Returns the settings that miss a reported number's margin and of which no check is told."""
+    """Returns the settings that miss a reported number and of which no check is told."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if misses(row) and not row.entry.checks:

@@ -38,7 +38,7 @@ ours - reference, in brackets the half-width of its 95 % interval (Welch; a refe
 spread counts as fixed). Metrics are of the test split unless they begin with `val/`. Runs (s and
 their seed) link to their records, which hold configuration, versions, hardware and time. A commit
 with + had changes that were not committed. A reference marked *unverified* has not been checked
-against its source. Beside what misses its margin stands what was checked, and what was not.
+against its source. Beside what is off stands what was checked, and what was not.
 Of errors (mse, mae, rmse and the like) less is better: `above` is worse there.
 """
 

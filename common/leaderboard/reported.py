@@ -56,7 +56,7 @@ class Entry:
     commit: str | int | None = None
     command: str | None = None
     note: str | None = None
-    # What was checked, and what was not, where ours misses the margin.
+    # What was checked, and what was not, where ours is above, below or off by more.
     checks: str | None = None
 
     @property
