@@ -112,15 +112,11 @@ def work_ours(threads: int, reference: str, clock: Callable[[], float]) -> None:
 
 
 def work_official(threads: int, reference: str, clock: Callable[[], float]) -> None:
-    import numpy
     import torch
 
     from common.data.graphs.metapaths import keep_nearest
 
-    torch.set_num_threads(threads)
-    vars(numpy)["float"] = float
-    torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **kwargs: self
-    patch_faiss(threads)
+    patch_environment(threads)
     zero_grad, step, started = torch.optim.Adam.zero_grad, torch.optim.Adam.step, [0.0]
 
     def wait_then_zero(self, *args, **kwargs):
@@ -167,6 +163,17 @@ def multiply_links(folder: Path) -> None:
         }.items():
             if not (folder / f"{name}.npz").is_file():
                 sp.save_npz(folder / f"{name}.npz", sp.csr_matrix(product))
+
+
+def patch_environment(threads: int) -> None:
+    """Gives the official code what it asks of a GPU and of an old numpy."""
+    import numpy
+    import torch
+
+    torch.set_num_threads(threads)
+    vars(numpy)["float"] = float
+    torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **kwargs: self
+    patch_faiss(threads)
 
 
 def patch_faiss(threads: int) -> None:

@@ -17,22 +17,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy
 import sklearn.cluster
 import torch
 
-from benchmarks.meow_epoch import multiply_links, patch_faiss
+from benchmarks.meow_epoch import multiply_links, patch_environment
 
 
 def main() -> None:
     arguments = parse()
-    torch.set_num_threads(arguments.threads)
-    vars(numpy)["float"] = float
-    torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **kwargs: self
+    patch_environment(arguments.threads)
     torch.range = lambda start, end: torch.arange(start, end + 1)
     # scikit-learn's default when the code was written.
     sklearn.cluster.KMeans = partial(sklearn.cluster.KMeans, n_init=10)
-    patch_faiss(arguments.threads)
     code = arguments.official.resolve() / "code_meow"
     os.chdir(code)
     if arguments.set == "dblp":
