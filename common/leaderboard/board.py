@@ -1,10 +1,8 @@
 """Everything a leaderboard is made from, read from the disk once."""
 
-import gc
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,21 +69,8 @@ def read_board(root: Path | None = None, paper: str = "*") -> Board:
         ConfigError: A file of reported numbers that is broken.
     """
     root = root or default_root()
-    with _uncollected():
-        records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
-        return make_board(entries, records, present_code(records, root), _titles())
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leaves reference cycles until the end: looking for them among so many is a fifth of it."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
+    return make_board(entries, records, present_code(records, root), _titles())
 
 
 def _titles() -> dict[str, str]:

@@ -35,7 +35,7 @@ def test_a_recipe_whose_variants_are_none_has_no_hash(variants, tmp_path, monkey
     assert board.present_hashes(["swav/quick", "swav/quick:small"]) == {}
 
 
-def test_memory_is_collected_again_after_reading_even_of_a_broken_record(tmp_path):
+def test_a_broken_record_is_raised_and_memory_is_still_collected(tmp_path):
     (tmp_path / "results" / "swav").mkdir(parents=True)
     (tmp_path / "results" / "swav" / "a.json").write_text("{")
     with pytest.raises(RecordError):
