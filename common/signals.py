@@ -11,6 +11,9 @@ from typing import Any
 def interrupts_wait() -> Iterator[None]:
     """Within it Ctrl-C and SIGTERM wait, and go to their handlers at its end; for short work.
 
+    SIGTERM goes first, whenever it came: a handler that raises hides what comes after it, and a
+    cluster that takes its machine back must get the answer to its own signal.
+
     OmegaConf cleans up on its way out and fails where an interrupt left a list half filled. Its
     own error then takes the interrupt's place, and a recipe in order would be refused.
     """
@@ -34,5 +37,5 @@ def interrupts_wait() -> Iterator[None]:
             signal.signal(signal.SIGTERM, termination)
         finally:  # one that comes now is raised here
             signal.signal(signal.SIGINT, interrupt)
-        for number in came:
+        for number in sorted(came, key=lambda number: number != signal.SIGTERM):
             signal.raise_signal(number)

@@ -39,6 +39,17 @@ def test_an_interrupt_waits_for_the_end_and_is_raised_there(number, raising):
     assert done and handlers() == before
 
 
+@pytest.mark.parametrize("order", [NUMBERS, NUMBERS[::-1]])
+def test_of_two_that_waited_sigterm_is_answered(order, raising):
+    def terminate(number, _frame):
+        raise SystemExit(number)
+
+    signal.signal(signal.SIGTERM, terminate)
+    with pytest.raises(SystemExit), interrupts_wait():
+        for number in order:
+            signal.raise_signal(number)
+
+
 def test_an_interrupt_goes_before_an_error_that_came_later(raising):
     with pytest.raises(KeyboardInterrupt), interrupts_wait():
         signal.raise_signal(signal.SIGINT)
