@@ -105,11 +105,14 @@ def train(
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, recipe.global_batch, recipe.trainer.log_every)
     position = Position(run.id, recipe.paper, source.code_digest)
-    callbacks = _make_callbacks(ready, run, reporter, throughput, position, console, deadline)
+    callbacks, stopping = _make_callbacks(
+        ready, run, reporter, throughput, position, console, deadline
+    )
     trainer = make_trainer(recipe, ready.module, callbacks, run.path)
     try:
         if recipe.trainer.epochs > 0:
-            _fit(trainer, ready, resume_from)
+            with stopping.around_fit(trainer):
+                trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
         if not trainer.is_global_zero:
             return None
         ready.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
@@ -157,7 +160,8 @@ def _make_callbacks(
     position: Position,
     console: Console,
     deadline: float | None,
-) -> list[Callback]:
+) -> tuple[list[Callback], Stopping]:
+    """Returns all callbacks in their order, and the one among them that surrounds the fit."""
     recipe, settings = ready.recipe, ready.recipe.trainer
     every = settings.checkpoint_every_epochs, settings.checkpoint_every_batches
     checkpoints = Checkpoints(run.checkpoints, *every, reporter)
@@ -167,24 +171,19 @@ def _make_callbacks(
         reporter,
         run.checkpoints,
     )
+    stopping = Stopping(checkpoints, settings.batches, deadline)
     # The order matters: a checkpoint must hold what the callbacks before it decided.
     callbacks: list[Callback] = [
         position,
         MetricsLog(reporter, settings.log_every),
         throughput,
         online,
-        Stopping(checkpoints, settings.batches, deadline),
+        stopping,
         checkpoints,
     ]
     if is_main_process():
         callbacks.append(ProgressLine(console, settings.batches))
-    return callbacks
-
-
-def _fit(trainer: Trainer, ready: Ready, resume_from: Path | None) -> None:
-    (stopping,) = (c for c in trainer.callbacks if isinstance(c, Stopping))  # type: ignore[attr-defined]
-    with stopping.around_fit(trainer):
-        trainer.fit(ready.module, datamodule=ready.data, ckpt_path=resume_from)
+    return callbacks, stopping
 
 
 def _measure(
