@@ -148,8 +148,11 @@ def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:
     return root / recipe.paper / recipe.folder / run_id
 
 
+@interrupts_wait()
 def new_run(recipe: Recipe, root: Path) -> RunFolder:
     """Makes and locks the folder of a new run and writes its ``config.yaml``.
+
+    An interrupt waits for the file: a folder without it cannot be resumed and is no run.
 
     Raises:
         UsageError: If ``root`` cannot be written, or a sweep's agent gives a run's id again.
@@ -170,8 +173,7 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
             f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"
         ) from None
     run.lock()
-    with interrupts_wait():
-        text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
+    text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
     write_atomic(run.path / "config.yaml", text)
     return run
 
