@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
+from common.signals import interrupts_wait
 from common.train import prepare, train
 
 
@@ -26,12 +27,13 @@ def start(
     recipe: Recipe, root: Path, console: Console, deadline: float | None = None
 ) -> Record | None:
     """Trains ``recipe`` in a new folder below ``root``."""
-    with Terminations() as terminations:
+    with Terminations() as terminations, ExitStack() as ending:
         ready = prepare(recipe)
-        # The other processes of a launch write nothing; their folder is never made.
-        run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
-        with _ended_in_words(run, terminations):
-            record = _to_the_end(run, train(ready, run, console, None, deadline))
+        with interrupts_wait():  # from the folder on, an interrupt is said with its name
+            # The other processes of a launch write nothing; their folder is never made.
+            run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
+            ending.enter_context(_ended_in_words(run, terminations))
+        record = _to_the_end(run, train(ready, run, console, None, deadline))
     _show(record, recipe, run, console)
     return record
 
@@ -103,6 +105,10 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
         # Lightning makes the second of the first, and the third where it has no batches yet.
         if isinstance(error, RuntimeError) and not isinstance(error.__context__, KeyboardInterrupt):
             raise
+        if not is_main_process():
+            # The main one says it, and Ctrl-C comes to all: Lightning would kill the main process
+            # beside an error. A SIGTERM may be for this one alone, whose launcher must hear of it.
+            raise SystemExit(int(terminations.word != "interrupted")) from None
         stop = RunStopped(f"{terminations.word}; {go_on}")
         stop.by_user = True
         run.say(str(stop), Console(quiet=True))

@@ -13,6 +13,8 @@ from common.callbacks.checkpointing import Checkpoints
 from common.checkpoints.position import batches_seen
 from common.errors import LikewiseError
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class RunStopped(LikewiseError):
     """The run was stopped from outside; its checkpoint is written.
@@ -69,35 +71,37 @@ class Stopping(Callback):
 
     @contextmanager
     def around_fit(self, trainer: Trainer) -> Iterator[None]:
-        """On several devices of one node, lets SIGTERM wait for the first batch from the launch on.
+        """On several devices of one node, lets signals wait for the first batch from the launch on.
 
-        A process that it ended before it has joined the others would leave them waiting for it, and
-        Lightning kills them. Over several nodes it is not held back: a node may never come.
+        A process that one ended before it has joined the others would leave them waiting for it,
+        and Lightning kills them without a word. Over several nodes Ctrl-C and SIGTERM are not held
+        back: a node may never come.
         """
         if not _joins_on_one_node(trainer):
             yield
             return
-        former = signal.signal(signal.SIGTERM, self._make_handler(signal.SIGTERM))
-        # Lightning's processes begin with it held back: they have no handler for seconds.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        former = {number: signal.signal(number, self._make_handler(number)) for number in SIGNALS}
+        # Lightning's processes begin with them held back: they have no handlers for seconds.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, former)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            for number, handler in former.items():
+                signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         # It came where no batch was left to look for it. Lightning kills a main process beside one
         # that leaves with an error, so the main one answers.
-        if self._reason == "SIGTERM" and trainer.is_global_zero:
-            signal.raise_signal(signal.SIGTERM)
+        if self._reason.startswith("SIG") and trainer.is_global_zero:
+            signal.raise_signal(signal.Signals[self._reason])
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Lets a SIGTERM through that was held back: all processes have joined."""
+        """Lets a signal through that was held back: all processes have joined."""
         if _joins_on_one_node(trainer):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listens to Ctrl-C and SIGTERM; a resumed run may have reached its limit already."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             self._former[number] = signal.signal(number, self._make_handler(number))
         self._check_limit(trainer, pl_module)
 

@@ -73,7 +73,10 @@ def start(folder, *words):
 
 
 def finish(process):
-    """Returns the exit code and the output; a run that hangs is killed with its children."""
+    """Returns the exit code and the output, once no process writes to it any more.
+
+    A run that hangs is killed with its children.
+    """
     try:
         output, _ = process.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -200,15 +203,18 @@ def launched(process):
 @pytest.mark.distributed
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
-    ("when", "to"),
+    ("when", "to", "number"),
     [
-        ("at the launch", "main"),
-        ("while they join", "all"),
-        ("in training", "all"),
-        ("in training", "main"),
+        ("at the launch", "main", signal.SIGTERM),
+        ("while they join", "all", signal.SIGTERM),
+        ("in training", "all", signal.SIGTERM),
+        ("in training", "main", signal.SIGTERM),
+        # As a terminal sends it.
+        ("at the launch", "all", signal.SIGINT),
+        ("while they join", "all", signal.SIGINT),
     ],
 )
-def test_sigterm_on_two_devices_is_said_and_the_run_goes_on(when, to, tmp_path):
+def test_a_signal_on_two_devices_is_said_and_the_run_goes_on(when, to, number, tmp_path):
     words = ["trainer.batches=100", "trainer.devices=2", "trainer.checkpoint_every_batches=4"]
     process = start(tmp_path, "train", "supremix", *words, *COMMON, "tracking.plots=false")
     saved = "runs/*/*/*/checkpoints/batch-*.ckpt"
@@ -218,14 +224,15 @@ def test_sigterm_on_two_devices_is_said_and_the_run_goes_on(when, to, tmp_path):
         time.sleep(0.01)
     if when == "while they join":
         time.sleep(2)  # the other imports, the main one waits for it
-    (os.killpg if to == "all" else os.kill)(process.pid, signal.SIGTERM)
+    (os.killpg if to == "all" else os.kill)(process.pid, number)
     code, output = finish(process)
     assert code == 1, output
-    assert output.count("stopped by SIGTERM after") == 1 and "Traceback" not in output, output
+    said = f"stopped by {number.name} after"
+    assert output.count(said) == 1 and "Traceback" not in output, output
     (config,) = tmp_path.glob("runs/*/*/*/config.yaml")
     run = config.parent
     assert f"papers resume {run.relative_to(tmp_path)}" in " ".join(output.split())
-    assert "stopped by SIGTERM after" in (run / "log.txt").read_text()
+    assert said in (run / "log.txt").read_text()
     newest = max(run.glob("checkpoints/batch-*")).name
     assert f"saved {newest}" in output
     code, output = finish(start(tmp_path, "resume", str(run)))

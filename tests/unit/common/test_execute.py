@@ -7,11 +7,12 @@ import signal
 import pytest
 from rich.console import Console
 
-from common import execute
+from common import execute, runs
 from common.callbacks.stopping import RunStopped
 from common.config import load_recipe
 from common.errors import LikewiseError
 from common.execute import resume_run, start
+from common.files import write_atomic
 from common.runs import RunFolder, new_run
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
@@ -68,6 +69,17 @@ def test_stopped_together_the_other_processes_leave_without_an_error(
     assert log_of(tmp_path).count("stopped by SIGTERM") == 1
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+def test_interrupted_the_other_processes_leave_the_words_to_the_main_one(
+    number, code, recipe, tmp_path, console, monkeypatch
+):
+    play(monkeypatch, lambda _run: os.kill(os.getpid(), number))
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as end:
+        start(recipe, tmp_path, console)
+    assert end.value.code == code and not list(tmp_path.iterdir())
+
+
 def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):
     monkeypatch.setattr(execute, "prepare", terminate)
     with pytest.raises(KeyboardInterrupt):
@@ -78,6 +90,23 @@ def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, consol
     with pytest.raises(RunStopped, match="stopped by SIGTERM"):
         resume_run(RunFolder(run.path), console)
     assert "stopped by SIGTERM" in log_of(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_folder_is_made_leaves_a_run_that_can_be_resumed(
+    number, recipe, tmp_path, console, monkeypatch
+):
+    def interrupted(path, text):
+        os.kill(os.getpid(), number)
+        write_atomic(path, text)
+
+    monkeypatch.setattr(runs, "write_atomic", interrupted)
+    play(monkeypatch, lambda run: pytest.fail("was trained"))
+    with pytest.raises(RunStopped, match="go on with: papers resume") as stop:
+        start(recipe, tmp_path, console)
+    (folder,) = tmp_path.glob("*/*/*")
+    assert str(stop.value).endswith(str(folder)) and "papers resume" in log_of(tmp_path)
+    assert RunFolder(folder).read_recipe().hash() == recipe.hash()
 
 
 def test_a_disk_too_full_for_the_log_leaves_the_message(recipe, tmp_path, console, monkeypatch):

@@ -203,35 +203,40 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
     assert checkpoints.saved == [3]
 
 
-def test_from_the_launch_on_sigterm_waits_for_the_first_batch(checkpoints):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoints):
+    before = signal.getsignal(number)
     stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    stopped = pytest.raises(RunStopped, match=r"stopped by SIGTERM after 1 batches, saved batch-1")
+    stopped = pytest.raises(RunStopped, match=f"stopped by {number.name} after 1 batches, saved batch-1")
     with stopped, stopping.around_fit(trainer):
         # As Lightning starts the others: they cannot have a handler yet.
-        ask = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); print(signal.sigpending())"
+        ask = f"import os, signal; os.kill(os.getpid(), {int(number)}); print(signal.sigpending())"
         started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
-        assert started.returncode == 0 and "SIGTERM" in started.stdout
-        send(signal.SIGTERM)
+        assert started.returncode == 0 and number.name in started.stdout
+        send(number)
         stopping.setup(trainer, Module(), "fit")
-        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
         stopping.on_train_start(trainer, Module())
         try:
             stopping.on_train_batch_end(trainer, Module(1), {}, None, 0)
         finally:
             stopping.on_exception(trainer, Module(), RunStopped())
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("sizes", [{}, {"num_nodes": 2, "num_devices": 2}])
-def test_what_may_be_waited_for_in_vain_is_ended_by_sigterm(sizes, checkpoints):
+def test_what_may_be_waited_for_in_vain_is_ended_at_once(sizes, number, checkpoints):
     stopping, trainer = Stopping(checkpoints, None, None), make_trainer(**sizes)
     with Terminations(), stopping.around_fit(trainer), pytest.raises(KeyboardInterrupt):
-        send(signal.SIGTERM)
+        send(number)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("main", [True, False])
-def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(checkpoints, main):
+def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(
+    number, main, checkpoints
+):
     stopping = Stopping(checkpoints, None, None)
     trainer = make_trainer(num_devices=2, is_global_zero=main)
     with Terminations() as terminations:
@@ -239,8 +244,18 @@ def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(checkp
             with stopping.around_fit(trainer):
                 # As all processes of a resumed run have joined, whose epochs are done.
                 stopping.setup(trainer, None, "fit")
-                send(signal.SIGTERM)
-    assert (terminations.word == "stopped by SIGTERM") == main
+                send(number)
+    assert (terminations.word == "stopped by SIGTERM") == (main and number == signal.SIGTERM)
+
+
+def test_of_two_signals_while_they_join_sigterm_is_answered(checkpoints):
+    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    with Terminations() as terminations, pytest.raises(KeyboardInterrupt):
+        with stopping.around_fit(trainer):
+            send(signal.SIGTERM)
+            send(signal.SIGINT)
+            stopping.setup(trainer, None, "fit")
+    assert terminations.word == "stopped by SIGTERM"
 
 
 def test_what_comes_after_the_launch_failed_is_answered_as_before(checkpoints):
