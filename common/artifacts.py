@@ -10,6 +10,7 @@ from common.checkpoints.formats import to_detectron2
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config import Recipe
 from common.errors import LikewiseError, UsageError, suggest
+from common.evaluation.finite import require_finite
 from common.files import write_atomic
 from common.launch import evaluation_device
 from common.leaderboard.record import read_record
@@ -113,9 +114,16 @@ def embed_data(ready: Ready, path: Path, target: Path) -> None:
 
     The data module of the run's modality reads ``path`` in its ordinary form and says which
     arrays it returns (at least ``embedding``, shape ``(rows, dim)``).
+
+    Raises:
+        LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is
+            as it was.
     """
     ready.module.to(evaluation_device(ready.recipe))
     arrays = ready.data.embed_path(ready.module, Path(path))
+    for name, array in arrays.items():
+        if np.issubdtype(array.dtype, np.floating):
+            require_finite(torch.from_numpy(array), f"{path}: {name}")
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(target, content.getvalue())

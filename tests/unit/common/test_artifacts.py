@@ -29,7 +29,7 @@ class Data:
     def embed_path(self, module, path):
         return {
             "embedding": np.full((3, 2), weight_of(module)),
-            "path": str(path),
+            "path": np.array(str(path)),
         }
 
 
@@ -130,3 +130,12 @@ def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     with np.load(target, allow_pickle=False) as file:
         assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
         assert str(file["path"]) == str(tmp_path / "pictures")
+
+
+def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run, tmp_path):
+    folder, target = run(), tmp_path / "own.npz"
+    save(folder, NAME.format(5), float("nan"))
+    target.write_bytes(b"former")
+    with pytest.raises(LikewiseError, match=r"pictures: embedding: 6 of 6 numbers are NaN"):
+        embed_data(load_run(folder.path), tmp_path / "pictures", target)
+    assert target.read_bytes() == b"former"
