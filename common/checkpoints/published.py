@@ -19,7 +19,8 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     Nothing in the file is executed.
 
     Raises:
-        DataError: No such file, unreadable, or anything but plain, finite tensors by name.
+        DataError: No such file, unreadable, or anything but plain tensors by name, finite but for
+            attention masks.
     """
     path = Path(path)
     if not path.is_file():
@@ -27,9 +28,18 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     arrays = _read(path)
     for name, array in arrays.items():
         # A network of them answers all the same, and NaN wins comparisons.
-        if not bool(torch.isfinite(array).all()):
+        if not bool(torch.isfinite(array).all()) and not _is_mask(array):
             raise DataError(f"{path}: {name} holds NaN or infinity; fetch or save the file anew")
     return arrays
+
+
+def _is_mask(array: Tensor) -> bool:
+    """Tells whether ``array`` is what is added to attention: zeros, and -inf where none may go.
+
+    A file does not say which arrays are learned, and names differ; what diverged holds more.
+    """
+    barred = array == -torch.inf
+    return array.dim() > 1 and bool((barred | (array == 0)).all()) and not bool(barred.all())
 
 
 def _read(path: Path) -> dict[str, Tensor]:

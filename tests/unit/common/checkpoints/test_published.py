@@ -80,3 +80,24 @@ def test_numbers_that_are_none_are_named_by_their_array(value, tmp_path):
     for name in ("weights.npz", "weights.pth"):
         with pytest.raises(DataError, match=rf"{name}: encoder\.weight holds NaN or infinity"):
             read_state_dict(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("array", "is_read"),
+    [
+        (torch.full((3, 3), -torch.inf).triu(1), True),
+        (torch.full((3, 3), -torch.inf), False),
+        (torch.full((3, 3), torch.inf).triu(1), False),
+        (torch.tensor([0.0, -torch.inf]), False),  # as a bias diverges
+        (torch.tensor([[0.0, -torch.inf, torch.nan]]), False),
+        (torch.tensor([[0.0, -torch.inf, 0.5]]), False),
+    ],
+)
+def test_of_infinities_only_those_of_an_attention_mask_are_read(array, is_read, tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"encoder.weight": torch.ones(2), "encoder.mask": array}, path)
+    if is_read:
+        assert torch.equal(read_state_dict(path)["encoder.mask"], array)
+    else:
+        with pytest.raises(DataError, match=r"encoder\.mask holds NaN or infinity"):
+            read_state_dict(path)
