@@ -14,6 +14,11 @@ from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError
 
 TIME_WORDS = {"time", "times", "timestamp", "timestamps", "ts", "date", "datetime"}
+# What users do, or how clocks count: beside them a time is that of the action. A release date, a
+# birth date and the time to read are of an item or a user.
+ACTION_WORDS = {"action", "interaction", "event", "review", "rating", "rated", "click", "view"}
+ACTION_WORDS |= {"visit", "purchase", "order", "buy", "play", "watch", "listen", "session", "log"}
+ACTION_WORDS |= {"user", "unix", "utc", "epoch", "ms", "s", "at", "of", "the"}
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -179,6 +184,13 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
             f"{path}:1: {header!r} is not separated by tabs; {wanted}. Write the file with tabs, "
             "such as pandas does with sep='\\t'"
         )
+    if ":" not in header and apart & {"user_id", "item_id"}:
+        form = {"user_id": "token", "item_id": "token"}
+        typed = "\\t".join(f"{name}:{form.get(name, 'float')}" for name in names)
+        raise DataError(
+            f"{path}:1: the columns {', '.join(names)} have no types; write each as name:type, "
+            f"with tabs between: {typed}"
+        )
     if ":" not in header:
         raise DataError(f"{path}:1: no header; {wanted}")
     for name in ("user_id", "item_id"):
@@ -188,13 +200,13 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
 
 
 def _time_at(path: Path, names: list[str]) -> int | None:
-    """Returns where ``timestamp`` stands; raises `DataError` for time under another name."""
+    """Returns where ``timestamp`` stands; raises `DataError` for its time under another name."""
     if "timestamp" in names:
         return names.index("timestamp")
     for name in names:
         # The words of unixReviewTime and review_time are the same.
-        words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
-        if TIME_WORDS & {word.lower() for word in words}:
+        words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+        if TIME_WORDS & words and words <= TIME_WORDS | ACTION_WORDS:
             raise DataError(
                 f"{path}:1: no column timestamp, but {name!r}: call it timestamp:float, in numbers "
                 "that grow with time, if it says when the user acted; else leave it out, and the "

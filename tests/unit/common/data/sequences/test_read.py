@@ -45,7 +45,16 @@ def test_inter_is_sorted_by_timestamp_where_there_is_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["time:float", "Timestamp:float", "date:token", "unixReviewTime:float", "review_TS"]
+    "name",
+    [
+        "time:float",
+        "Timestamp:float",
+        "date:token",
+        "unixReviewTime:float",
+        "review_TS",
+        "date_of_purchase:token",
+        "timestamp_ms:float",
+    ],
 )
 def test_time_under_another_name_is_not_passed_over(tmp_path, name):
     text = f"user_id:token\titem_id:token\t{name}\nu\t3\t2\nu\t1\t1\nu\t2\t3\n"
@@ -54,7 +63,18 @@ def test_time_under_another_name_is_not_passed_over(tmp_path, name):
         read_sequences(write(tmp_path, "a.inter", text), "own")
 
 
-@pytest.mark.parametrize("name", ["rating:float", "candidate:token", "artist:token", "sometimes"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rating:float",
+        "candidate:token",
+        "artist:token",
+        "sometimes",
+        "release_date:token",
+        "birthDate:token",
+        "reading_time:float",
+    ],
+)
 def test_without_a_time_the_order_of_lines_is_said_to_be_it(tmp_path, name):
     text = f"user_id:token\titem_id:token\t{name}\nu\t3\t2\nu\t1\t1\nu\t2\t3\n"
     sequences = read_sequences(write(tmp_path, "a.inter", text), "own")
@@ -95,6 +115,12 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.txt", "", r"holds no sequence"),
         ("a.inter", "7\t3\n7\t2\n", r"a.inter:1: no header"),
         ("a.inter", "", r"a.inter:1: no header"),
+        (
+            "a.inter",
+            "user_id\titem_id\ttimestamp\n7\t3\t1\n",
+            r"1: the columns user_id, item_id, timestamp have no types; .*"
+            r"user_id:token\\titem_id:token\\ttimestamp:float$",
+        ),
         ("a.inter", "user_id:token,item_id:token\n7,3\n", "item_id:token' is not separated by"),
         ("a.inter", "user_id,item_id,time\n7,3,1\n", "r:1: 'user_id.*with tabs, such as pandas"),
         ("a.inter", "user_id item_id\n7 3\n", r"a.inter:1: 'user_id item_id' is not separated"),
