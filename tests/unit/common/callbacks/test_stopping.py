@@ -207,7 +207,9 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
 def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoints):
     before = signal.getsignal(number)
     stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    stopped = pytest.raises(RunStopped, match=f"stopped by {number.name} after 1 batches, saved batch-1")
+    stopped = pytest.raises(
+        RunStopped, match=f"stopped by {number.name} after 1 batches, saved batch-1"
+    )
     with stopped, stopping.around_fit(trainer):
         # As Lightning starts the others: they cannot have a handler yet.
         ask = f"import os, signal; os.kill(os.getpid(), {int(number)}); print(signal.sigpending())"
