@@ -19,10 +19,15 @@ class Throughput(Callback):
 
     Waiting is the time from the end of one step to the start of the next: loading, transfer
     and making views. Both are clock readings, so they go to ``perf.csv`` only.
+
+    Args:
+        reporter: Told every ``log_every`` batches.
+        step_samples: Samples of a step, on all devices together.
+        log_every: Batches.
     """
 
-    def __init__(self, reporter: Reporter, global_batch: int, log_every: int) -> None:
-        self.reporter, self.global_batch, self.log_every = reporter, global_batch, log_every
+    def __init__(self, reporter: Reporter, step_samples: int, log_every: int) -> None:
+        self.reporter, self.step_samples, self.log_every = reporter, step_samples, log_every
         self.batches = 0
         self.waited = self.worked = 0.0
         self._ended = self._started = 0.0
@@ -48,7 +53,7 @@ class Throughput(Callback):
     def samples_per_s(self) -> float:
         """Samples a second of training, evaluation left out."""
         total = self.waited + self.worked
-        return self.global_batch * self.batches / total if total else 0.0
+        return self.step_samples * self.batches / total if total else 0.0
 
     @property
     def wait_share(self) -> float:

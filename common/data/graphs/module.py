@@ -131,6 +131,11 @@ class GraphData(KeyedData):
         """What a module must know of the data."""
         return make_facts(self.graph, self.metapaths(self.graph), self.config.batch_size)
 
+    @property
+    def step_samples(self) -> int:
+        """Target nodes that a step trains on: those of a sampled batch, or all of them."""
+        return self.facts.num_nodes
+
     def describe(self) -> str:
         """Returns one line for the console: what is alone or without features, and which split."""
         graph = self.graph

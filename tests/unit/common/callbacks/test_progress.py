@@ -40,7 +40,7 @@ def train(callback, clock, batches, wait, work, first=1):
 
 
 def test_waiting_and_work_are_told_apart(clock):
-    callback = Throughput(Reporter(None, None), global_batch=64, log_every=100)
+    callback = Throughput(Reporter(None, None), step_samples=64, log_every=100)
     train(callback, clock, batches=4, wait=1.0, work=3.0)
     assert (callback.waited, callback.worked, callback.batches) == (4.0, 12.0, 4)
     assert callback.samples_per_s == 64 * 4 / 16
