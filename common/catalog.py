@@ -1,18 +1,48 @@
 """`papers list`, `papers info` and `--print-config`: what there is, without importing torch."""
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from common.config import SECTIONS, Recipe, list_recipes, load_recipe, recipe_path
+from common import config
+from common.config import SECTIONS, Recipe, load_recipe, recipe_path
 from common.data.verify import data_state
+from common.errors import ConfigError, UsageError
+from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A recipe as the lists show it; ``broken`` is the first line of why it does not load."""
+
+    name: str
+    variants: tuple[str, ...] = ()
+    data: str = ""
+    state: str = ""
+    broken: str = ""
+
+
+def listed_recipes(paper: str) -> list[Listed]:
+    """Returns all recipes of ``paper``, those that do not load as well."""
+    found = []
+    for path in sorted((config.CONFIG_ROOT / paper).glob("*.yaml")):
+        try:
+            variants = tuple(take_variants(read_yaml(path), path))
+            data = load_recipe(f"{paper}/{path.stem}").data
+            state = data_state(data.name, data.root)
+            found.append(Listed(path.stem, variants, data.name, state))
+        except UsageError as error:
+            found.append(Listed(path.stem, broken=str(error).splitlines()[0]))
+    return found
 
 
 def print_papers(console: Console, only: str | None = None) -> None:
@@ -20,13 +50,17 @@ def print_papers(console: Console, only: str | None = None) -> None:
 
     Raises:
         UsageError: ``only`` is no paper.
+        ConfigError: After all is printed, where a recipe does not load.
     """
-    for name in [get_paper(only).name] if only else paper_names():
-        console.print(f"[bold]{name}[/bold]  {get_paper(name).title}", highlight=False)
+    listed = {
+        name: listed_recipes(name) for name in ([get_paper(only).name] if only else paper_names())
+    }
+    for name, recipes in listed.items():
+        _print_beside(console, f"[bold]{name}[/bold] ", get_paper(name).title)
         if only:
-            _print_variants(name, console)
+            _print_variants(name, recipes, console)
         else:
-            _print_recipes(name, console)
+            _print_recipes(recipes, console)
     more = "" if only else "variants:      papers list PAPER\n"
     console.print(
         f"\n{more}train one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
@@ -34,33 +68,48 @@ def print_papers(console: Console, only: str | None = None) -> None:
         markup=False,
         highlight=False,
     )
+    refuse_broken(listed)
 
 
-def _print_recipes(paper: str, console: Console) -> None:
-    recipes = list_recipes(paper)
-    missing = [recipe for recipe in recipes if _data_of(paper, recipe)[1] == "no"]
-    ready = [recipe for recipe in recipes if recipe not in missing]
-    for title, names in (("ready:", ready), ("data missing:", missing)):
+def refuse_broken(listed: dict[str, list[Listed]]) -> None:
+    """Raises `ConfigError` if a recipe of these papers does not load; names all that do not."""
+    broken = [
+        f"{paper}/{item.name}" for paper, found in listed.items() for item in found if item.broken
+    ]
+    if broken:
+        show = f"papers train {broken[0]} --print-config"
+        raise ConfigError(f"broken: {', '.join(broken)}; the whole message: {show}")
+
+
+def _print_beside(console: Console, title: str, text: str, indent: int = 0) -> None:
+    """Prints ``text`` beside ``title``; lines too long for the screen go on below ``text``."""
+    beside = Table.grid(padding=(0, 1, 0, 0))
+    beside.add_column(no_wrap=True)
+    beside.add_column()
+    beside.add_row(title, Text(text))
+    console.print(Padding(beside, (0, 0, 0, indent), expand=False), highlight=False)
+
+
+def _print_recipes(recipes: list[Listed], console: Console) -> None:
+    kinds = {
+        "ready:       ": [item.name for item in recipes if not item.broken and item.state != "no"],
+        "data missing:": [item.name for item in recipes if not item.broken and item.state == "no"],
+    }
+    for title, names in kinds.items():
         if names:
-            listed = f"{title:13} {', '.join(names)}"
-            console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
-    variants = sum(map(len, recipes.values()))
-    console.print(f"    {variants} variants", highlight=False)
+            _print_beside(console, title, ", ".join(names), 4)
+    for item in recipes:
+        if item.broken:
+            _print_beside(console, "broken:      ", f"{item.name}: {item.broken}", 4)
+    console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
 
 
-def _print_variants(paper: str, console: Console) -> None:
-    for recipe, variants in list_recipes(paper).items():
-        name, state = _data_of(paper, recipe)
-        console.print(f"  {paper}/{recipe}  data {name}: {state}", highlight=False)
-        if variants:
-            listed = f"variants: {', '.join(variants)}"
-            console.print(Padding(listed, (0, 0, 0, 4)), highlight=False)
-
-
-def _data_of(paper: str, recipe: str) -> tuple[str, str]:
-    """Returns the name of the recipe's data set, and whether it is here."""
-    data = load_recipe(f"{paper}/{recipe}").data
-    return data.name, data_state(data.name, data.root)
+def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None:
+    for item in recipes:
+        about = f"broken: {item.broken}" if item.broken else f"data {item.data}: {item.state}"
+        _print_beside(console, f"{paper}/{item.name} ", about, 2)
+        if item.variants:
+            _print_beside(console, "variants:", ", ".join(item.variants), 4)
 
 
 def print_paper(reference: str, console: Console) -> None:
@@ -71,18 +120,19 @@ def print_paper(reference: str, console: Console) -> None:
 
     Raises:
         UsageError: Unknown paper or recipe.
+        ConfigError: After all is printed, where a recipe does not load.
     """
     name, _, only = reference.partition("/")
     paper = get_paper(name)
-    recipes = list_recipes(name)
     if only:
         recipe_path(name, only)  # refuses an unknown one
-        recipes = {only: recipes[only]}
+    recipes = [item for item in listed_recipes(name) if only in ("", item.name)]
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
-    for recipe, variants in recipes.items():
-        console.print(f"[bold]{name}/{recipe}[/bold]  {', '.join(variants)}")
-        header = recipe_header(name, recipe)
+    for item in recipes:
+        about = f"broken: {item.broken}" if item.broken else ", ".join(item.variants)
+        _print_beside(console, f"[bold]{name}/{item.name}[/bold] ", about)
+        header = recipe_header(name, item.name)
         for line in header if only else _in_short(header):
             console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
     if not only:
@@ -91,6 +141,7 @@ def print_paper(reference: str, console: Console) -> None:
     devices = paper.ddp_strategy or f"one device only: {paper.ddp_refusal}"
     console.print(f"\nseveral devices: {devices}")
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
+    refuse_broken({name: recipes})
 
 
 def recipe_header(paper: str, recipe: str) -> list[str]:

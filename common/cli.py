@@ -36,7 +36,10 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's fo
 
 @app.command("list")
 def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
-    """The papers and their recipes, and whether their data are here; of one paper all variants."""
+    """The papers and their recipes, and whether their data are here; of one paper all variants.
+
+    A recipe that does not load is listed as broken; the exit code is 2 then.
+    """
     from common.catalog import print_papers
 
     print_papers(console, paper)

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+from rich.columns import Columns
 from rich.console import Console
-from rich.table import Column, Table
+from rich.padding import Padding
+from rich.table import Table
 
 from common.errors import UsageError
-from common.leaderboard.aggregate import Row
+from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import arm_status
-from common.leaderboard.board import default_root, read_board
+from common.leaderboard.board import Board, default_root, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.compared import (
     gap_text,
     mark_unverified,
-    ours_text,
-    reference_text,
+    number_text,
+    places_of,
+    reported_runs,
+    runs_text,
     short_metric,
 )
 from common.leaderboard.markdown import sample_text, seeds_text, shown
@@ -109,7 +113,7 @@ def print_our_numbers(
     rows = [row for row in board.rows if recipe in (None, row.entry.recipe)]
     compared = [row for row in rows if row.ours is not None]
     if compared:
-        console.print(_reported(compared))
+        _print_reported(compared, console)
         console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
@@ -117,18 +121,9 @@ def print_our_numbers(
     # Of a whole paper the arms would be pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
     if listed:
-        numbers = _table("recipe and arm", "numbers", "seeds", "status", title="other runs")
+        console.print("\nother runs:", highlight=False)
         for group in listed:
-            record = group.latest
-            values = (
-                f"{short_metric(metric)} {sample_text(group.sample(metric))}"
-                for metric in shown(record.metrics)
-            )
-            seeds = seeds_text(len(group.records))
-            status = arm_status(board, group)
-            name = record.reference.removeprefix(f"{paper}/")
-            numbers.add_row(f"{name}\n  {record.arm}", ", ".join(values), seeds, status)
-        console.print(numbers)
+            _print_other(board, group, console)
     if more := len(others) - len(listed):
         console.print(f"{more} more arms: papers info {paper}/RECIPE, or LEADERBOARD.md")
     if not rows and not others:
@@ -136,24 +131,41 @@ def print_our_numbers(
         console.print(f"no reported numbers and no runs of {name} yet")
 
 
-def _table(*names: str, title: str | None = None) -> Table:
-    """Returns a table whose first column, names that are to be typed, is never broken."""
-    first, *others = names
-    columns = [Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others)]
-    return Table(*columns, title=title)
-
-
-def _reported(rows: list[Row]) -> Table:
-    numbers = _table("recipe and metric", "reference", "ours", "gap", "status")
+def _print_reported(rows: list[Row], console: Console) -> None:
+    """Prints a table a setting and source, a line a metric: what its rows share stands above."""
+    settings: dict[str, list[Row]] = {}
     for row in rows:
-        name = row.entry.reference.removeprefix(f"{row.entry.paper}/")
-        origin = mark_unverified(row.entry.origin, row.entry).replace("*", "")
-        published = "\n  (published weights)" if row.entry.weights == "published" else ""
-        numbers.add_row(
-            f"{name}{published}\n  {short_metric(row.metric)}",
-            f"{reference_text(row)}\n{origin}",
-            ours_text(row),
-            gap_text(row),
-            row.status,
-        )
-    return numbers
+        settings.setdefault(_shared(row), []).append(row)
+    for name, members in settings.items():
+        console.print(f"\n{name}", style="bold", highlight=False, markup=False)
+        numbers = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("metric", "reference", "ours", "gap", "status"):
+            # Names that are to be typed, and the verdict, are never broken.
+            numbers.add_column(column, no_wrap=column in ("metric", "status"), overflow="fold")
+        for row in members:
+            ours = sample_text(row.ours, places_of(row))
+            cells = (short_metric(row.metric), number_text(row), ours, gap_text(row), row.status)
+            numbers.add_row(*cells)
+        console.print(numbers)
+
+
+def _shared(row: Row) -> str:
+    """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
+    entry = row.entry
+    origin = mark_unverified(entry.origin, entry).replace("*", "")
+    name = entry.reference.removeprefix(f"{entry.paper}/")
+    return f"{name}: {runs_text(row)}, beside {origin}{reported_runs(row)}"
+
+
+def _print_other(board: Board, group: Group, console: Console) -> None:
+    """Prints a setting without a reported number: a line on its runs, and its numbers below."""
+    record = group.latest
+    name = record.reference.removeprefix(f"{record.paper}/")
+    facts = f"{record.arm}, {seeds_text(len(group.records))}, {arm_status(board, group)}"
+    console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
+    values = [
+        f"{short_metric(metric)} {sample_text(group.sample(metric))}"
+        for metric in shown(record.metrics)
+    ]
+    # Columns break no entry: a number stays with its name.
+    console.print(Padding(Columns(values, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)

@@ -141,6 +141,18 @@ def places_of(row: Row) -> int:
 
 def reference_text(row: Row) -> str:
     """Returns the reported number with its spread and runs, or that it could not be read."""
+    return number_text(row) + reported_runs(row)
+
+
+def reported_runs(row: Row) -> str:
+    """Returns in brackets how many runs the reported number is the mean of, if of several."""
+    reference = row.entry.metrics[row.metric]
+    several = reference.value is not None and (reference.n or 1) > 1
+    return f" ({reference.n} runs)" if several else ""
+
+
+def number_text(row: Row) -> str:
+    """Returns the reported number with its spread, or that it could not be read."""
     reference = row.entry.metrics[row.metric]
     if reference.value is None:
         return "not available"
@@ -148,7 +160,7 @@ def reference_text(row: Row) -> str:
     text = number(reference.value, places)
     if reference.spread is not None:
         text += f" ± {number(reference.spread, places)}"
-    return text + (f" ({reference.n} runs)" if (reference.n or 1) > 1 else "")
+    return text
 
 
 def origin_text(entry: Entry) -> str:
@@ -166,9 +178,14 @@ def ours_text(row: Row) -> str:
     """Returns mean, spread and number of seeds, or ``-``."""
     if row.ours is None:
         return "-"
-    text = sample_text(row.ours, places_of(row))
-    runs = "authors' weights" if row.entry.weights == "published" else seeds_text(row.ours.n)
-    return f"{text} ({runs})"
+    return f"{sample_text(row.ours, places_of(row))} ({runs_text(row)})"
+
+
+def runs_text(row: Row) -> str:
+    """Returns of how many seeds ours is, or that it is of the authors' weights."""
+    if row.entry.weights == "published":
+        return "authors' weights"
+    return seeds_text(row.ours.n if row.ours else 0)
 
 
 def gap_text(row: Row) -> str:

@@ -49,6 +49,8 @@ def run(papers, trained, tmp_path):
     [
         (["train", "swvb"], "unknown paper 'swvb'; did you mean 'swav'?"),
         (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
+        (["info", "meow/bad"], "meow has no recipe 'bad'; known: acm, aminer,"),
+        (["info", "meow/quik"], "meow has no recipe 'quik'; did you mean 'quick'?"),
         (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
         (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
         (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),

@@ -1,13 +1,15 @@
 import io
 import re
+import shutil
 
 import pytest
 import yaml
 from rich.console import Console
 
+from common import config
 from common.catalog import print_paper, print_papers, print_recipe, recipe_header
 from common.config import list_recipes, load_recipe, resolve
-from common.errors import UsageError
+from common.errors import ConfigError, UsageError
 from common.layers import read_yaml
 from common.paper import get_paper, paper_names
 from tests.recipes import EVERY, ROUND_TRIPS
@@ -112,6 +114,54 @@ def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(liste
 def test_the_list_of_no_paper_offers_the_nearest(listed):
     with pytest.raises(UsageError, match="did you mean 'swav'"):
         listed("swaw")
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Puts copies of MEOW's recipes in place, of which two do not load."""
+    shutil.copytree(config.CONFIG_ROOT / "meow", tmp_path / "configs" / "meow")
+    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path / "configs")
+    (tmp_path / "configs" / "meow" / "acm.yaml").write_text("# A title.\ndata: {name: [\n")
+    dblp = tmp_path / "configs" / "meow" / "dblp.yaml"
+    dblp.write_text(dblp.read_text().replace("temperature", "temprature"))
+
+
+BROKEN = r"broken: meow/acm, meow/dblp; .*: papers train meow/acm --print-config"
+
+
+@pytest.mark.parametrize("only", [None, "meow"])
+def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken, listed, console):
+    with pytest.raises(ConfigError, match=BROKEN):
+        listed(only)
+    text = " ".join(console.file.getvalue().split())
+    for name, error in (
+        ("acm", "not readable as YAML: while parsing"),
+        ("dblp", "unknown key 'method.temprature'; did you mean 'method.temperature'?"),
+    ):
+        shown = f"meow/{name} broken: " if only else f"broken: {name}: "
+        assert error in text.replace("/ ", "/").partition(shown)[2].partition("broken:")[0]
+    assert "aminer" in text and "quick" in text and "papers train PAPER/RECIPE" in text
+    assert "expected" not in text, "of an error the first line alone"
+
+
+def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console, monkeypatch):
+    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    with pytest.raises(ConfigError, match=BROKEN):
+        print_paper("meow", console)
+    text = console.file.getvalue()
+    assert "A title." in text and "meow/aminer" in text and "@inproceedings" in text
+    assert "broken: " in text.partition("meow/acm")[2].partition("A title.")[0]
+    print_paper("swav", console)  # another paper's is none of its business
+    print_paper("meow/quick", console)
+
+
+def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, console):
+    listed("meow")
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].startswith("meow  Heterogeneous ") and lines[1].startswith(" " * 6 + "Meta")
+    start = lines.index("  meow/acm  data acm: no")
+    assert re.match("    variants: uniform, ", lines[start + 1])
+    assert re.match(" {14}[a-z]", lines[start + 2])
 
 
 @pytest.mark.parametrize("paper", paper_names())

@@ -1,14 +1,11 @@
 import dataclasses
-import re
 
 import pytest
-from rich.console import Console
 
 from common.errors import LikewiseError
 from common.leaderboard.aggregate import Code
 from common.leaderboard.board import make_board, read_board
 from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
-from common.leaderboard.command import print_our_numbers
 from common.leaderboard.compared import unexplained
 from common.leaderboard.markdown import by_cutoff, decimals_of, number
 from common.leaderboard.readme import END, START, render_small
@@ -228,38 +225,6 @@ def test_a_new_record_makes_the_board_stale(root, make_record):
     write_leaderboard(root, read_board(root))
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
     assert [path.name for path in stale_files(root, read_board(root))] == ["LEADERBOARD.md"]
-
-
-def test_info_prints_our_numbers(root):
-    console = Console(width=200, record=True)
-    print_our_numbers("swav", console, root=root)
-    assert "knn_top1 0.8000" in console.export_text()
-    print_our_numbers("meow", console, root=root)
-    assert "no reported numbers and no runs of meow yet" in console.export_text()
-    print_our_numbers("swav", console, "stl10", root)
-    assert "no reported numbers and no runs of swav/stl10 yet" in console.export_text()
-
-
-def test_info_cuts_no_name_and_tells_trained_from_published_weights():
-    console = Console(width=110, record=True)
-    print_our_numbers("mclrec", console)
-    text = console.export_text()
-    assert "…" not in text
-    assert "beauty" in text and "(published weights)" in text
-
-
-def test_info_counts_what_was_not_run_and_breaks_no_name_at_80_columns():
-    console = Console(width=80, record=True)
-    print_our_numbers("swav", console)
-    text = console.export_text()
-    assert re.search(r"^\d+ reported numbers not run yet: LEADERBOARD\.md$", text, re.MULTILINE)
-    assert "not run " not in text.replace("not run yet", "")
-    assert "cifar10-jpeg:cpu" in text and "no-equipartition" not in text
-    assert re.search(r"^\d+ more arms: papers info swav/RECIPE", text, re.MULTILINE)
-    print_our_numbers("swav", console, "cifar10-jpeg")
-    text = console.export_text()
-    assert "cifar10-jpeg:no-equipartition" in text and "ablation/no-equipartition" in text
-    assert "caltech101" not in text and "more arms" not in text
 
 
 @pytest.mark.parametrize(
