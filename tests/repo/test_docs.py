@@ -9,6 +9,8 @@ import typer
 
 from common.campaign_file import read_campaign
 from common.config import load_recipe
+from common.leaderboard.readme import END
+from common.leaderboard.render import STATUSES
 from common.paper import paper_names
 from common.registry import EVALUATORS
 
@@ -102,6 +104,13 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("paper", paper_names())
 def test_the_readme_knows_the_paper(paper: str) -> None:
     assert f"(papers/{paper})" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_the_readme_explains_the_leaderboards_words(status: str) -> None:
+    written_by_hand = (ROOT / "README.md").read_text().partition(END)[2]
+    assert f"`{status.split(' (')[0]}`" in written_by_hand
+    assert "LEADERBOARD.md#how-to-read-it" in written_by_hand
 
 
 @pytest.mark.parametrize(
