@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import Recipe, load_recipe
+from common.config import CONFIG_ROOT, Recipe, load_recipe
 from common.errors import ConfigError, UsageError
 from common.layers import read_yaml
 
@@ -35,7 +35,10 @@ def read_campaign(path: Path) -> Campaign:
             load: nothing runs then.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such campaign file")
+        ours = CONFIG_ROOT / "campaigns" / f"{path.stem}.yaml"
+        raise UsageError(
+            f"{path}: no such campaign file" + (f"; did you mean {ours}?" if ours.is_file() else "")
+        )
     content = read_yaml(path)
     unknown = set(content) - {"arms", "seeds", "overrides"}
     if unknown or any(content.get(key) in (None, []) for key in ("arms", "seeds")):
@@ -45,8 +48,17 @@ def read_campaign(path: Path) -> Campaign:
     shared = [] if words is None else _texts(path, "overrides", words, "key=value words")
     if not isinstance(seeds, list):  # what is in it, the recipe checks
         raise ConfigError(f"{path}: seeds: must be a list of whole numbers, got {seeds!r}")
-    recipes = [load_recipe(arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
+    recipes = [_load(path, arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
     return Campaign(path.stem, recipes)
+
+
+def _load(path: Path, arm: str, words: list[str]) -> Recipe:
+    """Loads a recipe of the file; what is wrong with it is told with the file and the arm."""
+    try:
+        return load_recipe(arm, words)
+    except UsageError as error:
+        said = str(error).removeprefix("command line: ")  # the words are the file's
+        raise type(error)(f"{path}: {arm}: {said}") from None
 
 
 def _texts(path: Path, key: str, value: Any, what: str) -> list[str]:

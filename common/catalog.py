@@ -14,7 +14,7 @@ from rich.text import Text
 from common import config
 from common.config import SECTIONS, Recipe, load_recipe, recipe_path
 from common.data.verify import data_state
-from common.errors import ConfigError, UsageError
+from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
@@ -119,14 +119,19 @@ def print_paper(reference: str, console: Console) -> None:
     numbers of that recipe alone.
 
     Raises:
-        UsageError: Unknown paper or recipe.
+        UsageError: Unknown paper, recipe or variant.
         ConfigError: After all is printed, where a recipe does not load.
     """
-    name, _, only = reference.partition("/")
+    name, _, rest = reference.partition("/")
+    only, _, variant = rest.partition(":")  # a variant is on its recipe's page
     paper = get_paper(name)
     if only:
         recipe_path(name, only)  # refuses an unknown one
     recipes = [item for item in listed_recipes(name) if only in ("", item.name)]
+    for item in recipes:
+        if only and variant and not item.broken and variant not in item.variants:
+            hint = suggest(variant, list(item.variants))
+            raise UsageError(f"{name}/{only} has no variant {variant!r}{hint}")
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     for item in recipes:

@@ -62,17 +62,22 @@ def prepare(
         opener: Opens an address; tests pass their own.
 
     Raises:
-        DataError: Unknown name, no network, or files that are not what the catalogue says; the
-            data root is as it was.
+        DataError: Unknown name, a data root that cannot be written to, no network, or files that
+            are not what the catalogue says; the data root is as it was.
     """
     source, folder, console = get_source(name), data_root(root), console or Console()
     if not source.missing(folder):
         console.print(f"{name} is in {folder} already; check it with: papers data verify {name}")
         return [folder / item.path for item in source.files]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Within the data root, so that a full temporary folder elsewhere cannot stop a large set.
+        made = tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder)
+    except OSError as error:
+        mend = "choose another data root, with --root DIR or LIKEWISE_DATA"
+        raise DataError(f"{folder}: cannot be written to ({error.strerror}); {mend}") from None
     console.print(f"{name}: {source.title} from {source.page}\nlicence: {source.licence}")
-    # Within the data root, so that a full temporary folder elsewhere cannot stop a large set.
-    with tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder) as work:
+    with made as work:
         gathered = _gather(source, Path(work), originals, console, opener)
         packed = _pack(source, gathered)
         _check(source, packed, Path(work) / "check")

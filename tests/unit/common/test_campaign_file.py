@@ -41,7 +41,11 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
         ("seeds: [0]", "needs arms and seeds"),
         ("arms: []\nseeds: [0]", "needs arms and seeds"),
         ("arms: [swav/quick]\nseeds: [0]\nseed: 1", "needs arms and seeds"),
-        ("arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]", "optimizer.lrr"),
+        (
+            "arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]",
+            "mine.yaml: swav/quick: unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'",
+        ),
+        ("arms: [swav/quick]\nseeds: [a]", "mine.yaml: swav/quick: seed: must be .* got 'a'"),
         ("arms: [swav/quick, swav/quik]\nseeds: [0]", "did you mean 'quick'"),
         ("[]", "must hold a mapping"),
         (
@@ -69,5 +73,8 @@ def test_a_broken_campaign_is_refused_before_anything_runs(text, message, tmp_pa
 
 
 def test_a_missing_file_is_bad_usage(tmp_path):
-    with pytest.raises(UsageError, match="no such campaign file"):
+    with pytest.raises(UsageError, match=r"none\.yaml: no such campaign file$"):
         read_campaign(tmp_path / "none.yaml")
+    for name in ("swav-quick", "swav-quick.yaml"):
+        with pytest.raises(UsageError, match=r"did you mean .*configs/campaigns/swav-quick\.yaml"):
+            read_campaign(tmp_path / name)

@@ -185,7 +185,9 @@ def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
     text = console.file.getvalue()
     assert all(line in text for line in recipe_header("swav", "quick"))
     assert "swav/imagenet" not in text
-    assert asked == [("swav", console, "quick")]
+    print_paper("swav/quick:hard-codes", console)  # what is trained may be asked about as it is
+    assert asked == [("swav", console, "quick")] * 2
+    assert console.file.getvalue() == text * 2
 
 
 def test_a_header_is_the_comment_before_the_first_key_only():
@@ -201,3 +203,5 @@ def test_a_paper_that_does_not_exist(console):
         print_paper("swaw", console)
     with pytest.raises(UsageError, match=r"swav has no recipe 'quikc'.*did you mean 'quick'"):
         print_paper("swav/quikc", console)
+    with pytest.raises(UsageError, match=r"quick has no variant 'hard'; known: .* hard-codes, "):
+        print_paper("swav/quick:hard", console)

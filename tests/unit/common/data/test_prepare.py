@@ -83,6 +83,13 @@ def test_without_network_it_says_how_to_get_the_files(source, console, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_data_root_that_cannot_be_written_to_is_told(source, console, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for root in ("file", "file/below"):
+        with pytest.raises(DataError, match=rf"{root}: cannot be written to .*; .* --root DIR"):
+            prepare("mine", str(tmp_path / root), console, opener=Web())
+
+
 def test_files_fetched_by_hand_serve_as_well(source, console, tmp_path: Path) -> None:
     by_hand = tmp_path / "hand"
     by_hand.mkdir()
