@@ -14,7 +14,7 @@ from rich.text import Text
 from common import config
 from common.config import SECTIONS, Recipe, load_recipe, recipe_path
 from common.data.verify import data_state
-from common.errors import ConfigError, UsageError, suggest
+from common.errors import ConfigError, UsageError, refuse_file, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
@@ -122,6 +122,7 @@ def print_paper(reference: str, console: Console) -> None:
         UsageError: Unknown paper, recipe or variant.
         ConfigError: After all is printed, where a recipe does not load.
     """
+    refuse_file(reference, config.CONFIG_ROOT)
     name, _, rest = reference.partition("/")
     only, _, variant = rest.partition(":")  # a variant is on its recipe's page
     paper = get_paper(name)

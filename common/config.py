@@ -8,6 +8,7 @@ so that each final value knows where it came from.
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.checkout import SOURCE_ROOT
 from common.devices import check_devices
-from common.errors import ConfigError, UsageError, suggest
+from common.errors import ConfigError, UsageError, refuse_file, suggest
 from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
 from common.layers import (
     TOP_LEVEL,
@@ -204,14 +205,21 @@ def recipe_path(paper: str, recipe: str) -> Path:
 
 def split_reference(reference: str) -> tuple[str, str, str | None]:
     """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
+    refuse_file(reference, CONFIG_ROOT)
     name, _, variant = reference.partition(":")
     paper, _, recipe = name.partition("/")
     found = get_paper(paper)
     return found.name, recipe or found.default_recipe, variant or None
 
 
-def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
+def load_recipe(
+    reference: str,
+    overrides: list[str] | None = None,
+    read: Callable[[Path], dict[str, Any]] = read_yaml,
+) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` with ``key=value`` overrides.
+
+    ``read`` gives the content of its file: a caller of many variants reads it once.
 
     Raises:
         UsageError: Unknown paper, recipe or variant.
@@ -219,7 +227,7 @@ def load_recipe(reference: str, overrides: list[str] | None = None) -> Recipe:
     """
     paper_name, recipe_name, variant = split_reference(reference)
     path = recipe_path(paper_name, recipe_name)
-    content = read_yaml(path)
+    content = dict(read(path))  # the variants are taken out of it
     variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
@@ -288,11 +296,3 @@ def check_recipe(recipe: Recipe) -> None:
         raise ConfigError(f"evaluation.monitor={evaluation.monitor} needs evaluation.online")
     if hasattr(recipe.method, "check"):  # what a paper asks of other sections
         recipe.method.check(recipe)
-
-
-def list_recipes(paper: str) -> dict[str, list[str]]:
-    """Returns ``{recipe: [variants]}`` of ``paper``."""
-    found = {}
-    for path in sorted((CONFIG_ROOT / paper).glob("*.yaml")):
-        found[path.stem] = list(take_variants(read_yaml(path), path))
-    return found

@@ -3,6 +3,7 @@
 from dataclasses import fields, is_dataclass
 from functools import reduce
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
@@ -11,8 +12,17 @@ from omegaconf.errors import OmegaConfBaseException
 from common.errors import ConfigError, UsageError, suggest
 from common.signals import interrupts_wait
 
+LONGEST = 80  # letters of a wrong value that a message shows
 # Annotations of fields that hold text.
 TEXTS = (str, str | None, list[str])
+# What a field of a type takes: one, and in a list.
+WORDS = {
+    bool: ("true or false", "true or false"),
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    str: ("a text", "texts"),
+    NoneType: ("null", "null"),
+}
 TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
 
 
@@ -67,7 +77,8 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
             if is_section and isinstance(value, dict):
                 visit(value, dotted)
             elif is_section:
-                raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={value}")
+                given = value if isinstance(value, str | int | float) else "VALUE"
+                raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={given}")
             else:
                 _refuse_text(dotted, value, origin)
                 _refuse_coerced(dotted, value, schema, origin)
@@ -126,7 +137,7 @@ def _refuse_coerced(key: str, value: Any, schema: dict[str, Any], origin: str) -
 
 def _refuse_value(key: str, value: Any, wanted: Any, origin: str) -> None:
     if wanted is bool and not isinstance(value, bool):
-        raise ConfigError(f"{origin}: {key}={value!r}: true or false is needed")
+        raise _of_another_type(key, value, wanted, origin)
     items = value if isinstance(value, list) else [value]
     of_list = get_args(wanted)[0] if get_origin(wanted) is list else None
     if is_dataclass(of_list):
@@ -135,7 +146,7 @@ def _refuse_value(key: str, value: Any, wanted: Any, origin: str) -> None:
             for name in hints.keys() & (item if isinstance(item, dict) else {}):
                 _refuse_value(f"{key}.{name}", item[name], hints[name], origin)
     elif of_list is not None and any(isinstance(item, list | dict) for item in items):
-        raise ConfigError(f"{origin}: {key}={value!r}: a list of plain values is needed")
+        raise _of_another_type(key, value, wanted, origin)
     for item in items if wanted in TEXTS else []:
         if isinstance(item, bool | float):
             raise ConfigError(
@@ -150,9 +161,54 @@ def assign(merged: Any, key: str, value: Any, origin: str) -> None:
     try:
         # Merging turns the mappings of a list (data.views) into its dataclass; it replaces lists.
         OmegaConf.update(merged, key, value, merge=isinstance(value, list))
-    except (OmegaConfBaseException, OverflowError) as error:  # a whole number beyond all floats
-        first_line = str(error).splitlines()[0]
-        raise ConfigError(f"{origin}: {key}={value!r}: {first_line}") from None
+    except OverflowError:  # a whole number beyond all floats
+        large = "a number that a float can hold, up to 1e308, is needed"
+        raise ConfigError(f"{origin}: {key}={_shown(value)}: {large}") from None
+    except OmegaConfBaseException:
+        holder, _, name = key.rpartition(".")
+        schema = OmegaConf.get_type(OmegaConf.select(merged, holder) if holder else merged)
+        wanted = get_type_hints(schema)[name]
+        kind = get_args(wanted)[0] if get_origin(wanted) is list else None
+        if is_dataclass(kind) and isinstance(value, list):
+            _blame_entry(key, value, kind, origin)
+        raise _of_another_type(key, value, wanted, origin) from None
+
+
+def _blame_entry(key: str, entries: list[Any], kind: Any, origin: str) -> None:
+    """Raises `ConfigError` for the first entry of a list (data.views) that is no such dataclass."""
+    names = get_type_hints(kind)
+    for index, entry in enumerate(entries):
+        where = f"{key}[{index}]"
+        if not isinstance(entry, dict):
+            raise _of_another_type(where, entry, kind, origin)
+        container = OmegaConf.structured(kind)
+        for name, value in entry.items():
+            if name not in names:
+                hint = suggest(str(name), list(names))
+                raise ConfigError(f"{origin}: {where}: unknown key {name!r}{hint}")
+            try:
+                assign(container, name, value, origin)
+            except ConfigError:
+                raise _of_another_type(f"{where}.{name}", value, names[name], origin) from None
+
+
+def _of_another_type(key: str, value: Any, wanted: Any, origin: str) -> ConfigError:
+    return ConfigError(f"{origin}: {key}={_shown(value)}: {needed(wanted)} is needed")
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else repr(value)
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
+
+
+def needed(wanted: Any) -> str:
+    """Returns in words what a field takes: ``a list of numbers``, ``a text or null``."""
+    if get_origin(wanted) is list:
+        item = get_args(wanted)[0]
+        return f"a list of {'mappings' if is_dataclass(item) else WORDS[item][1]}"
+    if is_dataclass(wanted):
+        return "a mapping"
+    return " or ".join(WORDS[kind][0] for kind in get_args(wanted) or (wanted,))
 
 
 @interrupts_wait()
@@ -181,8 +237,11 @@ def parse_overrides(overrides: list[str]) -> dict[str, Any]:
             raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
         try:
             container = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
-        except Exception as error:
-            raise ConfigError(f"command line: {word}: {error}") from None
+        except Exception:
+            raise ConfigError(
+                f"command line: {word}: the value is no YAML; close its brackets and quotes, or "
+                f"write it as a text: \"{key}='...'\""
+            ) from None
         assert isinstance(container, dict)
         parsed[key.lstrip("-")] = container["value"]
     return parsed

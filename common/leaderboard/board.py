@@ -2,15 +2,14 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from common.config import Recipe, recipe_path, resolve, split_reference
+from common.config import load_recipe
 from common.errors import UsageError
-from common.layers import read_yaml, take_variants
+from common.layers import read_yaml
 from common.leaderboard.aggregate import (
     Code,
     Group,
@@ -100,24 +99,10 @@ def present_hashes(references: Iterable[str]) -> dict[str, str]:
         try:
             with warnings.catch_warnings():  # for those who run it, not for those who read of it
                 warnings.simplefilter("ignore")
-                hashes[reference] = _as_written(reference, read).hash()
+                hashes[reference] = load_recipe(reference, read=read).hash()
         except UsageError:
             continue
     return hashes
-
-
-def _as_written(reference: str, read: Callable[[Path], dict[str, Any]]) -> Recipe:
-    """Returns what `load_recipe` returns, from the content that ``read`` gives of its file."""
-    paper, recipe, variant = split_reference(reference)
-    path = recipe_path(paper, recipe)
-    content = dict(read(path))
-    variants = take_variants(content, path)
-    layers = [(str(path), content)]
-    if variant is not None:
-        if variant not in variants:
-            raise UsageError(f"{path.name} has no variant {variant!r}")
-        layers.append((f"variant {variant}", variants[variant]))
-    return resolve(paper, recipe, variant, layers)
 
 
 def band_path(paper: str, root: Path) -> Path:

@@ -3,11 +3,10 @@
 import pytest
 
 from common.checkout import SOURCE_ROOT
-from common.config import list_recipes
 from common.leaderboard.reported import load_reported
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
-from tests.recipes import build, load, optimizers, steps_per_epoch, tables
+from tests.recipes import build, list_recipes, load, optimizers, steps_per_epoch, tables
 
 CODE = ("cifar10", "cifar100", "stl10")
 OURS = ("tiny-imagenet", "imagenet100", "imagenet")

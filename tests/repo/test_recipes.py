@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.config import CONFIG_ROOT, list_recipes, load_recipe, recipe_path, split_reference
+from common.config import CONFIG_ROOT, load_recipe, recipe_path, split_reference
 from common.paper import get_paper, paper_names
-from tests.recipes import EVERY, load
+from tests.recipes import EVERY, list_recipes, load
 
 RECIPES = [name for name in EVERY if ":" not in name]
 VARIANTS = [name for name in EVERY if ":" in name]

@@ -5,10 +5,9 @@ import math
 import pytest
 
 from common.checkout import SOURCE_ROOT
-from common.config import list_recipes
 from common.leaderboard.reported import load_reported
 from papers.swav.config import DeepClusterConfig
-from tests.recipes import build, load, optimizers, steps_per_epoch, tables
+from tests.recipes import build, list_recipes, load, optimizers, steps_per_epoch, tables
 
 LARGE, LARGE_W4, SMALL, SMALL_W4 = (0.14, 1.0), (0.08, 1.0), (0.05, 0.14), (0.08, 0.14)
 FULL = [(2, 224, LARGE), (6, 96, SMALL)]

@@ -51,6 +51,8 @@ def run(papers, trained, tmp_path):
         (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
         (["info", "meow/bad"], "meow has no recipe 'bad'; known: acm, aminer,"),
         (["info", "meow/quik"], "meow has no recipe 'quik'; did you mean 'quick'?"),
+        (["train", "/some/path.yaml"], "/some/path.yaml: a recipe is given by its name, PAPER/"),
+        (["info", "configs/swav/quick.yaml"], "a recipe is given by its name; write swav/quick"),
         (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
         (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
         (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from common import config
 from common.catalog import print_paper, print_papers, print_recipe, recipe_header
-from common.config import list_recipes, load_recipe, resolve
+from common.config import load_recipe, resolve
 from common.errors import ConfigError, UsageError
 from common.layers import read_yaml
 from common.paper import get_paper, paper_names
-from tests.recipes import EVERY, ROUND_TRIPS
+from tests.recipes import EVERY, ROUND_TRIPS, list_recipes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 

@@ -70,9 +70,8 @@ def test_without_its_variant_a_recipe_is_its_file(write):
 )
 def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, message):
     write(text)
-    for read in (lambda: load_recipe("swav/own"), lambda: config.list_recipes("swav")):
-        with pytest.raises(ConfigError, match=message):
-            read()
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("swav/own")
 
 
 def test_what_a_reference_leaves_out_is_the_default():
@@ -88,6 +87,12 @@ def test_what_a_reference_leaves_out_is_the_default():
         ("swav/owl", "swav has no recipe 'owl'; did you mean 'own'"),
         ("swav/own:lang", r"own\.yaml has no variant 'lang'; did you mean 'long'"),
         ("swav/own:xyz", "known: empty, long"),
+        ("configs/swav/own.yaml", "by its name; write swav/own$"),
+        (
+            "/else/mine.yaml",
+            "and its file is .*/PAPER/RECIPE.yaml: put yours",
+        ),
+        ("./mine", "by its name, PAPER/RECIPE"),
     ],
 )
 def test_an_unknown_reference_offers_the_nearest(reference, message, write):
@@ -155,12 +160,12 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
         ("tracking.name=1e3", "reads 1000.0 here; write the text in quotes"),
         ("tracking.tags=[a,off]", "tracking.tags: a text is needed, and YAML reads False"),
         ("trainer.epochs=1.5", "trainer.epochs=1.5"),
-        ("trainer.epochs=null", "trainer.epochs=None"),
+        ("trainer.epochs=null", r"line: trainer\.epochs=null: a whole number is needed"),
         ("optimizer.clip=maybe", "optimizer.clip='maybe'"),
         ("data.views=[{count: x}]", "data.views"),
         ("data.views=[{antialias: 2}]", "data.views.antialias=2: true or false is needed"),
-        ("tracking.tags=[[a]]", "a list of plain values is needed"),
-        ("evaluation.protocols=[{a: 1}]", "a list of plain values is needed"),
+        ("tracking.tags=[[a]]", "a list of texts is needed"),
+        ("evaluation.protocols=[{a: 1}]", "a list of texts is needed"),
         ("baseline=1.5", "baseline: a name is needed, got 1.5"),
         ("tracking.tags=[a", "command line: tracking.tags=.a"),
         ("evaluation.knn=5", "evaluation.knn is a section"),
@@ -215,7 +220,7 @@ REFUSED = [
     (["trainer.devices=-1", "trainer.accelerator=cpu"], "devices are processes; write how many"),
     (["trainer.devices='0,1'", "trainer.accelerator=cpu"], "trainer.devices=0,1: on the CPU"),
     (["data.mean=[123.7,0,0]", "data.std=[1,1,1]"], "data.mean[0.: must be at most 1, got 123.7"),
-    ([f"optimizer.lr={'1' * 400}"], "command line: optimizer.lr=1+: int too large"),
+    ([f"optimizer.lr={'1' * 400}"], "command line: optimizer.lr=1+.*: a number that a float can"),
     (["evaluation.protocols=[]"], "name at least one of"),
     (["evaluation.online=[ranking]"], "'ranking' is no protocol of swav"),
     (["evaluation.protocols=[lineal]"], "did you mean 'linear'"),

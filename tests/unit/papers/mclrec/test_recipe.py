@@ -1,8 +1,9 @@
 import pytest
 
-from common.config import list_recipes, load_recipe
+from common.config import load_recipe
 from common.errors import ConfigError
 from common.launch import strategy_of
+from tests.recipes import list_recipes
 
 
 def test_accumulation_is_refused_in_words():
