@@ -10,6 +10,7 @@ figures are far higher and can order methods otherwise (Krichene and Rendle, KDD
 carry ``sampled_``, and the full ranking always stands beside them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,12 +63,20 @@ def rank_scores(scores: Tensor, targets: Tensor, ties: str = "strict") -> Tensor
     """
     own = scores.gather(1, targets[:, None])
     scores = scores[:, 1:]
-    rank = 1 + (scores > own).sum(dim=1).double()
+    rank = 1 + _count(torch.gt, scores, own)
     if ties == "strict":
         return rank
     # The target is always equal to itself.
-    equal = (scores == own).sum(dim=1).double() - 1
+    equal = _count(torch.eq, scores, own) - 1
     return rank + (equal / 2 if ties == "middle" else equal)
+
+
+def _count(compare: Callable[..., Tensor], scores: Tensor, own: Tensor) -> Tensor:
+    """Returns in how many columns each row compares so, ``(users,)``, as float64."""
+    # Answers of 0 and 1 in the type of the scores: torch makes and adds them five times as fast as
+    # booleans on a CPU. Their float32 sums are exact below 2 ** 24 items; a float16 sum is not.
+    answers = compare(scores, own, out=torch.empty_like(scores))
+    return answers.sum(dim=1, dtype=torch.promote_types(scores.dtype, torch.float32)).double()
 
 
 def ranking_metrics(ranks: Tensor, cutoffs: list[int]) -> dict[str, float]:

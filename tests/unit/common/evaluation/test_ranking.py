@@ -46,6 +46,24 @@ def test_ties_cost_nothing_half_or_all():
     assert ranks == [2, 3, 4]
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_ranks_are_exact_among_thousands_of_items_in_every_type(dtype):
+    # Rounded to twelfths, so that many tie; 70,000 is more than float16 can hold.
+    generator = torch.Generator().manual_seed(0)
+    scores = (torch.randn(3, 70_001, generator=generator) * 12).round().div(12).to(dtype)
+    scores[0, 5], scores[1, 5], scores[2, 40_000] = -9.0, 9.0, 0.0
+    targets = torch.tensor([5, 5, 40_000])
+    given, own = scores.clone(), scores.gather(1, targets[:, None])
+    greater = [sum(row) for row in (scores > own)[:, 1:].tolist()]
+    equal = [sum(row) - 1 for row in (scores == own)[:, 1:].tolist()]
+    assert greater[:2] == [69_999, 0] and equal[2] > 1000
+    shares = {"strict": 0, "middle": 0.5, "pessimistic": 1}
+    for ties, share in shares.items():
+        wanted = [1 + g + share * e for g, e in zip(greater, equal, strict=True)]
+        assert rank_scores(scores, targets, ties).tolist() == wanted
+    assert scores.equal(given)
+
+
 def test_metrics_of_one_relevant_item():
     metrics = ranking_metrics(torch.tensor([1, 3, 11]), [10])
     assert metrics["hr@10"] == pytest.approx(2 / 3)
