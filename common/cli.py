@@ -187,14 +187,15 @@ def parity(
 def verify(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
     runs: RunsOption = Path("runs"),
-    store: Annotated[
-        bool, typer.Option("--store", help="Store the band from these runs instead.")
-    ] = False,
+    store: Annotated[bool, typer.Option("--store", help="Store the band of these runs.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=3, help="With --store: how many, from 0 on; else as stored.")
+    ] = None,
 ) -> None:
     """Trains `quick` over the stored seeds and compares with the stored band and curve."""
     from common.verify import verify_paper
 
-    verify_paper(paper, runs, store, console)
+    verify_paper(paper, runs, store, console, seeds=seeds)
 
 
 @app.command()

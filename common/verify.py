@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.config import Recipe, load_recipe
-from common.errors import LikewiseError
+from common.errors import LikewiseError, UsageError
 from common.execute import start
 from common.leaderboard.matching import matching_records
 from common.leaderboard.record import commit_record, read_record
@@ -22,7 +22,12 @@ from common.runs import run_path
 
 
 def verify_paper(
-    paper: str, runs: Path, store: bool, console: Console, root: Path | None = None
+    paper: str,
+    runs: Path,
+    store: bool,
+    console: Console,
+    root: Path | None = None,
+    seeds: int | None = None,
 ) -> None:
     """Trains what is needed, then compares with the band or, with ``store``, becomes it.
 
@@ -32,22 +37,27 @@ def verify_paper(
         store: Store the band and file the runs' records under ``results/``.
         console: Where to tell.
         root: The folder that holds ``results/``; this checkout by default.
+        seeds: How many seeds, from 0 on, the band that is stored shall have: the more, the less a
+            mean may differ. Those of the band before it, or three, by default.
 
     Raises:
         LikewiseError: If a number or a curve is outside the band.
-        UsageError: If no band is stored, or the recipe or its data are not the stored ones.
+        UsageError: If no band is stored, or the recipe or its data are not the stored ones; or
+            ``seeds`` without ``store``.
     """
     get_paper(paper)
+    if seeds and not store:
+        raise UsageError(f"--seeds {seeds}: a band is compared over its own seeds; add --store")
     if not store:
         # Minutes of training must not end in "no band is stored".
         require_band(load_recipe(f"{paper}/quick"), root)
-    seeds = band_seeds(paper, root)
-    folders = [_finished_run(paper, seed, runs, console) for seed in seeds]
+    used = list(range(seeds)) if seeds else band_seeds(paper, root)
+    folders = [_finished_run(paper, seed, runs, console) for seed in used]
     if store:
         path = store_band(paper, folders, root)
         for folder in folders:
             commit_record(read_record(folder / "result.json"), root and root / "results")
-        console.print(f"stored the band of seeds {seeds}: {path}", soft_wrap=True)
+        console.print(f"stored the band of seeds {used}: {path}", soft_wrap=True)
         console.print("next:  papers leaderboard")
         return
     comparisons = verify(paper, folders, root)

@@ -64,9 +64,9 @@ def make(recipe, run_id, value):
     return Record(**{**texts, **numbers, **values})
 
 
-def run(tmp_path, store=False, runs="runs"):
+def run(tmp_path, store=False, runs="runs", seeds=None):
     console = Console(file=io.StringIO(), width=200)
-    command.verify_paper("swav", tmp_path / runs, store, console, tmp_path)
+    command.verify_paper("swav", tmp_path / runs, store, console, tmp_path, seeds)
     return console.file.getvalue()
 
 
@@ -74,6 +74,18 @@ def test_storing_trains_three_seeds_and_files_their_records(training, tmp_path):
     assert "stored the band of seeds [0, 1, 2]" in run(tmp_path, store=True)
     assert training.trained == [0, 1, 2]
     assert [record.seed for record in load_records(tmp_path / "results")] == [0, 1, 2]
+
+
+def test_a_band_of_more_seeds_trains_the_new_ones_alone_and_is_compared_over_all(
+    training, tmp_path
+):
+    run(tmp_path, store=True)
+    assert "stored the band of seeds [0, 1, 2, 3, 4]" in run(tmp_path, store=True, seeds=5)
+    assert training.trained == [0, 1, 2, 3, 4]
+    run(tmp_path, runs="elsewhere")
+    assert training.trained == [0, 1, 2, 3, 4] * 2
+    with pytest.raises(UsageError, match=r"--seeds 6: .* add --store"):
+        run(tmp_path, seeds=6)
 
 
 def test_runs_of_the_present_code_are_used_again_and_compared(training, tmp_path):
