@@ -70,9 +70,25 @@ def require_band(recipe: Recipe, root: Path | None = None) -> None:
 
 
 def store_band(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> Path:
-    """Stores the band of finished ``quick`` runs, one a seed; returns the file."""
+    """Stores the band of finished ``quick`` runs, one a seed; returns the file.
+
+    Code that the band before it was of stays verified if that band holds these runs.
+    """
+    root = root or default_root()
     runs = [read_quick_run(Path(folder), paper) for folder in run_dirs]
-    return write_band(make_band(paper, runs), root or default_root())
+    band = make_band(paper, runs)
+    verified = sorted({*band.verified_digests, *_equal_before(paper, runs, root)})
+    return write_band(replace(band, verified_digests=verified), root)
+
+
+def _equal_before(paper: str, runs: Sequence[QuickRun], root: Path) -> list[str]:
+    """Returns the digests of code that gave the numbers of ``runs``, by the stored band."""
+    try:
+        former = read_band(paper, root)
+        comparisons = compare(former, [run for run in runs if run.record.seed in former.seeds])
+    except UsageError:  # none stored, or one of another recipe
+        return []
+    return former.verified_digests if all(item.inside for item in comparisons) else []
 
 
 def verify(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> list[Comparison]:

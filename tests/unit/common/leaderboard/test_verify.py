@@ -95,6 +95,15 @@ def test_passing_notes_the_new_code_and_failing_does_not(make_runs, tmp_path):
     assert verified_digests("swav", tmp_path) == {"e" * 12, "1" * 12}
 
 
+@pytest.mark.parametrize(("shift", "kept"), [(0.0, {"old", "new"}), (0.2, {"new"})])
+def test_a_new_band_keeps_the_code_that_the_old_one_holds_it_equal_to(
+    make_runs, tmp_path, shift, kept
+):
+    store_band("swav", make_runs("a", code_digest="old"), tmp_path)
+    store_band("swav", make_runs("b", shift=shift, code_digest="new"), tmp_path)
+    assert set(read_band("swav", tmp_path).verified_digests) == kept
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"config_hash": "0" * 10}, "recipe: the band"), ({"data_hash": "0" * 16}, "data: the band")],
