@@ -1,6 +1,7 @@
 """Ends a run early, always after a whole batch and with a checkpoint to go on from."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,9 @@ from lightning import Callback, LightningModule, Trainer
 
 from common.callbacks.checkpointing import Checkpoints
 from common.checkpoints.position import batches_seen
+from common.distributed.launched import until_joined
 from common.errors import LikewiseError
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from common.signals import SIGNALS
 
 
 class RunStopped(LikewiseError):
@@ -68,6 +69,7 @@ class Stopping(Callback):
         self.checkpoints, self.batches, self.deadline = checkpoints, batches, deadline
         self._reason = ""
         self._former: dict[int, Any] = {}
+        self._joined = threading.Event()
 
     @contextmanager
     def around_fit(self, trainer: Trainer) -> Iterator[None]:
@@ -80,15 +82,20 @@ class Stopping(Callback):
         if not _joins_on_one_node(trainer):
             yield
             return
-        former = {number: signal.signal(number, self._make_handler(number)) for number in SIGNALS}
-        # Lightning's processes begin with them held back: they have no handlers for seconds.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        former = {number: signal.getsignal(number) for number in SIGNALS}
         try:
-            yield
+            for number in SIGNALS:
+                signal.signal(number, self._make_handler(number))
+            # Lightning's processes begin with them held back: they have no handlers for seconds.
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            with until_joined(trainer, self._joined):
+                yield
         finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            try:
+                for number, handler in former.items():
+                    signal.signal(number, handler)
+            finally:  # one that another thread took is raised in between
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         # It came where no batch was left to look for it. Lightning kills a main process beside one
         # that leaves with an error, so the main one answers.
         if self._reason.startswith("SIG") and trainer.is_global_zero:
@@ -96,6 +103,7 @@ class Stopping(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Lets a signal through that was held back: all processes have joined."""
+        self._joined.set()
         if _joins_on_one_node(trainer):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
@@ -107,7 +115,7 @@ class Stopping(Callback):
 
     def _make_handler(self, number: int) -> Callable[[int, Any], None]:
         def handler(_signum: int, _frame: Any) -> None:
-            if self._reason and number == signal.SIGINT:
+            if self._reason.startswith("SIG") and number == signal.SIGINT:
                 raise KeyboardInterrupt
             self._reason = signal.Signals(number).name
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,9 +68,9 @@ OTHERS = {
 }
 
 
-def start(folder, *words):
+def start(folder, *words, **variables):
     """Starts `papers` in ``folder``, as a process group of its own."""
-    return start_command(folder, [sys.executable, "-m", "common.cli", *words])
+    return start_command(folder, [sys.executable, "-m", "common.cli", *words], **variables)
 
 
 def finish(process):
@@ -238,6 +239,28 @@ def test_a_signal_on_two_devices_is_said_and_the_run_goes_on(when, to, number, t
     code, output = finish(start(tmp_path, "resume", str(run)))
     assert code == 0 and f"resuming from {newest}" in output, output
     assert json.loads((run / "result.json").read_text())["batches"] == 100
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("end", ["the port is in use", "killed"])
+def test_a_main_process_that_ends_before_they_join_leaves_none_behind(end, tmp_path):
+    words = ["train", "supremix", "trainer.batches=100", "trainer.devices=2", *COMMON]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = {"MASTER_PORT": str(taken.getsockname()[1])} if "port" in end else {}
+        process = start(tmp_path, *words, **port)
+        if end == "killed":
+            while not launched(process):
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.01)
+            process.kill()
+        # The output ends with the last process that could write.
+        code, output = finish(process)
+    assert code == (1 if "port" in end else -signal.SIGKILL), output
+    assert ("EADDRINUSE" in output) == ("port" in end), output
 
 
 def has_begun(run):

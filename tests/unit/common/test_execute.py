@@ -14,6 +14,7 @@ from common.errors import LikewiseError
 from common.execute import resume_run, start
 from common.files import write_atomic
 from common.runs import RunFolder, new_run
+from common.signals import SIGNALS
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
 
@@ -92,7 +93,7 @@ def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, consol
     assert "stopped by SIGTERM" in log_of(tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_while_the_folder_is_made_leaves_a_run_that_can_be_resumed(
     number, recipe, tmp_path, console, monkeypatch
 ):

@@ -10,27 +10,25 @@ from common.config import _container
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.layers import assign, parse_overrides, read_yaml
-from common.signals import interrupts_wait
-
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+from common.signals import SIGNALS, interrupts_wait
 
 
 def handlers():
-    return [signal.getsignal(number) for number in NUMBERS]
+    return [signal.getsignal(number) for number in SIGNALS]
 
 
 @pytest.fixture
 def raising():
     """Both signals raise, as they do while a run is prepared."""
     former = handlers()
-    for number in NUMBERS:
+    for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     yield
-    for number, handler in zip(NUMBERS, former, strict=True):
+    for number, handler in zip(SIGNALS, former, strict=True):
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_waits_for_the_end_and_is_raised_there(number, raising):
     done, before = [], handlers()
     with pytest.raises(KeyboardInterrupt), interrupts_wait():
@@ -39,7 +37,7 @@ def test_an_interrupt_waits_for_the_end_and_is_raised_there(number, raising):
     assert done and handlers() == before
 
 
-@pytest.mark.parametrize("order", [NUMBERS, NUMBERS[::-1]])
+@pytest.mark.parametrize("order", [SIGNALS, SIGNALS[::-1]])
 def test_of_two_that_waited_sigterm_is_answered(order, raising):
     def terminate(number, _frame):
         raise SystemExit(number)

@@ -1,9 +1,5 @@
-import contextlib
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from types import SimpleNamespace
 
@@ -11,6 +7,7 @@ import pytest
 import torch
 
 from common.callbacks.stopping import RunStopped, Stopping, Terminations
+from common.signals import SIGNALS
 
 
 class Module(torch.nn.Module):
@@ -38,6 +35,7 @@ def make_trainer(**changes):
         "num_training_batches": 10,
         "current_epoch": 0,
         "max_epochs": 3,
+        "strategy": SimpleNamespace(launcher=SimpleNamespace(procs=[])),
         **changes,
     }
     return SimpleNamespace(**values)
@@ -51,7 +49,7 @@ def checkpoints(tmp_path):
 @pytest.fixture
 def listening(checkpoints):
     """A callback that has taken the signals over; they are given back whatever happens."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.getsignal(number) for number in SIGNALS}
     stopping = Stopping(checkpoints, None, None)
     stopping.on_train_start(make_trainer(), Module())
     yield stopping
@@ -102,7 +100,7 @@ def test_a_budget_is_no_user(checkpoints):
     assert stop.value.by_user is False and stop.value.exit_code == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_waits_for_the_end_of_the_batch(number, listening, checkpoints):
     send(number)
     assert checkpoints.saved == []
@@ -116,6 +114,19 @@ def test_an_impatient_second_ctrl_c_stops_at_once(listening):
     send(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         send(signal.SIGINT)
+
+
+def test_after_a_spent_budget_the_first_ctrl_c_is_patient_too(listening):
+    listening.deadline = time.monotonic() - 1
+    trainer, module = make_trainer(current_epoch=2), Module(30)
+    listening.on_train_batch_end(trainer, module, {}, None, 9)  # the last: its epoch goes on
+    try:
+        send(signal.SIGINT)
+    except KeyboardInterrupt:
+        pytest.fail("ended in the middle of the epoch's work")
+    with pytest.raises(RunStopped, match="stopped by SIGINT after 30") as stop:
+        listening.on_train_end(trainer, module)
+    assert stop.value.by_user
 
 
 def test_a_second_sigterm_is_patient(listening):
@@ -144,16 +155,16 @@ def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
 
 @pytest.mark.parametrize("end", ["teardown", "on_exception"])
 def test_the_signals_are_given_back(end, checkpoints):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in SIGNALS]
     stopping = Stopping(checkpoints, None, None)
     stopping.on_train_start(make_trainer(), Module())
-    during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    during = [signal.getsignal(number) for number in SIGNALS]
     getattr(stopping, end)(make_trainer(), Module(), "fit")
-    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    after = [signal.getsignal(number) for number in SIGNALS]
     assert after == before and during[0] != before[0] and during[1] != before[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_in_the_last_epoch_stops_before_the_evaluation(number, listening, checkpoints):
     trainer, module = make_trainer(current_epoch=2), Module(30)
     send(number)
@@ -201,70 +212,3 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
             stopping.on_train_epoch_end(trainer, Module(3))
     assert asked == [(False, False)], "one yes is enough"
     assert checkpoints.saved == [3]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoints):
-    before = signal.getsignal(number)
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    stopped = pytest.raises(
-        RunStopped, match=f"stopped by {number.name} after 1 batches, saved batch-1"
-    )
-    with stopped, stopping.around_fit(trainer):
-        # As Lightning starts the others: they cannot have a handler yet.
-        ask = f"import os, signal; os.kill(os.getpid(), {int(number)}); print(signal.sigpending())"
-        started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
-        assert started.returncode == 0 and number.name in started.stdout
-        send(number)
-        stopping.setup(trainer, Module(), "fit")
-        assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        stopping.on_train_start(trainer, Module())
-        try:
-            stopping.on_train_batch_end(trainer, Module(1), {}, None, 0)
-        finally:
-            stopping.on_exception(trainer, Module(), RunStopped())
-    assert signal.getsignal(number) is before
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("sizes", [{}, {"num_nodes": 2, "num_devices": 2}])
-def test_what_may_be_waited_for_in_vain_is_ended_at_once(sizes, number, checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(**sizes)
-    with Terminations(), stopping.around_fit(trainer), pytest.raises(KeyboardInterrupt):
-        send(number)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("main", [True, False])
-def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(
-    number, main, checkpoints
-):
-    stopping = Stopping(checkpoints, None, None)
-    trainer = make_trainer(num_devices=2, is_global_zero=main)
-    with Terminations() as terminations:
-        with pytest.raises(KeyboardInterrupt) if main else contextlib.nullcontext():
-            with stopping.around_fit(trainer):
-                # As all processes of a resumed run have joined, whose epochs are done.
-                stopping.setup(trainer, None, "fit")
-                send(number)
-    assert (terminations.word == "stopped by SIGTERM") == (main and number == signal.SIGTERM)
-
-
-def test_of_two_signals_while_they_join_sigterm_is_answered(checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    with Terminations() as terminations, pytest.raises(KeyboardInterrupt):
-        with stopping.around_fit(trainer):
-            send(signal.SIGTERM)
-            send(signal.SIGINT)
-            stopping.setup(trainer, None, "fit")
-    assert terminations.word == "stopped by SIGTERM"
-
-
-def test_what_comes_after_the_launch_failed_is_answered_as_before(checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
-    with Terminations() as terminations, pytest.raises(KeyboardInterrupt):  # not lost
-        with stopping.around_fit(trainer):
-            # To this thread: another one, of a library, may not hold it back.
-            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-    assert terminations.word == "stopped by SIGTERM"
-    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
