@@ -13,12 +13,13 @@ import numpy as np
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError
 
-TIME_WORDS = {"time", "times", "timestamp", "timestamps", "ts", "date", "datetime"}
-# What users do, or how clocks count: beside them a time is that of the action. A release date, a
-# birth date and the time to read are of an item or a user.
-ACTION_WORDS = {"action", "interaction", "event", "review", "rating", "rated", "click", "view"}
-ACTION_WORDS |= {"visit", "purchase", "order", "buy", "play", "watch", "listen", "session", "log"}
-ACTION_WORDS |= {"user", "unix", "utc", "epoch", "ms", "s", "at", "of", "the"}
+TIME_WORDS = {"time", "times", "timestamp", "timestamps", "ts", "date", "dates", "datetime", "at"}
+# Beside one of these a time is of an item or a user, or how long something took: not of an action.
+OTHER_WORDS = {"release", "released", "publish", "published", "publication", "birth", "duration"}
+OTHER_WORDS |= {"length", "dwell", "reading", "running", "run", "cook", "cooking", "prep"}
+OTHER_WORDS |= {"preparation", "zone"}
+# What takes as long as it is done, if the time is given as one: watch_time, not watch_date.
+LASTING_WORDS = {"watch", "play", "listen"}
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -206,7 +207,8 @@ def _time_at(path: Path, names: list[str]) -> int | None:
     for name in names:
         # The words of unixReviewTime and review_time are the same.
         words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
-        if TIME_WORDS & words and words <= TIME_WORDS | ACTION_WORDS:
+        lasts = LASTING_WORDS & words and TIME_WORDS & words == {"time"}
+        if TIME_WORDS & words and not OTHER_WORDS & words and not lasts:
             raise DataError(
                 f"{path}:1: no column timestamp, but {name!r}: call it timestamp:float, in numbers "
                 "that grow with time, if it says when the user acted; else leave it out, and the "
