@@ -36,10 +36,13 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
 def _is_mask(array: Tensor) -> bool:
     """Tells whether ``array`` is what is added to attention: zeros, and -inf where none may go.
 
-    A file does not say which arrays are learned, and names differ; what diverged holds more.
+    A file does not say which arrays are learned, and names differ; what diverged holds more. Each
+    place attends to one of as many places: a head that begins at zero and lost a row does not.
     """
+    if array.dim() < 2 or array.shape[-1] != array.shape[-2]:
+        return False
     barred = array == -torch.inf
-    return array.dim() > 1 and bool((barred | (array == 0)).all()) and not bool(barred.all())
+    return bool((barred | (array == 0)).all()) and not bool(barred.all(dim=-1).any())
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -87,7 +87,12 @@ def test_numbers_that_are_none_are_named_by_their_array(value, tmp_path):
     [
         (torch.full((3, 3), -torch.inf).triu(1), True),
         (torch.full((3, 3), -torch.inf), False),
+        (torch.full((2, 4, 3, 3), -torch.inf).triu(1), True),  # a window's, of shifted windows
         (torch.full((3, 3), torch.inf).triu(1), False),
+        # Of a head that began at zero: one row, or a part of one, has diverged.
+        (torch.zeros(10, 64).index_fill(0, torch.tensor([3]), -torch.inf), False),
+        (torch.zeros(10, 10).index_fill(0, torch.tensor([3]), -torch.inf), False),
+        (torch.full((10, 64), -torch.inf).triu(1), False),
         (torch.tensor([0.0, -torch.inf]), False),  # as a bias diverges
         (torch.tensor([[0.0, -torch.inf, torch.nan]]), False),
         (torch.tensor([[0.0, -torch.inf, 0.5]]), False),
