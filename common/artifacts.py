@@ -109,11 +109,12 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
     return target
 
 
-def embed_data(ready: Ready, path: Path, target: Path) -> None:
+def embed_data(ready: Ready, weights: Path, path: Path, target: Path) -> None:
     """Embeds the user's data at ``path`` and writes them to ``target``, an npz.
 
     The data module of the run's modality reads ``path`` in its ordinary form and says which
-    arrays it returns (at least ``embedding``, shape ``(rows, dim)``).
+    arrays it returns (at least ``embedding``, shape ``(rows, dim)``). ``weights`` is where the
+    module's come from, the run's folder or their file: the run's own items are no part of the data.
 
     Raises:
         LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is
@@ -123,7 +124,7 @@ def embed_data(ready: Ready, path: Path, target: Path) -> None:
     arrays = ready.data.embed_path(ready.module, Path(path))
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating):
-            require_finite(torch.from_numpy(array), f"{path}: {name}")
+            require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(target, content.getvalue())

@@ -157,7 +157,7 @@ def embed(
         ready = load_run(Path(source))
     else:
         ready, _ = load_weights(with_protocols(published[0], []), published[1])
-    embed_data(ready, data, target)
+    embed_data(ready, published[1] if published else Path(source), data, target)
     console.print(f"{verb} {target}", soft_wrap=True)
 
 
