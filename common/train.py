@@ -103,8 +103,7 @@ def train(
         run.say(f"warning: {oddity}", console, style="yellow")
     tracker = _start_tracker(ready, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
-    step_samples = getattr(ready.data, "step_samples", recipe.global_batch)
-    throughput = Throughput(reporter, step_samples, recipe.trainer.log_every)
+    throughput = Throughput(reporter, ready.data.step_samples, recipe.trainer.log_every)
     position = Position(run.id, recipe.paper, source.code_digest)
     callbacks, stopping = _make_callbacks(
         ready, run, reporter, throughput, position, console, deadline

@@ -16,11 +16,12 @@ class KeyedData(LightningDataModule):
 
     Args:
         seed: With the epoch, the seed of the order.
+        batch_size: The global one; None where a class says itself how many samples a step has.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, batch_size: int | None) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self._batch_size = seed, batch_size
         self._sampler: EpochBatchSampler | None = None
         self._batches_seen = 0
 
@@ -29,6 +30,12 @@ class KeyedData(LightningDataModule):
         """This process and their number; ``(0, 1)`` without a trainer."""
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+
+    @property
+    def step_samples(self) -> int:
+        """Samples that a step trains on, on all devices together; the rates are counted in them."""
+        assert self._batch_size is not None
+        return self._batch_size
 
     def make_sampler(
         self,

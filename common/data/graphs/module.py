@@ -53,7 +53,7 @@ class GraphData(KeyedData):
     """
 
     def __init__(self, config: GraphConfig, seed: int, graph: HeteroGraph | None = None) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config, self._given = config, graph
         self.reference_names = NAMES
         self.fingerprint = ""

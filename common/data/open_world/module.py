@@ -52,7 +52,7 @@ class OpenWorldData(KeyedData):
     """
 
     def __init__(self, config: OpenWorldConfig, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config = config
         self.reference_names = ("raw",)
         self.fingerprint = ""

@@ -72,7 +72,7 @@ class PictureData(KeyedData):
     """
 
     def __init__(self, config: PictureConfig, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config = config
         self.reference_names = ("raw",)
         self.set: dict[str, AnySplit] = {}

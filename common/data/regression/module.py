@@ -56,7 +56,7 @@ class RegressionData(KeyedData):
     """
 
     def __init__(self, config: RegressionConfig, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config = config
         self.reference_names = ("raw", "trees")
         self.parts: dict[str, Samples] = {}

@@ -67,7 +67,7 @@ class SequenceData(KeyedData):
     """Training prefixes with two views each, and leave-one-out evaluation."""
 
     def __init__(self, config: SequenceConfig, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config = config
         self.reference_names = ("popularity",)
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)

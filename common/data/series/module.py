@@ -41,7 +41,7 @@ class SeriesData(KeyedData):
     """
 
     def __init__(self, config: SeriesConfig, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, config.batch_size)
         self.config = config
         self.fingerprint = ""
         self.long: Prepared | None = None

@@ -21,7 +21,7 @@ class Rows(Dataset[np.ndarray]):
 
 
 def _in_process(rank: int, world_size: int) -> KeyedData:
-    data = KeyedData(seed=3)
+    data = KeyedData(seed=3, batch_size=4)
     data.trainer = SimpleNamespace(global_rank=rank, world_size=world_size)
     return data
 
@@ -31,13 +31,13 @@ def _rows(keys) -> list[list[int]]:
 
 
 def test_without_a_trainer_one_process_has_all():
-    keys = list(KeyedData(seed=3).make_sampler(10, 4))
+    keys = list(KeyedData(seed=3, batch_size=4).make_sampler(10, 4))
     assert _rows(keys) == _rows(EpochBatchSampler(10, 4, 3))
     assert [len(key.rows) for key in keys] == [4, 4]
 
 
 def test_processes_share_each_batch():
-    whole = _rows(KeyedData(seed=3).make_sampler(8, 4))
+    whole = _rows(KeyedData(seed=3, batch_size=4).make_sampler(8, 4))
     halves = [_rows(_in_process(rank, 2).make_sampler(8, 4)) for rank in (0, 1)]
     assert [a + b for a, b in zip(*halves, strict=True)] == whole
 
@@ -48,13 +48,19 @@ def test_a_batch_that_processes_cannot_share_is_refused():
 
 
 def test_a_rest_is_kept_and_an_order_is_followed():
-    sampler = KeyedData(seed=3).make_sampler(5, 2, drop_last=False, order=lambda _: torch.arange(5))
+    sampler = KeyedData(seed=3, batch_size=4).make_sampler(
+        5, 2, drop_last=False, order=lambda _: torch.arange(5)
+    )
     assert _rows(sampler) == [[0, 1], [2, 3], [4]]
+
+
+def test_a_step_has_the_samples_of_the_global_batch():
+    assert _in_process(1, 2).step_samples == 4
 
 
 @pytest.mark.parametrize("before", [True, False])
 def test_seek_counts_batches_of_the_whole_training(before):
-    data = KeyedData(seed=3)
+    data = KeyedData(seed=3, batch_size=4)
     if before:
         data.seek(5)
     sampler = data.make_sampler(12, 4)
@@ -66,7 +72,7 @@ def test_seek_counts_batches_of_the_whole_training(before):
 
 
 def test_the_loader_gives_what_the_data_set_gave_and_draws_nothing():
-    sampler = KeyedData(seed=3).make_sampler(8, 4)
+    sampler = KeyedData(seed=3, batch_size=4).make_sampler(8, 4)
     before = torch.random.get_rng_state()
     batches = list(keyed_loader(Rows(), sampler))
     assert all(isinstance(batch, np.ndarray) for batch in batches)
@@ -75,6 +81,6 @@ def test_the_loader_gives_what_the_data_set_gave_and_draws_nothing():
 
 
 def test_workers_load_the_same_batches():
-    sampler = KeyedData(seed=3).make_sampler(8, 4)
+    sampler = KeyedData(seed=3, batch_size=4).make_sampler(8, 4)
     batches = list(keyed_loader(Rows(), sampler, workers=1))
     assert [batch.tolist() for batch in batches] == _rows(sampler)

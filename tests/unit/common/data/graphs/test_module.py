@@ -4,9 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
-from common.config import load_recipe
 from common.data.graphs import module as module_of_data
 from common.data.graphs import references
 from common.data.graphs.config import GraphConfig
@@ -15,8 +13,6 @@ from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig
-from common.runs import new_run
-from common.train import prepare, train
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 
@@ -92,20 +88,9 @@ def test_one_batch_an_epoch_and_seek(data):
     data.seek(0)
 
 
-@pytest.mark.parametrize(("words", "samples"), [([], 800), (["data.batch_size=100"], 100)])
-def test_the_samples_of_a_step_are_target_nodes(words, samples, tmp_path, monkeypatch):
-    class Asked(Exception):
-        pass
-
-    def throughput(_reporter, step_samples, _log_every):
-        raise Asked(step_samples)
-
-    monkeypatch.setattr("common.train.Throughput", throughput)
-    words = [*words, "method.num_clusters=[3,9]", "tracking.mode=disabled"]
-    recipe = load_recipe("meow/quick", words)
-    with pytest.raises(Asked) as asked:
-        train(prepare(recipe), new_run(recipe, tmp_path), Console(quiet=True))
-    assert asked.value.args == (samples,)
+@pytest.mark.parametrize(("size", "samples"), [(None, 800), (100, 100)])
+def test_the_samples_of_a_step_are_target_nodes(size, samples):
+    assert GraphData(GraphConfig(batch_size=size), seed=0).step_samples == samples
 
 
 def test_evaluation_restores_mode_and_draws_nothing(data, module):
