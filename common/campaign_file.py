@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import CONFIG_ROOT, Recipe, load_recipe
+from common.config import Recipe, is_seed, load_recipe
 from common.errors import ConfigError, UsageError
 from common.layers import read_yaml
+from common.references import CONFIG_ROOT
+from common.wording import shown
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def read_campaign(path: Path) -> Campaign:
     arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
     words, seeds = content.get("overrides"), content["seeds"]
     shared = [] if words is None else _texts(path, "overrides", words, "key=value words")
-    if not isinstance(seeds, list):  # what is in it, the recipe checks
-        raise ConfigError(f"{path}: seeds: must be a list of whole numbers, got {seeds!r}")
+    if not isinstance(seeds, list) or not all(is_seed(seed) for seed in seeds):
+        numbers = "whole numbers from 0 to 2^31 - 1"
+        raise ConfigError(f"{path}: seeds: must be a list of {numbers}, got {shown(seeds)}")
     recipes = [_load(path, arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
     return Campaign(path.stem, recipes)
 
@@ -57,11 +60,12 @@ def _load(path: Path, arm: str, words: list[str]) -> Recipe:
     try:
         return load_recipe(arm, words)
     except UsageError as error:
-        said = str(error).removeprefix("command line: ")  # the words are the file's
+        # The words are the file's, and the arm has been named.
+        said = str(error).removeprefix("command line: ").removeprefix(f"{arm}: ")
         raise type(error)(f"{path}: {arm}: {said}") from None
 
 
 def _texts(path: Path, key: str, value: Any, what: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigError(f"{path}: {key}: must be a list of {what}, got {value!r}")
+        raise ConfigError(f"{path}: {key}: must be a list of {what}, got {shown(value)}")
     return value

@@ -1,7 +1,10 @@
 """`papers list`, `papers info` and `--print-config`: what there is, without importing torch."""
 
 import json
-from dataclasses import dataclass, fields, is_dataclass
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
@@ -11,133 +14,165 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from common import config
-from common.config import SECTIONS, Recipe, load_recipe, recipe_path
+from common.config import SECTIONS, Recipe, load_recipe
 from common.data.verify import data_state
-from common.errors import ConfigError, UsageError, refuse_file, suggest
+from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
 from common.paper import get_paper, paper_names
+from common.references import recipe_names, recipe_path, refuse_file
+
+Rows = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A recipe as the lists show it; ``broken`` is the first line of why it does not load."""
+    """A recipe as the lists show it; ``broken`` is the first line of why it does not load.
+
+    ``variants`` holds the same of each of its variants, by name.
+    """
 
     name: str
-    variants: tuple[str, ...] = ()
+    variants: Mapping[str, str | None] = field(default_factory=dict)
     data: str = ""
     state: str = ""
-    broken: str = ""
+    broken: str | None = None
 
 
-def listed_recipes(paper: str) -> list[Listed]:
-    """Returns all recipes of ``paper``, those that do not load as well."""
-    found = []
-    for path in sorted((config.CONFIG_ROOT / paper).glob("*.yaml")):
+def list_recipe(paper: str, name: str, with_variants: bool = False) -> Listed:
+    """Returns a recipe of ``paper``, one that does not load as well.
+
+    Args:
+        with_variants: Try each variant; a paper has up to a hundred, which takes seconds.
+    """
+    read = cache(read_yaml)
+
+    def load(variant: str) -> Recipe:
+        with warnings.catch_warnings():  # for those who run it, not for those who read of it
+            warnings.simplefilter("ignore")
+            return load_recipe(f"{paper}/{name}{variant}", read=read)
+
+    try:
+        path = recipe_path(paper, name)
+        variants = take_variants(dict(read(path)), path)
+        data = load("").data
+        state = data_state(data.name, data.root)
+    except UsageError as error:
+        return Listed(name, broken=str(error).splitlines()[0])
+    tried: dict[str, str | None] = dict.fromkeys(variants)
+    for variant in variants if with_variants else ():
         try:
-            variants = tuple(take_variants(read_yaml(path), path))
-            data = load_recipe(f"{paper}/{path.stem}").data
-            state = data_state(data.name, data.root)
-            found.append(Listed(path.stem, variants, data.name, state))
+            load(f":{variant}")
         except UsageError as error:
-            found.append(Listed(path.stem, broken=str(error).splitlines()[0]))
-    return found
+            tried[variant] = str(error).splitlines()[0]
+    return Listed(name, tried, data.name, state)
 
 
 def print_papers(console: Console, only: str | None = None) -> None:
     """Prints each paper's recipes, those whose data are here apart; of ``only`` the variants too.
 
+    Recipes are tried without their variants, which would take seconds (`print_paper` tries them).
+
     Raises:
         UsageError: ``only`` is no paper.
         ConfigError: After all is printed, where a recipe does not load.
     """
-    listed = {
-        name: listed_recipes(name) for name in ([get_paper(only).name] if only else paper_names())
-    }
+    names = [get_paper(only).name] if only else paper_names()
+    listed = {paper: [list_recipe(paper, name) for name in recipe_names(paper)] for paper in names}
     for name, recipes in listed.items():
-        _print_beside(console, f"[bold]{name}[/bold] ", get_paper(name).title)
+        _print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
         if only:
             _print_variants(name, recipes, console)
         else:
             _print_recipes(recipes, console)
-    more = "" if only else "variants:      papers list PAPER\n"
-    console.print(
-        f"\n{more}train one:     papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]...\n"
-        "missing data:  papers data list",
-        markup=False,
-        highlight=False,
-    )
-    refuse_broken(listed)
-
-
-def refuse_broken(listed: dict[str, list[Listed]]) -> None:
-    """Raises `ConfigError` if a recipe of these papers does not load; names all that do not."""
-    broken = [
-        f"{paper}/{item.name}" for paper, found in listed.items() for item in found if item.broken
+    console.print()
+    commands = [
+        ("variants:", "papers list PAPER"),
+        ("train one:", "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..."),
+        ("missing data:", "papers data list"),
     ]
+    _print_beside(console, commands[bool(only) :])
+    _refuse_broken(listed)
+
+
+def _refuse_broken(listed: dict[str, list[Listed]]) -> None:
+    """Raises `ConfigError` if a recipe or variant does not load; names all that do not."""
+    tried = {
+        f"{paper}/{item.name}{variant}": why
+        for paper, found in listed.items()
+        for item in found
+        for variant, why in [("", item.broken), *((f":{k}", v) for k, v in item.variants.items())]
+    }
+    broken = [name for name, why in tried.items() if why is not None]
     if broken:
         show = f"papers train {broken[0]} --print-config"
         raise ConfigError(f"broken: {', '.join(broken)}; the whole message: {show}")
 
 
-def _print_beside(console: Console, title: str, text: str, indent: int = 0) -> None:
-    """Prints ``text`` beside ``title``; lines too long for the screen go on below ``text``."""
+def _print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
+    """Prints the text of each row beside its title; long lines go on below the text."""
     beside = Table.grid(padding=(0, 1, 0, 0))
     beside.add_column(no_wrap=True)
     beside.add_column()
-    beside.add_row(title, Text(text))
+    for title, text in rows:
+        beside.add_row(title, Text(text))
     console.print(Padding(beside, (0, 0, 0, indent), expand=False), highlight=False)
 
 
 def _print_recipes(recipes: list[Listed], console: Console) -> None:
-    kinds = {
-        "ready:       ": [item.name for item in recipes if not item.broken and item.state != "no"],
-        "data missing:": [item.name for item in recipes if not item.broken and item.state == "no"],
-    }
-    for title, names in kinds.items():
-        if names:
-            _print_beside(console, title, ", ".join(names), 4)
+    loading = [item for item in recipes if item.broken is None]
+    rows = [
+        ("ready:", ", ".join(item.name for item in loading if item.state != "no")),
+        ("data missing:", ", ".join(item.name for item in loading if item.state == "no")),
+    ]
+    rows = [(title, names) for title, names in rows if names]
     for item in recipes:
-        if item.broken:
-            _print_beside(console, "broken:      ", f"{item.name}: {item.broken}", 4)
+        if item.broken is not None:
+            rows.append(("broken:", f"{item.name}: {item.broken}"))
+    _print_beside(console, rows, 4)
     console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
 
 
 def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None:
     for item in recipes:
-        about = f"broken: {item.broken}" if item.broken else f"data {item.data}: {item.state}"
-        _print_beside(console, f"{paper}/{item.name} ", about, 2)
+        loads = item.broken is None
+        about = f"data {item.data}: {item.state}" if loads else f"broken: {item.broken}"
+        _print_beside(console, [(f"{paper}/{item.name} ", about)], 2)
         if item.variants:
-            _print_beside(console, "variants:", ", ".join(item.variants), 4)
+            _print_beside(console, [("variants:", ", ".join(item.variants))], 4)
 
 
 def print_paper(reference: str, console: Console) -> None:
     """Prints a paper's declaration, recipes, reported and measured numbers, and BibTeX.
 
     Of a whole paper each recipe's title and cost; of ``paper/recipe`` its whole header, and the
-    numbers of that recipe alone.
+    numbers of that recipe alone; its variants are tried as well.
 
     Raises:
         UsageError: Unknown paper, recipe or variant.
-        ConfigError: After all is printed, where a recipe does not load.
+        ConfigError: After all is printed, where a recipe or such a variant does not load.
     """
-    refuse_file(reference, config.CONFIG_ROOT)
-    name, _, rest = reference.partition("/")
+    refuse_file(reference)
+    given, _, rest = reference.partition("/")
     only, _, variant = rest.partition(":")  # a variant is on its recipe's page
-    paper = get_paper(name)
+    paper = get_paper(given)
+    name = paper.name
     if only:
         recipe_path(name, only)  # refuses an unknown one
-    recipes = [item for item in listed_recipes(name) if only in ("", item.name)]
+    names = [only] if only else recipe_names(name)
+    recipes = [list_recipe(name, item, with_variants=bool(only)) for item in names]
     for item in recipes:
-        if only and variant and not item.broken and variant not in item.variants:
+        if only and variant and item.broken is None and variant not in item.variants:
             hint = suggest(variant, list(item.variants))
             raise UsageError(f"{name}/{only} has no variant {variant!r}{hint}")
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     for item in recipes:
-        about = f"broken: {item.broken}" if item.broken else ", ".join(item.variants)
-        _print_beside(console, f"[bold]{name}/{item.name}[/bold] ", about)
+        loads = item.broken is None
+        about = ", ".join(item.variants) if loads else f"broken: {item.broken}"
+        _print_beside(console, [(f"[bold]{name}/{item.name}[/bold] ", about)])
+        failing = {variant: why for variant, why in item.variants.items() if why is not None}
+        _print_beside(console, [("broken:", f"{k}: {why}") for k, why in failing.items()], 4)
         header = recipe_header(name, item.name)
         for line in header if only else _in_short(header):
             console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
@@ -147,13 +182,17 @@ def print_paper(reference: str, console: Console) -> None:
     devices = paper.ddp_strategy or f"one device only: {paper.ddp_refusal}"
     console.print(f"\nseveral devices: {devices}")
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
-    refuse_broken({name: recipes})
+    _refuse_broken({name: recipes})
 
 
 def recipe_header(paper: str, recipe: str) -> list[str]:
-    """Returns the comment block that opens a recipe, without the ``#``."""
+    """Returns the comment block that opens a recipe, without the ``#``; none of no text file."""
     lines = []
-    for line in recipe_path(paper, recipe).read_text().splitlines():
+    try:
+        text = recipe_path(paper, recipe).read_text(encoding="utf-8", errors="replace")
+    except OSError:  # why it does not load stands beside it
+        return []
+    for line in text.splitlines():
         if not line.startswith("#"):
             break
         lines.append(line.removeprefix("#").removeprefix(" ").rstrip())

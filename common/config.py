@@ -17,9 +17,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from common.checkout import SOURCE_ROOT
 from common.devices import check_devices
-from common.errors import ConfigError, UsageError, refuse_file, suggest
+from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
 from common.layers import (
     TOP_LEVEL,
@@ -31,15 +30,17 @@ from common.layers import (
     with_baseline,
 )
 from common.paper import Paper, get_paper
+from common.references import recipe_path, split_reference
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, collect_changes, setting
 from common.signals import interrupts_wait
+from common.wording import shown
 
-CONFIG_ROOT = SOURCE_ROOT / "configs"
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 HASHED_SECTIONS = ("data", "method", "optimizer", "evaluation")
+SEEDS = range(2**31)
 LARGEST = 1e30  # float32 ends at 3.4e38, and Adam divides its first rates by 1 - beta1
 
 
@@ -195,23 +196,6 @@ def check_protocols(recipe: Recipe, names: list[str]) -> None:
         )
 
 
-def recipe_path(paper: str, recipe: str) -> Path:
-    """Returns the recipe's file; raises `UsageError` with the nearest name if there is none."""
-    known = sorted(path.stem for path in (CONFIG_ROOT / paper).glob("*.yaml"))
-    if recipe not in known:
-        raise UsageError(f"{paper} has no recipe {recipe!r}{suggest(recipe, known)}")
-    return CONFIG_ROOT / paper / f"{recipe}.yaml"
-
-
-def split_reference(reference: str) -> tuple[str, str, str | None]:
-    """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
-    refuse_file(reference, CONFIG_ROOT)
-    name, _, variant = reference.partition(":")
-    paper, _, recipe = name.partition("/")
-    found = get_paper(paper)
-    return found.name, recipe or found.default_recipe, variant or None
-
-
 def load_recipe(
     reference: str,
     overrides: list[str] | None = None,
@@ -265,13 +249,13 @@ def resolve(
             assign(merged, key, value, origin)
             origins[key] = origin
     if merged.paper not in (None, paper_name):
-        raise ConfigError(f"paper: the recipe is of {merged.paper!r}, asked for {paper_name!r}")
+        raise ConfigError(f"paper: the recipe is of {shown(merged.paper)}, asked for {paper_name}")
     sections: dict[str, Any] = {name: OmegaConf.to_object(merged[name]) for name in schema}
-    seed, arm = merged.seed, merged.arm
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-        raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {seed!r}")
+    seed, arm = merged.seed, merged.arm if isinstance(merged.arm, str) else shown(merged.arm)
+    if not is_seed(seed):
+        raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {shown(seed)}")
     result = Recipe(
-        paper_name, recipe_name, variant, str(arm), baseline, seed, **sections, origins=origins
+        paper_name, recipe_name, variant, arm, baseline, seed, **sections, origins=origins
     )
     for name in schema:
         check_settings(getattr(result, name), name)
@@ -279,12 +263,17 @@ def resolve(
     return result
 
 
+def is_seed(value: Any) -> bool:
+    """Tells whether ``value`` is a whole number that every random generator takes."""
+    return type(value) is int and value in SEEDS
+
+
 def check_recipe(recipe: Recipe) -> None:
     """Checks what no single field shows; raises `ConfigError` before anything is computed."""
     paper, evaluation = get_paper(recipe.paper), recipe.evaluation
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
-            f"arm: must be method, ablation/<name> or baseline/<name>, got {recipe.arm!r}"
+            f"arm: must be method, ablation/<name> or baseline/<name>, got {shown(recipe.arm)}"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:

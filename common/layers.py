@@ -4,25 +4,15 @@ from dataclasses import fields, is_dataclass
 from functools import reduce
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
 from common.signals import interrupts_wait
+from common.wording import WORDS, entry_class, item_of, members, needed, shown
 
-LONGEST = 80  # letters of a wrong value that a message shows
-# Annotations of fields that hold text.
-TEXTS = (str, str | None, list[str])
-# What a field of a type takes: one, and in a list.
-WORDS = {
-    bool: ("true or false", "true or false"),
-    int: ("a whole number", "whole numbers"),
-    float: ("a number", "numbers"),
-    str: ("a text", "texts"),
-    NoneType: ("null", "null"),
-}
 TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
 
 
@@ -39,7 +29,7 @@ def with_baseline(
         if layer.get("baseline", baseline) != baseline:
             baseline = layer["baseline"]
             if not isinstance(baseline, str | None):
-                raise ConfigError(f"{origin}: baseline: a name is needed, got {baseline!r}")
+                raise ConfigError(f"{origin}: baseline: a name is needed, got {shown(baseline)}")
             kept = [
                 (source, {k: v for k, v in below.items() if k != "method"})
                 for source, below in kept
@@ -56,10 +46,10 @@ def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, An
     """
     variants = content.pop("variants", None)
     if not isinstance(variants, dict | None):
-        raise ConfigError(f"{path}: variants: must be a mapping of names, got {variants!r}")
+        raise ConfigError(f"{path}: variants: must be a mapping of names, got {shown(variants)}")
     for name, layer in (variants or {}).items():
         if not isinstance(layer, dict | None):
-            raise ConfigError(f"{path}: variant {name}: must hold sections, got {layer!r}")
+            raise ConfigError(f"{path}: variant {name}: must hold sections, got {shown(layer)}")
     return {
         str(name): {str(key): value for key, value in (layer or {}).items()}
         for name, layer in (variants or {}).items()
@@ -77,7 +67,8 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
             if is_section and isinstance(value, dict):
                 visit(value, dotted)
             elif is_section:
-                given = value if isinstance(value, str | int | float) else "VALUE"
+                plain = isinstance(value, str | int | float)
+                given = shown(value).strip('"') if plain else "VALUE"
                 raise ConfigError(f"{origin}: {dotted} is a section, write {dotted}.KEY={given}")
             else:
                 _refuse_text(dotted, value, origin)
@@ -113,8 +104,8 @@ def _refuse_text(key: str, value: Any, origin: str) -> None:
         for name, item in value.items():
             _refuse_text(f"{key}.{name}", item, origin)
     elif isinstance(value, list):
-        for item in value:
-            _refuse_text(key, item, origin)
+        for index, item in enumerate(value):
+            _refuse_text(f"{key}[{index}]", item, origin)
     elif isinstance(value, str) and "${" in value:
         raise ConfigError(f"{origin}: {key}: interpolation is refused, write the value itself")
     elif value == "None":
@@ -136,42 +127,50 @@ def _refuse_coerced(key: str, value: Any, schema: dict[str, Any], origin: str) -
 
 
 def _refuse_value(key: str, value: Any, wanted: Any, origin: str) -> None:
-    if wanted is bool and not isinstance(value, bool):
+    kinds, item, entry = set(members(wanted)), item_of(wanted), entry_class(wanted)
+    if bool in kinds and kinds <= {bool, NoneType} and type(value) not in kinds:
         raise _of_another_type(key, value, wanted, origin)
-    items = value if isinstance(value, list) else [value]
-    of_list = get_args(wanted)[0] if get_origin(wanted) is list else None
-    if is_dataclass(of_list):
-        hints = get_type_hints(of_list)
-        for item in items:
-            for name in hints.keys() & (item if isinstance(item, dict) else {}):
-                _refuse_value(f"{key}.{name}", item[name], hints[name], origin)
-    elif of_list is not None and any(isinstance(item, list | dict) for item in items):
+    if str in kinds and kinds <= {str, NoneType} and isinstance(value, bool | float):
+        typed = "" if "[" in key else f" (on the command line \"{key}='...'\")"
+        raise ConfigError(
+            f"{origin}: {key}: a text is needed, and YAML reads {shown(value)} here; write the "
+            f"text in quotes{typed}"
+        )
+    if not isinstance(value, list) or item is None:
+        return
+    if set(members(item)) <= WORDS.keys() and any(isinstance(part, list | dict) for part in value):
         raise _of_another_type(key, value, wanted, origin)
-    for item in items if wanted in TEXTS else []:
-        if isinstance(item, bool | float):
-            raise ConfigError(
-                f"{origin}: {key}: a text is needed, and YAML reads {item!r} here; write the text "
-                f"in quotes (on the command line \"{key}='...'\")"
-            )
+    hints = get_type_hints(entry) if entry else {}
+    for index, part in enumerate(value):
+        place = f"{key}[{index}]"
+        if entry is None:
+            _refuse_value(place, part, item, origin)
+        for name in part if isinstance(part, dict) else {}:
+            if name in hints:
+                _refuse_value(f"{place}.{name}", part[name], hints[name], origin)
 
 
 @interrupts_wait()
-def assign(merged: Any, key: str, value: Any, origin: str) -> None:
-    """Sets ``key`` of the OmegaConf container; raises `ConfigError` on a wrong type."""
+def assign(merged: Any, key: str, value: Any, origin: str, place: str = "") -> None:
+    """Sets ``key`` of the OmegaConf container; raises `ConfigError` on a wrong type.
+
+    Args:
+        place: What stands before the key in a message, where the container is part of another.
+    """
     try:
         # Merging turns the mappings of a list (data.views) into its dataclass; it replaces lists.
         OmegaConf.update(merged, key, value, merge=isinstance(value, list))
-    except OverflowError:  # a whole number beyond all floats
-        large = "a number that a float can hold, up to 1e308, is needed"
-        raise ConfigError(f"{origin}: {key}={_shown(value)}: {large}") from None
-    except OmegaConfBaseException:
+    except (OmegaConfBaseException, OverflowError) as error:
         holder, _, name = key.rpartition(".")
         schema = OmegaConf.get_type(OmegaConf.select(merged, holder) if holder else merged)
         wanted = get_type_hints(schema)[name]
-        kind = get_args(wanted)[0] if get_origin(wanted) is list else None
-        if is_dataclass(kind) and isinstance(value, list):
-            _blame_entry(key, value, kind, origin)
-        raise _of_another_type(key, value, wanted, origin) from None
+        entry, where = entry_class(wanted), place + key
+        if entry is not None and isinstance(value, list):
+            _blame_entry(where, value, entry, origin)
+        if isinstance(error, OverflowError):  # a whole number beyond all floats
+            large = "a number that a float can hold, up to 1e308, is needed"
+            raise ConfigError(f"{origin}: {where}={shown(value)}: {large}") from None
+        raise _of_another_type(where, value, wanted, origin) from None
 
 
 def _blame_entry(key: str, entries: list[Any], kind: Any, origin: str) -> None:
@@ -186,29 +185,11 @@ def _blame_entry(key: str, entries: list[Any], kind: Any, origin: str) -> None:
             if name not in names:
                 hint = suggest(str(name), list(names))
                 raise ConfigError(f"{origin}: {where}: unknown key {name!r}{hint}")
-            try:
-                assign(container, name, value, origin)
-            except ConfigError:
-                raise _of_another_type(f"{where}.{name}", value, names[name], origin) from None
+            assign(container, name, value, origin, f"{where}.")
 
 
 def _of_another_type(key: str, value: Any, wanted: Any, origin: str) -> ConfigError:
-    return ConfigError(f"{origin}: {key}={_shown(value)}: {needed(wanted)} is needed")
-
-
-def _shown(value: Any) -> str:
-    text = "null" if value is None else repr(value)
-    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
-
-
-def needed(wanted: Any) -> str:
-    """Returns in words what a field takes: ``a list of numbers``, ``a text or null``."""
-    if get_origin(wanted) is list:
-        item = get_args(wanted)[0]
-        return f"a list of {'mappings' if is_dataclass(item) else WORDS[item][1]}"
-    if is_dataclass(wanted):
-        return "a mapping"
-    return " or ".join(WORDS[kind][0] for kind in get_args(wanted) or (wanted,))
+    return ConfigError(f"{origin}: {key}={shown(value)}: {needed(wanted)} is needed")
 
 
 @interrupts_wait()

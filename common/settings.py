@@ -6,6 +6,7 @@ from typing import Any
 
 from common.errors import ConfigError, suggest
 from common.registry import Registry
+from common.wording import shown
 
 
 def setting(
@@ -79,7 +80,9 @@ def _check_value(key: str, value: Any, metadata: Any) -> None:
     }
     for name, bound in metadata.get("bounds", {}).items():
         if bound is not None and not holds[name](bound):
-            raise ConfigError(f"{key}: must be {name.replace('_', ' ')} {bound}, got {value}")
+            raise ConfigError(
+                f"{key}: must be {name.replace('_', ' ')} {bound}, got {shown(value)}"
+            )
 
 
 def collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:

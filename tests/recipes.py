@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from common.config import CONFIG_ROOT, Recipe, load_recipe, recipe_path
+from common.config import Recipe, load_recipe
 from common.data.pictures.config import PictureFacts
 from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
 from common.layers import read_yaml, take_variants
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
+from common.references import recipe_names, recipe_path
 
 
 def list_recipes(paper: str) -> dict[str, list[str]]:
     """Returns ``{recipe: [variants]}`` of ``paper``."""
-    paths = sorted((CONFIG_ROOT / paper).glob("*.yaml"))
+    paths = [recipe_path(paper, name) for name in recipe_names(paper)]
     return {path.stem: list(take_variants(read_yaml(path), path)) for path in paths}
 
 

@@ -89,8 +89,9 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     names: set[str] = set()
     for path in (root / "papers" / paper).rglob("*.py"):
         names |= string_constants(parse(path)) if path.name != PLOTS else frozenset()
-    for path in (root / "configs" / paper).glob("*.yaml"):
-        for line in path.read_text(encoding="utf-8").splitlines():
+    recipes = (root / "configs" / paper).glob("*.yaml")
+    for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
     for path in registry_targets(names, root, tables=("DATA_SCHEMAS",)):

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from common.config import load_recipe, recipe_path
+from common.config import load_recipe
 from common.layers import read_yaml
 from common.paper import get_paper
+from common.references import recipe_path
 from tests.repo.bad_sections import Section, check_command, drawn, words_of
 from tests.repo.bad_values import NAMES
 
@@ -60,7 +61,10 @@ def without(content: dict[str, Any], line: str) -> str:
 def check_recipe_files(plain: list[tuple[Section, str]]) -> None:
     """Gives the command recipe files that are wrong in one place, and files that are no recipe."""
     contents = {paper: read_yaml(recipe_path(paper, recipe_of(paper))) for _, paper in plain}
-    with tempfile.TemporaryDirectory() as name, mock.patch("common.config.CONFIG_ROOT", Path(name)):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mock.patch("common.references.CONFIG_ROOT", Path(name)),
+    ):
 
         def path(paper: str) -> Path:
             return Path(name) / paper / f"{recipe_of(paper)}.yaml"

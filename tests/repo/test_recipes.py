@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.config import CONFIG_ROOT, load_recipe, recipe_path, split_reference
+from common.config import load_recipe
 from common.paper import get_paper, paper_names
+from common.references import CONFIG_ROOT, recipe_path, split_reference
 from tests.recipes import EVERY, list_recipes, load
 
 RECIPES = [name for name in EVERY if ":" not in name]

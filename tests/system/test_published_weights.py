@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 import common
-from common import config
+from common import references
 from common.config import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
@@ -52,7 +52,7 @@ def imagenet(papers, tmp_path, monkeypatch):
     """Gives the override that names a small ImageNet, with its recipe in place."""
     (tmp_path / "configs/swav").mkdir(parents=True)
     (tmp_path / "configs/swav/imagenet.yaml").write_text(RECIPE)
-    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path / "configs")
+    monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path / "configs")
     generator = np.random.default_rng(0)
     for split, num in (("train", 8), ("val", 6)):
         for label in range(4):

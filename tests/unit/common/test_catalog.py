@@ -6,7 +6,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from common import config
+from common import references
 from common.catalog import print_paper, print_papers, print_recipe, recipe_header
 from common.config import load_recipe, resolve
 from common.errors import ConfigError, UsageError
@@ -117,12 +117,20 @@ def test_the_list_of_no_paper_offers_the_nearest(listed):
 
 
 @pytest.fixture
-def broken(tmp_path, monkeypatch):
-    """Puts copies of MEOW's recipes in place, of which two do not load."""
-    shutil.copytree(config.CONFIG_ROOT / "meow", tmp_path / "configs" / "meow")
-    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path / "configs")
-    (tmp_path / "configs" / "meow" / "acm.yaml").write_text("# A title.\ndata: {name: [\n")
-    dblp = tmp_path / "configs" / "meow" / "dblp.yaml"
+def meow(tmp_path, monkeypatch):
+    """Returns the folder of MEOW's recipes, a copy of which is all that the lists see of it."""
+    folder = tmp_path / "configs" / "meow"
+    shutil.copytree(references.CONFIG_ROOT / "meow", folder)
+    monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path / "configs")
+    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    return folder
+
+
+@pytest.fixture
+def broken(meow):
+    """Breaks two of MEOW's recipes."""
+    (meow / "acm.yaml").write_text("# A title.\ndata: {name: [\n")
+    dblp = meow / "dblp.yaml"
     dblp.write_text(dblp.read_text().replace("temperature", "temprature"))
 
 
@@ -144,8 +152,7 @@ def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken
     assert "expected" not in text, "of an error the first line alone"
 
 
-def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console, monkeypatch):
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console):
     with pytest.raises(ConfigError, match=BROKEN):
         print_paper("meow", console)
     text = console.file.getvalue()
@@ -153,6 +160,44 @@ def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console, mon
     assert "broken: " in text.partition("meow/acm")[2].partition("A title.")[0]
     print_paper("swav", console)  # another paper's is none of its business
     print_paper("meow/quick", console)
+
+
+@pytest.mark.parametrize("show", [print_papers, lambda console, paper: print_paper(paper, console)])
+def test_a_file_that_is_no_text_and_a_folder_are_broken_recipes(show, meow, console):
+    (meow / "latin.yaml").write_bytes(b"# Tit\xe9 of latin\npaper: meow\n")
+    (meow / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"^broken: meow/folder, meow/latin; "):
+        show(console, "meow")
+    text = " ".join(console.file.getvalue().split())
+    assert "meow/folder broken: " in text and "meow/latin broken: " in text
+    assert "meow/aminer" in text
+
+
+def test_a_recipes_page_shows_which_of_its_variants_are_broken(meow, console):
+    quick = meow / "quick.yaml"
+    quick.write_text(quick.read_text() + "  bad: {trainer: {epoch: 3}}\n")
+    with pytest.raises(
+        ConfigError, match=r"^broken: meow/quick:bad; .*: papers train meow/quick:b"
+    ):
+        print_paper("meow/quick", console)
+    text = " ".join(console.file.getvalue().split())
+    assert "broken: bad: variant bad: unknown key 'trainer.epoch'" in text and "uniform, " in text
+    print_papers(console, "meow")  # in the lists of a whole paper variants are not tried
+    print_paper("meow", console)
+
+
+def test_a_papers_page_is_found_whatever_the_case_of_its_name(console, monkeypatch):
+    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    print_paper("SwAV/quick", console)
+    assert "swav/quick" in console.file.getvalue()
+
+
+def test_the_titles_of_a_list_are_one_column(broken, listed, console):
+    with pytest.raises(ConfigError):
+        listed()
+    lines = console.file.getvalue().splitlines()
+    starts = [line.index(line.split(": ", 1)[1].lstrip()) for line in lines if ": " in line[:22]]
+    assert starts == [18] * 4 + [14] * 3, "ready, missing, two broken; three commands"
 
 
 def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, console):

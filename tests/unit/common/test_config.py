@@ -1,10 +1,11 @@
 import pytest
 from omegaconf import OmegaConf
 
-from common import config
-from common.config import load_recipe, recipe_from_dict, resolve, split_reference
+from common import references
+from common.config import load_recipe, recipe_from_dict, resolve
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides, read_yaml
+from common.references import split_reference
 from tests.recipes import ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -23,7 +24,7 @@ variants:
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     """Returns a function that stores the text of swav's recipe ``own``."""
-    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path)
+    monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path)
     (tmp_path / "swav").mkdir()
 
     def write(text=RECIPE):
@@ -93,6 +94,10 @@ def test_what_a_reference_leaves_out_is_the_default():
             "and its file is .*/PAPER/RECIPE.yaml: put yours",
         ),
         ("./mine", "by its name, PAPER/RECIPE"),
+        ("configs/swav/own.yaml:long", "by its name; write swav/own:long$"),
+        ("configs/swav/own", "by its name; write swav/own$"),
+        ("configs/swaw/own", "by its name, PAPER/RECIPE"),
+        ("own.yaml", r"^own\.yaml: a recipe is given by its name, PAPER/RECIPE"),
     ],
 )
 def test_an_unknown_reference_offers_the_nearest(reference, message, write):
@@ -104,14 +109,14 @@ def test_an_unknown_reference_offers_the_nearest(reference, message, write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("paper: mclrec\nevaluation: {protocols: [knn]}", "the recipe is of 'mclrec'"),
+        ("paper: mclrec\nevaluation: {protocols: [knn]}", 'the recipe is of "mclrec"'),
         ("- a\n- b", "must hold a mapping of sections"),
         ("data: {name: [", "not readable as YAML"),
         ("trainer: 3", "trainer is a section, write trainer.KEY=3"),
         ("trainer: {epoch: 3}", "did you mean 'trainer.epochs'"),
         ("data: {name: {a: 1}}", "data.name"),
         ("tracking: {name: yes}", r"own\.yaml: tracking.name: a text is needed"),
-        ("tracking: {tags: ['${oc.env:HOME}']}", "tracking.tags: interpolation is refused"),
+        ("tracking: {tags: ['${oc.env:HOME}']}", r"tracking.tags\[0\]: interpolation is refused"),
         ("data: {views: [{count: 1, sise: 3}]}", "sise"),
         ("data: {views: []}", "at least one view is needed"),
         ("data: {views: [{count: 2, area: [0.9, 0.1]}]}", r"area must be \[low, high\]"),
@@ -156,14 +161,17 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
         ("tracking.entity=None", "write null, not None"),
         ("tracking.tags=[a,None]", "write null, not None"),
         ("data.labelled_only=2", "data.labelled_only=2: true or false is needed"),
-        ("tracking.name=on", "tracking.name: a text is needed, and YAML reads True here"),
+        ("tracking.name=on", "tracking.name: a text is needed, and YAML reads true here"),
         ("tracking.name=1e3", "reads 1000.0 here; write the text in quotes"),
-        ("tracking.tags=[a,off]", "tracking.tags: a text is needed, and YAML reads False"),
+        (
+            "tracking.tags=[a,off]",
+            r"tracking.tags\[1\]: a text is needed, and YAML reads false here.*quotes$",
+        ),
         ("trainer.epochs=1.5", "trainer.epochs=1.5"),
         ("trainer.epochs=null", r"line: trainer\.epochs=null: a whole number is needed"),
-        ("optimizer.clip=maybe", "optimizer.clip='maybe'"),
+        ("optimizer.clip=maybe", 'optimizer.clip="maybe"'),
         ("data.views=[{count: x}]", "data.views"),
-        ("data.views=[{antialias: 2}]", "data.views.antialias=2: true or false is needed"),
+        ("data.views=[{antialias: 2}]", r"data\.views\[0\]\.antialias=2: true or false is needed"),
         ("tracking.tags=[[a]]", "a list of texts is needed"),
         ("evaluation.protocols=[{a: 1}]", "a list of texts is needed"),
         ("baseline=1.5", "baseline: a name is needed, got 1.5"),
@@ -176,6 +184,11 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
         ("seed=1.5", "seed: must be a whole number"),
         ("seed=true", "seed: must be a whole number"),
         ("seed=2147483648", "seed: must be a whole number"),
+        (f"seed=0x{'f' * 5000}", "seed: must be .* got a value that cannot be shown"),
+        (f"arm=0x{'f' * 5000}", "arm: must be .* got .a value that cannot be shown"),
+        (f"optimizer.warmup_epochs=-0x{'f' * 5000}", "at least 0, got a value that cannot"),
+        ("optimizer=true", "optimizer is a section, write optimizer.KEY=true"),
+        (f"optimizer={'a' * 90}", r"write optimizer\.KEY=a{79}\.\.\.$"),
     ],
 )
 def test_a_wrong_value_on_the_command_line_is_refused(word, message):
@@ -207,7 +220,7 @@ def test_the_hash_goes_by_values_not_by_how_they_were_given(write):
 
 
 REFUSED = [
-    (["arm=Foo"], "arm: must be method, ablation/<name> or baseline/<name>, got 'Foo'"),
+    (["arm=Foo"], 'arm: must be method, ablation/<name> or baseline/<name>, got "Foo"'),
     (["arm=ablation/"], "arm: must be"),
     (["arm=ablation/Upper"], "arm: must be"),
     (["arm=method/x"], "arm: must be"),

@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from common import config
+from common import references
 from common.config import load_recipe
 from common.layers import read_yaml
 from common.leaderboard import board
@@ -31,7 +31,7 @@ def test_a_recipe_that_is_gone_has_no_hash(gone):
 def test_a_recipe_whose_variants_are_none_has_no_hash(variants, tmp_path, monkeypatch):
     (tmp_path / "swav").mkdir()
     (tmp_path / "swav" / "quick.yaml").write_text(f"seed: 0\n{variants}\n")
-    monkeypatch.setattr(config, "CONFIG_ROOT", tmp_path)
+    monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path)
     assert board.present_hashes(["swav/quick", "swav/quick:small"]) == {}
 
 

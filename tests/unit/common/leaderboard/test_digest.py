@@ -127,5 +127,12 @@ def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
     assert code_digest("a", tree) != before
 
 
+def test_what_is_no_recipe_is_in_the_lists_not_here(tree):
+    digest = code_digest("a", tree)
+    (tree / "configs" / "a" / "folder.yaml").mkdir()
+    (tree / "configs" / "a" / "latin.yaml").write_bytes(b"paper: \xe9\n")
+    assert code_digest("a", tree) == digest
+
+
 def test_it_is_short_hexadecimal(tree):
     assert re.fullmatch(r"[0-9a-f]{12}", code_digest("a", tree))
