@@ -38,8 +38,8 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's fo
 def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
     """The papers and their recipes, and whether their data are here; of one paper all variants.
 
-    A recipe that does not load, without its variants, is listed as broken; the exit code is 2
-    then. `papers info PAPER/RECIPE` tries its variants.
+    A recipe that does not load is listed as broken, and the exit code is 2 then.
+    Variants are not tried here: `papers info PAPER/RECIPE` tries those of a recipe.
     """
     from common.catalog import print_papers
 

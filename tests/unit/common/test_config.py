@@ -5,7 +5,6 @@ from common import references
 from common.config import load_recipe, recipe_from_dict, resolve
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides, read_yaml
-from common.references import split_reference
 from tests.recipes import ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -73,37 +72,6 @@ def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, 
     write(text)
     with pytest.raises(ConfigError, match=message):
         load_recipe("swav/own")
-
-
-def test_what_a_reference_leaves_out_is_the_default():
-    assert split_reference("swav") == ("swav", "quick", None)
-    assert split_reference("SwAV/quick:") == ("swav", "quick", None)
-    assert split_reference("mclrec/beauty:joint") == ("mclrec", "beauty", "joint")
-
-
-@pytest.mark.parametrize(
-    ("reference", "message"),
-    [
-        ("swaw/own", "unknown paper 'swaw'; did you mean 'swav'"),
-        ("swav/owl", "swav has no recipe 'owl'; did you mean 'own'"),
-        ("swav/own:lang", r"own\.yaml has no variant 'lang'; did you mean 'long'"),
-        ("swav/own:xyz", "known: empty, long"),
-        ("configs/swav/own.yaml", "by its name; write swav/own$"),
-        (
-            "/else/mine.yaml",
-            "and its file is .*/PAPER/RECIPE.yaml: put yours",
-        ),
-        ("./mine", "by its name, PAPER/RECIPE"),
-        ("configs/swav/own.yaml:long", "by its name; write swav/own:long$"),
-        ("configs/swav/own", "by its name; write swav/own$"),
-        ("configs/swaw/own", "by its name, PAPER/RECIPE"),
-        ("own.yaml", r"^own\.yaml: a recipe is given by its name, PAPER/RECIPE"),
-    ],
-)
-def test_an_unknown_reference_offers_the_nearest(reference, message, write):
-    write()
-    with pytest.raises(UsageError, match=message):
-        load_recipe(reference)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""Values as messages show them; `test_layers.py` has the words for types."""
+
+import pytest
+
+from common.wording import LONGEST, needed, shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        ([1, 1e-6, "é"], '[1, 1e-06, "é"]'),
+        ({"a": False}, '{"a": false}'),
+        (16**5000, "a value that cannot be shown"),
+        ([16**5000], "a value that cannot be shown"),
+        ({b"a": 1}, "a value that cannot be shown"),
+        (b"a", "\"b'a'\""),
+        ("x" * LONGEST, f'"{"x" * (LONGEST - 1)}...'),
+        ("x" * (LONGEST - 2), f'"{"x" * (LONGEST - 2)}"'),
+    ],
+    ids=lambda value: type(value).__name__,  # pytest would write the number
+)
+def test_a_value_is_shown_as_yaml_has_it_and_shortened(value, text):
+    assert shown(value) == text
+
+
+def test_what_a_union_takes_is_named_member_by_member():
+    assert needed(int | str | None) == "a whole number or a text or null"
+    assert needed(list[float | None] | bool) == "a list of numbers or nulls or true or false"
