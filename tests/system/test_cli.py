@@ -57,7 +57,7 @@ def run(papers, trained, tmp_path):
         (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
         (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
         (["train", "swav", "method.temperature=0"], "method.temperature: must be above 0"),
-        (["train", "swav", "method.temperature=warm"], "method.temperature='warm'"),
+        (["train", "swav", "method.temperature=warm"], 'method.temperature="warm"'),
         (["train", "swav", "optimizer.lr"], "'optimizer.lr' is not key=value"),
         (["train", "swav", "tracking.project=${oc.env:HOME}"], "interpolation is refused"),
         (["train", "swav", "tracking.entity=None"], "write null, not None"),
