@@ -131,7 +131,10 @@ class Recipe:
 
     @property
     def global_batch(self) -> int:
-        """The global batch size; a full-batch graph is one sample a step."""
+        """The global batch size; 1 where a graph is one batch.
+
+        How many samples a step trains on, the data module's ``step_samples`` says.
+        """
         return getattr(self.data, "batch_size", 1) or 1
 
     @property
