@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
+from common.paper import paper_names
 from common.tracking.metrics_file import read_metrics
 from tests.system import kills, runs
 
@@ -123,6 +124,8 @@ CASES = {
         "trainer.checkpoint_every_batches=15",
         "evaluation.every_batches=20",
     ],
+    # The recipes whole, minutes each; those above are cut, with more state in them.
+    **{f"{paper}-quick": [] for paper in paper_names()},
 }
 
 
@@ -251,7 +254,11 @@ def assert_same(run_dir, whole):
 @pytest.mark.parametrize(
     "case",
     # The fast one takes a few seconds.
-    [pytest.param(c, marks=[] if c == "mclrec-joint" else pytest.mark.slow) for c in CASES],
+    [
+        pytest.param(case, marks=[] if case == "mclrec-joint" else pytest.mark.slow)
+        for case in CASES
+        if not case.endswith("-quick")
+    ],
 )
 def test_of_two_checkpoints_a_cut_one_leaves_the_other_to_go_on_from(case, uninterrupted, tmp_path):
     whole, saved = uninterrupted(case)
