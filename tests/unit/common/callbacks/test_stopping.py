@@ -1,5 +1,5 @@
-import os
 import signal
+import threading
 import time
 from types import SimpleNamespace
 
@@ -58,7 +58,8 @@ def listening(checkpoints):
 
 
 def send(number):
-    os.kill(os.getpid(), number)
+    # To this thread: one of the test runner's own would take what this one holds back.
+    signal.pthread_kill(threading.main_thread().ident, number)
     time.sleep(0)  # the handler runs between two bytecodes
 
 
