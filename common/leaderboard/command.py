@@ -161,7 +161,9 @@ def _print_other(board: Board, group: Group, console: Console) -> None:
     """Prints a setting without a reported number: a line on its runs, and its numbers below."""
     record = group.latest
     name = record.reference.removeprefix(f"{record.paper}/")
-    facts = f"{record.arm}, {seeds_text(len(group.records))}, {arm_status(board, group)}"
+    trained = seeds_text(len(group.records))
+    runs = "authors' weights" if record.weights == "published" else trained
+    facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
     console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
     values = [
         f"{short_metric(metric)} {sample_text(group.sample(metric))}"

@@ -78,6 +78,10 @@ def test_no_name_is_cut_and_trained_are_told_from_published_weights(console):
     assert "…" not in text
     assert "beauty: authors' weights, beside paper" in text
     assert re.search(r"^  beauty-dense  method, \d+ seeds?, ", text, re.MULTILINE)
+    print_our_numbers("mclrec", console, "beauty")
+    text = console.export_text()
+    for variant in ("history-masked", "sampled"):
+        assert f"\n  beauty:{variant}  method, authors' weights, scaled" in text
 
 
 def test_what_was_not_run_and_the_arms_of_a_whole_paper_are_counted(console):
