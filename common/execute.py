@@ -133,12 +133,12 @@ def _show(record: Record | None, recipe: Recipe, run: RunFolder, console: Consol
 
 
 def training_text(record: Record) -> str:
-    """Returns how long the training took; nothing where there was none."""
+    """Returns how long the run took and how fast it trained; nothing where it did not train."""
     if not record.batches:
         return ""
     return (
-        f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches in "
-        f"{record.wall_s:.0f} s; {record.samples_per_s:.0f} samples/s, "
+        f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches; "
+        f"{record.wall_s:.0f} s with evaluation; {record.samples_per_s:.0f} samples/s in training, "
         f"{100 * record.data_wait_share:.0f} % of the step time waiting for data"
     )
 

@@ -92,10 +92,11 @@ def test_the_source_is_that_of_the_paper():
     assert "torch" in swav.environment.versions
 
 
-def test_the_last_screen_counts_epochs(tmp_path):
+def test_the_last_screen_counts_epochs_and_keeps_time_and_speed_apart(tmp_path):
     _, record = make(tmp_path)
-    for epochs, words in ((60, "60 epochs, 2400 batches in"), (1, "1 epoch, 2400 batches in")):
-        assert words in training_text(dataclasses.replace(record, epochs=epochs))
+    for epochs, words in ((60, "60 epochs, 2400 batches; "), (1, "1 epoch, 2400 batches; ")):
+        text = training_text(dataclasses.replace(record, epochs=epochs))
+        assert text.startswith(f"{words}12 s with evaluation; 900 samples/s in training, 25 % of")
 
 
 def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_path):
