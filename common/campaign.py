@@ -37,18 +37,21 @@ def run_campaign(
     """
     results = results or default_results()
     failed: list[str] = []
-    refused: list[str] = []
+    refused: dict[str, int] = {}  # the seed each such arm was refused at
+    not_tried = 0
     for number, recipe in enumerate(campaign.recipes, 1):
         label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
-        if recipe.reference in refused:
-            continue
         done = find_complete(recipe, runs, results)
         if done is not None:
             console.print(f"{label}: complete, run {done.run_id}")
             commit_record(done, results)
+            continue
+        if recipe.reference in refused:
+            _say(f"{label}: not tried, refused at seed {refused[recipe.reference]}", console)
+            not_tried += 1
             continue
         console.print(label)
         try:
@@ -65,13 +68,14 @@ def run_campaign(
             console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)
             if isinstance(error, UsageError):
-                refused.append(recipe.reference)
+                refused[recipe.reference] = recipe.seed
             continue
         if record is not None:
             commit_record(record, results)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError
-        raise kind(f"{len(failed)} runs failed: {'; '.join(failed)}")
+        others = f", {not_tried} not tried" if not_tried else ""
+        raise kind(f"{len(failed)} failed{others}: {'; '.join(failed)}")
 
 
 def _run(

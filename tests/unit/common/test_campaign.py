@@ -213,24 +213,27 @@ def test_a_run_that_fails_is_named_at_the_end_and_the_others_run(stage, tmp_path
             raise LikewiseError("train/loss is nan")
         return record_of(recipe, recipe.seed)
 
-    with pytest.raises(LikewiseError, match=r"1 runs failed: \[2/3\] swav/quick seed 1$"):
+    with pytest.raises(LikewiseError, match=r"^1 failed: \[2/3\] swav/quick seed 1$"):
         play(act)
     assert done == [0, 1, 2]
     assert len(list((tmp_path / "results" / "swav").glob("*.json"))) == 2
 
 
 @pytest.mark.parametrize("error", [ConfigError("bad"), DataError("missing")])
-def test_what_every_seed_of_an_arm_would_meet_ends_that_arm_alone(error, stage):
+def test_what_every_seed_would_meet_ends_that_arm_alone(error, recipe, stage, tmp_path, console):
     play, done = stage
+    store(tmp_path / "runs", record_of(recipe, 1))
 
     def act(recipe):
         if recipe.variant is None:
             raise error
         return record_of(recipe, recipe.seed)
 
-    with pytest.raises(UsageError, match=r"1 runs failed: \[1/4\] swav/quick seed 0$"):
+    with pytest.raises(UsageError, match=r"^1 failed, 1 not tried: \[1/4\] swav/quick seed 0$"):
         play(act, also=[load_recipe("swav/quick:hard-codes")])
     assert done == [0, 0]
+    assert "[2/4] swav/quick seed 1: complete, run 260101" in console.file.getvalue()
+    assert "seed 2: not tried, refused at seed 0\n[4/4]" in console.file.getvalue()
 
 
 def test_a_spent_budget_ends_it_without_an_error(stage, console):
