@@ -19,7 +19,7 @@ from common.data.verify import data_state
 from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
-from common.paper import get_paper, paper_names
+from common.paper import Paper, get_paper, paper_names
 from common.references import recipe_names, recipe_path, refuse_file
 
 Rows = list[tuple[str, str]]
@@ -106,7 +106,8 @@ def _refuse_broken(listed: dict[str, list[Listed]]) -> None:
     broken = [name for name, why in tried.items() if why is not None]
     if broken:
         show = f"papers train {broken[0]} --print-config"
-        raise ConfigError(f"broken: {', '.join(broken)}; the whole message: {show}")
+        verb = "does" if len(broken) == 1 else "do"
+        raise ConfigError(f"{', '.join(broken)} {verb} not load; the whole message: {show}")
 
 
 def _print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
@@ -123,12 +124,12 @@ def _print_recipes(recipes: list[Listed], console: Console) -> None:
     loading = [item for item in recipes if item.broken is None]
     rows = [
         ("ready:", ", ".join(item.name for item in loading if item.state != "no")),
-        ("data missing:", ", ".join(item.name for item in loading if item.state == "no")),
+        ("no data yet:", ", ".join(item.name for item in loading if item.state == "no")),
     ]
     rows = [(title, names) for title, names in rows if names]
     for item in recipes:
         if item.broken is not None:
-            rows.append(("broken:", f"{item.name}: {item.broken}"))
+            rows.append(("does not load:", f"{item.name}: {item.broken}"))
     _print_beside(console, rows, 4)
     console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
 
@@ -136,7 +137,7 @@ def _print_recipes(recipes: list[Listed], console: Console) -> None:
 def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None:
     for item in recipes:
         loads = item.broken is None
-        about = f"data {item.data}: {item.state}" if loads else f"broken: {item.broken}"
+        about = f"data {item.data}: {item.state}" if loads else f"does not load: {item.broken}"
         _print_beside(console, [(f"{paper}/{item.name} ", about)], 2)
         if item.variants:
             _print_beside(console, [("variants:", ", ".join(item.variants))], 4)
@@ -169,20 +170,27 @@ def print_paper(reference: str, console: Console) -> None:
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     for item in recipes:
         loads = item.broken is None
-        about = ", ".join(item.variants) if loads else f"broken: {item.broken}"
+        about = ", ".join(item.variants) if loads else f"does not load: {item.broken}"
         _print_beside(console, [(f"[bold]{name}/{item.name}[/bold] ", about)])
         failing = {variant: why for variant, why in item.variants.items() if why is not None}
-        _print_beside(console, [("broken:", f"{k}: {why}") for k, why in failing.items()], 4)
+        rows = [("does not load:", f"{variant}: {why}") for variant, why in failing.items()]
+        _print_beside(console, rows, 4)
         header = recipe_header(name, item.name)
         for line in header if only else _in_short(header):
             console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
     if not only:
         console.print(f"\nexpected numbers and more of a recipe: papers info {name}/RECIPE")
     print_our_numbers(name, console, only or None)
-    devices = paper.ddp_strategy or f"one device only: {paper.ddp_refusal}"
-    console.print(f"\nseveral devices: {devices}")
+    console.print(f"\nseveral devices: {_devices_text(paper)}", highlight=False, markup=False)
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
     _refuse_broken({name: recipes})
+
+
+def _devices_text(paper: Paper) -> str:
+    """Returns whether ``paper`` trains on several devices, and what keeps some of it from that."""
+    if paper.ddp_strategy is None:
+        return f"one only: {paper.ddp_refusal}"
+    return f"yes, but not every recipe: {paper.ddp_refusal}" if paper.ddp_refusal else "yes"
 
 
 def recipe_header(paper: str, recipe: str) -> list[str]:

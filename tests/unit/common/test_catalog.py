@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import re
 import shutil
@@ -88,11 +89,11 @@ def test_the_list_has_every_recipe_apart_by_whether_its_data_are_here(listed, co
     text = listed()
     for paper in paper_names():
         block = text.partition(f"{paper} {get_paper(paper).title} ready: ")[2]
-        ready, missing = block.split(" variants")[0].split(" data missing: ")
+        ready, missing = block.split(" variants")[0].split(" no data yet: ")
         assert "quick" in ready and "quick" not in missing
         for recipe in list_recipes(paper):
             assert recipe in block.split(" variants")[0].replace(",", "").split()
-    assert "meow Heter" in text and "ready: quick, scale data missing: acm, aminer," in text
+    assert "meow Heter" in text and "ready: quick, scale no data yet: acm, aminer," in text
     assert f"{len([n for n in EVERY if n.startswith('swav/') and ':' in n])} variants" in text
     assert "variants: papers list PAPER" in text
     assert "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..." in text
@@ -134,7 +135,7 @@ def broken(meow):
     dblp.write_text(dblp.read_text().replace("temperature", "temprature"))
 
 
-BROKEN = r"broken: meow/acm, meow/dblp; .*: papers train meow/acm --print-config"
+BROKEN = r"^meow/acm, meow/dblp do not load; .*: papers train meow/acm --print-config"
 
 
 @pytest.mark.parametrize("only", [None, "meow"])
@@ -146,8 +147,8 @@ def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken
         ("acm", "not readable as YAML: while parsing"),
         ("dblp", "unknown key 'method.temprature'; did you mean 'method.temperature'?"),
     ):
-        shown = f"meow/{name} broken: " if only else f"broken: {name}: "
-        assert error in text.replace("/ ", "/").partition(shown)[2].partition("broken:")[0]
+        shown = f"meow/{name} does not load: " if only else f"does not load: {name}: "
+        assert error in text.replace("/ ", "/").partition(shown)[2].partition("does not load:")[0]
     assert "aminer" in text and "quick" in text and "papers train PAPER/RECIPE" in text
     assert "expected" not in text, "of an error the first line alone"
 
@@ -157,7 +158,7 @@ def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console):
         print_paper("meow", console)
     text = console.file.getvalue()
     assert "A title." in text and "meow/aminer" in text and "@inproceedings" in text
-    assert "broken: " in text.partition("meow/acm")[2].partition("A title.")[0]
+    assert "does not load: " in text.partition("meow/acm")[2].partition("A title.")[0]
     print_paper("swav", console)  # another paper's is none of its business
     print_paper("meow/quick", console)
 
@@ -166,10 +167,10 @@ def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console):
 def test_a_file_that_is_no_text_and_a_folder_are_broken_recipes(show, meow, console):
     (meow / "latin.yaml").write_bytes(b"# Tit\xe9 of latin\npaper: meow\n")
     (meow / "folder.yaml").mkdir()
-    with pytest.raises(ConfigError, match=r"^broken: meow/folder, meow/latin; "):
+    with pytest.raises(ConfigError, match=r"^meow/folder, meow/latin do not load; "):
         show(console, "meow")
     text = " ".join(console.file.getvalue().split())
-    assert "meow/folder broken: " in text and "meow/latin broken: " in text
+    assert "meow/folder does not load: " in text and "meow/latin does not load: " in text
     assert "meow/aminer" in text
 
 
@@ -177,11 +178,12 @@ def test_a_recipes_page_shows_which_of_its_variants_are_broken(meow, console):
     quick = meow / "quick.yaml"
     quick.write_text(quick.read_text() + "  bad: {trainer: {epoch: 3}}\n")
     with pytest.raises(
-        ConfigError, match=r"^broken: meow/quick:bad; .*: papers train meow/quick:b"
+        ConfigError, match=r"^meow/quick:bad does not load; .*: papers train meow/quick:bad "
     ):
         print_paper("meow/quick", console)
     text = " ".join(console.file.getvalue().split())
-    assert "broken: bad: variant bad: unknown key 'trainer.epoch'" in text and "uniform, " in text
+    assert "does not load: bad: variant bad: unknown key 'trainer.epoch'" in text
+    assert "uniform, " in text
     print_papers(console, "meow")  # in the lists of a whole paper variants are not tried
     print_paper("meow", console)
 
@@ -197,7 +199,7 @@ def test_the_titles_of_a_list_are_one_column(broken, listed, console):
         listed()
     lines = console.file.getvalue().splitlines()
     starts = [line.index(line.split(": ", 1)[1].lstrip()) for line in lines if ": " in line[:22]]
-    assert starts == [18] * 4 + [14] * 3, "ready, missing, two broken; three commands"
+    assert starts == [19] * 4 + [14] * 3, "ready, missing, two broken; three commands"
 
 
 def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, console):
@@ -221,6 +223,24 @@ def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, mon
         assert header[0] in text
         assert next(line for line in header if line.startswith("Hardware:")) in text
     assert "@" in text and "several devices:" in text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "refusal", "words"),
+    [
+        ("ddp_find_unused_parameters_true", "", "yes"),
+        (None, "one [b]queue[/b] of all", "one only: one [b]queue[/b] of all"),
+        ("ddp", "whole graphs", "yes, but not every recipe: whole graphs"),
+    ],
+)
+def test_a_papers_page_says_whether_several_devices_are_of_use(
+    strategy, refusal, words, console, monkeypatch
+):
+    declared = dataclasses.replace(get_paper("meow"), ddp_strategy=strategy, ddp_refusal=refusal)
+    monkeypatch.setattr("common.catalog.get_paper", lambda _name: declared)
+    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    print_paper("meow/quick", console)
+    assert f"\nseveral devices: {words}\n" in console.file.getvalue()
 
 
 def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
