@@ -38,7 +38,7 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's fo
 def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
     """The papers and their recipes, and whether their data are here; of one paper all variants.
 
-    A recipe that does not load is listed as broken, and the exit code is 2 then.
+    A recipe that does not load is listed with its error, and the exit code is 2 then.
     Variants are not tried here: `papers info PAPER/RECIPE` tries those of a recipe.
     """
     from common.catalog import print_papers

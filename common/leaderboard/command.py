@@ -21,7 +21,7 @@ from common.leaderboard.compared import (
     runs_text,
     short_metric,
 )
-from common.leaderboard.markdown import sample_text, seeds_text, shown
+from common.leaderboard.markdown import sample_text, shown
 from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.tracked import import_tracked, offline_runs
 
@@ -154,15 +154,16 @@ def _shared(row: Row) -> str:
     entry = row.entry
     origin = mark_unverified(entry.origin, entry).replace("*", "")
     name = entry.reference.removeprefix(f"{entry.paper}/")
-    return f"{name}: {runs_text(row)}, beside {origin}{reported_runs(row)}"
+    assert row.ours is not None  # rows without a number of ours are counted, not printed
+    runs = runs_text(entry.weights, row.ours.n)
+    return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 
 
 def _print_other(board: Board, group: Group, console: Console) -> None:
     """Prints a setting without a reported number: a line on its runs, and its numbers below."""
     record = group.latest
     name = record.reference.removeprefix(f"{record.paper}/")
-    trained = seeds_text(len(group.records))
-    runs = "authors' weights" if record.weights == "published" else trained
+    runs = runs_text(record.weights, len(group.records))
     facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
     console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
     values = [

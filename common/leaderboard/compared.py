@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from common.leaderboard.aggregate import Group, Row
+from common.leaderboard.aggregate import Row
 from common.leaderboard.board import Board
 from common.leaderboard.markdown import (
     commits,
@@ -41,15 +41,11 @@ def _settings(rows: list[Row], sources: list[str]) -> list[str]:
     for (name, _), members in settings.items():
         group = members[0].group
         assert group is not None  # these rows have numbers of ours
-        facts = f"{_runs_text(members[0].entry, group)}, commit {commits(group)}"
+        runs = runs_text(members[0].entry.weights, len(group.records))
+        facts = f"{runs} {run_links(group)}, commit {commits(group)}"
         cells = ((short_metric(row.metric), *_cells(row, sources)) for row in members)
         lines += ["", f"{name}: {facts}", "", *table(HEADER, cells)]
     return lines[1:]
-
-
-def _runs_text(entry: Entry, group: Group) -> str:
-    runs = "authors' weights" if entry.weights == "published" else seeds_text(len(group.records))
-    return f"{runs} {run_links(group)}"
 
 
 def _cells(row: Row, sources: list[str]) -> tuple[str, ...]:
@@ -178,14 +174,12 @@ def ours_text(row: Row) -> str:
     """Returns mean, spread and number of seeds, or ``-``."""
     if row.ours is None:
         return "-"
-    return f"{sample_text(row.ours, places_of(row))} ({runs_text(row)})"
+    return f"{sample_text(row.ours, places_of(row))} ({runs_text(row.entry.weights, row.ours.n)})"
 
 
-def runs_text(row: Row) -> str:
+def runs_text(weights: str, count: int) -> str:
     """Returns of how many seeds ours is, or that it is of the authors' weights."""
-    if row.entry.weights == "published":
-        return "authors' weights"
-    return seeds_text(row.ours.n if row.ours else 0)
+    return "authors' weights" if weights == "published" else seeds_text(count)
 
 
 def gap_text(row: Row) -> str:

@@ -21,8 +21,10 @@ PAGES = sorted(
 )
 # Stand for something that the reader puts in, or for what `papers new` makes.
 PLACEHOLDER = re.compile(r"\b(PAPER|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
-TOOLS = {"pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run", "torchrun", "python"}
-TOOLS |= {"sbatch", "wandb"}
+TOOLS = {
+    *("pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run"),
+    *("torchrun", "python", "sbatch", "wandb"),
+}
 HEADINGS = [
     *("what the paper claims", "commands", "expected and ours", "protocol"),
     *("deviations from the paper", "deviations from the official code", "traps"),

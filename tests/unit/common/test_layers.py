@@ -109,7 +109,7 @@ class Uncommon:
     colour: Colour = Colour.RED
     pair: tuple[int, int] = (1, 2)
     row: tuple[int, ...] = (1, 2)
-    bare: list = field(default_factory=list)  # type: ignore[type-arg]
+    bare: list = field(default_factory=list)
     table: dict[str, int] = field(default_factory=dict)
     anything: Any = 1
     switch: bool | None = None
