@@ -17,6 +17,7 @@ from common.files import remove_torn
 from common.launch import is_main_process
 from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record
+from common.messages import print_table
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
 from common.signals import interrupts_wait
@@ -146,15 +147,20 @@ def training_text(record: Record) -> str:
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
     """Prints what was measured, beside what it is measured against, and where it is stored."""
     columns = {"this run": record.metrics, **record.references}
-    table = Table(title=f"{record.reference}, {record.protocol} on {record.data}")
-    table.add_column("metric", no_wrap=True)
+    title = f"{record.reference}, {record.protocol} on {record.data}"
+    console.print(title, style="bold", highlight=False, soft_wrap=not console.is_terminal)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("metric", overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")
     for metric in record.metrics:
         if not metric.endswith("_std"):
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
-    console.print(table if record.metrics else "nothing measured: evaluation.protocols is empty")
+    if record.metrics:
+        print_table(table, console)
+    else:
+        console.print("nothing measured: evaluation.protocols is empty")
     if record.scaled and record.scaled_reason != NO_NUMBER:
         reason = f"beside no reported number: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
@@ -170,7 +176,7 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
     if value is None:
         return "-"
     places = decimals_of(value)
-    return number(value, places) + ("" if spread is None else f" ± {number(spread, places)}")
+    return number(value, places) + ("" if spread is None else f" ±{number(spread, places)}")
 
 
 def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""How the command shows warnings and options that it does not know."""
+"""How the command shows warnings, tables and options that it does not know."""
 
 import sys
 import warnings
@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.measure import Measurement, measure_renderables
+from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
+
+ANY_WIDTH = 10_000  # more than a table needs
 
 
 def say_warnings() -> None:
@@ -33,6 +37,24 @@ def say_warnings() -> None:
 def say(text: str, style: str | None = None) -> None:
     """Prints ``text`` as it is, on the error stream."""
     Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Prints ``table``, to a file each row in one line, however long.
+
+    On a terminal too narrow for that, columns without ``ratio`` are as wide as their longest word:
+    left to itself, rich breaks the words of the widest.
+    """
+    unbounded = console.options.update(width=ANY_WIDTH)
+    whole = Measurement.get(console, unbounded, table).maximum
+    if not console.is_terminal:
+        table.width = whole
+    elif whole > console.width:
+        for column in table.columns:
+            if not column.flexible:
+                words = [column.header, *column.cells]
+                column.width = measure_renderables(console, unbounded, words).minimum
+    console.print(table, crop=console.is_terminal)
 
 
 def option_hint(error: Any, words: list[str] | None = None) -> str | None:

@@ -17,6 +17,7 @@ from common.leaderboard.verify import (
     store_band,
     verify,
 )
+from common.messages import print_table
 from common.paper import get_paper
 from common.runs import run_path
 
@@ -61,7 +62,8 @@ def verify_paper(
         console.print("next:  papers leaderboard")
         return
     comparisons = verify(paper, folders, root)
-    console.print(_table(paper, comparisons))
+    console.print(f"{paper}/quick, mean of seeds", style="bold", highlight=False)
+    print_table(_table(comparisons), console)
     outside = [item.name for item in comparisons if not item.inside]
     if outside:
         raise LikewiseError(f"{paper}/quick: outside the stored band: {', '.join(outside)}")
@@ -87,10 +89,9 @@ def find_finished(recipe: Recipe, runs: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def _table(paper: str, comparisons: list[Comparison]) -> Table:
-    table = Table(
-        "what", "now", "stored", "may differ by", "", title=f"{paper}/quick, mean of seeds"
-    )
+def _table(comparisons: list[Comparison]) -> Table:
+    columns = ("what", "now", "stored", "may differ by", "")
+    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for item in comparisons:
         numbers = (item.ours, item.stored, item.allowed)
         cells = [f"{value:.0%}" if item.is_curve else f"{value:.4f}" for value in numbers]

@@ -8,12 +8,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from common.data.given import GIVEN, YOURS, refuse_given
 from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
+from common.messages import print_table
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
@@ -97,15 +99,17 @@ def data_state(name: str, root: str | None = None) -> str:
 
 def print_data_sets(console: Console) -> None:
     """Prints the catalogue: what each set is, whether it is here, and its licence."""
-    table = Table("name", "what", "modality", "here", "licence")
-    for source in load_sources().values():
-        table.add_row(
-            source.name, source.title, source.modality, data_state(source.name), source.licence
-        )
-    for name, given in GIVEN.items():
-        table.add_row(name, given.title, given.modality, data_state(name), "its owner's")
-    console.print(table)
-    console.print(f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)")
+    rows = [(s.modality, s.name, s.title, s.licence) for s in load_sources().values()]
+    rows += [(given.modality, name, given.title, "its owner's") for name, given in GIVEN.items()]
+    table = Table("name", "here", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("what it is, and its licence", overflow="fold", ratio=1)
+    for modality in sorted({row[0] for row in rows}):
+        table.add_row(f"[bold]{modality}[/bold]")
+        for _, name, title, licence in (row for row in rows if row[0] == modality):
+            table.add_row(name, data_state(name), Text(f"{title}. Licence: {licence}"))
+    print_table(table, console)
+    root = f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)"
+    console.print(root, markup=False, soft_wrap=True)
     console.print("get one with: papers data prepare NAME", markup=False)
 
 

@@ -128,6 +128,25 @@ def test_the_list_shows_what_is_here(
     assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
 
 
+def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_file() -> None:
+    titles = [source.title for source in load_sources().values()]
+    for width in (80, 60):
+        terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        module.print_data_sets(terminal)
+        text = terminal.file.getvalue()  # type: ignore[attr-defined]
+        *rows, _root, _command = text.splitlines()
+        assert max(map(len, rows)) <= width and "…" not in text
+        words = {word.rstrip(".") for word in text.split()}
+        assert {word for title in titles for word in title.split()} <= words
+        assert {*load_sources(), *GIVEN} <= words
+    file = Console(file=io.StringIO(), width=40)
+    module.print_data_sets(file)
+    lines = file.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    for source in load_sources().values():
+        (line,) = [line for line in lines if line.split()[0] == source.name]
+        assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")
+
+
 def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
     here = str(tmp_path)
     for name in GIVEN:
