@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console()
+console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[

@@ -36,7 +36,8 @@ def say_warnings() -> None:
 
 def say(text: str, style: str | None = None) -> None:
     """Prints ``text`` as it is, on the error stream."""
-    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, emoji=False)
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_table(table: Table, console: Console) -> None:

@@ -25,8 +25,13 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
     """Checks the set ``name``, or every set that is there, and prints a line each.
 
     Raises:
+        UsageError: A recipe or a paper in place of a set, with the sets that it reads.
         DataError: If a file is missing (of a named set), broken or not what it should be.
     """
+    from common.data.of_recipes import refuse_recipe  # which asks this module what is here
+
+    if name:
+        refuse_recipe(name, "papers data verify")
     folder = data_root(root)
     if name == "ow-forge-20":
         verify_standin(console)

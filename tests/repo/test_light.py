@@ -59,6 +59,7 @@ REFUSED = [
     (["train", "swav", "optimizer.lr"], "is not key=value"),
     (["trane", "swav"], "No such command"),
     (["data", "verify", "acn"], "did you mean 'acm'?"),
+    (["data", "prepare", "meow/acm"], "meow/acm: papers data prepare acm"),
     (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
 ]
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.checkout import SOURCE_ROOT
-from common.messages import option_hint, say_warnings
+from common.messages import option_hint, say, say_warnings
 
 
 def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys):
@@ -19,6 +19,11 @@ def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys)
     warnings.showwarning("odd", UserWarning, theirs, 3)
     assert left_to_python == [("odd", UserWarning, theirs, 3, None, None)]
     assert capsys.readouterr().err == ""
+
+
+def test_the_name_of_a_variant_is_no_picture(capsys):
+    say("autotcl/uea:coffee: refused")
+    assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"
 
 
 def error(option, *parameters):
