@@ -42,9 +42,11 @@ def read_campaign(path: Path) -> Campaign:
             f"{path}: no such campaign file" + (f"; did you mean {ours}?" if ours.is_file() else "")
         )
     content = read_yaml(path)
-    unknown = set(content) - {"arms", "seeds", "overrides"}
-    if unknown or any(content.get(key) in (None, []) for key in ("arms", "seeds")):
-        raise ConfigError(f"{path}: needs arms and seeds, may have overrides; got {list(content)}")
+    unknown = [shown(key) for key in content if key not in ("arms", "seeds", "overrides")]
+    lacking = [key for key in ("arms", "seeds") if content.get(key) in (None, [])]
+    if unknown or lacking:
+        what = f"unknown key {', '.join(unknown)}" if unknown else f"no {' and no '.join(lacking)}"
+        raise ConfigError(f"{path}: {what}: a campaign needs arms and seeds, may have overrides")
     arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
     words, seeds = content.get("overrides"), content["seeds"]
     shared = [] if words is None else _texts(path, "overrides", words, "key=value words")

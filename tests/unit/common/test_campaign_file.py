@@ -37,10 +37,15 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("arms: [swav/quick]", "needs arms and seeds"),
-        ("seeds: [0]", "needs arms and seeds"),
-        ("arms: []\nseeds: [0]", "needs arms and seeds"),
-        ("arms: [swav/quick]\nseeds: [0]\nseed: 1", "needs arms and seeds"),
+        ("arms: [swav/quick]", "mine.yaml: no seeds: a campaign needs arms and seeds"),
+        ("seeds: [0]", "no arms: a campaign needs"),
+        ("arms: []\nseeds: [0]", "no arms: a campaign needs"),
+        ("", "mine.yaml: no arms and no seeds: a campaign needs"),
+        (
+            "arms: [swav/quick]\nseeds: [0]\nseed: 1",
+            'mine.yaml: unknown key "seed": a campaign needs arms and seeds, may have overrides$',
+        ),
+        ("arm: [swav/quick]\nseed: [0]", 'unknown key "arm", "seed": a campaign needs'),
         (
             "arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]",
             "mine.yaml: swav/quick: unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'",
