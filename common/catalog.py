@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from itertools import dropwhile, takewhile
@@ -215,26 +215,43 @@ def _in_short(header: list[str]) -> list[str]:
 
 
 def print_recipe(recipe: Recipe, console: Console) -> None:
-    """Prints the final values as YAML, each with the layer it came from unless the default."""
-    origins = recipe.origins
-    values = recipe.to_dict()
+    """Prints the final values as YAML, each with the layer it came from unless the default.
+
+    Of protocols that are not in use, only settings that were given are printed; the rest is the
+    default of a reader, too.
+    """
+    origins, values, evaluation = recipe.origins, recipe.to_dict(), recipe.evaluation
+    used = {*evaluation.protocols, *evaluation.online}
+    unused = {entry.name for entry in fields(evaluation)} - {
+        each.replace("-", "_") for each in used
+    }
     lines = [f"# {recipe.reference}, configuration hash {recipe.hash()}"]
     named = ("paper", "arm", "baseline", "seed")
     for key in named:
         lines += _yaml_lines(key, values[key], origins.get(key), 0)
     for section in SECTIONS:
         lines.append(f"{section}:")
-        lines += _section_lines(getattr(recipe, section), section, origins, 1)
+        apart = unused if section == "evaluation" else ()
+        lines += _section_lines(getattr(recipe, section), section, origins, 1, apart)
+    others = [name for name in get_paper(recipe.paper).evaluators if name not in used]
+    if others:
+        lines.append(f"  # not in use: {', '.join(others)}; to see one add it to protocols")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _section_lines(config: Any, path: str, origins: dict[str, str], depth: int) -> list[str]:
+def _section_lines(
+    config: Any, path: str, origins: dict[str, str], depth: int, unused: Collection[str] = ()
+) -> list[str]:
+    """Returns the lines of a section; of ``unused`` sections in it those of which a key is set."""
     lines = []
     for entry in fields(config):
         value, key = getattr(config, entry.name), f"{path}.{entry.name}"
         if is_dataclass(value):
-            lines.append("  " * depth + f"{entry.name}:")
+            if entry.name in unused and not any(each.startswith(f"{key}.") for each in origins):
+                continue
+            note = "  # not in use" if entry.name in unused else ""
+            lines.append("  " * depth + f"{entry.name}:{note}")
             lines += _section_lines(value, key, origins, depth + 1)
         else:
             lines += _yaml_lines(entry.name, value, origins.get(key), depth)

@@ -30,7 +30,8 @@ def printed(recipe, console):
 
 @pytest.mark.parametrize("reference", ROUND_TRIPS)
 def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
-    recipe = load_recipe(reference, ["seed=4", "tracking.tags=[a b, 'no', '#1']"])
+    words = ["seed=4", "tracking.tags=[a b, 'no', '#1']", "evaluation.finetune.decay=.3"]
+    recipe = load_recipe(reference, words)
     path = tmp_path / "own.yaml"
     path.write_text(printed(recipe, console))
     values = read_yaml(path)
@@ -58,6 +59,23 @@ def test_each_value_says_where_it_came_from_unless_it_is_the_default(console):
     assert lines["num_prototypes"] == "  num_prototypes: 60  # quick.yaml"
     assert lines["momentum"] == "  momentum: 0.9"
     assert lines["seed"] == "seed: 0"
+
+
+def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
+    recipe = load_recipe(
+        "swav/quick", ["evaluation.online=[few-label]", "evaluation.finetune.decay=.3"]
+    )
+    text = printed(recipe, console)
+    shown = re.findall(r"^  (\w+):(  #.*)?$", text.partition("\nevaluation:")[2], re.MULTILINE)
+    in_use = [(name, "") for name in ("few_label", "knn", "linear")]
+    assert sorted(shown) == sorted([*in_use, ("finetune", "  # not in use")])
+    assert "    decay: 0.3  # command line\n" in text
+    assert text.endswith("  # not in use: finetune, linear-sgd; to see one add it to protocols\n")
+
+
+def test_a_paper_with_all_its_protocols_in_use_has_no_others_to_name(console):
+    text = printed(load_recipe("mclrec/quick"), console)
+    assert "  ranking:\n" in text and "not in use" not in text and "knn" not in text
 
 
 def test_each_view_has_a_line_of_its_own(console):
