@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common.errors import LikewiseError, UsageError
+from common.errors import UsageError
 from common.files import write_atomic
 from common.leaderboard.board import band_path
 from common.leaderboard.checked import build_checked
@@ -121,18 +121,27 @@ def read_band(paper: str, root: Path) -> Band:
 
     Raises:
         UsageError: If none is stored, with the command that stores one.
-        RecordError: If the file is broken or from another version.
+        RecordError: If the file is broken or from another version, with the command as well: it
+            names the seeds, since how many the file had is not known.
     """
     path = band_path(paper, root)
     if not path.is_file():
         raise UsageError(f"{paper}: no band is stored yet; run papers verify {paper} --store")
     try:
+        return _read_checked(path, paper)
+    except RecordError as error:
+        anew = f"papers verify {paper} --store --seeds {len(DEFAULT_SEEDS)}"
+        raise RecordError(f"{error}; restore the file, or store a new band: {anew}") from None
+
+
+def _read_checked(path: Path, paper: str) -> Band:
+    try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise RecordError(f"{path}: not readable as JSON, half-written? ({error})") from None
     if not isinstance(values, dict) or values.get("version") != BAND_VERSION:
-        raise RecordError(f"{path}: no band of version {BAND_VERSION}; store it anew")
+        raise RecordError(f"{path}: no band of version {BAND_VERSION}")
     band = build_checked(Band, values, str(path), RecordError)
     if band.paper != paper or len(band.seeds) < 2:
-        raise LikewiseError(f"{path}: is the band of {band.paper!r}, seeds {band.seeds}")
+        raise RecordError(f"{path}: is the band of {band.paper!r}, seeds {band.seeds}")
     return band

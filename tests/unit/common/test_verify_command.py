@@ -109,6 +109,32 @@ def test_without_a_band_nothing_is_claimed(training, tmp_path):
     assert training.trained == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seeds"', "<<<<<<< "),
+        ('"version": 1', '"version": 0'),
+        ('"seeds"', '"seds"'),
+        ('"swav"', '"meow"'),
+    ],
+)
+def test_a_broken_band_is_told_before_training_with_the_command_that_stores_a_new_one(
+    old, new, training, tmp_path
+):
+    run(tmp_path, store=True)
+    (path,) = tmp_path.glob("results/swav/bands/*.json")
+    path.write_text(path.read_text().replace(old, new))
+    training.trained.clear()
+    for store in (False, True):
+        with pytest.raises(UsageError, match=r"quick\.json: .*; restore the file, or ") as caught:
+            run(tmp_path, store=store, runs="later")
+    assert training.trained == []
+    command = str(caught.value).partition("store a new band: papers verify swav ")[2]
+    assert command == "--store --seeds 3"
+    run(tmp_path, store=True, runs="later", seeds=3)
+    assert "all inside" in run(tmp_path, runs="later") and training.trained == [0, 1, 2]
+
+
 def test_a_band_of_another_recipe_is_told_before_training(training, tmp_path, monkeypatch):
     run(tmp_path, store=True)
     monkeypatch.setattr(Recipe, "hash", lambda recipe: "0" * 10)
