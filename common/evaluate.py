@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from common.leaderboard.record import NO_NUMBER, Record, read_record, write_reco
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, new_run, new_run_id, open_run
 from common.settings import collect_changes
+from common.signals import interrupts_wait
 from common.train import Ready, evaluate, measure_references, num_parameters
 
 
@@ -133,11 +135,11 @@ def evaluate_weights(
     ready.module.to(evaluation_device(recipe))
     if left_out:
         console.print(f"{weights.name}: {left_out}", highlight=False)
-    run = new_run(recipe, root)
-    try:
+    with ExitStack() as ending:
+        with interrupts_wait():
+            run = new_run(recipe, root)
+            ending.callback(run.unlock)
         return _measure(ready, recipe, weights, run, console)
-    finally:
-        run.unlock()
 
 
 def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:

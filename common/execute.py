@@ -30,7 +30,7 @@ def start(
     """Trains ``recipe`` in a new folder below ``root``."""
     with Terminations() as terminations, ExitStack() as ending:
         ready = prepare(recipe)
-        with interrupts_wait():  # from the folder on, an interrupt is said with its name
+        with interrupts_wait():  # from the folder on, one is said with the folder's name
             # The other processes of a launch write nothing; their folder is never made.
             run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
             ending.enter_context(_ended_in_words(run, terminations))

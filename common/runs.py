@@ -19,7 +19,6 @@ from common.errors import UsageError
 from common.files import write_atomic
 from common.layers import read_yaml
 from common.leaderboard.record import default_results
-from common.signals import interrupts_wait
 
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
 
@@ -148,11 +147,11 @@ def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:
     return root / recipe.paper / recipe.folder / run_id
 
 
-@interrupts_wait()
 def new_run(recipe: Recipe, root: Path) -> RunFolder:
     """Makes and locks the folder of a new run and writes its ``config.yaml``.
 
-    An interrupt waits for the file: a folder without it cannot be resumed and is no run.
+    Call it within `interrupts_wait`, with what gives the folder back: a folder without the file
+    cannot be resumed and is no run.
 
     Raises:
         UsageError: If ``root`` cannot be written, or a sweep's agent gives a run's id again.

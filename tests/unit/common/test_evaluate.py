@@ -1,4 +1,6 @@
 import io
+import os
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,10 +15,11 @@ from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError, DataError, UsageError
 from common.evaluate import evaluate_run, evaluate_weights
 from common.execute import start
+from common.files import write_atomic
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import NO_NUMBER, write_record
 from common.result import Source, make_record
-from common.runs import new_run
+from common.runs import RunFolder, new_run
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
 
@@ -69,6 +72,22 @@ def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(t
     with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=9999: there are only 5188"):
         evaluate_weights(recipe, export(tmp_path), ["knn"], runs, Console(quiet=True))
     assert not runs.exists()
+
+
+def test_an_interrupt_while_the_folder_is_made_waits_for_its_recipe(tmp_path, monkeypatch):
+    def interrupted(path, text):
+        os.kill(os.getpid(), signal.SIGINT)
+        write_atomic(path, text)
+
+    monkeypatch.setattr("common.runs.write_atomic", interrupted)
+    monkeypatch.setattr("common.evaluate._measure", lambda *_: pytest.fail("was measured"))
+    recipe, runs = load_recipe("swav/quick"), tmp_path / "runs"
+    with pytest.raises(KeyboardInterrupt) as stop:
+        evaluate_weights(recipe, export(tmp_path), ["knn"], runs, Console(quiet=True))
+    (folder,) = runs.glob("*/*/*")
+    assert RunFolder(folder).read_recipe().hash() == recipe.hash()
+    RunFolder(folder).lock()  # given back, not dropped with the frames that are held here:
+    assert stop.tb
 
 
 @pytest.fixture
