@@ -124,6 +124,17 @@ def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
     assert [line[3:].strip().lower() for line in lines if line.startswith("## ")] == HEADINGS
 
 
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("papers/*/README.md")), ids=lambda path: path.parent.name
+)
+def test_numbered_deviations_are_numbered_whole(path: Path) -> None:
+    sections = re.findall(r"^## Deviations.*?(?=^## )", path.read_text(), re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"^\|-.*\n((?:\|.*\n)+)", "\n".join(sections), re.MULTILINE):
+        cells = [row.split("|")[1].strip() for row in table.splitlines()]
+        if any(cell.isdigit() for cell in cells):
+            assert cells == [str(number + 1) for number in range(len(cells))]
+
+
 @pytest.mark.parametrize("protocol", EVALUATORS.names())
 def test_every_protocol_is_described(protocol: str) -> None:
     assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()
