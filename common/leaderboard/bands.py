@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.errors import UsageError
 from common.files import write_atomic
-from common.leaderboard.board import band_path
+from common.leaderboard.board import band_mend, band_path
 from common.leaderboard.checked import build_checked
 from common.leaderboard.curves import CURVE_POINTS, curves_of, thin
 from common.leaderboard.record import Record, RecordError, read_record
@@ -121,8 +121,7 @@ def read_band(paper: str, root: Path) -> Band:
 
     Raises:
         UsageError: If none is stored, with the command that stores one.
-        RecordError: If the file is broken or from another version, with the command as well: it
-            names the seeds, since how many the file had is not known.
+        RecordError: If the file is broken or from another version, with what to do.
     """
     path = band_path(paper, root)
     if not path.is_file():
@@ -130,8 +129,7 @@ def read_band(paper: str, root: Path) -> Band:
     try:
         return _read_checked(path, paper)
     except RecordError as error:
-        anew = f"papers verify {paper} --store --seeds {len(DEFAULT_SEEDS)}"
-        raise RecordError(f"{error}; restore the file, or store a new band: {anew}") from None
+        raise RecordError(f"{error}; {band_mend(paper)}") from None
 
 
 def _read_checked(path: Path, paper: str) -> Band:

@@ -110,6 +110,11 @@ def band_path(paper: str, root: Path) -> Path:
     return root / "results" / paper / "bands" / "quick.json"
 
 
+def band_mend(paper: str) -> str:
+    """Returns what to do about a broken band; how many seeds it had is not known."""
+    return f"restore the file, or store a new band: papers verify {paper} --store --seeds 3"
+
+
 def accepted_digests(paper: str, root: Path) -> frozenset[str]:
     """Returns the digests of code that gives the present code's numbers."""
     return same_numbers(code_digest(paper), verified_digests(paper, root))
@@ -122,5 +127,5 @@ def verified_digests(paper: str, root: Path) -> frozenset[str]:
         return frozenset()
     try:
         return frozenset(json.loads(path.read_text(encoding="utf-8"))["verified_digests"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path}: no stored band ({error!r}); papers verify --store") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path}: no stored band ({error!r}); {band_mend(paper)}") from None

@@ -8,6 +8,7 @@ from common import verify as command
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
 from common.leaderboard import matching
+from common.leaderboard.board import verified_digests
 from common.leaderboard.record import NO_NUMBER, Record, load_records, write_record
 
 DIGEST = "e" * 12
@@ -129,6 +130,9 @@ def test_a_broken_band_is_told_before_training_with_the_command_that_stores_a_ne
         with pytest.raises(UsageError, match=r"quick\.json: .*; restore the file, or ") as caught:
             run(tmp_path, store=store, runs="later")
     assert training.trained == []
+    if new == "<<<<<<< ":  # the leaderboard reads no more than whether its code is verified
+        with pytest.raises(UsageError, match=r"swav/.*; restore .*: papers verify swav --store -"):
+            verified_digests("swav", tmp_path)
     command = str(caught.value).partition("store a new band: papers verify swav ")[2]
     assert command == "--store --seeds 3"
     run(tmp_path, store=True, runs="later", seeds=3)
