@@ -16,7 +16,7 @@ from common.errors import LikewiseError
 from common.files import remove_torn
 from common.launch import is_main_process
 from common.leaderboard.markdown import decimals_of, number
-from common.leaderboard.record import NO_NUMBER, Record
+from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import print_table
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
@@ -45,12 +45,14 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
     Raises:
         RunInUse: If another process is writing the folder.
         LikewiseError: If checkpoints exist but none can be read.
+        RecordError: If the run's record is torn or of a newer version.
     """
     recipe = run.read_recipe()
     if is_main_process():
         run.lock()
     with Terminations() as terminations, _ended_in_words(run, terminations):
         if run.record.is_file():
+            read_record(run.record)  # a torn or newer one is no proof that the run is complete
             console.print(f"{run.path}: complete already, nothing to resume", soft_wrap=True)
             return None
         if is_main_process():

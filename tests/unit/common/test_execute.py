@@ -15,6 +15,7 @@ from common.config import load_recipe
 from common.errors import LikewiseError
 from common.execute import resume_run, show_result, start
 from common.files import write_atomic
+from common.leaderboard.record import RecordError
 from common.runs import RunFolder, new_run
 from common.signals import SIGNALS
 
@@ -218,3 +219,19 @@ def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, m
     record = resume_run(RunFolder(run), Console(quiet=True))
     assert (record.batches, record.metrics) == (2, {"test/spearman": 0.5})
     assert "resuming from batch-000000002.ckpt" in log_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"version": 1, "paper": "sw', "half-written"),
+        ('{"run_id": "a", "version": 99}', "version: is 99"),
+    ],
+)
+def test_a_torn_or_newer_record_is_no_complete_run(text, said, tmp_path, recipe):
+    run = new_run(recipe, tmp_path)
+    run.unlock()
+    run.record.write_text(text)
+    with pytest.raises(RecordError, match=said):
+        resume_run(run, Console(quiet=True))
+    assert run.record.read_text() == text
