@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from common.callbacks.stopping import RunStopped, Terminations
 from common.checkpoints.io import last_good_checkpoint
@@ -17,7 +16,7 @@ from common.files import remove_torn
 from common.launch import is_main_process
 from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
-from common.messages import print_table
+from common.messages import plain_table, print_table
 from common.overrides import changed_words
 from common.runs import RunFolder, new_run
 from common.signals import interrupts_wait
@@ -151,7 +150,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     columns = {"this run": record.metrics, **record.references}
     title = f"{record.reference}, {record.protocol} on {record.data}"
     console.print(title, style="bold", highlight=False, soft_wrap=not console.is_terminal)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     table.add_column("metric", overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")

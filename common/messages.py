@@ -40,6 +40,11 @@ def say(text: str, style: str | None = None) -> None:
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
+def plain_table(*columns: str) -> Table:
+    """Returns an empty table without lines, its columns apart by two spaces."""
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
 def print_table(table: Table, console: Console) -> None:
     """Prints ``table``, to a file each row in one line, however long.
 

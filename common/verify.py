@@ -17,7 +17,7 @@ from common.leaderboard.verify import (
     store_band,
     verify,
 )
-from common.messages import print_table
+from common.messages import plain_table, print_table
 from common.paper import get_paper
 from common.runs import run_path
 
@@ -91,7 +91,7 @@ def find_finished(recipe: Recipe, runs: Path) -> Path | None:
 
 def _table(comparisons: list[Comparison]) -> Table:
     columns = ("what", "now", "stored", "may differ by", "")
-    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table(*columns)
     for item in comparisons:
         numbers = (item.ours, item.stored, item.allowed)
         cells = [f"{value:.0%}" if item.is_curve else f"{value:.4f}" for value in numbers]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from common.data.given import GIVEN, YOURS, refuse_given
@@ -15,7 +14,7 @@ from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
-from common.messages import print_table
+from common.messages import plain_table, print_table
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
@@ -106,7 +105,7 @@ def print_data_sets(console: Console) -> None:
     """Prints the catalogue: what each set is, whether it is here, and its licence."""
     rows = [(s.modality, s.name, s.title, s.licence) for s in load_sources().values()]
     rows += [(given.modality, name, given.title, "its owner's") for name, given in GIVEN.items()]
-    table = Table("name", "here", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table("name", "here")
     table.add_column("what it is, and its licence", overflow="fold", ratio=1)
     for modality in sorted({row[0] for row in rows}):
         table.add_row(f"[bold]{modality}[/bold]")

@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 
 from common.errors import UsageError
 from common.leaderboard.aggregate import Group, Row
@@ -24,6 +23,7 @@ from common.leaderboard.compared import (
 from common.leaderboard.markdown import sample_text, shown
 from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.tracked import import_tracked, offline_runs
+from common.messages import plain_table
 
 
 def build_leaderboard(
@@ -138,7 +138,7 @@ def _print_reported(rows: list[Row], console: Console) -> None:
         settings.setdefault(_shared(row), []).append(row)
     for name, members in settings.items():
         console.print(f"\n{name}", style="bold", highlight=False, markup=False)
-        numbers = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        numbers = plain_table()
         for column in ("metric", "reference", "ours", "gap", "status"):
             # Names that are to be typed, and the verdict, are never broken.
             numbers.add_column(column, no_wrap=column in ("metric", "status"), overflow="fold")

@@ -110,7 +110,7 @@ def test_verify_raises_for_a_named_set_that_is_not_there(tmp_path: Path, console
 
 def test_verify_of_all_skips_what_is_not_there(tmp_path: Path, console: Console) -> None:
     verify(None, str(tmp_path), console)
-    assert "no set" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "no set" in console.file.getvalue()
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
     with pytest.raises(DataError, match=r"acm\.npz: .*pa: 1 instead of 13407"):
         verify(None, str(tmp_path), console)
@@ -124,7 +124,7 @@ def test_the_list_shows_what_is_here(
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
     assert data_state("acm") == "yes"
     module.print_data_sets(console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = console.file.getvalue()
     assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
 
 
@@ -133,7 +133,7 @@ def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_f
     for width in (80, 60):
         terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
         module.print_data_sets(terminal)
-        text = terminal.file.getvalue()  # type: ignore[attr-defined]
+        text = terminal.file.getvalue()
         *rows, _root, _command = text.splitlines()
         assert max(map(len, rows)) <= width and "…" not in text
         words = {word.rstrip(".") for word in text.split()}
@@ -141,7 +141,7 @@ def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_f
         assert {*load_sources(), *GIVEN} <= words
     file = Console(file=io.StringIO(), width=40)
     module.print_data_sets(file)
-    lines = file.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = file.file.getvalue().splitlines()
     for source in load_sources().values():
         (line,) = [line for line in lines if line.split()[0] == source.name]
         assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")

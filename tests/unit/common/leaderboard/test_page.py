@@ -125,4 +125,4 @@ def test_folds_are_folds(make_record, tmp_path):
 
 def test_checking_writes_no_page(tmp_path):
     with pytest.raises(UsageError, match="--html"):
-        build_leaderboard(True, None, tmp_path, page=tmp_path / "out")  # type: ignore[arg-type]
+        build_leaderboard(True, None, tmp_path, page=tmp_path / "out")
