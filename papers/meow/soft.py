@@ -1,6 +1,6 @@
 """AdaMEOW's learned pair weights and the loss they weigh, in memory that grows with N."""
 
-from typing import Any
+import math
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from common.losses.chunked import sum_over_row_chunks
 
-# The pair function holds (hidden, rows, nodes) at a time: few rows stay in the cache.
-ROWS_AT_A_TIME = 16
-# e^(2x) of larger arguments could give 0 * inf; tanh has been 1 for long.
+ROWS_AT_A_TIME = 256
+# Larger sides are cut: tanh of their sum has been 1 for long, and the terms grow with the range.
 LARGEST = 40.0
+SMALLEST_RANGE = 1e-3
 
 
 class SoftWeights(nn.Module):
@@ -26,16 +26,14 @@ class SoftWeights(nn.Module):
         self.outer = nn.Linear(hidden, 1)
 
     def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
-        """Returns gamma: (anchors, others); holds (hidden, anchors, others)."""
-        return torch.sigmoid(pair_logits(*self._sides(anchor, other), *self._outer))
+        """Returns gamma: (anchors, others)."""
+        left, right = self._factors(anchor, other)
+        return torch.sigmoid(torch.addmm(self.outer.bias, left, right.T))
 
-    def _sides(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    def _factors(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         # W1 is linear, so it is applied to both views apart and never to (nodes, nodes, dim).
-        return self.inner(anchor), F.linear(other, self.inner.weight)
-
-    @property
-    def _outer(self) -> tuple[Tensor, Tensor]:
-        return self.outer.weight[0], self.outer.bias
+        sides = self.inner(anchor), F.linear(other, self.inner.weight)
+        return pair_factors(*sides, self.outer.weight[0])
 
     def loss(self, anchor: Tensor, other: Tensor, temperature: float) -> Tensor:
         """``mean_i [ log sum_j gamma_ij exp(s_ij / t) - s_ii / t ]``, j = i included.
@@ -50,56 +48,55 @@ class SoftWeights(nn.Module):
         """
 
         def row_loss(
-            rows: slice,
-            anchor: Tensor,
-            other: Tensor,
-            a: Tensor,
-            b: Tensor,
-            w: Tensor,
-            bias: Tensor,
+            rows: slice, anchor: Tensor, other: Tensor, left: Tensor, right: Tensor, bias: Tensor
         ) -> Tensor:
             logits = anchor[rows] @ other.T / temperature
-            log_gamma = F.logsigmoid(pair_logits(a[rows], b, w, bias))
+            log_gamma = F.logsigmoid(torch.addmm(bias, left[rows], right.T))
             positive = (anchor[rows] * other[rows]).sum(1) / temperature
             return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
 
-        tensors = (anchor, other, *self._sides(anchor, other), *self._outer)
+        tensors = (anchor, other, *self._factors(anchor, other), self.outer.bias)
         total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *tensors)
         return total / len(anchor)
 
 
-def pair_logits(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Returns ``sum_h w_h tanh(a_ih + b_jh) + bias``: (anchors, others).
+def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Factors ``sum_h w_h tanh(a_ih + b_jh)`` into ``left @ right.T``, equal to rounding.
 
-    With ``r = 1 / (1 + e^2a e^2b)``, ``tanh(a + b) = 1 - 2 r`` and its derivative is
-    ``4 r (1 - r)``: the exponentials are taken of the two sides instead of every pair.
+    ``tanh(a + b)`` is a sum of ``T_n(a) c_n(b)`` over the Chebyshev polynomials on the range of
+    ``a``, its coefficients those of the interpolation in their roots: a product of matrices stands
+    in for a tanh a pair. They are made in float64, since a derivative magnifies term n by n^2.
 
     Args:
         a: (anchors, hidden).
         b: (others, hidden).
         weight: (hidden,).
-        bias: (1,).
+
+    Returns:
+        (anchors, hidden * terms) and (others, hidden * terms); 15 terms in float32 where ``a``
+        spans 2, more as it spans more.
     """
-    logits: Tensor = _PairLogits.apply(a, b, weight, bias)
-    return logits
+    wide = [x.to(torch.float64).clamp(-LARGEST, LARGEST) for x in (a, b)]
+    low, high = torch.aminmax(wide[0].detach(), dim=0)
+    middle, half = (low + high) / 2, float((high - low).max().clamp(min=SMALLEST_RANGE)) / 2
+    terms = chebyshev_terms(half, torch.finfo(a.dtype).eps)
+    angles = (torch.arange(terms, device=a.device, dtype=torch.float64) + 0.5) * math.pi / terms
+    scaled = (wide[0] - middle) / half
+    polynomials = [torch.ones_like(scaled), scaled]
+    while len(polynomials) < terms:
+        polynomials.append(2 * scaled * polynomials[-1] - polynomials[-2])
+    at_roots = torch.tanh(wide[1].unsqueeze(2) + middle.unsqueeze(1) + half * angles.cos())
+    cosines = torch.cos(torch.arange(terms).to(angles).unsqueeze(1) * angles) * 2 / terms
+    cosines[0] /= 2
+    left = torch.stack(polynomials, 2) * weight.to(torch.float64).unsqueeze(1)
+    return left.flatten(1).to(a), (at_roots @ cosines.T).flatten(1).to(b)
 
 
-class _PairLogits(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # Contiguous, or the large products inherit the order of a transpose and become slow.
-        left, right = (x.T.clamp(-LARGEST, LARGEST).mul(2).exp().contiguous() for x in (a, b))
-        r = (left.unsqueeze(2) * right.unsqueeze(1)).add_(1).reciprocal_()
-        ctx.save_for_backward(r, weight)
-        logits = (weight @ r.flatten(1)).view(r.shape[1:])
-        return logits.mul_(-2).add_(weight.sum() + bias)
+def chebyshev_terms(half: float, accuracy: float) -> int:
+    """Returns how many terms tanh needs on a range of ``2 * half`` for ``accuracy``.
 
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        r, weight = ctx.saved_tensors
-        gradient = grad_outputs[0].contiguous()
-        total = gradient.sum()
-        of_weight = total - 2 * (r.flatten(1) @ gradient.flatten())
-        slope = torch.addcmul(r, r, r, value=-1).mul_(gradient)  # r (1 - r) dL
-        scale = 4 * weight
-        return slope.sum(2).T * scale, slope.sum(1).T * scale, of_weight, total.reshape(1)
+    They shrink by the size of the largest ellipse around the range that leaves out the poles, at
+    ``pi / 2`` from the real axis.
+    """
+    pole = math.pi / 2 / half
+    return 3 + math.ceil(math.log(100 / accuracy) / math.asinh(pole))
