@@ -1,7 +1,6 @@
 """Pictures with their objects, as the protocol ``detection`` takes them."""
 
 from importlib.util import find_spec
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,19 +12,6 @@ from common.data.pictures.config import PictureConfig
 from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
 from common.data.pictures.sets import to_float
 from common.errors import ConfigError, DataError
-
-
-class ObjectSource(Protocol):
-    """A `lazy.Source` that knows the objects of its pictures."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """What the objects' classes stand for."""
-        ...
-
-    def objects(self, row: int) -> Objects:
-        """Returns the objects of the picture at ``row``; raises `DataError`."""
-        ...
 
 
 class ObjectPictures(Dataset[tuple[Tensor, Objects]]):
