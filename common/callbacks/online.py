@@ -34,13 +34,12 @@ class OnlineEvaluation(Callback):
     ) -> None:
         self.config, self.evaluate, self.reporter, self.folder = config, evaluate, reporter, folder
         self.best = -math.inf if config.mode == "max" else math.inf
-        self.best_batch = 0
         self.without_gain = 0
         self.stopped = False
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what early stopping and selection go by."""
-        names = ("best", "best_batch", "without_gain", "stopped")
+        names = ("best", "without_gain", "stopped")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -93,8 +92,7 @@ class OnlineEvaluation(Callback):
     def _judge(self, trainer: Trainer, pl_module: LightningModule, value: float) -> None:
         sign = 1 if self.config.mode == "max" else -1
         if sign * value > sign * self.best:
-            self.best, self.best_batch = value, batches_seen(pl_module)
-            self.without_gain = 0
+            self.best, self.without_gain = value, 0
             if self.config.keeps_best:
                 trainer.save_checkpoint(self.folder / BEST, weights_only=False)
             return

@@ -1,3 +1,4 @@
+import math
 import random
 from types import SimpleNamespace
 
@@ -56,7 +57,7 @@ def test_the_best_one_is_saved_each_time_it_is_beaten(tmp_path):
     callback = make(tmp_path, [0.2, 0.5, 0.5, 0.4, 0.6], select="best")
     trainer = look(callback, 5)
     assert trainer.saved == [BEST] * 3, "an equal value is no gain"
-    assert (callback.best, callback.best_batch, callback.without_gain) == (0.6, 5, 0)
+    assert (callback.best, callback.without_gain) == (0.6, 0)
     assert callback.reporter.latest == {KEY: 0.6}
 
 
@@ -64,7 +65,7 @@ def test_for_a_loss_lower_is_better(tmp_path):
     callback = make(tmp_path, [3.0, 2.0, 2.5], mode="min", select="best")
     trainer = look(callback, 3)
     assert trainer.saved == [BEST] * 2
-    assert (callback.best, callback.best_batch, callback.without_gain) == (2.0, 2, 1)
+    assert (callback.best, callback.without_gain) == (2.0, 1)
 
 
 def test_without_select_best_nothing_is_saved(tmp_path):
@@ -103,12 +104,7 @@ def test_a_resumed_run_goes_on_with_its_patience_and_its_best(tmp_path):
     assert not trainer.should_stop
     second.on_train_batch_end(trainer, Module(3), {}, None, 2)
     assert trainer.should_stop and trainer.saved == []
-    assert second.state_dict() == {
-        "best": 0.5,
-        "best_batch": 1,
-        "without_gain": 2,
-        "stopped": True,
-    }
+    assert second.state_dict() == {"best": 0.5, "without_gain": 2, "stopped": True}
 
 
 def test_a_run_resumed_after_its_early_stop_stays_stopped(tmp_path):
@@ -177,5 +173,5 @@ def test_a_training_metric_can_be_watched_without_evaluating(tmp_path):
 def test_without_a_monitor_nothing_is_judged(tmp_path):
     callback = make(tmp_path, [0.5], monitor=None)
     trainer = look(callback, 1)
-    assert trainer.told == [] and callback.best_batch == 0
+    assert trainer.told == [] and callback.best == -math.inf
     assert callback.reporter.latest == {KEY: 0.5}
