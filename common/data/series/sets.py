@@ -25,7 +25,6 @@ class LongSeries:
         columns: Their names.
         parts: Start and end (exclusive) of training, validation and test, in this order.
         dates: Of each step, or none.
-        targets: Columns that are forecast unless the recipe says so; empty: all.
         informative: ``(steps,)`` true where the step carries information, of a generated series.
         clean: ``(steps,)``: its informative part, in the units of ``values``.
     """
@@ -34,7 +33,6 @@ class LongSeries:
     columns: tuple[str, ...]
     parts: tuple[tuple[int, int], ...]
     dates: Sequence[datetime] | None = None
-    targets: tuple[str, ...] = ()
     informative: Tensor | None = None
     clean: Tensor | None = None
 
@@ -101,7 +99,7 @@ def prepare_long(
     Args:
         found: As it was read.
         name: For messages.
-        targets: Columns; none: the set's own, else all.
+        targets: Columns; none: all.
         apart: Each target as an instance of one channel.
         calendar: Whether the calendar goes in, where there are dates.
         scale: Of an earlier series, to be used in place of this one's.
@@ -110,7 +108,7 @@ def prepare_long(
         ConfigError: A target that is no column.
         DataError: Targets that are constant in training.
     """
-    chosen = targets or list(found.targets) or list(found.columns)
+    chosen = targets or list(found.columns)
     for target in chosen:
         if target not in found.columns:
             hint = suggest(target, list(found.columns))
