@@ -18,15 +18,13 @@ RENDERINGS = {"train": 4, "test": 2}
 SPLIT_SEED, RENDER_SEEDS = 0, {"train": 1, "test": 2}
 SCALE, ROTATION, BRIGHTNESS = (0.6, 0.85), 0.25, (0.6, 1.0)
 BACKGROUND_STD, NOISE_STD = 0.12, 0.05
-# A digit pixel counts as object from a quarter of full ink on.
-MASK_LEVEL = 0.25
 
 
 def scattered_digits(root: str | None = None) -> PictureSet:
     """Renders 5,188 training and 1,000 test pictures (1, 20, 20) from 1,297 and 500 digits.
 
     Rendered in float64 and stored as uint8, so that the last bit of a machine's arithmetic does
-    not change the data. ``groups`` is the digit's row, ``masks`` its strokes.
+    not change the data. ``groups`` is the digit's row.
 
     Args:
         root: Not used: the digits come with scikit-learn.
@@ -51,7 +49,7 @@ def _render(ink: Tensor, classes: Tensor, rows: Tensor, split: str) -> Split:
     noise = torch.randn(placed.shape, generator=generator, dtype=torch.float64) * NOISE_STD
     canvas = (placed * brightness + background + noise).clamp(0, 1)
     pictures = canvas.mul(255).round().to(torch.uint8)
-    return Split(pictures, classes[rows], groups=rows, masks=placed[:, 0] >= MASK_LEVEL)
+    return Split(pictures, classes[rows], groups=rows)
 
 
 def _place(ink: Tensor, generator: torch.Generator) -> Tensor:

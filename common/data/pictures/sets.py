@@ -20,7 +20,7 @@ class Split:
     """Pictures (num, channels, height, width), uint8 or floating in 0..1, and their labels.
 
     ``labels``: (num,) int64, -1 for none. ``groups``: (num,) pictures of one original, kept
-    together by `hold_out`. ``masks``: (num, height, width) bool, where the object is known.
+    together by `hold_out`.
     ``label_maps``: (num, height, width) int64, the class of each pixel, `IGNORED` for none.
     ``instance_maps``: (num, height, width) int32, which object a pixel belongs to, 0 for none.
     ``boxes``: (num, most, 5) float32: left, top, right, bottom and class of each object, and rows
@@ -30,7 +30,6 @@ class Split:
     pictures: Tensor
     labels: Tensor
     groups: Tensor | None = None
-    masks: Tensor | None = None
     label_maps: Tensor | None = None
     instance_maps: Tensor | None = None
     boxes: Tensor | None = None
