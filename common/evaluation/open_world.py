@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,37 +9,13 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from common.data.open_world.samples import Part
 from common.evaluation.config import FeatureClustersConfig
 from common.evaluation.finite import require_finite
-from common.evaluation.open_world_metrics import (
-    Labels,
-    open_world_metrics,
-)
+from common.evaluation.open_world_metrics import Labels, open_world_metrics
 from common.evaluation.pictures import evaluating
 
 CHUNK = 128
-
-
-class TestedPictures(Protocol):
-    """Pictures by row, and their true classes."""
-
-    @property
-    def pictures(self) -> "ByRow":
-        """The pictures."""
-        ...
-
-    @property
-    def labels(self) -> Tensor:
-        """``(num,)``, known classes first."""
-        ...
-
-
-class ByRow(Protocol):
-    """Pictures that are asked for by row."""
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """Returns ``(len(rows), channels, height, width)``."""
-        ...
 
 
 class OpenWorldInputs:
@@ -55,7 +30,7 @@ class OpenWorldInputs:
 
     def __init__(
         self,
-        part: TestedPictures,
+        part: Part,
         num_known: int,
         prepare: Callable[[Tensor], Tensor],
         module: nn.Module | None = None,

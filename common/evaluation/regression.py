@@ -1,29 +1,16 @@
 """What protocols on numbers as labels are given: samples, and what turns them into features."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from common.data.regression.samples import Samples
 from common.evaluation.finite import require_finite
 from common.evaluation.pictures import evaluating
 
 CHUNK = 1024
-
-
-class LabelledNumbers(Protocol):
-    """``inputs``: (num, ...); ``targets``: (num,), in label units."""
-
-    @property
-    def inputs(self) -> Tensor:
-        """The inputs, as the module takes them."""
-        ...
-
-    @property
-    def targets(self) -> Tensor:
-        """The labels."""
-        ...
 
 
 class ProbeSet(NamedTuple):
@@ -49,7 +36,7 @@ class RegressionInputs:
 
     def __init__(
         self,
-        parts: Mapping[str, LabelledNumbers],
+        parts: Mapping[str, Samples],
         module: nn.Module | None = None,
         trees: bool = False,
         prepare: Callable[[Tensor], Tensor] | None = None,
