@@ -21,7 +21,6 @@ PACKERS = Registry(
         "bccd": "common.data.packers.dense:pack_bccd",
         "caltech101": "common.data.packers.pictures:pack_caltech",
         "camvid": "common.data.packers.dense:pack_camvid",
-        "csv": "common.data.packers.tables:pack_csv",
         "electricity": "common.data.packers.series:pack_electricity",
         "engines": "common.data.packers.tables:pack_engines",
         "faces-att": "common.data.packers.faces:pack_faces_att",

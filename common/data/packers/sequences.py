@@ -22,11 +22,11 @@ def pack_sequences(originals: Path, targets: list[str]) -> dict[str, bytes]:
 
 
 def pack_tables(originals: Path, targets: list[str]) -> dict[str, bytes]:
-    """Takes each target's file from an unpacked archive; gzips those that end in ``.gz``."""
+    """Takes each target's file from the originals; gzips those that end in ``.gz``."""
     packed = {}
     for target in targets:
         name = Path(target).name
-        content = read_text(find(originals, f"*/{name.removesuffix('.gz')}"))
+        content = read_text(find(originals, f"**/{name.removesuffix('.gz')}"))
         packed[target] = gzip_bytes(content) if name.endswith(".gz") else content
     return packed
 

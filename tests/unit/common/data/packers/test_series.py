@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from common.data.packers.arrays import read_text
+from common.data.packers.sequences import pack_tables
 from common.data.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
-from common.data.packers.tables import pack_csv
 from common.data.series.archive import ARCHIVE
 from common.data.sources import get_source
 from common.data.verify import content_digest
@@ -116,7 +116,7 @@ def test_loads_that_are_not_the_set_are_refused(tmp_path: Path, lines, change, m
 
 def test_a_long_series_is_gzipped_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "ETTm1.csv").write_bytes(b"date,OT\r\n2016-07-01 00:00:00,30.5\r\n")
-    (content,) = pack_csv(tmp_path, [get_source("ettm1").files[0].path]).values()
+    (content,) = pack_tables(tmp_path, [get_source("ettm1").files[0].path]).values()
     packed = tmp_path / "ETTm1.csv.gz"
     packed.write_bytes(content)
     assert read_text(packed) == (tmp_path / "ETTm1.csv").read_bytes()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from common.data.packers.tables import (
-    pack_csv,
     pack_engines,
     pack_gal_table,
     pack_gzipped,
@@ -69,12 +68,6 @@ def test_a_table_with_masks(tmp_path: Path) -> None:
     (tmp_path / "test_mask.csv.gz").write_bytes(gzip.compress(b"0,1,1\n"))
     with pytest.raises(DataError, match="2 rows, but masks of 1"):
         pack_masked_table(tmp_path, ["tabular/mine.npz"])
-
-
-def test_a_csv_is_gzipped_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
-    (content,) = pack_csv(tmp_path, ["tabular/mine.csv.gz"]).values()
-    assert gzip.decompress(content) == b"a,b\n1,2\n"
 
 
 def test_what_is_gzipped_already_is_taken_unless_it_is_torn(tmp_path: Path) -> None:
