@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from common.checkpoints.position import batches_seen
+from common.losses.precision import wide
 
 
 def is_log_due(module: LightningModule) -> bool:
@@ -39,7 +40,7 @@ def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
         z: In any precision; measured in float32 or wider.
         centre: Take the mean row off first.
     """
-    z = z if z.dtype == torch.float64 else z.float()
+    z = wide(z)
     values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
     total = values.sum()
     shares = values / total.clamp(min=1e-12)

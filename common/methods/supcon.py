@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.pairs import draw_partners
+from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.optim.build import configure
@@ -84,7 +84,7 @@ class SupCon(LightningModule):
                 "such pictures out"
             )
         h = self.projector(self.embed(torch.cat(batch.views)))
-        z = F.normalize(h if h.dtype == torch.float64 else h.float(), dim=1)
+        z = unit(h)
         z = z.unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
         partners = draw_partners(
             batch.labels,

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from common.losses.precision import wide
+
 
 class PairScores(NamedTuple):
     """Scores of anchors against all vectors; ``num_rows`` is twice the global batch.
@@ -70,18 +72,14 @@ def pair_scores(
     all_first = first if all_first is None else all_first
     all_second = second if all_second is None else all_second
     with torch.autocast(first.device.type, enabled=False):
-        anchors = _wide(torch.cat((first, second)))
-        columns = _wide(torch.cat((all_first, all_second)))
+        anchors = wide(torch.cat((first, second)))
+        columns = wide(torch.cat((all_first, all_second)))
         if similarity == "cosine":
             anchors, columns = F.normalize(anchors, dim=1), F.normalize(columns, dim=1)
         scores = anchors @ columns.T / temperature
     rows = torch.arange(len(first), device=first.device) + offset
     upper, lower = rows, rows + len(all_first)
     return PairScores(scores, torch.cat((upper, lower)), torch.cat((lower, upper)))
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def contrast(pairs: PairScores) -> Tensor:

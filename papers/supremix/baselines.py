@@ -13,6 +13,7 @@ from common.data.sampler import keyed_generator
 from common.diagnostics import is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
+from common.losses.precision import wide
 from common.optim.build import configure
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from papers.supremix.encoder import build_backbone, draw_beta
@@ -165,7 +166,7 @@ def rank_n_contrast(h: Tensor, labels: Tensor, temperature: float) -> Tensor:
         temperature: Divides the distances.
     """
     with torch.autocast(h.device.type, enabled=False):
-        h = h if h.dtype == torch.float64 else h.float()
+        h = wide(h)
         columns = torch.cat([gather_with_grad(view) for view in h])
         own = own_columns(len(h), len(labels), h.device)
         y = gather(labels).repeat(len(h))

@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data.regression.config import RegressionFacts
@@ -52,11 +51,6 @@ def projection_head(num_features: int, config: SupReMixConfig) -> nn.Sequential:
         nn.Linear(config.hidden_dim, config.output_dim),
         *norm,
     )
-
-
-def unit(z: Tensor) -> Tensor:
-    """Returns ``z`` in float32 or wider, the last dimension at unit length."""
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=-1)
 
 
 def compared_labels(targets: Tensor, step: float) -> Tensor:

@@ -14,6 +14,7 @@ from common.diagnostics import CollapseWarning, effective_rank, embedding_std, i
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
+from common.losses.precision import unit
 from common.optim.build import configure
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
@@ -22,7 +23,6 @@ from papers.supremix.encoder import (
     compared_window,
     draw_beta,
     projection_head,
-    unit,
 )
 from papers.supremix.loss import own_columns, pair_similarities, supremix
 

@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from common.diagnostics import (
 )
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
+from common.losses.precision import unit
 from common.mirror import Mirror
 from common.optim.build import configure
 from common.registry import BACKBONES
@@ -56,7 +56,7 @@ def unit_embeddings(
     groups = [torch.cat(list(group)) for _, group in groupby(views, lambda v: v.shape[-2:])]
     h = torch.cat([embed(group) for group in groups])  # (views * batch, num_features)
     z = head(h).unflatten(0, (len(views), -1))
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=2)
+    return unit(z)
 
 
 class SwAV(LightningModule):
