@@ -1,6 +1,5 @@
 """A user's own graph, to be embedded by a run on a graph of the same form."""
 
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import scipy.sparse as sp
 
 from common.data.graphs import folder, hetero, packed
 from common.data.graphs.graph import HeteroGraph
+from common.data.packers.arrays import BROKEN
 from common.errors import DataError
 
 
@@ -65,7 +65,7 @@ def _read_packed(path: Path, known: HeteroGraph) -> tuple[dict[str, int], Any, A
                 shape = arrays[f"{letter}_feat"].shape if dense else arrays[f"{letter}_feat_shape"]
                 num_nodes[name] = int(shape[0])
         return num_nodes, *packed.read_parts(arrays, layout, num_nodes, path)
-    except (KeyError, ValueError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (*BROKEN, IndexError) as error:
         reason = f"no array {error}" if isinstance(error, KeyError) else error
         raise DataError(
             f"{path}: not a packed graph of {', '.join(known.num_nodes)} ({reason}); the arrays "

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import HeteroGraph, NodeSplit, make_links, normalise_rows
+from common.data.packers.arrays import BROKEN
 from common.data.root import require
 from common.errors import DataError
 
@@ -122,7 +123,7 @@ def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:
             for ratio in RATIOS
         }
         labels = np.unique(arrays["labels"], return_inverse=True)[1].astype(np.int64)
-    except (KeyError, ValueError, OSError) as error:
+    except BROKEN as error:
         raise DataError(
             f"{path} is not the packed {name} graph ({error}); `papers data verify {name}` "
             f"compares it with its checksum, `papers data prepare {name}` makes it anew"

@@ -47,6 +47,25 @@ def read_array(path: Path) -> Any:
         raise DataError(f"{path}: not a numpy file of plain numbers: {error}") from None
 
 
+def read_arrays(path: Path, *names: str) -> dict[str, Array]:
+    """Returns the arrays ``names`` of an npz; without names, all.
+
+    Raises:
+        DataError: If it is missing or broken, lacks an array, or one holds Python objects.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in names:
+                if name not in file.files:
+                    found = ", ".join(file.files) or "nothing"
+                    raise DataError(f"{path}: no array `{name}`; it holds {found}")
+            return {name: file[name] for name in names or file.files}
+    except BROKEN as error:
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+
+
 def read_text(path: Path) -> bytes:
     """Reads a text file, gunzipped where its name ends in ``.gz``.
 

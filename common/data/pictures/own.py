@@ -1,7 +1,6 @@
 """A user's own pictures, brought to the form of a run's: a folder, or arrays in an npz."""
 
 import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from common.data.packers.arrays import read_arrays
 from common.data.pictures.folders import list_folder
 from common.errors import DataError
 
@@ -114,15 +114,7 @@ def _fit(picture: Image.Image, shape: Shape) -> Pictures:
 
 
 def _read_npz(path: Path, shape: Shape) -> Tensor:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "images" not in file.files:
-                found = ", ".join(file.files) or "nothing"
-                raise DataError(f"{path}: no array `images`; it holds {found}")
-            images = file["images"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
-    images = _check_images(images, path)
+    images = _check_images(read_arrays(path, "images")["images"], path)
     if images.shape[1:] == (*shape[1:], shape[0]):
         return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     if images.shape[-1] not in MODES or shape[0] not in MODES:

@@ -1,6 +1,5 @@
 """A user's own samples for a trained run: a CSV with the run's columns, or an array."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from common.data.csv_lines import place_of, read_lines, read_numbers
+from common.data.packers.arrays import read_arrays
 from common.data.regression.config import RegressionConfig
 from common.data.regression.tables import MEND
 from common.errors import DataError
@@ -45,13 +45,7 @@ def read_inputs(
 
 
 def _read_array(path: Path, shape: tuple[int, ...]) -> Tensor:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "x" not in file.files:
-                raise DataError(f"{path}: no array `x`; it holds {', '.join(file.files)}")
-            x = file["x"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
+    x = read_arrays(path, "x")["x"]
     if x.shape[1:] != shape or len(x) == 0:
         raise DataError(f"{path}: x has shape {x.shape}; the run needs (num, {shape})")
     if x.dtype.kind not in "fiu" or not np.isfinite(x).all():

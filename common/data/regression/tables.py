@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from sklearn.datasets import load_diabetes
 
 from common.data.csv_lines import place_of, read_lines, read_numbers
+from common.data.packers.arrays import read_arrays
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import RegressionSet, random_splits, split_by_masks
 from common.data.root import require
@@ -14,7 +14,6 @@ from common.errors import DataError
 
 TEST_SHARE, NUM_SPLITS = 0.1, 10
 MEND = "repair it, or for text use data.categorical (not for the target) or data.drop"
-BROKEN = (OSError, ValueError, KeyError, EOFError)
 
 
 def diabetes(config: RegressionConfig) -> RegressionSet:
@@ -32,11 +31,7 @@ def packed(config: RegressionConfig) -> RegressionSet:
         DataError: If the file is missing or is no npz of ``x``, ``y`` and ``test_mask``.
     """
     path = require(config.root, f"tabular/{config.name.replace('-', '_')}.npz", config.name)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            x, y, mask = (torch.from_numpy(file[name]) for name in ("x", "y", "test_mask"))
-    except BROKEN as error:
-        raise DataError(f"{path}: not an npz of x, y and test_mask: {error}") from None
+    x, y, mask = map(torch.from_numpy, read_arrays(path, "x", "y", "test_mask").values())
     return RegressionSet(x.double(), y.double(), split_by_masks(mask))
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from common.data.packers.arrays import read_arrays
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import TEST, TRAIN, RegressionSet
 from common.data.root import require
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError
 
 # Columns: unit, cycle, 3 settings, 21 sensors.
 UNIT, CYCLE, FIRST_INPUT = 0, 1, 2
@@ -25,11 +26,7 @@ def cmapss_fd001(config: RegressionConfig) -> RegressionSet:
         ConfigError: If a test series is shorter than a window.
     """
     path = require(config.root, "timeseries/cmapss_fd001/fd001.npz", config.name)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            train, test, left = file["train"], file["test"], file["rul_test"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(f"{path}: not an npz of train, test and rul_test: {error}") from None
+    train, test, left = read_arrays(path, "train", "test", "rul_test").values()
     windows: list[Any] = []
     labels: list[float] = []
     roles: list[int] = []

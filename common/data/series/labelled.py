@@ -1,7 +1,6 @@
 """Short series with classes: the archive's sets as npz, and its ``.ts`` files."""
 
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from common.data.packers.arrays import read_arrays
 from common.data.root import require
 from common.data.series.archive import archive_path
 from common.data.series.config import SeriesConfig
@@ -46,7 +46,7 @@ def read_npz(path: Path) -> LabelledSeries:
     Raises:
         DataError: Missing or broken files and arrays, labels that are no class numbers.
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     x, y = {}, {}
     for part in ("train", "test"):
         for kind in ("x", "y"):
@@ -82,7 +82,7 @@ def read_unlabelled(path: Path, channels: int) -> Tensor:
     if path.suffix == ".ts":
         x = pad_sequence(read_ts(path)[0], batch_first=True, padding_value=math.nan)
     else:
-        values = _arrays(path).get("x")
+        values = read_arrays(path).get("x")
         if values is None or values.ndim != 3 or values.dtype.kind not in "fiu":
             raise DataError(f"{path}: needs an array `x` of numbers (num, steps, channels)")
         x = torch.from_numpy(values).float()
@@ -91,16 +91,6 @@ def read_unlabelled(path: Path, channels: int) -> Tensor:
     if x.isinf().any() or x.isnan().flatten(1).all(1).any():
         raise DataError(f"{path}: holds infinity or a series without any value")
     return x
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
 
 
 def _classes(

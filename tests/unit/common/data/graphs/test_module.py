@@ -135,6 +135,9 @@ def test_broken_file_is_named(tmp_path):
     np.savez(tmp_path / "hin/acm.npz", labels=np.zeros(3))
     with pytest.raises(DataError, match="not the packed acm graph"):
         GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
+    (tmp_path / "hin/acm.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(DataError, match="not the packed acm graph"):
+        GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
 
 
 @REAL

@@ -116,7 +116,10 @@ def test_packed_tables_bring_their_splits(tmp_path):
     found = packed(config)
     assert torch.equal(found.splits == TEST, torch.from_numpy(mask))
     np.savez(path, x=np.eye(3), y=np.arange(3.0))
-    with pytest.raises(DataError, match="not an npz of x, y and test_mask"):
+    with pytest.raises(DataError, match=r"wine_red.npz: no array `test_mask`; it holds x, y"):
+        packed(config)
+    path.write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(DataError, match=r"wine_red.npz: not a readable .npz"):
         packed(config)
 
 
