@@ -41,7 +41,7 @@ def _render(ink: Tensor, classes: Tensor, rows: Tensor, split: str) -> Split:
     rows = rows.repeat_interleave(RENDERINGS[split])
     generator = keyed_generator(SPLIT_SEED, RENDER_SEEDS[split])
     placed = _place(ink[rows], generator)
-    brightness = _uniform(len(rows), *BRIGHTNESS, generator).reshape(-1, 1, 1, 1)
+    brightness = uniform(len(rows), *BRIGHTNESS, generator).reshape(-1, 1, 1, 1)
     coarse = torch.randn(len(rows), 1, 4, 4, generator=generator, dtype=torch.float64)
     background = F.interpolate(
         coarse * BACKGROUND_STD, size=CANVAS, mode="bicubic", align_corners=False
@@ -55,17 +55,25 @@ def _render(ink: Tensor, classes: Tensor, rows: Tensor, split: str) -> Split:
 def _place(ink: Tensor, generator: torch.Generator) -> Tensor:
     """Returns (num, 1, 20, 20): each digit scaled, turned and moved, wholly inside."""
     num = len(ink)
-    scale = _uniform(num, *SCALE, generator)
-    angle = _uniform(num, -ROTATION, ROTATION, generator)
-    shift = torch.stack([_uniform(num, -1, 1, generator) for _ in range(2)], 1)
-    shift = shift * (1 - scale).unsqueeze(1)
+    scale = uniform(num, *SCALE, generator)
+    angle = uniform(num, -ROTATION, ROTATION, generator)
+    shift = torch.stack([uniform(num, -1, 1, generator) for _ in range(2)], 1)
+    return place(ink, angle, scale, shift * (1 - scale).unsqueeze(1), CANVAS)
+
+
+def place(ink: Tensor, angle: Tensor, scale: Tensor, shift: Tensor, canvas: int) -> Tensor:
+    """Returns ``(num, 1, canvas, canvas)``: ``ink`` turned by radians, scaled and moved.
+
+    ``scale`` is in shares of the canvas, ``shift (num, 2)`` in halves of it.
+    """
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
     theta = torch.cat([turn, -(turn @ shift.unsqueeze(2))], 2)
-    grid = F.affine_grid(theta, [num, 1, CANVAS, CANVAS], align_corners=False)
+    grid = F.affine_grid(theta, [len(ink), 1, canvas, canvas], align_corners=False)
     return F.grid_sample(ink, grid, align_corners=False)
 
 
-def _uniform(num: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+def uniform(num: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Returns ``(num,)`` float64 draws."""
     draws = torch.rand(num, generator=generator, dtype=torch.float64)
     return low + (high - low) * draws

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from common.data.pictures.digits import place, uniform
 from common.data.regression.config import RegressionConfig
 from common.data.regression.samples import TEST, TRAIN, VAL, RegressionSet
 from common.data.sampler import keyed_generator
@@ -46,38 +47,25 @@ def _render(parts: list[tuple[int, int, int, int]], scattered: bool) -> Regressi
     generator = keyed_generator(ORDER_SEED, SCATTER_SEED if scattered else PLAIN_SEED)
     steps = torch.randint(STEPS, (len(rows),), generator=generator)
     angle = (steps - STEPS // 2) * (DEGREES_PER_STEP * math.pi / 180)
-    pictures = _scatter(ink, angle, generator) if scattered else _place(ink, angle.double())
+    pictures = _scatter(ink, angle, generator) if scattered else _centred(ink, angle)
     pictures = pictures.clamp(0, 1).mul(255).round().div(255)
     return RegressionSet(pictures.float(), steps.double(), torch.cat(roles)[None])
 
 
 def _scatter(ink: Tensor, angle: Tensor, generator: torch.Generator) -> Tensor:
     num = len(ink)
-    scale = _uniform(num, *SCALE, generator)
+    scale = uniform(num, *SCALE, generator)
     # In canvas halves: the unrotated digit stays inside.
-    shift = (1 - scale)[:, None] * _uniform(2 * num, -1, 1, generator).view(num, 2)
-    brightness = _uniform(num, *BRIGHTNESS, generator).view(-1, 1, 1, 1)
+    shift = (1 - scale)[:, None] * uniform(2 * num, -1, 1, generator).view(num, 2)
+    brightness = uniform(num, *BRIGHTNESS, generator).view(-1, 1, 1, 1)
     coarse = torch.randn(num, 1, 4, 4, generator=generator, dtype=torch.float64) * BACKGROUND_STD
     background = F.interpolate(coarse, size=CANVAS, mode="bicubic", align_corners=False)
     noise = torch.randn(num, 1, CANVAS, CANVAS, generator=generator, dtype=torch.float64)
-    placed = _place(ink, angle.double(), scale, shift)
+    placed = place(ink, angle.double(), scale, shift, CANVAS)
     return GREY + background + placed * brightness + noise * NOISE_STD
 
 
-def _place(
-    ink: Tensor, angle: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
-) -> Tensor:
-    """Returns ``(num, 1, 24, 24)``: each digit turned by its angle, scaled and moved."""
+def _centred(ink: Tensor, angle: Tensor) -> Tensor:
     num = len(ink)
-    scale = torch.full((num,), INK / CANVAS, dtype=ink.dtype) if scale is None else scale
-    shift = torch.zeros(num, 2, dtype=ink.dtype) if shift is None else shift
-    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
-    theta = torch.cat([turn, -(turn @ shift[:, :, None])], 2)
-    grid = F.affine_grid(theta, [num, 1, CANVAS, CANVAS], align_corners=False)
-    return F.grid_sample(ink, grid, align_corners=False)
-
-
-def _uniform(num: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    draws = torch.rand(num, generator=generator, dtype=torch.float64)
-    return low + (high - low) * draws
+    scale = torch.full((num,), INK / CANVAS, dtype=ink.dtype)
+    return place(ink, angle.double(), scale, torch.zeros(num, 2, dtype=ink.dtype), CANVAS)

@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits
 from common.data.regression.config import RegressionConfig
 from common.data.regression.digits import (
     STEPS,
-    _place,
+    _centred,
     rotated_digits,
     scattered_rotated_digits,
 )
@@ -42,7 +42,7 @@ def test_the_label_is_the_angle():
     rows = torch.arange(24.0, dtype=torch.float64)
 
     def tilt(angle):
-        placed = _place(ink, torch.tensor([angle], dtype=torch.float64))[0, 0]
+        placed = _centred(ink, torch.tensor([angle], dtype=torch.float64))[0, 0]
         x = (placed.sum(0) * (rows - 11.5)).sum() / placed.sum()
         y = (placed.sum(1) * (11.5 - rows)).sum() / placed.sum()
         return torch.atan2(x, y)
