@@ -120,13 +120,13 @@ DATASETS = {
     "graphs": Registry(
         "graph data set",
         {
-            "acm": "common.data.graphs.packed:read_acm",
-            "aminer": "common.data.graphs.packed:read_aminer",
-            "dblp": "common.data.graphs.packed:read_dblp",
+            "acm": "common.data.graphs.packed:read_packed",
+            "aminer": "common.data.graphs.packed:read_packed",
+            "dblp": "common.data.graphs.packed:read_packed",
             "folder": "common.data.graphs.folder:read_folder",
-            "freebase": "common.data.graphs.packed:read_freebase",
+            "freebase": "common.data.graphs.packed:read_packed",
             "hetero-data": "common.data.graphs.hetero:read_hetero_data",
-            "imdb": "common.data.graphs.packed:read_imdb",
+            "imdb": "common.data.graphs.packed:read_packed",
             "papers-at-scale": "common.data.graphs.large:papers_at_scale",
             "papers-authors-subjects": "common.data.graphs.generated:papers_authors_subjects",
         },

@@ -84,33 +84,14 @@ LAYOUTS = {"acm": ACM, "aminer": AMINER, "dblp": DBLP, "freebase": FREEBASE, "im
 RATIOS = (20, 40, 60)
 
 
-def read_acm(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads ACM: 4,019 papers, authors, subjects; HeCo's labels and splits."""
-    return _read("acm", ACM, config.root)
+def read_packed(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads the graph ``data.name``; nodes that its training lists repeat stay repeated.
 
-
-def read_dblp(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads DBLP: 4,057 authors; counts of the longer meta-paths are products of the links."""
-    return _read("dblp", DBLP, config.root)
-
-
-def read_imdb(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads IMDB: 4,275 movies; rows that its training lists repeat stay repeated."""
-    return _read("imdb", IMDB, config.root)
-
-
-def read_aminer(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads AMiner: 6,564 papers, no features."""
-    return _read("aminer", AMINER, config.root)
-
-
-def read_freebase(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads HeCo's Freebase: 3,492 movies, no features."""
-    return _read("freebase", FREEBASE, config.root)
-
-
-def _read(name: str, layout: Layout, root: str | None) -> HeteroGraph:
-    path = require(root, f"hin/{name}.npz")
+    Raises:
+        DataError: The file is missing or is no such graph.
+    """
+    name, layout = config.name, LAYOUTS[config.name]
+    path = require(config.root, f"hin/{name}.npz")
     num_nodes = {full: count for full, count in layout.types.values()}
     try:
         with np.load(path, allow_pickle=False) as file:

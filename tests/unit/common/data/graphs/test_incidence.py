@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.incidence import find_equal_rows, hop_incidence
 from common.data.graphs.metapaths import path_product
-from common.data.graphs.packed import read_dblp
+from common.data.graphs.packed import read_packed
 from common.errors import DataError
 
 
@@ -90,7 +90,7 @@ def test_a_hop_that_does_not_chain_is_refused():
 
 @pytest.mark.skipif("LIKEWISE_DATA" not in os.environ, reason="LIKEWISE_DATA is not set")
 def test_real_dblp_needs_a_fifth_of_the_rows_over_conferences():
-    links = read_dblp(GraphConfig(name="dblp"), 0).links
+    links = read_packed(GraphConfig(name="dblp"), 0).links
     found = hop_incidence(links, ("author", "paper", "conference", "paper"))
     assert found.rows.shape == (778, 14328)
     assert found.rows.getnnz(axis=1)[found.place].sum() == 10_165_000
