@@ -1,6 +1,7 @@
 """Files of published weights, in the forms in which they are passed on."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.checkpoints.formats import COUNTERS
 from common.checkpoints.io import refused_code
 from common.errors import DataError
 
@@ -31,6 +33,36 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
         if not bool(torch.isfinite(array).all()) and not _is_mask(array):
             raise DataError(f"{path}: {name} holds NaN or infinity; fetch or save the file anew")
     return arrays
+
+
+def check_fit(
+    path: Path | str,
+    arrays: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    settings: str,
+    mend: Callable[[str, Tensor], str],
+) -> None:
+    """Raises `DataError` unless a file's ``arrays`` are those ``wanted``, each of its shape.
+
+    Args:
+        path: The file, to be named.
+        arrays: By the module's names.
+        wanted: Of the module; counters may be missing in the file.
+        settings: Which choose the architecture.
+        mend: Returns the setting that would make the module's array as large as the file's.
+    """
+    foreign = sorted(arrays.keys() - wanted)
+    missing = sorted(n for n in wanted.keys() - arrays if not n.endswith(COUNTERS))
+    for names, what in ((missing, "lacks"), (foreign, "holds beyond this recipe's module")):
+        if names:
+            raise DataError(
+                f"{path}: {what} {', '.join(names[:3])} ({len(names)} arrays in all); another "
+                f"architecture? See {settings}"
+            )
+    for name, array in arrays.items():
+        if array.shape != wanted[name].shape:
+            shapes = f"{tuple(array.shape)} in the file and {tuple(wanted[name].shape)} here"
+            raise DataError(f"{path}: {name} is {shapes}; {mend(name, array)}")
 
 
 def _is_mask(array: Tensor) -> bool:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from common.checkpoints.formats import COUNTERS, from_detectron2, is_detectron2
-from common.checkpoints.published import read_state_dict
-from common.errors import DataError
+from common.checkpoints.formats import from_detectron2, is_detectron2
+from common.checkpoints.published import check_fit, read_state_dict
 
 LAYERS = {"linear1": "0", "bn1": "1", "linear2": "3"}
 BACKBONE, MOMENTUM = "backbone.", "momentum_networks."
@@ -64,22 +63,20 @@ def load_weights(module: nn.Module, path: Path | str) -> str | None:
         DataError: Unreadable, an array of the backbone missing or too many, or one of another
             shape; with the setting that mends it. The module is not touched then.
     """
-    path = Path(path)
     arrays = our_names(read_state_dict(path))
     wanted = module.state_dict()
     left = sorted(n for n in arrays if n.startswith("backbone.fc.") or n not in wanted)
-    left = [name for name in left if name.startswith("backbone.fc.") or not _is_backbone(name)]
+    left = [n for n in left if n.startswith("backbone.fc.") or not n.startswith(BACKBONE)]
     arrays = {name: array for name, array in arrays.items() if name not in left}
-    _check(path, arrays, wanted)
+    # Every network that the file begins is whole.
+    begun = {_network(name) for name in arrays} | {"backbone"}
+    whole = {name: array for name, array in wanted.items() if _network(name) in begun}
+    check_fit(path, arrays, whole, "method.backbone and method.transform_layers", _mend)
     module.load_state_dict(arrays, strict=False)
     absent = sorted({_network(n) for n in wanted if "." in n} - {_network(n) for n in arrays})
     told = [f"{', '.join(sorted({_network(name) for name in left}))} left out"] if left else []
     told += [f"no {name} in the file: as initialised" for name in absent]
     return "; ".join(told) or None
-
-
-def _is_backbone(name: str) -> bool:
-    return name.startswith(BACKBONE)
 
 
 def _network(name: str) -> str:
@@ -89,27 +86,6 @@ def _network(name: str) -> str:
     if name.startswith(MOMENTUM):
         return ".".join(name.split(".")[:2])
     return name.split(".")[0]
-
-
-def _check(path: Path, arrays: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raises `DataError` unless every network that the file begins is whole and fits."""
-    begun = {_network(name) for name in arrays} | {"backbone"}
-    missing = sorted(
-        name
-        for name in wanted
-        if _network(name) in begun and name not in arrays and not name.endswith(COUNTERS)
-    )
-    foreign = sorted(name for name in arrays if name not in wanted)
-    for names, what in ((missing, "lacks"), (foreign, "holds beyond this recipe's module")):
-        if names:
-            raise DataError(
-                f"{path}: {what} {', '.join(names[:3])} ({len(names)} arrays in all); another "
-                "architecture? See method.backbone and method.transform_layers"
-            )
-    for name, array in arrays.items():
-        if array.shape != wanted[name].shape:
-            shapes = f"{tuple(array.shape)} in the file and {tuple(wanted[name].shape)} here"
-            raise DataError(f"{path}: {name} is {shapes}; {_mend(name, array)}")
 
 
 def _mend(name: str, array: Tensor) -> str:

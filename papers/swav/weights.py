@@ -10,12 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.checkpoints.published import read_state_dict
+from common.checkpoints.published import check_fit, read_state_dict
 from common.errors import DataError
 
 HEADS_OF_PROTOTYPES = re.compile(r"prototypes\.prototypes(\d+)\.weight")
-# Batches that batch norm has seen: older files lack it, and evaluation does not read it.
-COUNTERS = ".num_batches_tracked"
 
 
 def load_weights(module: nn.Module, path: Path | str) -> str | None:
@@ -39,11 +37,14 @@ def load_weights(module: nn.Module, path: Path | str) -> str | None:
     wanted = {n: array for n, array in module.state_dict().items() if n.startswith(parts)}
     absent = [part for part in parts[1:] if not any(name.startswith(part) for name in arrays)]
     wanted = {n: array for n, array in wanted.items() if not n.startswith(tuple(absent))}
-    _check_names(Path(path), arrays, wanted)
-    for name, array in arrays.items():
-        if array.shape != wanted[name].shape:
-            shapes = f"{tuple(array.shape)} in the file and {tuple(wanted[name].shape)} here"
-            raise DataError(f"{path}: {name} is {shapes}; {_mend(name, array)}")
+    foreign = sorted(name for name in arrays.keys() - wanted if name.startswith("prototypes"))
+    if foreign:
+        raise DataError(
+            f"{path}: holds the prototypes of another method ({foreign[-1]}): DeepCluster-v2's "
+            "files belong to the variant deepcluster-v2, SwAV's to the others"
+        )
+    settings = "method.backbone, method.hidden_dim and method.head_batch_norm"
+    check_fit(path, arrays, wanted, settings, _mend)
     module.load_state_dict(arrays, strict=False)
     left = [f"{', '.join(name.removeprefix('backbone.') for name in classifier)} left out"]
     kept = [f"no {part.rstrip('.')} in the file: as initialised" for part in absent]
@@ -70,23 +71,6 @@ def our_names(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     if clusterings:
         found["prototypes"] = torch.cat([clusterings[head] for head in sorted(clusterings)])
     return found
-
-
-def _check_names(path: Path, arrays: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raises `DataError` unless the file holds what the module wants and nothing else."""
-    foreign = sorted(arrays.keys() - wanted)
-    missing = sorted(n for n in wanted.keys() - arrays if not n.endswith(COUNTERS))
-    if any(name.startswith("prototypes") for name in foreign):
-        raise DataError(
-            f"{path}: holds the prototypes of another method ({foreign[-1]}): DeepCluster-v2's "
-            "files belong to the variant deepcluster-v2, SwAV's to the others"
-        )
-    for names, what in ((missing, "lacks"), (foreign, "holds beyond this recipe's module")):
-        if names:
-            raise DataError(
-                f"{path}: {what} {', '.join(names[:3])} ({len(names)} arrays in all); another "
-                "architecture? See method.backbone, method.hidden_dim and method.head_batch_norm"
-            )
 
 
 def _mend(name: str, array: Tensor) -> str:
