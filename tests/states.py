@@ -1,13 +1,21 @@
-"""Saved states, and what tests break in them."""
+"""States of modules: at a batch, or saved, and what tests break in them."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 State = dict[str, Tensor]
+
+
+class Counted(nn.Module):
+    """A module whose training has come to batch ``seen``; it has nothing else."""
+
+    def __init__(self, seen: int = 0) -> None:
+        super().__init__()
+        self.register_buffer("batches_seen", torch.tensor(seen))
 
 
 def save(folder: Path, content: Any) -> Path:

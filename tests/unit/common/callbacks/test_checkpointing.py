@@ -1,16 +1,10 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from common.callbacks.checkpointing import Checkpoints
 from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
+from tests.states import Counted
 
 
 class Trainer(SimpleNamespace):
@@ -52,7 +46,7 @@ def run(folder, epochs, every_epochs=1, every_batches=None, **changes):
     for epoch in range(epochs):
         trainer = Trainer(current_epoch=epoch, **changes)
         for index in range(5):
-            module = Module(epoch * 5 + index + 1)
+            module = Counted(epoch * 5 + index + 1)
             callback.on_train_batch_end(trainer, module, {}, None, index)
         callback.on_train_epoch_end(trainer, module)
     return written
@@ -62,27 +56,27 @@ def test_the_newest_two_stay_and_best_is_left_alone(tmp_path):
     (tmp_path / "best.ckpt").write_bytes(b"best")
     callback = Checkpoints(tmp_path, 1, None, Reporter(tmp_path))
     for seen in (5, 10, 15, 1000):
-        callback.save(Trainer(seen=seen), Module(seen))
+        callback.save(Trainer(seen=seen), Counted(seen))
     assert names(tmp_path) == ["batch-000000015.ckpt", "batch-000001000.ckpt", "best.ckpt"]
     assert read_checkpoint(tmp_path / "batch-000001000.ckpt")["likewise"]["batches_seen"] == 1000
 
 
 def test_a_saving_returns_its_path_and_overwrites_its_own_position(tmp_path):
     callback = Checkpoints(tmp_path, 1, None, Reporter(tmp_path))
-    assert callback.save(Trainer(), Module(3)) == callback.save(Trainer(), Module(3))
+    assert callback.save(Trainer(), Counted(3)) == callback.save(Trainer(), Counted(3))
     assert names(tmp_path) == ["batch-000000003.ckpt"]
 
 
 def test_the_metrics_are_on_the_disk_before_the_checkpoint_that_counts_on_them(tmp_path):
     reporter = Reporter(tmp_path)
-    Checkpoints(tmp_path, 1, None, reporter).save(Trainer(), Module(3))
+    Checkpoints(tmp_path, 1, None, reporter).save(Trainer(), Counted(3))
     assert reporter.synced == [[]], "synced once, while the folder was still empty"
 
 
 def test_only_the_main_process_removes(tmp_path):
     callback = Checkpoints(tmp_path, 1, None, Reporter(tmp_path))
     for seen in (1, 2, 3):
-        callback.save(Trainer(is_global_zero=False), Module(seen))
+        callback.save(Trainer(is_global_zero=False), Counted(seen))
     assert len(names(tmp_path)) == 3
 
 

@@ -7,12 +7,7 @@ import torch
 from common.callbacks.metrics_log import MetricsLog, Reporter
 from common.errors import LikewiseError
 from common.tracking.metrics_file import MetricsFile, read_metrics
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
+from tests.states import Counted
 
 
 class Tracker:
@@ -38,7 +33,7 @@ def reporter(tmp_path):
 def step(callback, seen, loss, **changes):
     loss = torch.tensor(loss)
     trainer = Trainer(callback_metrics={"train/loss": loss}, **changes)
-    callback.on_train_batch_end(trainer, Module(seen), {"loss": loss}, None, seen - 1)
+    callback.on_train_batch_end(trainer, Counted(seen), {"loss": loss}, None, seen - 1)
 
 
 def table(tmp_path):
@@ -70,7 +65,7 @@ def test_steps_are_written_at_their_interval_and_epochs_as_means(reporter, tmp_p
     callback = MetricsLog(reporter, log_every=2)
     for seen, loss in enumerate([4.0, 2.0, 3.0], 1):
         step(callback, seen, loss)
-    callback.on_train_epoch_end(Trainer(), Module(3))
+    callback.on_train_epoch_end(Trainer(), Counted(3))
     assert table(tmp_path) == [
         (2, "train/loss", 2.0),
         (2, "train/lr", 0.1),
@@ -82,7 +77,7 @@ def test_an_epochs_mean_begins_anew(reporter, tmp_path):
     callback = MetricsLog(reporter, log_every=100)
     for epoch, loss in enumerate([4.0, 2.0]):
         step(callback, epoch + 1, loss, epoch=epoch)
-        callback.on_train_epoch_end(Trainer(epoch), Module(epoch + 1))
+        callback.on_train_epoch_end(Trainer(epoch), Counted(epoch + 1))
     assert [value for _, _, value in table(tmp_path)] == [4.0, 2.0]
 
 
@@ -103,7 +98,7 @@ def test_the_running_mean_survives_in_the_checkpoint_to_the_last_bit(tmp_path):
     for seen, loss in enumerate(losses[2:], 3):
         step(second, seen, loss)
     for callback in (whole, second):
-        callback.on_train_epoch_end(Trainer(), Module(5))
+        callback.on_train_epoch_end(Trainer(), Counted(5))
     assert table(tmp_path / "a") == table(tmp_path / "b")
 
 
@@ -133,7 +128,7 @@ def test_what_a_gpu_did_not_look_at_is_found_at_the_epochs_end(reporter, tmp_pat
     callback = MetricsLog(reporter, log_every=100)
     callback.load_state_dict({"sum": math.nan, "count": 4})
     with pytest.raises(LikewiseError, match="is nan at batch 4"):
-        callback.on_train_epoch_end(Trainer(), Module(4))
+        callback.on_train_epoch_end(Trainer(), Counted(4))
     assert table(tmp_path) == []
 
 
@@ -147,7 +142,7 @@ def test_several_processes_report_the_mean_of_their_means(reporter, tmp_path):
     callback = MetricsLog(reporter, 100)
     step(callback, 1, 2.0)
     trainer = Trainer(world_size=2, strategy=SimpleNamespace(reduce=reduce))
-    callback.on_train_epoch_end(trainer, Module(1))
+    callback.on_train_epoch_end(trainer, Counted(1))
     assert asked == [(2.0, "mean")]
     assert table(tmp_path) == [(1, "train/epoch_loss", 3.0)]
 
@@ -155,5 +150,5 @@ def test_several_processes_report_the_mean_of_their_means(reporter, tmp_path):
 def test_a_resumed_run_forgets_what_came_after_its_checkpoint(reporter, tmp_path):
     for batch in (1, 2, 3):
         reporter.report(batch, 0, {"train/loss": float(batch)})
-    MetricsLog(reporter, 1).on_train_start(Trainer(), Module(2))
+    MetricsLog(reporter, 1).on_train_start(Trainer(), Counted(2))
     assert [batch for batch, _, _ in table(tmp_path)] == [1, 2]

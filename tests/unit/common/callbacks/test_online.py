@@ -10,14 +10,9 @@ from common.callbacks.metrics_log import Reporter
 from common.callbacks.online import BEST, OnlineEvaluation
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
+from tests.states import Counted
 
 KEY = "val/knn_top1"
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen=0):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
 
 
 class Trainer:
@@ -49,7 +44,7 @@ def make(tmp_path, values=(), **changes):
 def look(callback, times, trainer=None):
     trainer = trainer or Trainer()
     for batch in range(1, times + 1):
-        callback.on_train_batch_end(trainer, Module(batch), {}, None, batch - 1)
+        callback.on_train_batch_end(trainer, Counted(batch), {}, None, batch - 1)
     return trainer
 
 
@@ -86,7 +81,7 @@ def test_patience(patience, values, stops_at, tmp_path):
     callback, trainer = make(tmp_path, values, patience=patience), Trainer()
     stopped = None
     for batch in range(1, len(values) + 1):
-        callback.on_train_batch_end(trainer, Module(batch), {}, None, 0)
+        callback.on_train_batch_end(trainer, Counted(batch), {}, None, 0)
         if trainer.should_stop:
             stopped = batch
             break
@@ -100,9 +95,9 @@ def test_a_resumed_run_goes_on_with_its_patience_and_its_best(tmp_path):
     second = make(tmp_path, [0.45], patience=2, select="best")
     second.load_state_dict(first.state_dict())
     trainer = Trainer()
-    second.on_train_start(trainer, Module(2))
+    second.on_train_start(trainer, Counted(2))
     assert not trainer.should_stop
-    second.on_train_batch_end(trainer, Module(3), {}, None, 2)
+    second.on_train_batch_end(trainer, Counted(3), {}, None, 2)
     assert trainer.should_stop and trainer.saved == []
     assert second.state_dict() == {"best": 0.5, "without_gain": 2, "stopped": True}
 
@@ -110,7 +105,7 @@ def test_a_resumed_run_goes_on_with_its_patience_and_its_best(tmp_path):
 def test_a_run_resumed_after_its_early_stop_stays_stopped(tmp_path):
     callback, trainer = make(tmp_path), Trainer()
     callback.load_state_dict({**callback.state_dict(), "stopped": True})
-    callback.on_train_start(trainer, Module(9))
+    callback.on_train_start(trainer, Counted(9))
     assert trainer.should_stop
 
 
@@ -128,7 +123,7 @@ def test_the_interval_in_batches_counts_over_epochs(tmp_path):
     callback, seen = make(tmp_path, every_batches=3), []
     callback._look = lambda trainer, module: seen.append(int(module.batches_seen))
     look(callback, 7)
-    callback.on_train_epoch_end(Trainer(), Module(7))
+    callback.on_train_epoch_end(Trainer(), Counted(7))
     assert seen == [3, 6]
 
 
@@ -137,7 +132,7 @@ def test_the_interval_in_epochs(tmp_path):
     seen = []
     callback._look = lambda trainer, module: seen.append(trainer.current_epoch)
     for epoch in range(5):
-        callback.on_train_epoch_end(Trainer(epoch=epoch), Module(epoch + 1))
+        callback.on_train_epoch_end(Trainer(epoch=epoch), Counted(epoch + 1))
     assert seen == [1, 3]
 
 

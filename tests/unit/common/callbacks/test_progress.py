@@ -8,12 +8,7 @@ from rich.console import Console
 from common.callbacks import progress
 from common.callbacks.metrics_log import Reporter
 from common.callbacks.progress import ProgressLine, Throughput
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
+from tests.states import Counted
 
 
 @pytest.fixture
@@ -31,12 +26,12 @@ def make_trainer(**changes):
 
 
 def train(callback, clock, batches, wait, work, first=1):
-    callback.on_train_epoch_start(make_trainer(), Module(first - 1))
+    callback.on_train_epoch_start(make_trainer(), Counted(first - 1))
     for seen in range(first, first + batches):
         clock.now += wait
-        callback.on_train_batch_start(make_trainer(), Module(seen), None, 0)
+        callback.on_train_batch_start(make_trainer(), Counted(seen), None, 0)
         clock.now += work
-        callback.on_train_batch_end(make_trainer(), Module(seen), {}, None, 0)
+        callback.on_train_batch_end(make_trainer(), Counted(seen), {}, None, 0)
 
 
 def test_waiting_and_work_are_told_apart(clock):
@@ -90,11 +85,11 @@ def lines(console):
 def test_without_a_terminal_a_line_appears_every_15_seconds(clock):
     console = Console(file=io.StringIO(), width=200)
     line = ProgressLine(console, None)
-    line.on_train_start(make_trainer(), Module(0))
+    line.on_train_start(make_trainer(), Counted(0))
     for seen in range(1, 9):
         clock.now += 4
-        line.on_train_batch_end(make_trainer(), Module(seen), {"loss": torch.tensor(2.5)}, None, 0)
-    line.teardown(make_trainer(), Module(8), "fit")
+        line.on_train_batch_end(make_trainer(), Counted(seen), {"loss": torch.tensor(2.5)}, None, 0)
+    line.teardown(make_trainer(), Counted(8), "fit")
     assert lines(console) == [
         "  epoch 1/3  loss 2.500  batch 4/30",
         "  epoch 1/3  loss 2.500  batch 8/30",
@@ -104,7 +99,7 @@ def test_without_a_terminal_a_line_appears_every_15_seconds(clock):
 @pytest.mark.parametrize(("limit", "total"), [(None, 30), (12, 12), (99, 30)])
 def test_the_total_is_what_will_be_trained(limit, total, clock):
     line = ProgressLine(Console(file=io.StringIO()), limit)
-    line.on_train_start(make_trainer(), Module(0))
+    line.on_train_start(make_trainer(), Counted(0))
     assert line.total == total
 
 
@@ -112,24 +107,24 @@ def test_the_total_is_what_will_be_trained(limit, total, clock):
 def test_the_bar_is_taken_away_however_training_ends(end, clock):
     console = Console(file=io.StringIO(), force_terminal=True, width=200)
     line = ProgressLine(console, None)
-    line.on_train_start(make_trainer(), Module(0))
+    line.on_train_start(make_trainer(), Counted(0))
     bar = line._bar
     assert bar is not None and bar.live.is_started
     clock.now += 1
-    line.on_train_batch_end(make_trainer(), Module(7), {"loss": torch.tensor(1.5)}, None, 0)
+    line.on_train_batch_end(make_trainer(), Counted(7), {"loss": torch.tensor(1.5)}, None, 0)
     assert bar.tasks[0].completed == 7 and "loss 1.500" in bar.tasks[0].description
-    getattr(line, end)(make_trainer(), Module(7), ValueError("x"))
+    getattr(line, end)(make_trainer(), Counted(7), ValueError("x"))
     assert not bar.live.is_started
-    line.teardown(make_trainer(), Module(7), "fit")  # a second time does no harm
+    line.teardown(make_trainer(), Counted(7), "fit")  # a second time does no harm
     assert "\x1b[?25h" in console.file.getvalue(), "the cursor is shown again"
 
 
 def test_the_bar_is_not_redrawn_for_every_batch(clock):
     console = Console(file=io.StringIO(), force_terminal=True, width=200)
     line = ProgressLine(console, None)
-    line.on_train_start(make_trainer(), Module(0))
+    line.on_train_start(make_trainer(), Counted(0))
     for seen, pause in ((1, 0.1), (2, 0.1), (3, 0.1), (4, 0.1)):
         clock.now += pause
-        line.on_train_batch_end(make_trainer(), Module(seen), {"loss": torch.tensor(1.0)}, None, 0)
+        line.on_train_batch_end(make_trainer(), Counted(seen), {"loss": torch.tensor(1.0)}, None, 0)
     assert line._bar.tasks[0].completed == 3
-    line.teardown(make_trainer(), Module(4), "fit")
+    line.teardown(make_trainer(), Counted(4), "fit")

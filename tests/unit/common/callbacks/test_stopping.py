@@ -4,16 +4,10 @@ import time
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from common.callbacks.stopping import RunStopped, Stopping, Terminations
 from common.signals import SIGNALS
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen=0):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
+from tests.states import Counted
 
 
 class Checkpoints:
@@ -51,7 +45,7 @@ def listening(checkpoints):
     """A callback that has taken the signals over; they are given back whatever happens."""
     former = {number: signal.getsignal(number) for number in SIGNALS}
     stopping = Stopping(checkpoints, None, None)
-    stopping.on_train_start(make_trainer(), Module())
+    stopping.on_train_start(make_trainer(), Counted())
     yield stopping
     for number, handler in former.items():
         signal.signal(number, handler)
@@ -66,7 +60,7 @@ def send(number):
 @pytest.mark.parametrize(("seen", "stops"), [(4, False), (5, True), (6, True)])
 def test_the_batch_limit_finishes_the_run_without_an_error(seen, stops, checkpoints):
     stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
-    stopping.on_train_batch_end(trainer, Module(seen), {}, None, 0)
+    stopping.on_train_batch_end(trainer, Counted(seen), {}, None, 0)
     assert trainer.should_stop is stops
     assert checkpoints.saved == []
 
@@ -74,30 +68,30 @@ def test_the_batch_limit_finishes_the_run_without_an_error(seen, stops, checkpoi
 def test_a_resumed_run_that_has_reached_its_limit_does_not_train(checkpoints):
     stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
     try:
-        stopping.on_train_start(trainer, Module(5))
+        stopping.on_train_start(trainer, Counted(5))
         assert trainer.should_stop
     finally:
-        stopping.teardown(trainer, Module(), "fit")
+        stopping.teardown(trainer, Counted(), "fit")
 
 
 def test_a_spent_budget_stops_after_the_batch_with_a_checkpoint(checkpoints):
     stopping = Stopping(checkpoints, None, time.monotonic() - 1)
     with pytest.raises(RunStopped, match=r"stopped by budget after 3 batches, saved batch-3"):
-        stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
+        stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert checkpoints.saved == [3]
 
 
 def test_a_budget_in_the_future_stops_nothing(checkpoints):
     stopping = Stopping(checkpoints, None, time.monotonic() + 60)
-    stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
-    stopping.on_train_epoch_end(make_trainer(), Module(3))
+    stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
+    stopping.on_train_epoch_end(make_trainer(), Counted(3))
     assert checkpoints.saved == []
 
 
 def test_a_budget_is_no_user(checkpoints):
     stopping = Stopping(checkpoints, None, time.monotonic() - 1)
     with pytest.raises(RunStopped) as stop:
-        stopping.on_train_batch_end(make_trainer(), Module(3), {}, None, 2)
+        stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert stop.value.by_user is False and stop.value.exit_code == 1
 
 
@@ -106,7 +100,7 @@ def test_a_signal_waits_for_the_end_of_the_batch(number, listening, checkpoints)
     send(number)
     assert checkpoints.saved == []
     with pytest.raises(RunStopped, match=f"stopped by {number.name} after 7") as stop:
-        listening.on_train_batch_end(make_trainer(), Module(7), {}, None, 0)
+        listening.on_train_batch_end(make_trainer(), Counted(7), {}, None, 0)
     assert stop.value.by_user
     assert checkpoints.saved == [7]
 
@@ -119,7 +113,7 @@ def test_an_impatient_second_ctrl_c_stops_at_once(listening):
 
 def test_after_a_spent_budget_the_first_ctrl_c_is_patient_too(listening):
     listening.deadline = time.monotonic() - 1
-    trainer, module = make_trainer(current_epoch=2), Module(30)
+    trainer, module = make_trainer(current_epoch=2), Counted(30)
     listening.on_train_batch_end(trainer, module, {}, None, 9)  # the last: its epoch goes on
     try:
         send(signal.SIGINT)
@@ -138,10 +132,10 @@ def test_a_second_sigterm_is_patient(listening):
 def test_on_an_epochs_last_batch_the_epochs_own_work_is_done_first(listening, checkpoints):
     send(signal.SIGTERM)
     trainer = make_trainer()
-    listening.on_train_batch_end(trainer, Module(10), {}, None, 9)
+    listening.on_train_batch_end(trainer, Counted(10), {}, None, 9)
     assert checkpoints.saved == []
     with pytest.raises(RunStopped):
-        listening.on_train_epoch_end(trainer, Module(10))
+        listening.on_train_epoch_end(trainer, Counted(10))
     assert checkpoints.saved == [10]
 
 
@@ -149,8 +143,8 @@ def test_on_an_epochs_last_batch_the_epochs_own_work_is_done_first(listening, ch
 def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
     stopping = Stopping(checkpoints, None, time.monotonic() - 1)
     trainer = make_trainer(**ending)
-    stopping.on_train_batch_end(trainer, Module(30), {}, None, 9)
-    stopping.on_train_epoch_end(trainer, Module(30))
+    stopping.on_train_batch_end(trainer, Counted(30), {}, None, 9)
+    stopping.on_train_epoch_end(trainer, Counted(30))
     assert checkpoints.saved == []
 
 
@@ -158,16 +152,16 @@ def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
 def test_the_signals_are_given_back(end, checkpoints):
     before = [signal.getsignal(number) for number in SIGNALS]
     stopping = Stopping(checkpoints, None, None)
-    stopping.on_train_start(make_trainer(), Module())
+    stopping.on_train_start(make_trainer(), Counted())
     during = [signal.getsignal(number) for number in SIGNALS]
-    getattr(stopping, end)(make_trainer(), Module(), "fit")
+    getattr(stopping, end)(make_trainer(), Counted(), "fit")
     after = [signal.getsignal(number) for number in SIGNALS]
     assert after == before and during[0] != before[0] and during[1] != before[1]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_in_the_last_epoch_stops_before_the_evaluation(number, listening, checkpoints):
-    trainer, module = make_trainer(current_epoch=2), Module(30)
+    trainer, module = make_trainer(current_epoch=2), Counted(30)
     send(number)
     listening.on_train_batch_end(trainer, module, {}, None, 9)
     listening.on_train_epoch_end(trainer, module)
@@ -180,8 +174,8 @@ def test_a_signal_in_the_last_epoch_stops_before_the_evaluation(number, listenin
 
 def test_a_budget_spent_in_the_last_epoch_leaves_the_evaluation(checkpoints):
     stopping, trainer = Stopping(checkpoints, None, time.monotonic() - 1), make_trainer()
-    stopping.on_train_batch_end(trainer, Module(30), {}, None, 9)
-    stopping.on_train_end(trainer, Module(30))
+    stopping.on_train_batch_end(trainer, Counted(30), {}, None, 9)
+    stopping.on_train_end(trainer, Counted(30))
 
 
 def test_outside_of_training_sigterm_interrupts_once():
@@ -208,8 +202,8 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
     stopping = Stopping(checkpoints, None, None)
     with pytest.raises(RunStopped, match="stopped by another process"):
         if place == "batch":
-            stopping.on_train_batch_end(trainer, Module(3), {}, None, 2)
+            stopping.on_train_batch_end(trainer, Counted(3), {}, None, 2)
         else:
-            stopping.on_train_epoch_end(trainer, Module(3))
+            stopping.on_train_epoch_end(trainer, Counted(3))
     assert asked == [(False, False)], "one yes is enough"
     assert checkpoints.saved == [3]

@@ -11,7 +11,8 @@ import pytest
 
 from common.callbacks.stopping import RunStopped, Stopping, Terminations
 from common.signals import SIGNALS
-from tests.unit.common.callbacks.test_stopping import Checkpoints, Module, make_trainer, send
+from tests.states import Counted
+from tests.unit.common.callbacks.test_stopping import Checkpoints, make_trainer, send
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoin
         started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
         assert started.returncode == 0 and number.name in started.stdout
         send(number)
-        stopping.setup(trainer, Module(), "fit")
+        stopping.setup(trainer, Counted(), "fit")
         assert number not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        stopping.on_train_start(trainer, Module())
+        stopping.on_train_start(trainer, Counted())
         try:
-            stopping.on_train_batch_end(trainer, Module(1), {}, None, 0)
+            stopping.on_train_batch_end(trainer, Counted(1), {}, None, 0)
         finally:
-            stopping.on_exception(trainer, Module(), RunStopped())
+            stopping.on_exception(trainer, Counted(), RunStopped())
     assert signal.getsignal(number) is before
 
 

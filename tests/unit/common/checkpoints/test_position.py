@@ -17,12 +17,7 @@ from common.checkpoints.position import (
     set_random_states,
 )
 from common.errors import DataError, UsageError
-
-
-class Module(torch.nn.Module):
-    def __init__(self, seen=0):
-        super().__init__()
-        self.register_buffer("batches_seen", torch.tensor(seen))
+from tests.states import Counted
 
 
 class Trainer(SimpleNamespace):
@@ -86,7 +81,7 @@ def test_the_states_are_plain_data():
 
 
 def test_a_checkpoint_holds_the_position():
-    position = save(Module(7), "260101-000000-abcd", "d" * 12)["likewise"]
+    position = save(Counted(7), "260101-000000-abcd", "d" * 12)["likewise"]
     named = {key: position[key] for key in ("run_id", "paper", "code_digest", "batches_seen")}
     assert named == {
         "run_id": "260101-000000-abcd",
@@ -95,38 +90,38 @@ def test_a_checkpoint_holds_the_position():
         "batches_seen": 7,
     }
     assert len(position["random_states"]) == 1
-    assert batches_seen(Module(7)) == 7
+    assert batches_seen(Counted(7)) == 7
 
 
 def test_the_data_are_sought_at_once_and_the_states_set_at_the_first_batch_only():
     seed_all(1)
-    checkpoint, expected = save(Module(7)), draw()
+    checkpoint, expected = save(Counted(7)), draw()
     position, trainer = Position("run", "swav", "digest"), Trainer()
     seed_all(2)
     untouched = random_states()["torch"]
-    position.on_load_checkpoint(trainer, Module(7), checkpoint)
+    position.on_load_checkpoint(trainer, Counted(7), checkpoint)
     assert trainer.sought == [7]
     assert torch.equal(random_states()["torch"], untouched)
-    position.on_train_batch_start(trainer, Module(7), None, 0)
+    position.on_train_batch_start(trainer, Counted(7), None, 0)
     assert draw() == expected
-    position.on_train_batch_start(trainer, Module(8), None, 1)
+    position.on_train_batch_start(trainer, Counted(8), None, 1)
     assert draw() != expected, "they must not be set again at the second batch"
 
 
 def test_a_run_of_two_states_of_the_code_has_the_digest_of_none(monkeypatch):
     monkeypatch.setattr(position_module, "accepted_digests", lambda *_: frozenset({"new"}))
-    checkpoint = save(Module(), digest="old")
+    checkpoint = save(Counted(), digest="old")
     position = Position("run", "swav", "new")
     with pytest.warns(UserWarning, match="the code has changed since this run began"):
-        position.on_load_checkpoint(Trainer(), Module(), checkpoint)
+        position.on_load_checkpoint(Trainer(), Counted(), checkpoint)
     assert position.code_digest == MIXED
     again = {}
-    position.on_save_checkpoint(Trainer(), Module(), again)
+    position.on_save_checkpoint(Trainer(), Counted(), again)
     assert again["likewise"]["code_digest"] == MIXED
     # Once mixed it stays so, also when the code is the first one's again.
     later = Position("run", "swav", "old")
     with pytest.warns(UserWarning, match="its row will be stale"):
-        later.on_load_checkpoint(Trainer(), Module(), again)
+        later.on_load_checkpoint(Trainer(), Counted(), again)
     assert later.code_digest == MIXED
 
 
@@ -135,26 +130,26 @@ def test_code_that_was_verified_to_give_the_same_numbers_is_gone_on_with(monkeyp
     position = Position("run", "swav", "new")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        position.on_load_checkpoint(Trainer(), Module(), save(Module(), digest="old"))
+        position.on_load_checkpoint(Trainer(), Counted(), save(Counted(), digest="old"))
     assert position.code_digest == "new"
 
 
 def test_other_data_and_another_version_are_refused_with_the_mend():
-    checkpoint, position = save(Module()), Position("run", "swav", "digest")
+    checkpoint, position = save(Counted()), Position("run", "swav", "digest")
     trainer = Trainer(fingerprint="others")
     with pytest.raises(DataError, match=r"hash data, now others\): put the first ones back"):
-        position.on_load_checkpoint(trainer, Module(), checkpoint)
+        position.on_load_checkpoint(trainer, Counted(), checkpoint)
     assert not trainer.sought
     checkpoint["likewise"]["version"] = 1
     with pytest.raises(UsageError, match=r"is of version 1, this code resumes version 2"):
-        position.on_load_checkpoint(Trainer(), Module(), checkpoint)
+        position.on_load_checkpoint(Trainer(), Counted(), checkpoint)
 
 
 def test_the_same_code_is_not_warned_of():
     position = Position("run", "swav", "digest")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        position.on_load_checkpoint(Trainer(), Module(), save(Module()))
+        position.on_load_checkpoint(Trainer(), Counted(), save(Counted()))
     assert position.code_digest == "digest"
 
 
@@ -167,21 +162,21 @@ def test_each_process_takes_its_own_states(monkeypatch):
     expected = float(torch.rand(()))
     seed_all(6)
     monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
-    checkpoint = save(Module(), trainer=Trainer(size=2))
+    checkpoint = save(Counted(), trainer=Trainer(size=2))
     position = Position("run", "swav", "digest")
-    position.on_load_checkpoint(Trainer(rank=1, size=2), Module(), checkpoint)
-    position.on_train_batch_start(Trainer(rank=1, size=2), Module(), None, 0)
+    position.on_load_checkpoint(Trainer(rank=1, size=2), Counted(), checkpoint)
+    position.on_train_batch_start(Trainer(rank=1, size=2), Counted(), None, 0)
     assert float(torch.rand(())) == expected
 
 
 def test_on_another_number_of_processes_there_are_no_states_to_go_on_with():
-    checkpoint = save(Module(3))
+    checkpoint = save(Counted(3))
     position = Position("run", "swav", "digest")
     seed_all(9)
     before = torch.get_rng_state()
     for trainer in (Trainer(0, 2), Trainer(1, 2)):
-        position.on_load_checkpoint(trainer, Module(), checkpoint)
-        position.on_train_batch_start(trainer, Module(), None, 0)
+        position.on_load_checkpoint(trainer, Counted(), checkpoint)
+        position.on_train_batch_start(trainer, Counted(), None, 0)
         assert trainer.sought == [3]
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -190,7 +185,7 @@ def test_processes_draw_numbers_of_their_own_from_the_start():
     drawn = []
     for rank in (0, 1, 2):
         torch.manual_seed(4)
-        Position("run", "swav", "digest").on_fit_start(Trainer(rank, 3), Module())
+        Position("run", "swav", "digest").on_fit_start(Trainer(rank, 3), Counted())
         drawn.append(float(torch.rand(())))
     torch.manual_seed(4)
     assert drawn[0] == float(torch.rand(()))
@@ -199,7 +194,7 @@ def test_processes_draw_numbers_of_their_own_from_the_start():
 
 def store(folder, number, run_id):
     path = folder / NAME.format(number)
-    AtomicCheckpointIO().save_checkpoint(save(Module(number), run_id), path)
+    AtomicCheckpointIO().save_checkpoint(save(Counted(number), run_id), path)
     return path
 
 
@@ -215,7 +210,7 @@ def test_a_checkpoint_of_another_run_is_none_of_this_one(tmp_path):
 
 
 def test_counting_moves_the_buffer_and_the_position():
-    module = Module(seen=3)
+    module = Counted(seen=3)
     for expected in (4, 5):
         count_batch(module)
         assert batches_seen(module) == int(module.batches_seen) == expected
