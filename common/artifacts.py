@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,7 +122,7 @@ def embed_data(ready: Ready, weights: Path, path: Path, target: Path) -> None:
             as it was.
     """
     ready.module.to(evaluation_device(ready.recipe))
-    arrays = ready.data.embed_path(ready.module, Path(path))
+    arrays: dict[str, Any] = ready.data.embed_path(ready.module, Path(path))
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")

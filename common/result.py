@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from common.config import Recipe
+from common.data.contract import RunData
 from common.leaderboard.curves import stored_curves
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import Environment, describe_environment
@@ -46,7 +46,7 @@ def describe_source(paper: str) -> Source:
 
 def make_record(
     recipe: Recipe,
-    data: Any,
+    data: RunData,
     source: Source,
     run: RunFolder,
     measured: RunMeasurements,

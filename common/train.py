@@ -3,7 +3,6 @@
 import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer, seed_everything
@@ -17,6 +16,7 @@ from common.callbacks.stopping import Stopping
 from common.checkpoints.io import read_checkpoint
 from common.checkpoints.position import Position, batches_seen
 from common.config import Recipe
+from common.data.contract import RunData
 from common.errors import ConfigError, suggest
 from common.evaluation.run import run_protocols
 from common.launch import is_main_process, strategy_of
@@ -39,7 +39,7 @@ class Ready:
     """A recipe made real: its data, read and checked, and its module, not yet trained."""
 
     recipe: Recipe
-    data: Any
+    data: RunData
     module: LightningModule
 
 
@@ -63,9 +63,9 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Rea
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, verbose=False)
-    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data: RunData = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
     data.load()
-    if recipe.evaluation.online and hasattr(data, "check_split"):
+    if recipe.evaluation.online:
         data.check_split(recipe.evaluation.online_split)  # not at the first look, after an epoch
     known = ["untrained", *data.reference_names]
     for name in recipe.evaluation.references:
@@ -73,8 +73,7 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Rea
             raise ConfigError(f"evaluation.references: unknown {name!r}{suggest(name, known)}")
     if training and recipe.trainer.epochs > 0:
         check_training(recipe, data)
-    if hasattr(data, "check_evaluation"):  # what its protocols ask of the data
-        data.check_evaluation(recipe.evaluation)
+    data.check_evaluation(recipe.evaluation)
     restored = recipe.trainer.epochs > 0 and (resumed or not training)
     module = build_module(_without_initial_weights(recipe) if restored else recipe, data)
     return Ready(recipe, data, module)
@@ -99,7 +98,7 @@ def train(
     recipe = ready.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {ready.data.describe()}", console)
-    for oddity in getattr(ready.data, "oddities", ()):
+    for oddity in ready.data.oddities:
         run.say(f"warning: {oddity}", console, style="yellow")
     tracker = _start_tracker(ready, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
@@ -262,15 +261,14 @@ def _draw(ready: Ready, run: RunFolder, console: Console) -> list[Path]:
     )
 
 
-def check_training(recipe: Recipe, data: Any) -> None:
+def check_training(recipe: Recipe, data: RunData) -> None:
     """Raises `ConfigError` or `DataError` for data that can be measured but not trained on."""
-    if hasattr(data, "check_training"):
-        data.check_training()
+    data.check_training()
     if hasattr(recipe.method, "check_facts"):
         recipe.method.check_facts(data.facts)
 
 
-def build_module(recipe: Recipe, data: Any) -> LightningModule:
+def build_module(recipe: Recipe, data: RunData) -> LightningModule:
     """Builds the paper's module; its initial weights are a function of the recipe's seed."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)

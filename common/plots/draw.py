@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from common.checkpoints.position import random_states, set_random_states
+from common.data.contract import RunData
 from common.files import write_atomic
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
@@ -24,7 +25,7 @@ DOTS_PER_INCH = 110
 
 
 def draw_plots(
-    paper: Paper, module: nn.Module, data: Any, folder: Path, say: Callable[[str], None]
+    paper: Paper, module: nn.Module, data: RunData, folder: Path, say: Callable[[str], None]
 ) -> list[Path]:
     """Writes ``folder/<name>.png`` for every plot of the run, of the modality and of the paper.
 
@@ -66,7 +67,7 @@ def to_png(figure: "Figure") -> bytes:
 
 
 def _plots(
-    paper: Paper, module: nn.Module, data: Any, run_dir: Path, failures: list[str]
+    paper: Paper, module: nn.Module, data: RunData, run_dir: Path, failures: list[str]
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     sources = {"the run": lambda: draw_run(run_dir)}
     if paper.modality in PLOTS.names():

@@ -1,11 +1,12 @@
 """What every paper on heterogeneous graphs has to show: a map of its labelled target nodes."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+from common.data.graphs.module import GraphData
 from common.data.sampler import keyed_generator
 from common.plots.embedding_map import embedding_map
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 SAMPLE, SAMPLE_SEED = 600, 0
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: GraphData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots of a paper on graphs, by name."""
     return {"nodes_map": lambda: draw_nodes(module, data)}
 
 
-def draw_nodes(module: nn.Module, data: Any) -> "Figure":
+def draw_nodes(module: nn.Module, data: GraphData) -> "Figure":
     """Draws labelled target nodes as the probe sees them, coloured by class."""
     inputs = data.evaluation_inputs(module, "test")
     known = torch.nonzero(inputs.labels >= 0).squeeze(1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from common.data.pictures.batch import PictureBatch
 from common.data.pictures.lazy import AnySplit, read_pictures
 from common.data.pictures.loading import CentreCrop, picture_batches
+from common.data.pictures.module import PictureData
 from common.data.pictures.per_sample import make_views_singly
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import collect_views, normalise
@@ -38,7 +39,7 @@ class Sample:
         size: The most pictures to take.
     """
 
-    def __init__(self, module: Any, data: Any, split: str, size: int) -> None:
+    def __init__(self, module: Any, data: PictureData, split: str, size: int) -> None:
         self.module, self.data = module, data
         self.name = split if split in data.set else "train"
         self.split: AnySplit = data.set[self.name]
@@ -74,7 +75,7 @@ class Sample:
         return "" if label < 0 else names[label] if label < len(names) else str(label)
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots of a picture paper, by name."""
     train = Sample(module, data, "train", TRAIN_SAMPLE)
     test = Sample(module, data, "test", TEST_SAMPLE)
@@ -85,7 +86,7 @@ def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
     }
 
 
-def draw_views(data: Any) -> "Figure":
+def draw_views(data: PictureData) -> "Figure":
     """Draws a row for each of some training pictures: the picture and its views."""
     split, config = data.set["train"], data.config
     order = torch.randperm(len(split), generator=keyed_generator(SAMPLE_SEED))
@@ -99,7 +100,7 @@ def draw_views(data: Any) -> "Figure":
     return picture_grid(cells, title, ["picture", *labels])
 
 
-def make_views(pictures: Any, labels: Tensor, rows: Tensor, data: Any) -> list[Tensor]:
+def make_views(pictures: Any, labels: Tensor, rows: Tensor, data: PictureData) -> list[Tensor]:
     """Returns the views of the first batch of training if it held ``rows``, in 0..1."""
     config = data.config
     batch = PictureBatch(pictures, labels, BatchKey(rows, 0, 0, 0, len(rows)))

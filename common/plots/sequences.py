@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
+from common.data.sequences.module import SequenceData
 from common.data.sequences.store import popularity
 from common.plots.embedding_map import embedding_map
 
@@ -19,7 +20,7 @@ SAMPLE, SAMPLE_SEED = 600, 0
 NUM_BANDS = 4
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: SequenceData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots of a paper on sequences, by name."""
     return {
         "items_map": lambda: draw_items(module, data),
@@ -27,14 +28,14 @@ def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
     }
 
 
-def draw_items(module: Any, data: Any) -> "Figure":
+def draw_items(module: Any, data: SequenceData) -> "Figure":
     """Draws item vectors, coloured by how often the item occurs in the training part."""
     counts = popularity(data.sequences)[1:]
     title = "of {:,} items (PCA, t-SNE), by actions in the training part"
     return _draw(module.item_table()[1:], counts, title)
 
 
-def draw_users(module: Any, data: Any) -> "Figure":
+def draw_users(module: Any, data: SequenceData) -> "Figure":
     """Draws users as they are when the test item is predicted, coloured by their actions."""
     h = data.evaluation_inputs(module, "test").queries
     return _draw(h, data.sequences.lengths, "of {:,} users (PCA, t-SNE), by actions of the user")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.data.pictures.dense_evaluation import DensePictures
+from common.data.pictures.module import PictureData
 from common.plots.style import COLOURS, GREY
 from papers.amcl.module import AMCL
 
@@ -20,14 +21,14 @@ KINDS = ("positives", "nearest negatives")
 FORMS = ({"histtype": "stepfilled", "alpha": 0.5}, {"histtype": "step", "linewidth": 1.6})
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a baseline or a constant temperature."""
     if not isinstance(module, AMCL) or module.method.temperature == "constant":
         return {}
     return {"temperatures": lambda: draw_temperatures(module, data)}
 
 
-def draw_temperatures(module: AMCL, data: Any) -> "Figure":
+def draw_temperatures(module: AMCL, data: PictureData) -> "Figure":
     """Draws a histogram for each head, of one batch of training pictures in evaluation mode.
 
     On a logarithmic axis from the least temperature to the largest: where the objective is
@@ -50,7 +51,7 @@ def draw_temperatures(module: AMCL, data: Any) -> "Figure":
     return figure
 
 
-def temperatures(module: AMCL, data: Any) -> Tensor:
+def temperatures(module: AMCL, data: PictureData) -> Tensor:
     """Returns the temperatures of one batch, ``(heads, kinds, pairs)``; kinds as in `KINDS`."""
     pictures = DensePictures(data.set["train"], data.config)
     device = next(module.parameters()).device

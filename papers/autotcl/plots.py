@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor, nn
 
+from common.data.series.module import SeriesData
 from common.data.series.sets import Prepared
 from common.evaluation.forecasting import windows_of
 from common.evaluation.mask_agreement import has_mask, mask_scores
@@ -23,15 +24,17 @@ FITTED, SHOWN = 1_500, 400
 HORIZON, BEFORE = 48, 144
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: SeriesData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots: a forecast of the validation part, with the mask where one is learnt.
 
     Of series with classes: the test series, as `series-svm` is given them.
     """
-    if data.long is None:
-        inputs = data.evaluation_inputs(module, "test")
-        return {"classes": lambda: draw_classes(inputs, data.labelled.class_names)}
-    return {"forecast": lambda: draw_forecast(module, data.long, data.config.window)}
+    inputs = data.evaluation_inputs(module, "test")
+    if isinstance(inputs, ForecastInputs):
+        return {"forecast": lambda: draw_forecast(module, inputs.series, data.config.window)}
+    assert data.labelled is not None
+    names = data.labelled.class_names
+    return {"classes": lambda: draw_classes(inputs, names)}
 
 
 def draw_classes(inputs: LabelledInputs, names: Sequence[str]) -> "Figure":

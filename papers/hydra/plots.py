@@ -4,11 +4,12 @@ How the paper turns gates into relations could not be read: these are our defini
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from common.data.pictures.module import PictureData
 from common.plots.style import new_figure
 from papers.hydra.relations import active_count, class_relations, pair_gates
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MOST_CLASSES, MOST_NUMBERS, MOST_PAIRS = 40, 12, 45
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a module without gates."""
     gate = getattr(module, "gate", None)
     if gate is None:
@@ -35,7 +36,7 @@ def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
     }
 
 
-def class_name(data: Any, label: int) -> str:
+def class_name(data: PictureData, label: int) -> str:
     """Returns what ``label`` stands for, or the number."""
     names = data.set["train"].class_names
     return names[label] if label < len(names) else str(label)

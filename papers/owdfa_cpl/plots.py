@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor, nn
 
+from common.data.open_world.module import OpenWorldData
 from common.evaluation.open_world import OpenWorldInputs
 from common.plots.style import new_figure
 from papers.owdfa_cpl.voting import vote
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SHOWN_PAIRS, BATCH = 6, 64
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: OpenWorldData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots: the confusion of heads and classes and, of CPL itself, votes."""
     inputs = data.evaluation_inputs(module, "test")
     plots = {"confusion": lambda: draw_confusion(inputs, data.whole.class_names)}
@@ -71,7 +72,7 @@ def _vote(module: Any, pictures: Tensor) -> tuple[Any, Tensor]:
     return vote(module.head.embed(maps), parts, 0), parts
 
 
-def draw_votes(module: Any, data: Any) -> "Figure":
+def draw_votes(module: Any, data: OpenWorldData) -> "Figure":
     """Draws test pictures beside their candidates, with the weight of each part in the vote."""
     generator = torch.Generator().manual_seed(0)
     part = data.whole.test

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.geometry import cell_distances
+from common.data.pictures.module import PictureData
 from common.evaluation.correspondence import places
 from common.evaluation.pictures import map_frozen
 
@@ -21,14 +22,14 @@ SEED = 0
 RIGHT, WRONG = "#2a9d4a", "#d1495b"
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a module without feature map."""
     if not hasattr(getattr(module, "backbone", None), "feature_map"):
         return {}
     return {"correspondence": lambda: draw_correspondence(module, data)}
 
 
-def draw_correspondence(module: nn.Module, data: Any) -> "Figure":
+def draw_correspondence(module: nn.Module, data: PictureData) -> "Figure":
     """Draws pairs of views with a line from some cells to their most similar ones.
 
     Green where these show the same place; of test pictures, or training ones where there are none.

@@ -1,11 +1,12 @@
 """SupReMix's own plots: are embeddings ordered by the label, and what does the probe say?"""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+from common.data.regression.module import RegressionData
 from common.evaluation.regression import ProbeSet, RegressionInputs
 from common.evaluation.regression_probe import fit_ridge
 from common.plots.components import main_components
@@ -18,7 +19,7 @@ MOST_POINTS = 2000
 PENALTY = 1.0
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: RegressionData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots: test embeddings coloured by label, and predictions against labels."""
     inputs = data.evaluation_inputs(module, "test")
     return {

@@ -1,11 +1,12 @@
 """SwAV's own plot: the most used prototypes with their most typical pictures."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from common.data.pictures.module import PictureData
 from common.plots.grid import picture_grid
 from common.plots.pictures import TRAIN_SAMPLE, Sample
 from papers.swav.deepcluster import DeepClusterV2
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 PROTOTYPES, TYPICAL = 10, 8
 
 
-def draw(module: nn.Module, data: Any) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a baseline without prototypes."""
     if not isinstance(module, SwAV | DeepClusterV2):
         return {}
     return {"prototypes": lambda: draw_prototypes(module, data)}
 
 
-def draw_prototypes(module: SwAV | DeepClusterV2, data: Any) -> "Figure":
+def draw_prototypes(module: SwAV | DeepClusterV2, data: PictureData) -> "Figure":
     """Draws a row for each of the most used prototypes: the pictures of largest score.
 
     Of several clusterings the first.

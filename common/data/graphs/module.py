@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from common.data.contract import RunData
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
@@ -15,7 +16,7 @@ from common.data.graphs.neighbours import NeighbourBatches
 from common.data.graphs.own import read_own
 from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
@@ -43,7 +44,7 @@ class WholeGraph(Dataset[GraphBatch]):
         return self.batch
 
 
-class GraphData(KeyedData):
+class GraphData(RunData):
     """A heterogeneous graph in memory; its masks are drawn once and stay.
 
     Args:
@@ -52,11 +53,11 @@ class GraphData(KeyedData):
         graph: Taken instead of the one ``config`` names; see `from_hetero_data`.
     """
 
+    reference_names = NAMES
+
     def __init__(self, config: GraphConfig, seed: int, graph: HeteroGraph | None = None) -> None:
         super().__init__(seed, config.batch_size)
         self.config, self._given = config, graph
-        self.reference_names = NAMES
-        self.fingerprint = ""
         self._graph: HeteroGraph | None = None
         self._prepared: Prepared | None = None
         self._batch: GraphBatch | None = None

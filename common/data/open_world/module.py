@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import RunData
+from common.data.keyed import keyed_loader
 from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.open_world.order import alternating_order
@@ -43,7 +44,7 @@ class SplitBatches(Dataset[OpenWorldBatch]):
         return OpenWorldBatch(self.part.pictures[rows], labels, places, order, key)
 
 
-class OpenWorldData(KeyedData):
+class OpenWorldData(RunData):
     """Pictures of known and novel classes; a view of each is made on the batch's device.
 
     Args:
@@ -51,11 +52,11 @@ class OpenWorldData(KeyedData):
         seed: With epoch and position, the seed of order and views; not of the pictures.
     """
 
+    reference_names = ("raw",)
+
     def __init__(self, config: OpenWorldConfig, seed: int) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self.reference_names = ("raw",)
-        self.fingerprint = ""
         self._set: OpenWorldSet | None = None
         self._train: Part | None = None
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from common.data.keyed import KeyedData
+from common.data.contract import RunData
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.checks import check_evaluation, describe_labels, find_oddities
@@ -63,7 +63,7 @@ class WholeBatches(Dataset[PictureBatch]):
         return PictureBatch(pictures, self.split.labels[key.rows], key)
 
 
-class PictureData(KeyedData):
+class PictureData(RunData):
     """Pictures in memory or in files, views made on the batch's device or where they are read.
 
     Args:
@@ -71,13 +71,13 @@ class PictureData(KeyedData):
         seed: With epoch and position, the seed of order and views.
     """
 
+    reference_names = ("raw",)
+
     def __init__(self, config: PictureConfig, seed: int) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self.reference_names = ("raw",)
         self.set: dict[str, AnySplit] = {}
         self._left_out = ""
-        self.fingerprint = ""
 
     def load(self) -> None:
         """Reads or renders the set and checks it; does nothing the second time.
@@ -123,7 +123,7 @@ class PictureData(KeyedData):
         num_unlabelled = int((train.labels < 0).sum())
         return PictureFacts(channels, size, num_classes, len(train), num_unlabelled)
 
-    def check_evaluation(self, config: EvaluationConfig) -> None:
+    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Checks, before compute is spent, that protocols will find what they need.
 
         Raises:
@@ -131,7 +131,7 @@ class PictureData(KeyedData):
             ConfigError: Fewer labelled pictures than a protocol asks for.
         """
         self.load()
-        check_evaluation(self.set, self.config, config)
+        check_evaluation(self.set, self.config, evaluation)
 
     @property
     def oddities(self) -> list[str]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import RunData
+from common.data.keyed import keyed_loader
 from common.data.regression.config import RegressionConfig, RegressionFacts
 from common.data.regression.own import read_inputs
 from common.data.regression.samples import (
@@ -46,7 +47,7 @@ class WholeBatches(Dataset[RegressionBatch]):
         return RegressionBatch(inputs[key.rows], targets[key.rows], key)
 
 
-class RegressionData(KeyedData):
+class RegressionData(RunData):
     """Samples in memory with numbers as labels; views are made on the batch's device.
 
     Args:
@@ -55,13 +56,13 @@ class RegressionData(KeyedData):
             chooses the split.
     """
 
+    reference_names = ("raw", "trees")
+
     def __init__(self, config: RegressionConfig, seed: int) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self.reference_names = ("raw", "trees")
         self.parts: dict[str, Samples] = {}
         self.scale: Scale | None = None
-        self.fingerprint = ""
         self._set: RegressionSet | None = None
         self._counted: Tensor | None = None
 

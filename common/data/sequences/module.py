@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import RunData
+from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.core import k_core
@@ -63,15 +64,16 @@ class PrefixDataset(Dataset[SequenceBatch]):
         return SequenceBatch(items, lengths, targets, empty, empty, position)
 
 
-class SequenceData(KeyedData):
+class SequenceData(RunData):
     """Training prefixes with two views each, and leave-one-out evaluation."""
+
+    reference_names = ("popularity",)
 
     def __init__(self, config: SequenceConfig, seed: int) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self.reference_names = ("popularity",)
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
-        self.sequences: Sequences | None = None
+        self._sequences: Sequences | None = None
 
     def load(self) -> None:
         """Reads or generates the sequences and checks them; does nothing the second time.
@@ -79,7 +81,7 @@ class SequenceData(KeyedData):
         Raises:
             DataError: Missing or broken data, or fewer prefixes than one batch.
         """
-        if self.sequences is not None:
+        if self._sequences is not None:
             return
         sequences: Sequences = DATASETS["sequences"].get(self.config.name)(self.config)
         if self.config.core is not None:
@@ -90,27 +92,23 @@ class SequenceData(KeyedData):
                 f"data.batch_size: {self.config.batch_size}, but {sequences.name} gives only "
                 f"{len(self.instances)} training prefixes; use a batch of at most that"
             )
-        self.sequences = sequences
+        self._sequences, self.fingerprint = sequences, sequences.fingerprint()
 
     @property
-    def _loaded(self) -> Sequences:
+    def sequences(self) -> Sequences:
+        """The sequences, read if they were not."""
         self.load()
-        assert self.sequences is not None
-        return self.sequences
+        assert self._sequences is not None
+        return self._sequences
 
     @property
     def facts(self) -> SequenceFacts:
         """What a module must know of the data."""
-        return SequenceFacts(self._loaded.num_items, self.config.max_length)
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits over the sequences."""
-        return self._loaded.fingerprint()
+        return SequenceFacts(self.sequences.num_items, self.config.max_length)
 
     def describe(self) -> str:
         """Returns one line for the console."""
-        sequences = self._loaded
+        sequences = self.sequences
         note = f"; {sequences.note}" if sequences.note else ""
         return (
             f"{sequences.name}: {len(sequences.lengths):,} users, {sequences.num_items:,} items, "
@@ -141,15 +139,15 @@ class SequenceData(KeyedData):
             module: Has ``embed(items, lengths)`` and ``item_table()``.
             split: Which item is predicted: the last (``test``) or the one before (``val``).
         """
-        instances = held_out_instances(self._loaded, split)
+        instances = held_out_instances(self.sequences, split)
         queries = self._embed(module, instances)
         targets = torch.from_numpy(instances.items[instances.ends]).to(queries.device)
         return RankingInput(queries, module.item_table(), targets, _history(instances))
 
     def references(self, split: str) -> dict[str, RankingInput]:
         """Returns the recommender that learns nothing: training counts, the same for all."""
-        instances = held_out_instances(self._loaded, split)
-        counts = torch.from_numpy(popularity(self._loaded)).double()
+        instances = held_out_instances(self.sequences, split)
+        counts = torch.from_numpy(popularity(self.sequences)).double()
         return {
             "popularity": RankingInput(
                 queries=torch.ones(len(instances), 1, dtype=torch.float64),
@@ -172,12 +170,12 @@ class SequenceData(KeyedData):
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
-        users, instances = read_own(path, self._loaded)
+        users, instances = read_own(path, self.sequences)
         table = module.item_table()[1:]
         return {
             "user": users,
             "embedding": self._embed(module, instances).float().cpu().numpy(),
-            "item": self._loaded.known_items(),
+            "item": self.sequences.known_items(),
             "item_embedding": table.float().cpu().numpy(),
         }
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import RunData
+from common.data.keyed import keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.labelled import read_unlabelled
@@ -32,7 +33,7 @@ from common.registry import DATASETS
 FORECASTS = ("forecasting", "mask-agreement")
 
 
-class SeriesData(KeyedData):
+class SeriesData(RunData):
     """One long series to forecast, or short series with classes; in memory.
 
     Args:
@@ -43,17 +44,10 @@ class SeriesData(KeyedData):
     def __init__(self, config: SeriesConfig, seed: int) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self.fingerprint = ""
         self.long: Prepared | None = None
         self.labelled: LabelledSeries | None = None
         self._x: dict[str, Tensor] = {}
         self._dataset: CroppedSections | None = None
-
-    @property
-    def reference_names(self) -> tuple[str, ...]:
-        """What learns no representation and can be measured beside one."""
-        self.load()
-        return ("lags", "last-value") if self.long else ("raw",)
 
     def load(self) -> None:
         """Reads or generates the series, checks, standardises and cuts them; once.
@@ -76,6 +70,7 @@ class SeriesData(KeyedData):
                 f"sections of at least {min(config.length, sections.shape[1])} steps; use at most "
                 "that many, or a smaller data.length"
             )
+        self.reference_names = ("lags", "last-value") if self.long else ("raw",)
         self._dataset = CroppedSections(sections, informative, config.length, self.seed)
 
     @property
@@ -132,9 +127,9 @@ class SeriesData(KeyedData):
         classes = len(self.labelled.class_names)
         return f"{self._title}: {classes} classes, {facts.channels} channels, {counts}; {cut}"
 
-    def check_split(self, name: str) -> None:
+    def check_split(self, split: str) -> None:
         """Raises `ConfigError` where a set has no validation part to look at in training."""
-        if self.labelled is not None and name == "val":
+        if self.labelled is not None and split == "val":
             raise ConfigError(
                 f"evaluation.online: {self._title} has no validation part; leave it out"
             )
@@ -196,6 +191,7 @@ class SeriesData(KeyedData):
         ``lags``: ridge on the last raw values and the calendar; ``last-value``: the naive
         forecast; ``raw``: the values of a short series themselves.
         """
+        self.load()
         return {name: self._inputs(split, None, name) for name in self.reference_names}
 
     def _inputs(

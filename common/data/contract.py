@@ -1,0 +1,90 @@
+"""What a run asks of its data: the one face by which the pipeline knows a modality."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from common.data.keyed import KeyedData
+from common.evaluation.config import EvaluationConfig
+
+
+class RunData(KeyedData, ABC):
+    """A data module as `common.train` uses it; each modality of `DATA_MODULES` is one.
+
+    A recipe's data are built as ``Class(config, seed)`` and read by `load`. With Lightning's own
+    ``train_dataloader`` the abstract methods are what a modality must write. The others have a
+    default that asks nothing and says nothing.
+
+    Args:
+        seed: With the epoch, the seed of the order.
+        batch_size: The global one; None where a class says itself how many samples a step has.
+    """
+
+    # References that `references` can give, for `evaluation.references`.
+    reference_names: tuple[str, ...] = ()
+
+    def __init__(self, seed: int, batch_size: int | None) -> None:
+        super().__init__(seed, batch_size)
+        # 16 hex digits over the loaded data, the same on every machine: records are grouped by it,
+        # and a run is resumed and evaluated on no other data.
+        self.fingerprint = ""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Reads or makes the data, checks them and takes their fingerprint; once.
+
+        Raises:
+            DataError: Missing or broken data.
+            ConfigError: Settings of ``data:`` that the data rule out.
+        """
+
+    @property
+    @abstractmethod
+    def facts(self) -> Any:
+        """What a module must know of the data: ``module_class(method, optimizer, facts)``."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Returns one line for the console and the log."""
+
+    @abstractmethod
+    def evaluation_inputs(self, module: nn.Module, split: str) -> Any:
+        """Returns what the modality's protocols measure ``module`` by on ``split``."""
+
+    @abstractmethod
+    def references(self, split: str) -> Mapping[str, Any]:
+        """Returns the same of what learns nothing, for each of `reference_names`."""
+
+    @abstractmethod
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds a user's own data at ``path``, for `papers embed`.
+
+        Returns:
+            Arrays for an npz, of which ``embedding`` has shape ``(rows, dim)``.
+
+        Raises:
+            DataError: Nothing to read, or what cannot be used; names the file.
+        """
+
+    @property
+    def oddities(self) -> Sequence[str]:
+        """What may be a slip in the data, a line each; a training warns of them."""
+        return ()
+
+    # Each check runs before compute is spent, and raises `ConfigError` or `DataError`.
+
+    def check_training(self) -> None:
+        """Refuses data that can be measured but not trained on."""
+        return
+
+    def check_split(self, split: str) -> None:
+        """Refuses a split that protocols cannot measure while a run trains."""
+        return
+
+    def check_evaluation(self, evaluation: EvaluationConfig) -> None:
+        """Refuses protocols and references that the data do not serve."""
+        return
