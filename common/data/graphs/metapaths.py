@@ -150,6 +150,10 @@ def _tie_order(columns: NDArray[Any], count: int, ties: str, seed: int) -> NDArr
 def _chosen_by_numpy(
     columns: NDArray[Any], similarity: NDArray[np.float64], k: int, num_columns: int
 ) -> NDArray[np.bool_]:
+    # All are among the k greatest: so it is for most nodes, and sorting a whole row for each of
+    # them was most of a preparation.
+    if len(columns) <= k and similarity.all():
+        return np.ones(len(columns), dtype=bool)
     dense = np.zeros(num_columns)
     dense[columns] = similarity
     # Zeros may be among them; they carry no count.

@@ -82,6 +82,19 @@ def test_ties_stay_where_the_rule_says():
     assert (random == random[0]).all() and random[0].sum() == 2
 
 
+def test_numpys_order_is_asked_only_where_it_decides(monkeypatch):
+    asked, argsort = [], np.argsort
+    monkeypatch.setattr(np, "argsort", lambda row: asked.append(row) or argsort(row))
+    counts = csr([[1, 0, 0, 0, 0], [0, 0, 3, 0, 0], [0, 3, 0, 0, 0], *2 * [[1, 0, 0, 1, 1]]])
+    # Nodes 1 and 2 have no path back to themselves, so that zeros tie with their one neighbour.
+    similarity = np.array([[1, 0, 0, 0, 0], *2 * [[0] * 5], *2 * [[1, 0, 0, 1, 1]]], dtype=float)
+    kept = keep_nearest(counts, 2, "numpy").toarray()
+    for row in range(5):
+        best = np.isin(range(5), argsort(similarity[row])[::-1][:2])
+        assert (kept[row] == counts.toarray()[row] * best).all()
+    assert [row.tolist() for row in asked] == similarity[1:].tolist()
+
+
 def test_node_without_neighbours_is_an_empty_row():
     counts = csr([[2, 1, 0], [1, 1, 0], [0, 0, 0]])
     kept = keep_nearest(counts, 2)
