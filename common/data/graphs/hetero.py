@@ -195,6 +195,8 @@ def _find_target(stores: dict[str, Mapping[str, Any]], config: GraphConfig, wher
 def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids, list[int]]:
     """Returns classes numbered from 0, -1 where unknown, and the numbers that they had."""
     y, index = store["y"], store.get("y_index")
+    if index is not None:
+        _check_index(index, f"{where}_index")
     num = count if index is None else len(index)
     if isinstance(y, Tensor) and y.shape[:1] == (num,) and y.ndim == 2 and y.shape[1] > 1:
         raise DataError(
@@ -216,6 +218,19 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
         raise DataError(f"{where}: holds {len(classes)} class; at least 2 are needed")
     labels[known], labels[~known] = numbers, -1
     return labels, classes.tolist()
+
+
+def _check_index(index: Any, where: str) -> None:
+    if not isinstance(index, Tensor) or index.ndim != 1:
+        found = str(tuple(index.shape)) if isinstance(index, Tensor) else type(index).__name__
+    elif index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
+        found = str(index.dtype)
+    else:
+        return
+    raise DataError(
+        f"{where}: {found}; needed are the numbers of the nodes that y is of, whole and from 0, "
+        "such as torch.tensor([3, 1])"
+    )
 
 
 def _read_masks(

@@ -172,6 +172,10 @@ def change(**attributes):
     return apply
 
 
+def indexed(nodes):
+    return change(author_num_nodes=AUTHORS, author_y_index=nodes)
+
+
 def masked(**masks):
     """Gives authors masks over nodes by name; those that are not named hold every third node."""
 
@@ -207,10 +211,11 @@ def dangling(data):
             r"venue has no features x, .*; set data\['venue'\].num_nodes",
         ),
         (change(author_y=torch.rand(AUTHORS)), r"author.y: \(60,\) of torch.float32; .* one whole"),
-        (
-            change(author_num_nodes=AUTHORS, author_y_index=torch.arange(1, AUTHORS + 1)),
-            r"author.y_index names a node that does not exist; there are 60",
-        ),
+        (indexed(torch.arange(1, 61)), r"author.y_index names a node that .*; there are 60"),
+        (indexed(torch.arange(60.0)), r"author.y_index: torch.float32; .* numbers of"),
+        (indexed(torch.ones(60) > 0), r"author.y_index: torch.bool; .* numbers of"),
+        (indexed(torch.ones(60, 1).long()), r"author.y_index: \(60, 1\); .* numbers"),
+        (indexed(list(range(60))), r"author.y_index: list; .* numbers of the nodes"),
         (masked(val_mask=torch.ones(3)), r"author.val_mask: \(3,\); needed is one truth value a"),
         (
             lambda data: data["paper", "in", "venue"].update({"edge_index": torch.rand(2, 3)}),
