@@ -121,7 +121,7 @@ class SwAV(LightningModule):
         z = self.project(batch.views)  # (views, batch, dim)
         scores = self.score(z)  # (views, batch, prototypes)
         codes = torch.stack(
-            [self.codes(scores[view], queue) for view, queue in self.assignments()]
+            [self.codes(scores[view], queue) for view, queue in self.crops_with_queues()]
         )  # (assignment crops, batch, prototypes)
         loss = swapped_prediction(scores, codes, config.assignment_crops, config.temperature)
         if self.queue_started():
@@ -130,7 +130,7 @@ class SwAV(LightningModule):
         count_batch(self)
         return loss
 
-    def assignments(self) -> list[tuple[int, Tensor | None]]:
+    def crops_with_queues(self) -> list[tuple[int, Tensor | None]]:
         """Returns the assignment crops, each with its queue ``(length, dim)`` once that is full."""
         crops = self.method.assignment_crops
         if not self.method.queue_length:
