@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -64,7 +65,7 @@ class BarlowTwins(LightningModule):
         z1, z2 = (self.project(view) for view in batch.views)  # (batch, dim)
         loss = barlow_twins(z1, z2, self.method.off_diagonal_weight)
         log_embeddings(self, loss, z1.detach(), self.collapse)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:

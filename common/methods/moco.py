@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -91,7 +92,7 @@ class MoCo(LightningModule):
         enqueue(self.queue, self.queue_start, torch.cat(all_keys))
         loss = torch.stack(losses).mean()
         log_embeddings(self, loss, q.detach(), self.collapse)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def queries(self, pictures: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ class MoCo(LightningModule):
             return F.normalize(self.key_encoder(pictures).to(self.queue.dtype), dim=1)
         own = slice(rank() * len(pictures), (rank() + 1) * len(pictures))
         everyone = gather(pictures)
-        generator = keyed_generator(SHUFFLE_STREAM, int(self.batches_seen), turn)
+        generator = keyed_generator(SHUFFLE_STREAM, batches_seen(self), turn)
         order = torch.randperm(len(everyone), generator=generator).to(pictures.device)
         dealt = everyone[order[own]].chunk(groups)
         k = gather(torch.cat([self.key_encoder(part) for part in dealt]))

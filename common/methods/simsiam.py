@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -66,7 +67,7 @@ class SimSiam(LightningModule):
         p1, p2 = self.predictor(z1), self.predictor(z2)
         loss = simsiam(p1, z1, p2, z2)
         log_embeddings(self, loss, z1.detach(), self.collapse)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:

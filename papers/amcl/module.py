@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -79,7 +80,7 @@ class AMCL(LightningModule):
         result = self.base.loss(encoded, self.phi, self.rule)
         self.base.remember(encoded)
         self.diagnose(encoded, result)
-        self.batches_seen += 1
+        count_batch(self)
         return result.loss
 
     def configure_optimizers(self) -> Any:

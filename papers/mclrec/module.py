@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from common.backbones.sequence_transformer import SequenceTransformer
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
@@ -109,7 +110,7 @@ class MCLRec(LightningModule):
         # The official code reports the sum over the updates of a batch.
         if is_log_due(self):
             self.log("train/loss", loss, batch_size=len(batch.items), sync_dist=True)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> list[Optimizer]:

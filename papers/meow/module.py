@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import count_batch
 from common.config import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
@@ -67,7 +68,7 @@ class MEOW(LightningModule):
         else:
             loss = self.weighted_loss(u_coarse, u_fine)
         self._log(loss, u_fine.detach())
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def weighted_loss(self, u_coarse: Tensor, u_fine: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.backbones.resnet import zero_last_gains
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
@@ -129,7 +130,7 @@ class PixPro(LightningModule):
         ]
         loss, watched = self.objective(batch.views, places)
         self.diagnose(loss.detach(), watched)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def objective(self, views: list[Tensor], places: list[Tensor]) -> tuple[Tensor, Watched]:
@@ -226,7 +227,7 @@ class PixPro(LightningModule):
         if watched.met is not None:
             self.log("diag/pictures_with_pairs", watched.met, sync_dist=True)
             signs["no picture has two views that meet (data.views: larger area)"] = watched.met == 0
-        self.collapse.check(signs, int(self.batches_seen) + 1)
+        self.collapse.check(signs, batches_seen(self) + 1)
 
 
 def sizes_of(batch: ViewBatch) -> Tensor:

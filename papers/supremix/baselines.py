@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.views import RegressionBatch
@@ -71,7 +72,7 @@ class Regressor(LightningModule):
         loss = error.abs().mean() if self.method.loss == "l1" else error.square().mean()
         if is_log_due(self):
             self.log("train/loss", loss.detach(), sync_dist=True)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def mixed(self, x: Tensor, y: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +83,7 @@ class Regressor(LightningModule):
             y: Their labels.
             own: Their places in the global batch.
         """
-        generator = keyed_generator(int(self.draw_seed), int(self.batches_seen))
+        generator = keyed_generator(int(self.draw_seed), batches_seen(self))
         everyone, labels = _by_view(x, own), _by_view(y, own)
         gap = (labels[:, None] - labels) / (self.method.bandwidth * self.std)
         odds = (-gap.square() / 2).exp().fill_diagonal_(0).cpu().double()
@@ -143,7 +144,7 @@ class RankNContrast(LightningModule):
         loss = rank_n_contrast(h, batch.targets, self.method.temperature)
         if is_log_due(self):
             self.log("train/loss", loss.detach(), sync_dist=True)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def configure_optimizers(self) -> Any:

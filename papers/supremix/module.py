@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.checkpoints.position import batches_seen, count_batch
 from common.config import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.views import RegressionBatch
@@ -86,7 +87,7 @@ class SupReMix(LightningModule):
             weights=None if config.weights == "none" else config.weights,
         )
         self.diagnose(loss.detach(), z.detach(), labels)
-        self.batches_seen += 1
+        count_batch(self)
         return loss
 
     def draw_shares(self, views: int, batch: int) -> Tensor:
@@ -95,7 +96,7 @@ class SupReMix(LightningModule):
         Drawn for the whole global batch, of which this process takes its anchors' rows.
         """
         count = views * batch * world_size()
-        generator = keyed_generator(int(self.draw_seed), int(self.batches_seen))
+        generator = keyed_generator(int(self.draw_seed), batches_seen(self))
         first, second = self.method.beta
         return draw_beta(first, second, (count, count), generator)[own_columns(views, batch)]
 
@@ -116,7 +117,7 @@ class SupReMix(LightningModule):
         self.log("diag/embedding_std", std)
         self.log("diag/effective_rank", effective_rank(z[0]))
         flat = float(std) < 0.01 * z.shape[-1] ** -0.5
-        self.collapse.check({"embeddings do not differ": flat}, int(self.batches_seen) + 1)
+        self.collapse.check({"embeddings do not differ": flat}, batches_seen(self) + 1)
 
 
 def check_labels(config: SupReMixConfig, facts: RegressionFacts) -> None:

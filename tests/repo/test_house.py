@@ -71,6 +71,13 @@ def test_no_foreign_words(word: str) -> None:
     assert [str(p.relative_to(ROOT)) for p in texts if pattern.search(p.read_text())] == []
 
 
+def test_batches_are_counted_by_the_helper_which_spares_a_wait_for_the_device() -> None:
+    found = [path for path in tracked(".py", ".tmpl") if "batches_seen +=" in path.read_text()]
+    places = [path.relative_to(ROOT).as_posix() for path in found]
+    own = [place for place in places if place.startswith(("common/", "papers/"))]
+    assert own == ["common/checkpoints/position.py"]  # whose docstring says why
+
+
 def test_no_file_is_large() -> None:
     suffixes = {path.suffix for path in ROOT.rglob("*") if path.is_file()}
     large = [path for path in tracked(*suffixes) if path.stat().st_size > MAX_BYTES]
