@@ -5,6 +5,7 @@ text that is parsed again has the same tree.
 """
 
 import ast
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def registry_targets(
 ) -> list[Path]:
     """Returns the files that ``common/registry.py`` resolves ``names`` to.
 
+    A table of parts, as the data sets are one by modality, is asked only in the parts in ``names``:
+    a picture's ``folder`` is not the graphs' one.
+
     Args:
         names: Words a paper uses; what is registered under another name is left out.
         root: The folder that holds ``common``.
@@ -66,23 +70,24 @@ def registry_targets(
     """
     found = []
     path = root / "common" / "registry.py"
-    for table, name, target in _entries(parse(path)) if path.is_file() else []:
-        if name in names and (tables is None or table in tables):
+    for table, part, name, target in _entries(parse(path)) if path.is_file() else []:
+        if name in names and part in {"", *names} and (tables is None or table in tables):
             found.append(module_file(target.partition(":")[0], root))
     return found
 
 
 @lru_cache(maxsize=16)
-def _entries(tree: ast.Module) -> list[tuple[str, str, str]]:
-    """Returns ``(table, name, target)`` of every registration in ``tree``.
+def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration in ``tree``.
 
     Read are ``TABLE.add("name", "module:attribute")``, ``TABLE["part"].add(...)`` and mappings
-    of names to targets within an assignment to ``TABLE``.
+    of names to targets within an assignment to ``TABLE``, or to parts of it. The part is "" where
+    none is read.
     """
     found = []
     for statement in tree.body:
         table = _table_name(statement)
-        for node in ast.walk(statement):
+        for part, node in _parts(statement):
             pairs: list[tuple[ast.expr | None, ast.expr]] = []
             if isinstance(node, ast.Dict):
                 pairs = list(zip(node.keys, node.values, strict=True))
@@ -91,8 +96,19 @@ def _entries(tree: ast.Module) -> list[tuple[str, str, str]]:
             for key, value in pairs:
                 name, target = _text(key), _text(value)
                 if name and ":" in target:
-                    found.append((table, name, target))
+                    found.append((table, part, name, target))
     return found
+
+
+def _parts(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Yields the nodes of ``statement``, those of a mapping to parts with the part's name."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(value, ast.Dict):
+        yield from (("", node) for node in ast.walk(statement))
+        return
+    yield "", value  # which may hold names, too
+    for key, part in zip(value.keys, value.values, strict=True):
+        yield from ((_text(key), node) for node in ast.walk(part))
 
 
 def _table_name(statement: ast.stmt) -> str:

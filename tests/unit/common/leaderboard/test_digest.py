@@ -11,7 +11,7 @@ FILES = {
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
     "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
-    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi",))',
+    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi", "sum"))',
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
     "common/train.py": (
@@ -27,6 +27,7 @@ FILES = {
     "common/methods/base.py": "class Base: pass\n",
     "common/knn.py": "k = 1\n",
     "common/nmi.py": "n = 1\n",
+    "common/sum.py": "s = 1\n",
     "common/data/pictures.py": 'class Pictures:\n    name: str = "digits"\n',
     "common/data/digits.py": "d = 1\n",
     "common/data/graphs.py": 'class Graphs:\n    name: str = "acm"\n',
@@ -39,6 +40,7 @@ FILES = {
         'EVALUATORS = R("e")\n'
         'EVALUATORS.add("knn", "common.knn:run")\n'
         'EVALUATORS.add("nmi", "common.nmi:run")\n'
+        'PLAIN = {"sum": "common.sum:run"}\n'
     ),
     "common/evaluation/config.py": (
         "class Knn:\n    k: int = 20\n"
@@ -78,7 +80,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         "papers/a/config.py",
         "papers/a/module.py",
     ]
-    assert "common/nmi.py" in closure("b", tree)
+    assert {"common/nmi.py", "common/sum.py"} < set(closure("b", tree))
     assert "common/data/acm.py" in closure("b", tree)
 
 
@@ -125,6 +127,13 @@ def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
     before = code_digest("a", tree)
     edit(tree, name, old, new)
     assert code_digest("a", tree) != before
+
+
+def test_a_name_is_asked_for_in_the_part_of_the_papers_own_modality(tree):
+    edit(tree, "configs/a/quick.yaml", "name: digits", "name: digits, root: acm")
+    assert "common/data/acm.py" not in closure("a", tree)
+    edit(tree, "configs/a/quick.yaml", "root: acm", "root: acm, beside: graphs")
+    assert "common/data/acm.py" in closure("a", tree)
 
 
 def test_what_is_no_recipe_is_in_the_lists_not_here(tree):
