@@ -63,7 +63,7 @@ def check_leaderboard(root: Path | None = None) -> None:
     if missing := unexplained(board.rows):
         raise LikewiseError(
             "above, below or off a reported number by more than its margin, and its entry in "
-            "papers/*/reported.yaml has no `checks:` that says what was checked:\n  "
+            "papers/*/reported.yaml has no `checks:` of this metric that says what was checked:\n  "
             + "\n  ".join(missing)
         )
 

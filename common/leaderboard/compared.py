@@ -14,7 +14,6 @@ from common.leaderboard.markdown import (
     table,
 )
 from common.leaderboard.reported import OFFICIAL, PAPER, Entry
-from common.leaderboard.statistics import MIN_SEEDS
 
 HEADER = ("metric", "reference", "from", "ours", "gap", "status")
 WAITING_HEADER = ("setting", "from", "reported")
@@ -68,35 +67,37 @@ def _waiting(rows: list[Row], sources: list[str]) -> list[str]:
 
 
 def _checks(rows: list[Row], sources: list[str]) -> list[str]:
-    """Returns what was checked of the rows that miss, one item an entry."""
-    missed: dict[tuple[str, str], str] = {}
+    """Returns what was checked of the rows that miss, one item a text with its metrics."""
+    missed: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
-        if misses(row) and row.entry.checks:
-            key = (setting_text(row.entry), _from(row.entry, sources))
-            missed[key] = " ".join(row.entry.checks.split())
-    items = [f"- {name}, {origin}: {text}" for (name, origin), text in missed.items()]
+        if misses(row) and row.metric in row.entry.checks:
+            text = " ".join(row.entry.checks[row.metric].split())
+            key = (setting_text(row.entry), _from(row.entry, sources), text)
+            missed.setdefault(key, []).append(short_metric(row.metric))
+    items = [
+        f"- {name}, {origin}, {', '.join(dict.fromkeys(metrics))}: {text}"
+        for (name, origin, text), metrics in missed.items()
+    ]
     title = "Checked where ours is above, below or off by more than the margin:"
     return ["", title, "", *items] if items else []
 
 
 def misses(row: Row) -> bool:
-    """Tells whether ours is above, below, or the mean of enough seeds off by over the margin.
+    """Tells whether ours is above, below, or its mean, of however many seeds, off by the margin.
 
-    An inconclusive row may be, within its interval.
+    An inconclusive row may be: within its interval, or with too few seeds to have one.
     """
-    if row.verdict.status in ("above", "below"):
-        return True
-    reference, gap = row.entry.metrics[row.metric], row.verdict.gap
-    if row.verdict.status != "inconclusive" or row.ours is None or row.ours.n < MIN_SEEDS:
-        return False
-    return gap is not None and reference.margin is not None and abs(gap) > reference.margin
+    if row.verdict.status != "inconclusive":
+        return row.verdict.status in ("above", "below")
+    margin, gap = row.entry.metrics[row.metric].margin, row.verdict.gap
+    return gap is not None and margin is not None and abs(gap) > margin
 
 
 def unexplained(rows: Iterable[Row]) -> list[str]:
-    """Returns the settings that miss a reported number and of which no check is told."""
+    """Returns the settings with the metrics that miss and of which no check is told."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        if misses(row) and not row.entry.checks:
+        if misses(row) and row.metric not in row.entry.checks:
             name = f"{row.entry.reference} ({row.entry.arm}), {row.entry.origin}"
             found.setdefault(name, []).append(f"{short_metric(row.metric)} {row.verdict.status}")
     return [f"{name}: {', '.join(metrics)}" for name, metrics in found.items()]

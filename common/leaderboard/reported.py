@@ -1,13 +1,13 @@
 """The numbers ours are set beside: ``papers/<paper>/reported.yaml`` (docs/reported.md)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.checkout import SOURCE_ROOT
 from common.config import HASHED_SECTIONS, Recipe, load_recipe
-from common.errors import ConfigError
+from common.errors import ConfigError, suggest
 from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
@@ -56,8 +56,8 @@ class Entry:
     commit: str | int | None = None
     command: str | None = None
     note: str | None = None
-    # What was checked, and what was not, where ours is above, below or off by more.
-    checks: str | None = None
+    # By metric: what was checked, and what was not, where ours is above, below or off by more.
+    checks: dict[str, str] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -98,9 +98,29 @@ def _entry(values: Any, paper: str, where: str) -> Entry:
     if not isinstance(metrics, dict) or not metrics:
         raise ConfigError(f"{where}: metrics: must be a mapping of at least one metric")
     numbers = {key: _reference(key, item, f"{where}: {key}") for key, item in metrics.items()}
-    entry = build_checked(Entry, {**values, "paper": paper, "metrics": numbers}, where, ConfigError)
+    values = {**values, "paper": paper, "metrics": numbers}
+    if "checks" in values:
+        values["checks"] = _checks(values["checks"], list(numbers), f"{where}: checks")
+    entry = build_checked(Entry, values, where, ConfigError)
     _check_entry(entry, where)
     return entry
+
+
+def _checks(values: Any, metrics: list[str], where: str) -> dict[str, str]:
+    """Returns the text of each metric; a key of the file names one, or several and commas."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: must be a mapping such as {{{metrics[0]}: what was checked}}")
+    texts: dict[str, str] = {}
+    for key, text in values.items():
+        if not isinstance(text, str) or not text.strip():
+            raise ConfigError(f"{where}: {key}: must say what was checked, got {text!r}")
+        for metric in str(key).split(", "):
+            if metric not in metrics:
+                raise ConfigError(f"{where}: no metric {metric!r}{suggest(metric, metrics)}")
+            if metric in texts:
+                raise ConfigError(f"{where}: {metric}: stands here twice")
+            texts[metric] = text
+    return texts
 
 
 def _check_entry(entry: Entry, where: str) -> None:

@@ -12,7 +12,7 @@ from common.leaderboard.readme import END, START, render_small
 from common.leaderboard.record import NO_NUMBER, commit_record
 from common.leaderboard.render import render_board
 from common.leaderboard.reported import Reference
-from common.leaderboard.statistics import Sample
+from common.leaderboard.statistics import Sample, judge_trained
 from tests.samples import ENTRY, KNN
 
 CODE = Code(
@@ -83,24 +83,35 @@ def test_a_number_nobody_could_read_is_not_invented(board):
     assert line == "| `swav/cifar10` on cifar10 | paper, *unverified* [1] | top5 not available |"
 
 
-def missed(board, checks, reference=BELOW):
+def missed(board, text, reference=BELOW, **others):
     """The board with a reported number that ours is above, and what is said of it."""
     records = [record for group in board.groups for record in group.records]
-    metrics = {KNN: reference}
-    entry = dataclasses.replace(ENTRY, metrics=metrics, checks=checks)
+    metrics = {KNN: reference, **{f"test/{key}": value for key, value in others.items()}}
+    entry = dataclasses.replace(ENTRY, metrics=metrics, checks={KNN: text} if text else {})
     return make_board([entry], records, CODE)
 
 
 def test_what_was_checked_stands_below_what_misses_its_margin(board):
     text = render_board(missed(board, "The data are\n  the same; the seed was not checked."))
     assert line_with(text, "The data") == (
-        "- `swav/cifar10` on cifar10, paper, *unverified* [1]: The data are the same; "
+        "- `swav/cifar10` on cifar10, paper, *unverified* [1], knn_top1: The data are the same; "
         "the seed was not checked."
     )
     assert unexplained(missed(board, "Seen.").rows) == []
     assert unexplained(missed(board, None).rows) == ["swav/cifar10 (method), paper: knn_top1 above"]
     # Nothing is asked of a number that is reproduced.
     assert unexplained(board.rows) == [] and "Checked where" not in render_board(board)
+
+
+def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
+    runs = [make_record(seed=seed, metrics={KNN: 0.8, "test/top5": 0.9}) for seed in range(3)]
+    board = missed(make_board([], runs, CODE), "Of the nearest one.", top5=BELOW)
+    assert unexplained(board.rows) == ["swav/cifar10 (method), paper: top5 above"]
+    entry = dataclasses.replace(
+        board.entries[0], checks={KNN: "Of both.", "test/top5": "Of both.", "test/x": "Of none."}
+    )
+    text = render_board(make_board([entry], runs, CODE))
+    assert "[1], knn_top1, top5: Of both.\n" in text and "Of none." not in text
 
 
 @pytest.mark.parametrize(("margin", "asked"), [(0.01, True), (0.04, False)])
@@ -112,8 +123,10 @@ def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(boa
     assert bool(unexplained([row])) == asked
     text = render_board(missed(board, "One seed of three stops early.", wide))
     assert ("One seed of three stops early." in text) == asked
-    # Fewer seeds are no result yet.
-    assert not unexplained([dataclasses.replace(row, ours=Sample(0.82, 0.02, 2))])
+    # So does one seed, which has no interval.
+    verdict = judge_trained(Sample(0.82, None, 1), wide)
+    assert verdict.status == "inconclusive" and verdict.half_width is None
+    assert bool(unexplained([dataclasses.replace(row, verdict=verdict)])) == asked
 
 
 def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):

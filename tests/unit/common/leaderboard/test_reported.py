@@ -47,6 +47,14 @@ def test_a_good_file(write, tmp_path):
     assert entry.metrics["test/nmi"].value is None
 
 
+def test_a_text_of_what_was_checked_is_of_the_metrics_that_its_key_names(write):
+    texts = "    checks:\n      test/f1, test/nmi: The seed.\n    metrics:"
+    (entry,) = load_reported(write(GOOD.replace("    metrics:", texts)))
+    assert entry.checks == {"test/f1": "The seed.", "test/nmi": "The seed."}
+    (entry,) = load_reported(write(GOOD))
+    assert entry.checks == {}
+
+
 def test_a_file_without_numbers_yet(write):
     assert load_reported(write("results: []")) == []
 
@@ -74,6 +82,15 @@ def test_a_file_without_numbers_yet(write):
         ("recipe: acm", "weights: published\n    recipe: acm", "spread: published weights give"),
         ("recipe: acm", "paper: swav\n    recipe: acm", "the folder's name says it"),
         ("results:", "reported:", "must hold one key, results"),
+        ("    metrics:", "    checks: seen\n    metrics:", "a mapping such as {test/f1: what was"),
+        ("    metrics:", "    checks: {test/f2: seen}\n    metrics:", "did you mean 'test/f1'"),
+        ("    metrics:", "    checks: {test/f1: ' '}\n    metrics:", "test/f1: must say what was"),
+        ("    metrics:", "    checks: {test/f1: 1}\n    metrics:", "what was checked, got 1"),
+        (
+            "    metrics:",
+            "    checks: {test/f1: a, 'test/nmi, test/f1': b}\n    metrics:",
+            "checks: test/f1: stands here twice",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_entry(write, old, new, message):
