@@ -1,6 +1,8 @@
 """The documents: every command exists, every link leads somewhere, every paper's page is whole."""
 
+import argparse
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from common.paper import paper_names
 from common.registry import EVALUATORS
 
 ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks" / "README.md"
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/README.md")],
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/README.md"), BENCHMARKS],
     key=lambda path: str(path),
 )
 # Stand for something that the reader puts in, or for what `papers new` makes.
@@ -25,6 +28,8 @@ TOOLS = {
     *("pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run"),
     *("torchrun", "python", "sbatch", "wandb"),
 }
+# Before a command: VARIABLE=value.
+ASSIGNMENT = r"[A-Z_]+=.*"
 HEADINGS = [
     *("what the paper claims", "commands", "expected and ours", "protocol"),
     *("deviations from the paper", "deviations from the official code", "traps"),
@@ -46,9 +51,50 @@ def commands(path: Path) -> list[list[str]]:
             if word == "&&":
                 found += [part] if part else []
                 part = []
-            elif part or not re.fullmatch(r"[A-Z_]+=.*", word):  # leading VARIABLE=value
+            elif part or not re.fullmatch(ASSIGNMENT, word):
                 part.append(word)
     return found
+
+
+def table_commands(page: str) -> list[list[str]]:
+    """Returns the command of each row of the benchmarks' table; ``...`` goes on with the last."""
+    found: list[list[str]] = []
+    whole: list[str] = []
+    for row in page[page.index("\n|--") :].splitlines()[2:]:
+        if not row.startswith("|"):
+            break
+        cell = row.split("|")[2].strip()
+        if cell == "the same":
+            continue
+        words = shlex.split(cell.strip("`")) or ["(no command)"]
+        words = words[bool(re.fullmatch(ASSIGNMENT, words[0])) :]
+        if words[0] == "...":
+            words = whole + words[1:]
+        else:
+            whole = words
+        found.append(words)
+    return found
+
+
+def parse_benchmark(words: list[str]) -> None:
+    """Starts ``python -m benchmarks.NAME ...`` and stops it when it has parsed its options."""
+    # The script and its options: python benchmarks/NAME.py ... is the same.
+    argv = words[2:] if words[1] == "-m" else words[1:]
+    module = argv[0].removesuffix(".py").replace("/", ".")
+    parse = argparse.ArgumentParser.parse_args
+
+    class ParsedError(Exception):
+        pass
+
+    def parse_then_stop(parser: argparse.ArgumentParser) -> None:
+        parse(parser)
+        raise ParsedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", argv)
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse_then_stop)
+        with pytest.raises(ParsedError):
+            runpy.run_module(module, run_name="__main__")
 
 
 def parse_papers(words: list[str]) -> None:
@@ -67,6 +113,7 @@ def parse_papers(words: list[str]) -> None:
 
 
 CASES = [(path, words) for path in PAGES for words in commands(path)]
+CASES += [(BENCHMARKS, words) for words in table_commands(BENCHMARKS.read_text())]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +124,8 @@ def test_every_command_exists(path: Path, words: list[str]) -> None:
         words = words[words.index("papers") :]
     if words[0] == "papers":
         parse_papers(words)
+    elif words[0] == "python":
+        parse_benchmark(words)
     else:
         assert words[0] in TOOLS
 
@@ -85,6 +134,20 @@ def test_an_unknown_command_would_be_seen() -> None:
     for line in ("papers trane swav", "papers train nopaper", "papers data prepare"):
         with pytest.raises(BaseException):  # noqa: B017 (typer's own, ours, or the assertion)
             parse_papers(line.split())
+    for line in ("python -m benchmarks.view", "python -m benchmarks.views --klock cpu"):
+        with pytest.raises((ImportError, SystemExit)):
+            parse_benchmark(line.split())
+
+
+def test_a_row_of_the_benchmarks_goes_on_with_the_command_of_the_last() -> None:
+    rows = ("`A=1 python -m x --a 1`", "`... --b 2`", "the same", "`papers list`", "(1 round)")
+    page = "\n| what | command |\n|---|---|\n" + "".join(f"| it | {row} |\n" for row in rows)
+    assert [" ".join(words) for words in table_commands(page)] == [
+        "python -m x --a 1",
+        "python -m x --a 1 --b 2",
+        "papers list",
+        "(1 round)",
+    ]
 
 
 def test_the_two_commands_stand_on_the_first_screen() -> None:
