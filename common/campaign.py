@@ -13,8 +13,7 @@ from common.config import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.launch import is_main_process
-from common.leaderboard.board import accepted_digests
-from common.leaderboard.matching import matching_records
+from common.leaderboard.board import accepted_digests, matching_records
 from common.leaderboard.record import Record, commit_record, default_results
 from common.runs import RunFolder, RunInUse
 

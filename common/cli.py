@@ -179,7 +179,7 @@ def parity(
     ] = None,
 ) -> None:
     """Our functions against stored reference values; non-zero exit on a miss."""
-    from common.parity_report import report_parity
+    from common.parity import report_parity
 
     report_parity(paper, cases, console)
 

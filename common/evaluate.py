@@ -1,6 +1,5 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
-import hashlib
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +13,7 @@ from common.checkpoints.position import joined_digest
 from common.config import SECTIONS, Recipe, check_protocols, resolve
 from common.errors import ConfigError, DataError, UsageError
 from common.execute import show_result
+from common.files import file_digest
 from common.launch import evaluation_device
 from common.layers import parse_overrides
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
@@ -165,7 +165,7 @@ def _measure(
         devices=1,
         parameters=num_parameters(ready.module),
         weights="published",
-        weights_file=f"{weights.name} sha256:{_sha256(weights)}",
+        weights_file=f"{weights.name} sha256:{file_digest(weights)}",
     )
     # Another protocol than the recipe's is no other recipe: its reported numbers apply.
     record = make_record(recipe, ready.data, source, run, measured, None)
@@ -173,8 +173,3 @@ def _measure(
     write_record(record, run.path)
     show_result(record, run, console)
     return record
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,7 @@
-"""Files that are either the old content or the new, whatever kills the process in between."""
+"""Files that are either the old content or the new, whatever kills the process; their digests."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import time
@@ -48,6 +49,12 @@ def remove_torn(*folders: Path, age_s: float | None = None) -> None:
             with contextlib.suppress(FileNotFoundError):  # its writer was done, or another sweeps
                 if age_s is None or time.time() - torn.stat().st_mtime > age_s:
                     torn.unlink()
+
+
+def file_digest(path: str | Path, kind: str = "sha256") -> str:
+    """Returns the digest of the file's bytes, in hex; ``kind`` as `hashlib` calls it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
 from common.execute import start
-from common.leaderboard.matching import matching_records
+from common.leaderboard.board import matching_records
 from common.leaderboard.record import commit_record, read_record
 from common.leaderboard.verify import (
     Comparison,

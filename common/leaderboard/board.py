@@ -1,13 +1,13 @@
-"""Everything a leaderboard is made from, read from the disk once."""
+"""What a leaderboard is made from, read once from the disk, and what need not be run again."""
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from common.config import load_recipe
+from common.config import Recipe, load_recipe
 from common.errors import UsageError
 from common.layers import read_yaml
 from common.leaderboard.aggregate import (
@@ -20,7 +20,13 @@ from common.leaderboard.aggregate import (
     uncompared_groups,
 )
 from common.leaderboard.digest import code_digest
-from common.leaderboard.record import Record, RecordError, default_results, load_records
+from common.leaderboard.record import (
+    Record,
+    RecordError,
+    default_results,
+    load_records,
+    read_record,
+)
 from common.leaderboard.reported import Entry, load_all_reported
 from common.paper import get_paper, paper_names
 
@@ -129,3 +135,30 @@ def verified_digests(paper: str, root: Path) -> frozenset[str]:
         return frozenset(json.loads(path.read_text(encoding="utf-8"))["verified_digests"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{path}: no stored band ({error!r}); {band_mend(paper)}") from None
+
+
+def matching_records(
+    recipe: Recipe, paths: Iterable[Path], digests: Collection[str] | None = None
+) -> list[tuple[Path, Record]]:
+    """Returns the files of ``paths`` that hold ``recipe``'s trained record of one of ``digests``.
+
+    A record of another version of the schema matches nothing; `papers leaderboard` names it.
+
+    Args:
+        recipe: With its seed.
+        paths: Of records.
+        digests: Of code; default: of the present one.
+    """
+    if digests is None:
+        digests = [code_digest(recipe.paper)]
+    wanted = (recipe.arm, recipe.hash(), recipe.seed, "trained")
+    found = []
+    for path in paths:
+        try:
+            record = read_record(path)
+        except RecordError:
+            continue
+        theirs = (record.arm, record.config_hash, record.seed, record.weights)
+        if theirs == wanted and record.code_digest in digests:
+            found.append((path, record))
+    return found

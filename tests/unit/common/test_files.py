@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import LikewiseError
-from common.files import remove_torn, write_atomic
+from common.files import file_digest, remove_torn, write_atomic
 
 
 def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):
@@ -66,3 +67,9 @@ def test_the_new_content_is_synced_before_it_takes_the_name(tmp_path, monkeypatc
     monkeypatch.setattr(os, "replace", lambda a, b: (order.append("rename"), rename(a, b)))
     write_atomic(tmp_path / "a.txt", "x")
     assert order == ["sync", "rename", "sync"]
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 100_000)
+    assert file_digest(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    assert file_digest(str(tmp_path / "x"), "md5") == hashlib.md5(b"abc" * 100_000).hexdigest()

@@ -7,8 +7,7 @@ import torch
 from rich.console import Console
 
 from common.errors import DataError, UsageError
-from common.parity import Case, compare, run_cases
-from common.parity_report import report_parity
+from common.parity import Case, compare, report_parity, run_cases
 
 
 @pytest.fixture

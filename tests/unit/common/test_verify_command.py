@@ -7,7 +7,7 @@ from rich.console import Console
 from common import verify as command
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
-from common.leaderboard import matching
+from common.leaderboard import board
 from common.leaderboard.board import verified_digests
 from common.leaderboard.record import NO_NUMBER, Record, load_records, write_record
 
@@ -33,7 +33,7 @@ def training(tmp_path, monkeypatch):
     start.value, start.trained = 0.8, trained
     monkeypatch.setattr(command, "start", start)
     # Reading the paper's whole code for each run is most of the time.
-    monkeypatch.setattr(matching, "code_digest", lambda paper: DIGEST)
+    monkeypatch.setattr(board, "code_digest", lambda paper: DIGEST)
     return start
 
 
