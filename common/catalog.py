@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.config import SECTIONS, Recipe, load_recipe
-from common.data.verify import data_state
+from common.data.listing import data_state
 from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers

@@ -231,7 +231,7 @@ app.add_typer(data_app, name="data")
 @data_app.command("list")
 def data_list() -> None:
     """All data sets, whether they are here, and under which licence."""
-    from common.data.verify import print_data_sets
+    from common.data.listing import print_data_sets
 
     print_data_sets(console)
 

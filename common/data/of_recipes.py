@@ -4,8 +4,8 @@ import warnings
 
 from common.config import load_recipe
 from common.data.given import GIVEN
+from common.data.listing import data_state
 from common.data.sources import load_sources
-from common.data.verify import data_state
 from common.errors import UsageError
 from common.layers import read_yaml, take_variants
 from common.paper import paper_names

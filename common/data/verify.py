@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.text import Text
 
-from common.data.given import GIVEN, YOURS, refuse_given
+from common.data.given import refuse_given
+from common.data.of_recipes import refuse_recipe
 from common.data.packers.arrays import BROKEN, read_text
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
-from common.messages import plain_table, print_table
+from common.files import file_digest
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
@@ -27,8 +27,6 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         UsageError: A recipe or a paper in place of a set, with the sets that it reads.
         DataError: If a file is missing (of a named set), broken or not what it should be.
     """
-    from common.data.of_recipes import refuse_recipe  # which asks this module what is here
-
     if name:
         refuse_recipe(name, "papers data verify")
     folder = data_root(root)
@@ -92,31 +90,6 @@ def verify_tables(root: Path, console: Console) -> None:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
 
 
-def data_state(name: str, root: str | None = None) -> str:
-    """Returns whether a set is here: ``yes`` or ``no``, else ``built in`` or ``yours``."""
-    if name in GIVEN:
-        return "yes" if GIVEN[name].is_in(data_root(root)) else "no"
-    if name not in load_sources():
-        return "yours" if name in YOURS else "built in"
-    return "no" if get_source(name).missing(data_root(root)) else "yes"
-
-
-def print_data_sets(console: Console) -> None:
-    """Prints the catalogue: what each set is, whether it is here, and its licence."""
-    rows = [(s.modality, s.name, s.title, s.licence) for s in load_sources().values()]
-    rows += [(given.modality, name, given.title, "its owner's") for name, given in GIVEN.items()]
-    table = plain_table("name", "here")
-    table.add_column("what it is, and its licence", overflow="fold", ratio=1)
-    for modality in sorted({row[0] for row in rows}):
-        table.add_row(f"[bold]{modality}[/bold]")
-        for _, name, title, licence in (row for row in rows if row[0] == modality):
-            table.add_row(name, data_state(name), Text(f"{title}. Licence: {licence}"))
-    print_table(table, console)
-    root = f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)"
-    console.print(root, markup=False, soft_wrap=True)
-    console.print("get one with: papers data prepare NAME", markup=False)
-
-
 def _present(root: Path) -> list[Source]:
     """Returns the sets of which ``root`` holds at least one file."""
     return [s for s in load_sources().values() if len(s.missing(root)) < len(s.files)]
@@ -132,7 +105,7 @@ def _problems(path: Path, expected: PackedFile) -> list[str]:
         return [f"{path}: missing"]
     for kind in ("sha256", "md5"):
         wanted = getattr(expected, kind)
-        if wanted and _file_digest(path, kind) == wanted:
+        if wanted and file_digest(path, kind) == wanted:
             return []
     try:
         counts = count(path)
@@ -174,7 +147,7 @@ def content_digest(path: Path) -> str:
         DataError: If the file is broken.
     """
     if path.suffix == ".bin":
-        return _file_digest(path, "sha256")
+        return file_digest(path)
     if path.suffix != ".npz":
         return hashlib.sha256(read_text(path)).hexdigest()
     digest = hashlib.sha256()
@@ -182,11 +155,6 @@ def content_digest(path: Path) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _file_digest(path: Path, kind: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -9,28 +9,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from common.data import verify as module
-from common.data.given import GIVEN
 from common.data.root import VARIABLE, data_root
 from common.data.sources import PackedFile, get_source, load_sources
-from common.data.verify import content_digest, count, data_state, verify, verify_source
+from common.data.verify import content_digest, count, verify, verify_source
 from common.errors import DataError
-from common.registry import DATASETS
-
-BUILT_IN = {
-    "diabetes",
-    "digit-scenes",
-    "ow-forge-20",
-    "papers-at-scale",
-    "papers-authors-subjects",
-    "rotated-digits",
-    "scattered-digits",
-    "scattered-rotated-digits",
-    "seasons-equal",
-    "seasons-loud",
-    "seasons-quiet",
-    "sessions",
-}
 
 
 @pytest.fixture
@@ -114,65 +96,6 @@ def test_verify_of_all_skips_what_is_not_there(tmp_path: Path, console: Console)
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
     with pytest.raises(DataError, match=r"acm\.npz: .*pa: 1 instead of 13407"):
         verify(None, str(tmp_path), console)
-
-
-def test_the_list_shows_what_is_here(
-    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert (data_state("acm"), data_state("digits")) == ("no", "built in")
-    write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
-    assert data_state("acm") == "yes"
-    module.print_data_sets(console)
-    text = console.file.getvalue()
-    assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
-
-
-def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_file() -> None:
-    titles = [source.title for source in load_sources().values()]
-    for width in (80, 60):
-        terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        module.print_data_sets(terminal)
-        text = terminal.file.getvalue()
-        *rows, _root, _command = text.splitlines()
-        assert max(map(len, rows)) <= width and "…" not in text
-        words = {word.rstrip(".") for word in text.split()}
-        assert {word for title in titles for word in title.split()} <= words
-        assert {*load_sources(), *GIVEN} <= words
-    file = Console(file=io.StringIO(), width=40)
-    module.print_data_sets(file)
-    lines = file.file.getvalue().splitlines()
-    for source in load_sources().values():
-        (line,) = [line for line in lines if line.split()[0] == source.name]
-        assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")
-
-
-def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
-    here = str(tmp_path)
-    for name in GIVEN:
-        assert data_state(name, here) == "no"
-    (tmp_path / "imagenet/train").mkdir(parents=True)
-    assert data_state("imagenet", here) == "no", "half of it"
-    (tmp_path / "imagenet/imagenet-val-000.tar").touch()
-    (tmp_path / "agedb").mkdir()
-    (tmp_path / "agedb/agedb.csv").touch()
-    assert data_state("imagenet", here) == data_state("agedb", here) == "yes"
-    assert data_state("imagenet100", here) == data_state("imdb-wiki", here) == "no"
-    (tmp_path / "imagenet100").mkdir()
-    (tmp_path / "imagenet100/classes.txt").touch()
-    assert data_state("imagenet100", here) == "yes"
-    (tmp_path / "timeseries/lora").mkdir(parents=True)
-    (tmp_path / "timeseries/lora/lora-all.csv.gz").touch()
-    assert data_state("lora", here) == "yes"
-    for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data"):
-        assert data_state(name) == "yours"
-
-
-def test_a_set_that_is_built_in_needs_no_file(tmp_path: Path) -> None:
-    """Every registered set is of the catalogue, brought, a path of its user's, or made here."""
-    made = {name for names in DATASETS.values() for name in names.names()}
-    made = {name for name in made if data_state(name, str(tmp_path)) == "built in"}
-    assert made == BUILT_IN
 
 
 @pytest.mark.parametrize("source", load_sources().values(), ids=lambda source: source.name)

@@ -1,0 +1,34 @@
+"""Which data sets there are, and whether they are here."""
+
+from rich.console import Console
+from rich.text import Text
+
+from common.data.given import GIVEN, YOURS
+from common.data.root import data_root
+from common.data.sources import get_source, load_sources
+from common.messages import plain_table, print_table
+
+
+def data_state(name: str, root: str | None = None) -> str:
+    """Returns whether a set is here: ``yes`` or ``no``, else ``built in`` or ``yours``."""
+    if name in GIVEN:
+        return "yes" if GIVEN[name].is_in(data_root(root)) else "no"
+    if name not in load_sources():
+        return "yours" if name in YOURS else "built in"
+    return "no" if get_source(name).missing(data_root(root)) else "yes"
+
+
+def print_data_sets(console: Console) -> None:
+    """Prints the catalogue: what each set is, whether it is here, and its licence."""
+    rows = [(s.modality, s.name, s.title, s.licence) for s in load_sources().values()]
+    rows += [(given.modality, name, given.title, "its owner's") for name, given in GIVEN.items()]
+    table = plain_table("name", "here")
+    table.add_column("what it is, and its licence", overflow="fold", ratio=1)
+    for modality in sorted({row[0] for row in rows}):
+        table.add_row(f"[bold]{modality}[/bold]")
+        for _, name, title, licence in (row for row in rows if row[0] == modality):
+            table.add_row(name, data_state(name), Text(f"{title}. Licence: {licence}"))
+    print_table(table, console)
+    root = f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)"
+    console.print(root, markup=False, soft_wrap=True)
+    console.print("get one with: papers data prepare NAME", markup=False)
