@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from common.errors import ConfigError, UsageError, suggest
+from common.nearest import elsewhere
 from common.signals import interrupts_wait
 from common.wording import WORDS, entry_class, item_of, members, needed, shown
 
@@ -63,7 +64,7 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
     def visit(node: Any, prefix: str) -> None:
         for key, value in node.items():
             dotted = f"{prefix}.{key}" if prefix else str(key)
-            is_section = _is_section(dotted, schema, origin)
+            is_section = _is_section(dotted, value, schema, origin)
             if is_section and isinstance(value, dict):
                 visit(value, dotted)
             elif is_section:
@@ -79,13 +80,15 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
     return flat
 
 
-def _is_section(dotted: str, schema: dict[str, Any], origin: str) -> bool:
+def _is_section(dotted: str, value: Any, schema: dict[str, Any], origin: str) -> bool:
     """Tells whether ``dotted`` names a dataclass; raises `ConfigError` if it names nothing."""
     first, *rest = dotted.split(".")
     known = [*TOP_LEVEL, *schema]
     if first not in known:
-        homes = [f"{name}.{first}" for name, section in schema.items() if hasattr(section, first)]
-        hint = f"; did you mean {homes[0]!r}?" if homes else suggest(first, known)
+        while isinstance(value, dict) and value:  # a section's name tells less than a key's in it
+            name, value = next(iter(value.items()))
+            dotted = f"{dotted}.{name}"
+        hint = elsewhere(dotted, list(TOP_LEVEL), schema) or suggest(first, known)
         raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
     node = schema.get(first)
     for depth, part in enumerate(rest):
@@ -93,7 +96,9 @@ def _is_section(dotted: str, schema: dict[str, Any], origin: str) -> bool:
         if part not in names:
             where = ".".join([first, *rest[:depth]])
             near = [f"{where}.{name}" for name in names]
-            hint = suggest(dotted, near) if names else f"; {where} holds a plain value"
+            hint = f"; {where} holds a plain value"
+            if names:
+                hint = elsewhere(dotted, list(TOP_LEVEL), schema) or suggest(dotted, near)
             raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
         node = getattr(node, part)
     return is_dataclass(node)

@@ -49,6 +49,7 @@ REFUSED = [
         ["train", "swav", "optimizer.lrr=1"],
         "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     ),
+    (["train", "swav", "model.lr=1"], "unknown key 'model.lr'; did you mean 'optimizer.lr'?"),
     (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
     (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
     (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),
