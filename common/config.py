@@ -30,7 +30,7 @@ from common.layers import (
     with_baseline,
 )
 from common.paper import Paper, get_paper
-from common.references import recipe_path, split_reference
+from common.references import recipe_path, refuse_paper, refuse_second, split_reference
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, collect_changes, setting
 from common.signals import interrupts_wait
@@ -213,8 +213,13 @@ def load_recipe(
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
     paper_name, recipe_name, variant = split_reference(reference)
+    refuse_second(overrides or [], reference, paper_name)
     path = recipe_path(paper_name, recipe_name)
     content = dict(read(path))  # the variants are taken out of it
+    if not content:
+        names = ", ".join(get_paper(paper_name).evaluators)
+        least = f"evaluation: {{protocols: [NAME]}}, of {names}"
+        raise ConfigError(f"{path}: the recipe is empty; write at least {least}")
     variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
@@ -243,6 +248,7 @@ def resolve(
 ) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     paper = get_paper(paper_name)
+    refuse_paper(layers, paper_name)
     baseline, layers = with_baseline(layers)
     schema = _schema(paper, baseline)
     merged = deepcopy(_container(*((name, type(section)) for name, section in schema.items())))
@@ -251,8 +257,6 @@ def resolve(
         for key, value in flatten(layer, schema, origin).items():
             assign(merged, key, value, origin)
             origins[key] = origin
-    if merged.paper not in (None, paper_name):
-        raise ConfigError(f"paper: the recipe is of {shown(merged.paper)}, asked for {paper_name}")
     sections: dict[str, Any] = {name: OmegaConf.to_object(merged[name]) for name in schema}
     seed, arm = merged.seed, merged.arm if isinstance(merged.arm, str) else shown(merged.arm)
     if not is_seed(seed):

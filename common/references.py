@@ -1,10 +1,12 @@
 """How a recipe is named, ``paper[/recipe[:variant]]``, and where its file is."""
 
 from pathlib import Path
+from typing import Any
 
 from common.checkout import SOURCE_ROOT
-from common.errors import UsageError, suggest
+from common.errors import ConfigError, UsageError, suggest
 from common.paper import get_paper, paper_names
+from common.wording import shown
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 
@@ -33,17 +35,50 @@ def split_reference(reference: str) -> tuple[str, str, str | None]:
 
 def refuse_file(reference: str) -> None:
     """Raises `UsageError` where a file stands for a recipe's name, with how to name one."""
-    given, colon, variant = reference.partition(":")
+    given = reference.partition(":")[0]
     path = Path(given)
     is_yaml = path.suffix in (".yaml", ".yml")
     if not is_yaml and len(path.parts) < 3 and not given.startswith(("/", "./", "../", "~")):
         return
-    paper, recipe = path.parent.name, path.stem if is_yaml else path.name
-    if paper in paper_names() and recipe in recipe_names(paper):
-        name = f"{paper}/{recipe}{colon}{variant}"
+    if name := _named(reference):
         raise UsageError(f"{reference}: a recipe is given by its name; write {name}")
     place = CONFIG_ROOT / "PAPER" / "RECIPE.yaml"
     raise UsageError(
         f"{reference}: a recipe is given by its name, PAPER/RECIPE, and its file is {place}: put "
         "yours there, or change a recipe's values with KEY=VALUE"
     )
+
+
+def refuse_second(words: list[str], reference: str, paper: str) -> None:
+    """Raises `UsageError` where one of ``words`` is a recipe beside ``reference``, of ``paper``."""
+    for word in words:
+        if "=" in word:
+            continue
+        if name := _named(word, paper):
+            raise UsageError(f"{word}: a second recipe; write {name} in place of {reference}")
+        refuse_file(word)
+
+
+def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
+    """Raises `ConfigError` where one of ``layers``, by origin, is of another paper."""
+    for origin, layer in layers:
+        named = layer.get("paper")
+        if named in (None, paper):
+            continue
+        mend = f"write paper: {paper}"
+        if named in paper_names():
+            folder = CONFIG_ROOT / named
+            mend = f"ask for {named}/RECIPE, whose file is in {folder}, or {mend}"
+        said = f"the recipe is of {shown(named)}, asked for {paper}"
+        raise ConfigError(f"{origin}: paper: {said}; {mend}")
+
+
+def _named(given: str, paper: str = "") -> str | None:
+    """Returns the name of the recipe whose file or name is ``given``; a bare one's is ``paper``."""
+    place, colon, variant = given.partition(":")
+    path = Path(place)
+    owner = path.parent.name or paper
+    recipe = path.stem if path.suffix in (".yaml", ".yml") else path.name
+    if owner not in paper_names() or recipe not in recipe_names(owner):
+        return None
+    return f"{owner}/{recipe}{colon}{variant}"

@@ -1,10 +1,13 @@
 """Names of recipes: what they leave out, and what is told of a file or of an unknown one."""
 
+import re
+
 import pytest
 
 from common import references
+from common.checkout import SOURCE_ROOT
 from common.config import load_recipe
-from common.errors import UsageError
+from common.errors import ConfigError, UsageError
 from common.references import recipe_names, split_reference
 
 
@@ -48,3 +51,65 @@ def test_what_a_reference_leaves_out_is_the_default():
 def test_an_unknown_reference_offers_the_nearest(reference, message, own):
     with pytest.raises(UsageError, match=message):
         load_recipe(reference)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("configs/meow/quick.yaml", "a second recipe; write meow/quick in place of swav/quick"),
+        ("configs/swav/cifar10.yml:cpu", "a second recipe; write swav/cifar10:cpu in place of "),
+        ("meow/quick", "a second recipe; write meow/quick in place of swav/quick"),
+        ("cifar10", "a second recipe; write swav/cifar10 in place of swav/quick"),
+        ("configs/meow/quik.yaml", "a recipe is given by its name, PAPER/RECIPE, and its file is"),
+        ("./mine", "a recipe is given by its name, PAPER/RECIPE, and its file is"),
+        ("meow/quik", "is not key=value"),
+        ("seed", "is not key=value"),
+    ],
+)
+def test_a_recipe_after_a_recipe_is_told_where_it_stands(word, message):
+    with pytest.raises(UsageError, match=rf"^'?{re.escape(word)}'?:? {message}"):
+        load_recipe("swav/quick", ["seed=1", word])
+
+
+def test_a_file_as_a_value_is_none():
+    assert load_recipe("swav/quick", ["tracking.name=meow/quick.yaml"]).tracking.name[:4] == "meow"
+
+
+@pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+@pytest.mark.parametrize("text", ["", "# all\n", "---\n", "null\n", "{}\n", "\n\n"])
+def test_an_empty_recipe_is_refused_by_its_file_with_what_it_needs(text, own, tmp_path):
+    path = tmp_path / "swav" / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("swav/own", ["evaluation.protocols=[knn]"])
+    needs = "write at least evaluation: {protocols: [NAME]}, of few-label, finetune, knn, linear"
+    assert str(caught.value).startswith(f"{path}: the recipe is empty; {needs}")
+    path.write_text("evaluation: {protocols: [knn]}")  # as it says
+    assert load_recipe("swav/own").evaluation.protocols == ["knn"]
+
+
+def test_the_recipe_of_another_paper_is_refused_by_its_file_with_its_place(own, tmp_path):
+    path = tmp_path / "swav" / "own.yaml"
+    # Its keys are no longer what is told: data.top_k is none of swav's.
+    path.write_bytes((SOURCE_ROOT / "configs/meow/quick.yaml").read_bytes())
+    said = 'paper: the recipe is of "meow", asked for swav; ask for meow/RECIPE, whose file is in '
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("swav/own")
+    assert str(caught.value) == f"{path}: {said}{tmp_path / 'meow'}, or write paper: swav"
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "message"),
+    [
+        ("paper: swaw", "seed=1", r'own\.yaml: paper: .* of "swaw", .* swav; write paper: swav$'),
+        ("paper: [a]", "seed=1", r'own\.yaml: paper: the recipe is of \["a"\], asked for swav'),
+        ("paper: swav", "paper=meow", 'command line: paper: .* of "meow", .*; ask for meow/RECIPE'),
+        ("variants: {a: {paper: meow}}", "seed=1", 'variant a: paper: the recipe is of "meow"'),
+    ],
+)
+def test_a_paper_that_is_not_the_one_asked_for_is_told_by_its_place(
+    text, word, message, own, tmp_path
+):
+    (tmp_path / "swav" / "own.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("swav/own:a" if "variants" in text else "swav/own", [word])
