@@ -1,6 +1,8 @@
 """Writes what no key can take into recipe and campaign files, and gives them to the command."""
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -11,7 +13,7 @@ from omegaconf import OmegaConf
 
 from common.config import load_recipe
 from common.layers import read_yaml
-from common.paper import get_paper
+from common.paper import get_paper, paper_names
 from common.references import recipe_path
 from tests.repo.bad_sections import Section, check_command, drawn, words_of
 from tests.repo.bad_values import NAMES
@@ -58,44 +60,54 @@ def without(content: dict[str, Any], line: str) -> str:
     return f"{OmegaConf.to_yaml(OmegaConf.create(kept))}\n{line}\n"
 
 
-def check_recipe_files(plain: list[tuple[Section, str]]) -> None:
-    """Gives the command recipe files that are wrong in one place, and files that are no recipe."""
-    contents = {paper: read_yaml(recipe_path(paper, recipe_of(paper))) for _, paper in plain}
+@contextlib.contextmanager
+def recipe_files(contents: dict[str, dict[str, Any]]) -> Iterator[dict[str, Path]]:
+    """Makes ``contents``, by paper, the only recipes that there are; yields their files."""
     with (
         tempfile.TemporaryDirectory() as name,
         mock.patch("common.references.CONFIG_ROOT", Path(name)),
     ):
+        files = {paper: Path(name) / paper / f"{recipe_of(paper)}.yaml" for paper in contents}
+        for paper, path in files.items():
+            path.parent.mkdir()
+            path.write_text(OmegaConf.to_yaml(OmegaConf.create(contents[paper])))
+            load_recipe(paper)  # what is refused later is refused for what is changed in it
+        yield files
 
-        def path(paper: str) -> Path:
-            return Path(name) / paper / f"{recipe_of(paper)}.yaml"
 
-        for paper, content in contents.items():
-            path(paper).parent.mkdir()
-            path(paper).write_text(OmegaConf.to_yaml(OmegaConf.create(content)))
-            load_recipe(paper)  # what is refused below is refused for what is changed in it
+def check_recipe_files(plain: list[tuple[Section, str]]) -> None:
+    """Gives the command recipe files that are wrong in one place, and files that are no recipe."""
+    contents = default_recipes()
+    with recipe_files(contents) as files:
 
         @drawn(50)
         @given(st.sampled_from(plain), st.booleans(), st.data())
         def refused(place: tuple[Section, str], variant: bool, data: st.DataObject) -> None:
             section, paper = place
             text = with_word(contents[paper], data.draw(words_of(section)), variant)
-            path(paper).write_text(text)
+            files[paper].write_text(text)
             reference = f"{paper}/{recipe_of(paper)}" + ":bad" * variant
-            check_command("train", reference, "--print-config", file=path(paper))
+            check_command("train", reference, "--print-config", file=files[paper])
 
         @drawn(25)
         @given(st.binary(max_size=40) | NAMES.map("{}: 1".format))
         def no_recipe(content: bytes | str) -> None:
             if isinstance(content, str):
                 content = without(contents["swav"], content).encode()
-            path("swav").write_bytes(content)
-            check_command("train", "swav", "--print-config", file=path("swav"))
+            files["swav"].write_bytes(content)
+            check_command("train", "swav", "--print-config", file=files["swav"])
 
         refused()
         no_recipe()
-        for line in TOP_LEVEL:
-            path("swav").write_text(without(contents["swav"], line))
-            check_command("train", "swav", "--print-config", file=path("swav"))
+        others = [OmegaConf.to_yaml(OmegaConf.create(contents["meow"])), "", "# nothing"]
+        for text in (*others, *(without(contents["swav"], line) for line in TOP_LEVEL)):
+            files["swav"].write_text(text)
+            check_command("train", "swav", "--print-config", file=files["swav"])
+
+
+def default_recipes() -> dict[str, dict[str, Any]]:
+    """Returns what the default recipe of each paper says."""
+    return {paper: read_yaml(recipe_path(paper, recipe_of(paper))) for paper in paper_names()}
 
 
 def recipe_of(paper: str) -> str:

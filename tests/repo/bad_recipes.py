@@ -1,22 +1,38 @@
 """Gives every key of every schema what it cannot take, and the command some of it; no torch.
 
-    python -m tests.repo.bad_recipes
+    python -m tests.repo.bad_recipes [DRAWS]
 
-A key is tried against its section alone: a millisecond, where a recipe takes sixty. Ends with an
+A key is tried against its section alone: a millisecond, where a recipe takes sixty, and the least
+one that a paper takes twenty: the command gets DRAWS words of each section with that. Ends with an
 error that names each word which was taken, or refused otherwise than with code 2 and a message.
 What is drawn is new with each call: an error names the falsifying example, and how to reproduce it.
 """
 
 import sys
+from dataclasses import fields
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.config import load_recipe
 from common.paper import paper_names
-from tests.repo.bad_files import check_campaigns, check_recipe_files
-from tests.repo.bad_sections import Section, check_command, drawn, sections, words_of
+from tests.repo.bad_files import (
+    check_campaigns,
+    check_recipe_files,
+    default_recipes,
+    recipe_files,
+)
+from tests.repo.bad_sections import (
+    Section,
+    check_command,
+    drawn,
+    protocol_sections,
+    sections,
+    words_of,
+)
 from tests.repo.bad_values import NOT_FINITE
 
+DRAWS = 10
 # What is not in a section, and words that are none.
 OTHER = [
     *(f"seed={text}" for text in ("-1", "2147483648", "1.5", "many", "true", "null", "[1]")),
@@ -36,26 +52,39 @@ OTHER = [
 ]
 
 
-def check_drawn(plain: list[tuple[Section, str]]) -> None:
-    """Gives the command drawn words of what the sections of each paper cannot take."""
+def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
+    """Gives the command words that a section cannot take, drawn for each of all papers."""
+    names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
+    least = {
+        paper: {"evaluation": {"protocols": content["evaluation"]["protocols"]}}
+        for paper, content in default_recipes().items()
+    }
 
-    @drawn(30)
-    @given(st.sampled_from(plain), st.data())
-    def refused(place: tuple[Section, str], data: st.DataObject) -> None:
-        section, paper = place
-        check_command("train", paper, "--print-config", data.draw(words_of(section)))
+    def check_section(section: Section, words: list[str]) -> None:
+        misplaced = [name for name in names if not hasattr(section.config, name)]
+        misplaced = [f"{section.name}.{name}=1" for name in misplaced]
 
-    refused()
+        @drawn(draws)
+        @given(words_of(section) | st.sampled_from(misplaced))
+        def refused(word: str) -> None:
+            check_command("train", *words, "--print-config", word)
+
+        load_recipe(words[0], words[1:])
+        refused()
+        assert "torch" not in sys.modules, (words, section.name)
+
+    with recipe_files(least):
+        for section, words in found:
+            check_section(section, words)
 
 
-def check() -> None:
+def check(draws: int) -> None:
     """Raises `AssertionError` for what is taken, or refused otherwise than it should be."""
-    plain = []
-    for section, words in sections():
+    found = list(sections())
+    for section, _ in found:
         section.check()
-        if len(words) == 1:  # a baseline's words go the same way as its paper's
-            plain.append((section, words[0]))
-    check_drawn(plain)
+    check_drawn([*found, *protocol_sections()], draws)
+    plain = [(section, words[0]) for section, words in found if len(words) == 1]
     check_recipe_files(plain)
     check_campaigns(plain)
     for word in OTHER:
@@ -64,4 +93,4 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    check()
+    check(int(sys.argv[1]) if sys.argv[1:] else DRAWS)

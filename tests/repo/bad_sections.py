@@ -4,6 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from omegaconf import OmegaConf
 from common.cli import main
 from common.config import SECTIONS, load_recipe
 from common.errors import ConfigError
+from common.evaluation.config import EvaluationConfig
 from common.layers import assign, flatten, parse_overrides
 from common.paper import get_paper, paper_names
 from common.registry import METHOD_SCHEMAS
@@ -37,6 +39,7 @@ class Section:
     """One section of the recipe as the command line meets it."""
 
     def __init__(self, name: str, schema: Any, seen: set[type]) -> None:
+        self.name, self.config = name, schema
         self.schema = {name: schema}
         self.container = OmegaConf.create(self.schema)
         found = list(keys(type(schema), seen, f"{name}."))
@@ -96,6 +99,13 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
             if kind not in seen:
                 seen.add(kind)
                 yield Section(name, kind(), seen), [paper, *words]
+
+
+def protocol_sections() -> Iterator[tuple[Section, list[str]]]:
+    """Yields the sections of `EvaluationConfig`, which are parts of one of `sections`."""
+    for entry in fields(EvaluationConfig):
+        if is_dataclass(entry.type):
+            yield Section(f"evaluation.{entry.name}", entry.type(), set()), ["swav"]
 
 
 def check_command(*words: str, file: Path | None = None) -> None:
