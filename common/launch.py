@@ -15,6 +15,11 @@ def is_main_process() -> bool:
     return process_rank() == 0
 
 
+def launched_by_lightning() -> bool:
+    """Tells whether Lightning started this process beside a main one; torchrun sets ``RANK``."""
+    return "RANK" not in os.environ and int(os.environ.get("LOCAL_RANK") or 0) > 0
+
+
 def num_processes(recipe: Recipe) -> int:
     """Returns the processes the run will have, before any is started.
 

@@ -9,6 +9,7 @@ from common.config import Recipe
 
 NAME_LENGTH = 128
 TAG_LENGTH = 64
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 WITHHELD = "(withheld)"
 _SECRET_NAME = re.compile(
     r"(^|[_.-])(api_?key|access_?key|secret|password|passwd|credentials?|auth|token)s?$", re.I
@@ -116,9 +117,11 @@ def without_secrets(config: Mapping[str, Any], environment: Mapping[str, str]) -
 
 
 def process_rank(environment: Mapping[str, str] | None = None) -> int:
-    """Returns this process's rank from what torchrun, SLURM or Lightning put in the environment."""
+    """Returns 0 in the main process, and in it alone.
+
+    torchrun's ``RANK`` says it. Without it all the others are 0: a process that Lightning starts
+    in a job without ``srun`` has the ``SLURM_PROCID`` of the main one.
+    """
     environment = os.environ if environment is None else environment
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
-        if environment.get(name, "").isdigit():
-            return int(environment[name])
-    return 0
+    ranks = {name: int(value) for name in RANKS if (value := environment.get(name, "")).isdigit()}
+    return ranks.get("RANK", max(ranks.values(), default=0))
