@@ -13,7 +13,7 @@ from common.config import Recipe
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.files import remove_torn
-from common.launch import is_main_process
+from common.launch import is_main_process, launched_by_lightning
 from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
@@ -97,8 +97,9 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
             yield
     except LikewiseError as error:
         if isinstance(error, RunStopped) and not is_main_process():
-            # All stop together. Lightning kills a main process beside one that left with an error.
-            raise SystemExit(0) from None
+            # All stop together. Lightning kills a main process beside one that left with an error;
+            # another launcher hears from each process what it hears from the main one.
+            raise SystemExit(int(error.by_user and not launched_by_lightning())) from None
         if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
             error.args = (f"{error}\n{go_on}",)
         run.say(f"ended: {error}", Console(quiet=True))
@@ -110,7 +111,8 @@ def _ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None
         if not is_main_process():
             # The main one says it, and Ctrl-C comes to all: Lightning would kill the main process
             # beside an error. A SIGTERM may be for this one alone, whose launcher must hear of it.
-            raise SystemExit(int(terminations.word != "interrupted")) from None
+            to_all = launched_by_lightning() and terminations.word == "interrupted"
+            raise SystemExit(int(not to_all)) from None
         stop = RunStopped(f"{terminations.word}; {go_on}")
         stop.by_user = True
         run.say(str(stop), Console(quiet=True))

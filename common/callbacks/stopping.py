@@ -20,7 +20,7 @@ from common.signals import SIGNALS
 class RunStopped(LikewiseError):
     """The run was stopped from outside; its checkpoint is written.
 
-    ``by_user`` tells a signal from a spent budget.
+    ``by_user`` tells a signal, to any of the processes, from a spent budget.
     """
 
     by_user = False
@@ -153,7 +153,7 @@ class Stopping(Callback):
         """
         self.teardown(trainer, pl_module, "fit")
         if self._one_says(trainer, self._reason.startswith("SIG")):
-            self._stop(pl_module, "before the evaluation")
+            self._stop(trainer, pl_module, "before the evaluation")
 
     def _one_says(self, trainer: Trainer, stop: bool) -> bool:
         if trainer.world_size > 1:
@@ -161,12 +161,13 @@ class Stopping(Callback):
         return stop
 
     def _save_and_stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._stop(pl_module, f"saved {self.checkpoints.save(trainer, pl_module).name}")
+        saved = self.checkpoints.save(trainer, pl_module)
+        self._stop(trainer, pl_module, f"saved {saved.name}")
 
-    def _stop(self, pl_module: LightningModule, state: str) -> None:
+    def _stop(self, trainer: Trainer, pl_module: LightningModule, state: str) -> None:
         reason = self._reason or "another process"
         stop = RunStopped(f"stopped by {reason} after {batches_seen(pl_module)} batches, {state}")
-        stop.by_user = reason.startswith("SIG")
+        stop.by_user = self._one_says(trainer, reason.startswith("SIG"))
         raise stop
 
     def _check_limit(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -80,6 +81,26 @@ def test_two_nodes_are_one_run_with_the_losses_of_one_process(launch, tmp_path):
     assert record["status"] == "complete"
     assert record["config_hash"] == alone["config_hash"]
     assert list(found) == [1, 2, 3] and found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.parametrize("to", ["all", "the second"])
+def test_stopped_by_a_signal_each_node_tells_slurm_by_exit_code_1(to, tmp_path):
+    port, longer = free_port(), ["trainer.batches=2000", "trainer.checkpoint_every_batches=2"]
+    launched = [by_slurm(node, port) for node in range(2)]
+    started = [start_command(tmp_path, [*words, *longer], **env) for words, env in launched]
+    deadline = time.monotonic() + TIMEOUT_S
+    while not list(tmp_path.glob("runs/supremix/*/*/checkpoints/batch-*")):
+        assert time.monotonic() < deadline and all(node.poll() is None for node in started)
+        time.sleep(0.05)
+    for node in started if to == "all" else started[1:]:
+        node.send_signal(signal.SIGTERM)
+    said = [node.communicate(timeout=TIMEOUT_S)[0] for node in started]
+    assert [node.returncode for node in started] == [1, 1], said
+    who = "SIGTERM" if to == "all" else "another process"
+    assert f"stopped by {who} after" in said[0] and "stopped by" not in said[1]
+    assert "Traceback" not in "".join(said)
 
 
 def test_the_job_of_the_docs_trains_and_when_queued_again_resumes(tmp_path):

@@ -56,32 +56,59 @@ def test_sigterm_outside_of_training_is_said_in_the_log(recipe, tmp_path, consol
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_stopped_together_the_other_processes_leave_without_an_error(
-    recipe, tmp_path, console, monkeypatch
+BY_LIGHTNING = {"LOCAL_RANK": "1", "NODE_RANK": "0"}
+BY_TORCHRUN = {"LOCAL_RANK": "1", "RANK": "1"}
+BY_SLURM = {"SLURM_PROCID": "1", "SLURM_LOCALID": "1"}
+
+
+def leave(recipe, root, console, monkeypatch, environment):
+    """Returns the exit code of a process that is not the main one."""
+    with monkeypatch.context() as launched, pytest.raises(SystemExit) as end:
+        for name, value in environment.items():
+            launched.setenv(name, value)
+        start(recipe, root, console)
+    assert not list(root.iterdir()), "the main one says it"
+    return end.value.code
+
+
+@pytest.mark.parametrize(
+    ("environment", "by_user", "code"),
+    [
+        (BY_LIGHTNING, True, 0),
+        (BY_TORCHRUN, True, 1),
+        (BY_SLURM, True, 1),
+        (BY_SLURM, False, 0),  # a campaign's budget is no error of the main one either
+    ],
+)
+def test_stopped_together_only_another_launcher_than_lightning_hears_of_an_error(
+    environment, by_user, code, recipe, tmp_path, console, monkeypatch
 ):
     def stop(_run):
-        raise RunStopped("stopped by SIGTERM after 3 batches")
+        error = RunStopped("stopped by SIGTERM after 3 batches")
+        error.by_user = by_user
+        raise error
 
     play(monkeypatch, stop)
-    monkeypatch.setenv("RANK", "1")
-    with pytest.raises(SystemExit) as end:
-        start(recipe, tmp_path, console)
-    assert end.value.code == 0
-    monkeypatch.setenv("RANK", "0")
+    assert leave(recipe, tmp_path, console, monkeypatch, environment) == code
     with pytest.raises(RunStopped, match="after 3 batches"):
         start(recipe, tmp_path, console)
     assert log_of(tmp_path).count("stopped by SIGTERM") == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+@pytest.mark.parametrize(
+    ("environment", "number", "code"),
+    [
+        (BY_LIGHTNING, signal.SIGINT, 0),
+        (BY_LIGHTNING, signal.SIGTERM, 1),
+        (BY_TORCHRUN, signal.SIGINT, 1),
+        (BY_SLURM, signal.SIGTERM, 1),
+    ],
+)
 def test_interrupted_the_other_processes_leave_the_words_to_the_main_one(
-    number, code, recipe, tmp_path, console, monkeypatch
+    environment, number, code, recipe, tmp_path, console, monkeypatch
 ):
     play(monkeypatch, lambda _run: os.kill(os.getpid(), number))
-    monkeypatch.setenv("RANK", "1")
-    with pytest.raises(SystemExit) as end:
-        start(recipe, tmp_path, console)
-    assert end.value.code == code and not list(tmp_path.iterdir())
+    assert leave(recipe, tmp_path, console, monkeypatch, environment) == code
 
 
 def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):

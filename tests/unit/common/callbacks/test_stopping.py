@@ -200,10 +200,11 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
     strategy = SimpleNamespace(reduce_boolean_decision=reduce)
     trainer = make_trainer(world_size=2, strategy=strategy)
     stopping = Stopping(checkpoints, None, None)
-    with pytest.raises(RunStopped, match="stopped by another process"):
+    with pytest.raises(RunStopped, match="stopped by another process") as stop:
         if place == "batch":
             stopping.on_train_batch_end(trainer, Counted(3), {}, None, 2)
         else:
             stopping.on_train_epoch_end(trainer, Counted(3))
-    assert asked == [(False, False)], "one yes is enough"
+    assert asked == [(False, False)] * 2, "one yes is enough"
     assert checkpoints.saved == [3]
+    assert stop.value.by_user, "the other one was sent a signal"
