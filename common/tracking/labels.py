@@ -25,12 +25,7 @@ class Labels(NamedTuple):
     tags: list[str]
 
 
-def run_labels(
-    recipe: Recipe,
-    dirty: bool | None = None,
-    scaled: bool | None = None,
-    git_tag: str | None = None,
-) -> Labels:
+def run_labels(recipe: Recipe, dirty: bool | None = None, scaled: bool | None = None) -> Labels:
     """Returns the labels of a run.
 
     All seeds of one setting share the group, so that W&B folds them into one line with spread.
@@ -39,7 +34,6 @@ def run_labels(
         recipe: The resolved recipe.
         dirty: The working tree has changes that no commit holds; None where nobody looked.
         scaled: Less was trained than in the paper or the data differ; None if not known.
-        git_tag: The tag of the commit, if it has one.
     """
     kind, _, detail = recipe.arm.partition("/")
     setting = [recipe.paper, recipe.recipe, *([recipe.arm.replace("/", "-")] if detail else [])]
@@ -48,8 +42,6 @@ def run_labels(
         tags.append("scaled" if scaled else "full")
     if detail:
         tags.append(f"{kind}:{detail}")
-    if git_tag:
-        tags.append(git_tag)
     if dirty:
         tags.append("dirty")
     tags += recipe.tracking.tags

@@ -90,8 +90,8 @@ def test_arms_are_told_apart_by_group_type_and_tag(make):
 def test_tags_say_what_is_known_and_nothing_else(make):
     assert run_labels(make()).tags == ["swav", "digits"]
     recipe = make(tracking=TrackingConfig(tags=["mine", "swav"]))
-    labels = run_labels(recipe, dirty=True, scaled=True, git_tag="v1")
-    assert labels.tags == ["swav", "digits", "scaled", "v1", "dirty", "mine"]
+    labels = run_labels(recipe, dirty=True, scaled=True)
+    assert labels.tags == ["swav", "digits", "scaled", "dirty", "mine"]
     assert run_labels(recipe, dirty=False, scaled=False).tags == ["swav", "digits", "full", "mine"]
 
 
