@@ -251,10 +251,12 @@ def resolve(
     refuse_paper(layers, paper_name)
     baseline, layers = with_baseline(layers)
     schema = _schema(paper, baseline)
+    flat = [(origin, flatten(layer, schema, origin)) for origin, layer in layers]
+    # After what names nothing has been refused: the copy takes longer than all of that.
     merged = deepcopy(_container(*((name, type(section)) for name, section in schema.items())))
     origins: dict[str, str] = {}
-    for origin, layer in layers:
-        for key, value in flatten(layer, schema, origin).items():
+    for origin, layer in flat:
+        for key, value in layer.items():
             assign(merged, key, value, origin)
             origins[key] = origin
     sections: dict[str, Any] = {name: OmegaConf.to_object(merged[name]) for name in schema}

@@ -78,7 +78,7 @@ class Section:
         taken = [word for word in self.words if self.takes(word)]
         assert not taken, taken
 
-        @drawn(50)
+        @drawn(20)
         @given(self.drawn)
         def refused(word: str) -> None:
             assert not self.takes(word), word

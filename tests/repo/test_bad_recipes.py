@@ -8,10 +8,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds. Nothing is timed: it ends a hang.
-HANG = 900
+HANG = 3600
 
 
-@pytest.mark.parametrize("draws", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [10, pytest.param(50, marks=pytest.mark.slow)])
 def test_no_key_of_any_paper_takes_what_it_cannot_and_torch_stays_out(draws: int) -> None:
     command = [sys.executable, "-m", "tests.repo.bad_recipes", str(draws)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG)
