@@ -1,13 +1,16 @@
 """Kills of a run at a drawn place.
 
 The run's own process sends itself SIGKILL there: nothing is flushed or tidied up, as with a kill
-from outside, and the draw alone says where it hits, however busy the machine is.
+from outside, and the draw alone says where it hits, however busy the machine is. `FromOutside` is
+one from outside.
 """
 
 import io
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,27 +70,57 @@ class InCheckpoint:
 
 
 @dataclass(frozen=True)
+class FromOutside:
+    """Another process kills it ``delay_s`` after the numbers of ``batch`` are written."""
+
+    batch: int
+    delay_s: float
+
+    def arm(self):
+        write, killers = MetricsFile.write, []
+        kill = f"sleep {self.delay_s}; kill -KILL {os.getpid()}"
+
+        def write_and_call(files, batch, *rest):
+            write(files, batch, *rest)
+            if batch == self.batch and not killers:
+                killers.append(subprocess.Popen(["sh", "-c", kill]))
+
+        MetricsFile.write = write_and_call
+
+
+@dataclass(frozen=True)
 class InEvaluation:
-    """Dies in the final evaluation, once ``number`` encoders of it have been measured."""
+    """Dies in a protocol of the final evaluation, at the Python call ``number`` of them all."""
 
     number: int
 
     def arm(self):
-        measure, protocols = common.train._measure, common.train.run_protocols
-        done = []
+        at_each_call(lambda number: number == self.number and die())
 
-        def count_and_die(*words):
-            found = protocols(*words)
-            done.append(found)
-            if len(done) == self.number:
-                die()
-            return found
 
-        def measure_and_die(*words):
-            common.train.run_protocols = count_and_die
-            return measure(*words)
+def at_each_call(act):
+    """Calls ``act`` with each call's number in the final protocols; notes how many there were."""
+    measure, protocols = common.train._measure, common.train.run_protocols
+    calls = itertools.count(1)
 
-        common.train._measure = measure_and_die
+    def count(_frame, event, _value):
+        if event == "call":
+            act(next(calls))
+
+    def watch(*words):
+        sys.setprofile(count)
+        try:
+            return protocols(*words)
+        finally:
+            sys.setprofile(None)
+
+    def measure_and_note(ready, run, *rest):
+        common.train.run_protocols = watch
+        measured = measure(ready, run, *rest)
+        (run.checkpoints / "calls").write_text(f"{next(calls) - 1}")
+        return measured
+
+    common.train._measure = measure_and_note
 
 
 @dataclass(frozen=True)
@@ -103,7 +136,7 @@ class UnderAFallingClock:
 
 
 class Nowhere:
-    """Dies nowhere; notes the batch of each checkpoint in ``checkpoints/saved``."""
+    """Dies nowhere; notes the batch of each checkpoint in ``checkpoints/saved``, and the calls."""
 
     def arm(self):
         save = AtomicCheckpointIO.save_checkpoint
@@ -115,3 +148,4 @@ class Nowhere:
                     file.write(f"{checkpoint['likewise']['batches_seen']}\n")
 
         AtomicCheckpointIO.save_checkpoint = save_and_note
+        at_each_call(lambda _number: None)
