@@ -200,7 +200,8 @@ def report(rows: dict[str, list[tuple[float, float]]], threads: int) -> None:
             f"n = {len(times)}, {threads} threads), peak {max(peak for _, peak in values):.0f} MB"
         )
     ours = [seconds for seconds, _ in rows["ours"]]
-    print(f"ours against itself: {median(ours[::2]) / median(ours[1::2]):.3f}")
+    if len(ours) > 1:
+        print(f"ours against itself: {median(ours[::2]) / median(ours[1::2]):.3f}")
     if "official" in rows:
         theirs = median(seconds for seconds, _ in rows["official"])
         print(f"official / ours: {theirs / median(ours):.2f}")
