@@ -111,8 +111,9 @@ def without_secrets(config: Mapping[str, Any], environment: Mapping[str, str]) -
 def process_rank(environment: Mapping[str, str] | None = None) -> int:
     """Returns 0 in the main process, and in it alone.
 
-    torchrun's ``RANK`` says it. Without it all the others are 0: a process that Lightning starts
-    in a job without ``srun`` has the ``SLURM_PROCID`` of the main one.
+    torchrun's ``RANK`` says it. Without ``RANK``, the main process is the one in which every other
+    rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
+    ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
     """
     environment = os.environ if environment is None else environment
     ranks = {name: int(value) for name in RANKS if (value := environment.get(name, "")).isdigit()}

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from common.losses.chunked import sum_over_row_chunks
 
-ROWS_AT_A_TIME = 256
-# Larger sides are cut: tanh of their sum has been 1 for long, and the terms grow with the range.
-LARGEST = 40.0
-SMALLEST_RANGE = 1e-3
+ROWS_AT_A_TIME = 256  # of (rows, nodes) matrices; more are no faster
+# Bounds of half the range of a side. A constant one has none; the terms grow with it, and a wider
+# one is cut at its ends.
+SMALLEST, LARGEST = 5e-4, 40.0
 
 
 class SoftWeights(nn.Module):
@@ -73,19 +73,20 @@ def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         weight: (hidden,).
 
     Returns:
-        (anchors, hidden * terms) and (others, hidden * terms); 15 terms in float32 where ``a``
-        spans 2, more as it spans more.
+        (anchors, hidden * terms) and (others, hidden * terms); 20 terms in float32 where the widest
+        column of ``a`` spans 2, more as it spans more. NaN where ``a`` or ``b`` is not finite.
     """
-    wide = [x.to(torch.float64).clamp(-LARGEST, LARGEST) for x in (a, b)]
-    low, high = torch.aminmax(wide[0].detach(), dim=0)
-    middle, half = (low + high) / 2, float((high - low).max().clamp(min=SMALLEST_RANGE)) / 2
+    anchors, others = a.to(torch.float64), b.to(torch.float64)
+    low, high = torch.aminmax(anchors.detach(), dim=0)
+    middle, half = (low + high) / 2, float((high - low).max()) / 2
+    half = min(max(half, SMALLEST), LARGEST) if math.isfinite(half) else 1.0
     terms = chebyshev_terms(half, torch.finfo(a.dtype).eps)
     angles = (torch.arange(terms, device=a.device, dtype=torch.float64) + 0.5) * math.pi / terms
-    scaled = (wide[0] - middle) / half
+    scaled = (anchors - middle).clamp(-LARGEST, LARGEST) / half
     polynomials = [torch.ones_like(scaled), scaled]
     while len(polynomials) < terms:
         polynomials.append(2 * scaled * polynomials[-1] - polynomials[-2])
-    at_roots = torch.tanh(wide[1].unsqueeze(2) + middle.unsqueeze(1) + half * angles.cos())
+    at_roots = torch.tanh(others.unsqueeze(2) + middle.unsqueeze(1) + half * angles.cos())
     cosines = torch.cos(torch.arange(terms).to(angles).unsqueeze(1) * angles) * 2 / terms
     cosines[0] /= 2
     left = torch.stack(polynomials, 2) * weight.to(torch.float64).unsqueeze(1)
@@ -95,8 +96,8 @@ def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 def chebyshev_terms(half: float, accuracy: float) -> int:
     """Returns how many terms tanh needs on a range of ``2 * half`` for ``accuracy``.
 
-    They shrink by the size of the largest ellipse around the range that leaves out the poles, at
-    ``pi / 2`` from the real axis.
+    Each coefficient is smaller than the one before by the size of the largest ellipse around the
+    range that leaves out the poles, at ``pi / 2`` from the real axis.
     """
     pole = math.pi / 2 / half
     return 3 + math.ceil(math.log(100 / accuracy) / math.asinh(pole))

@@ -80,17 +80,25 @@ def test_terms_grow_with_range_and_accuracy():
     assert chebyshev_terms(1.0, 1e-16) > 30
 
 
-@pytest.mark.parametrize("size", [30.0, 1e4])
-def test_large_arguments_saturate_as_tanh_does(size):
-    a = torch.tensor([[size, -size], [0.5, -0.5]], requires_grad=True)
-    b = torch.tensor([[-size, size], [size, 0.25]], requires_grad=True)
+@pytest.mark.parametrize("offset", [0.0, 50.0, 1e4])
+def test_wide_and_far_sides_saturate_as_tanh_does(offset):
+    a = (torch.tensor([[30.0, -30.0], [0.5, -0.5]]) + offset).requires_grad_()
+    b = (torch.tensor([[-30.0, 31.0], [28.0, 0.25]]) - offset).requires_grad_()
     weight = torch.tensor([1.0, 0.5])
     left, right = pair_factors(a, b, weight)
     logits = left @ right.T
     expected = (torch.tanh(a.unsqueeze(1) + b) * weight).sum(2)
-    torch.testing.assert_close(logits, expected, rtol=0, atol=2e-5)
+    # Some 400 terms are summed in float32.
+    torch.testing.assert_close(logits, expected, rtol=0, atol=5e-6)
     logits.sum().backward()
     assert torch.isfinite(a.grad).all() and torch.isfinite(b.grad).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_comes_out_as_no_number(soft, value):
+    anchor = unit(seed=1)
+    anchor[3, 2] = value
+    assert torch.isnan(soft.loss(anchor, unit(seed=2), 0.9)), "the run is stopped by its loss"
 
 
 def test_anchors_may_be_fewer_than_candidates(soft):
