@@ -1,8 +1,9 @@
 """MEOW's losses: weighted InfoNCE and prototypes (AdaMEOW's is in soft.py).
 
-None communicates. The full batch couples every node with every other, so one process trains it; in
-sampled training the module gathers the views of all processes first, and each process then computes
-the k-means and the contrast of the whole batch, the same everywhere.
+All, and the clustering, compute in float32 or wider, also under autocast. None communicates. The
+full batch couples every node with every other, so one process trains it; in sampled training the
+module gathers the views of all processes first, and each process then computes the k-means and the
+contrast of the whole batch, the same everywhere.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.losses.chunked import sum_over_row_chunks
+from common.losses.precision import wide
 from papers.meow.kmeans import assign, kmeans
 
 ROWS_AT_A_TIME = 256
@@ -35,12 +37,13 @@ def cluster(
 
     Under several processes ``u`` is gathered, and each process finds the same clusters.
     """
-    found = []
-    for seed, number in enumerate(num_clusters):
-        centroids = kmeans(u, number, seed, **settings)
-        assigned, products = assign(u, centroids.unsqueeze(0))
-        concentration = concentrations(assigned[0], products[0], number, temperature)
-        found.append(Clustering(assigned[0], F.normalize(centroids, dim=1), concentration))
+    found, u = [], wide(u)
+    with torch.autocast(u.device.type, enabled=False):
+        for seed, number in enumerate(num_clusters):
+            centroids = kmeans(u, number, seed, **settings)
+            assigned, products = assign(u, centroids.unsqueeze(0))
+            concentration = concentrations(assigned[0], products[0], number, temperature)
+            found.append(Clustering(assigned[0], F.normalize(centroids, dim=1), concentration))
     return found
 
 
@@ -114,7 +117,9 @@ def weighted_infonce(
         positive = (anchor[rows] * other[rows]).sum(1) / temperature
         return (shifted.sum(1).log() + top.squeeze(1) - positive).sum()
 
-    return sum_over_row_chunks(row_loss, num_nodes, ROWS_AT_A_TIME, anchor, other) / num_nodes
+    with torch.autocast(anchor.device.type, enabled=False):
+        views = wide(anchor), wide(other)
+        return sum_over_row_chunks(row_loss, num_nodes, ROWS_AT_A_TIME, *views) / num_nodes
 
 
 def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
@@ -124,9 +129,10 @@ def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
     (code_meow/module/contrast.py); prototypes and concentrations are constants. Under several
     processes ``anchor`` is gathered and each computes all rows.
     """
-    losses = []
-    for assigned, prototypes, concentration in clusterings:
-        logits = anchor @ prototypes.T / concentration
-        ratio = anchor.new_tensor(len(anchor) / len(prototypes))
-        losses.append(F.cross_entropy(logits, assigned) + ratio.log())
+    losses, anchor = [], wide(anchor)
+    with torch.autocast(anchor.device.type, enabled=False):
+        for assigned, prototypes, concentration in clusterings:
+            logits = anchor @ prototypes.T / concentration
+            ratio = anchor.new_tensor(len(anchor) / len(prototypes))
+            losses.append(F.cross_entropy(logits, assigned) + ratio.log())
     return torch.stack(losses).mean()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.losses.chunked import sum_over_row_chunks
+from common.losses.precision import wide
 
 ROWS_AT_A_TIME = 256  # of (rows, nodes) matrices; more are no faster
 # Bounds of half the range of a side. A constant one has none; the terms grow with it, and a wider
@@ -17,7 +18,8 @@ SMALLEST, LARGEST = 5e-4, 40.0
 class SoftWeights(nn.Module):
     """AdaMEOW's learned weight of a pair (code_adameow/module/adameow.py).
 
-    ``gamma_ij = sigmoid(w2 . tanh(W1 (a_i + b_j) + b1) + b2)``.
+    ``gamma_ij = sigmoid(w2 . tanh(W1 (a_i + b_j) + b1) + b2)``, in float32 or wider, also under
+    autocast.
     """
 
     def __init__(self, dim: int, hidden: int = 16) -> None:
@@ -27,8 +29,9 @@ class SoftWeights(nn.Module):
 
     def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
         """Returns gamma: (anchors, others)."""
-        left, right = self._factors(anchor, other)
-        return torch.sigmoid(torch.addmm(self.outer.bias, left, right.T))
+        with torch.autocast(anchor.device.type, enabled=False):
+            left, right = self._factors(wide(anchor), wide(other))
+            return torch.sigmoid(torch.addmm(self.outer.bias, left, right.T))
 
     def _factors(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         # W1 is linear, so it is applied to both views apart and never to (nodes, nodes, dim).
@@ -55,8 +58,10 @@ class SoftWeights(nn.Module):
             positive = (anchor[rows] * other[rows]).sum(1) / temperature
             return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
 
-        tensors = (anchor, other, *self._factors(anchor, other), self.outer.bias)
-        total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *tensors)
+        with torch.autocast(anchor.device.type, enabled=False):
+            views = wide(anchor), wide(other)
+            tensors = (*views, *self._factors(*views), self.outer.bias)
+            total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *tensors)
         return total / len(anchor)
 
 
