@@ -87,6 +87,11 @@ class SequenceData(RunData):
         if self.config.core is not None:
             sequences = k_core(sequences, self.config.core)
         self.instances = prefix_instances(sequences)
+        if not len(self.instances):
+            raise DataError(
+                f"{self.config.path or sequences.name}: no user has more than 3 actions, so that "
+                "none is left to predict in training: the last two are validation and test"
+            )
         if len(self.instances) < self.config.batch_size:
             raise DataError(
                 f"data.batch_size: {self.config.batch_size}, but {sequences.name} gives only "

@@ -27,8 +27,6 @@ def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
     known = run.known_items().tolist()
     has_text = isinstance(known[0], str)
     users, items, places, _ = read_actions(path, None if has_text else max(known), has_text)
-    if not users:
-        raise DataError(f"{path}: holds no sequence")
     number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:

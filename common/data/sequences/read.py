@@ -100,7 +100,10 @@ def read_actions(path: Path, num_items: int | None = None, tokens: bool = False)
             f"{path}: {kind!r} is not known; give a .txt (user, then items, a line each) or a "
             "RecBole .inter, plain or .gz"
         )
-    return readers[kind](path, num_items, tokens)
+    actions = readers[kind](path, num_items, tokens)
+    if not actions.users:
+        raise DataError(f"{path}: holds no sequence")
+    return actions
 
 
 def _kind(path: Path) -> str:
@@ -155,6 +158,8 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
         cells = line.split("\t")
         if len(cells) <= max(user_at, item_at, time_at or 0):
             raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
+        if not cells[user_at]:
+            raise DataError(f"{path}:{number}: no user")
         time = (
             0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
         )

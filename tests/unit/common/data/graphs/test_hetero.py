@@ -156,9 +156,10 @@ def test_a_pickled_object_is_not_executed(tmp_path):
     )
     with pytest.raises(DataError, match=message):
         load_dict(tmp_path / "graph.pt")
-    (tmp_path / "graph.pt").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"graph.pt does not load"):
-        load_dict(tmp_path / "graph.pt")
+    for foreign in (b"", b"nothing", b"user_id:token\titem_id:token\n", b"type,count\npaper,9\n"):
+        (tmp_path / "graph.pt").write_bytes(foreign)
+        with pytest.raises(DataError, match=r"graph.pt does not load"):
+            load_dict(tmp_path / "graph.pt")
     with pytest.raises(DataError, match="missing"):
         load_dict(tmp_path / "gone.pt")
 

@@ -121,6 +121,10 @@ def test_actions_sorted_by_time_are_said_also_of_a_core(tmp_path):
 def test_bad_input_is_refused_before_compute(tmp_path):
     with pytest.raises(DataError, match=r"data.batch_size: 5000, but sessions gives only"):
         make_data(batch_size=5000).load()
+    short = tmp_path / "short.txt"
+    short.write_text("1 1 2 3\n2 3 2 1\n")
+    with pytest.raises(DataError, match=r"short.txt: no user has more than 3 actions"):
+        make_data(name="file", path=str(short)).load()
     with pytest.raises(ConfigError, match=r"data.path"):
         make_data(name="file").load()
     with pytest.raises(DataError, match=r"papers data prepare beauty"):

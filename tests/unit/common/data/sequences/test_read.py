@@ -139,7 +139,7 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.txt", "7 1 2 1_0\n", r"a.txt:1: item '1_0' is not a whole number"),
         ("a.txt", "7 1 2 2.0\n", r"a.txt:1: item '2.0' is not a whole number"),
         ("a.txt", "7 1 2 3\n7 1 2 4\n", r"a.txt:2: user 7 has a line already \(1\)"),
-        ("a.txt", "", r"holds no sequence"),
+        ("a.txt", "", r"a.txt: holds no sequence"),
         ("a.inter", "7\t3\n7\t2\n", r"a.inter:1: no header"),
         ("a.inter", "", r"a.inter:1: no header"),
         (
@@ -160,6 +160,8 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.inter", INTER + "9\n", r"a.inter:9: 1 columns"),
         ("a.inter", INTER + "9\tb\n", r"a.inter:9: item 'b' is not a whole number"),
         ("a.inter", INTER + "9\t\n", r"a.inter:9: no item"),
+        ("a.inter", INTER + "\t3\n", r"a.inter:9: no user"),
+        ("a.inter", INTER.partition("\n")[0], r"a.inter: holds no sequence"),
         (
             "a.inter",
             INTER + "5\t3\n",
