@@ -1,13 +1,12 @@
 """How many processes a run has, and whether its paper allows them."""
 
-import os
 from typing import Any
 
 from common.config import Recipe
 from common.distributed.share import check_share
 from common.errors import ConfigError
 from common.paper import get_paper
-from common.tracking.labels import process_rank
+from common.tracking.labels import launcher_number, process_rank
 
 
 def is_main_process() -> bool:
@@ -17,7 +16,7 @@ def is_main_process() -> bool:
 
 def launched_by_lightning() -> bool:
     """Tells whether Lightning started this process beside a main one; torchrun sets ``RANK``."""
-    return "RANK" not in os.environ and int(os.environ.get("LOCAL_RANK") or 0) > 0
+    return launcher_number("RANK") is None and (launcher_number("LOCAL_RANK") or 0) > 0
 
 
 def num_processes(recipe: Recipe) -> int:
@@ -35,8 +34,8 @@ def num_processes(recipe: Recipe) -> int:
         listed = isinstance(devices, str) and "," in devices
         per_node = len(str(devices).split(",")) if listed else max(torch.cuda.device_count(), 1)
     processes = per_node * recipe.trainer.nodes
-    started = int(os.environ.get("WORLD_SIZE", processes))
-    if started != processes:
+    started = launcher_number("WORLD_SIZE")
+    if started is not None and started != processes:
         raise ConfigError(
             f"trainer.devices: the launcher started {started} processes, the recipe says "
             f"{processes}; set trainer.devices={started // recipe.trainer.nodes or 1}"

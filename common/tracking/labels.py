@@ -115,6 +115,12 @@ def process_rank(environment: Mapping[str, str] | None = None) -> int:
     rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
     ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
     """
-    environment = os.environ if environment is None else environment
-    ranks = {name: int(value) for name in RANKS if (value := environment.get(name, "")).isdigit()}
+    numbers = {name: launcher_number(name, environment) for name in RANKS}
+    ranks = {name: number for name, number in numbers.items() if number is not None}
     return ranks.get("RANK", max(ranks.values(), default=0))
+
+
+def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> int | None:
+    """Returns a launcher's variable, None where it is not set or holds no number."""
+    value = (os.environ if environment is None else environment).get(name, "")
+    return int(value) if value.isdecimal() else None

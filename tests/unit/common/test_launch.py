@@ -49,6 +49,8 @@ def swav(*overrides):
         ({"RANK": "0", "LOCAL_RANK": "0", "NODE_RANK": "1"}, 0, False),
         ({"RANK": "", "SLURM_PROCID": "2"}, 2, False),
         ({"RANK": "none"}, 0, False),
+        ({"LOCAL_RANK": "none"}, 0, False),
+        ({"RANK": "", "LOCAL_RANK": "1"}, 1, True),
     ],
 )
 def test_the_rank_is_read_from_every_launcher(environment, rank, by_lightning, monkeypatch):
@@ -93,8 +95,9 @@ def test_a_launcher_with_another_number_is_refused(started, overrides, mend, mon
         num_processes(swav(*overrides))
 
 
-def test_a_launcher_with_the_recipes_number_is_accepted(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "4")
+@pytest.mark.parametrize("started", ["4", "", "none"])
+def test_a_launcher_with_the_recipes_number_or_none_is_accepted(started, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", started)
     assert num_processes(swav("trainer.devices=2", "trainer.nodes=2")) == 4
 
 
