@@ -23,9 +23,17 @@ class DataError(UsageError):
     """Data that are missing or broken."""
 
 
-def suggest(name: str, known: list[str]) -> str:
-    """Returns ``; did you mean 'x'?`` or the list of known names when nothing is close."""
+def suggest(name: str, known: list[str], section: str = "") -> str:
+    """Returns ``; did you mean 'x'?`` or the list of known names when nothing is close.
+
+    Args:
+        name: What was written.
+        known: What might have been.
+        section: Of a recipe, where both stand. Names are compared without it: in what is the same
+            letter by letter, any two are alike.
+    """
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known))}" if known else ""
+        return f"; did you mean {(f'{section}.' if section else '') + close[0]!r}?"
+    place = f" in {section}" if section else ""
+    return f"; known{place}: {', '.join(sorted(known))}" if known else ""

@@ -95,10 +95,9 @@ def _is_section(dotted: str, value: Any, schema: dict[str, Any], origin: str) ->
         names = [entry.name for entry in fields(node)] if is_dataclass(node) else []
         if part not in names:
             where = ".".join([first, *rest[:depth]])
-            near = [f"{where}.{name}" for name in names]
-            hint = f"; {where} holds a plain value"
-            if names:
-                hint = elsewhere(dotted, list(TOP_LEVEL), schema) or suggest(dotted, near)
+            hint = elsewhere(dotted, list(TOP_LEVEL), schema)
+            if not hint:
+                hint = suggest(part, names, where) if names else f"; {where} is no section"
             raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
         node = getattr(node, part)
     return is_dataclass(node)

@@ -145,7 +145,7 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
         ("baseline=1.5", "baseline: a name is needed, got 1.5"),
         ("tracking.tags=[a", "command line: tracking.tags=.a"),
         ("evaluation.knn=5", "evaluation.knn is a section"),
-        ("optimizer.lr.x=1", "optimizer.lr holds a plain value"),
+        ("optimizer.lr.x=1", "optimizer.lr is no section"),
         ("optimizer.lr=1e38", r"optimizer\.lr: must be at most 1e\+30, got 1e\+38"),
         ("optimizer.weight_decay=1e39", r"optimizer\.weight_decay: must be at most 1e\+30"),
         ("temperature=1", "did you mean 'method.temperature'"),

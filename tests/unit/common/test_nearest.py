@@ -42,6 +42,8 @@ def refusal(layer: dict[str, Any], paper: str = "swav") -> str:
         # A mapping in a list has no path of its own.
         ("data.size", "data.views=[{size: ...}]"),
         ("data.views[0].size", "data.views=[{size: ...}]"),
+        ("data.views.size", "data.views=[{size: ...}]"),
+        ("data.views.0.size", "data.views=[{size: ...}]"),
         # What is near in the section itself comes first.
         ("optimizer.lrr", "optimizer.lr"),
         ("optimizer.decay", "optimizer.weight_decay"),  # there is evaluation.finetune.decay
@@ -62,7 +64,15 @@ def test_an_unknown_key_is_told_its_place(key, meant):
         ({"model": {}}, "unknown key 'model'; known: arm, "),
         ({"model": "resnet18"}, "unknown key 'model'; known: arm, "),  # not tracking.mode
         ({"data": {"view": {"size": 1}}}, "unknown key 'data.view'; did you mean 'data.views'?"),
-        ({"optimizer.lr.name": 1}, "'optimizer.lr.name'; optimizer.lr holds a plain value"),
+        ({"optimizer.lr.name": 1}, "'optimizer.lr.name'; did you mean 'optimizer.name'?"),
+        ({"optimizer.lr.foo": 1}, "'optimizer.lr.foo'; optimizer.lr is no section"),
+        ({"data.views.foo": 1}, "'data.views.foo'; data.views is no section"),
+        # Not optimizer.name, method.stem and data.name, which are like these in their section.
+        ({"optimizer.learning_rate": 1}, "'optimizer.learning_rate'; known in optimizer: beta1, "),
+        ({"method.xyzzy": 1}, "'method.xyzzy'; known in method: "),
+        ({"data.augment": 1}, "'data.augment'; known in data: "),
+        ({"evaluation.knn.foo": 1}, "'evaluation.knn.foo'; known in evaluation.knn: "),
+        ({"optimizer.betas": 1}, "'optimizer.betas'; did you mean 'optimizer.beta2'?"),
     ],
 )
 def test_so_is_a_section_and_nothing_far_is_offered(layer, message):
