@@ -10,6 +10,10 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
+from common.config import SECTIONS, load_recipe
+from common.errors import UsageError
+from common.layers import TOP_LEVEL
+from common.nearest import nearest_key
 
 ANY_WIDTH = 10_000  # more than a table needs
 
@@ -74,8 +78,26 @@ def option_hint(error: Any, words: list[str] | None = None) -> str | None:
     command = getattr(getattr(error, "ctx", None), "command", None)
     if not option or "overrides" not in [entry.name for entry in getattr(command, "params", [])]:
         return None
-    value = "VALUE"
+    value, short = "VALUE", not option.startswith("--")  # of -lr Click names the first letter only
     for word, after in zip(words, [*words[1:], value], strict=True):
-        if word.partition("=")[0] == option:
-            value = word.partition("=")[2] or after
-    return f"values of the recipe have no dashes: write {option.lstrip('-')}={value}"
+        name, equals, given = word.partition("=")
+        if name == option or (short and name.startswith(option)):
+            option, value = name, given if equals else after
+            break
+    key = _key_of(option.lstrip("-").replace("-", "_"), words)
+    written = key if "=" in key else f"{key}={value}"  # an entry of a list, with its place
+    return f"values of the recipe have no dashes: write {written}"
+
+
+def _key_of(name: str, words: list[str]) -> str:
+    """Returns the key of the recipe among ``words`` that ``name`` may be; without one, itself."""
+    for word in words:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                recipe = load_recipe(word)
+        except UsageError:
+            continue
+        schema = {section: getattr(recipe, section) for section in SECTIONS}
+        return nearest_key(name, list(TOP_LEVEL), schema) or name
+    return name

@@ -14,7 +14,13 @@ DEEP = 0.06  # what a key of another section's section stands back, so behind su
 
 
 def elsewhere(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str:
-    """Returns ``; did you mean 'optimizer.lr'?`` for ``model.lr``, or nothing if none is near.
+    """Returns ``; did you mean 'optimizer.lr'?`` for ``model.lr``, or nothing if none is near."""
+    found = nearest_key(dotted, top_level, schema)
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def nearest_key(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str | None:
+    """Returns ``optimizer.lr`` for ``model.lr``, in any section, or None if none is near.
 
     Of equally near names wins the one in a section like the one that was written, then the one
     that is least deep.
@@ -38,7 +44,7 @@ def elsewhere(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str:
             likeness -= DEEP
         if likeness >= NEAR:
             found.append((likeness, same, -len(sections), _alike(dotted, written), written))
-    return f"; did you mean {max(found)[-1]!r}?" if found else ""
+    return max(found)[-1] if found else None
 
 
 def _keys(node: Any, path: list[str]) -> Iterator[tuple[list[str], str]]:

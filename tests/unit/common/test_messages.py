@@ -37,10 +37,20 @@ def error(option, *parameters):
         (["papers", "train", "swav", "--seed", "1"], "write seed=1"),
         (["papers", "train", "swav", "--seed=1", "data.workers=2"], "write seed=1"),
         (["papers", "train", "swav", "--seed"], "write seed=VALUE"),
+        (["papers", "train", "swav", "--lr", "0.1"], "write optimizer.lr=0.1"),
+        (["papers", "train", "--lr", "0.1", "meow/acm"], "write optimizer.lr=0.1"),
+        (["papers", "train", "swav", "--optimizer.lr=0.1"], "write optimizer.lr=0.1"),
+        (["papers", "train", "swav", "--batch-size=8"], "write data.batch_size=8"),
+        (["papers", "train", "swav", "-lr=0.1"], "write optimizer.lr=0.1"),
+        (["papers", "train", "swav", "--size", "3"], "write data.views=[{size: ...}]"),
+        (["papers", "evaluate", "runs/a", "--lr", "0.1"], "write lr=0.1"),  # of which recipe?
+        (["papers", "train", "swav", "--fast", "1"], "write fast=1"),
     ],
 )
 def test_an_unknown_option_may_be_a_value_of_the_recipe(words, end):
-    hint = option_hint(error("--seed", "reference", "overrides"), words)
+    option = next(word for word in words if word[0] == "-").partition("=")[0]
+    option = option if option.startswith("--") else option[:2]
+    hint = option_hint(error(option, "reference", "overrides"), words)
     assert hint == f"values of the recipe have no dashes: {end}"
 
 
