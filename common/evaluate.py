@@ -1,5 +1,6 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
+import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -33,11 +34,14 @@ def evaluate_run(
     """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``.
 
     Raises:
-        UsageError: A run that has not finished.
+        UsageError: A run that has not finished, or a second run.
         DataError: Data that are not those the run was trained on.
         ConfigError: An unknown protocol, or an override of what the run was trained with.
     """
     run = open_run(run_dir)
+    if other := next((word for word in overrides or [] if Path(word).is_dir()), None):
+        mend = shlex.join(["papers", "evaluate", other])
+        raise UsageError(f"{other}: one run is evaluated at a time; after {run_dir}: {mend}")
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
     record, trained = read_record(run.record), run.read_recipe()

@@ -112,6 +112,16 @@ def finished(tmp_path, monkeypatch):
     return run, record, data
 
 
+def test_a_second_run_is_told_its_own_command(finished, tmp_path):
+    other = str(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        evaluate_run(finished[0].path, None, Console(quiet=True), ["evaluation.knn.k=5", other])
+    said = f"{other}: one run is evaluated at a time; after {finished[0].path}: "
+    assert str(caught.value) == f"{said}papers evaluate {other}"
+    with pytest.raises(UsageError, match=r"^'knn' is not key=value"):
+        evaluate_run(finished[0].path, None, Console(quiet=True), ["knn"])
+
+
 def test_a_run_is_not_measured_on_other_data_than_it_was_trained_on(finished):
     run, _, data = finished
     data.fingerprint = "second"
