@@ -286,7 +286,10 @@ def check_recipe(recipe: Recipe) -> None:
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
-        raise ConfigError(f"evaluation.protocols: name at least one of {list(paper.evaluators)}")
+        path, names = recipe_path(recipe.paper, recipe.recipe), ", ".join(paper.evaluators)
+        origin = recipe.origins.get("evaluation.protocols", path)
+        needed = f"name at least one of {names} in a list, such as [{paper.evaluators[0]}]"
+        raise ConfigError(f"{origin}: evaluation.protocols: {needed}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
         raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")

@@ -65,6 +65,11 @@ def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
         named = layer.get("paper")
         if named in (None, paper):
             continue
+        if origin == "command line":
+            known = f"name one of {named} in its place (papers list {named}), or "
+            mend = f"{known if named in paper_names() else ''}leave paper= out"
+            said = f"the recipe asked for is of {paper}"
+            raise ConfigError(f"{origin}: paper={shown(named)}: {said}; {mend}")
         mend = f"write paper: {paper}"
         if named in paper_names():
             folder = CONFIG_ROOT / named

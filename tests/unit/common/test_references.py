@@ -88,6 +88,17 @@ def test_an_empty_recipe_is_refused_by_its_file_with_what_it_needs(text, own, tm
     assert load_recipe("swav/own").evaluation.protocols == ["knn"]
 
 
+@pytest.mark.parametrize("text", ["seed: 3", "variants: {a: {seed: 3}}", "paper: swav"])
+def test_a_recipe_without_a_protocol_is_refused_by_its_file_with_what_it_needs(text, own, tmp_path):
+    path = tmp_path / "swav" / "own.yaml"
+    path.write_text(text)
+    needs = ": evaluation.protocols: name at least one of few-label, .* a list, such as .few-label"
+    with pytest.raises(ConfigError, match=f"^{path}{needs}"):
+        load_recipe("swav/own")
+    with pytest.raises(ConfigError, match=f"^command line{needs}"):
+        load_recipe("swav/own", ["evaluation.protocols=[]"])
+
+
 def test_the_recipe_of_another_paper_is_refused_by_its_file_with_its_place(own, tmp_path):
     path = tmp_path / "swav" / "own.yaml"
     # Its keys are no longer what is told: data.top_k is none of swav's.
@@ -103,7 +114,13 @@ def test_the_recipe_of_another_paper_is_refused_by_its_file_with_its_place(own, 
     [
         ("paper: swaw", "seed=1", r'own\.yaml: paper: .* of "swaw", .* swav; write paper: swav$'),
         ("paper: [a]", "seed=1", r'own\.yaml: paper: the recipe is of \["a"\], asked for swav'),
-        ("paper: swav", "paper=meow", 'command line: paper: .* of "meow", .*; ask for meow/RECIPE'),
+        (
+            "paper: swav",
+            "paper=meow",
+            r'command line: paper="meow": the recipe asked for is of swav; name one of meow in its '
+            r"place \(papers list meow\), or leave paper= out$",
+        ),
+        ("paper: swav", "paper=[a]", r'paper=\["a"\]: the recipe .* is of swav; leave paper= out$'),
         ("variants: {a: {paper: meow}}", "seed=1", 'variant a: paper: the recipe is of "meow"'),
     ],
 )
