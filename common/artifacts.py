@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ import torch
 from common.checkpoints.formats import to_detectron2
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config import Recipe
+from common.data.packers.arrays import npz_bytes
 from common.errors import LikewiseError, UsageError, suggest
 from common.evaluation.finite import require_finite
 from common.files import write_atomic
@@ -122,10 +122,8 @@ def embed_data(ready: Ready, weights: Path, path: Path, target: Path) -> None:
             as it was.
     """
     ready.module.to(evaluation_device(ready.recipe))
-    arrays: dict[str, Any] = ready.data.embed_path(ready.module, Path(path))
+    arrays = ready.data.embed_path(ready.module, path)
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    write_atomic(target, content.getvalue())
+    write_atomic(target, npz_bytes(arrays))
