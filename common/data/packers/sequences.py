@@ -21,16 +21,6 @@ def pack_sequences(originals: Path, targets: list[str]) -> dict[str, bytes]:
     return {targets[0]: gzip_bytes(content)}
 
 
-def pack_tables(originals: Path, targets: list[str]) -> dict[str, bytes]:
-    """Takes each target's file from the originals; gzips those that end in ``.gz``."""
-    packed = {}
-    for target in targets:
-        name = Path(target).name
-        content = read_text(find(originals, f"**/{name.removesuffix('.gz')}"))
-        packed[target] = gzip_bytes(content) if name.endswith(".gz") else content
-    return packed
-
-
 def pack_state_dict(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Turns a torch file that holds ``{"state_dict": ...}`` into an npz of plain arrays.
 

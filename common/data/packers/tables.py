@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.packers.arrays import BROKEN, find, npz_bytes, read_text
+from common.data.packers.arrays import BROKEN, npz_bytes, read_text
 from common.errors import DataError
 
 
@@ -42,13 +42,6 @@ def pack_masked_table(originals: Path, targets: list[str]) -> dict[str, bytes]:
     if mask.shape[1] != len(data):
         raise DataError(f"{originals}: {len(data)} rows, but masks of {mask.shape[1]}")
     return {targets[0]: npz_bytes({"x": data[:, :-1], "y": data[:, -1], "test_mask": mask})}
-
-
-def pack_gzipped(originals: Path, targets: list[str]) -> dict[str, bytes]:
-    """Takes the one ``.gz`` as it is; raises `DataError` if it is torn."""
-    path = find(originals, "*.gz")
-    read_text(path)
-    return {targets[0]: path.read_bytes()}
 
 
 def pack_engines(originals: Path, targets: list[str]) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.packers.sequences import pack_sequences, pack_state_dict, pack_tables
+from common.data.packers.sequences import pack_sequences, pack_state_dict
 from common.errors import DataError
 
 
@@ -29,17 +29,6 @@ def test_two_texts_are_one_too_many(tmp_path: Path) -> None:
         (tmp_path / name).write_text("1 1\n")
     with pytest.raises(DataError, match=r"expected one \*\.txt, found a\.txt, b\.txt"):
         pack_sequences(tmp_path, ["a"])
-
-
-def test_tables_come_from_an_archive_folder(tmp_path: Path) -> None:
-    (tmp_path / "ml").mkdir()
-    (tmp_path / "ml/ratings.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "ml/README.txt").write_text("read me")
-    packed = pack_tables(tmp_path, ["x/README.txt", "x/ratings.csv.gz"])
-    assert packed["x/README.txt"] == b"read me"
-    assert gzip.decompress(packed["x/ratings.csv.gz"]) == b"a,b\n1,2\n"
-    with pytest.raises(DataError, match=r"expected one \*\*/movies\.csv, found none"):
-        pack_tables(tmp_path, ["x/movies.csv.gz"])
 
 
 def test_a_state_dict_becomes_plain_arrays(tmp_path: Path) -> None:

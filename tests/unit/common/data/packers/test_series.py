@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.packers.arrays import read_text
-from common.data.packers.sequences import pack_tables
 from common.data.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
 from common.data.series.archive import ARCHIVE
 from common.data.sources import get_source
@@ -112,11 +110,3 @@ def test_loads_that_are_not_the_set_are_refused(tmp_path: Path, lines, change, m
     path.write_text(path.read_text().replace(*change, 1))
     with pytest.raises(DataError, match=message):
         pack_electricity(tmp_path, ["a"])
-
-
-def test_a_long_series_is_gzipped_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "ETTm1.csv").write_bytes(b"date,OT\r\n2016-07-01 00:00:00,30.5\r\n")
-    (content,) = pack_tables(tmp_path, [get_source("ettm1").files[0].path]).values()
-    packed = tmp_path / "ETTm1.csv.gz"
-    packed.write_bytes(content)
-    assert read_text(packed) == (tmp_path / "ETTm1.csv").read_bytes()

@@ -8,7 +8,6 @@ import pytest
 from common.data.packers.tables import (
     pack_engines,
     pack_gal_table,
-    pack_gzipped,
     pack_masked_table,
 )
 from common.errors import DataError
@@ -68,15 +67,6 @@ def test_a_table_with_masks(tmp_path: Path) -> None:
     (tmp_path / "test_mask.csv.gz").write_bytes(gzip.compress(b"0,1,1\n"))
     with pytest.raises(DataError, match="2 rows, but masks of 1"):
         pack_masked_table(tmp_path, ["tabular/mine.npz"])
-
-
-def test_what_is_gzipped_already_is_taken_unless_it_is_torn(tmp_path: Path) -> None:
-    content = gzip.compress(b"1,2\n3,4\n")
-    (tmp_path / "mine.txt.gz").write_bytes(content)
-    assert pack_gzipped(tmp_path, ["a/mine.txt.gz"]) == {"a/mine.txt.gz": content}
-    (tmp_path / "mine.txt.gz").write_bytes(content[:-9])
-    with pytest.raises(DataError, match="broken"):
-        pack_gzipped(tmp_path, ["a/mine.txt.gz"])
 
 
 @pytest.mark.parametrize("header", ["", "unit time s1\n"])

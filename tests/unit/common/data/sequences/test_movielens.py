@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.packers.sequences import pack_tables
+from common.data.packers.files import pack_files
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
 from common.data.sequences.movielens import read_ratings
@@ -76,7 +76,7 @@ def test_what_the_packer_writes_is_what_is_read(tmp_path):
         (tmp_path / "ml-latest-small" / name).write_text(RATINGS)
     source = get_source("ml-latest-small")
     assert source.originals[0].url.startswith("https://files.grouplens.org/datasets/movielens/")
-    for path, content in pack_tables(tmp_path, [item.path for item in source.files]).items():
+    for path, content in pack_files(tmp_path, [item.path for item in source.files]).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     read = read_ratings(tmp_path / "recsys/ml-latest-small/ratings.csv.gz", "ml")
