@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from common.leaderboard.record import NO_NUMBER, Record
-from common.leaderboard.reported import Entry
+from common.leaderboard.reported import Entry, Reference
 from common.leaderboard.statistics import (
     Sample,
     Verdict,
@@ -84,6 +84,11 @@ class Row:
     group: Group | None
     ours: Sample | None
     verdict: Verdict
+
+    @property
+    def reference(self) -> Reference:
+        """The reported number."""
+        return self.entry.metrics[self.metric]
 
     @property
     def status(self) -> str:

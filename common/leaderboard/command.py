@@ -115,6 +115,9 @@ def print_our_numbers(
     if compared:
         _print_reported(compared, console)
         console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
+        if any(row.reference.value is None for row in compared):
+            file = f"papers/{paper}/reported.yaml"
+            console.print(f"not available: nobody could read them; if you can: {file}")
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
@@ -132,12 +135,19 @@ def print_our_numbers(
 
 
 def _print_reported(rows: list[Row], console: Console) -> None:
-    """Prints a table a setting and source, a line a metric: what its rows share stands above."""
+    """Prints a table a setting and source, a line a metric: what its rows share stands above.
+
+    Ours beside numbers that are not available stand in no table: three of its columns were empty.
+    """
     settings: dict[str, list[Row]] = {}
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
     for name, members in settings.items():
         console.print(f"\n{name}", style="bold", highlight=False, markup=False)
+        if members[0].reference.value is None:
+            values = [(row.metric, sample_text(row.ours, places_of(row))) for row in members]
+            _print_values(values, console)
+            continue
         numbers = plain_table()
         for column in ("metric", "reference", "ours", "gap", "status"):
             # Names that are to be typed, and the verdict, are never broken.
@@ -154,8 +164,11 @@ def _shared(row: Row) -> str:
     entry = row.entry
     origin = mark_unverified(entry.origin, entry).replace("*", "")
     name = entry.reference.removeprefix(f"{entry.paper}/")
-    assert row.ours is not None  # rows without a number of ours are counted, not printed
+    assert row.ours and row.group  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
+    if row.reference.value is None:
+        stale = ", stale" if row.group.stale else ""  # a table has it in each line
+        return f"{name}: {runs}{stale}, beside {entry.origin}: not available"
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 
 
@@ -166,9 +179,11 @@ def _print_other(board: Board, group: Group, console: Console) -> None:
     runs = runs_text(record.weights, len(group.records))
     facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
     console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
-    values = [
-        f"{short_metric(metric)} {sample_text(group.sample(metric))}"
-        for metric in shown(record.metrics)
-    ]
-    # Columns break no entry: a number stays with its name.
-    console.print(Padding(Columns(values, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)
+    metrics = shown(record.metrics)
+    _print_values([(metric, sample_text(group.sample(metric))) for metric in metrics], console)
+
+
+def _print_values(values: list[tuple[str, str]], console: Console) -> None:
+    """Prints metrics with their numbers side by side; columns break no entry."""
+    entries = [f"{short_metric(metric)} {text}" for metric, text in values]
+    console.print(Padding(Columns(entries, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)

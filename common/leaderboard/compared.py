@@ -89,7 +89,7 @@ def misses(row: Row) -> bool:
     """
     if row.verdict.status != "inconclusive":
         return row.verdict.status in ("above", "below")
-    margin, gap = row.entry.metrics[row.metric].margin, row.verdict.gap
+    margin, gap = row.reference.margin, row.verdict.gap
     return gap is not None and margin is not None and abs(gap) > margin
 
 
@@ -131,7 +131,7 @@ def short_metric(metric: str) -> str:
 
 def places_of(row: Row) -> int:
     """Returns the decimals of the row's numbers: as many for ours as for the reference."""
-    reference = row.entry.metrics[row.metric]
+    reference = row.reference
     ours = row.ours.mean if row.ours else 0.0
     return decimals_of(ours if reference.value is None else reference.value, reference.margin)
 
@@ -143,14 +143,14 @@ def reference_text(row: Row) -> str:
 
 def reported_runs(row: Row) -> str:
     """Returns in brackets how many runs the reported number is the mean of, if of several."""
-    reference = row.entry.metrics[row.metric]
+    reference = row.reference
     several = reference.value is not None and (reference.n or 1) > 1
     return f" ({reference.n} runs)" if several else ""
 
 
 def number_text(row: Row) -> str:
     """Returns the reported number with its spread, or that it could not be read."""
-    reference = row.entry.metrics[row.metric]
+    reference = row.reference
     if reference.value is None:
         return "not available"
     places = places_of(row)

@@ -45,7 +45,7 @@ def _headline(rows: Iterable[Row]) -> Row | None:
     The mean over horizons or cutoffs (``mse`` beside ``mse@24``) where there is one, else the
     first.
     """
-    run = [row for row in rows if row.ours and row.entry.metrics[row.metric].value is not None]
+    run = [row for row in rows if row.ours and row.reference.value is not None]
     first = [row for row in run if row.entry is run[0].entry]
     means = [row for row in first if any(f"{row.metric}@" in key for key in row.entry.metrics)]
     return next(iter(means or first), None)

@@ -35,9 +35,12 @@ def shown(make_record, monkeypatch, console):
         scaled=True,
         scaled_reason=NO_NUMBER,
     )
-    hashes = {"swav/cifar10": "c" * 10, "swav/cifar10:hard": "c" * 10}
+    unread = replace(ENTRY, recipe="stl10", metrics=dict.fromkeys(METRICS, Reference(value=None)))
+    beside_it = make_record(recipe="stl10", metrics=dict.fromkeys(METRICS, 50.0), run_id="u")
+    names = ("swav/cifar10", "swav/cifar10:hard", "swav/stl10")
+    hashes = dict.fromkeys(names, "c" * 10)
     code = Code(digests={"swav": "e" * 12}, config_hashes=hashes)
-    board = make_board([entry], [*known, hard], code)
+    board = make_board([entry, unread], [*known, hard, beside_it], code)
     monkeypatch.setattr("common.leaderboard.command.read_board", lambda *_: board)
 
     def shown(recipe=None):
@@ -55,6 +58,15 @@ def test_a_setting_has_one_heading_and_each_of_its_metrics_one_line(shown):
         name = metric.removeprefix("test/")
         row = rf"{name}  49\.50 ± 10\.25  52\.00 ± 12\.00  \+2\.50 \(± [\d.]+\)  inconclusive"
         assert re.fullmatch(row, line.strip())
+
+
+def test_ours_beside_numbers_nobody_could_read_are_in_no_table(shown):
+    text = shown("stl10")
+    block = text.partition("\n\n")[0].strip().splitlines()
+    assert block[0] == "stl10: 1 seed, beside paper: not available"
+    assert re.fullmatch(r"    (active_macro_f1_\d0 50\.00\s*)+", block[1]) and len(block) == 5
+    assert "nobody could read them; if you can: papers/swav/reported.yaml" in block[-1]
+    assert text.count("not available") == 2 and "not available" not in shown("cifar10")
 
 
 def test_runs_beside_no_reported_number_have_a_heading_and_no_number_parted_from_its_name(shown):
