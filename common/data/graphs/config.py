@@ -39,7 +39,7 @@ class GraphConfig:
     # Neighbours with the largest PathSim kept a node, for each meta-path.
     top_k: list[int] = setting([110, 700], at_least=1)
     # Which of several equal PathSim values stay at the k-th place.
-    ties: str = setting("last", choices=("first", "last", "random", "numpy"))
+    ties: str = setting("last", choices=("last", "numpy"))
     # What PathSim and the kept edges see: how many paths, or 1 where there is any.
     path_counts: str = setting("paths", choices=("paths", "ones"))
     # Share of edges dropped from the masked graph of each meta-path, of entries of the features.

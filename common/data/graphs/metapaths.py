@@ -72,7 +72,7 @@ def count_neighbours(left: Matrix, right: Matrix) -> tuple[NDArray[Any], NDArray
 
 
 def nearest_graph(
-    left: Matrix, right: Matrix, k: int, ties: str = "last", seed: int = 0, ones: bool = False
+    left: Matrix, right: Matrix, k: int, ties: str = "last", ones: bool = False
 ) -> Matrix:
     """Returns `keep_nearest` of ``left @ right`` without ever holding that product.
 
@@ -81,7 +81,6 @@ def nearest_graph(
         right: (middle, targets) counts.
         k: Neighbours kept a row.
         ties: As in `keep_nearest`.
-        seed: Of ``ties="random"``.
         ones: Reduce the counts to 1 first, as some published files are stored.
     """
     diagonal, _ = count_neighbours(left, right)
@@ -92,7 +91,7 @@ def nearest_graph(
         counts = sp.csr_matrix(left[begin:end] @ right)
         if ones:
             counts.data[:] = 1
-        kept.append(_keep_rows(counts, diagonal, begin, k, ties, seed))
+        kept.append(_keep_rows(counts, diagonal, begin, k, ties))
     return sp.vstack(kept, format="csr")
 
 
@@ -107,20 +106,18 @@ def _row_blocks(left: Matrix, right: Matrix) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-def keep_nearest(counts: Matrix, k: int, ties: str = "last", seed: int = 0) -> Matrix:
+def keep_nearest(counts: Matrix, k: int, ties: str = "last") -> Matrix:
     """Keeps, in each row, the counts at the ``k`` largest PathSim values (itself included).
 
     The result is not symmetric. Where values tie at the k-th place, ``ties`` decides: the nodes
-    that come ``first`` or ``last``, the same ``random`` order for every row, or ``numpy``: what
-    reversing numpy's unstable argsort gives on this machine, as in the official code.
+    that come ``last``, or ``numpy``: what reversing numpy's unstable argsort gives on this machine,
+    as in the official code.
     """
     counts = sp.csr_matrix(counts)
-    return _keep_rows(counts, counts.diagonal().astype(np.float64), 0, k, ties, seed)
+    return _keep_rows(counts, counts.diagonal().astype(np.float64), 0, k, ties)
 
 
-def _keep_rows(
-    counts: Matrix, diagonal: NDArray[Any], first: int, k: int, ties: str, seed: int
-) -> Matrix:
+def _keep_rows(counts: Matrix, diagonal: NDArray[Any], first: int, k: int, ties: str) -> Matrix:
     """`keep_nearest` of the rows of ``counts``, which begin at row ``first`` of the graph."""
     counts.eliminate_zeros()
     counts.sort_indices()
@@ -133,18 +130,12 @@ def _keep_rows(
             part = slice(begin, end)
             chosen[part] = _chosen_by_numpy(columns[part], similarity[part], k, counts.shape[1])
     else:
-        order = np.lexsort((_tie_order(columns, counts.shape[1], ties, seed), -similarity, rows))
+        order = np.lexsort((-columns, -similarity, rows))
         chosen = np.empty(counts.nnz, dtype=bool)
         # The sort keeps rows together: a place's rank is its distance from its row's begin.
         chosen[order] = np.arange(counts.nnz) - counts.indptr[rows] < k
     indptr = np.concatenate([[0], np.cumsum(chosen)])[counts.indptr]
     return sp.csr_matrix((counts.data[chosen], columns[chosen], indptr), shape=counts.shape)
-
-
-def _tie_order(columns: NDArray[Any], count: int, ties: str, seed: int) -> NDArray[Any]:
-    if ties == "random":
-        return np.asarray(np.random.default_rng(seed).permutation(count)[columns])
-    return -columns if ties == "last" else columns
 
 
 def _chosen_by_numpy(

@@ -90,7 +90,7 @@ def prepare_graph(
     adjacency, masked = [], []
     for path, k, share in zip(metapaths, config.top_k, config.edge_mask, strict=True):
         ones = config.path_counts == "ones"
-        kept = nearest_graph(*graph.halves(path), k, config.ties, seed, ones)
+        kept = nearest_graph(*graph.halves(path), k, config.ties, ones)
         adjacency.append(normalise(kept))
         masked.append(normalise(mask_edges(kept, share, generator)))
     target = graph.features.get(graph.target)
