@@ -14,11 +14,11 @@ from common.leaderboard.board import band_mend, band_path
 from common.leaderboard.checked import build_checked
 from common.leaderboard.curves import CURVE_POINTS, curves_of, thin
 from common.leaderboard.record import Record, RecordError, read_record
-from common.leaderboard.statistics import Sample, summarise
+from common.leaderboard.statistics import MIN_SEEDS, Sample, summarise
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
 
 BAND_VERSION = 1
-DEFAULT_SEEDS = (0, 1, 2)
+DEFAULT_SEEDS = tuple(range(MIN_SEEDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +63,13 @@ def make_band(paper: str, runs: Sequence[QuickRun]) -> Band:
     """Makes the band of ``runs``, one a seed.
 
     Raises:
-        UsageError: Fewer than three seeds, a seed twice, or runs of different settings or code.
+        UsageError: Fewer than `MIN_SEEDS`, a seed twice, or runs of different settings or code.
     """
     runs = sorted(runs, key=lambda run: run.record.seed)
     records = [run.record for run in runs]
     seeds = [record.seed for record in records]
-    if len(set(seeds)) < len(DEFAULT_SEEDS) or len(set(seeds)) != len(seeds):
-        raise UsageError(f"{paper}: a band needs at least 3 different seeds, got {seeds}")
+    if len(set(seeds)) < MIN_SEEDS or len(set(seeds)) != len(seeds):
+        raise UsageError(f"{paper}: a band needs at least {MIN_SEEDS} different seeds, got {seeds}")
     for name in ("config_hash", "code_digest", "scaled_reason"):
         found = sorted({str(getattr(record, name)) for record in records})
         if len(found) > 1:

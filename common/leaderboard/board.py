@@ -28,6 +28,7 @@ from common.leaderboard.record import (
     read_record,
 )
 from common.leaderboard.reported import Entry, load_all_reported
+from common.leaderboard.statistics import MIN_SEEDS
 from common.paper import get_paper, paper_names
 
 
@@ -118,7 +119,8 @@ def band_path(paper: str, root: Path) -> Path:
 
 def band_mend(paper: str) -> str:
     """Returns what to do about a broken band; how many seeds it had is not known."""
-    return f"restore the file, or store a new band: papers verify {paper} --store --seeds 3"
+    store = f"papers verify {paper} --store --seeds {MIN_SEEDS}"
+    return f"restore the file, or store a new band: {store}"
 
 
 def accepted_digests(paper: str, root: Path) -> frozenset[str]:

@@ -6,13 +6,14 @@ from common.leaderboard.arms import render_arms
 from common.leaderboard.board import Board
 from common.leaderboard.compared import render_compared
 from common.leaderboard.markdown import anchor, table
+from common.leaderboard.statistics import MIN_SEEDS
 
 STATUSES = {
-    "reproduced": "at least 3 seeds, same data and protocol; the 95 % interval of (ours - "
-    "reference) contains 0 and its half-width is at most the margin chosen before the run",
+    "reproduced": f"at least {MIN_SEEDS} seeds, same data and protocol; the 95 % interval of "
+    "(ours - reference) contains 0 and its half-width is at most the margin chosen before the run",
     "exact": "the authors' published weights, loaded into our module, give the published number",
-    "inconclusive": "fewer than 3 seeds, or the interval contains 0 but is wider than the margin: "
-    "more seeds would tell",
+    "inconclusive": f"fewer than {MIN_SEEDS} seeds, or the interval contains 0 but is wider than "
+    "the margin: more seeds would tell",
     "above": "the interval lies above 0 (published weights: the number is higher)",
     "below": "the interval lies below 0 (published weights: the number is lower)",
     "no reference": "we have a number, but nobody could read the reported one",
