@@ -100,7 +100,7 @@ class AdaptiveThresholds(nn.Module):
         """Updates the running values, then returns the mask; arguments as `Everything`."""
         probs = wide(logits).softmax(dim=1).double()
         confidence, classes = probs.max(dim=1)
-        shares = torch.bincount(classes, minlength=probs.shape[1]) / len(probs)
+        shares = torch.bincount(classes, minlength=probs.shape[1]).double() / len(probs)
         self._follow(self.overall, torch.quantile(confidence, self.quantile))
         self._follow(self.by_class, probs.mean(dim=0))
         self._follow(self.histogram, shares)

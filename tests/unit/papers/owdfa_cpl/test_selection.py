@@ -38,6 +38,14 @@ def test_adaptive_thresholds_start_at_one():
     assert 0.99 < rule.overall < 1
 
 
+def test_shares_of_a_batch_of_any_size_are_in_float64():
+    # A third has no float32; a sixteenth, as in the stored values, has one.
+    rule = AdaptiveThresholds(3, momentum=0.5, quantile=0.8)
+    rule(SURE[:3], PLACES[:3])
+    expected = torch.tensor([0.5 + 0.5 * 2 / 3, 0.5 + 0.5 / 3, 0.5], dtype=torch.float64)
+    torch.testing.assert_close(rule.histogram, expected, rtol=0, atol=1e-15)
+
+
 def test_states_are_in_the_checkpoint():
     assert set(build_rule("flex", 3, 6, 0.9, 0.5).state_dict()) == {"slots", "ratio"}
     assert set(build_rule("free", 3, 6, 0.9, 0.5).state_dict()) == {
