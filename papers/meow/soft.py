@@ -10,8 +10,8 @@ from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import wide
 
 ROWS_AT_A_TIME = 256  # of (rows, nodes) matrices; more are no faster
-# Bounds of half the range of a side. A constant one has none; the terms grow with it, and a wider
-# one is cut at its ends.
+# Bounds of half the range of a side. A constant one has none; the terms grow with it, and those of
+# a wider one would be more numbers than the pairs have.
 SMALLEST, LARGEST = 5e-4, 40.0
 
 
@@ -30,12 +30,16 @@ class SoftWeights(nn.Module):
     def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
         """Returns gamma: (anchors, others)."""
         with torch.autocast(anchor.device.type, enabled=False):
-            left, right = self._factors(wide(anchor), wide(other))
-            return torch.sigmoid(torch.addmm(self.outer.bias, left, right.T))
+            parts = self._parts(wide(anchor), wide(other))
+            return torch.sigmoid(pair_logits(slice(None), self.outer.bias, *parts))
 
-    def _factors(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    def _parts(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, ...]:
         # W1 is linear, so it is applied to both views apart and never to (nodes, nodes, dim).
         sides = self.inner(anchor), F.linear(other, self.inner.weight)
+        low, high = torch.aminmax(sides[0].detach(), dim=0)
+        half = float((high - low).max()) / 2
+        if math.isfinite(half) and half > LARGEST:
+            return *sides, self.outer.weight[0]
         return pair_factors(*sides, self.outer.weight[0])
 
     def loss(self, anchor: Tensor, other: Tensor, temperature: float) -> Tensor:
@@ -51,18 +55,28 @@ class SoftWeights(nn.Module):
         """
 
         def row_loss(
-            rows: slice, anchor: Tensor, other: Tensor, left: Tensor, right: Tensor, bias: Tensor
+            rows: slice, anchor: Tensor, other: Tensor, bias: Tensor, *parts: Tensor
         ) -> Tensor:
             logits = anchor[rows] @ other.T / temperature
-            log_gamma = F.logsigmoid(torch.addmm(bias, left[rows], right.T))
+            log_gamma = F.logsigmoid(pair_logits(rows, bias, *parts))
             positive = (anchor[rows] * other[rows]).sum(1) / temperature
             return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
 
         with torch.autocast(anchor.device.type, enabled=False):
             views = wide(anchor), wide(other)
-            tensors = (*views, *self._factors(*views), self.outer.bias)
+            tensors = (*views, self.outer.bias, *self._parts(*views))
             total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *tensors)
         return total / len(anchor)
+
+
+def pair_logits(rows: slice, bias: Tensor, left: Tensor, right: Tensor, *weight: Tensor) -> Tensor:
+    """Returns the logits of gamma ``(rows, others)``, of both factors or, with ``weight``, sides.
+
+    Of the sides a tanh a pair is computed: memory grows with ``rows * others * hidden``.
+    """
+    if weight:
+        return torch.tanh(left[rows, None] + right) @ weight[0] + bias
+    return torch.addmm(bias, left[rows], right.T)
 
 
 def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,10 +98,10 @@ def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     anchors, others = a.to(torch.float64), b.to(torch.float64)
     low, high = torch.aminmax(anchors.detach(), dim=0)
     middle, half = (low + high) / 2, float((high - low).max()) / 2
-    half = min(max(half, SMALLEST), LARGEST) if math.isfinite(half) else 1.0
+    half = max(half, SMALLEST) if math.isfinite(half) else 1.0
     terms = chebyshev_terms(half, torch.finfo(a.dtype).eps)
     angles = (torch.arange(terms, device=a.device, dtype=torch.float64) + 0.5) * math.pi / terms
-    scaled = (anchors - middle).clamp(-LARGEST, LARGEST) / half
+    scaled = (anchors - middle) / half
     polynomials = [torch.ones_like(scaled), scaled]
     while len(polynomials) < terms:
         polynomials.append(2 * scaled * polynomials[-1] - polynomials[-2])

@@ -33,9 +33,11 @@ def test_sides_apart_equal_the_pair_sums(soft):
     torch.testing.assert_close(soft(anchor, other), direct_gamma(soft, anchor, other))
 
 
-@pytest.mark.parametrize("rows", [7, 256])
-def test_loss_and_all_gradients_equal_the_direct_form(monkeypatch, soft, rows):
+# Of weights 300 times as large both sides span some 400: tanh(200 - 200) is not tanh(40 - 200).
+@pytest.mark.parametrize(("rows", "size"), [(7, 1.0), (256, 1.0), (7, 300.0)])
+def test_loss_and_all_gradients_equal_the_direct_form(monkeypatch, soft, rows, size):
     monkeypatch.setattr(soft_module, "ROWS_AT_A_TIME", rows)
+    soft.inner.weight.data *= size
     anchor, other = unit(seed=1).requires_grad_(), unit(seed=2).requires_grad_()
     watched = [anchor, other, *soft.parameters()]
     found, expected = soft.loss(anchor, other, 0.9), direct_loss(soft, anchor, other, 0.9)
