@@ -56,7 +56,8 @@ def read_hetero_data(config: GraphConfig, seed: int) -> HeteroGraph:
 def load_dict(path: Path) -> Any:
     """Loads a saved dict; nothing in the file is executed. Raises `DataError`."""
     if not path.is_file():
-        raise DataError(f"{path} is missing")
+        state = "a folder; name the file in it" if path.is_dir() else "missing"
+        raise DataError(f"{path} is {state}")
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises many types for a broken or foreign file
@@ -163,12 +164,8 @@ def _read_features(x: Any, count: int, where: str) -> Any:
         values = x.float().numpy()
         wrong = ~np.isfinite(values)
     else:
-        csr = x.to_sparse_csr()
-        parts = (
-            csr.values().float().numpy(),
-            csr.col_indices().numpy(),
-            csr.crow_indices().numpy(),
-        )
+        entries = x.to_sparse_coo().coalesce()
+        parts = entries.values().float().numpy(), tuple(entries.indices().numpy())
         values = sp.csr_matrix(parts, shape=tuple(x.shape))
         wrong = ~np.isfinite(values.data)
     if wrong.any():

@@ -133,6 +133,10 @@ def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
         if not line.strip():
             continue
         user, *items = line.split()
+        if not items and "," in user:
+            raise DataError(
+                f"{path}:{number}: {user[:40]!r} has no blank; write one for each comma"
+            )
         if user in seen:
             raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
         seen[user] = number

@@ -1,4 +1,5 @@
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -160,6 +161,8 @@ def test_a_pickled_object_is_not_executed(tmp_path):
         (tmp_path / "graph.pt").write_bytes(foreign)
         with pytest.raises(DataError, match=r"graph.pt does not load"):
             load_dict(tmp_path / "graph.pt")
+    with pytest.raises(DataError, match="is a folder; name the file in it"):
+        load_dict(tmp_path)
     with pytest.raises(DataError, match="missing"):
         load_dict(tmp_path / "gone.pt")
 
@@ -282,3 +285,15 @@ def test_unknown_types_of_a_meta_path_are_listed():
 def test_neither_object_nor_dict():
     with pytest.raises(DataError, match="neither a HeteroData nor its to_dict"):
         from_hetero_data({"author": 3}, config())
+
+
+def test_sparse_features_are_read_in_any_layout():
+    dense = torch.rand(AUTHORS, 5).round(decimals=1) - 0.5
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        layouts = dense.to_sparse(), dense.to_sparse_csr(), dense.to_sparse_csc()
+    data = make()
+    for features in layouts:
+        data["author"].x = features
+        graph = from_hetero_data(data, config())
+        np.testing.assert_array_equal(graph.features["author"].toarray(), dense.numpy())

@@ -135,6 +135,7 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
             "7 1 2 3\n8 1 2\n",
             r"a.txt:2: 2 actions; each user needs at least 3 \(one to learn",
         ),
+        ("a.txt", "7,1,2,3\n", r"a.txt:1: '7,1,2,3' has no blank; write one for each comma"),
         ("a.txt", "7 1 2 x\n", r"a.txt:1: item 'x' is not a whole number"),
         ("a.txt", "7 1 2 1_0\n", r"a.txt:1: item '1_0' is not a whole number"),
         ("a.txt", "7 1 2 2.0\n", r"a.txt:1: item '2.0' is not a whole number"),
