@@ -1,5 +1,6 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
+import os
 import shlex
 import time
 from contextlib import ExitStack
@@ -39,7 +40,9 @@ def evaluate_run(
         ConfigError: An unknown protocol, or an override of what the run was trained with.
     """
     run = open_run(run_dir)
-    if other := next((word for word in overrides or [] if Path(word).is_dir()), None):
+    # os.path tells of a word too long for a path that it is no file; pathlib raises.
+    runs = (word for word in overrides or [] if os.path.isfile(f"{word}/config.yaml"))
+    if other := next(runs, None):
         mend = shlex.join(["papers", "evaluate", other])
         raise UsageError(f"{other}: one run is evaluated at a time; after {run_dir}: {mend}")
     if not run.record.is_file():

@@ -1,7 +1,10 @@
 """How the command shows warnings, tables and options that it does not know."""
 
+import shlex
 import sys
 import warnings
+from dataclasses import is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,7 +13,7 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
-from common.config import SECTIONS, load_recipe
+from common.config import SECTIONS, Recipe, load_recipe
 from common.errors import UsageError
 from common.layers import TOP_LEVEL
 from common.nearest import nearest_key
@@ -76,6 +79,9 @@ def option_hint(error: Any, words: list[str] | None = None) -> str | None:
     """
     option, words = getattr(error, "option_name", None), words or sys.argv
     command = getattr(getattr(error, "ctx", None), "command", None)
+    possible = getattr(error, "possibilities", None) or []
+    if option and get_close_matches(option, possible, cutoff=0.8):
+        return None  # Click names it; among others that are not near
     if not option or "overrides" not in [entry.name for entry in getattr(command, "params", [])]:
         return None
     value, short = "VALUE", not option.startswith("--")  # of -lr Click names the first letter only
@@ -83,10 +89,12 @@ def option_hint(error: Any, words: list[str] | None = None) -> str | None:
         name, equals, given = word.partition("=")
         if name == option or (short and name.startswith(option)):
             option, value = name, given if equals else after
+            if value.startswith("--"):
+                value = "VALUE"  # the next option
             break
     key = _key_of(option.lstrip("-").replace("-", "_"), words)
     written = key if "=" in key else f"{key}={value}"  # an entry of a list, with its place
-    return f"values of the recipe have no dashes: write {written}"
+    return f"values of the recipe have no dashes: write {shlex.quote(written)}"
 
 
 def _key_of(name: str, words: list[str]) -> str:
@@ -99,5 +107,16 @@ def _key_of(name: str, words: list[str]) -> str:
         except UsageError:
             continue
         schema = {section: getattr(recipe, section) for section in SECTIONS}
+        if _is_key(name, recipe):
+            return name
         return nearest_key(name, list(TOP_LEVEL), schema) or name
     return name
+
+
+def _is_key(name: str, recipe: Recipe) -> bool:
+    node: Any = recipe
+    for part in name.split("."):
+        if not is_dataclass(node) or not hasattr(node, part):
+            return False
+        node = getattr(node, part)
+    return "." in name

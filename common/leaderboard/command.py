@@ -117,7 +117,8 @@ def print_our_numbers(
         console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
         if any(row.reference.value is None for row in compared):
             file = f"papers/{paper}/reported.yaml"
-            console.print(f"not available: nobody could read them; if you can: {file}")
+            mend = f"not available: nobody could read them; if you can, enter them in {file}"
+            console.print(mend, highlight=False, soft_wrap=True)
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]

@@ -113,7 +113,10 @@ def finished(tmp_path, monkeypatch):
 
 
 def test_a_second_run_is_told_its_own_command(finished, tmp_path):
-    other = str(tmp_path)
+    other, long = str(tmp_path), "tracking.notes=" + "word " * 60
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UsageError, match="tracking"):
+        evaluate_run(finished[0].path, None, Console(quiet=True), [long])
     with pytest.raises(UsageError) as caught:
         evaluate_run(finished[0].path, None, Console(quiet=True), ["evaluation.knn.k=5", other])
     said = f"{other}: one run is evaluated at a time; after {finished[0].path}: "

@@ -42,7 +42,10 @@ def error(option, *parameters):
         (["papers", "train", "swav", "--optimizer.lr=0.1"], "write optimizer.lr=0.1"),
         (["papers", "train", "swav", "--batch-size=8"], "write data.batch_size=8"),
         (["papers", "train", "swav", "-lr=0.1"], "write optimizer.lr=0.1"),
-        (["papers", "train", "swav", "--size", "3"], "write data.views=[{size: ...}]"),
+        (["papers", "train", "swav", "--tracking.mode", "offline"], "write tracking.mode=offline"),
+        (["papers", "train", "swav", "--lr", "--print-config"], "write optimizer.lr=VALUE"),
+        (["papers", "train", "swav", "--views", "[3]"], "write 'data.views=[3]'"),
+        (["papers", "train", "swav", "--size", "3"], "write 'data.views=[{size: ...}]'"),
         (["papers", "evaluate", "runs/a", "--lr", "0.1"], "write lr=0.1"),  # of which recipe?
         (["papers", "train", "swav", "--fast", "1"], "write fast=1"),
     ],
@@ -58,3 +61,8 @@ def test_other_errors_and_commands_without_recipes_get_no_hint(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["papers", "list", "--seed", "1"])
     assert option_hint(error("--seed", "paper")) is None
     assert option_hint(ValueError("no option")) is None
+    near = error("--print-confg", "overrides")
+    near.possibilities = ["--print-config"]
+    assert option_hint(near) is None
+    near.possibilities = ["--help", "--runs"]
+    assert option_hint(near, ["papers", "train"]) is not None

@@ -85,3 +85,8 @@ def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
 def test_a_folder_without_cases_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no reference values"):
         list(run_cases(tmp_path, {}))
+
+
+def test_a_folder_that_is_not_there_is_named_as_such(tmp_path):
+    with pytest.raises(UsageError, match=r"gone: no such folder; give the one that holds PAPER"):
+        report_parity("swav", tmp_path / "gone", Console(quiet=True))

@@ -65,7 +65,9 @@ def test_ours_beside_numbers_nobody_could_read_are_in_no_table(shown):
     block = text.partition("\n\n")[0].strip().splitlines()
     assert block[0] == "stl10: 1 seed, beside paper: not available"
     assert re.fullmatch(r"    (active_macro_f1_\d0 50\.00\s*)+", block[1]) and len(block) == 5
-    assert "nobody could read them; if you can: papers/swav/reported.yaml" in block[-1]
+    assert (
+        "nobody could read them; if you can, enter them in papers/swav/reported.yaml" in block[-1]
+    )
     assert text.count("not available") == 2 and "not available" not in shown("cifar10")
 
 
