@@ -12,6 +12,7 @@ from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
 from common.memory import keep_memory
 from common.messages import option_hint, say, say_warnings
+from common.tracking.labels import unset_unreadable_ranks
 
 app = typer.Typer(
     help="Contrastive-learning papers, reproduced on one shared core.",
@@ -271,11 +272,10 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
-    say_warnings()
-    keep_memory()
+    for prepare in (say_warnings, keep_memory, unset_unreadable_ranks):
+        prepare()
     try:
-        # Typer returns the exit code of its own exits.
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False)  # that of typer's own exits
         if code == CTRL_C:
             raise KeyboardInterrupt
         if isinstance(code, int) and code:

@@ -3,7 +3,6 @@
 import shlex
 import sys
 import warnings
-from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,11 +12,12 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
-from common.config import SECTIONS, Recipe, load_recipe
+from common.config import SECTIONS, load_recipe
 from common.errors import UsageError
 from common.layers import TOP_LEVEL
 from common.nearest import nearest_key
 
+NO_DASHES = "values of the recipe have no dashes: write"
 ANY_WIDTH = 10_000  # more than a table needs
 
 
@@ -93,12 +93,14 @@ def option_hint(error: Any, words: list[str] | None = None) -> str | None:
                 value = "VALUE"  # the next option
             break
     key = _key_of(option.lstrip("-").replace("-", "_"), words)
+    if key is None:
+        return f"{NO_DASHES} KEY=VALUE; `papers train PAPER --print-config` shows the keys"
     written = key if "=" in key else f"{key}={value}"  # an entry of a list, with its place
-    return f"values of the recipe have no dashes: write {shlex.quote(written)}"
+    return f"{NO_DASHES} {shlex.quote(written)}"
 
 
-def _key_of(name: str, words: list[str]) -> str:
-    """Returns the key of the recipe among ``words`` that ``name`` may be; without one, itself."""
+def _key_of(name: str, words: list[str]) -> str | None:
+    """Returns the key that ``name`` may be of the recipe among ``words``, None if there is none."""
     for word in words:
         try:
             with warnings.catch_warnings():
@@ -107,16 +109,5 @@ def _key_of(name: str, words: list[str]) -> str:
         except UsageError:
             continue
         schema = {section: getattr(recipe, section) for section in SECTIONS}
-        if _is_key(name, recipe):
-            return name
-        return nearest_key(name, list(TOP_LEVEL), schema) or name
-    return name
-
-
-def _is_key(name: str, recipe: Recipe) -> bool:
-    node: Any = recipe
-    for part in name.split("."):
-        if not is_dataclass(node) or not hasattr(node, part):
-            return False
-        node = getattr(node, part)
-    return "." in name
+        return nearest_key(name, list(TOP_LEVEL), schema)
+    return None

@@ -22,6 +22,7 @@ def elsewhere(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str:
 def nearest_key(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str | None:
     """Returns ``optimizer.lr`` for ``model.lr``, in any section, or None if none is near.
 
+    A key is itself.
     Of equally near names wins the one in a section like the one that was written, then the one
     that is least deep.
     """
@@ -30,6 +31,8 @@ def nearest_key(dotted: str, top_level: list[str], schema: dict[str, Any]) -> st
     homes = [([key], key) for key in top_level]
     for section, node in schema.items():
         homes += _keys(node, [section])
+    if any(dotted == written for _, written in homes):
+        return dotted
     names = {parts[-1] for parts, _ in homes}
     close = get_close_matches(name, names, n=len(names), cutoff=NEAR)
     found = []

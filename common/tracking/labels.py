@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -124,3 +125,11 @@ def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> 
     """Returns a launcher's variable, None where it is not set or holds no number."""
     value = (os.environ if environment is None else environment).get(name, "")
     return int(value) if value.isdecimal() else None
+
+
+def unset_unreadable_ranks() -> None:
+    """Unsets launchers' variables that hold no number: Lightning's imports read them as int."""
+    for name in (*RANKS, "JSM_NAMESPACE_RANK"):
+        if name in os.environ and launcher_number(name) is None:
+            if value := os.environ.pop(name):
+                warnings.warn(f"{name}={value!r} is no number of a process: ignored", stacklevel=2)

@@ -37,7 +37,8 @@ def cluster(
 
     Under several processes ``u`` is gathered, and each process finds the same clusters.
     """
-    found, u = [], wide(u)
+    found = []
+    u = wide(u)
     with torch.autocast(u.device.type, enabled=False):
         for seed, number in enumerate(num_clusters):
             centroids = kmeans(u, number, seed, **settings)
@@ -129,7 +130,8 @@ def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
     (code_meow/module/contrast.py); prototypes and concentrations are constants. Under several
     processes ``anchor`` is gathered and each computes all rows.
     """
-    losses, anchor = [], wide(anchor)
+    losses = []
+    anchor = wide(anchor)
     with torch.autocast(anchor.device.type, enabled=False):
         for assigned, prototypes, concentration in clusterings:
             logits = anchor @ prototypes.T / concentration

@@ -1,6 +1,7 @@
 """AdaMEOW's learned pair weights and the loss they weigh, in memory that grows with N."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,8 @@ from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import wide
 
 ROWS_AT_A_TIME = 256  # of (rows, nodes) matrices; more are no faster
-# Bounds of half the range of a side. A constant one has none; the terms grow with it, and those of
-# a wider one would be more numbers than the pairs have.
+# Bounds of half the range of a side. A constant one has none; beyond the upper one some 530 terms
+# in float32 would stand in for a tanh a pair.
 SMALLEST, LARGEST = 5e-4, 40.0
 
 
@@ -30,17 +31,18 @@ class SoftWeights(nn.Module):
     def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
         """Returns gamma: (anchors, others)."""
         with torch.autocast(anchor.device.type, enabled=False):
-            parts = self._parts(wide(anchor), wide(other))
-            return torch.sigmoid(pair_logits(slice(None), self.outer.bias, *parts))
+            logits, tensors = self._logits(wide(anchor), wide(other))
+            return torch.sigmoid(logits(slice(None), *tensors))
 
-    def _parts(self, anchor: Tensor, other: Tensor) -> tuple[Tensor, ...]:
+    def _logits(self, anchor: Tensor, other: Tensor) -> tuple[Callable[..., Tensor], list[Tensor]]:
+        """Returns how the logits of some rows are computed, and the tensors that it takes."""
         # W1 is linear, so it is applied to both views apart and never to (nodes, nodes, dim).
         sides = self.inner(anchor), F.linear(other, self.inner.weight)
-        low, high = torch.aminmax(sides[0].detach(), dim=0)
-        half = float((high - low).max()) / 2
+        weight, bias = self.outer.weight[0], self.outer.bias
+        middle, half = range_of(sides[0])
         if math.isfinite(half) and half > LARGEST:
-            return *sides, self.outer.weight[0]
-        return pair_factors(*sides, self.outer.weight[0])
+            return logits_of_sides, [*sides, weight, bias]
+        return logits_of_factors, [*pair_factors(*sides, weight, middle, half), bias]
 
     def loss(self, anchor: Tensor, other: Tensor, temperature: float) -> Tensor:
         """``mean_i [ log sum_j gamma_ij exp(s_ij / t) - s_ii / t ]``, j = i included.
@@ -54,32 +56,38 @@ class SoftWeights(nn.Module):
             temperature: Of the softmax.
         """
 
-        def row_loss(
-            rows: slice, anchor: Tensor, other: Tensor, bias: Tensor, *parts: Tensor
-        ) -> Tensor:
+        def row_loss(rows: slice, anchor: Tensor, other: Tensor, *tensors: Tensor) -> Tensor:
             logits = anchor[rows] @ other.T / temperature
-            log_gamma = F.logsigmoid(pair_logits(rows, bias, *parts))
+            log_gamma = F.logsigmoid(pair_logits(rows, *tensors))
             positive = (anchor[rows] * other[rows]).sum(1) / temperature
             return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
 
         with torch.autocast(anchor.device.type, enabled=False):
             views = wide(anchor), wide(other)
-            tensors = (*views, self.outer.bias, *self._parts(*views))
-            total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *tensors)
+            pair_logits, tensors = self._logits(*views)
+            total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *views, *tensors)
         return total / len(anchor)
 
 
-def pair_logits(rows: slice, bias: Tensor, left: Tensor, right: Tensor, *weight: Tensor) -> Tensor:
-    """Returns the logits of gamma ``(rows, others)``, of both factors or, with ``weight``, sides.
-
-    Of the sides a tanh a pair is computed: memory grows with ``rows * others * hidden``.
-    """
-    if weight:
-        return torch.tanh(left[rows, None] + right) @ weight[0] + bias
+def logits_of_factors(rows: slice, left: Tensor, right: Tensor, bias: Tensor) -> Tensor:
+    """Returns the logits of gamma ``(rows, others)``, of the factors of `pair_factors`."""
     return torch.addmm(bias, left[rows], right.T)
 
 
-def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def logits_of_sides(rows: slice, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Returns the same by a tanh a pair; memory grows with ``rows * others * hidden``."""
+    return torch.tanh(a[rows, None] + b) @ weight + bias
+
+
+def range_of(a: Tensor) -> tuple[Tensor, float]:
+    """Returns the middle of each column, (hidden,) in float64, and half the widest one's range."""
+    low, high = torch.aminmax(a.detach().to(torch.float64), dim=0)
+    return (low + high) / 2, float((high - low).max()) / 2
+
+
+def pair_factors(
+    a: Tensor, b: Tensor, weight: Tensor, middle: Tensor, half: float
+) -> tuple[Tensor, Tensor]:
     """Factors ``sum_h w_h tanh(a_ih + b_jh)`` into ``left @ right.T``, equal to rounding.
 
     ``tanh(a + b)`` is a sum of ``T_n(a) c_n(b)`` over the Chebyshev polynomials on the range of
@@ -90,14 +98,13 @@ def pair_factors(a: Tensor, b: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         a: (anchors, hidden).
         b: (others, hidden).
         weight: (hidden,).
+        middle: (hidden,), with ``half`` the range of ``a``: `range_of`.
 
     Returns:
         (anchors, hidden * terms) and (others, hidden * terms); 20 terms in float32 where the widest
         column of ``a`` spans 2, more as it spans more. NaN where ``a`` or ``b`` is not finite.
     """
     anchors, others = a.to(torch.float64), b.to(torch.float64)
-    low, high = torch.aminmax(anchors.detach(), dim=0)
-    middle, half = (low + high) / 2, float((high - low).max()) / 2
     half = max(half, SMALLEST) if math.isfinite(half) else 1.0
     terms = chebyshev_terms(half, torch.finfo(a.dtype).eps)
     angles = (torch.arange(terms, device=a.device, dtype=torch.float64) + 0.5) * math.pi / terms

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+from common.errors import ConfigError
 from common.registry import DATASETS
 from common.settings import setting
+
+# Sets that are read from a path of the user's.
+OWN_SETS = ("folder", "hetero-data")
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,11 @@ class GraphConfig:
     num_targets: int = setting(10_000, at_least=3_000)
     # Seed of a generated graph; null: 1000 + the run's seed.
     graph_seed: int | None = setting(None, at_least=0)
+
+    def __post_init__(self) -> None:
+        """Refuses a path that nothing would read; raises `ConfigError`."""
+        if self.path is not None and self.name not in OWN_SETS:
+            raise ConfigError(
+                f"data.path: {self.name} has files of its own; for your graph add data.name=folder "
+                "(CSV files) or data.name=hetero-data (a saved HeteroData)"
+            )

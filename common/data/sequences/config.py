@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from common.errors import ConfigError
 from common.registry import DATASETS
 from common.settings import setting
 
@@ -40,3 +41,11 @@ class SequenceConfig:
     mask_ratio: float = setting(0.5, at_least=0, below=1)
     reorder_ratio: float = setting(0.8, at_least=0, at_most=1)
     workers: int = setting(0, at_least=0, result_neutral=True)
+
+    def __post_init__(self) -> None:
+        """Refuses a path that nothing would read; raises `ConfigError`."""
+        if self.path is not None and self.name != "file":
+            raise ConfigError(
+                f"data.path: {self.name} has files of its own; for your sequences add "
+                "data.name=file"
+            )

@@ -26,6 +26,9 @@ def test_the_name_of_a_variant_is_no_picture(capsys):
     assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"
 
 
+SHOW = "`papers train PAPER --print-config` shows the keys"
+
+
 def error(option, *parameters):
     command = SimpleNamespace(params=[SimpleNamespace(name=name) for name in parameters])
     return SimpleNamespace(option_name=option, ctx=SimpleNamespace(command=command))
@@ -46,8 +49,9 @@ def error(option, *parameters):
         (["papers", "train", "swav", "--lr", "--print-config"], "write optimizer.lr=VALUE"),
         (["papers", "train", "swav", "--views", "[3]"], "write 'data.views=[3]'"),
         (["papers", "train", "swav", "--size", "3"], "write 'data.views=[{size: ...}]'"),
-        (["papers", "evaluate", "runs/a", "--lr", "0.1"], "write lr=0.1"),  # of which recipe?
-        (["papers", "train", "swav", "--fast", "1"], "write fast=1"),
+        # Of which recipe? No key of this one?
+        (["papers", "evaluate", "runs/a", "--lr", "0.1"], f"write KEY=VALUE; {SHOW}"),
+        (["papers", "train", "swav", "--gpus", "1"], f"write KEY=VALUE; {SHOW}"),
     ],
 )
 def test_an_unknown_option_may_be_a_value_of_the_recipe(words, end):

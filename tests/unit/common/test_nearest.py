@@ -9,7 +9,7 @@ import pytest
 
 from common.config import SECTIONS, load_recipe, resolve
 from common.errors import ConfigError
-from common.nearest import elsewhere
+from common.nearest import elsewhere, nearest_key
 from common.paper import paper_names
 
 
@@ -87,6 +87,14 @@ def test_every_key_of_a_paper_is_found_from_a_section_that_is_none(paper):
         homes = "|".join(home for home in SECTIONS if hasattr(schema[home], name))
         hint = elsewhere(f"model.{name}", [], schema)
         assert re.fullmatch(rf"; did you mean '({homes})\.{name}'\?", hint), (name, hint)
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_a_key_is_itself_whatever_has_its_name_elsewhere(paper):
+    recipe = load_recipe(paper)
+    schema = {name: getattr(recipe, name) for name in SECTIONS}
+    keys = [f"{name}.{entry.name}" for name in SECTIONS for entry in fields(schema[name])]
+    assert [nearest_key(key, [], schema) for key in keys] == keys
 
 
 @pytest.mark.parametrize("section", ["", "data."])

@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -5,7 +6,13 @@ import pytest
 from common import config
 from common.config import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
 from common.evaluation.config import EvaluationConfig
-from common.tracking.labels import WITHHELD, process_rank, run_labels, without_secrets
+from common.tracking.labels import (
+    WITHHELD,
+    process_rank,
+    run_labels,
+    unset_unreadable_ranks,
+    without_secrets,
+)
 
 
 @dataclass
@@ -121,3 +128,13 @@ def test_secrets_are_withheld_by_name_and_by_value():
 )
 def test_rank_comes_from_the_launcher(environment, rank):
     assert process_rank(environment) == rank
+
+
+def test_a_launchers_variable_without_a_number_is_unset(monkeypatch):
+    given = {"RANK": "x", "LOCAL_RANK": "", "SLURM_PROCID": "-1", "NODE_RANK": "2"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning) as said:
+        unset_unreadable_ranks()
+    assert [name for name in given if name in os.environ] == ["NODE_RANK"]
+    assert [str(one.message).split(" is ")[0] for one in said] == ["RANK='x'", "SLURM_PROCID='-1'"]

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 import papers.meow.soft as soft_module
-from papers.meow.soft import SoftWeights, chebyshev_terms, pair_factors
+from papers.meow.soft import SoftWeights, chebyshev_terms, pair_factors, range_of
 
 
 def unit(num=30, dim=6, seed=0):
@@ -71,7 +71,7 @@ def test_factors_equal_a_tanh_for_each_pair(size, dtype, close):
     ]
     upstream = torch.randn(20, 30, generator=generator, dtype=torch.float64)
     mine = [x.clone().requires_grad_() for x in sides]
-    left, right = pair_factors(*mine)
+    left, right = pair_factors(*mine, *range_of(mine[0]))
     found = left @ right.T
     direct = [x.double().requires_grad_() for x in sides]
     expected = (torch.tanh(direct[0].unsqueeze(1) + direct[1]) * direct[2]).sum(2)
@@ -97,7 +97,7 @@ def test_wide_and_far_sides_saturate_as_tanh_does(offset):
     a = (torch.tensor([[30.0, -30.0], [0.5, -0.5]]) + offset).requires_grad_()
     b = (torch.tensor([[-30.0, 31.0], [28.0, 0.25]]) - offset).requires_grad_()
     weight = torch.tensor([1.0, 0.5])
-    left, right = pair_factors(a, b, weight)
+    left, right = pair_factors(a, b, weight, *range_of(a))
     logits = left @ right.T
     expected = (torch.tanh(a.unsqueeze(1) + b) * weight).sum(2)
     # Some 400 terms are summed in float32.

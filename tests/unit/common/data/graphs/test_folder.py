@@ -174,3 +174,9 @@ def test_one_changed_word_of_a_file_changes_the_fingerprint(folder, name, before
     assert path.read_text().count(before) == 1
     path.write_text(path.read_text().replace(before, after))
     assert load(folder).fingerprint != first
+
+
+def test_a_path_without_the_name_of_a_set_that_reads_it_is_refused():
+    with pytest.raises(ConfigError, match=r"data\.path: papers-authors.* add data\.name=folder"):
+        GraphConfig(path="graph")
+    assert GraphConfig(name="hetero-data", path="graph.pt").path == "graph.pt"

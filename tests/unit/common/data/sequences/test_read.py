@@ -2,8 +2,9 @@ import gzip
 
 import pytest
 
+from common.data.sequences.config import SequenceConfig
 from common.data.sequences.read import RENUMBERED, read_sequences
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 
 def write(folder, name, text):
@@ -225,3 +226,8 @@ def test_a_missing_or_torn_file_is_an_error(tmp_path):
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(DataError, match=r"a.txt.gz: not readable"):
         read_sequences(path, "own")
+
+
+def test_a_path_without_the_name_file_is_refused():
+    with pytest.raises(ConfigError, match=r"data\.path: beauty.* add data\.name=file"):
+        SequenceConfig(name="beauty", path="own.txt")
