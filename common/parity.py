@@ -31,7 +31,9 @@ class Case:
         """Reads ``<case>.json`` and ``<case>.npz``."""
         values = self.path.with_suffix(".npz")
         if not values.is_file():
-            raise DataError(f"{values}: missing beside {self.path.name}")
+            raise DataError(
+                f"{values}: missing beside {self.path.name}; bring it, or take that file away"
+            )
         self.description = json.loads(self.path.with_suffix(".json").read_text())
         with np.load(values, allow_pickle=False) as file:
             self.arrays = {name: file[name] for name in file.files}
@@ -156,6 +158,8 @@ def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: boo
 def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
     """Yields one comparison a case of ``folder`` and dtype (float64, then float32).
 
+    A case without its arrays is a miss like any other.
+
     Raises:
         DataError: If ``folder`` holds no case.
     """
@@ -164,7 +168,13 @@ def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
         raise DataError(f"{folder}: no reference values (*.json with *.npz) here")
     for path in paths:
         for dtype in (torch.float64, torch.float32):
-            yield compare(Case(path, dtype), solvers.get(path.stem))
+            try:
+                case = Case(path, dtype)
+            except DataError as error:
+                name = str(dtype).removeprefix("torch.")
+                yield Comparison(path.stem, name, "-", np.inf, 0.0, str(error))
+            else:
+                yield compare(case, solvers.get(path.stem))
 
 
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:

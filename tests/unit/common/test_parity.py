@@ -1,12 +1,13 @@
 import io
 import json
+import types
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
-from common.errors import DataError, UsageError
+from common.errors import DataError, LikewiseError, UsageError
 from common.parity import Case, compare, report_parity, run_cases
 
 
@@ -85,6 +86,22 @@ def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
 def test_a_folder_without_cases_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no reference values"):
         list(run_cases(tmp_path, {}))
+
+
+def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path, monkeypatch):
+    (case_path.parent / "astray.json").write_text("{}")
+    reference = types.SimpleNamespace(CASES={"double": solve})
+    paper = types.SimpleNamespace(name="swav", part=lambda _: reference)
+    monkeypatch.setattr("common.parity.get_paper", lambda _: paper)
+    said = io.StringIO()
+    with pytest.raises(LikewiseError, match=r"^2 of 4 comparisons miss: swav/astray \(float64\)"):
+        report_parity("swav", case_path.parent, Console(file=said))
+    lines = said.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        *[["MISS", "swav/astray"]] * 2,
+        *[["ok", "swav/double"]] * 2,
+    ]
+    assert "astray.npz: missing beside astray.json; bring it, or take" in lines[0]
 
 
 def test_a_folder_that_is_not_there_is_named_as_such(tmp_path):
