@@ -29,6 +29,8 @@ from common.errors import ConfigError, DataError
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
 VALIDATION_PART = 5
+# How a file of torch.save begins: as a zip, or as a pickle before torch 1.6.
+SAVED = (b"PK\x03\x04", b"\x80")
 
 
 class Parts(NamedTuple):
@@ -61,13 +63,26 @@ def load_dict(path: Path) -> Any:
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises many types for a broken or foreign file
-        reason = str(error).partition("\n")[0][:100]
-        if reason.startswith("Weights only"):  # torch's advice would run what the file holds
-            reason = "it holds a pickled object"
         raise DataError(
-            f"{path} does not load without running code of its own ({reason}); save it as "
+            f"{path} does not load: {_say_why(path, error)}; save it as "
             f'torch.save(data.to_dict(), "{path.name}")'
         ) from None
+
+
+def _say_why(path: Path, error: Exception) -> str:
+    """Says why torch did not load ``path``: of a foreign file it names opcodes, or nothing."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    with path.open("rb") as file:
+        start = file.read(max(map(len, SAVED)))
+    if not start:
+        return "it is empty"
+    if not start.startswith(SAVED):
+        return "it is no file of torch.save"
+    reason = str(error).partition("\n")[0][:100]
+    if reason.startswith("Weights only"):  # torch's advice would run what the file holds
+        return "it holds a pickled object, which could run code of its own"
+    return reason or "it ends too early"
 
 
 def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") -> HeteroGraph:

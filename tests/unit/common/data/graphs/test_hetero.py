@@ -1,4 +1,3 @@
-import re
 import warnings
 
 import numpy as np
@@ -7,7 +6,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.hetero import from_hetero_data, load_dict
+from common.data.graphs.hetero import from_hetero_data
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import prepare_graph
 from common.errors import ConfigError, DataError
@@ -148,23 +147,6 @@ def test_labels_on_two_types_with_an_index_and_no_features_as_in_aminer():
     assert loaded.facts.feature_dims == (AUTHORS, PAPERS, VENUES)
     assert (loaded.graph.labels >= 0).sum() == 30
     assert "one-hot rows: author, paper, venue" in loaded.describe()
-
-
-def test_a_pickled_object_is_not_executed(tmp_path):
-    torch.save(make(), tmp_path / "graph.pt")
-    message = re.escape(
-        '(it holds a pickled object); save it as torch.save(data.to_dict(), "graph.pt")'
-    )
-    with pytest.raises(DataError, match=message):
-        load_dict(tmp_path / "graph.pt")
-    for foreign in (b"", b"nothing", b"user_id:token\titem_id:token\n", b"type,count\npaper,9\n"):
-        (tmp_path / "graph.pt").write_bytes(foreign)
-        with pytest.raises(DataError, match=r"graph.pt does not load"):
-            load_dict(tmp_path / "graph.pt")
-    with pytest.raises(DataError, match="is a folder; name the file in it"):
-        load_dict(tmp_path)
-    with pytest.raises(DataError, match="missing"):
-        load_dict(tmp_path / "gone.pt")
 
 
 def change(**attributes):
