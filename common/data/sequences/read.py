@@ -20,6 +20,9 @@ OTHER_WORDS |= {"length", "dwell", "reading", "running", "run", "cook", "cooking
 OTHER_WORDS |= {"preparation", "zone"}
 # What takes as long as it is done, if the time is given as one: watch_time, not watch_date.
 LASTING_WORDS = {"watch", "play", "listen"}
+# What a .txt may not have between ids.
+FOREIGN_MARKS = ",;|"
+FORMS = "a .txt (user, then items, a line each) or a RecBole .inter, plain or .gz"
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -91,15 +94,14 @@ def read_actions(path: Path, num_items: int | None = None, tokens: bool = False)
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the file in it: {FORMS}")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     kind = _kind(path)
     readers = {"txt": _read_lines, "inter": _read_inter}
     if kind not in readers:
-        raise DataError(
-            f"{path}: {kind!r} is not known; give a .txt (user, then items, a line each) or a "
-            "RecBole .inter, plain or .gz"
-        )
+        raise DataError(f"{path}: {kind!r} is not known; give {FORMS}")
     actions = readers[kind](path, num_items, tokens)
     if not actions.users:
         raise DataError(f"{path}: holds no sequence")
@@ -133,9 +135,12 @@ def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
         if not line.strip():
             continue
         user, *items = line.split()
-        if not items and "," in user:
+        # A user's id may hold a mark; so may an item's, where it is text.
+        parted = (user[-1] if items else user) + ("" if tokens else "".join(items))
+        if marks := [mark for mark in FOREIGN_MARKS if mark in parted]:
             raise DataError(
-                f"{path}:{number}: {user[:40]!r} has no blank; write one for each comma"
+                f"{path}:{number}: {line.strip()[:40]!r} has {marks[0]!r} between ids; write "
+                "blanks or tabs: user, then items, such as 7 1 2 3"
             )
         if user in seen:
             raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
@@ -162,8 +167,8 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
         cells = line.split("\t")
         if len(cells) <= max(user_at, item_at, time_at or 0):
             raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
-        if not cells[user_at]:
-            raise DataError(f"{path}:{number}: no user")
+        if not cells[user_at].strip():
+            raise DataError(f"{path}:{number}: no user; column user_id holds the id of who acted")
         time = (
             0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
         )
@@ -227,8 +232,8 @@ def _time_at(path: Path, names: list[str]) -> int | None:
 
 
 def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bool) -> int | str:
-    if not token:
-        raise DataError(f"{path}:{number}: no item")
+    if not token.strip():
+        raise DataError(f"{path}:{number}: no item; column item_id holds the id of what was chosen")
     if tokens:
         return token
     # int() would also take "1_0" and "+3".

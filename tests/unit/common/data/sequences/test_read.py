@@ -1,9 +1,10 @@
 import gzip
+import re
 
 import pytest
 
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.read import RENUMBERED, read_sequences
+from common.data.sequences.read import RENUMBERED, read_actions, read_sequences
 from common.errors import ConfigError, DataError
 
 
@@ -136,7 +137,6 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
             "7 1 2 3\n8 1 2\n",
             r"a.txt:2: 2 actions; each user needs at least 3 \(one to learn",
         ),
-        ("a.txt", "7,1,2,3\n", r"a.txt:1: '7,1,2,3' has no blank; write one for each comma"),
         ("a.txt", "7 1 2 x\n", r"a.txt:1: item 'x' is not a whole number"),
         ("a.txt", "7 1 2 1_0\n", r"a.txt:1: item '1_0' is not a whole number"),
         ("a.txt", "7 1 2 2.0\n", r"a.txt:1: item '2.0' is not a whole number"),
@@ -161,8 +161,9 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.inter", timed("u\t1\t\n"), r"a.inter:2: timestamp '' is not a number"),
         ("a.inter", INTER + "9\n", r"a.inter:9: 1 columns"),
         ("a.inter", INTER + "9\tb\n", r"a.inter:9: item 'b' is not a whole number"),
-        ("a.inter", INTER + "9\t\n", r"a.inter:9: no item"),
-        ("a.inter", INTER + "\t3\n", r"a.inter:9: no user"),
+        ("a.inter", INTER + "9\t\n", r"a.inter:9: no item; column item_id holds the id of what"),
+        ("a.inter", INTER + "\t3\n", r"a.inter:9: no user; column user_id holds the id of who"),
+        ("a.inter", INTER + " \t3\n", r"a.inter:9: no user; column user_id"),
         ("a.inter", INTER.partition("\n")[0], r"a.inter: holds no sequence"),
         (
             "a.inter",
@@ -175,6 +176,37 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
 def test_errors_name_file_and_line(tmp_path, name, text, message):
     with pytest.raises(DataError, match=message):
         read_sequences(write(tmp_path, name, text), "own", num_items=5)
+
+
+def test_a_blank_is_no_item_where_items_are_text(tmp_path):
+    path = write(tmp_path, "a.inter", INTER + "9\t \n")
+    with pytest.raises(DataError, match=r"a.inter:9: no item; column item_id"):
+        read_sequences(path, "own")
+
+
+@pytest.mark.parametrize(
+    ("line", "mark"),
+    [
+        ("1,2,3", ","),
+        ("1, 2, 3", ","),
+        ("7 1,2,3", ","),
+        ("7, 1 2 3", ","),
+        ("7\t1 ,2 3", ","),
+        ("1;2;3", ";"),
+        ("1 | 2 | 3", "|"),
+    ],
+)
+def test_other_marks_than_blanks_between_ids_get_one_message(tmp_path, line, mark):
+    path = write(tmp_path, "a.txt", f"6 1 2 3\n{line}\n")
+    message = f"{path}:2: {line!r} has {mark!r} between ids; write blanks or tabs: user, then items"
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_sequences(path, "own")
+
+
+def test_a_mark_within_a_user_or_an_item_of_text_is_part_of_its_id(tmp_path):
+    users, items, *_ = read_actions(write(tmp_path, "a.txt", "a,b c;d e\n"), tokens=True)
+    assert (users, items) == (["a,b"], [["c;d", "e"]])
+    assert lists(read_sequences(write(tmp_path, "a.txt", "a,b 1 2 3\n"), "own")) == [[1, 2, 3]]
 
 
 def test_where_one_action_is_enough_the_error_says_so(tmp_path):
@@ -219,9 +251,11 @@ def test_ids_from_1_to_n_and_those_of_a_stated_table_stay(tmp_path, num_items):
     assert sequences.num_items == (num_items or 4)
 
 
-def test_a_missing_or_torn_file_is_an_error(tmp_path):
+def test_a_missing_or_torn_file_or_a_folder_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"nothing.txt: no such file"):
         read_sequences(tmp_path / "nothing.txt", "own")
+    with pytest.raises(DataError, match=r"is a folder; name the file in it: a .txt .* .inter"):
+        read_sequences(tmp_path, "own")
     path = write(tmp_path, "a.txt.gz", "".join(f"{u} 1 2 3\n" for u in range(100)))
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(DataError, match=r"a.txt.gz: not readable"):
