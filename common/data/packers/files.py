@@ -1,8 +1,10 @@
 """Files of any modality that are packed as they are."""
 
+import gzip
 from pathlib import Path
 
-from common.data.packers.arrays import find, gzip_bytes, read_text
+from common.data.packers.arrays import BROKEN, find, gzip_bytes, read_text
+from common.errors import DataError
 
 
 def pack_files(originals: Path, targets: list[str]) -> dict[str, bytes]:
@@ -18,5 +20,9 @@ def pack_files(originals: Path, targets: list[str]) -> dict[str, bytes]:
 def pack_gzipped(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Takes the one ``.gz`` as it is; raises `DataError` if it is torn."""
     path = find(originals, "*.gz")
-    read_text(path)
-    return {targets[0]: path.read_bytes()}
+    try:
+        content = path.read_bytes()
+        gzip.decompress(content)
+    except BROKEN as error:
+        raise DataError(f"{path}: broken: {error}") from None
+    return {targets[0]: content}
