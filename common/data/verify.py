@@ -10,7 +10,7 @@ from rich.progress import track
 
 from common.data.given import refuse_given
 from common.data.of_recipes import refuse_recipe
-from common.data.packers.arrays import BROKEN, read_text
+from common.data.packers.arrays import BROKEN, read_content
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
@@ -133,7 +133,7 @@ def count(path: Path) -> dict[str, int]:
         return {key: len(value) for key, value in arrays.items() if not key.endswith(UNCOUNTED)}
     if path.suffix == ".bin":
         return {"bytes": path.stat().st_size}
-    text = read_text(path)
+    text = read_content(path)
     counts = {"lines": len(text.splitlines())}
     return counts if ".csv" in path.name else counts | {"words": len(text.split())}
 
@@ -149,7 +149,7 @@ def content_digest(path: Path) -> str:
     if path.suffix == ".bin":
         return file_digest(path)
     if path.suffix != ".npz":
-        return hashlib.sha256(read_text(path)).hexdigest()
+        return hashlib.sha256(read_content(path)).hexdigest()
     digest = hashlib.sha256()
     for name, array in sorted(_arrays(path).items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

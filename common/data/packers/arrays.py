@@ -66,8 +66,8 @@ def read_arrays(path: Path, *names: str) -> dict[str, Array]:
         raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
 
 
-def read_text(path: Path) -> bytes:
-    """Reads a text file, gunzipped where its name ends in ``.gz``.
+def read_content(path: Path) -> bytes:
+    """Returns what a file holds, gunzipped where its name ends in ``.gz``.
 
     Raises:
         DataError: If it is missing or broken.

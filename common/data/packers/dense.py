@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from common.data.packers.arrays import Array, find, npz_bytes, read_text
+from common.data.packers.arrays import Array, find, npz_bytes, read_content
 from common.data.packers.pictures import jpeg_arrays
 from common.errors import DataError
 
@@ -76,7 +76,7 @@ def pack_bccd(originals: Path, targets: list[str]) -> dict[str, bytes]:
     split_of = {
         name: split
         for split in ("train", "val", "test")
-        for name in read_text(tree / f"ImageSets/Main/{split}.txt").decode().split()
+        for name in read_content(tree / f"ImageSets/Main/{split}.txt").decode().split()
     }
     names = sorted(split_of)
     boxes = [
@@ -100,7 +100,7 @@ def _boxes(path: Path) -> list[tuple[int, list[float]]]:
     """Returns class and corners of each object of a Pascal VOC annotation."""
     numbers: dict[str | None, int] = {name: row for row, name in enumerate(BCCD_NAMES)}
     try:
-        objects = ElementTree.fromstring(read_text(path)).findall("object")
+        objects = ElementTree.fromstring(read_content(path)).findall("object")
         return [
             (
                 numbers[item.findtext("name")],

@@ -3,7 +3,7 @@
 import gzip
 from pathlib import Path
 
-from common.data.packers.arrays import BROKEN, find, gzip_bytes, read_text
+from common.data.packers.arrays import BROKEN, find, gzip_bytes, read_content
 from common.errors import DataError
 
 
@@ -12,7 +12,7 @@ def pack_files(originals: Path, targets: list[str]) -> dict[str, bytes]:
     packed = {}
     for target in targets:
         name = Path(target).name
-        content = read_text(find(originals, f"**/{name.removesuffix('.gz')}"))
+        content = read_content(find(originals, f"**/{name.removesuffix('.gz')}"))
         packed[target] = gzip_bytes(content) if name.endswith(".gz") else content
     return packed
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from common.data.packers.arrays import BROKEN, Array, npz_bytes, read_array, read_text
+from common.data.packers.arrays import BROKEN, Array, npz_bytes, read_array, read_content
 from common.errors import DataError
 
 LABELS_PER_CLASS = (20, 40, 60)
@@ -51,7 +51,7 @@ def read_links(path: Path) -> npt.NDArray[np.int32]:
         DataError: With the line's number, if it holds anything else.
     """
     links = []
-    for number, line in enumerate(read_text(path).decode().splitlines(), start=1):
+    for number, line in enumerate(read_content(path).decode().splitlines(), start=1):
         words = line.split()
         if len(words) != 2 or not all(word.isdecimal() for word in words):
             raise DataError(f"{path}, line {number}: not two node numbers: {line[:40]!r}")

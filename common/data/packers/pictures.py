@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.data.packers.arrays import Array, find, npz_bytes, read_text
+from common.data.packers.arrays import Array, find, npz_bytes, read_content
 from common.errors import DataError
 
 FASHION_NAMES = (
@@ -97,7 +97,7 @@ def pack_tiny_imagenet(originals: Path, targets: list[str]) -> dict[str, bytes]:
 
 def _rows(path: Path, columns: int) -> list[list[str]]:
     """Returns the first cells of a table with tabs, without empty lines."""
-    lines = read_text(path).decode().splitlines()
+    lines = read_content(path).decode().splitlines()
     return [line.split("\t")[:columns] for line in lines if line.strip()]
 
 
@@ -142,7 +142,7 @@ def read_idx(path: Path) -> Array:
     Raises:
         DataError: If the header and the length do not agree.
     """
-    content = read_text(path)
+    content = read_content(path)
     dimensions = content[3] if content[:3] == b"\x00\x00\x08" else 0
     header = 4 + 4 * dimensions
     shape = tuple(np.frombuffer(content[4:header], dtype=">u4").astype(int))

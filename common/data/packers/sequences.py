@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.data.packers.arrays import find, gzip_bytes, npz_bytes, read_text
+from common.data.packers.arrays import find, gzip_bytes, npz_bytes, read_content
 from common.errors import DataError
 
 
@@ -13,7 +13,7 @@ def pack_sequences(originals: Path, targets: list[str]) -> dict[str, bytes]:
         DataError: With the line's number, if a line is no row of positive whole numbers.
     """
     path = find(originals, "*.txt")
-    content = read_text(path)
+    content = read_content(path)
     for number, line in enumerate(content.decode().splitlines(), start=1):
         words = line.split()
         if len(words) < 2 or not all(word.isdecimal() and int(word) > 0 for word in words):

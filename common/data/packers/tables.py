@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.packers.arrays import BROKEN, npz_bytes, read_text
+from common.data.packers.arrays import BROKEN, npz_bytes, read_content
 from common.errors import DataError
 
 
@@ -65,7 +65,7 @@ def pack_engines(originals: Path, targets: list[str]) -> dict[str, bytes]:
 def _numbers(path: Path, separator: str | None = None) -> Any:
     """Returns a text's numbers, ``(lines, columns)`` in float64; a line of names is skipped."""
     try:
-        lines = read_text(path).decode().splitlines()
+        lines = read_content(path).decode().splitlines()
         named = bool(lines) and lines[0][:1].isalpha()
         return np.loadtxt(lines[named:], delimiter=separator, ndmin=2)
     except BROKEN as error:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.data.packers.arrays import read_text
+from common.data.packers.arrays import read_content
 from common.data.pictures.sets import PictureSet, Split
 from common.data.root import require
 from common.data.sources import name_of_file
@@ -49,7 +49,7 @@ def cifar100(root: str | None = None) -> PictureSet:
         DataError: Names the file, and the record whose label is no class.
     """
     listed = require(root, "cifar-100-binary/fine_label_names.txt")
-    names = tuple(read_text(listed).decode().split())
+    names = tuple(read_content(listed).decode().split())
     return {
         split: _cifar(root, [f"cifar-100-binary/{split}.bin"], names, label_bytes=2)
         for split in ("train", "test")

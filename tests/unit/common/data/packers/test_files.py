@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data.packers.arrays import read_text
+from common.data.packers.arrays import read_content
 from common.data.packers.files import pack_files, pack_gzipped
 from common.data.sources import get_source
 from common.errors import DataError
@@ -25,7 +25,7 @@ def test_a_long_series_is_gzipped_as_it_is(tmp_path: Path) -> None:
     (content,) = pack_files(tmp_path, [get_source("ettm1").files[0].path]).values()
     packed = tmp_path / "ETTm1.csv.gz"
     packed.write_bytes(content)
-    assert read_text(packed) == (tmp_path / "ETTm1.csv").read_bytes()
+    assert read_content(packed) == (tmp_path / "ETTm1.csv").read_bytes()
 
 
 def test_what_is_gzipped_already_is_taken_unless_it_is_torn(tmp_path: Path) -> None:

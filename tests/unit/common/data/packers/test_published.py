@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from common.data.packers.arrays import read_text
+from common.data.packers.arrays import read_content
 from common.data.packers.graphs import pack_graph
 from common.data.packers.sequences import pack_sequences
 from common.data.sources import get_source
@@ -46,7 +46,7 @@ def test_a_graph_comes_back(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["beauty", "sports", "toys"])
 def test_sequences_come_back(name: str, tmp_path: Path) -> None:
     path = stored(name)
-    (tmp_path / "original.txt").write_bytes(read_text(path))
+    (tmp_path / "original.txt").write_bytes(read_content(path))
     packed = tmp_path / "packed.txt.gz"
     packed.write_bytes(pack_sequences(tmp_path, ["a"])["a"])
     assert content_digest(packed) == get_source(name).files[0].content
