@@ -184,6 +184,11 @@ def _container(*sections: tuple[str, type]) -> DictConfig:
         return OmegaConf.create({**TOP_LEVEL, **{name: section() for name, section in sections}})
 
 
+def _needs_protocol(paper: Paper) -> str:
+    first, names = paper.evaluators[0], ", ".join(paper.evaluators)
+    return f"evaluation.protocols: name at least one of {names} in a list, such as [{first}]"
+
+
 def check_protocols(recipe: Recipe, names: list[str]) -> None:
     """Raises `ConfigError` unless the paper declares all of ``names`` and its backbone suits."""
     known = list(get_paper(recipe.paper).evaluators)
@@ -217,9 +222,7 @@ def load_recipe(
     path = recipe_path(paper_name, recipe_name)
     content = dict(read(path))  # the variants are taken out of it
     if not content:
-        names = ", ".join(get_paper(paper_name).evaluators)
-        least = f"evaluation: {{protocols: [NAME]}}, of {names}"
-        raise ConfigError(f"{path}: the recipe is empty; write at least {least}")
+        raise ConfigError(f"{path}: the recipe is empty; {_needs_protocol(get_paper(paper_name))}")
     variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
@@ -286,10 +289,8 @@ def check_recipe(recipe: Recipe) -> None:
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
-        path, names = recipe_path(recipe.paper, recipe.recipe), ", ".join(paper.evaluators)
-        origin = recipe.origins.get("evaluation.protocols", path)
-        needed = f"name at least one of {names} in a list, such as [{paper.evaluators[0]}]"
-        raise ConfigError(f"{origin}: evaluation.protocols: {needed}")
+        origins, path = recipe.origins, recipe_path(recipe.paper, recipe.recipe)
+        raise ConfigError(f"{origins.get('evaluation.protocols', path)}: {_needs_protocol(paper)}")
     check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
         raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")

@@ -15,6 +15,14 @@ from common.signals import interrupts_wait
 from common.wording import WORDS, entry_class, item_of, members, needed, shown
 
 TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
+# What other projects call a key.
+SYNONYMS = {
+    "learning_rate": "optimizer.lr",
+    **dict.fromkeys(("gpus", "num_gpus"), "trainer.devices"),
+    **dict.fromkeys(("max_epochs", "num_epochs"), "trainer.epochs"),
+    "num_workers": "data.workers",
+    "wandb": "tracking.mode",
+}
 
 
 def with_baseline(
@@ -74,6 +82,8 @@ def flatten(layer: dict[str, Any], schema: dict[str, Any], origin: str) -> dict[
             else:
                 _refuse_text(dotted, value, origin)
                 _refuse_coerced(dotted, value, schema, origin)
+                if dotted in flat and origin != "command line":  # there the last word counts
+                    raise ConfigError(f"{origin}: {dotted} is given twice; leave one out")
                 flat[dotted] = value
 
     visit(layer, "")
@@ -88,19 +98,34 @@ def _is_section(dotted: str, value: Any, schema: dict[str, Any], origin: str) ->
         while isinstance(value, dict) and value:  # a section's name tells less than a key's in it
             name, value = next(iter(value.items()))
             dotted = f"{dotted}.{name}"
-        hint = elsewhere(dotted, list(TOP_LEVEL), schema) or suggest(first, known)
+        hint = _elsewhere(dotted, schema) or suggest(first, known)
         raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
     node = schema.get(first)
     for depth, part in enumerate(rest):
         names = [entry.name for entry in fields(node)] if is_dataclass(node) else []
         if part not in names:
             where = ".".join([first, *rest[:depth]])
-            hint = elsewhere(dotted, list(TOP_LEVEL), schema)
+            hint = _elsewhere(dotted, schema)
             if not hint:
-                hint = suggest(part, names, where) if names else f"; {where} is no section"
+                hint = suggest(part, names, where) if names else _no_section(where, node)
             raise ConfigError(f"{origin}: unknown key {dotted!r}{hint}")
         node = getattr(node, part)
     return is_dataclass(node)
+
+
+def _elsewhere(dotted: str, schema: dict[str, Any]) -> str:
+    hint, (*above, name) = elsewhere(dotted, list(TOP_LEVEL), schema), dotted.split(".")
+    # Not evaluation.linear.learning_rate: a protocol has a rate of its own.
+    if hint or name not in SYNONYMS or len(above) > 1:
+        return hint
+    return f"; did you mean {SYNONYMS[name]!r}?"
+
+
+def _no_section(where: str, value: Any) -> str:
+    if not isinstance(value, list):
+        return f"; {where} is no section"
+    entry = "{KEY: VALUE}" if value and is_dataclass(value[0]) else "VALUE"
+    return f"; {where} is a list, given as a whole: {where}='[{entry}, ...]'"
 
 
 def _refuse_text(key: str, value: Any, origin: str) -> None:

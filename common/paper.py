@@ -17,8 +17,9 @@ class Paper:
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
-    by name: the module's and the schema's ``file:Class``. ``headline_metric`` is what the README's
-    table shows of a run that no reported number stands beside; None is its last metric.
+    by name: the module's and the schema's ``file:Class``. The first of ``evaluators`` is what the
+    default recipe measures first: messages show it as the example. ``headline_metric`` is what the
+    README's table shows of a run that no reported number stands beside; None is its last metric.
     """
 
     name: str

@@ -62,8 +62,8 @@ def refuse_second(words: list[str], reference: str, paper: str) -> None:
 def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
     """Raises `ConfigError` where one of ``layers``, by origin, is of another paper."""
     for origin, layer in layers:
-        named = layer.get("paper")
-        if named in (None, paper):
+        named = layer.get("paper", paper)
+        if named == paper:
             continue
         if origin == "command line":
             known = f"name one of {named} in its place (papers list {named}), or "

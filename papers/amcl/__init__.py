@@ -19,5 +19,5 @@ PAPER = Paper(
     modality="pictures",
     module_class="AMCL",
     config_class="AMCLConfig",
-    evaluators=("few-label", "knn", "linear", "linear-sgd", "pair-auc"),
+    evaluators=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
 )

@@ -20,6 +20,6 @@ PAPER = Paper(
     modality="pictures",
     module_class="SimLAP",
     config_class="SimLAPConfig",
-    evaluators=("effective-rank", "few-label", "finetune", "knn", "linear", "linear-sgd"),
+    evaluators=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
 )

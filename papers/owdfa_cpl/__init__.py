@@ -20,7 +20,7 @@ PAPER = Paper(
     modality="open-world",
     module_class="CPL",
     config_class="CPLConfig",
-    evaluators=("feature-clusters", "head-clusters"),
+    evaluators=("head-clusters", "feature-clusters"),
     headline_metric="test/all_acc",
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),

@@ -20,7 +20,7 @@ PAPER = Paper(
     module_class="SupReMix",
     config_class="SupReMixConfig",
     headline_metric="test/mae",
-    evaluators=("label-order", "regression-finetune", "regression-probe"),
+    evaluators=("regression-probe", "label-order", "regression-finetune"),
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),

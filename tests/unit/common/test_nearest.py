@@ -49,6 +49,17 @@ def refusal(layer: dict[str, Any], paper: str = "swav") -> str:
         ("optimizer.decay", "optimizer.weight_decay"),  # there is evaluation.finetune.decay
         ("trainer.max_epochs", "trainer.epochs"),
         ("evaluation.knn.kk", "evaluation.knn.k"),
+        # As other projects call them.
+        ("learning_rate", "optimizer.lr"),
+        ("optimizer.learning_rate", "optimizer.lr"),
+        ("gpus", "trainer.devices"),
+        ("trainer.num_gpus", "trainer.devices"),
+        ("max_epochs", "trainer.epochs"),
+        ("num_epochs", "trainer.epochs"),
+        ("num_workers", "data.workers"),
+        ("batch_size", "data.batch_size"),
+        ("wandb", "tracking.mode"),
+        ("wandb.project", "tracking.project"),
     ],
 )
 def test_an_unknown_key_is_told_its_place(key, meant):
@@ -66,9 +77,21 @@ def test_an_unknown_key_is_told_its_place(key, meant):
         ({"data": {"view": {"size": 1}}}, "unknown key 'data.view'; did you mean 'data.views'?"),
         ({"optimizer.lr.name": 1}, "'optimizer.lr.name'; did you mean 'optimizer.name'?"),
         ({"optimizer.lr.foo": 1}, "'optimizer.lr.foo'; optimizer.lr is no section"),
-        ({"data.views.foo": 1}, "'data.views.foo'; data.views is no section"),
+        (
+            {"data.views.0.sizes": 1},
+            "'data.views.0.sizes'; data.views is a list, given as a whole: "
+            "data.views='[{KEY: VALUE}, ...]'",
+        ),
+        (
+            {"data.mean.0": 1},
+            "'data.mean.0'; data.mean is a list, given as a whole: data.mean='[VALUE, ...]'",
+        ),
         # Not optimizer.name, method.stem and data.name, which are like these in their section.
-        ({"optimizer.learning_rate": 1}, "'optimizer.learning_rate'; known in optimizer: beta1, "),
+        (
+            {"evaluation.linear.learning_rate": 1},
+            "'evaluation.linear.learning_rate'; known in evaluation.linear: ",
+        ),
+        ({"optimizer.amsgrad": 1}, "'optimizer.amsgrad'; known in optimizer: beta1, "),
         ({"method.xyzzy": 1}, "'method.xyzzy'; known in method: "),
         ({"data.augment": 1}, "'data.augment'; known in data: "),
         ({"evaluation.knn.foo": 1}, "'evaluation.knn.foo'; known in evaluation.knn: "),
