@@ -53,7 +53,8 @@ def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path
     for path, content in files.items():
         write_atomic(root / path, content)
         console.print(f"wrote {path}", highlight=False)
-    _add_to_readme(root / "README.md", words)
+    if _add_to_readme(root / "README.md", words):
+        console.print("wrote README.md: a row in the table of papers; complete it")
     console.print(f"next: papers train {name}; pytest -k {name}; docs/adding_a_paper.md")
     return [root / path for path in files]
 
@@ -63,7 +64,7 @@ def _check(name: str, root: Path) -> None:
         raise UsageError(f"{name!r} is no name for a paper: small letters, digits and _ only")
     if not (root / "pyproject.toml").exists() or not (root / "tests").is_dir():
         raise UsageError(f"{root}: no checkout of the project; clone it and use pip install -e .")
-    for folder in (root / "papers" / name, root / "configs" / name):
+    for folder in (root / name, root / "papers" / name, root / "configs" / name):
         if folder.exists():
             raise UsageError(f"{folder} exists already; choose another name")
 
@@ -104,11 +105,12 @@ def _unit(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def _add_to_readme(path: Path, words: dict[str, str]) -> None:
-    """Adds the paper's row below the last row of the table of papers."""
+def _add_to_readme(path: Path, words: dict[str, str]) -> bool:
+    """Adds the paper's row below the last row of the table of papers, if there is such a table."""
     lines = path.read_text().splitlines() if path.exists() else []
     rows = [number for number, line in enumerate(lines) if line.startswith(TABLE_ROW)]
     if rows:
         link = f"{TABLE_ROW}{words['name']}`](papers/{words['name']})"
         lines.insert(rows[-1] + 1, f"{link} | {words['title']} | pictures | one, so far |")
         write_atomic(path, "\n".join(lines) + "\n")
+    return bool(rows)

@@ -1,5 +1,6 @@
 """What `papers leaderboard` and `papers info` print."""
 
+import os
 from pathlib import Path
 
 from rich.columns import Columns
@@ -54,7 +55,13 @@ def build_leaderboard(
         raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
     root = root or default_root()
     for folder in add or []:
-        path = commit_record(read_record(folder / "result.json"), root / "results")
+        record = folder / "result.json"
+        if not os.path.isfile(record):
+            raise UsageError(
+                f"{folder}: no result.json there; --add takes the folder of a finished run, such "
+                "as runs/PAPER/RECIPE/RUN"
+            )
+        path = commit_record(read_record(record), root / "results")
         console.print(f"filed {path.name}", soft_wrap=True)
     if wandb:
         _show_offline(runs, console)
@@ -115,7 +122,7 @@ def print_our_numbers(
     if compared:
         _print_reported(compared, console)
         console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
-        if any(row.reference.value is None for row in compared):
+        if any(_is_unread(row) for row in compared):
             file = f"papers/{paper}/reported.yaml"
             mend = f"not available: nobody could read them; if you can, enter them in {file}"
             console.print(mend, highlight=False, soft_wrap=True)
@@ -143,9 +150,10 @@ def _print_reported(rows: list[Row], console: Console) -> None:
     settings: dict[str, list[Row]] = {}
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
-    for name, members in settings.items():
+    # What can be compared comes first.
+    for name, members in sorted(settings.items(), key=lambda item: _is_unread(item[1][0])):
         console.print(f"\n{name}", style="bold", highlight=False, markup=False)
-        if members[0].reference.value is None:
+        if _is_unread(members[0]):
             values = [(row.metric, sample_text(row.ours, places_of(row))) for row in members]
             _print_values(values, console)
             continue
@@ -160,6 +168,10 @@ def _print_reported(rows: list[Row], console: Console) -> None:
         console.print(numbers)
 
 
+def _is_unread(row: Row) -> bool:
+    return row.reference.value is None
+
+
 def _shared(row: Row) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
@@ -167,7 +179,7 @@ def _shared(row: Row) -> str:
     name = entry.reference.removeprefix(f"{entry.paper}/")
     assert row.ours and row.group  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
-    if row.reference.value is None:
+    if _is_unread(row):
         stale = ", stale" if row.group.stale else ""  # a table has it in each line
         return f"{name}: {runs}{stale}, beside {entry.origin}: not available"
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"

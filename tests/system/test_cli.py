@@ -151,7 +151,8 @@ def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(pape
 def test_filing_a_record_needs_one(papers):
     Path("empty").mkdir()
     code, _, err = papers("leaderboard", "--add", "empty")
-    assert code == 2 and "result.json" in err
+    assert code == 2
+    assert "empty: no result.json there; --add takes the folder of a finished run, such as" in err
 
 
 def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):

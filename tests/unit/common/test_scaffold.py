@@ -40,7 +40,8 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_new_paper_passes_its_tests_and_the_house_rules(checkout: Path) -> None:
-    written = scaffold("my_paper", Console(file=io.StringIO()), checkout)
+    said = io.StringIO()
+    written = scaffold("my_paper", Console(file=said), checkout)
     assert checkout / "papers/my_paper/module.py" in written
     tests = ["tests/unit", "tests/reference", "tests/repo/test_recipes.py", "-k", "my_paper"]
     result = run(checkout, "pytest", *tests, "tests/repo/test_imports.py")
@@ -51,6 +52,7 @@ def test_a_new_paper_passes_its_tests_and_the_house_rules(checkout: Path) -> Non
         result = run(checkout, "ruff", *check, *changed)
         assert result.returncode == 0, result.stdout + result.stderr
     assert "(papers/my_paper)" in (checkout / "README.md").read_text()
+    assert "wrote README.md: a row in the table of papers; complete it" in said.getvalue()
 
 
 @pytest.mark.parametrize("name", ["My", "2nd", "a-b", "class", "", "../out"])
@@ -60,8 +62,9 @@ def test_a_name_that_is_no_module_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_a_taken_name_is_refused(checkout: Path) -> None:
-    with pytest.raises(UsageError, match="exists already"):
-        scaffold("swav", Console(file=io.StringIO()), checkout)
+    for name in "swav", "common", "tests":
+        with pytest.raises(UsageError, match=f"{name} exists already; choose another name"):
+            scaffold(name, Console(file=io.StringIO()), checkout)
 
 
 def test_an_installed_copy_is_refused(tmp_path: Path) -> None:

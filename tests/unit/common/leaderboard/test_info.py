@@ -40,7 +40,7 @@ def shown(make_record, monkeypatch, console):
     names = ("swav/cifar10", "swav/cifar10:hard", "swav/stl10")
     hashes = dict.fromkeys(names, "c" * 10)
     code = Code(digests={"swav": "e" * 12}, config_hashes=hashes)
-    board = make_board([entry, unread], [*known, hard, beside_it], code)
+    board = make_board([unread, entry], [*known, hard, beside_it], code)
     monkeypatch.setattr("common.leaderboard.command.read_board", lambda *_: board)
 
     def shown(recipe=None):
@@ -69,6 +69,12 @@ def test_ours_beside_numbers_nobody_could_read_are_in_no_table(shown):
         "nobody could read them; if you can, enter them in papers/swav/reported.yaml" in block[-1]
     )
     assert text.count("not available") == 2 and "not available" not in shown("cifar10")
+
+
+def test_numbers_with_a_reference_come_before_those_that_nobody_could_read(shown):
+    # In the order of reported.yaml, which `shown` turns round, the unread ones came first.
+    text = shown()
+    assert 0 <= text.index("cifar10: 3 seeds") < text.index("stl10: 1 seed")
 
 
 def test_runs_beside_no_reported_number_have_a_heading_and_no_number_parted_from_its_name(shown):
