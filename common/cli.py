@@ -191,7 +191,7 @@ def verify(
     runs: RunsOption = Path("runs"),
     store: Annotated[bool, typer.Option("--store", help="Store the band of these runs.")] = False,
     seeds: Annotated[
-        int | None, typer.Option(min=3, help="With --store: how many, from 0 on; else as stored.")
+        int | None, typer.Option(help="With --store: how many, from 0 on; else as stored.")
     ] = None,
 ) -> None:
     """Trains `quick` over the stored seeds and compares with the stored band and curve."""

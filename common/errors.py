@@ -24,13 +24,13 @@ class DataError(UsageError):
 
 
 def suggest(name: str, known: list[str], section: str = "") -> str:
-    """Returns ``; did you mean 'x'?`` or the list of known names when nothing is close.
+    """Returns ``; did you mean 'x'?``, all known names if none is close, or nothing without any.
 
     Args:
         name: What was written.
         known: What might have been.
-        section: Of a recipe, where both stand. Names are compared without it: in what is the same
-            letter by letter, any two are alike.
+        section: The recipe's section that both stand in. It goes before the name that is offered,
+            and is not compared: a long section's name would make any two keys in it alike.
     """
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:

@@ -1,6 +1,5 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
-import os
 import shlex
 import time
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from common.launch import evaluation_device
 from common.layers import parse_overrides
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
 from common.result import RunMeasurements, describe_source, make_record
-from common.runs import RunFolder, new_run, new_run_id, open_run
+from common.runs import RunFolder, is_run, new_run, new_run_id, open_run
 from common.settings import collect_changes
 from common.signals import interrupts_wait
 from common.train import Ready, evaluate, measure_references, num_parameters
@@ -40,8 +39,7 @@ def evaluate_run(
         ConfigError: An unknown protocol, or an override of what the run was trained with.
     """
     run = open_run(run_dir)
-    # os.path tells of a word too long for a path that it is no file; pathlib raises.
-    runs = (word for word in overrides or [] if os.path.isfile(f"{word}/config.yaml"))
+    runs = (word for word in overrides or [] if is_run(word))
     if other := next(runs, None):
         mend = shlex.join(["papers", "evaluate", other])
         raise UsageError(f"{other}: one run is evaluated at a time; after {run_dir}: {mend}")

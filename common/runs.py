@@ -177,12 +177,20 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
     return run
 
 
+def is_run(path: str | Path) -> bool:
+    """Tells whether ``path`` is a run's folder; of a word that is no path at all, that it is none.
+
+    pathlib raises for a name that is too long, `os.path` does not.
+    """
+    return os.path.isfile(os.path.join(path, "config.yaml"))
+
+
 def open_run(path: Path) -> RunFolder:
     """Returns the run at ``path``.
 
     Raises:
         UsageError: If ``path`` is no run folder.
     """
-    if not (path / "config.yaml").is_file():
+    if not is_run(path):
         raise UsageError(f"{path}: no run folder (it has no config.yaml)")
     return RunFolder(path.resolve())

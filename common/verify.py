@@ -10,6 +10,7 @@ from common.errors import LikewiseError, UsageError
 from common.execute import start
 from common.leaderboard.board import matching_records
 from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.statistics import MIN_SEEDS
 from common.leaderboard.verify import (
     Comparison,
     band_seeds,
@@ -44,11 +45,13 @@ def verify_paper(
     Raises:
         LikewiseError: If a number or a curve is outside the band.
         UsageError: If no band is stored, or the recipe or its data are not the stored ones; or
-            ``seeds`` without ``store``.
+            ``seeds`` without ``store`` or fewer than `MIN_SEEDS`.
     """
     get_paper(paper)
-    if seeds and not store:
+    if seeds is not None and not store:
         raise UsageError(f"--seeds {seeds}: a band is compared over its own seeds; add --store")
+    if seeds is not None and seeds < MIN_SEEDS:
+        raise UsageError(f"--seeds {seeds}: a band needs at least {MIN_SEEDS}")
     if not store:
         # Minutes of training must not end in "no band is stored".
         require_band(load_recipe(f"{paper}/quick"), root)

@@ -161,8 +161,9 @@ def test_a_lock_may_be_given_back_twice_and_taken_again(tmp_path):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(UsageError, match=r"no run folder \(it has no config\.yaml\)"):
-        open_run(tmp_path)
+    for path in tmp_path, tmp_path / ("long" * 99):
+        with pytest.raises(UsageError, match=r"no run folder \(it has no config\.yaml\)"):
+            open_run(path)
 
 
 def test_an_opened_run_has_a_whole_path_and_its_name_as_id(tmp_path, monkeypatch):

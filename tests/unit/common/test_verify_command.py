@@ -89,6 +89,13 @@ def test_a_band_of_more_seeds_trains_the_new_ones_alone_and_is_compared_over_all
         run(tmp_path, seeds=6)
 
 
+@pytest.mark.parametrize("seeds", [-1, 0, 2])
+def test_a_band_of_too_few_seeds_is_refused_before_any_is_trained(training, tmp_path, seeds):
+    with pytest.raises(UsageError, match=f"--seeds {seeds}: a band needs at least 3"):
+        run(tmp_path, store=True, seeds=seeds)
+    assert training.trained == []
+
+
 def test_runs_of_the_present_code_are_used_again_and_compared(training, tmp_path):
     run(tmp_path, store=True)
     text = run(tmp_path)
