@@ -20,7 +20,6 @@ SYNONYMS = {
     "learning_rate": "optimizer.lr",
     **dict.fromkeys(("gpus", "num_gpus"), "trainer.devices"),
     **dict.fromkeys(("max_epochs", "num_epochs"), "trainer.epochs"),
-    "num_workers": "data.workers",
     "wandb": "tracking.mode",
 }
 

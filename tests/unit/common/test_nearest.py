@@ -56,7 +56,6 @@ def refusal(layer: dict[str, Any], paper: str = "swav") -> str:
         ("trainer.num_gpus", "trainer.devices"),
         ("max_epochs", "trainer.epochs"),
         ("num_epochs", "trainer.epochs"),
-        ("num_workers", "data.workers"),
         ("batch_size", "data.batch_size"),
         ("wandb", "tracking.mode"),
         ("wandb.project", "tracking.project"),
