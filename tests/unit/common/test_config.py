@@ -281,3 +281,9 @@ def test_yaml_that_would_run_code_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="command line: seed="):
         parse_overrides([f"seed=!!python/object/apply:os.mkdir ['{mark}']"])
     assert not mark.exists()
+
+
+def test_of_a_key_given_twice_on_the_command_line_the_last_counts():
+    words = ["seed=1", "optimizer.lr=1", "optimizer={lr: 2}", "seed=2"]
+    recipe = load_recipe("swav/quick", words)
+    assert (recipe.seed, recipe.optimizer.lr) == (2, 2)
