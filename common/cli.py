@@ -167,7 +167,9 @@ def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
     """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
-    if weights is None and not Path(source).is_dir():
+    from common.runs import is_run
+
+    if weights is None and not is_run(source):
         raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
     return (load_recipe(source, overrides), weights) if weights else None
 
@@ -190,9 +192,7 @@ def verify(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
     runs: RunsOption = Path("runs"),
     store: Annotated[bool, typer.Option("--store", help="Store the band of these runs.")] = False,
-    seeds: Annotated[
-        int | None, typer.Option(help="With --store: how many, from 0 on; else as stored.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="With --store: how many, from 0 on.")] = None,
 ) -> None:
     """Trains `quick` over the stored seeds and compares with the stored band and curve."""
     from common.verify import verify_paper

@@ -14,7 +14,7 @@ from rich.table import Table
 from common.checkout import SOURCE_ROOT
 from common.config import SECTIONS, load_recipe
 from common.errors import UsageError
-from common.layers import TOP_LEVEL
+from common.layers import SYNONYMS, TOP_LEVEL
 from common.nearest import nearest_key
 
 NO_DASHES = "values of the recipe have no dashes: write"
@@ -109,5 +109,5 @@ def _key_of(name: str, words: list[str]) -> str | None:
         except UsageError:
             continue
         schema = {section: getattr(recipe, section) for section in SECTIONS}
-        return nearest_key(name, list(TOP_LEVEL), schema)
+        return nearest_key(name, list(TOP_LEVEL), schema) or SYNONYMS.get(name)
     return None

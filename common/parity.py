@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from common.checkout import SOURCE_ROOT
+from common.data.packers.arrays import read_arrays
 from common.errors import DataError, LikewiseError, UsageError
 from common.paper import get_paper, paper_names
 
@@ -28,15 +29,19 @@ class Case:
     arrays: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Reads ``<case>.json`` and ``<case>.npz``."""
+        """Reads ``<case>.json`` and ``<case>.npz``; raises `DataError` if one of them is amiss."""
         values = self.path.with_suffix(".npz")
         if not values.is_file():
             raise DataError(
                 f"{values}: missing beside {self.path.name}; bring it, or take that file away"
             )
-        self.description = json.loads(self.path.with_suffix(".json").read_text())
-        with np.load(values, allow_pickle=False) as file:
-            self.arrays = {name: file[name] for name in file.files}
+        self.arrays = read_arrays(values)
+        try:
+            self.description = json.loads(self.path.with_suffix(".json").read_text())
+        except ValueError as error:
+            raise DataError(f"{self.path}: no JSON: {error}") from None
+        if not isinstance(self.description, dict) or "outputs" not in self.description:
+            raise DataError(f"{self.path}: describes no case, which names its `outputs`")
 
     @property
     def name(self) -> str:
@@ -158,7 +163,7 @@ def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: boo
 def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
     """Yields one comparison a case of ``folder`` and dtype (float64, then float32).
 
-    A case without its arrays is a miss like any other.
+    A case that does not load is a miss like any other.
 
     Raises:
         DataError: If ``folder`` holds no case.

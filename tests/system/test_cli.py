@@ -69,6 +69,7 @@ def run(papers, trained, tmp_path):
         (["train", "swav", "data.batch_size=9999"], "data.batch_size"),
         (["resume", "nowhere"], "nowhere: no run folder"),
         (["evaluate", "nowhere"], "no run folder"),
+        (["evaluate", "long" * 100], "no run folder"),
         (["evaluate", "swav/quick", "--weights", "none.npz"], "none.npz: no such file"),
         (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
         (["parity", "swav", "--cases", "none"], "none"),

@@ -51,7 +51,8 @@ def error(option, *parameters):
         (["papers", "train", "swav", "--size", "3"], "write 'data.views=[{size: ...}]'"),
         # Of which recipe? No key of this one?
         (["papers", "evaluate", "runs/a", "--lr", "0.1"], f"write KEY=VALUE; {SHOW}"),
-        (["papers", "train", "swav", "--gpus", "1"], f"write KEY=VALUE; {SHOW}"),
+        (["papers", "train", "swav", "--fast", "1"], f"write KEY=VALUE; {SHOW}"),
+        (["papers", "train", "swav", "--gpus", "1"], "write trainer.devices=1"),
     ],
 )
 def test_an_unknown_option_may_be_a_value_of_the_recipe(words, end):

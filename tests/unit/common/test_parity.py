@@ -88,6 +88,21 @@ def test_a_folder_without_cases_is_an_error(tmp_path):
         list(run_cases(tmp_path, {}))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("double.npz", b"PK", r"double\.npz: not a readable"),
+        ("double.json", b"{", r"double\.json: no JSON"),
+        ("double.json", b"[]", r"double\.json: describes no case, which names its `outputs`"),
+        ("double.json", b"{}", r"double\.json: describes no case"),
+    ],
+)
+def test_a_case_that_does_not_load_is_named(case_path, name, content, message):
+    (case_path.parent / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        Case(case_path)
+
+
 def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path, monkeypatch):
     (case_path.parent / "astray.json").write_text("{}")
     reference = types.SimpleNamespace(CASES={"double": solve})
