@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from common.files import write_atomic
 VERSION = 1
 QUALITY = (90, 98)
 CHUNK = 50
+HASH = "sha256"  # of the arrays it is kept beside
 
 
 class Counts(NamedTuple):
@@ -166,18 +167,40 @@ def load_arrays(
     path = cache_folder() / f"ow-forge-20-{cache_key(preset, with_real, seed, faces)}.npz"
     if path.is_file():
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
+            return _read_kept(path)
         except BROKEN as error:
             warnings.warn(f"{path} is damaged ({error}); generated anew", stacklevel=2)
     arrays = generate(preset, with_real, seed, load_pools(faces, root))
     content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
+    stored: dict[str, Any] = arrays | {HASH: np.array(_hash(arrays))}
+    np.savez(content, **stored)
     try:
         write_atomic(path, content.getvalue())
     except LikewiseError as error:
         warnings.warn(f"not kept for the next run: {error}", stacklevel=2)
     return arrays
+
+
+def _read_kept(path: Path) -> dict[str, np.ndarray]:
+    """Reads the arrays; of others than were kept a run would not know, its record names the key.
+
+    Raises:
+        ValueError: If the hash beside them is missing or of others.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    if str(arrays.pop(HASH, None)) != _hash(arrays):
+        raise ValueError("the hash beside its arrays is not theirs")
+    return arrays
+
+
+def _hash(arrays: dict[str, np.ndarray]) -> str:
+    """Returns the SHA-256 of names, shapes, types and values."""
+    found = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.shape} {array.dtype}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def from_config(config: OpenWorldConfig) -> OpenWorldSet:

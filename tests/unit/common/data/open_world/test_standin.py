@@ -112,6 +112,19 @@ def test_a_damaged_file_is_made_anew(tiny):
     assert torch.equal(first.train.pictures, again.train.pictures)
 
 
+@pytest.mark.parametrize("altered", ["train_pictures", "test_labels", "sha256"])
+def test_an_altered_file_is_made_anew(tiny, altered):
+    first = ow_forge_20("small", with_real=False, seed=5)
+    (path,) = tiny.iterdir()
+    arrays = dict(np.load(path))
+    arrays[altered] = arrays[altered][::-1] if arrays[altered].ndim else np.array("0" * 64)
+    np.savez(path, **arrays)
+    with pytest.warns(UserWarning, match=r"the hash beside its arrays is not theirs"):
+        again = ow_forge_20("small", with_real=False, seed=5)
+    assert torch.equal(first.train.pictures, again.train.pictures)
+    assert torch.equal(first.test.labels, again.test.labels)
+
+
 def test_a_folder_that_cannot_be_written_costs_the_cache_only(tiny, monkeypatch):
     tiny.parent.mkdir(parents=True)
     tiny.write_text("a file where the folder should be")
