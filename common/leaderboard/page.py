@@ -114,7 +114,9 @@ def _pictures(board: Board, runs: Path) -> Iterator[str]:
         record = group.latest
         if record.arm != "method":
             continue
-        for path in sorted(runs.glob(f"{record.paper}/*/{record.run_id}/plots/*.png")):
+        below = f"{record.paper}/*/{record.run_id}/plots/*.png"
+        # A job of SLURM has its run one folder deeper: slurm-JOB/PAPER/RECIPE/RUN.
+        for path in sorted([*runs.glob(below), *runs.glob(f"*/{below}")]):
             found = True
             caption = f"{record.reference}, seed {record.seed}: {path.stem.replace('_', ' ')}"
             yield _figure("image/png", path.read_bytes(), caption)

@@ -5,7 +5,6 @@ a stranger sent, then filed under ``results/``: the leaderboard itself never nee
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -54,8 +53,8 @@ def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
         raise UsageError(f"--wandb {project!r}: write ENTITY/PROJECT")
     found = Imported()
     known = {record.run_id for record in load_records(results)}
-    for run in _runs(project, api):
-        record = _record_of(run, found)
+    for run, text in _runs(project, api):
+        record = _record_of(run, text, found)
         if record is None:
             continue
         if record.run_id in known:
@@ -69,32 +68,38 @@ def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
 def offline_runs(runs: Path) -> list[str]:
     """Returns the ``wandb sync`` line of each run below ``runs`` that has offline parts to upload.
 
-    W&B lays a ``.wandb.synced`` file into a part that it has uploaded.
+    W&B lays a ``.wandb.synced`` file into a part that it has uploaded. A job of SLURM has its run one
+    folder deeper, below ``slurm-JOB``.
     """
     waiting = {
         part.parents[1]
-        for part in runs.glob("*/*/*/wandb/offline-run-*")
+        for depth in ("*/*/*", "*/*/*/*")
+        for part in runs.glob(f"{depth}/wandb/offline-run-*")
         if not any(part.glob("*.wandb.synced"))
     }
     return [line for folder in sorted(waiting) if (line := sync_line(folder))]
 
 
-def _runs(project: str, api: Any) -> Iterable[TrackedRun]:
+def _runs(project: str, api: Any) -> list[tuple[TrackedRun, Any]]:
+    """Returns the project's runs, each with what it keeps as its record if it is finished."""
     try:
         api = api or import_module("wandb").Api()
-        # W&B reads pages as the loop asks for them: all are read here, where errors are told.
-        return list(api.runs(project))
+        # W&B reads pages as the loop asks for them, and a summary in a request of its own when it is
+        # first used: all are read here, where errors are told.
+        return [
+            (run, run.summary.get(SUMMARY_KEY) if run.state == "finished" else None)
+            for run in api.runs(project)
+        ]
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise LikewiseError(f"W&B project {project} cannot be read: {reason}") from error
 
 
-def _record_of(run: TrackedRun, found: Imported) -> Record | None:
+def _record_of(run: TrackedRun, text: Any, found: Imported) -> Record | None:
     """Returns the run's record, bound to where it was found; notes the reason if there is none."""
     if run.state != "finished":
         found.skipped.append(f"{run.name} ({run.id}): its state is {run.state}")
         return None
-    text = run.summary.get(SUMMARY_KEY)
     if not isinstance(text, str):
         found.skipped.append(f"{run.name} ({run.id}): holds no record")
         return None

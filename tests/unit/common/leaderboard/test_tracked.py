@@ -92,11 +92,34 @@ def test_an_error_of_the_service_is_told_in_one_line(tmp_path):
         import_tracked("me/likewise", tmp_path, Broken())
 
 
+class Lazy:
+    """As W&B's runs since 0.31: the summary is asked for when it is first read."""
+
+    id, name, entity, project = "a", "swav-cifar10-s0", "me", "likewise"
+
+    def __init__(self, state):
+        self.state = state
+
+    @property
+    def summary(self):
+        raise ConnectionError("the service\nis gone")
+
+
+def test_a_summary_that_cannot_be_read_is_told_in_one_line(tmp_path):
+    with pytest.raises(LikewiseError, match="me/likewise cannot be read: the service is gone"):
+        import_tracked("me/likewise", tmp_path, Api(Lazy("finished")))
+
+
+def test_only_finished_runs_are_asked_for_their_summary(tmp_path):
+    found = import_tracked("me/likewise", tmp_path, Api(Lazy("running")))
+    assert found.skipped == ["swav-cifar10-s0 (a): its state is running"]
+
+
 def test_the_command_tells_what_was_filed(make_record, tmp_path, monkeypatch):
     (tmp_path / "papers" / "swav").mkdir(parents=True)
     (tmp_path / "common").mkdir()
-    runs = [run_of(make_record()), run_of(make_record(seed=1), state="running")]
-    monkeypatch.setattr(tracked, "_runs", lambda project, api: runs)
+    api = Api(run_of(make_record()), run_of(make_record(seed=1), state="running"))
+    monkeypatch.setattr(tracked, "import_module", lambda name: SimpleNamespace(Api=lambda: api))
     console = Console(file=io.StringIO(), width=200)
     build_leaderboard(False, console, tmp_path, "me/likewise")
     text = console.file.getvalue()
@@ -109,12 +132,13 @@ def test_the_command_tells_what_was_filed(make_record, tmp_path, monkeypatch):
 
 @pytest.fixture
 def offline(tmp_path):
-    """A folder of runs: one in two offline parts, one uploaded, one that was online."""
+    """A folder of runs: one in two offline parts, one uploaded, one online, one of a SLURM job."""
     parts = [
         "swav/quick/id-a/wandb/offline-run-20260102_000000-id-a",
         "swav/quick/id-a/wandb/offline-run-20260101_000000-id-a",
         "swav/quick/id-b/wandb/offline-run-20260101_000000-id-b",
         "meow/acm-cpu/id-c/wandb/run-20260101_000000-id-c",
+        "slurm-7/swav/quick/id-d/wandb/offline-run-20260103_000000-id-d",
     ]
     for part in parts:
         (tmp_path / "runs" / part).mkdir(parents=True)
@@ -128,7 +152,13 @@ def offline(tmp_path):
 def test_the_line_of_an_offline_run_names_its_parts_in_their_order(offline):
     folder = offline / "swav" / "quick" / "id-a" / "wandb"
     first, second = (folder / f"offline-run-2026010{day}_000000-id-a" for day in (1, 2))
-    assert offline_runs(offline) == [f"wandb sync {first} {second}"]
+    assert offline_runs(offline)[-1] == f"wandb sync {first} {second}"
+
+
+def test_offline_runs_of_a_slurm_job_are_found(offline):
+    part = offline / "slurm-7/swav/quick/id-d/wandb/offline-run-20260103_000000-id-d"
+    assert offline_runs(offline)[0] == f"wandb sync {part}"
+    assert len(offline_runs(offline)) == 2
 
 
 def test_offline_runs_are_shown_even_if_the_service_cannot_be_asked(offline, tmp_path, monkeypatch):
@@ -139,4 +169,5 @@ def test_offline_runs_are_shown_even_if_the_service_cannot_be_asked(offline, tmp
     console = Console(file=io.StringIO(), width=40)
     with pytest.raises(LikewiseError, match="no network"):
         build_leaderboard(False, console, tmp_path, "me/likewise", runs=offline)
-    assert f"\n{offline_runs(offline)[0]}\n" in console.file.getvalue()
+    for line in offline_runs(offline):
+        assert f"\n{line}\n" in console.file.getvalue()
