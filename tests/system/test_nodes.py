@@ -107,12 +107,12 @@ def test_the_job_of_the_docs_trains_and_when_queued_again_resumes(tmp_path):
     calls = tmp_path / "calls"
     for name in ("srun", "papers"):
         tool = tmp_path / name
-        # srun runs what it is given; papers writes down its words.
-        tool.write_text(
-            '#!/bin/sh\nexec "$@"\n' if name == "srun" else f'#!/bin/sh\necho "$@" >> {calls}\n'
-        )
+        # srun runs what it is given; papers writes down its words, and how many cores srun was told.
+        does = 'exec "$@"' if name == "srun" else f'echo "$SRUN_CPUS_PER_TASK: $@" >> {calls}'
+        tool.write_text(f"#!/bin/sh\n{does}\n")
         tool.chmod(0o755)
     sizes = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "8"}
+    sizes["SLURM_CPUS_PER_TASK"] = "4"
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **sizes}
     job = ["bash", str(ROOT / "docs" / "slurm.sh"), "swav/imagenet", "seed=1"]
     subprocess.run(job, cwd=tmp_path, env=variables, check=True)
@@ -121,6 +121,6 @@ def test_the_job_of_the_docs_trains_and_when_queued_again_resumes(tmp_path):
     (tmp_path / run / "wandb" / "checkpoints").mkdir(parents=True)
     subprocess.run(job, cwd=tmp_path, env=variables, check=True)
     assert calls.read_text().splitlines() == [
-        "train swav/imagenet --runs runs/slurm-7 seed=1 trainer.nodes=2 trainer.devices=8",
-        f"resume {run}",
+        "4: train swav/imagenet --runs runs/slurm-7 seed=1 trainer.nodes=2 trainer.devices=8",
+        f"4: resume {run}",
     ]
