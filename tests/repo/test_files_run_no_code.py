@@ -1,4 +1,7 @@
-"""Files are read as data: no loader in `common` and `papers` may run what a pickle holds."""
+"""Files and words are read as data: nothing in `common` and `papers` may run what they hold.
+
+Nor may an archive write outside its folder: `common.data.download` unpacks member by member.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -19,25 +22,32 @@ REQUIRED = {
 REFUSED = {
     *("pickle.load", "pickle.loads", "pickle.Unpickler", "pd.read_pickle", "pandas.read_pickle"),
     *("torch.hub.load", "torch.jit.load"),
+    *("eval", "exec", "os.system", "os.popen"),
+    *("subprocess.getoutput", "subprocess.getstatusoutput", "shutil.unpack_archive"),
 }
-MODULES = {"joblib", "dill", "cloudpickle", "marshal", "shelve"}
+# YAML is read through OmegaConf, whose loader makes no objects.
+MODULES = {"joblib", "dill", "cloudpickle", "marshal", "shelve", "yaml"}
+UNPACKING = {"extract", "extractall"}
 
 
 def unsafe(tree: ast.AST) -> Iterator[int]:
-    """Yields the lines that read a file in a way that can run code."""
+    """Yields the lines that can run what they are given, or unpack it anywhere."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
             said = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
             keyword, value = REQUIRED.get(name, ("", None))
-            if name in REFUSED or said.get(keyword) is not value:
+            unpacks = name.rpartition(".")[2] in UNPACKING and said.get("filter") != "data"
+            by_shell = said.get("shell", False) is not False
+            if name in REFUSED or said.get(keyword) is not value or unpacks or by_shell:
                 yield node.lineno
         elif isinstance(node, ast.Import):
             if MODULES & {item.name.partition(".")[0] for item in node.names}:
                 yield node.lineno
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{item.name}" for item in node.names}
-            if node.module in MODULES or names & (set(REQUIRED) | REFUSED):
+            package = (node.module or "").partition(".")[0]
+            if package in MODULES or names & (set(REQUIRED) | REFUSED):
                 yield node.lineno  # under another name the rules above would not see it
 
 
@@ -55,6 +65,12 @@ def test_every_file_is_read_as_data() -> None:
         ("with numpy.load(path, allow_pickle=flag) as file: pass", [1]),
         ("torch.load(path, map_location='cpu')\ntorch.load(path, weights_only=False)", [1, 2]),
         ("pickle.loads(content)\npickle.dumps(content)", [1]),
+        ("eval(text)\nmodule.eval()\nexec(text)\nos.system(text)", [1, 3, 4]),
+        ("run(line, shell=True)\nrun(words, shell=False)\nrun(line, shell=flag)", [1, 3]),
+        ("import yaml\nfrom yaml.loader import Loader\nfrom omegaconf import OmegaConf", [1, 2]),
+        ("tar.extractall(folder)\ntar.extractall(folder, filter='data')", [1]),
+        ("tar.extract(member, filter='fully_trusted')\ntar.extractfile(member)", [1]),
+        ("from os import system\nshutil.unpack_archive(path)", [1, 2]),
         ("import joblib\nfrom torch import load\nfrom pickle import Unpickler", [1, 2, 3]),
     ],
 )
