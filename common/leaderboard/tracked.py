@@ -68,8 +68,8 @@ def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
 def offline_runs(runs: Path) -> list[str]:
     """Returns the ``wandb sync`` line of each run below ``runs`` that has offline parts to upload.
 
-    W&B lays a ``.wandb.synced`` file into a part that it has uploaded. A job of SLURM has its run one
-    folder deeper, below ``slurm-JOB``.
+    W&B lays a ``.wandb.synced`` file into a part that it has uploaded. The job of ``docs/slurm.sh``
+    has its run one folder deeper, below ``slurm-JOB``.
     """
     waiting = {
         part.parents[1]
@@ -84,8 +84,8 @@ def _runs(project: str, api: Any) -> list[tuple[TrackedRun, Any]]:
     """Returns the project's runs, each with what it keeps as its record if it is finished."""
     try:
         api = api or import_module("wandb").Api()
-        # W&B reads pages as the loop asks for them, and a summary in a request of its own when it is
-        # first used: all are read here, where errors are told.
+        # W&B reads pages as the loop asks for them, and a summary, by a request of its own, when it
+        # is first used: all are read here, where errors are told.
         return [
             (run, run.summary.get(SUMMARY_KEY) if run.state == "finished" else None)
             for run in api.runs(project)

@@ -107,7 +107,7 @@ def test_the_job_of_the_docs_trains_and_when_queued_again_resumes(tmp_path):
     calls = tmp_path / "calls"
     for name in ("srun", "papers"):
         tool = tmp_path / name
-        # srun runs what it is given; papers writes down its words, and how many cores srun was told.
+        # srun runs what it is given; papers writes down srun's number of cores and its own words.
         does = 'exec "$@"' if name == "srun" else f'echo "$SRUN_CPUS_PER_TASK: $@" >> {calls}'
         tool.write_text(f"#!/bin/sh\n{does}\n")
         tool.chmod(0o755)
