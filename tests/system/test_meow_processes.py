@@ -42,7 +42,7 @@ def train(method: dict) -> dict[str, torch.Tensor]:
         found[f"{step}.loss"] = loss.detach()
         found[f"{step}.gradient"] = parameters_to_vector(p.grad for p in module.parameters())
         optimizer.step()
-    return found | {"weights": parameters_to_vector(module.parameters()).detach()}
+    return found | {f"state {name}": value for name, value in module.state_dict().items()}
 
 
 def train_all() -> list[dict[str, torch.Tensor]]:
@@ -50,7 +50,7 @@ def train_all() -> list[dict[str, torch.Tensor]]:
 
 
 @pytest.mark.distributed
-def test_loss_gradient_and_weights_are_those_of_one_process() -> None:
+def test_loss_gradient_and_state_are_those_of_one_process() -> None:
     assert_equal_to_one_process(train_all)
 
 

@@ -48,7 +48,7 @@ class Recorder(Callback):
         ].clone()
 
     def on_train_end(self, trainer, module) -> None:
-        self.found |= {f"end: {name}": p.detach().clone() for name, p in module.named_parameters()}
+        self.found |= {f"end: {name}": x.clone() for name, x in module.state_dict().items()}
 
 
 def train(changes: dict[str, Any], strategy: Any = "auto") -> dict[str, torch.Tensor]:
@@ -93,7 +93,7 @@ def train_own_share() -> dict[str, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.distributed
-def test_two_processes_equal_one_for_loss_gradients_and_parameters():
+def test_two_processes_equal_one_for_loss_gradients_and_state():
     processes = run_processes(train_own_share)
     for name, changes in VARIANTS.items():
         whole = train(changes)
