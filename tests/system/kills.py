@@ -19,8 +19,12 @@ from typing import Any
 import torch
 
 import common.train
+from common.callbacks.online import OnlineEvaluation
 from common.checkpoints.io import NAME, PATTERN, AtomicCheckpointIO
+from common.checkpoints.position import batches_seen
 from common.tracking.metrics_file import MetricsFile
+
+FINAL = "final"
 
 
 def die():
@@ -103,24 +107,62 @@ def at_each_call(act):
     measure, protocols = common.train._measure, common.train.run_protocols
     calls = itertools.count(1)
 
+    def measure_and_note(ready, run, *rest):
+        common.train.run_protocols = watched(protocols, lambda: act(next(calls)))
+        measured = measure(ready, run, *rest)
+        note(run.checkpoints, "calls", f"{FINAL} {next(calls) - 1}")
+        return measured
+
+    common.train._measure = measure_and_note
+
+
+@dataclass(frozen=True)
+class InOnlineEvaluation:
+    """Dies while the weights of ``batch`` are evaluated in training, at the call ``number``."""
+
+    batch: int
+    number: int
+
+    def arm(self):
+        at_each_online_call(lambda *place: place == (self.batch, self.number) and die())
+
+
+def at_each_online_call(act):
+    """Calls ``act`` with batch and number of each call in `OnlineEvaluation`; notes how many."""
+    begin = OnlineEvaluation.__init__
+
+    def begin_to_watch(callback, config, evaluate, reporter, folder):
+        def evaluate_and_note(module):
+            batch, calls = batches_seen(module), itertools.count(1)
+            measured = watched(evaluate, lambda: act(batch, next(calls)))(module)
+            note(folder, "calls", f"{batch} {next(calls) - 1}")
+            return measured
+
+        begin(callback, config, evaluate_and_note, reporter, folder)
+
+    OnlineEvaluation.__init__ = begin_to_watch
+
+
+def watched(function, act):
+    """Returns ``function`` with ``act`` done at each Python call that it makes."""
+
     def count(_frame, event, _value):
         if event == "call":
-            act(next(calls))
+            act()
 
     def watch(*words):
         sys.setprofile(count)
         try:
-            return protocols(*words)
+            return function(*words)
         finally:
             sys.setprofile(None)
 
-    def measure_and_note(ready, run, *rest):
-        common.train.run_protocols = watch
-        measured = measure(ready, run, *rest)
-        (run.checkpoints / "calls").write_text(f"{next(calls) - 1}")
-        return measured
+    return watch
 
-    common.train._measure = measure_and_note
+
+def note(folder, name, line):
+    with (folder / name).open("a") as file:
+        file.write(f"{line}\n")
 
 
 @dataclass(frozen=True)
@@ -136,7 +178,11 @@ class UnderAFallingClock:
 
 
 class Nowhere:
-    """Dies nowhere; notes the batch of each checkpoint in ``checkpoints/saved``, and the calls."""
+    """Dies nowhere; notes in ``checkpoints`` what a kill can be drawn from.
+
+    ``saved`` is a batch a line, of each checkpoint; ``calls`` a batch, or `FINAL`, and the number
+    of calls that its evaluation made.
+    """
 
     def arm(self):
         save = AtomicCheckpointIO.save_checkpoint
@@ -144,8 +190,8 @@ class Nowhere:
         def save_and_note(self, checkpoint, path, **options):
             save(self, checkpoint, path, **options)
             if Path(path).match(PATTERN):
-                with Path(path).with_name("saved").open("a") as file:
-                    file.write(f"{checkpoint['likewise']['batches_seen']}\n")
+                note(Path(path).parent, "saved", checkpoint["likewise"]["batches_seen"])
 
         AtomicCheckpointIO.save_checkpoint = save_and_note
         at_each_call(lambda _number: None)
+        at_each_online_call(lambda _batch, _number: None)

@@ -14,119 +14,9 @@ import pytest
 import torch
 
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
-from common.paper import paper_names
 from common.tracking.metrics_file import read_metrics
 from tests.system import kills, runs
-
-COMMON = [
-    "tracking.mode=disabled",
-    "tracking.plots=false",
-    "trainer.threads=1",
-    "trainer.log_every=1",
-]
-CASES = {
-    "swav": [
-        "trainer.batches=60",
-        "trainer.checkpoint_every_batches=13",
-        "evaluation.online=[knn]",
-        "evaluation.every_batches=25",
-        "evaluation.linear.epochs=5",
-        "data.holdout=0.1",
-        "evaluation.monitor=val/knn_top1",
-        "evaluation.select=best",
-    ],
-    "pixpro": [
-        "trainer.batches=40",
-        "trainer.checkpoint_every_batches=13",
-        "method.instance_weight=1",
-        "evaluation.protocols=[correspondence]",
-        "evaluation.online=[dense-probe]",
-        "evaluation.every_batches=25",
-        "evaluation.dense_probe.epochs=1",
-        "data.holdout=0.1",
-    ],
-    # The base with the most state: queues and a momentum encoder.
-    "amcl": [
-        "method.base=moco",
-        "method.queue_length=512",
-        "optimizer.lr=0.01",
-        "trainer.batches=50",
-        "trainer.checkpoint_every_batches=13",
-        "evaluation.online=[knn]",
-        "evaluation.every_batches=25",
-        "data.holdout=0.1",
-    ],
-    # The form with a momentum encoder, in place of the online head.
-    "hydra": [
-        "baseline=momentum",
-        "method.backbone=small_conv",
-        "method.output_dim=32",
-        "trainer.batches=50",
-        "trainer.checkpoint_every_batches=13",
-        "evaluation.protocols=[knn]",
-        "evaluation.online=[knn]",
-        "evaluation.every_batches=25",
-        "data.holdout=0.1",
-    ],
-    "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
-    # Drawn neighbours, five batches an epoch.
-    "meow-sampled": [
-        "data.batch_size=150",
-        "method.num_clusters=[3,9]",
-        "method.dim=16",
-        "method.model=adameow",
-        "trainer.epochs=4",
-        "trainer.checkpoint_every_batches=6",
-        "evaluation.protocols=[node-probe]",
-        "evaluation.references=[untrained]",
-        "evaluation.node_probe.probes=2",
-    ],
-    "supremix": [
-        "trainer.batches=120",
-        "trainer.checkpoint_every_batches=35",
-        "evaluation.online=[label-order]",
-        "evaluation.references=[untrained]",
-        "evaluation.every_batches=50",
-    ],
-    "autotcl": [
-        "data.batch_size=8",
-        "trainer.batches=60",
-        "trainer.checkpoint_every_batches=13",
-        "method.update_ratio=3",
-        "method.consistency_weight=0.1",
-        "evaluation.online=[forecasting]",
-        "evaluation.references=[]",
-        "evaluation.every_batches=25",
-    ],
-    # With both memories: a rule's and the given labels'.
-    "owdfa_cpl": [
-        "data.preset=small",
-        "data.batch_size=32",
-        "method.pseudo_labels=flex",
-        "method.pretrain_epochs=1",
-        "method.relabel_epochs=1",
-        "trainer.epochs=4",
-        "trainer.checkpoint_every_batches=13",
-        "optimizer.warmup_epochs=1",
-        "evaluation.online=[head-clusters]",
-        "evaluation.online_split=test",
-        "evaluation.monitor=test/all_nmi",
-        "evaluation.also_best=true",
-    ],
-    "mclrec": [
-        "trainer.batches=40",
-        "trainer.checkpoint_every_batches=15",
-        "evaluation.every_batches=20",
-    ],
-    "mclrec-joint": [
-        "method.scheme=joint",
-        "trainer.batches=40",
-        "trainer.checkpoint_every_batches=15",
-        "evaluation.every_batches=20",
-    ],
-    # The recipes whole, minutes each; those above are cut, with more state in them.
-    **{f"{paper}-quick": [] for paper in paper_names()},
-}
+from tests.system.resumed import CASES, evaluates_while_training, words_of
 
 
 class Whole(NamedTuple):
@@ -138,7 +28,7 @@ class Whole(NamedTuple):
 
 
 def train(case, root, kill):
-    return runs.train(case.partition("-")[0], COMMON + CASES[case], root, kill)
+    return runs.train(*words_of(case), root, kill)
 
 
 def evidence(run_dir):
@@ -154,7 +44,7 @@ def evidence(run_dir):
 def uninterrupted(tmp_path_factory):
     """Returns a function of a case: what the whole run leaves, and what a kill is drawn from.
 
-    That is the batches of its checkpoints, and how many calls its last protocols make.
+    That is the batches of its checkpoints, and how many calls each of its evaluations makes.
     """
     found = {}
 
@@ -163,7 +53,8 @@ def uninterrupted(tmp_path_factory):
             run_dir, code = train(case, tmp_path_factory.mktemp(case), kills.Nowhere())
             assert code == 0
             saved = (run_dir / "checkpoints" / "saved").read_text().split()
-            calls = int((run_dir / "checkpoints" / "calls").read_text())
+            noted = (run_dir / "checkpoints" / "calls").read_text().splitlines()
+            calls = {place: int(number) for place, number in map(str.split, noted)}
             found[case] = evidence(run_dir), sorted({int(batch) for batch in saved}), calls
         return found[case]
 
@@ -187,9 +78,20 @@ def while_a_checkpoint_is_written(draw, whole, saved, calls):
     return kills.InCheckpoint(saved[place], share=draw.random()), saved[place - 1]
 
 
-def in_the_final_evaluation(draw, whole, saved, calls):
+def number_of_a_call(draw, calls):
     # Not the last calls: how many there are may differ a little, by what was imported before.
-    return kills.InEvaluation(draw.randrange(calls * 9 // 10) + 1), whole.numbers["batches"]
+    return draw.randrange(calls * 9 // 10) + 1
+
+
+def in_the_final_evaluation(draw, whole, saved, calls):
+    number = number_of_a_call(draw, calls[kills.FINAL])
+    return kills.InEvaluation(number), whole.numbers["batches"]
+
+
+def in_an_evaluation_while_training(draw, whole, saved, calls):
+    place = draw.choice([place for place in calls if place != kills.FINAL])
+    kill = kills.InOnlineEvaluation(int(place), number_of_a_call(draw, calls[place]))
+    return kill, max((batch for batch in saved if batch < kill.batch), default=0)
 
 
 def by_another_process(draw, whole, saved, calls):
@@ -207,13 +109,17 @@ def assert_hit(run_dir, kill, newest, whole):
         return
     assert (read_checkpoint(path)["likewise"]["batches_seen"] if path else 0) == newest
     torn = list((run_dir / "checkpoints").glob(".*.tmp"))
-    last = read_metrics(run_dir / "metrics.csv")[-1].batch
+    rows = read_metrics(run_dir / "metrics.csv")
+    last = rows[-1].batch
     if isinstance(kill, kills.InCheckpoint):
         (part,) = torn
         assert f"batch-{kill.batch:09d}" in part.name and last == kill.batch
         return
     assert not torn
     assert last == getattr(kill, "batch", whole.numbers["batches"])
+    if isinstance(kill, kills.InOnlineEvaluation):
+        keys = [row.key for row in rows if row.batch == last]
+        assert not [key for key in keys if key.startswith(("val/", "test/"))], "it was over"
     ended_torn = not (run_dir / "metrics.csv").read_bytes().endswith(b"\n")
     assert ended_torn == bool(getattr(kill, "torn", 0))
 
@@ -224,8 +130,9 @@ POINTS = [
     while_a_checkpoint_is_written,
     in_the_final_evaluation,
     by_another_process,
+    in_an_evaluation_while_training,
 ]
-# Ten to twenty seconds each: one with one optimizer, one with two. The last two take a few.
+# Ten to twenty seconds each: one with one optimizer, one with two. The last three take a few.
 FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}
 FAST |= {("mclrec-joint", point) for point in POINTS[3:]}
 
@@ -241,6 +148,7 @@ FAST |= {("mclrec-joint", point) for point in POINTS[3:]}
         )
         for case in CASES
         for point in POINTS
+        if point is not in_an_evaluation_while_training or evaluates_while_training(case)
     ],
 )
 def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp_path):

@@ -1,0 +1,123 @@
+"""Runs to be killed and resumed: recipes cut to seconds where they keep their state."""
+
+from common.config import load_recipe
+from common.paper import paper_names
+
+COMMON = [
+    "tracking.mode=disabled",
+    "tracking.plots=false",
+    "trainer.threads=1",
+    "trainer.log_every=1",
+]
+CASES = {
+    "swav": [
+        "trainer.batches=60",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "evaluation.linear.epochs=5",
+        "data.holdout=0.1",
+        "evaluation.monitor=val/knn_top1",
+        "evaluation.select=best",
+    ],
+    "pixpro": [
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=13",
+        "method.instance_weight=1",
+        "evaluation.protocols=[correspondence]",
+        "evaluation.online=[dense-probe]",
+        "evaluation.every_batches=25",
+        "evaluation.dense_probe.epochs=1",
+        "data.holdout=0.1",
+    ],
+    # The base with the most state: queues and a momentum encoder.
+    "amcl": [
+        "method.base=moco",
+        "method.queue_length=512",
+        "optimizer.lr=0.01",
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    # The form with a momentum encoder, in place of the online head.
+    "hydra": [
+        "baseline=momentum",
+        "method.backbone=small_conv",
+        "method.output_dim=32",
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.protocols=[knn]",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
+    # Drawn neighbours, five batches an epoch.
+    "meow-sampled": [
+        "data.batch_size=150",
+        "method.num_clusters=[3,9]",
+        "method.dim=16",
+        "method.model=adameow",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=6",
+        "evaluation.protocols=[node-probe]",
+        "evaluation.references=[untrained]",
+        "evaluation.node_probe.probes=2",
+    ],
+    "supremix": [
+        "trainer.batches=120",
+        "trainer.checkpoint_every_batches=35",
+        "evaluation.online=[label-order]",
+        "evaluation.references=[untrained]",
+        "evaluation.every_batches=50",
+    ],
+    "autotcl": [
+        "data.batch_size=8",
+        "trainer.batches=60",
+        "trainer.checkpoint_every_batches=13",
+        "method.update_ratio=3",
+        "method.consistency_weight=0.1",
+        "evaluation.online=[forecasting]",
+        "evaluation.references=[]",
+        "evaluation.every_batches=25",
+    ],
+    # With both memories: a rule's and the given labels'.
+    "owdfa_cpl": [
+        "data.preset=small",
+        "data.batch_size=32",
+        "method.pseudo_labels=flex",
+        "method.pretrain_epochs=1",
+        "method.relabel_epochs=1",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=13",
+        "optimizer.warmup_epochs=1",
+        "evaluation.online=[head-clusters]",
+        "evaluation.online_split=test",
+        "evaluation.monitor=test/all_nmi",
+        "evaluation.also_best=true",
+    ],
+    "mclrec": [
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=15",
+        "evaluation.every_batches=20",
+    ],
+    "mclrec-joint": [
+        "method.scheme=joint",
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=15",
+        "evaluation.every_batches=20",
+    ],
+    # The recipes whole, minutes each; those above are cut, with more state in them.
+    **{f"{paper}-quick": [] for paper in paper_names()},
+}
+
+
+def words_of(case):
+    """Returns the recipe of ``case`` and what is set over it."""
+    return case.partition("-")[0], COMMON + CASES[case]
+
+
+def evaluates_while_training(case):
+    return bool(load_recipe(*words_of(case)).evaluation.online)
