@@ -22,15 +22,15 @@ from tests.samples import MEASURED
 from tests.system import kills, runs
 from tests.system.processes import ForkedPapers, start_command
 
-WITHOUT_PROTOCOL = [
+COMMON = [
     "tracking.mode=disabled",
     "tracking.plots=false",
     "trainer.threads=1",
     "evaluation.references=[]",
     "trainer.checkpoint_every_batches=4",
     "trainer.log_every=1",
+    "evaluation.protocols=[knn]",
 ]
-COMMON = [*WITHOUT_PROTOCOL, "evaluation.protocols=[knn]"]
 # 2030: later than any record that is filed.
 START = 1_900_000_000
 
@@ -180,31 +180,3 @@ def test_a_folder_that_a_live_run_writes_is_left_to_it(tmp_path):
     assert (found["status"], found["batches"]) == ("complete", 60)
     losses = [row.batch for row in read_metrics(run_dir / "metrics.csv") if row.key == "train/loss"]
     assert losses == list(range(1, 61))
-
-
-def test_data_that_were_altered_since_are_refused_until_they_are_put_back(papers, tmp_path):
-    table = tmp_path / "own.csv"
-    rows = [f"{number},{number % 7},{number / 3}" for number in range(200)]
-    table.write_text("\n".join(["a,b,target", *rows]) + "\n")
-    words = ["data.name=table", f"data.path={table}", "data.target=target", "method.window=20"]
-    words += ["method.label_step=1", "trainer.batches=12", *WITHOUT_PROTOCOL]
-    reference, root = "supremix/diabetes", tmp_path / "runs"
-    run_dir, code = runs.train(reference, words, root, kills.AtBatch(6, torn=0))
-    assert code == -9
-    given = table.read_text()
-    altered = given.replace("199,3", "198,3")
-
-    table.write_text(altered)
-    code, _, err = papers("resume", str(run_dir))
-    assert code == 2 and "the data have changed since this run began" in " ".join(err.split())
-    table.write_text(given)
-    code, out, _ = papers("resume", str(run_dir))
-    assert code == 0 and "resuming from batch-000000004.ckpt" in out
-    assert json.loads((run_dir / "result.json").read_text())["batches"] == 12
-
-    table.write_text(altered)
-    code, _, err = papers("evaluate", str(run_dir))
-    assert code == 2 and f"the data have changed since {run_dir} was trained" in err
-    assert not (run_dir / "evaluations").exists()
-    table.write_text(given)
-    assert papers("evaluate", str(run_dir))[0] == 0
