@@ -207,9 +207,13 @@ def recipe_header(paper: str, recipe: str) -> list[str]:
     return lines
 
 
+# What a recipe's header holds after its title.
+AFTER_TITLE = ("Expected", "Hardware:")
+
+
 def _in_short(header: list[str]) -> list[str]:
     """Returns the title of a recipe's header and what it says of hardware, memory and time."""
-    title = list(takewhile(lambda line: line and not line.startswith("Expected"), header))
+    title = list(takewhile(lambda line: line and not line.startswith(AFTER_TITLE), header))
     cost = dropwhile(lambda line: not line.startswith("Hardware:"), header)
     return title + list(takewhile(lambda line: not line.startswith("Command"), cost))
 

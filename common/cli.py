@@ -1,5 +1,6 @@
 """The command `papers`. Help, lists and rejected recipes import neither torch nor lightning."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -166,10 +167,8 @@ def embed(
 def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
-    """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
-    from common.runs import is_run
-
-    if weights is None and not is_run(source):
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a path."""
+    if weights is None and not os.path.exists(source):  # pathlib raises for a long word
         raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
     return (load_recipe(source, overrides), weights) if weights else None
 
@@ -192,7 +191,7 @@ def verify(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
     runs: RunsOption = Path("runs"),
     store: Annotated[bool, typer.Option("--store", help="Store the band of these runs.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="With --store: how many, from 0 on.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="With --store: how many, at least 3.")] = None,
 ) -> None:
     """Trains `quick` over the stored seeds and compares with the stored band and curve."""
     from common.verify import verify_paper
@@ -272,8 +271,9 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
-    for prepare in (say_warnings, keep_memory, unset_unreadable_ranks):
-        prepare()
+    say_warnings()
+    keep_memory()
+    unset_unreadable_ranks()
     try:
         code = app(standalone_mode=False)  # that of typer's own exits
         if code == CTRL_C:

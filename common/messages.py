@@ -109,5 +109,5 @@ def _key_of(name: str, words: list[str]) -> str | None:
         except UsageError:
             continue
         schema = {section: getattr(recipe, section) for section in SECTIONS}
-        return nearest_key(name, list(TOP_LEVEL), schema) or SYNONYMS.get(name)
+        return nearest_key(name, list(TOP_LEVEL), schema) or SYNONYMS.get(name.rpartition(".")[2])
     return None

@@ -22,7 +22,7 @@ def elsewhere(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str:
 def nearest_key(dotted: str, top_level: list[str], schema: dict[str, Any]) -> str | None:
     """Returns ``optimizer.lr`` for ``model.lr``, in any section, or None if none is near.
 
-    A key is itself.
+    A key that exists is returned as it is.
     Of equally near names wins the one in a section like the one that was written, then the one
     that is least deep.
     """

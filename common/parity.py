@@ -40,8 +40,6 @@ class Case:
             self.description = json.loads(self.path.with_suffix(".json").read_text())
         except ValueError as error:
             raise DataError(f"{self.path}: no JSON: {error}") from None
-        if not isinstance(self.description, dict) or "outputs" not in self.description:
-            raise DataError(f"{self.path}: describes no case, which names its `outputs`")
 
     @property
     def name(self) -> str:
@@ -174,12 +172,14 @@ def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
     for path in paths:
         for dtype in (torch.float64, torch.float32):
             try:
-                case = Case(path, dtype)
+                yield compare(Case(path, dtype), solvers.get(path.stem))
+                continue
             except DataError as error:
-                name = str(dtype).removeprefix("torch.")
-                yield Comparison(path.stem, name, "-", np.inf, 0.0, str(error))
-            else:
-                yield compare(case, solvers.get(path.stem))
+                problem = str(error)
+            except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
+                problem = f"{path}: describes no case: {type(error).__name__}: {error}"
+            name = str(dtype).removeprefix("torch.")
+            yield Comparison(path.stem, name, "-", np.inf, 0.0, problem)
 
 
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:

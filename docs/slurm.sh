@@ -15,7 +15,7 @@
 set -u
 # Since SLURM 22.05 srun no longer takes --cpus-per-task from sbatch: without this line a task, with all
 # its data workers, may be given one core.
-export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
+[ -z "${SLURM_CPUS_PER_TASK:-}" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 recipe=${1:?usage: sbatch docs/slurm.sh PAPER/RECIPE [key=value ...]}
 shift
 # A job keeps its number when it is queued again, so this is where its run is found.

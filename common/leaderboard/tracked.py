@@ -53,8 +53,8 @@ def import_tracked(project: str, results: Path, api: Any = None) -> Imported:
         raise UsageError(f"--wandb {project!r}: write ENTITY/PROJECT")
     found = Imported()
     known = {record.run_id for record in load_records(results)}
-    for run, text in _runs(project, api):
-        record = _record_of(run, text, found)
+    for run in _runs(project, api):
+        record = _record_of(run, found)
         if record is None:
             continue
         if record.run_id in known:
@@ -80,25 +80,28 @@ def offline_runs(runs: Path) -> list[str]:
     return [line for folder in sorted(waiting) if (line := sync_line(folder))]
 
 
-def _runs(project: str, api: Any) -> list[tuple[TrackedRun, Any]]:
-    """Returns the project's runs, each with what it keeps as its record if it is finished."""
+def _runs(project: str, api: Any) -> list[TrackedRun]:
     try:
         api = api or import_module("wandb").Api()
-        # W&B reads pages as the loop asks for them, and a summary, by a request of its own, when it
-        # is first used: all are read here, where errors are told.
-        return [
-            (run, run.summary.get(SUMMARY_KEY) if run.state == "finished" else None)
-            for run in api.runs(project)
-        ]
+        # W&B reads pages as the loop asks for them: all are read here, where errors are told.
+        return list(api.runs(project))
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise LikewiseError(f"W&B project {project} cannot be read: {reason}") from error
+        raise LikewiseError(f"W&B project {project} cannot be read: {_reason(error)}") from error
 
 
-def _record_of(run: TrackedRun, text: Any, found: Imported) -> Record | None:
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _record_of(run: TrackedRun, found: Imported) -> Record | None:
     """Returns the run's record, bound to where it was found; notes the reason if there is none."""
     if run.state != "finished":
         found.skipped.append(f"{run.name} ({run.id}): its state is {run.state}")
+        return None
+    try:
+        text = run.summary.get(SUMMARY_KEY)  # W&B asks for a summary when it is first used
+    except Exception as error:
+        found.skipped.append(f"{run.name} ({run.id}): its summary cannot be read: {_reason(error)}")
         return None
     if not isinstance(text, str):
         found.skipped.append(f"{run.name} ({run.id}): holds no record")

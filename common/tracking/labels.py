@@ -128,8 +128,8 @@ def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> 
 
 
 def unset_unreadable_ranks() -> None:
-    """Unsets launchers' variables that hold no number: Lightning's imports read them as int."""
-    for name in (*RANKS, "JSM_NAMESPACE_RANK"):
+    """Unsets launchers' variables that hold no number: Lightning reads them as int."""
+    for name in (*RANKS, "SLURM_NTASKS", "JSM_NAMESPACE_RANK"):
         if name in os.environ and launcher_number(name) is None:
             if value := os.environ.pop(name):
-                warnings.warn(f"{name}={value!r} is no number of a process: ignored", stacklevel=2)
+                warnings.warn(f"{name}={value!r} is no number: ignored", stacklevel=2)

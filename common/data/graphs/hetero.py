@@ -82,7 +82,7 @@ def _say_why(path: Path, error: Exception) -> str:
     reason = str(error).partition("\n")[0][:100]
     if reason.startswith("Weights only"):  # torch's advice would run what the file holds
         return "it holds a pickled object, which could run code of its own"
-    return reason or "it ends too early"
+    return reason.rstrip(". ") or "it ends too early"
 
 
 def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") -> HeteroGraph:

@@ -240,6 +240,7 @@ def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, mon
         header = recipe_header(paper, recipe)
         assert header[0] in text
         assert next(line for line in header if line.startswith("Hardware:")) in text
+    assert sum("Hardware:" in line for line in text.splitlines()) == len(list_recipes(paper))
     assert "@" in text and "several devices:" in text
 
 

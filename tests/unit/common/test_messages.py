@@ -53,6 +53,7 @@ def error(option, *parameters):
         (["papers", "evaluate", "runs/a", "--lr", "0.1"], f"write KEY=VALUE; {SHOW}"),
         (["papers", "train", "swav", "--fast", "1"], f"write KEY=VALUE; {SHOW}"),
         (["papers", "train", "swav", "--gpus", "1"], "write trainer.devices=1"),
+        (["papers", "train", "swav", "--trainer.gpus=1"], "write trainer.devices=1"),
     ],
 )
 def test_an_unknown_option_may_be_a_value_of_the_recipe(words, end):

@@ -116,6 +116,7 @@ def test_a_key_is_itself_whatever_has_its_name_elsewhere(paper):
     recipe = load_recipe(paper)
     schema = {name: getattr(recipe, name) for name in SECTIONS}
     keys = [f"{name}.{entry.name}" for name in SECTIONS for entry in fields(schema[name])]
+    keys += [f"evaluation.knn.{entry.name}" for entry in fields(schema["evaluation"].knn)]
     assert [nearest_key(key, [], schema) for key in keys] == keys
 
 

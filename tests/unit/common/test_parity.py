@@ -93,14 +93,20 @@ def test_a_folder_without_cases_is_an_error(tmp_path):
     [
         ("double.npz", b"PK", r"double\.npz: not a readable"),
         ("double.json", b"{", r"double\.json: no JSON"),
-        ("double.json", b"[]", r"double\.json: describes no case, which names its `outputs`"),
-        ("double.json", b"{}", r"double\.json: describes no case"),
     ],
 )
 def test_a_case_that_does_not_load_is_named(case_path, name, content, message):
     (case_path.parent / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         Case(case_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"outputs": ["y"], "constants": {"factor": 2}}'])
+def test_a_description_of_another_form_is_a_miss(case_path, content):
+    case_path.with_suffix(".json").write_text(content)
+    found = list(run_cases(case_path.parent, {"double": solve}))
+    assert [(one.ok, one.dtype) for one in found] == [(False, "float64"), (False, "float32")]
+    assert all("double.json: describes no case: " in one.problem for one in found)
 
 
 def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path, monkeypatch):

@@ -169,7 +169,7 @@ def load_arrays(
         try:
             return _read_kept(path)
         except BROKEN as error:
-            warnings.warn(f"{path} is damaged ({error}); generated anew", stacklevel=2)
+            warnings.warn(f"{path} is not used ({error}): generated anew", stacklevel=2)
     arrays = generate(preset, with_real, seed, load_pools(faces, root))
     content = io.BytesIO()
     stored: dict[str, Any] = arrays | {HASH: np.array(_hash(arrays))}
@@ -189,7 +189,9 @@ def _read_kept(path: Path) -> dict[str, np.ndarray]:
     """
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    if str(arrays.pop(HASH, None)) != _hash(arrays):
+    if HASH not in arrays:
+        raise ValueError("kept by an earlier version, without a hash")
+    if str(arrays.pop(HASH)) != _hash(arrays):
         raise ValueError("the hash beside its arrays is not theirs")
     return arrays
 

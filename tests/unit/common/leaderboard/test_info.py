@@ -74,7 +74,7 @@ def test_ours_beside_numbers_nobody_could_read_are_in_no_table(shown):
 def test_numbers_with_a_reference_come_before_those_that_nobody_could_read(shown):
     # In the order of reported.yaml, which `shown` turns round, the unread ones came first.
     text = shown()
-    assert 0 <= text.index("cifar10: 3 seeds") < text.index("stl10: 1 seed")
+    assert text.index("cifar10: 3 seeds") < text.index("stl10: 1 seed")
 
 
 def test_runs_beside_no_reported_number_have_a_heading_and_no_number_parted_from_its_name(shown):

@@ -105,9 +105,12 @@ class Lazy:
         raise ConnectionError("the service\nis gone")
 
 
-def test_a_summary_that_cannot_be_read_is_told_in_one_line(tmp_path):
-    with pytest.raises(LikewiseError, match="me/likewise cannot be read: the service is gone"):
-        import_tracked("me/likewise", tmp_path, Api(Lazy("finished")))
+def test_a_summary_that_cannot_be_read_costs_that_run_alone(make_record, tmp_path):
+    api = Api(Lazy("finished"), run_of(make_record()))
+    found = import_tracked("me/likewise", tmp_path, api)
+    reason = "its summary cannot be read: the service is gone"
+    assert found.skipped == [f"swav-cifar10-s0 (a): {reason}"]
+    assert len(found.written) == 1
 
 
 def test_only_finished_runs_are_asked_for_their_summary(tmp_path):

@@ -107,7 +107,7 @@ def test_a_damaged_file_is_made_anew(tiny):
     first = ow_forge_20("small", with_real=False, seed=5)
     (path,) = tiny.iterdir()
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.warns(UserWarning, match="is damaged"):
+    with pytest.warns(UserWarning, match="is not used"):
         again = ow_forge_20("small", with_real=False, seed=5)
     assert torch.equal(first.train.pictures, again.train.pictures)
 
@@ -123,6 +123,15 @@ def test_an_altered_file_is_made_anew(tiny, altered):
         again = ow_forge_20("small", with_real=False, seed=5)
     assert torch.equal(first.train.pictures, again.train.pictures)
     assert torch.equal(first.test.labels, again.test.labels)
+
+
+def test_a_file_of_an_earlier_version_is_made_anew(tiny):
+    ow_forge_20("small", with_real=False, seed=5)
+    (path,) = tiny.iterdir()
+    arrays = dict(np.load(path))
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "sha256"})
+    with pytest.warns(UserWarning, match="by an earlier version, without a hash"):
+        ow_forge_20("small", with_real=False, seed=5)
 
 
 def test_a_folder_that_cannot_be_written_costs_the_cache_only(tiny, monkeypatch):
