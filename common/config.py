@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from common.devices import check_devices
 from common.errors import ConfigError, UsageError, suggest
 from common.evaluation.config import MAY_LACK_LABELS, EvaluationConfig
+from common.evaluation.declared import check_protocols, needs_protocol
 from common.layers import (
     TOP_LEVEL,
     assign,
@@ -184,26 +185,6 @@ def _container(*sections: tuple[str, type]) -> DictConfig:
         return OmegaConf.create({**TOP_LEVEL, **{name: section() for name, section in sections}})
 
 
-def _needs_protocol(paper: Paper) -> str:
-    first, names = paper.evaluators[0], ", ".join(paper.evaluators)
-    return f"evaluation.protocols: name at least one of {names} in a list, such as [{first}]"
-
-
-def check_protocols(recipe: Recipe, names: list[str]) -> None:
-    """Raises `ConfigError` unless the paper declares all of ``names`` and its backbone suits."""
-    known = list(get_paper(recipe.paper).evaluators)
-    for name in names:
-        if name not in known:
-            hint = suggest(name, known)
-            raise ConfigError(f"evaluation: {name!r} is no protocol of {recipe.paper}{hint}")
-    head, backbone = recipe.evaluation.detection.head, getattr(recipe.method, "backbone", "")
-    if "detection" in names and head != "map" and not backbone.startswith("resnet"):
-        raise ConfigError(
-            f"evaluation.detection.head={head} needs the stages of a ResNet, and method.backbone "
-            f"is {backbone}; use evaluation.detection.head=map"
-        )
-
-
 def load_recipe(
     reference: str,
     overrides: list[str] | None = None,
@@ -222,7 +203,7 @@ def load_recipe(
     path = recipe_path(paper_name, recipe_name)
     content = dict(read(path))  # the variants are taken out of it
     if not content:
-        raise ConfigError(f"{path}: the recipe is empty; {_needs_protocol(get_paper(paper_name))}")
+        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(get_paper(paper_name))}")
     variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
@@ -290,8 +271,9 @@ def check_recipe(recipe: Recipe) -> None:
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
         origins, path = recipe.origins, recipe_path(recipe.paper, recipe.recipe)
-        raise ConfigError(f"{origins.get('evaluation.protocols', path)}: {_needs_protocol(paper)}")
-    check_protocols(recipe, [*evaluation.protocols, *evaluation.online])
+        raise ConfigError(f"{origins.get('evaluation.protocols', path)}: {needs_protocol(paper)}")
+    named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}
+    check_protocols(recipe, named)
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
         raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")
     if (evaluation.monitor or "").startswith(("val/", "test/")) and not evaluation.online:

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from common.artifacts import load_run, load_weights
 from common.checkpoints.position import joined_digest
-from common.config import SECTIONS, Recipe, check_protocols, resolve
+from common.config import SECTIONS, Recipe, resolve
 from common.errors import ConfigError, DataError, UsageError
+from common.evaluation.declared import check_protocols
 from common.execute import show_result
 from common.files import file_digest
 from common.launch import evaluation_device
@@ -48,7 +49,7 @@ def evaluate_run(
     record, trained = read_record(run.record), run.read_recipe()
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
-    check_protocols(recipe, names)
+    check_protocols(recipe, {"--protocol": protocols or []})
     ready = load_run(run_dir, with_protocols(recipe, names))
     if ready.data.fingerprint != record.data_hash:
         raise DataError(
@@ -135,7 +136,7 @@ def evaluate_weights(
         UsageError: If the paper reads no published weights, or the file is missing.
     """
     names = protocols or recipe.evaluation.protocols
-    check_protocols(recipe, names)
+    check_protocols(recipe, {"--protocol": protocols or []})
     ready, left_out = load_weights(with_protocols(recipe, names), weights)
     ready.module.to(evaluation_device(recipe))
     if left_out:

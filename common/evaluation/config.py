@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from common.errors import ConfigError
 from common.evaluation.detection_config import DetectionConfig
 from common.evaluation.rank_config import EffectiveRankConfig
-from common.registry import EVALUATORS
 from common.settings import setting
 
 # Sets whose pictures may have no label to be measured by.
@@ -255,8 +254,9 @@ class FeatureClustersConfig:
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
-    protocols: list[str] = setting([], choices=EVALUATORS)
-    online: list[str] = setting([], choices=EVALUATORS)
+    # Which names a paper knows, `common.evaluation.declared` tells.
+    protocols: list[str] = field(default_factory=list)
+    online: list[str] = field(default_factory=list)
     every_epochs: int = setting(1, at_least=1)
     # A batch interval instead of every_epochs, for epochs that are long or short.
     every_batches: int | None = setting(None, at_least=1)

@@ -206,8 +206,11 @@ REFUSED = [
     ([f"optimizer.lr={'1' * 400}"], "command line: optimizer.lr=1+.*: a number that a float can"),
     (["evaluation.protocols=[]"], "name at least one of"),
     (["evaluation.online=[ranking]"], "'ranking' is no protocol of swav"),
-    (["evaluation.protocols=[lineal]"], "did you mean 'linear'"),
-    (["evaluation.online=[foo]"], "evaluation.online[0]: unknown evaluation protocol 'foo'"),
+    (["evaluation.protocols=[lineal]"], "'lineal' is no protocol of swav; did you mean 'linear'"),
+    (
+        ["evaluation.online=[foo]"],
+        "command line: evaluation.online: 'foo' is no protocol of swav; known: few-label, ",
+    ),
     (["evaluation.patience=3"], "need evaluation.monitor"),
     (["evaluation.select=best"], "need evaluation.monitor"),
     (["evaluation.monitor=val/knn_top1"], "needs evaluation.online"),
