@@ -23,6 +23,8 @@ from common.paper import Paper, get_paper, paper_names
 from common.references import recipe_names, recipe_path, refuse_file
 
 Rows = list[tuple[str, str]]
+# What a recipe's header holds after its title.
+AFTER_TITLE = ("Expected", "Hardware:")
 
 
 @dataclass(frozen=True)
@@ -205,10 +207,6 @@ def recipe_header(paper: str, recipe: str) -> list[str]:
             break
         lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
     return lines
-
-
-# What a recipe's header holds after its title.
-AFTER_TITLE = ("Expected", "Hardware:")
 
 
 def _in_short(header: list[str]) -> list[str]:

@@ -171,15 +171,17 @@ def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
         raise DataError(f"{folder}: no reference values (*.json with *.npz) here")
     for path in paths:
         for dtype in (torch.float64, torch.float32):
-            try:
-                yield compare(Case(path, dtype), solvers.get(path.stem))
-                continue
-            except DataError as error:
-                problem = str(error)
-            except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
-                problem = f"{path}: describes no case: {type(error).__name__}: {error}"
-            name = str(dtype).removeprefix("torch.")
-            yield Comparison(path.stem, name, "-", np.inf, 0.0, problem)
+            yield _compare_file(path, dtype, solvers.get(path.stem))
+
+
+def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> Comparison:
+    try:
+        return compare(Case(path, dtype), solver)
+    except DataError as error:
+        problem = str(error)
+    except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
+        problem = f"{path}: describes no case: {type(error).__name__}: {error}"
+    return Comparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
 
 
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:
