@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from common.config import Recipe, load_recipe
+from common.cores import let_threads_sleep
 from common.errors import LikewiseError, UsageError
 from common.memory import keep_memory
 from common.messages import option_hint, say, say_warnings
@@ -271,6 +272,7 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
+    let_threads_sleep()
     say_warnings()
     keep_memory()
     unset_unreadable_ranks()

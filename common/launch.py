@@ -3,6 +3,7 @@
 from typing import Any
 
 from common.config import Recipe
+from common.cores import choose_threads
 from common.distributed.share import check_share
 from common.errors import ConfigError
 from common.paper import get_paper
@@ -90,6 +91,16 @@ def strategy_of(recipe: Recipe) -> str:
         )
     check_share(recipe.global_batch, processes)
     return paper.ddp_strategy if recipe.trainer.strategy == "auto" else recipe.trainer.strategy
+
+
+def threads_of(recipe: Recipe, parameters: int) -> int:
+    """Returns how many threads each process computes on, with a network of ``parameters``."""
+    import torch
+
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    on_cpu = recipe.trainer.accelerator == "cpu" or not has_gpu
+    beside = num_processes(recipe) // recipe.trainer.nodes
+    return choose_threads(recipe.trainer.threads, parameters, on_cpu, beside)
 
 
 def evaluation_device(recipe: Recipe) -> Any:

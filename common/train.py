@@ -19,7 +19,7 @@ from common.config import Recipe
 from common.data.contract import RunData
 from common.errors import ConfigError, suggest
 from common.evaluation.run import run_protocols
-from common.launch import is_main_process, strategy_of
+from common.launch import is_main_process, strategy_of, threads_of
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import Record, record_to_json, write_record
 from common.leaderboard.reported import scaled_reason
@@ -60,8 +60,6 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Rea
     # A finished run's trainer, module and data hold each other: only the collector frees them, and
     # it counts objects, not bytes. A campaign's memory would grow by a data set a run.
     gc.collect()
-    if recipe.trainer.threads is not None:
-        torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, verbose=False)
     data: RunData = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
     data.load()
@@ -76,6 +74,7 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Rea
     data.check_evaluation(recipe.evaluation)
     restored = recipe.trainer.epochs > 0 and (resumed or not training)
     module = build_module(_without_initial_weights(recipe) if restored else recipe, data)
+    torch.set_num_threads(threads_of(recipe, num_parameters(module)))
     return Ready(recipe, data, module)
 
 

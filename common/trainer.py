@@ -1,5 +1,6 @@
 """Lightning's Trainer as a recipe wants it, without what we do ourselves."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -7,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from common.checkpoints.io import AtomicCheckpointIO
 from common.config import Recipe
-from common.launch import strategy_of
+from common.launch import num_processes, strategy_of
 
 
 def make_trainer(
@@ -27,6 +28,9 @@ def make_trainer(
         backbone.to(memory_format=torch.channels_last)
     if settings.compile and backbone is not None:
         backbone.compile()
+    if num_processes(recipe) > 1:
+        # Lightning sets a number of its own, the cores' share, where the environment has none.
+        os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs
@@ -35,7 +36,9 @@ def run_protocols(
             given = inputs.features
         # A protocol with nothing to set has no section.
         settings = getattr(config, name.replace("-", "_"), None)
-        with torch.no_grad():
-            values = EVALUATORS.get(name)(given, settings, seed)
+        evaluator = EVALUATORS.get(name)  # imports what it computes with, whose threads are limited
+        # On as many threads as torch, so that a run equals itself on other machines.
+        with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
+            values = evaluator(given, settings, seed)
         metrics.update({prefix + key: float(value) for key, value in values.items()})
     return metrics
