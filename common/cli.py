@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,13 @@ from rich.console import Console
 
 from common.config import Recipe, load_recipe
 from common.cores import let_threads_sleep
+from common.data.command import data_app
 from common.errors import LikewiseError, UsageError
 from common.memory import keep_memory
 from common.messages import option_hint, say, say_warnings
 from common.tracking.labels import unset_unreadable_ranks
 
 app = typer.Typer(
-    help="Contrastive-learning papers, reproduced on one shared core.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,6 +36,23 @@ OverridesArgument = Annotated[
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Where run folders are made.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
+
+
+def show_version(asked: bool) -> None:
+    """Shows the version, if it is asked for, and stops."""
+    if asked:
+        console.print(version("likewise"), highlight=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Contrastive-learning papers, reproduced on one shared core."""
 
 
 @app.command("list")
@@ -225,41 +243,7 @@ def leaderboard(
     build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs)
 
 
-data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """All data sets, whether they are here, and under which licence."""
-    from common.data.listing import print_data_sets
-
-    print_data_sets(console)
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
-    originals: Annotated[
-        Path | None, typer.Option(help="A folder with the original files, fetched by hand.")
-    ] = None,
-) -> None:
-    """Fetches a set from its real source and packs it into the data root."""
-    from common.data.prepare import prepare
-
-    prepare(name, root, console, originals)
-
-
-@data_app.command("verify")
-def data_verify(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
-) -> None:
-    """Checks counts and hashes of what is in the data root."""
-    from common.data.verify import verify as verify_data
-
-    verify_data(name, root, console)
 
 
 @app.command()

@@ -118,7 +118,11 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
 
 def read_parts(data: Any, where: str) -> Parts:
     """Reads nodes, links and features; no labels are needed. Raises `DataError`."""
-    found = data.to_dict() if hasattr(data, "to_dict") else data
+    found = data
+    if not isinstance(data, Mapping):
+        from torch_geometric.data import HeteroData  # here alone: its import takes a second
+
+        found = data.to_dict() if isinstance(data, HeteroData) else data
     if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
         raise DataError(f"{where}: neither a HeteroData nor its to_dict()")
     stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}

@@ -129,7 +129,10 @@ def coco(config: PictureConfig) -> FileSet:
         DataError: A file is missing or broken, or pycocotools is not installed.
     """
     if find_spec("pycocotools") is None:
-        raise DataError("coco: its annotations are read by pycocotools; pip install pycocotools")
+        raise DataError(
+            "coco: its annotations are read by pycocotools, which Likewise's extra "
+            "[detection] holds: pip install pycocotools"
+        )
     folder, names, apis = require(config.root, "coco", "coco"), {}, {}
     for split, part in COCO_PARTS.items():
         require(config.root, f"coco/{part}", "coco")

@@ -62,7 +62,7 @@ def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
     except ImportError:
         raise DataError(
             "ow-forge-20 is made from the pictures that scikit-image ships, and that is not "
-            "installed: pip install scikit-image"
+            "installed: pip install scikit-image, which Likewise's extra [standin] holds"
         ) from None
     from sklearn.datasets import load_sample_image
 

@@ -80,7 +80,7 @@ def test_a_missing_library_is_named_before_anything_runs(monkeypatch):
     monkeypatch.setattr(box_evaluation, "find_spec", lambda name: None)
     boxes = padded([torch.ones(1, 5)])
     split = Split(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1,), -1), boxes=boxes)
-    with pytest.raises(ConfigError, match="pip install pycocotools"):
+    with pytest.raises(ConfigError, match="detection"):
         ObjectPictures(split, PictureConfig(name="bccd")).check(False)
 
 
