@@ -34,6 +34,7 @@ def run_campaign(
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
             if each was refused before it began.
     """
+    filed = results is not None  # a user's own recipes are filed only where it is asked for
     results = results or default_results()
     failed: list[str] = []
     refused: dict[str, int] = {}  # the seed each such arm was refused at
@@ -46,7 +47,8 @@ def run_campaign(
         done = find_complete(recipe, runs, results)
         if done is not None:
             console.print(f"{label}: complete, run {done.run_id}")
-            commit_record(done, results)
+            if filed or recipe.file is None:
+                commit_record(done, results)
             continue
         if recipe.reference in refused:
             _say(f"{label}: not tried, refused at seed {refused[recipe.reference]}", console)
@@ -69,7 +71,7 @@ def run_campaign(
             if isinstance(error, UsageError):
                 refused[recipe.reference] = recipe.seed
             continue
-        if record is not None:
+        if record is not None and (filed or recipe.file is None):
             commit_record(record, results)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError

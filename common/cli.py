@@ -28,7 +28,10 @@ console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[
-    str, typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run.")
+    str,
+    typer.Argument(
+        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or a recipe of your own: FILE.yaml."
+    ),
 ]
 OverridesArgument = Annotated[
     list[str] | None,
@@ -68,7 +71,9 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 
 
 @app.command()
-def info(paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE]")]) -> None:
+def info(
+    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+) -> None:
     """What a paper is, its recipes, reported numbers, our numbers, BibTeX; or of one recipe."""
     from common.catalog import print_paper
 

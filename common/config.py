@@ -31,7 +31,7 @@ from common.layers import (
     with_baseline,
 )
 from common.paper import Paper, get_paper
-from common.references import recipe_path, refuse_paper, refuse_second, split_reference
+from common.references import find_recipe, refuse_paper, refuse_second
 from common.registry import DATA_SCHEMAS
 from common.settings import check_settings, collect_changes, setting
 from common.signals import interrupts_wait
@@ -124,11 +124,20 @@ class Recipe:
     evaluation: EvaluationConfig
     # Dotted key -> "default", the YAML file, "variant NAME" or "command line".
     origins: dict[str, str] = field(default_factory=dict, repr=False)
+    # The file of a user's own recipe, as it was given. A run folder holds the values, not the file.
+    file: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``paper/recipe[:variant]``, as records have it."""
+        return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
 
     @property
     def reference(self) -> str:
-        """``paper/recipe[:variant]``, as the command takes it."""
-        return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
+        """``paper/recipe[:variant]`` or ``file.yaml[:variant]``, as the command takes it."""
+        if self.file is None:
+            return self.name
+        return self.file + (f":{self.variant}" if self.variant else "")
 
     @property
     def global_batch(self) -> int:
@@ -144,8 +153,9 @@ class Recipe:
         return self.recipe + (f"-{self.variant}" if self.variant else "")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the resolved values as plain containers, without the origins."""
-        return asdict(replace(self, origins={}), dict_factory=_without_origins)
+        """Returns the resolved values as plain containers, without where they were written."""
+        values = asdict(replace(self, origins={}))
+        return {key: value for key, value in values.items() if key not in ("origins", "file")}
 
     def hash(self) -> str:
         """Returns 10 hex digits over all that can change a result and is not the default."""
@@ -161,10 +171,6 @@ class Recipe:
             collect_changes(getattr(self, section), defaults[section], section, relevant)
         text = json.dumps(relevant, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def _without_origins(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in items if key != "origins"}
 
 
 def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:
@@ -190,20 +196,20 @@ def load_recipe(
     overrides: list[str] | None = None,
     read: Callable[[Path], dict[str, Any]] = read_yaml,
 ) -> Recipe:
-    """Builds the recipe ``paper[/recipe[:variant]]`` with ``key=value`` overrides.
+    """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
     ``read`` gives the content of its file: a caller of many variants reads it once.
 
     Raises:
-        UsageError: Unknown paper, recipe or variant.
+        UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
-    paper_name, recipe_name, variant = split_reference(reference)
-    refuse_second(overrides or [], reference, paper_name)
-    path = recipe_path(paper_name, recipe_name)
+    found = find_recipe(reference, read)
+    refuse_second(overrides or [], reference, found.paper)
+    path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:
-        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(get_paper(paper_name))}")
+        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(get_paper(found.paper))}")
     variants = take_variants(content, path)
     if variant is not None and variant not in variants:
         known = list(variants)
@@ -212,7 +218,7 @@ def load_recipe(
     if variant is not None:
         layers.append((f"variant {variant}", variants[variant]))
     layers.append(("command line", parse_overrides(overrides or [])))
-    return resolve(paper_name, recipe_name, variant, layers)
+    return replace(resolve(found.paper, found.recipe, variant, layers), file=found.file)
 
 
 def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
@@ -252,7 +258,7 @@ def resolve(
     )
     for name in schema:
         check_settings(getattr(result, name), name)
-    check_recipe(result)
+    check_recipe(result, layers[0][0])
     return result
 
 
@@ -261,8 +267,11 @@ def is_seed(value: Any) -> bool:
     return type(value) is int and value in SEEDS
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Checks what no single field shows; raises `ConfigError` before anything is computed."""
+def check_recipe(recipe: Recipe, source: str) -> None:
+    """Checks what no single field shows; raises `ConfigError` before anything is computed.
+
+    ``source`` is the file that lacks what is missing.
+    """
     paper, evaluation = get_paper(recipe.paper), recipe.evaluation
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
@@ -270,8 +279,8 @@ def check_recipe(recipe: Recipe) -> None:
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
-        origins, path = recipe.origins, recipe_path(recipe.paper, recipe.recipe)
-        raise ConfigError(f"{origins.get('evaluation.protocols', path)}: {needs_protocol(paper)}")
+        origin = recipe.origins.get("evaluation.protocols", source)
+        raise ConfigError(f"{origin}: {needs_protocol(paper)}")
     named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}
     check_protocols(recipe, named)
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from common.checkout import require_checkout
 from common.config import Recipe, load_recipe
 from common.errors import LikewiseError, UsageError
 from common.execute import start
@@ -48,6 +49,8 @@ def verify_paper(
             ``seeds`` without ``store`` or fewer than `MIN_SEEDS`.
     """
     get_paper(paper)
+    if store and root is None:
+        require_checkout("papers verify --store")
     if seeds is not None and not store:
         raise UsageError(f"--seeds {seeds}: a band is compared over its own seeds; add --store")
     if seeds is not None and seeds < MIN_SEEDS:

@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.checkout import SOURCE_ROOT
+from common.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
 from common.files import remove_torn, write_atomic
 from common.leaderboard.checked import build_checked
@@ -201,7 +201,7 @@ def _write_checked(record: Record, path: Path) -> Path:
 
 def default_results() -> Path:
     """Returns ``results/`` of this checkout, or of the current folder if installed elsewhere."""
-    return (SOURCE_ROOT if (SOURCE_ROOT / "pyproject.toml").is_file() else Path.cwd()) / "results"
+    return (SOURCE_ROOT if is_checkout() else Path.cwd()) / "results"
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:
