@@ -118,7 +118,10 @@ def campaign(
     ] = None,
     runs: RunsOption = Path("runs"),
     results: Annotated[
-        Path | None, typer.Option(help="Where records are collected (default: results/).")
+        Path | None,
+        typer.Option(
+            help="Where records are collected (default: results/, but your own recipes')."
+        ),
     ] = None,
 ) -> None:
     """Arms x seeds: skips complete records, resumes unfinished runs, stops at the budget."""

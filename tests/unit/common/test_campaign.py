@@ -117,20 +117,6 @@ def test_a_record_of_anything_else_does_not_count(changes, recipe, tmp_path):
     assert find_complete(recipe, tmp_path, tmp_path / "results") is None
 
 
-@pytest.mark.parametrize("complete", [False, True])
-def test_an_own_recipe_is_filed_only_where_it_is_asked_for(
-    complete, recipe, tmp_path, console, monkeypatch
-):
-    own = dataclasses.replace(recipe, recipe="mine", file="mine.yaml")
-    monkeypatch.setattr(campaign, "default_results", lambda: tmp_path / "committed" / "results")
-    monkeypatch.setattr(campaign, "start", lambda *_: record_of(own, 1))
-    if complete:
-        store(tmp_path / "runs", record_of(own, 1))
-    for results, filed in ((None, False), (tmp_path / "mine" / "results", True)):
-        run_campaign(Campaign("c", [own]), tmp_path / "runs", results, None, console)
-        assert bool(list(tmp_path.glob("*/results/swav/*.json"))) is filed
-
-
 def test_a_record_of_code_that_was_verified_counts(recipe, tmp_path):
     results, former = tmp_path / "results", "b" * 12
     store(tmp_path, record_of(recipe, code_digest=former))
