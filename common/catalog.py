@@ -178,7 +178,7 @@ def print_paper(reference: str, console: Console) -> None:
     if not one:
         console.print(f"\nexpected numbers and more of a recipe: papers info {paper.name}/RECIPE")
     if not one or one.file is None:
-        print_our_numbers(paper.name, console, one and one.recipe)
+        print_our_numbers(paper.name, console, one.recipe if one else None)
     console.print(f"\nseveral devices: {_devices_text(paper)}", highlight=False, markup=False)
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
     _refuse_broken(recipes)
