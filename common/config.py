@@ -148,8 +148,11 @@ class Recipe:
         return asdict(replace(self, origins={}), dict_factory=_without_origins)
 
     def hash(self) -> str:
-        """Returns 10 hex digits over all that can change a result and is not the default."""
-        defaults = _schema(get_paper(self.paper), self.baseline)
+        """Returns 10 hex digits over all that can change a result and is not the default.
+
+        The keys are frozen: a renamed field, section or class keeps each hash.
+        """
+        defaults = section_defaults(get_paper(self.paper), self.baseline)
         relevant = {"epochs": self.trainer.epochs, "precision": self.trainer.precision}
         if self.baseline is not None:
             relevant["baseline"] = self.baseline
@@ -158,7 +161,8 @@ class Recipe:
         if self.trainer.accumulate != 1:
             relevant["accumulate"] = self.trainer.accumulate
         for section in HASHED_SECTIONS:
-            collect_changes(getattr(self, section), defaults[section], section, relevant)
+            mine = getattr(self, section)
+            collect_changes(mine, defaults[section], section, relevant, frozen=True)
         text = json.dumps(relevant, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -167,7 +171,8 @@ def _without_origins(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in items if key != "origins"}
 
 
-def _schema(paper: Paper, baseline: str | None) -> dict[str, Any]:
+def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
+    """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe."""
     return {
         "data": DATA_SCHEMAS.get(paper.modality)(),
         "method": paper.config(baseline)(),
@@ -234,7 +239,7 @@ def resolve(
     paper = get_paper(paper_name)
     refuse_paper(layers, paper_name)
     baseline, layers = with_baseline(layers)
-    schema = _schema(paper, baseline)
+    schema = section_defaults(paper, baseline)
     flat = [(origin, flatten(layer, schema, origin)) for origin, layer in layers]
     # After what names nothing has been refused: the copy takes longer than all of that.
     merged = deepcopy(_container(*((name, type(section)) for name, section in schema.items())))

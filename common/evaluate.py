@@ -18,6 +18,7 @@ from common.execute import show_result
 from common.files import file_digest
 from common.launch import evaluation_device
 from common.layers import parse_overrides
+from common.leaderboard.configuration import resolved_config
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
 from common.result import RunMeasurements, describe_source, make_record
 from common.runs import RunFolder, is_run, new_run, new_run_id, open_run
@@ -124,7 +125,13 @@ def _said_of_changes(record: Record, trained: Recipe, recipe: Recipe) -> Record:
     reasons = [f"evaluated with other {', '.join(changed)}"]
     if record.scaled_reason not in (None, NO_NUMBER):
         reasons.insert(0, str(record.scaled_reason))
-    return replace(record, scaled=True, scaled_reason="; ".join(reasons), config_hash=recipe.hash())
+    return replace(
+        record,
+        scaled=True,
+        scaled_reason="; ".join(reasons),
+        config=resolved_config(recipe),
+        config_hash=recipe.hash(),
+    )
 
 
 def evaluate_weights(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.config import Recipe
 from common.data.contract import RunData
+from common.leaderboard.configuration import resolved_config
 from common.leaderboard.curves import stored_curves
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import Environment, describe_environment
@@ -84,6 +85,7 @@ def make_record(
         batches=measured.batches,
         scaled=reason is not None,
         scaled_reason=reason,
+        config=resolved_config(recipe),
         config_hash=recipe.hash(),
         code_digest=source.code_digest,
         commit=environment.commit,

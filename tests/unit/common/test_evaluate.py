@@ -16,6 +16,7 @@ from common.errors import ConfigError, DataError, UsageError
 from common.evaluate import evaluate_run, evaluate_weights
 from common.execute import start
 from common.files import write_atomic
+from common.leaderboard.configuration import recipe_of
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import NO_NUMBER, write_record
 from common.result import Source, make_record
@@ -145,3 +146,13 @@ def test_the_record_of_an_evaluation_is_of_the_code_and_machine_that_made_it(fin
     later = evaluate_run(run.path, None, Console(quiet=True))
     assert later.code_digest == "now", "verified to give the same numbers"
     assert later.finished > again.finished and later.run_id > again.run_id
+
+
+def test_the_record_of_an_evaluation_holds_the_configuration_of_its_hash(finished):
+    run, trained, _ = finished
+    again = evaluate_run(run.path, None, Console(quiet=True), ["evaluation.knn.k=5"])
+    assert again.config["evaluation"]["knn"]["k"] == 5
+    assert recipe_of(again).hash() == again.config_hash != trained.config_hash
+    assert {**again.config, "evaluation": None} == {**trained.config, "evaluation": None}
+    same = evaluate_run(run.path, None, Console(quiet=True), ["evaluation.references=[raw]"])
+    assert recipe_of(same).hash() == same.config_hash == trained.config_hash
