@@ -1,5 +1,6 @@
 """The data module of all graph papers: the whole graph is one batch, or batches are sampled."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,21 @@ class GraphData(RunData):
         config: The ``data:`` section.
         seed: Of the masks, and of a generated graph.
         graph: Taken instead of the one ``config`` names; see `from_hetero_data`.
+        read: Takes config and seed and returns the graph; None: the reader of ``config.name``.
     """
 
     reference_names = NAMES
 
-    def __init__(self, config: GraphConfig, seed: int, graph: HeteroGraph | None = None) -> None:
+    def __init__(
+        self,
+        config: GraphConfig,
+        seed: int,
+        graph: HeteroGraph | None = None,
+        read: Callable[[GraphConfig, int], HeteroGraph] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config, self._given = config, graph
+        self.config = config
+        self._read = read if graph is None else lambda config, seed: graph
         self._graph: HeteroGraph | None = None
         self._prepared: Prepared | None = None
         self._batch: GraphBatch | None = None
@@ -71,8 +80,8 @@ class GraphData(RunData):
         """
         if self._batch is not None:
             return
-        reader = DATASETS["graphs"].get(self.config.name)
-        graph: HeteroGraph = self._given or reader(self.config, self.seed)
+        reader = self._read or DATASETS["graphs"].get(self.config.name)
+        graph: HeteroGraph = reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
         self._check_lists(paths)
@@ -91,7 +100,7 @@ class GraphData(RunData):
     def _is_of_a_family(self) -> bool:
         """Whether this graph is not the one that its fingerprint is taken of."""
         config = self.config
-        generated = config.name in FAMILIES and self._given is None and config.graph_seed is None
+        generated = config.name in FAMILIES and self._read is None and config.graph_seed is None
         return generated and self.seed != FAMILY_SEED
 
     @property

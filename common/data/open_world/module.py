@@ -1,5 +1,6 @@
 """The data module of known and novel classes."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -50,13 +51,19 @@ class OpenWorldData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views; not of the pictures.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
     reference_names = ("raw",)
 
-    def __init__(self, config: OpenWorldConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: OpenWorldConfig,
+        seed: int,
+        read: Callable[[OpenWorldConfig], OpenWorldSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self._set: OpenWorldSet | None = None
         self._train: Part | None = None
 
@@ -69,7 +76,8 @@ class OpenWorldData(RunData):
         if self._set is not None:
             return
         config = self.config
-        found: OpenWorldSet = DATASETS["open-world"].get(config.name)(config)
+        reader = self._read or DATASETS["open-world"].get(config.name)
+        found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
         train = with_labels(found.train, config.labels)
         self._set, self._train, self.fingerprint = found, train, found.fingerprint

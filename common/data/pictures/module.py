@@ -29,6 +29,7 @@ from common.data.pictures.own import read_own
 from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import (
     Kind,
+    PictureSet,
     Split,
     check_set,
     fingerprint,
@@ -69,13 +70,19 @@ class PictureData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views.
+        read: Takes ``config.root`` and returns the set, in memory; None: the set's own reader.
     """
 
     reference_names = ("raw",)
 
-    def __init__(self, config: PictureConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: PictureConfig,
+        seed: int,
+        read: Callable[[str | None], PictureSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.set: dict[str, AnySplit] = {}
         self._left_out = ""
 
@@ -89,8 +96,8 @@ class PictureData(RunData):
         if self.set:
             return
         config = self.config
-        reader = DATASETS["pictures"].get(config.name)
-        if config.name in FILE_SETS:
+        reader = self._read or DATASETS["pictures"].get(config.name)
+        if self._read is None and config.name in FILE_SETS:
             opened, self._left_out = keep_readable(reader(config), config)
             files = _choose(opened, config)
             pictures, digest = dict[str, AnySplit](files), fingerprint_files(files)

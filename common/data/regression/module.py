@@ -1,5 +1,6 @@
 """The data module of samples whose labels are numbers."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -54,13 +55,19 @@ class RegressionData(RunData):
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views; without ``data.split`` it
             chooses the split.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
     reference_names = ("raw", "trees")
 
-    def __init__(self, config: RegressionConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: RegressionConfig,
+        seed: int,
+        read: Callable[[RegressionConfig], RegressionSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.parts: dict[str, Samples] = {}
         self.scale: Scale | None = None
         self._set: RegressionSet | None = None
@@ -76,7 +83,8 @@ class RegressionData(RunData):
         if self.parts:
             return
         config = self.config
-        found: RegressionSet = DATASETS["regression"].get(config.name)(config)
+        reader = self._read or DATASETS["regression"].get(config.name)
+        found: RegressionSet = reader(config)
         check_set(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
         if config.num_train is None and config.imbalance == 1 and not (found.splits == VAL).any():

@@ -1,5 +1,6 @@
 """The data module of item sequences."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,13 +66,24 @@ class PrefixDataset(Dataset[SequenceBatch]):
 
 
 class SequenceData(RunData):
-    """Training prefixes with two views each, and leave-one-out evaluation."""
+    """Training prefixes with two views each, and leave-one-out evaluation.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
+    """
 
     reference_names = ("popularity",)
 
-    def __init__(self, config: SequenceConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: SequenceConfig,
+        seed: int,
+        read: Callable[[SequenceConfig], Sequences] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
         self._sequences: Sequences | None = None
 
@@ -83,7 +95,8 @@ class SequenceData(RunData):
         """
         if self._sequences is not None:
             return
-        sequences: Sequences = DATASETS["sequences"].get(self.config.name)(self.config)
+        reader = self._read or DATASETS["sequences"].get(self.config.name)
+        sequences: Sequences = reader(self.config)
         if self.config.core is not None:
             sequences = k_core(sequences, self.config.core)
         self.instances = prefix_instances(sequences)

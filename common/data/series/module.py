@@ -1,5 +1,6 @@
 """The data module of time series."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +40,17 @@ class SeriesData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With the epoch, the seed of the order and of the crops.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
-    def __init__(self, config: SeriesConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: SeriesConfig,
+        seed: int,
+        read: Callable[[SeriesConfig], LongSeries | LabelledSeries] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.long: Prepared | None = None
         self.labelled: LabelledSeries | None = None
         self._x: dict[str, Tensor] = {}
@@ -59,7 +66,8 @@ class SeriesData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found = DATASETS["series"].get(config.name)(config)
+        reader = self._read or DATASETS["series"].get(config.name)
+        found = reader(config)
         if isinstance(found, LongSeries):
             sections, informative = self._load_long(found)
         else:
