@@ -4,6 +4,8 @@ Only numpy's uniform draws and its permutations are used: they involve neither v
 nor matrix products, whose last bits differ between machines.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ def mix_pictures(
     return DARKEST + RANGE * (enlarged(own, size) + SHARES[2] * noise)
 
 
-def enlarged(cells: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+def enlarged(cells: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Returns ``(..., height, width)``: each pixel has the value of the cell that it lies in."""
     rows, columns = (
         np.arange(pixels) * count // pixels

@@ -96,7 +96,7 @@ class PictureData(RunData):
         if self.set:
             return
         config = self.config
-        reader = self._read or DATASETS["pictures"].get(config.name)
+        reader: Any = self._read or DATASETS["pictures"].get(config.name)
         if self._read is None and config.name in FILE_SETS:
             opened, self._left_out = keep_readable(reader(config), config)
             files = _choose(opened, config)

@@ -87,8 +87,8 @@ def _make_split(
     if shape["most_boxes"]:
         found["boxes"] = torch.from_numpy(_boxes(shape, num, generator)).float()
     names = tuple(f"class {number}" for number in range(shape["num_names"]))
-    pictures = torch.from_numpy(pictures)
-    return Split(pictures, torch.from_numpy(labels), class_names=names, **found)
+    parts = torch.from_numpy(pictures), torch.from_numpy(labels)
+    return Split(*parts, class_names=names, **found)
 
 
 def _cells(shape: dict[str, Any], num: int, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -110,6 +110,13 @@ class RegressionData(RunData):
         self._set, self.parts = found, parts
 
     @property
+    def whole(self) -> RegressionSet:
+        """All samples and all splits, read if they were not."""
+        self.load()
+        assert self._set is not None
+        return self._set
+
+    @property
     def _title(self) -> str:
         return self.config.path or self.config.name
 
@@ -216,10 +223,8 @@ class RegressionData(RunData):
         Raises:
             DataError: Nothing to read, columns missing, or another shape; names the file.
         """
-        self.load()
-        assert self._set is not None
-        shape = tuple(self.parts["train"].inputs.shape[1:])
-        inputs = read_inputs(path, shape, self._set.columns, self.config)
+        columns, shape = self.whole.columns, tuple(self.parts["train"].inputs.shape[1:])
+        inputs = read_inputs(path, shape, columns, self.config)
         if self.scale is not None:
             inputs = self.scale.apply(inputs)
         part = Samples(inputs, torch.zeros(len(inputs)))

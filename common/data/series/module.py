@@ -66,8 +66,7 @@ class SeriesData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        reader = self._read or DATASETS["series"].get(config.name)
-        found = reader(config)
+        found = self.read()
         if isinstance(found, LongSeries):
             sections, informative = self._load_long(found)
         else:
@@ -80,6 +79,12 @@ class SeriesData(RunData):
             )
         self.reference_names = ("lags", "last-value") if self.long else ("raw",)
         self._dataset = CroppedSections(sections, informative, config.length, self.seed)
+
+    def read(self) -> LongSeries | LabelledSeries:
+        """Returns the set as its reader gives it; raises as `load`."""
+        reader = self._read or DATASETS["series"].get(self.config.name)
+        found: LongSeries | LabelledSeries = reader(self.config)
+        return found
 
     @property
     def _title(self) -> str:
