@@ -24,6 +24,14 @@ def fewer(own: int, rows: int | None, num_classes: int) -> int:
     return own if rows is None else min(own, max(rows, 2 * num_classes))
 
 
+def fewer_of_each(counts: list[list[int]], rows: int | None) -> list[list[int]]:
+    """Returns counts that add up to about ``rows``, in proportion; two stay where there are two."""
+    whole = sum(map(sum, counts))
+    if rows is None or rows >= whole:
+        return counts
+    return [[min(own, max(own * rows // whole, 2)) for own in part] for part in counts]
+
+
 def cycled(count: int, num_classes: int, generator: np.random.Generator) -> Labels:
     """Returns ``(count,)`` labels in random order, every class as often as any other."""
     return generator.permutation(np.arange(count) % max(num_classes, 1))

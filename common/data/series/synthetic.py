@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.data.series.module import SeriesData
 from common.data.series.sets import LabelledSeries, LongSeries
-from common.data.synthetic import enlarged
+from common.data.synthetic import enlarged, fewer_of_each
 
 # Of a long series: how much of a step stays in the next, and its season.
 MEMORY, SEASON, SWING = 0.9, 24, 2.0
@@ -110,7 +110,8 @@ def _make_labelled(
     pattern = generator.random((num_classes, shape["channels"], min(CELLS, shape["steps"])))
     x, y = {}, {}
     for part, counts in shape["classes"].items():
-        labels = generator.permutation(np.repeat(np.arange(num_classes), _fewer(counts, rows)))
+        (kept,) = fewer_of_each([counts], rows)
+        labels = generator.permutation(np.repeat(np.arange(num_classes), kept))
         known = enlarged(pattern[labels][:, :, None], (1, shape["steps"]))[:, :, 0]
         noise = generator.random((len(labels), shape["steps"], shape["channels"]))
         values = SHARE * known.swapaxes(1, 2) + (1 - SHARE) * noise
@@ -119,10 +120,3 @@ def _make_labelled(
         values[np.arange(shape["steps"]) >= lengths[:, None]] = np.nan
         x[part], y[part] = torch.from_numpy(values), torch.from_numpy(labels)
     return LabelledSeries(x, y, tuple(f"class {number}" for number in range(num_classes)))
-
-
-def _fewer(counts: list[int], rows: int | None) -> list[int]:
-    """Returns about ``rows`` in all, in proportion, and two of each class where there are."""
-    if rows is None or rows >= sum(counts):
-        return counts
-    return [min(count, max(count * rows // sum(counts), 2)) for count in counts]
