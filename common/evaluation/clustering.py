@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from common.evaluation.config import ClusteringConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.scores import keep_clusters
 
 
 def evaluate_clustering(
@@ -39,8 +40,8 @@ def _fit(
     state = int(np.random.SeedSequence(key).generate_state(1)[0])
     # Steps of a millisecond: threads that wait for each other cost more than they save.
     with threadpool_limits(1):
-        found = KMeans(len(np.unique(labels)), n_init=starts, random_state=state).fit_predict(
-            points
-        )
+        means = KMeans(len(np.unique(labels)), n_init=starts, random_state=state)
+        found = means.fit_predict(points)
+    keep_clusters("clustering", means)
     nmi = float(normalized_mutual_info_score(labels, found))
     return nmi, float(adjusted_rand_score(labels, found))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from common.evaluation.config import NodeProbeConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.scores import keep
 
 
 def evaluate_nodes(
@@ -77,6 +78,7 @@ def _probe(
         test_f1 = f1_scores(test_logits.argmax(-1), test_y, num_classes)
         macro.update(val_f1[0], test_f1[0])
         micro.update(val_f1[1], test_f1[1], test_logits)
+    keep("node-probe", test_logits)
     assert micro.logits is not None
     return {"macro_f1": macro.test, "micro_f1": micro.test, "auc": _auc(micro.logits, test_y)}
 

@@ -14,6 +14,7 @@ from common.evaluation.config import FeatureClustersConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.open_world_metrics import Labels, open_world_metrics
 from common.evaluation.pictures import evaluating
+from common.evaluation.scores import keep, keep_clusters
 
 CHUNK = 128
 
@@ -74,6 +75,7 @@ def evaluate_heads(inputs: OpenWorldInputs, settings: None, seed: int) -> dict[s
     """
     if inputs.module is None:
         return {}
+    keep("head-clusters", inputs.logits)
     confidence, guess = inputs.logits.softmax(dim=1).max(dim=1)
     found = open_world_metrics(inputs.truth, guess.numpy(), inputs.num_known)
     metrics = {name: 100 * value for name, value in found.items()}
@@ -96,5 +98,6 @@ def evaluate_feature_clusters(
     with threadpool_limits(1):
         means = KMeans(len(np.unique(truth)), n_init=settings.starts, random_state=seed)
         guess = means.fit_predict(inputs.features.float().numpy()).astype(np.int64)
+    keep_clusters("feature-clusters", means)
     found = open_world_metrics(truth, guess, num_known=0)
     return {f"kmeans_{name}": 100 * found[f"all_{name}"] for name in ("acc", "nmi", "ari")}
