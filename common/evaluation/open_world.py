@@ -15,6 +15,7 @@ from common.evaluation.finite import require_finite
 from common.evaluation.open_world_metrics import Labels, open_world_metrics
 from common.evaluation.pictures import evaluating
 from common.evaluation.scores import keep, keep_clusters
+from common.losses.precision import wide
 
 CHUNK = 128
 
@@ -62,7 +63,7 @@ class OpenWorldInputs:
         function = getattr(self.module, verb)
         with evaluating(self.module):
             parts = [
-                function(self.prepare(self.part.pictures[r].to(device))).float().cpu() for r in rows
+                wide(function(self.prepare(self.part.pictures[r].to(device)))).cpu() for r in rows
             ]
         return require_finite(torch.cat(parts), f"what the module's {verb} returns")
 
@@ -97,7 +98,7 @@ def evaluate_feature_clusters(
     # Threads that wait for each other would cost more than they save.
     with threadpool_limits(1):
         means = KMeans(len(np.unique(truth)), n_init=settings.starts, random_state=seed)
-        guess = means.fit_predict(inputs.features.float().numpy()).astype(np.int64)
+        guess = means.fit_predict(wide(inputs.features).numpy()).astype(np.int64)
     keep_clusters("feature-clusters", means)
     found = open_world_metrics(truth, guess, num_known=0)
     return {f"kmeans_{name}": 100 * found[f"all_{name}"] for name in ("acc", "nmi", "ari")}

@@ -14,6 +14,7 @@ from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.finite import require_finite
 from common.evaluation.progress import show_progress
+from common.losses.precision import wide
 
 # Protocols that need no labels of whole pictures.
 WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "detection", "pair-auc"})
@@ -131,9 +132,14 @@ class PictureInputs:
         return int(max(self.train.labels.max(), self.test.labels.max())) + 1
 
     @cached_property
+    def one_embedded(self) -> Tensor:
+        """The embedding of one picture, ``(1, num_features)``: its length and type."""
+        return self.embed(next(self.test.whole(self.device))[:1])
+
+    @property
     def num_features(self) -> int:
         """The length of an embedding."""
-        return self.embed(next(self.test.whole(self.device))[:1]).shape[1]
+        return self.one_embedded.shape[1]
 
     @property
     def features(self) -> FeatureSet:
@@ -179,7 +185,7 @@ class PictureInputs:
 def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
     """Returns ``module.embed`` in evaluation mode, ``(batch, num_features)`` in float."""
     with evaluating(module):
-        return module.embed(pictures.to(next(module.parameters()).device)).float()
+        return wide(module.embed(pictures.to(next(module.parameters()).device)))
 
 
 @torch.no_grad()
@@ -187,7 +193,7 @@ def map_frozen(module: Any, pictures: Tensor) -> Tensor:
     """Returns ``module.backbone.feature_map`` in evaluation mode, in float."""
     with evaluating(module):
         found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
-    return found.float()
+    return wide(found)
 
 
 @contextmanager

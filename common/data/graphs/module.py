@@ -23,6 +23,7 @@ from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.losses.precision import wide
 from common.registry import DATASETS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
@@ -201,11 +202,11 @@ class GraphData(RunData):
         was_training = module.training
         batch = self._on(next(module.parameters()).device)
         module.eval()
-        z = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
+        z = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            active = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
+            active = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
 

@@ -25,7 +25,10 @@ WORDS = {
     "levels": 11,
     "nonzero": 8,
 }
-CONFIGS = {6: RegressionConfig(name="yacht", batch_size=8), 2: RegressionConfig(name="stsb", batch_size=8)}
+CONFIGS = {
+    6: RegressionConfig(name="yacht", batch_size=8),
+    2: RegressionConfig(name="stsb", batch_size=8),
+}
 
 
 def loaded(shape, rows=None, seed=0, config=None):
