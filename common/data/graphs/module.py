@@ -172,7 +172,7 @@ class GraphData(RunData):
         batches = self.sampled_batches()
         return keyed_loader(batches, self.make_sampler(len(batches), min(size, len(batches))))
 
-    def sampled_batches(self, dtype: torch.dtype = torch.float32) -> NeighbourBatches:
+    def sampled_batches(self, dtype: torch.dtype | None = None) -> NeighbourBatches:
         """Returns the batches of ``data.batch_size`` target nodes with drawn neighbours."""
         self.load()
         assert self._prepared is not None

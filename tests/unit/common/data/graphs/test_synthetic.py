@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
@@ -78,3 +79,13 @@ def test_links_tell_of_the_class_and_leave_nobody_out():
     np.add.at(counts, (authors, graph.labels[papers]), 1)
     share = counts.max(1).sum() / counts.sum()
     assert 0.55 < share < 0.95
+
+
+def test_operators_take_torchs_default_type():
+    torch.set_default_dtype(torch.float64)
+    try:
+        batch = loaded(SHAPE).batch
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {part.forward.dtype for part in batch.adjacency} == {torch.float64}
+    assert {part.forward.dtype for part in loaded(SHAPE).batch.adjacency} == {torch.float32}
