@@ -51,7 +51,7 @@ def mix_pictures(
         labels: ``(num,)``; -1 is a picture of no class.
         known: `patterns` of the classes.
         size: Height and width.
-        generator: Of what is a picture's own.
+        generator: Draws what is a picture's own.
     """
     shape = (len(labels), *known.shape[1:])
     own = SHARES[1] * generator.random(shape)

@@ -23,11 +23,11 @@ _LISTENER: ContextVar[Kept | None] = ContextVar("scores of protocols", default=N
 def keep(name: str, values: Values | Callable[[], Values]) -> None:
     """Hands scores to the listener, in float64; without one nothing is computed.
 
-    Of two or more dimensions the last is summed with fixed weights, so that no table of users and
+    The last of two or more dimensions is summed with fixed weights, so that no table of users and
     items is ever stored. What is infinite, as a score that is masked, counts as 0.
 
     Args:
-        name: Of the protocol, or of one of its parts.
+        name: The protocol, or one of its parts.
         values: Scores, or what computes them where nothing else needs them.
     """
     found = _LISTENER.get()

@@ -55,10 +55,10 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Heter
     """Returns a graph whose links, features and labels tell of the same classes.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: About so many target nodes, and the other nodes, links and splits in proportion; the
             features keep their widths. None: as many as there are.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     generator, target = np.random.default_rng(seed), shape["target"]
     own = shape["num_nodes"][target]
@@ -96,7 +96,7 @@ def _pairs(first: Ids, second: Ids, count: int, generator: np.random.Generator) 
         first: The class of each node of the one type.
         second: The same of the other.
         count: Pairs.
-        generator: Of the draws.
+        generator: Draws the pairs.
     """
     num, members = len(second), np.argsort(second, kind="stable")
     sizes = np.bincount(second, minlength=int(first.max()) + 1)

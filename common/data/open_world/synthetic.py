@@ -39,9 +39,9 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> OpenW
     """Returns float64 pictures in 0..1.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: About so many pictures of a split, two of each class and tag at least; None: all.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     num_classes = len(next(iter(shape["counts"]["train"].values())))
     known = patterns(num_classes, CHANNELS, seed)

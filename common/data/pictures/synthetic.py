@@ -53,9 +53,9 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Pictu
     """Returns float64 pictures in 0..1, with the splits, labels and maps that ``shape`` tells of.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: Pictures of a split at most (two of each class stay); None: as many as there are.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     return {
         name: _make_split(shape, part, rows, (seed, number))

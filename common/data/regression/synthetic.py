@@ -42,9 +42,9 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Regre
     """Returns float64 inputs and labels; those of pictures are in 0..1, whatever they are held as.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: About so many samples, two in each part of a split at least; None: all.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     generator, whole = np.random.default_rng(seed), sum(shape["splits"][0])
     counts = [_fewer(parts, rows, whole) for parts in shape["splits"]]

@@ -29,9 +29,9 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Seque
     """Returns sequences in which each item occurs, as often as the core of ``shape`` asks.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: Users at most, with as many actions each; the items stay. None: all users.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     generator = np.random.default_rng(seed)
     users = min(rows or shape["users"], shape["users"])

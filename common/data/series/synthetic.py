@@ -13,11 +13,11 @@ from common.data.series.module import SeriesData
 from common.data.series.sets import LabelledSeries, LongSeries
 from common.data.synthetic import enlarged, fewer_of_each
 
-# Of a long series: how much of a step stays in the next, and its season.
+# A long series: how much of a step stays in the next, and its season.
 MEMORY, SEASON, SWING = 0.9, 24, 2.0
 # Steps in a row that carry information, or do not.
 STRETCH = 12
-# Of short series: cells in which a class has its pattern, and how much of a value that is.
+# Short series: cells in which a class has its pattern, and how much of a value that is.
 CELLS, SHARE = 8, 0.3
 
 
@@ -61,9 +61,9 @@ def make(
     """Returns a float64 series, or short ones with their classes.
 
     Args:
-        shape: Of `shape_of`.
+        shape: What `shape_of` returned.
         rows: Training steps, or series of a part, at most; the rest in proportion. None: all.
-        seed: Of every draw.
+        seed: Decides every draw.
     """
     generator = np.random.default_rng(seed)
     if shape["kind"] == "labelled":
