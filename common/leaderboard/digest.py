@@ -52,9 +52,9 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
 def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
     """Returns the files that the digest covers, relative to ``root``, sorted."""
     folder = root / "papers" / paper
-    # reference.py serves `papers parity` only, __init__.py holds what the paper is called, and
-    # plots.py draws what has been measured already.
-    spared = {folder / name for name in ("reference.py", "__init__.py", PLOTS)}
+    # reference.py serves `papers parity` only, __init__.py holds what the paper is called, steps.py
+    # says where its trainings are looked at, and plots.py draws what has been measured already.
+    spared = {folder / name for name in ("reference.py", "__init__.py", "steps.py", PLOTS)}
     waiting = [path for path in sorted(folder.rglob("*.py")) if path not in spared]
     waiting.append(root / PIPELINE)
     waiting += registry_targets(names_in_use(paper, root), root)
