@@ -27,10 +27,11 @@ from unittest.mock import MagicMock
 import torch
 from torch import Tensor, nn
 
-from common.config import Recipe, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
 from common.data.root import require
 from common.evaluation.forecasting import evaluate_forecasting
-from common.train import prepare
+from common.runs.run import prepare
 from papers.autotcl.reference import our_name
 
 SETS = {"etth1": "ETTh1", "etth2": "ETTh2"}

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.forensic_conv import ForensicConv
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
 from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import BatchKey

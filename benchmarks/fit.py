@@ -10,21 +10,22 @@ from unittest.mock import patch
 from lightning import Callback, Trainer
 from rich.console import Console
 
-import common.train
-import common.trainer
-from common.config import load_recipe
-from common.runs import new_run
-from common.train import Ready
+import common.runs.run
+import common.training.fit
+import common.training.trainer
+from common.config.recipe import load_recipe
+from common.runs.folder import new_run
+from common.training.fit import Experiment
 
 UNWATCHED = ["tracking.mode=disabled", "evaluation.references=[]"]
 
 
 def make_ready(reference: str, overrides: list[str] | None = None) -> Any:
     """Returns the recipe with its data read and its module built, as the pipeline does."""
-    return common.train.prepare(load_recipe(reference, [*UNWATCHED, *(overrides or [])]))
+    return common.runs.run.prepare(load_recipe(reference, [*UNWATCHED, *(overrides or [])]))
 
 
-def fit_with_callbacks(ready: Ready, batches: int, clock: Callback) -> None:
+def fit_with_callbacks(ready: Experiment, batches: int, clock: Callback) -> None:
     """Trains ``batches`` batches with the whole pipeline, ``clock`` added to its callbacks."""
     settings = dataclasses.replace(ready.recipe.trainer, batches=batches)
     ready = dataclasses.replace(ready, recipe=dataclasses.replace(ready.recipe, trainer=settings))
@@ -37,8 +38,8 @@ def fit_with_callbacks(ready: Ready, batches: int, clock: Callback) -> None:
 
     with (
         TemporaryDirectory() as folder,
-        patch.object(common.trainer, "Trainer", trainer_with_clock),
-        patch.object(common.train, "evaluate", without_evaluation),
+        patch.object(common.training.trainer, "Trainer", trainer_with_clock),
+        patch.object(common.training.fit, "evaluate", without_evaluation),
     ):
         run = new_run(ready.recipe, Path(folder))
-        common.train.train(ready, run, Console(file=io.StringIO()))
+        common.runs.run.train(ready, run, Console(file=io.StringIO()))

@@ -21,7 +21,7 @@ from benchmarks.fit import fit_with_callbacks, make_ready
 from benchmarks.timing import CLOCKS, StepClock, interleave, parse, parser, report
 from common.data.pictures.batch import ViewBatch
 from common.diagnostics import is_log_due
-from common.train import Ready
+from common.training.fit import Experiment
 
 # recipe, overrides, batches, batches before the clock starts
 STEPS = {
@@ -57,7 +57,7 @@ class MLP(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=2e-3)
 
 
-def ready_of(step: str) -> Ready:
+def ready_of(step: str) -> Experiment:
     reference, overrides, _, _ = STEPS[step]
     if step == "mlp":
         # The recipe only lends its data: one view is enough here, SwAV itself wants two.

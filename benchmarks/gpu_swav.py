@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from benchmarks.swav_step import alone, stepper
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV

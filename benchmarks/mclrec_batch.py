@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.root import data_root
 from common.data.sequences.module import SequenceData
 from common.evaluation.ranking import evaluate_ranking

@@ -92,7 +92,7 @@ def tell(seconds: float) -> None:
 def work_ours(threads: int, reference: str, clock: Callable[[], float]) -> None:
     import torch
 
-    from common.config import load_recipe
+    from common.config.recipe import load_recipe
     from common.data.graphs.module import GraphData
     from papers.meow.module import MEOW
 

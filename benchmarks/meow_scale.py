@@ -38,7 +38,7 @@ def main() -> None:
 def measure(size: int, most: int, threads: int) -> None:
     import torch
 
-    from common.config import load_recipe
+    from common.config.recipe import load_recipe
     from common.data.graphs.module import GraphData
     from papers.meow.module import MEOW
 

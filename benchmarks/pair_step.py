@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.methods.config import SimCLRConfig

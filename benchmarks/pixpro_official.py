@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.registry import BACKBONES
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro

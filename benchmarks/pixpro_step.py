@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.optim.ema import momentum_copy, update_momentum

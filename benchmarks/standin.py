@@ -7,7 +7,7 @@ before.
 """
 
 from benchmarks.timing import interleave, parse, parser, timed
-from common.data.open_world.standin.carriers import load_pools
+from common.data.open_world.readers.standin import load_pools
 from common.data.open_world.standin.forgeries import FORGERIES
 from common.data.open_world.standin.generate import make_pictures
 

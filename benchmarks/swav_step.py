@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.registry import BACKBONES
 from papers.swav.config import SwAVConfig

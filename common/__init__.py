@@ -8,6 +8,12 @@ __all__ = ["load"]
 
 def load(run_dir: str | Path) -> Any:
     """Returns the trained LightningModule of a run, in evaluation mode, on the CPU."""
-    from common.artifacts import load_run  # torch is imported only when it is needed
+    import torch  # only when it is needed
 
-    return load_run(Path(run_dir)).module
+    from common.artifacts import load_run
+
+    threads = torch.get_num_threads()
+    try:
+        return load_run(Path(run_dir)).module
+    finally:
+        torch.set_num_threads(threads)  # the caller's own number, not the run's

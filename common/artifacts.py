@@ -8,7 +8,7 @@ import torch
 
 from common.checkpoints.formats import to_detectron2
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.data.packers.arrays import npz_bytes
 from common.errors import LikewiseError, UsageError, suggest
 from common.evaluation.finite import require_finite
@@ -16,13 +16,14 @@ from common.files import write_atomic
 from common.launch import evaluation_device
 from common.leaderboard.record import read_record
 from common.paper import get_paper
-from common.runs import RunFolder, open_run
-from common.train import Ready, load_best, prepare
+from common.runs.folder import RunFolder, open_run
+from common.runs.run import best_state, prepare
+from common.training.fit import Experiment
 
 KEYS = ["torchvision", "detectron2"]
 
 
-def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
+def load_run(run_dir: Path, recipe: Recipe | None = None) -> Experiment:
     """Rebuilds a run's data and module and loads its selected weights, on the CPU.
 
     Args:
@@ -34,16 +35,23 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Ready:
         LikewiseError: If it holds no readable checkpoint.
     """
     run = open_run(Path(run_dir))
-    ready = prepare(recipe or run.read_recipe(), training=False)
-    if not load_best(ready, run):
+    experiment = prepare(recipe or run.read_recipe(), training_follows=False)
+    best = (
+        best_state(experiment.recipe, run)
+        if experiment.recipe.evaluation.select == "best"
+        else None
+    )
+    if best is not None:
+        experiment.module.load_state_dict(best)
+    else:
         path, problems = last_good_checkpoint(run.checkpoints)
-        if path is None and ready.recipe.trainer.epochs > 0:
-            said = " ".join(problems) or _without_checkpoint(run, ready.recipe)
+        if path is None and experiment.recipe.trainer.epochs > 0:
+            said = " ".join(problems) or _without_checkpoint(run, experiment.recipe)
             raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; {said}")
         if path is not None:
-            ready.module.load_state_dict(read_checkpoint(path)["state_dict"])
-    ready.module.eval()
-    return ready
+            experiment.module.load_state_dict(read_checkpoint(path)["state_dict"])
+    experiment.module.eval()
+    return experiment
 
 
 def _without_checkpoint(run: RunFolder, recipe: Recipe) -> str:
@@ -59,7 +67,7 @@ def _without_checkpoint(run: RunFolder, recipe: Recipe) -> str:
     )
 
 
-def load_weights(recipe: Recipe, weights: Path) -> tuple[Ready, str | None]:
+def load_weights(recipe: Recipe, weights: Path) -> tuple[Experiment, str | None]:
     """Builds the recipe's data and module and loads published ``weights``, on the CPU.
 
     Returns:
@@ -74,10 +82,10 @@ def load_weights(recipe: Recipe, weights: Path) -> tuple[Ready, str | None]:
         reader = get_paper(recipe.paper).part("weights")
     except ModuleNotFoundError:
         raise UsageError(f"{recipe.paper} reads no published weights") from None
-    ready = prepare(recipe, training=False)
-    left_out: str | None = reader.load_weights(ready.module, weights)
-    ready.module.eval()
-    return ready, left_out
+    experiment = prepare(recipe, training_follows=False)
+    left_out: str | None = reader.load_weights(experiment.module, weights)
+    experiment.module.eval()
+    return experiment, left_out
 
 
 def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") -> Path:
@@ -110,7 +118,7 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
     return target
 
 
-def embed_data(ready: Ready, weights: Path, path: Path, target: Path) -> None:
+def embed_data(experiment: Experiment, weights: Path, path: Path, target: Path) -> None:
     """Embeds the user's data at ``path`` and writes them to ``target``, an npz.
 
     The data module of the run's modality reads ``path`` in its ordinary form and says which
@@ -121,8 +129,8 @@ def embed_data(ready: Ready, weights: Path, path: Path, target: Path) -> None:
         LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is
             as it was.
     """
-    ready.module.to(evaluation_device(ready.recipe))
-    arrays = ready.data.embed_path(ready.module, path)
+    experiment.module.to(evaluation_device(experiment.recipe))
+    arrays = experiment.data.embed_path(experiment.module, path)
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")

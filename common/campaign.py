@@ -1,7 +1,6 @@
 """Arms x seeds in one file: finished ones are skipped, unfinished ones resumed."""
 
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -9,13 +8,16 @@ from rich.console import Console
 from common.callbacks.stopping import RunStopped
 from common.campaign_file import Campaign
 from common.checkpoints.io import last_good_checkpoint, read_checkpoint
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.launch import is_main_process
-from common.leaderboard.board import accepted_digests, matching_records
+from common.leaderboard.board import matching_records
+from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, commit_record, default_results
-from common.runs import RunFolder, RunInUse
+from common.results.ledger import read_ledger
+from common.runs.folder import RunFolder, RunInUse
+from common.training.position import KEY
 
 
 def run_campaign(
@@ -34,6 +36,7 @@ def run_campaign(
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
             if each was refused before it began.
     """
+    filed = results is not None  # a user's own recipes are filed only where it is asked for
     results = results or default_results()
     failed: list[str] = []
     refused: dict[str, int] = {}  # the seed each such arm was refused at
@@ -46,7 +49,8 @@ def run_campaign(
         done = find_complete(recipe, runs, results)
         if done is not None:
             console.print(f"{label}: complete, run {done.run_id}")
-            commit_record(done, results)
+            if filed or recipe.file is None:
+                commit_record(done, results)
             continue
         if recipe.reference in refused:
             _say(f"{label}: not tried, refused at seed {refused[recipe.reference]}", console)
@@ -69,7 +73,7 @@ def run_campaign(
             if isinstance(error, UsageError):
                 refused[recipe.reference] = recipe.seed
             continue
-        if record is not None:
+        if record is not None and (filed or recipe.file is None):
             commit_record(record, results)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError
@@ -102,8 +106,7 @@ def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
     Of the present code, or of code that `papers verify` found to give the same numbers.
     """
     paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
-    digests = accepted_digests(recipe.paper, results.parent)
-    found = [record for _, record in matching_records(recipe, paths, digests)]
+    found = [record for _, record in matching_records(recipe, paths, results.parent)]
     return max(found, key=lambda record: record.finished, default=None)
 
 
@@ -112,7 +115,7 @@ def _find_unfinished(
 ) -> RunFolder | None:
     """Returns the newest run of exactly this recipe and seed that has a checkpoint but no end.
 
-    One that other code began is left alone: gone on with, its row would be stale.
+    One that code of other numbers began is left alone: gone on with, its row would be mixed.
 
     Raises:
         RunInUse: If another process is at such a run.
@@ -131,18 +134,19 @@ def _find_unfinished(
             run.unlock()
         if not any(run.checkpoints.glob("batch-*.ckpt")):
             continue
-        problem = _why_not(run, accepted_digests(recipe.paper, results.parent))
+        problem = _why_not(run, recipe, results.parent)
         if problem is None:
             return run
         _say(f"left as it is: {problem}", console)
     return None
 
 
-def _why_not(run: RunFolder, digests: Collection[str]) -> str | None:
+def _why_not(run: RunFolder, recipe: Recipe, root: Path) -> str | None:
     """Returns why ``run`` is not to be gone on with, or None."""
     path, problems = last_good_checkpoint(run.checkpoints, run.id)
     if path is None:
         return "; ".join(problems)
-    if read_checkpoint(path)["likewise"].get("code_digest") not in digests:
+    then, now = read_checkpoint(path)[KEY].get("code_digest"), code_digest(recipe.paper)
+    if not read_ledger(recipe.paper, root).same_numbers(recipe.hash(), then, now):
         return f"{run.path}: the code has changed since it began; by hand: papers resume {run.path}"
     return None

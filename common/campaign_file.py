@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config import Recipe, is_seed, load_recipe
-from common.errors import ConfigError, UsageError
+from common.config.recipe import is_seed, load_recipe
+from common.config.schema import Recipe
+from common.errors import ConfigError, UsageError, shown
 from common.layers import read_yaml
 from common.references import CONFIG_ROOT
-from common.wording import shown
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from common.config import SECTIONS, Recipe, load_recipe
+from common.config.recipe import SECTIONS, load_recipe
+from common.config.schema import Recipe
 from common.data.listing import data_state
 from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml, take_variants
 from common.leaderboard.command import print_our_numbers
 from common.paper import Paper, get_paper, paper_names
-from common.references import recipe_names, recipe_path, refuse_file
+from common.references import find_recipe, recipe_names
 
 Rows = list[tuple[str, str]]
 # What a recipe's header holds after its title.
@@ -31,20 +32,27 @@ AFTER_TITLE = ("Expected", "Hardware:")
 class Listed:
     """A recipe as the lists show it; ``broken`` is the first line of why it does not load.
 
-    ``variants`` holds the same of each of its variants, by name.
+    ``reference`` is ``paper/recipe`` or a file, ``variants`` holds the same of each of its
+    variants, by name.
     """
 
-    name: str
+    reference: str
     variants: Mapping[str, str | None] = field(default_factory=dict)
     data: str = ""
     state: str = ""
     broken: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The recipe's name among those of its paper."""
+        return Path(self.reference).stem
 
-def list_recipe(paper: str, name: str, with_variants: bool = False) -> Listed:
-    """Returns a recipe of ``paper``, one that does not load as well.
+
+def list_recipe(reference: str, with_variants: bool = False) -> Listed:
+    """Returns a recipe, one that does not load as well.
 
     Args:
+        reference: ``paper/recipe`` or a file, without a variant.
         with_variants: Try each variant; a paper has up to a hundred, which takes seconds.
     """
     read = cache(read_yaml)
@@ -52,22 +60,22 @@ def list_recipe(paper: str, name: str, with_variants: bool = False) -> Listed:
     def load(variant: str) -> Recipe:
         with warnings.catch_warnings():  # for those who run it, not for those who read of it
             warnings.simplefilter("ignore")
-            return load_recipe(f"{paper}/{name}{variant}", read=read)
+            return load_recipe(f"{reference}{variant}", read=read)
 
     try:
-        path = recipe_path(paper, name)
+        path = find_recipe(reference, read).path
         variants = take_variants(dict(read(path)), path)
         data = load("").data
         state = data_state(data.name, data.root)
     except UsageError as error:
-        return Listed(name, broken=str(error).splitlines()[0])
+        return Listed(reference, broken=str(error).splitlines()[0])
     tried: dict[str, str | None] = dict.fromkeys(variants)
     for variant in variants if with_variants else ():
         try:
             load(f":{variant}")
         except UsageError as error:
             tried[variant] = str(error).splitlines()[0]
-    return Listed(name, tried, data.name, state)
+    return Listed(reference, tried, data.name, state)
 
 
 def print_papers(console: Console, only: str | None = None) -> None:
@@ -80,7 +88,9 @@ def print_papers(console: Console, only: str | None = None) -> None:
         ConfigError: After all is printed, where a recipe does not load.
     """
     names = [get_paper(only).name] if only else paper_names()
-    listed = {paper: [list_recipe(paper, name) for name in recipe_names(paper)] for paper in names}
+    listed = {
+        paper: [list_recipe(f"{paper}/{name}") for name in recipe_names(paper)] for paper in names
+    }
     for name, recipes in listed.items():
         _print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
         if only:
@@ -94,15 +104,14 @@ def print_papers(console: Console, only: str | None = None) -> None:
         ("missing data:", "papers data list"),
     ]
     _print_beside(console, commands[bool(only) :])
-    _refuse_broken(listed)
+    _refuse_broken([item for recipes in listed.values() for item in recipes])
 
 
-def _refuse_broken(listed: dict[str, list[Listed]]) -> None:
+def _refuse_broken(listed: list[Listed]) -> None:
     """Raises `ConfigError` if a recipe or variant does not load; names all that do not."""
     tried = {
-        f"{paper}/{item.name}{variant}": why
-        for paper, found in listed.items()
-        for item in found
+        f"{item.reference}{variant}": why
+        for item in listed
         for variant, why in [("", item.broken), *((f":{k}", v) for k, v in item.variants.items())]
     }
     broken = [name for name, why in tried.items() if why is not None]
@@ -149,43 +158,50 @@ def print_paper(reference: str, console: Console) -> None:
     """Prints a paper's declaration, recipes, reported and measured numbers, and BibTeX.
 
     Of a whole paper each recipe's title and cost; of ``paper/recipe`` its whole header, and the
-    numbers of that recipe alone; its variants are tried as well.
+    numbers of that recipe alone; its variants are tried as well. A user's own file has no numbers.
 
     Raises:
-        UsageError: Unknown paper, recipe or variant.
+        UsageError: Unknown paper, recipe, file or variant.
         ConfigError: After all is printed, where a recipe or such a variant does not load.
     """
-    refuse_file(reference)
-    given, _, rest = reference.partition("/")
-    only, _, variant = rest.partition(":")  # a variant is on its recipe's page
-    paper = get_paper(given)
-    name = paper.name
-    if only:
-        recipe_path(name, only)  # refuses an unknown one
-    names = [only] if only else recipe_names(name)
-    recipes = [list_recipe(name, item, with_variants=bool(only)) for item in names]
-    for item in recipes:
-        if only and variant and item.broken is None and variant not in item.variants:
-            hint = suggest(variant, list(item.variants))
-            raise UsageError(f"{name}/{only} has no variant {variant!r}{hint}")
+    whole = reference.lower() in paper_names()
+    one = None if whole else find_recipe(reference, read_yaml)
+    paper = get_paper(one.paper if one else reference)
+    if one:
+        recipes = [list_recipe(one.file or f"{one.paper}/{one.recipe}", with_variants=True)]
+        _refuse_variant(one.variant, recipes[0])  # a variant is on its recipe's page
+    else:
+        recipes = [list_recipe(f"{paper.name}/{item}") for item in recipe_names(paper.name)]
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
     for item in recipes:
-        loads = item.broken is None
-        about = ", ".join(item.variants) if loads else f"does not load: {item.broken}"
-        _print_beside(console, [(f"[bold]{name}/{item.name}[/bold] ", about)])
-        failing = {variant: why for variant, why in item.variants.items() if why is not None}
-        rows = [("does not load:", f"{variant}: {why}") for variant, why in failing.items()]
-        _print_beside(console, rows, 4)
-        header = recipe_header(name, item.name)
-        for line in header if only else _in_short(header):
-            console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
-    if not only:
-        console.print(f"\nexpected numbers and more of a recipe: papers info {name}/RECIPE")
-    print_our_numbers(name, console, only or None)
+        _print_recipe_page(item, one is not None, console)
+    if not one:
+        console.print(f"\nexpected numbers and more of a recipe: papers info {paper.name}/RECIPE")
+    if not one or one.file is None:
+        print_our_numbers(paper.name, console, one.recipe if one else None)
     console.print(f"\nseveral devices: {_devices_text(paper)}", highlight=False, markup=False)
     console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
-    _refuse_broken({name: recipes})
+    _refuse_broken(recipes)
+
+
+def _refuse_variant(variant: str | None, item: Listed) -> None:
+    if variant and item.broken is None and variant not in item.variants:
+        hint = suggest(variant, list(item.variants))
+        raise UsageError(f"{item.reference} has no variant {variant!r}{hint}")
+
+
+def _print_recipe_page(item: Listed, whole: bool, console: Console) -> None:
+    """Prints a recipe's variants and its header, the ``whole`` of it or in short."""
+    loads = item.broken is None
+    about = ", ".join(item.variants) if loads else f"does not load: {item.broken}"
+    _print_beside(console, [(f"[bold]{item.reference}[/bold] ", about)])
+    failing = {variant: why for variant, why in item.variants.items() if why is not None}
+    rows = [("does not load:", f"{variant}: {why}") for variant, why in failing.items()]
+    _print_beside(console, rows, 4)
+    header = recipe_header(find_recipe(item.reference, read_yaml).path)
+    for line in header if whole else _in_short(header):
+        console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _devices_text(paper: Paper) -> str:
@@ -195,11 +211,11 @@ def _devices_text(paper: Paper) -> str:
     return f"yes, but not every recipe: {paper.ddp_refusal}" if paper.ddp_refusal else "yes"
 
 
-def recipe_header(paper: str, recipe: str) -> list[str]:
+def recipe_header(path: Path) -> list[str]:
     """Returns the comment block that opens a recipe, without the ``#``; none of no text file."""
     lines = []
     try:
-        text = recipe_path(paper, recipe).read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:  # why it does not load stands beside it
         return []
     for line in text.splitlines():

@@ -3,20 +3,23 @@
 import os
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from common.config import Recipe, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
+from common.cores import let_threads_sleep
+from common.data.command import data_app
 from common.errors import LikewiseError, UsageError
+from common.launch import unset_unreadable_ranks
 from common.memory import keep_memory
 from common.messages import option_hint, say, say_warnings
-from common.tracking.labels import unset_unreadable_ranks
 
 app = typer.Typer(
-    help="Contrastive-learning papers, reproduced on one shared core.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,7 +29,10 @@ console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[
-    str, typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run.")
+    str,
+    typer.Argument(
+        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or a recipe of your own: FILE.yaml."
+    ),
 ]
 OverridesArgument = Annotated[
     list[str] | None,
@@ -34,6 +40,23 @@ OverridesArgument = Annotated[
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Where run folders are made.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
+
+
+def show_version(asked: bool) -> None:
+    """Shows the version, if it is asked for, and stops."""
+    if asked:
+        console.print(version("likewise"), highlight=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Contrastive-learning papers, reproduced on one shared core."""
 
 
 @app.command("list")
@@ -49,7 +72,9 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 
 
 @app.command()
-def info(paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE]")]) -> None:
+def info(
+    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+) -> None:
     """What a paper is, its recipes, reported numbers, our numbers, BibTeX; or of one recipe."""
     from common.catalog import print_paper
 
@@ -81,7 +106,7 @@ def train(
 def resume(run_dir: RunArgument) -> None:
     """Goes on from the last good checkpoint of a run."""
     from common.execute import resume_run
-    from common.runs import open_run
+    from common.runs.folder import open_run
 
     resume_run(open_run(run_dir), console)
 
@@ -94,7 +119,10 @@ def campaign(
     ] = None,
     runs: RunsOption = Path("runs"),
     results: Annotated[
-        Path | None, typer.Option(help="Where records are collected (default: results/).")
+        Path | None,
+        typer.Option(
+            help="Where records are collected (default: results/, but your own recipes')."
+        ),
     ] = None,
 ) -> None:
     """Arms x seeds: skips complete records, resumes unfinished runs, stops at the budget."""
@@ -189,14 +217,18 @@ def parity(
 @app.command()
 def verify(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
+    store: Annotated[bool, typer.Option("--store", help="Store what is missing or moved.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Train `quick` instead.")] = False,
+    seeds: Annotated[int | None, typer.Option(help="With --quick --store: how many.")] = None,
     runs: RunsOption = Path("runs"),
-    store: Annotated[bool, typer.Option("--store", help="Store the band of these runs.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="With --store: how many, at least 3.")] = None,
 ) -> None:
-    """Trains `quick` over the stored seeds and compares with the stored band and curve."""
-    from common.verify import verify_paper
+    """Tells whether code and data still give the numbers of the records, by their stored steps."""
+    from common.verify import verify_paper, verify_quick
 
-    verify_paper(paper, runs, store, console, seeds=seeds)
+    if quick:
+        verify_quick(paper, runs, store, console, seeds=seeds)
+    else:
+        verify_paper(paper, store, console)
 
 
 @app.command()
@@ -224,41 +256,7 @@ def leaderboard(
     build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs)
 
 
-data_app = typer.Typer(help="Data sets: what is here, how to get the rest.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """All data sets, whether they are here, and under which licence."""
-    from common.data.listing import print_data_sets
-
-    print_data_sets(console)
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
-    originals: Annotated[
-        Path | None, typer.Option(help="A folder with the original files, fetched by hand.")
-    ] = None,
-) -> None:
-    """Fetches a set from its real source and packs it into the data root."""
-    from common.data.prepare import prepare
-
-    prepare(name, root, console, originals)
-
-
-@data_app.command("verify")
-def data_verify(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    root: Annotated[str | None, typer.Option(help="Data root; default: LIKEWISE_DATA")] = None,
-) -> None:
-    """Checks counts and hashes of what is in the data root."""
-    from common.data.verify import verify as verify_data
-
-    verify_data(name, root, console)
 
 
 @app.command()
@@ -271,6 +269,7 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
+    let_threads_sleep()
     say_warnings()
     keep_memory()
     unset_unreadable_ranks()

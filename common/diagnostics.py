@@ -8,8 +8,8 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from common.checkpoints.position import batches_seen
 from common.losses.precision import wide
+from common.training.position import batches_seen
 
 
 def is_log_due(module: LightningModule) -> bool:

@@ -1,6 +1,10 @@
 """Errors a user can act on: each names what is wrong and how to mend it."""
 
+import json
 from difflib import get_close_matches
+from typing import Any
+
+LONGEST = 80  # letters of a wrong value that a message shows
 
 
 class LikewiseError(Exception):
@@ -37,3 +41,12 @@ def suggest(name: str, known: list[str], section: str = "") -> str:
         return f"; did you mean {(f'{section}.' if section else '') + close[0]!r}?"
     place = f" in {section}" if section else ""
     return f"; known{place}: {', '.join(sorted(known))}" if known else ""
+
+
+def shown(value: Any) -> str:
+    """Returns ``value`` as YAML has it, in `LONGEST` letters."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # a key of bytes; a number of more digits than Python writes
+        text = "a value that cannot be shown"
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text

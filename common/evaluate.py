@@ -10,20 +10,23 @@ from typing import Any
 from rich.console import Console
 
 from common.artifacts import load_run, load_weights
-from common.checkpoints.position import joined_digest
-from common.config import SECTIONS, Recipe, resolve
+from common.config.protocols import check_protocols
+from common.config.recipe import SECTIONS, resolve
+from common.config.schema import Recipe
 from common.errors import ConfigError, DataError, UsageError
-from common.evaluation.declared import check_protocols
 from common.execute import show_result
 from common.files import file_digest
 from common.launch import evaluation_device
 from common.layers import parse_overrides
+from common.leaderboard.configuration import resolved_config
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
 from common.result import RunMeasurements, describe_source, make_record
-from common.runs import RunFolder, is_run, new_run, new_run_id, open_run
+from common.results.ledger import setting_of
+from common.runs.folder import RunFolder, is_run, new_run, new_run_id, open_run
+from common.runs.provenance import joined_digest
 from common.settings import collect_changes
 from common.signals import interrupts_wait
-from common.train import Ready, evaluate, measure_references, num_parameters
+from common.training.fit import Experiment, evaluate, measure_references, num_parameters
 
 
 def evaluate_run(
@@ -50,19 +53,22 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    ready = load_run(run_dir, with_protocols(recipe, names))
-    if ready.data.fingerprint != record.data_hash:
+    experiment = load_run(run_dir, with_protocols(recipe, names))
+    if experiment.data.fingerprint != record.data_hash:
         raise DataError(
             f"the data have changed since {run.path} was trained (hash {record.data_hash}, now "
-            f"{ready.data.fingerprint}): put the first ones back (data.root=DIR says where they "
-            "are) or train again"
+            f"{experiment.data.fingerprint}): put the first ones back (data.root=DIR says where "
+            "they are) or train again"
         )
     started, source = time.perf_counter(), describe_source(record.paper)
-    ready.module.to(evaluation_device(recipe))
+    experiment.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
         _said_of_changes(record, trained, recipe),
-        code_digest=joined_digest(record.paper, record.code_digest, source.code_digest),
+        code_digest=joined_digest(
+            record.paper, setting_of(record), record.code_digest, source.code_digest
+        ),
+        steps=None,
         commit=source.environment.commit,
         dirty=source.environment.dirty,
         versions=source.environment.versions,
@@ -71,8 +77,8 @@ def evaluate_run(
         run_id=f"{record.run_id}-{target.id}",
         curves={},
         protocol="+".join(names),
-        metrics=dict(evaluate(ready, names, "test")),
-        references={name: dict(row) for name, row in measure_references(ready).items()},
+        metrics=dict(evaluate(experiment, names, "test")),
+        references={name: dict(row) for name, row in measure_references(experiment).items()},
         # Of this evaluation on this machine, where nothing was trained.
         wall_s=time.perf_counter() - started,
         samples_per_s=0.0,
@@ -124,7 +130,13 @@ def _said_of_changes(record: Record, trained: Recipe, recipe: Recipe) -> Record:
     reasons = [f"evaluated with other {', '.join(changed)}"]
     if record.scaled_reason not in (None, NO_NUMBER):
         reasons.insert(0, str(record.scaled_reason))
-    return replace(record, scaled=True, scaled_reason="; ".join(reasons), config_hash=recipe.hash())
+    return replace(
+        record,
+        scaled=True,
+        scaled_reason="; ".join(reasons),
+        config=resolved_config(recipe),
+        config_hash=recipe.hash(),
+    )
 
 
 def evaluate_weights(
@@ -137,15 +149,15 @@ def evaluate_weights(
     """
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    ready, left_out = load_weights(with_protocols(recipe, names), weights)
-    ready.module.to(evaluation_device(recipe))
+    experiment, left_out = load_weights(with_protocols(recipe, names), weights)
+    experiment.module.to(evaluation_device(recipe))
     if left_out:
         console.print(f"{weights.name}: {left_out}", highlight=False)
     with ExitStack() as ending:
         with interrupts_wait():
             run = new_run(recipe, root)
             ending.callback(run.unlock)
-        return _measure(ready, recipe, weights, run, console)
+        return _measure(experiment, recipe, weights, run, console)
 
 
 def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
@@ -154,14 +166,14 @@ def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
 
 
 def _measure(
-    ready: Ready, recipe: Recipe, weights: Path, run: RunFolder, console: Console
+    experiment: Experiment, recipe: Recipe, weights: Path, run: RunFolder, console: Console
 ) -> Record:
-    started, names = time.perf_counter(), ready.recipe.evaluation.protocols
-    source = describe_source(ready.recipe.paper)
-    metrics = evaluate(ready, names, "test")
+    started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
+    source = describe_source(experiment.recipe.paper)
+    metrics = evaluate(experiment, names, "test")
     measured = RunMeasurements(
         metrics=metrics,
-        references=measure_references(ready),
+        references=measure_references(experiment),
         selection="last",
         batches=0,
         epochs=0,
@@ -169,12 +181,12 @@ def _measure(
         samples_per_s=0.0,
         wait_share=0.0,
         devices=1,
-        parameters=num_parameters(ready.module),
+        parameters=num_parameters(experiment.module),
         weights="published",
         weights_file=f"{weights.name} sha256:{file_digest(weights)}",
     )
     # Another protocol than the recipe's is no other recipe: its reported numbers apply.
-    record = make_record(recipe, ready.data, source, run, measured, None)
+    record = make_record(recipe, experiment.data, source, run, measured, None)
     record = replace(record, protocol="+".join(names))
     write_record(record, run.path)
     show_result(record, run, console)

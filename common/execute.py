@@ -9,7 +9,7 @@ from rich.console import Console
 
 from common.callbacks.stopping import RunStopped, Terminations
 from common.checkpoints.io import last_good_checkpoint
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.files import remove_torn
@@ -18,9 +18,10 @@ from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
 from common.overrides import changed_words
-from common.runs import RunFolder, new_run
+from common.references import recipe_names
+from common.runs.folder import RunFolder, new_run
+from common.runs.run import prepare, train
 from common.signals import interrupts_wait
-from common.train import prepare, train
 
 
 def start(
@@ -187,11 +188,13 @@ def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
     again = ["papers", "train", recipe.reference, f"seed={recipe.seed + 1}", *changed_words(recipe)]
     if run.root.resolve() != Path("runs").resolve():
         again += ["--runs", str(run.root)]
-    console.print(
-        f"next:  {shlex.join(again)}    another seed\n"
-        f"       {shlex.join(['papers', 'evaluate', str(run.path)])}    its protocols again\n"
-        f"       papers info {recipe.paper}    recipes and reported numbers",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    steps = [
+        (shlex.join(again), "another seed"),
+        (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
+        (f"papers info {recipe.paper}", "recipes and reported numbers"),
+    ]
+    if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
+        del steps[0]  # of a user's own recipe that was resumed: its file is not known
+    lines = "\n".join(f"       {words}    {what}" for words, what in steps)
+    said = lines.replace("     ", "next:", 1)
+    console.print(said, highlight=False, markup=False, soft_wrap=True)

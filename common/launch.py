@@ -1,12 +1,17 @@
 """How many processes a run has, and whether its paper allows them."""
 
+import os
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
-from common.config import Recipe
+from common.config.schema import Recipe
+from common.cores import choose_threads
 from common.distributed.share import check_share
 from common.errors import ConfigError
 from common.paper import get_paper
-from common.tracking.labels import launcher_number, process_rank
+
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 
 
 def is_main_process() -> bool:
@@ -92,8 +97,44 @@ def strategy_of(recipe: Recipe) -> str:
     return paper.ddp_strategy if recipe.trainer.strategy == "auto" else recipe.trainer.strategy
 
 
+def threads_of(recipe: Recipe, parameters: int) -> int:
+    """Returns how many threads each process computes on, with a network of ``parameters``."""
+    import torch
+
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    on_cpu = recipe.trainer.accelerator == "cpu" or not has_gpu
+    beside = num_processes(recipe) // recipe.trainer.nodes
+    return choose_threads(recipe.trainer.threads, parameters, on_cpu, beside)
+
+
 def evaluation_device(recipe: Recipe) -> Any:
     """Returns the one device that measures outside of a training: Lightning's first choice."""
     from lightning.fabric import Fabric
 
     return Fabric(accelerator=recipe.trainer.accelerator, devices=1).device
+
+
+def process_rank(environment: Mapping[str, str] | None = None) -> int:
+    """Returns 0 in the main process, and in it alone.
+
+    torchrun's ``RANK`` says it. Without ``RANK``, the main process is the one in which every other
+    rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
+    ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
+    """
+    numbers = {name: launcher_number(name, environment) for name in RANKS}
+    ranks = {name: number for name, number in numbers.items() if number is not None}
+    return ranks.get("RANK", max(ranks.values(), default=0))
+
+
+def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> int | None:
+    """Returns a launcher's variable, None where it is not set or holds no number."""
+    value = (os.environ if environment is None else environment).get(name, "")
+    return int(value) if value.isdecimal() else None
+
+
+def unset_unreadable_ranks() -> None:
+    """Unsets launchers' variables that hold no number: Lightning reads them as int."""
+    for name in (*RANKS, "SLURM_NTASKS", "JSM_NAMESPACE_RANK"):
+        if name in os.environ and launcher_number(name) is None:
+            if value := os.environ.pop(name):
+                warnings.warn(f"{name}={value!r} is no number: ignored", stacklevel=2)

@@ -9,10 +9,10 @@ from typing import Any, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from common.errors import ConfigError, UsageError, suggest
+from common.errors import ConfigError, UsageError, shown, suggest
 from common.nearest import elsewhere
 from common.signals import interrupts_wait
-from common.wording import WORDS, entry_class, item_of, members, needed, shown
+from common.wording import WORDS, entry_class, item_of, members, needed
 
 TOP_LEVEL = {"paper": None, "arm": "method", "baseline": None, "seed": 0}
 # What other projects call a key.

@@ -12,7 +12,7 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
-from common.config import SECTIONS, load_recipe
+from common.config.recipe import SECTIONS, load_recipe
 from common.errors import UsageError
 from common.layers import SYNONYMS, TOP_LEVEL
 from common.nearest import nearest_key

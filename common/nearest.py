@@ -5,7 +5,8 @@ from dataclasses import fields, is_dataclass
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, get_type_hints
 
-from common.wording import LONGEST, entry_class
+from common.errors import LONGEST
+from common.wording import entry_class
 
 NEAR = 0.9  # below it a short word's neighbour is another word: model, mode
 NEAR_SECTION = 0.7  # dataset: data; but not trainer: linear

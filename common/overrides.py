@@ -5,7 +5,8 @@ import warnings
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from common.config import SECTIONS, Recipe, load_recipe
+from common.config.recipe import SECTIONS, load_recipe
+from common.config.schema import Recipe
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides
 

@@ -1,14 +1,31 @@
-"""How a recipe is named, ``paper[/recipe[:variant]]``, and where its file is."""
+"""How a recipe is named, ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]``, and found."""
 
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.checkout import SOURCE_ROOT
-from common.errors import ConfigError, UsageError, suggest
+from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper, paper_names
-from common.wording import shown
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
+FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)
+# The stem of a file becomes the name of a run's folder and of a record.
+OWN_NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A recipe as it was asked for; ``file`` is the word for a file of the user's own."""
+
+    paper: str
+    recipe: str
+    variant: str | None
+    path: Path
+    file: str | None = None
 
 
 def recipe_names(paper: str) -> list[str]:
@@ -26,37 +43,58 @@ def recipe_path(paper: str, recipe: str) -> Path:
 
 def split_reference(reference: str) -> tuple[str, str, str | None]:
     """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
-    refuse_file(reference)
     name, _, variant = reference.partition(":")
     paper, _, recipe = name.partition("/")
     found = get_paper(paper)
     return found.name, recipe or found.default_recipe, variant or None
 
 
-def refuse_file(reference: str) -> None:
-    """Raises `UsageError` where a file stands for a recipe's name, with how to name one."""
-    given = reference.partition(":")[0]
-    path = Path(given)
-    is_yaml = path.suffix in (".yaml", ".yml")
-    if not is_yaml and len(path.parts) < 3 and not given.startswith(("/", "./", "../", "~")):
-        return
-    if name := _named(reference):
-        raise UsageError(f"{reference}: a recipe is given by its name; write {name}")
-    place = CONFIG_ROOT / "PAPER" / "RECIPE.yaml"
-    raise UsageError(
-        f"{reference}: a recipe is given by its name, PAPER/RECIPE, and its file is {place}: put "
-        "yours there, or change a recipe's values with KEY=VALUE"
-    )
+def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Reference:
+    """Finds a recipe by its name or by its file, which ``read`` reads to learn its paper.
+
+    A file under ``configs/`` is the recipe of its name.
+
+    Raises:
+        UsageError: There is no such paper, recipe or file, or the file's name cannot be a recipe's.
+        ConfigError: The file names no paper.
+    """
+    match = FILE_PATTERN.fullmatch(reference)
+    if match is None:
+        paper, recipe, variant = split_reference(reference)
+        return Reference(paper, recipe, variant, recipe_path(paper, recipe))
+    path, variant = Path(os.path.expanduser(match[1])), match[2] or None
+    if not os.path.isfile(path):  # pathlib raises for a long word
+        raise UsageError(f"{path}: no such file of a recipe")
+    whole = path.resolve()
+    if whole.parent.parent == CONFIG_ROOT.resolve() and whole.parent.name in paper_names():
+        return Reference(whole.parent.name, whole.stem, variant, whole)
+    if not OWN_NAME_PATTERN.fullmatch(path.stem):
+        raise UsageError(f"{path}: a recipe's name has letters, digits, _ and - only; rename it")
+    return Reference(_paper_of(path, read(path)), path.stem, variant, path, match[1])
+
+
+def _paper_of(path: Path, content: dict[str, Any]) -> str:
+    paper = content.get("paper")
+    if paper not in paper_names():
+        said = f"unknown {shown(paper)}" if paper is not None else "it must name one"
+        raise ConfigError(f"{path}: paper: {said}{suggest(str(paper), paper_names())}")
+    return str(paper)
 
 
 def refuse_second(words: list[str], reference: str, paper: str) -> None:
     """Raises `UsageError` where one of ``words`` is a recipe beside ``reference``, of ``paper``."""
     for word in words:
-        if "=" in word:
-            continue
-        if name := _named(word, paper):
-            raise UsageError(f"{word}: a second recipe; write {name} in place of {reference}")
-        refuse_file(word)
+        if "=" not in word and _is_recipe(word, paper):
+            raise UsageError(f"{word}: a second recipe beside {reference}; leave one of them out")
+
+
+def _is_recipe(word: str, paper: str) -> bool:
+    """Tells whether ``word`` is a recipe's file or name; a bare name is one of ``paper``."""
+    if FILE_PATTERN.fullmatch(word):
+        return True
+    owner, slash, recipe = word.partition(":")[0].rpartition("/")
+    owner = owner if slash else paper
+    return owner in paper_names() and recipe in recipe_names(owner)
 
 
 def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
@@ -76,14 +114,3 @@ def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
             mend = f"ask for {named}/RECIPE, whose file is in {folder}, or {mend}"
         said = f"the recipe is of {shown(named)}, asked for {paper}"
         raise ConfigError(f"{origin}: paper: {said}; {mend}")
-
-
-def _named(given: str, paper: str = "") -> str | None:
-    """Returns the name of the recipe whose file or name is ``given``; a bare one's is ``paper``."""
-    place, colon, variant = given.partition(":")
-    path = Path(place)
-    owner = path.parent.name or paper
-    recipe = path.stem if path.suffix in (".yaml", ".yml") else path.name
-    if owner not in paper_names() or recipe not in recipe_names(owner):
-        return None
-    return f"{owner}/{recipe}{colon}{variant}"

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.data.contract import RunData
+from common.leaderboard.board import default_root
+from common.leaderboard.configuration import resolved_config
 from common.leaderboard.curves import stored_curves
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import Environment, describe_environment
 from common.leaderboard.record import Record
 from common.leaderboard.reported import scaled_reason
-from common.runs import RunFolder
+from common.results.ledger import read_ledger, setting_name
+from common.runs.folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,9 @@ def make_record(
         batches=measured.batches,
         scaled=reason is not None,
         scaled_reason=reason,
+        config=resolved_config(recipe),
         config_hash=recipe.hash(),
+        steps=_steps_id(recipe, source, measured.weights),
         code_digest=source.code_digest,
         commit=environment.commit,
         dirty=environment.dirty,
@@ -101,3 +106,10 @@ def make_record(
         wandb=wandb,
         curves=stored_curves(run.path),
     )
+
+
+def _steps_id(recipe: Recipe, source: Source, weights: str) -> str | None:
+    """Returns the id of the setting's stored steps, if the code was found to give them."""
+    ledger = read_ledger(recipe.paper, default_root())
+    setting = setting_name(recipe.hash(), weights)
+    return ledger.steps_id(setting) if ledger.agrees(setting, source.code_digest) else None

@@ -1,12 +1,11 @@
 """Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
 
 import math
-from dataclasses import MISSING, asdict, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any
 
-from common.errors import ConfigError, suggest
+from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
-from common.wording import shown
 
 
 def setting(
@@ -18,6 +17,8 @@ def setting(
     at_most: float | None = None,
     choices: tuple[str, ...] | Registry | None = None,
     result_neutral: bool = False,
+    names_file: bool = False,
+    hashed_as: str | None = None,
 ) -> Any:
     """Declares a dataclass field whose value is checked by `check_settings`.
 
@@ -29,12 +30,17 @@ def setting(
         at_most: Inclusive upper bound.
         choices: Allowed names, as a tuple or a registry.
         result_neutral: The value cannot change a result (paths, workers), so it stays out of
-            the configuration hash.
+            the configuration hash and of the record.
+        names_file: The value is the path of a file that changes a result, or a list of such: a
+            record keeps the names without their folders, which may be private.
+        hashed_as: The name of the field before it was renamed; hashes and records keep it.
     """
     metadata = {
         "bounds": {"above": above, "at_least": at_least, "below": below, "at_most": at_most},
         "choices": choices,
         "result_neutral": result_neutral,
+        "names_file": names_file,
+        "hashed_as": hashed_as,
     }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -85,23 +91,34 @@ def _check_value(key: str, value: Any, metadata: Any) -> None:
             )
 
 
-def collect_changes(value: Any, default: Any, path: str, into: dict[str, Any]) -> None:
-    """Adds to ``into`` each dotted key where ``value`` differs in what can change a result."""
+def frozen_name(entry: Field[Any]) -> str:
+    """Returns the name that hashes and records know a field by, however often it is renamed."""
+    return entry.metadata.get("hashed_as") or entry.name
+
+
+def collect_changes(
+    value: Any, default: Any, path: str, into: dict[str, Any], frozen: bool = False
+) -> None:
+    """Adds to ``into`` each dotted key where ``value`` differs in what can change a result.
+
+    With ``frozen`` the keys are the names that hashes know. A dataclass in a list, or where the
+    default has none, is known by its class attribute ``hashed_as``.
+    """
     for entry in fields(value):
         mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
         if entry.metadata.get("result_neutral") or mine == theirs:
             continue
-        key = f"{path}.{entry.name}"
+        key = f"{path}.{frozen_name(entry) if frozen else entry.name}"
         if is_dataclass(mine) and is_dataclass(theirs):
-            collect_changes(mine, theirs, key, into)
+            collect_changes(mine, theirs, key, into, frozen)
         elif isinstance(mine, list):
             into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
         else:
-            into[key] = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else mine
+            into[key] = _changes(mine) if is_dataclass(mine) else mine
 
 
 def _changes(item: Any) -> dict[str, Any]:
-    """Returns a list entry's non-default fields: a new field with a default keeps the hash."""
+    """Returns an entry's non-default fields: a new field with a default keeps the hash."""
     found: dict[str, Any] = {}
-    collect_changes(item, type(item)(), type(item).__name__, found)
+    collect_changes(item, type(item)(), type(item).hashed_as, found, frozen=True)
     return found

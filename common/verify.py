@@ -1,15 +1,20 @@
-"""`papers verify`: trains ``quick`` over the stored seeds and compares with the stored band."""
+"""`papers verify`: do the present code and data give the numbers of the records?"""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
-from common.config import Recipe, load_recipe
-from common.errors import LikewiseError, UsageError
+from common.checkout import require_checkout
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
+from common.errors import DataError, LikewiseError, UsageError
 from common.execute import start
-from common.leaderboard.board import matching_records
-from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.board import default_root, matching_records
+from common.leaderboard.digest import code_digest
+from common.leaderboard.record import Record, commit_record, load_records, read_record
 from common.leaderboard.statistics import MIN_SEEDS
 from common.leaderboard.verify import (
     Comparison,
@@ -20,10 +25,80 @@ from common.leaderboard.verify import (
 )
 from common.messages import plain_table, print_table
 from common.paper import get_paper
-from common.runs import run_path
+from common.registry import DATA_MODULES
+from common.results.checking import check_paper, quiet_recipe, settings_of
+from common.results.ledger import setting_of
+from common.runs.folder import run_path
 
 
-def verify_paper(
+def verify_paper(paper: str, store: bool, console: Console, root: Path | None = None) -> None:
+    """Holds code and data against the stored steps and data hashes of the paper's records.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        store: Store steps that are missing, and anew those that moved.
+        console: Where to tell.
+        root: The folder that holds ``results/``; this checkout by default.
+
+    Raises:
+        LikewiseError: If numbers moved, or data are others than a record's.
+    """
+    get_paper(paper)
+    if root is None:
+        require_checkout("papers verify")
+    root = root or default_root()
+    records = load_records(root / "results", paper)
+    others = data_differences(settings_of(records).values(), console)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("stored steps", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        ledger = check_paper(paper, root, store, advance)
+    check = ledger.checks[code_digest(paper)]
+    rows = [record for record in records if setting_of(record) in ledger.settings]
+    console.print(
+        f"{paper}: {len(ledger.files)} files of steps for {len(ledger.settings)} settings, "
+        f"{len(rows)} records: {len(check.agree)} agree, {len(check.differ)} moved, "
+        f"{len(ledger.files) - len(check.agree) - len(check.differ)} too sensitive to tell",
+        highlight=False,
+    )
+    names = {id_: name for name, id_ in ledger.files.items()}
+    for id_, differ in check.differ.items():
+        console.print(f"  {names[id_]}: {'; '.join(differ)}", highlight=False, soft_wrap=True)
+    if check.differ or others:
+        raise LikewiseError(
+            f"{paper}: {len(check.differ)} files of steps moved and {len(others)} data sets are "
+            "others; the rows say so until they are run again. Where a change of numbers is meant: "
+            f"papers verify {paper} --store, and (numbers) in the commit"
+        )
+    console.print("next:  papers leaderboard")
+
+
+def data_differences(records: Iterable[Record], console: Console) -> list[str]:
+    """Reads each data set that is at hand and returns those that are not the records' own.
+
+    Readers are outside of the code digest: this is what watches them.
+    """
+    others = []
+    for (name, expected), record in {(one.data, one.data_hash): one for one in records}.items():
+        recipe = quiet_recipe(record)
+        kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
+        data = kind(recipe.data, recipe.seed)
+        try:
+            data.load()
+        except DataError as error:
+            console.print(f"  {name}: not read ({error})", highlight=False, soft_wrap=True)
+            continue
+        if data.fingerprint != expected:
+            others.append(name)
+            said = f"  {name}: hash {data.fingerprint}, the records have {expected}"
+            console.print(said, style="red", highlight=False)
+    return others
+
+
+def verify_quick(
     paper: str,
     runs: Path,
     store: bool,
@@ -31,7 +106,9 @@ def verify_paper(
     root: Path | None = None,
     seeds: int | None = None,
 ) -> None:
-    """Trains what is needed, then compares with the band or, with ``store``, becomes it.
+    """Trains ``quick`` over the stored seeds and compares with its band, or becomes it.
+
+    It clears no row: a run has no equal on another machine, and ``quick`` is one setting of many.
 
     Args:
         paper: The folder's name under ``papers/``.
@@ -48,6 +125,8 @@ def verify_paper(
             ``seeds`` without ``store`` or fewer than `MIN_SEEDS`.
     """
     get_paper(paper)
+    if store and root is None:
+        require_checkout("papers verify --quick --store")
     if seeds is not None and not store:
         raise UsageError(f"--seeds {seeds}: a band is compared over its own seeds; add --store")
     if seeds is not None and seeds < MIN_SEEDS:
@@ -70,7 +149,7 @@ def verify_paper(
     outside = [item.name for item in comparisons if not item.inside]
     if outside:
         raise LikewiseError(f"{paper}/quick: outside the stored band: {', '.join(outside)}")
-    console.print("all inside: rows of this code are not stale; next:  papers leaderboard")
+    console.print("all inside")
 
 
 def _finished_run(paper: str, seed: int, runs: Path, console: Console) -> Path:
@@ -81,7 +160,7 @@ def _finished_run(paper: str, seed: int, runs: Path, console: Console) -> Path:
         return found
     record = start(recipe, runs, console)
     if record is None:
-        raise LikewiseError("papers verify runs on one process; start it without torchrun")
+        raise LikewiseError("papers verify --quick runs on one process; start it without torchrun")
     return run_path(recipe, runs, record.run_id)
 
 

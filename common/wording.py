@@ -1,12 +1,12 @@
 """What a message says of a value and of the type that its key takes."""
 
-import json
 from dataclasses import is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-LONGEST = 80  # letters of a wrong value that a message shows
+from common.errors import shown
+
 # What a field of a type takes: one, and in a list.
 WORDS = {
     bool: ("true or false", "true or false"),
@@ -15,15 +15,6 @@ WORDS = {
     str: ("a text", "texts"),
     NoneType: ("null", "nulls"),
 }
-
-
-def shown(value: Any) -> str:
-    """Returns ``value`` as YAML has it, in `LONGEST` letters."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):  # a key of bytes; a number of more digits than Python writes
-        text = "a value that cannot be shown"
-    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
 
 
 def members(wanted: Any) -> tuple[Any, ...]:

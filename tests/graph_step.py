@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.hetero import from_hetero_data
 from common.data.graphs.module import GraphData
+from common.data.graphs.readers.hetero import from_hetero_data
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 from tests.training import listen, losses_of

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.config import Recipe, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
 from common.data.pictures.config import PictureFacts
 from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from common.callbacks.metrics_log import Reporter
 from common.checkpoints.io import NAME, PATTERN
-from common.checkpoints.position import batches_seen
+from common.training.position import batches_seen
 
 KEEP = 2
 

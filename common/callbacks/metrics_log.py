@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from common.checkpoints.position import batches_seen
 from common.errors import LikewiseError
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker
+from common.training.position import batches_seen
 
 
 class Reporter:

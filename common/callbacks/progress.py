@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from common.callbacks.metrics_log import Reporter
-from common.checkpoints.position import batches_seen
+from common.training.position import batches_seen
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 15.0

@@ -11,10 +11,10 @@ from typing import Any, Self
 from lightning import Callback, LightningModule, Trainer
 
 from common.callbacks.checkpointing import Checkpoints
-from common.checkpoints.position import batches_seen
 from common.distributed.launched import until_joined
 from common.errors import LikewiseError
 from common.signals import SIGNALS
+from common.training.position import batches_seen
 
 
 class RunStopped(LikewiseError):
@@ -55,18 +55,15 @@ class Terminations:
 
 
 class Stopping(Callback):
-    """Stops at a batch limit (finished), a deadline or a signal (to be resumed).
+    """Stops at a deadline or a signal, to be resumed.
 
     Args:
         checkpoints: Writes the checkpoint of the stop.
-        batches: Batches after which training is complete, or None.
         deadline: `time.monotonic` value after which the run stops, or None.
     """
 
-    def __init__(
-        self, checkpoints: Checkpoints, batches: int | None, deadline: float | None
-    ) -> None:
-        self.checkpoints, self.batches, self.deadline = checkpoints, batches, deadline
+    def __init__(self, checkpoints: Checkpoints, deadline: float | None) -> None:
+        self.checkpoints, self.deadline = checkpoints, deadline
         self._reason = ""
         self._former: dict[int, Any] = {}
         self._joined = threading.Event()
@@ -108,10 +105,9 @@ class Stopping(Callback):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens to Ctrl-C and SIGTERM; a resumed run may have reached its limit already."""
+        """Listens to Ctrl-C and SIGTERM."""
         for number in SIGNALS:
             self._former[number] = signal.signal(number, self._make_handler(number))
-        self._check_limit(trainer, pl_module)
 
     def _make_handler(self, number: int) -> Callable[[int, Any], None]:
         def handler(_signum: int, _frame: Any) -> None:
@@ -129,8 +125,7 @@ class Stopping(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Looks at the limit, the deadline and the signals."""
-        self._check_limit(trainer, pl_module)
+        """Looks at the deadline and the signals."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             self._reason = self._reason or "budget"
         stop = self._one_says(trainer, bool(self._reason))
@@ -169,10 +164,6 @@ class Stopping(Callback):
         stop = RunStopped(f"stopped by {reason} after {batches_seen(pl_module)} batches, {state}")
         stop.by_user = self._one_says(trainer, reason.startswith("SIG"))
         raise stop
-
-    def _check_limit(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.batches is not None and batches_seen(pl_module) >= self.batches:
-            trainer.should_stop = True
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

@@ -1,13 +1,13 @@
 """Checkpoints written whole or not at all, and read without running code."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from common.checkpoints.published import refused_code
 from common.errors import LikewiseError
 from common.files import sync_folder
 
@@ -75,12 +75,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
         raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
     return checkpoint
-
-
-def refused_code(error: Exception) -> str | None:
-    """Returns the code that reading a file would have run, if that is why torch refused it."""
-    refused = re.search(r"nsupported (?:global: )?GLOBAL (\S+)", str(error))
-    return refused and refused[1]
 
 
 def last_good_checkpoint(folder: Path, run_id: str | None = None) -> tuple[Path | None, list[str]]:

@@ -1,6 +1,7 @@
 """Files of published weights, in the forms in which they are passed on."""
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 
 from common.checkpoints.formats import COUNTERS
-from common.checkpoints.io import refused_code
 from common.errors import DataError
 
 
@@ -111,3 +111,9 @@ def _reason(path: Path, error: Exception) -> str:
 
 def _all_tensors(content: dict[str, Any]) -> bool:
     return all(isinstance(value, Tensor) for value in content.values())
+
+
+def refused_code(error: Exception) -> str | None:
+    """Returns the code that reading a file would have run, if that is why torch refused it."""
+    refused = re.search(r"nsupported (?:global: )?GLOBAL (\S+)", str(error))
+    return refused and refused[1]

@@ -13,11 +13,12 @@ from common.evaluation.config import EvaluationConfig
 
 
 class RunData(KeyedData, ABC):
-    """A data module as `common.train` uses it; each modality of `DATA_MODULES` is one.
+    """A data module as `common.training.fit` uses it; each modality of `DATA_MODULES` is one.
 
-    A recipe's data are built as ``Class(config, seed)`` and read by `load`. With Lightning's own
-    ``train_dataloader`` the abstract methods are what a modality must write. The others have a
-    default that asks nothing and says nothing.
+    A recipe's data are built as ``Class(config, seed)`` and read by `load`; all modalities here
+    take ``read`` as well, a function in place of the reader that ``config.name`` stands for. With
+    Lightning's own ``train_dataloader`` the abstract methods are what a modality must write. The
+    others have a default that asks nothing and says nothing.
 
     Args:
         seed: With the epoch, the seed of the order.

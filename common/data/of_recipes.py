@@ -2,7 +2,7 @@
 
 import warnings
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.given import GIVEN
 from common.data.listing import data_state
 from common.data.sources import load_sources

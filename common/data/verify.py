@@ -50,7 +50,7 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
 
 def verify_standin(console: Console) -> None:
     """Prints what OW-Forge-20 holds and how well k-means on its pixels does, then and now."""
-    from common.data.open_world.standin.generate import ow_forge_20
+    from common.data.open_world.readers.standin import ow_forge_20
     from common.data.open_world.standin.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 
     found = ow_forge_20("standard", with_real=False, seed=2000)
@@ -75,7 +75,7 @@ def verify_tables(root: Path, console: Console) -> None:
         DataError: No table, absent pictures, or other classes or counts.
     """
     from common.data.open_world.config import OpenWorldConfig
-    from common.data.open_world.tables import ow_dfa
+    from common.data.open_world.readers.tables import ow_dfa
 
     paths = {number: root / f"ow-dfa/protocol-{number}.csv" for number in (1, 2)}
     if not any(path.is_file() for path in paths.values()):

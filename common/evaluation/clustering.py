@@ -8,6 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from common.evaluation.config import ClusteringConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.scores import keep_clusters
+from common.losses.precision import wide
 
 
 def evaluate_clustering(
@@ -24,7 +26,7 @@ def evaluate_clustering(
     labels = inputs.labels.numpy()[known]
     metrics: dict[str, float] = {}
     for prefix, z in inputs.variants(settings.dropout_active).items():
-        points = z.float().numpy()[known]
+        points = wide(z).numpy()[known]
         scores = [
             _fit(points, labels, settings.starts, (seed, fit)) for fit in range(settings.fits)
         ]
@@ -34,13 +36,13 @@ def evaluate_clustering(
 
 
 def _fit(
-    points: NDArray[np.float32], labels: NDArray[np.int64], starts: int, key: tuple[int, int]
+    points: NDArray[np.floating], labels: NDArray[np.int64], starts: int, key: tuple[int, int]
 ) -> tuple[float, float]:
     state = int(np.random.SeedSequence(key).generate_state(1)[0])
     # Steps of a millisecond: threads that wait for each other cost more than they save.
     with threadpool_limits(1):
-        found = KMeans(len(np.unique(labels)), n_init=starts, random_state=state).fit_predict(
-            points
-        )
+        means = KMeans(len(np.unique(labels)), n_init=starts, random_state=state)
+        found = means.fit_predict(points)
+    keep_clusters("clustering", means)
     nmi = float(normalized_mutual_info_score(labels, found))
     return nmi, float(adjusted_rand_score(labels, found))

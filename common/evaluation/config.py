@@ -105,7 +105,7 @@ class FinetuneConfig:
     head_lr: list[float] = setting([5.0, 0.2], above=0)
     # For each share a file of picture names, in the data root (SimCLR's 1percent.txt and
     # 10percent.txt for ImageNet); empty: drawn by seed, the same share of each class.
-    lists: list[str] = setting([])
+    lists: list[str] = setting([], names_file=True)
     epochs: int = setting(20, at_least=1)
     batch_size: int = setting(256, at_least=2)
     momentum: float = setting(0.9, at_least=0, below=1)
@@ -254,7 +254,7 @@ class FeatureClustersConfig:
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``)."""
 
-    # Which names a paper knows, `common.evaluation.declared` tells.
+    # Which names a paper knows, `common.config.protocols` tells.
     protocols: list[str] = field(default_factory=list)
     online: list[str] = field(default_factory=list)
     every_epochs: int = setting(1, at_least=1)

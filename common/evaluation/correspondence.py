@@ -9,6 +9,7 @@ from common.data.pictures.geometry import cell_distances, crop_coordinates
 from common.errors import DataError
 from common.evaluation.config import CorrespondenceConfig
 from common.evaluation.pictures import PictureInputs
+from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 CORRESPONDENCE_STREAM = 2**45
@@ -65,8 +66,11 @@ def retrieval(maps: list[Tensor], coordinates: list[Tensor], threshold: float) -
     """
     first, second = (F.normalize(x, dim=1).flatten(2) for x in maps)
     sizes = [(x.shape[2], x.shape[3]) for x in maps]
-    positive = cell_distances(coordinates[0], coordinates[1], *sizes) < threshold
-    nearest = (first.transpose(1, 2) @ second).argmax(2, keepdim=True)
+    distances = cell_distances(coordinates[0], coordinates[1], *sizes)
+    cosines = first.transpose(1, 2) @ second
+    keep("correspondence distances", distances)
+    keep("correspondence cosines", cosines)
+    positive, nearest = distances < threshold, cosines.argmax(2, keepdim=True)
     right = positive.gather(2, nearest).sum()
     chance = positive.double().mean(2).sum()
     return torch.stack([right.double(), chance, positive.any(2).sum().double()])

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from common.evaluation.features import percent_within
+from common.evaluation.scores import keep
 
 
 class Curve:
@@ -17,6 +18,7 @@ class Curve:
 
     def add(self, scores: Tensor, labels: Tensor) -> float:
         """Adds an epoch's ``scores (num, classes)``; returns its top-1."""
+        keep("epoch", scores)
         labels = labels.to(scores.device)
         self.points.append((percent_within(scores, labels, 1), percent_within(scores, labels, 5)))
         return self.points[-1][0]

@@ -9,6 +9,7 @@ from common.evaluation.config import DenseProbeConfig
 from common.evaluation.features import inverse_scale
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
+from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 DENSE_STREAM = 2**44
@@ -45,7 +46,9 @@ def evaluate_dense_probe(
     for pictures in test.whole(inputs.device):
         x = (inputs.embed_map(pictures) - mean) * factor
         labels = test.label_maps[first : first + len(pictures)].to(x.device)
-        counts += confusion(F.conv2d(x, weight[:, :, None, None], bias), labels).cpu()
+        scores = F.conv2d(x, weight[:, :, None, None], bias)
+        keep("dense-probe", scores)
+        counts += confusion(scores, labels).cpu()
         first += len(pictures)
     return metrics(counts)
 

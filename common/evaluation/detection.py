@@ -17,6 +17,7 @@ from common.evaluation.detection_config import DetectionConfig
 from common.evaluation.detectors import build_detector
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
+from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 DETECTION_STREAM = 2**45
@@ -75,6 +76,7 @@ def finetune(
                     f"evaluation.detection.lr={settings.lr}: the loss is not finite at iteration "
                     f"{step + 1}; lower it, or warm up for longer"
                 )
+            keep("detection", loss)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -13,6 +13,7 @@ from common.evaluation.config import FewLabelConfig
 from common.evaluation.features import FeatureSet, percent_equal
 from common.evaluation.knn import predict_knn
 from common.evaluation.label_counts import check_classes
+from common.evaluation.scores import keep
 
 # Streams of their own: far beyond any epoch, so that no draw of the training is repeated.
 FEW_LABEL_STREAM = 2**41
@@ -63,7 +64,9 @@ def _logistic(few: FeatureSet, inverse_penalty: float) -> float:
         # 200 iterations settle the accuracy; the last digits of the loss do not matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(few.train_x.cpu().numpy(), few.train_y.cpu().numpy())
-    return 100 * float(model.score(few.test_x.cpu().numpy(), few.test_y.cpu().numpy()))
+    test_x, test_y = few.test_x.cpu().numpy(), few.test_y.cpu().numpy()
+    keep("few-label", lambda: model.decision_function(test_x))
+    return 100 * float(model.score(test_x, test_y))
 
 
 def _within_span(few: FeatureSet) -> FeatureSet:

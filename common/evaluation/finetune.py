@@ -12,6 +12,7 @@ from common.evaluation.config import FinetuneConfig
 from common.evaluation.curve import Curve
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress, tell
+from common.losses.precision import wide
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**43
@@ -117,8 +118,9 @@ class _Classifier(nn.Module):
         super().__init__()
         self.trunk = convert_batch_norm(deepcopy(inputs.module), LocalBatchNorm)
         self.trunk.requires_grad_(True)
-        self.head = nn.Linear(inputs.num_features, inputs.num_classes).to(inputs.device)
+        head = nn.Linear(inputs.num_features, inputs.num_classes)
+        self.head = head.to(inputs.one_embedded)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Returns scores ``(batch, num_classes)``."""
-        return self.head(self.trunk.embed(pictures).float())  # type: ignore[operator]
+        return self.head(wide(self.trunk.embed(pictures)))  # type: ignore[operator]

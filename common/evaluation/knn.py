@@ -7,6 +7,7 @@ from torch import Tensor
 from common.evaluation.config import KnnConfig
 from common.evaluation.features import FeatureSet, percent_equal
 from common.evaluation.label_counts import check_neighbours
+from common.evaluation.scores import keep
 
 # Similarities held at a time; 2^24 floats are 64 MiB.
 MAX_ELEMENTS = 2**24
@@ -40,9 +41,11 @@ def predict_knn(features: FeatureSet, k: int, temperature: float) -> Tensor:
     predicted = []
     for chunk in test.split(rows):
         similarity, index = (chunk @ train.T).topk(k)
+        keep("knn neighbours", similarity)
         # The row's own maximum is taken off: small temperatures would overflow.
         weight = ((similarity - similarity[:, :1]) / temperature).exp()
         votes = weight.new_zeros(len(chunk), num_classes)
         votes.scatter_add_(1, features.train_y[index], weight)
+        keep("knn votes", votes)
         predicted.append(votes.argmax(1))
     return torch.cat(predicted)

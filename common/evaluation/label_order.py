@@ -7,6 +7,7 @@ from common.data.sampler import keyed_generator
 from common.evaluation.config import LabelOrderConfig
 from common.evaluation.regression import RegressionInputs
 from common.evaluation.regression_metrics import correlation, ranks
+from common.evaluation.scores import keep
 
 LABEL_ORDER_STREAM = 2**45
 
@@ -44,6 +45,8 @@ def rank_correlation(x: Tensor, labels: Tensor) -> float:
         labels: ``(num,)``.
     """
     pairs = torch.triu_indices(len(x), len(x), 1)
-    far = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")[pairs[0], pairs[1]]
+    distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+    keep("label-order", distances)
+    far = distances[pairs[0], pairs[1]]
     apart = (labels[pairs[0]] - labels[pairs[1]]).abs()
     return correlation(ranks(far), ranks(apart))

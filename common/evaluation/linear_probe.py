@@ -7,6 +7,7 @@ from torch import Tensor
 from common.data.sampler import keyed_generator
 from common.evaluation.config import LinearProbeConfig
 from common.evaluation.features import FeatureSet, percent_equal
+from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PROBE_STREAM = 2**40
@@ -25,7 +26,9 @@ def evaluate_linear(inputs: FeatureSet, settings: LinearProbeConfig, seed: int) 
     """
     features = inputs.standardised()
     weight, bias = fit_linear(features, settings, keyed_generator(seed, PROBE_STREAM))
-    tested = F.linear(features.test_x, weight, bias).argmax(1)
+    scores = F.linear(features.test_x, weight, bias)
+    keep("linear", scores)
+    tested = scores.argmax(1)
     fitted = F.linear(features.train_x, weight, bias).argmax(1)
     return {
         "linear_top1": percent_equal(tested, features.test_y),

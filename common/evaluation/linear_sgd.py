@@ -56,7 +56,8 @@ def evaluate_linear_sgd(
 
 def _make_head(inputs: PictureInputs, seed: int) -> nn.Linear:
     """Returns the classifier: weights from N(0, 0.01), no bias at first."""
-    head = nn.utils.skip_init(nn.Linear, inputs.num_features, inputs.num_classes)
+    sizes, dtype = (inputs.num_features, inputs.num_classes), inputs.one_embedded.dtype
+    head = nn.utils.skip_init(nn.Linear, *sizes, dtype=dtype)
     nn.init.normal_(
         head.weight, std=INITIAL_STD, generator=keyed_generator(seed, LINEAR_SGD_STREAM)
     )

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from common.evaluation.config import MaskAgreementConfig
 from common.evaluation.finite import require_finite
-from common.evaluation.pictures import evaluating
+from common.evaluation.frozen import evaluating
+from common.evaluation.scores import keep
 from common.evaluation.series import ForecastInputs
 
 
@@ -27,8 +28,11 @@ def evaluate_mask_agreement(
     series = inputs.series.inputs[:, start:end]
     truth = inputs.series.informative[start:end]
     magnitude = smooth(series[0, :, -1].abs(), settings.neighbours)
+    scores = mask_scores(inputs.module, series)
+    keep("mask-agreement", scores)
+    keep("mask-agreement magnitude", magnitude)
     return {
-        "mask_auc": auc(truth, mask_scores(inputs.module, series)),
+        "mask_auc": auc(truth, scores),
         "magnitude_auc": auc(truth, magnitude),
     }
 

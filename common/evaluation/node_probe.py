@@ -9,6 +9,8 @@ from torch import Tensor
 
 from common.evaluation.config import NodeProbeConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.scores import keep
+from common.losses.precision import wide
 
 
 def evaluate_nodes(
@@ -29,7 +31,7 @@ def evaluate_nodes(
     metrics = {}
     for prefix, z in inputs.variants(settings.dropout_active).items():
         for number, split in inputs.splits.items():
-            scores = _probe(z.float(), inputs.labels, split, settings, seed)
+            scores = _probe(wide(z), inputs.labels, split, settings, seed)
             for name, values in scores.items():
                 metrics[f"{prefix}{name}_{number}"] = 100 * float(values.mean())
                 metrics[f"{prefix}{name}_{number}_std"] = 100 * float(values.std(correction=0))
@@ -62,7 +64,10 @@ def _probe(
 ) -> dict[str, Tensor]:
     num_classes, probes = int(labels.max()) + 1, settings.probes
     (train_x, train_y), (val_x, val_y), (test_x, test_y) = [(z[i], labels[i]) for i in split]
-    weight, bias = _initial_weights(z.shape[1], num_classes, probes, seed)
+    weight, bias = (
+        part.to(z.dtype).requires_grad_()
+        for part in _initial_weights(z.shape[1], num_classes, probes, seed)
+    )
     optimizer = torch.optim.Adam([weight, bias], lr=settings.lr, weight_decay=settings.weight_decay)
     macro = _Best(torch.full((probes,), -1.0), torch.zeros(probes))
     micro = _Best(torch.full((probes,), -1.0), torch.zeros(probes))
@@ -77,6 +82,7 @@ def _probe(
         test_f1 = f1_scores(test_logits.argmax(-1), test_y, num_classes)
         macro.update(val_f1[0], test_f1[0])
         micro.update(val_f1[1], test_f1[1], test_logits)
+    keep("node-probe", test_logits)
     assert micro.logits is not None
     return {"macro_f1": macro.test, "micro_f1": micro.test, "auc": _auc(micro.logits, test_y)}
 
@@ -86,7 +92,7 @@ def _initial_weights(dim: int, classes: int, probes: int, seed: int) -> tuple[Te
     bound = (6 / (dim + classes)) ** 0.5
     drawn = torch.rand(dim, probes, classes, generator=generator)
     weight = (2 * drawn - 1) * bound
-    return weight.requires_grad_(), torch.zeros(probes, classes, requires_grad=True)
+    return weight, torch.zeros(probes, classes)
 
 
 def _logits(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

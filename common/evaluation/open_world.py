@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from common.data.open_world.samples import Part
 from common.evaluation.config import FeatureClustersConfig
 from common.evaluation.finite import require_finite
+from common.evaluation.frozen import evaluating
 from common.evaluation.open_world_metrics import Labels, open_world_metrics
-from common.evaluation.pictures import evaluating
+from common.evaluation.scores import keep, keep_clusters
+from common.losses.precision import wide
 
 CHUNK = 128
 
@@ -61,7 +63,7 @@ class OpenWorldInputs:
         function = getattr(self.module, verb)
         with evaluating(self.module):
             parts = [
-                function(self.prepare(self.part.pictures[r].to(device))).float().cpu() for r in rows
+                wide(function(self.prepare(self.part.pictures[r].to(device)))).cpu() for r in rows
             ]
         return require_finite(torch.cat(parts), f"what the module's {verb} returns")
 
@@ -74,6 +76,7 @@ def evaluate_heads(inputs: OpenWorldInputs, settings: None, seed: int) -> dict[s
     """
     if inputs.module is None:
         return {}
+    keep("head-clusters", inputs.logits)
     confidence, guess = inputs.logits.softmax(dim=1).max(dim=1)
     found = open_world_metrics(inputs.truth, guess.numpy(), inputs.num_known)
     metrics = {name: 100 * value for name, value in found.items()}
@@ -95,6 +98,7 @@ def evaluate_feature_clusters(
     # Threads that wait for each other would cost more than they save.
     with threadpool_limits(1):
         means = KMeans(len(np.unique(truth)), n_init=settings.starts, random_state=seed)
-        guess = means.fit_predict(inputs.features.float().numpy()).astype(np.int64)
+        guess = means.fit_predict(wide(inputs.features).numpy()).astype(np.int64)
+    keep_clusters("feature-clusters", means)
     found = open_world_metrics(truth, guess, num_known=0)
     return {f"kmeans_{name}": 100 * found[f"all_{name}"] for name in ("acc", "nmi", "ari")}

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from common.errors import DataError
 from common.evaluation.config import PairAucConfig
-from common.evaluation.pictures import PictureInputs, evaluating
+from common.evaluation.frozen import evaluating
+from common.evaluation.pictures import PictureInputs
+from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PAIR_STREAM = 2**46
@@ -64,6 +66,7 @@ def pair_area(first: Tensor, second: Tensor) -> float:
     if len(first) < 2:
         raise DataError("pair-auc: one tested picture has no other to differ from")
     cosines = first @ second.T
+    keep("pair-auc", cosines)
     if not bool(cosines.isfinite().all()):
         return float("nan")
     is_positive = torch.eye(len(first), dtype=torch.bool)

@@ -1,9 +1,8 @@
 """What protocols on pictures are given: a module, and labelled pictures to run through it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +12,13 @@ from common.data.pictures.box_evaluation import ObjectPictures
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.finite import require_finite
+from common.evaluation.frozen import embed_frozen, map_frozen
 from common.evaluation.progress import show_progress
 
 # Protocols that need no labels of whole pictures.
 WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "detection", "pair-auc"})
+# Protocols that run pictures through the module; the others on pictures take its features.
+ON_PICTURES = WITHOUT_LABELS | {"finetune", "linear-sgd"}
 
 
 class LabelledPictures(Protocol):
@@ -77,6 +79,10 @@ class LazyFeatures:
     def __init__(self, make: Callable[[], FeatureSet]) -> None:
         self._make = make
 
+    def for_protocol(self, name: str) -> FeatureSet | None:
+        """Returns what protocol ``name`` is given: features, or None where it needs a module."""
+        return None if name in ON_PICTURES else self.features
+
     @cached_property
     def features(self) -> FeatureSet:
         """The features, on the CPU."""
@@ -106,6 +112,10 @@ class PictureInputs:
         self.module, self.train, self.test = module, train, test
         self._dense, self._objects = dense, objects
 
+    def for_protocol(self, name: str) -> "PictureInputs | FeatureSet":
+        """Returns what protocol ``name`` is given: pictures with the module, or its features."""
+        return self if name in ON_PICTURES else self.features
+
     @property
     def device(self) -> torch.device:
         """The module's device."""
@@ -131,9 +141,14 @@ class PictureInputs:
         return int(max(self.train.labels.max(), self.test.labels.max())) + 1
 
     @cached_property
+    def one_embedded(self) -> Tensor:
+        """The embedding of one picture, ``(1, num_features)``: its length and type."""
+        return self.embed(next(self.test.whole(self.device))[:1])
+
+    @property
     def num_features(self) -> int:
         """The length of an embedding."""
-        return self.embed(next(self.test.whole(self.device))[:1]).shape[1]
+        return self.one_embedded.shape[1]
 
     @property
     def features(self) -> FeatureSet:
@@ -173,29 +188,3 @@ class PictureInputs:
                 found.append(self.embed(batch).cpu())
                 advance(len(batch), "")
         return torch.cat(found)
-
-
-@torch.no_grad()
-def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
-    """Returns ``module.embed`` in evaluation mode, ``(batch, num_features)`` in float."""
-    with evaluating(module):
-        return module.embed(pictures.to(next(module.parameters()).device)).float()
-
-
-@torch.no_grad()
-def map_frozen(module: Any, pictures: Tensor) -> Tensor:
-    """Returns ``module.backbone.feature_map`` in evaluation mode, in float."""
-    with evaluating(module):
-        found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
-    return found.float()
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in evaluation mode and back."""
-    was_training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(was_training)

@@ -1,50 +1,32 @@
-"""Progress of protocols that take minutes to days."""
+"""Progress of what takes minutes to days; silent until the command says how to show it."""
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from common.launch import is_main_process
-
-LINE_EVERY_S = 15.0
-
-
-def tell(text: str) -> None:
-    """Prints a line on the error stream, once for all processes."""
-    console = Console(stderr=True, quiet=not is_main_process())
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+Advance = Callable[[int, str], None]
+Show = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 @contextmanager
-def show_progress(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Gives ``advance(steps, text)``: a bar on a terminal, a line every 15 seconds elsewhere.
-
-    Only the main process shows anything, on the error stream.
-    """
-    console = Console(stderr=True, quiet=not is_main_process())
-    if not console.is_terminal:
-        yield _lines(console, what, total)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda steps, text: bar.update(task, advance=steps, description=f"{what} {text}")
+def _silent(_what: str, _total: int) -> Iterator[Advance]:
+    yield lambda _steps, _text: None
 
 
-def _lines(console: Console, what: str, total: int) -> Callable[[int, str], None]:
-    done, started = 0, time.perf_counter()
-    written = started
+_show: Show = _silent
+_tell: Callable[[str], None] = lambda _text: None  # noqa: E731
 
-    def advance(steps: int, text: str) -> None:
-        nonlocal done, written
-        done += steps
-        now = time.perf_counter()
-        if now - written >= LINE_EVERY_S:
-            written = now
-            left = (now - started) * (total - done) / max(done, 1)
-            console.print(f"  {what} {text} {done}/{total}, {left:,.0f} s left", highlight=False)
 
-    return advance
+def show_by(show: Show, tell: Callable[[str], None]) -> None:
+    """Sets who shows progress, and who prints a line, from now on."""
+    global _show, _tell
+    _show, _tell = show, tell
+
+
+def show_progress(what: str, total: int) -> AbstractContextManager[Advance]:
+    """Returns a context that gives ``advance(steps, text)``."""
+    return _show(what, total)
+
+
+def tell(text: str) -> None:
+    """Prints a line, once for all processes."""
+    _tell(text)

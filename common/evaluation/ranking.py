@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from common.evaluation.finite import require_finite
+from common.evaluation.scores import keep
 
 if TYPE_CHECKING:
     from common.evaluation.config import RankingConfig
@@ -63,6 +64,7 @@ def rank_scores(scores: Tensor, targets: Tensor, ties: str = "strict") -> Tensor
     """
     own = scores.gather(1, targets[:, None])
     scores = scores[:, 1:]
+    keep("ranking", lambda: scores - own)
     rank = 1 + _count(torch.gt, scores, own)
     if ties == "strict":
         return rank

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from common.data.regression.samples import Samples
 from common.evaluation.finite import require_finite
-from common.evaluation.pictures import evaluating
+from common.evaluation.frozen import evaluating
 
 CHUNK = 1024
 
@@ -92,5 +93,6 @@ class RegressionInputs:
 
         fitted = [(self.raw(name), self.parts[name].targets.double()) for name in ("train", "val")]
         x, y = (torch.cat(part).numpy() for part in zip(*fitted, strict=True))
-        trees = HistGradientBoostingRegressor(random_state=seed).fit(x, y)
+        with threadpool_limits(torch.get_num_threads()):  # of what has just been imported
+            trees = HistGradientBoostingRegressor(random_state=seed).fit(x, y)
         return torch.from_numpy(trees.predict(self.raw("test").numpy()))

@@ -12,6 +12,7 @@ from common.evaluation.config import RegressionFinetuneConfig
 from common.evaluation.progress import show_progress
 from common.evaluation.regression import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics
+from common.losses.precision import wide
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**46
@@ -82,11 +83,12 @@ class _Regressor(nn.Module):
         self.device = next(inputs.module.parameters()).device
         self.trunk = convert_batch_norm(deepcopy(inputs.module), LocalBatchNorm)
         self.trunk.requires_grad_(True)
-        self.head = nn.Linear(inputs.features("train").shape[1], 1).to(self.device)
+        head = nn.Linear(inputs.features("train").shape[1], 1)
+        self.head = head.to(wide(next(self.trunk.parameters())))
         labels = inputs.parts["train"].targets
         self.mean, self.std = float(labels.mean()), float(labels.std(correction=0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns numbers ``(batch,)`` in label units."""
-        h = self.trunk.embed(x).float()  # type: ignore[operator]
+        h = wide(self.trunk.embed(x))  # type: ignore[operator]
         return self.head(h)[:, 0] * self.std + self.mean

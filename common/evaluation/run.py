@@ -3,13 +3,10 @@
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pictures import WITHOUT_LABELS, LazyFeatures, PictureInputs
 from common.registry import EVALUATORS
-
-# Protocols that run pictures through the module; the others on pictures take its features.
-ON_PICTURES = WITHOUT_LABELS | {"finetune", "linear-sgd"}
 
 
 def run_protocols(
@@ -17,7 +14,8 @@ def run_protocols(
 ) -> dict[str, float]:
     """Returns ``{prefix + metric: value}`` of every protocol in ``names``.
 
-    A learning-free reference has features only: protocols that need more leave it out.
+    Inputs with a method ``for_protocol`` choose what each protocol is given; None: it is left out,
+    as what needs a module is for a reference that has features only.
 
     Args:
         names: Protocols of `EVALUATORS`.
@@ -28,14 +26,14 @@ def run_protocols(
     """
     metrics: dict[str, float] = {}
     for name in names:
-        if name in ON_PICTURES and not isinstance(inputs, PictureInputs):
+        given = inputs.for_protocol(name) if hasattr(inputs, "for_protocol") else inputs
+        if given is None:
             continue
-        given = inputs
-        if isinstance(inputs, PictureInputs | LazyFeatures) and name not in ON_PICTURES:
-            given = inputs.features
         # A protocol with nothing to set has no section.
         settings = getattr(config, name.replace("-", "_"), None)
-        with torch.no_grad():
-            values = EVALUATORS.get(name)(given, settings, seed)
+        evaluator = EVALUATORS.get(name)  # imports what it computes with, whose threads are limited
+        # On as many threads as torch, so that a run equals itself on other machines.
+        with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
+            values = evaluator(given, settings, seed)
         metrics.update({prefix + key: float(value) for key, value in values.items()})
     return metrics

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from common.data.series.sets import Prepared
 from common.evaluation.finite import require_finite
-from common.evaluation.pictures import evaluating
+from common.evaluation.frozen import evaluating
+from common.losses.precision import wide
 
 WINDOWS_AT_ONCE = 512
 SERIES_AT_ONCE = 32
@@ -94,7 +95,7 @@ class ForecastInputs:
         device = next(module.parameters()).device
         with evaluating(module):
             return encode_windows(
-                lambda part: require_finite(module.embed_last(part.to(device)).float().cpu()),
+                lambda part: require_finite(wide(module.embed_last(part.to(device))).cpu()),
                 self.series.inputs,
                 self.window,
             )

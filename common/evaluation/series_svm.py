@@ -8,6 +8,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.svm import SVC
 
 from common.evaluation.config import SeriesSvmConfig
+from common.evaluation.scores import keep
 from common.evaluation.series import LabelledInputs
 from common.evaluation.svm_folds import class_sizes, is_small
 
@@ -26,8 +27,15 @@ def evaluate_series_svm(
     """
     x, y = inputs.features("train").numpy(), inputs.y["train"].numpy()
     machine = fit_svm(x, y, settings)
-    predicted = machine.predict(inputs.features("test").numpy())
+    tested = inputs.features("test").numpy()
+    keep("series-svm", lambda: _decisions(machine, tested))
+    predicted = machine.predict(tested)
     return {"svm_accuracy": 100 * float(np.mean(predicted == inputs.y["test"].numpy()))}
+
+
+def _decisions(machine: Any, x: Any) -> Any:
+    """Returns the decision of each pair of classes; their votes would move in jumps."""
+    return machine.set_params(decision_function_shape="ovo").decision_function(x)
 
 
 def fit_svm(x: Any, y: Any, settings: SeriesSvmConfig) -> Any:

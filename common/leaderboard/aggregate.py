@@ -13,34 +13,30 @@ from common.leaderboard.statistics import (
     judge_trained,
     summarise,
 )
-
-
-def same_numbers(now: str, verified: frozenset[str]) -> frozenset[str]:
-    """Returns the digests of code that gives the numbers of ``now``: its own, or all verified."""
-    return verified if now in verified else frozenset({now})
+from common.results.ledger import Ledger
 
 
 @dataclass(frozen=True)
 class Code:
     """The code and recipes as they stand now, which records are held against.
 
-    ``digests`` by paper; ``verified`` by paper: digests under which `papers verify` passed;
-    ``config_hashes`` by ``paper/recipe[:variant]``, without those that no longer load.
+    ``digests`` and ``ledgers`` by paper; ``config_hashes`` by ``paper/recipe[:variant]``, without
+    those that no longer load.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
-    verified: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     config_hashes: Mapping[str, str] = field(default_factory=dict)
 
     def stale_reason(self, record: Record) -> str | None:
-        """Returns why ``record`` may not hold for the present code, or None."""
-        now = self.digests.get(record.paper, "")
-        verified = self.verified.get(record.paper, frozenset())
-        if record.code_digest not in same_numbers(now, verified):
-            return "the code changed since"
+        """Returns why ``record`` may not hold for the present code, of `STANDINGS`, or None."""
+        ledger = self.ledgers.get(record.paper, Ledger(paper=record.paper))
+        standing = ledger.standing(record, self.digests.get(record.paper, ""))
+        if standing is not None:
+            return standing
         by_hand = record.scaled and record.scaled_reason != NO_NUMBER
         if not by_hand and self.config_hashes.get(record.reference) != record.config_hash:
-            return "the recipe changed since"
+            return "other recipe"
         return None
 
 
@@ -94,7 +90,7 @@ class Row:
     def status(self) -> str:
         """The status as the leaderboard prints it."""
         if self.group is not None and self.group.stale:
-            return f"stale ({self.verdict.status})"
+            return f"{self.group.stale} ({self.verdict.status})"
         return self.verdict.status
 
 

@@ -163,10 +163,10 @@ def _is_compared(board: Board, group: Group) -> bool:
 
 
 def arm_status(board: Board, group: Group) -> str:
-    """Returns ``compared above``, or ``scaled`` and what was changed; ``stale`` goes first."""
+    """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
     status = "compared above" if _is_compared(board, group) else f"scaled{by_hand}"
-    return f"stale ({status}; {group.stale})" if group.stale else status
+    return f"{group.stale} ({status})" if group.stale else status
 
 
 def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:

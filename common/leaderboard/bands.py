@@ -1,6 +1,6 @@
 """The stored band of a paper's ``quick`` recipe: its final numbers and learning curves over seeds.
 
-It lies in ``results/<paper>/bands/quick.json`` and is what `papers verify` compares with.
+It lies in ``results/<paper>/bands/quick.json`` and is what `papers verify --quick` compares with.
 """
 
 import json
@@ -33,7 +33,6 @@ class Band:
     seeds: list[int]
     config_hash: str
     data_hashes: list[str]
-    verified_digests: list[str]
     metrics: dict[str, list[float]]
     curves: dict[str, dict[str, list[float]]]
     version: int = BAND_VERSION
@@ -84,7 +83,6 @@ def make_band(paper: str, runs: Sequence[QuickRun]) -> Band:
         seeds=seeds,
         config_hash=records[0].config_hash,
         data_hashes=[record.data_hash for record in records],
-        verified_digests=[records[0].code_digest],
         metrics={key: values for key, values in metrics.items() if len(values) == len(runs)},
         curves=_shared_curves(runs),
     )
@@ -125,7 +123,9 @@ def read_band(paper: str, root: Path) -> Band:
     """
     path = band_path(paper, root)
     if not path.is_file():
-        raise UsageError(f"{paper}: no band is stored yet; run papers verify {paper} --store")
+        raise UsageError(
+            f"{paper}: no band is stored yet; run papers verify {paper} --quick --store"
+        )
     try:
         return _read_checked(path, paper)
     except RecordError as error:

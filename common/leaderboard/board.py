@@ -1,13 +1,13 @@
 """What a leaderboard is made from, read once from the disk, and what need not be run again."""
 
-import json
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from common.config import Recipe, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
 from common.errors import UsageError
 from common.layers import read_yaml
 from common.leaderboard.aggregate import (
@@ -16,7 +16,6 @@ from common.leaderboard.aggregate import (
     Row,
     group_records,
     make_rows,
-    same_numbers,
     uncompared_groups,
 )
 from common.leaderboard.digest import code_digest
@@ -30,6 +29,7 @@ from common.leaderboard.record import (
 from common.leaderboard.reported import Entry, load_all_reported
 from common.leaderboard.statistics import MIN_SEEDS
 from common.paper import get_paper, paper_names
+from common.results.ledger import Ledger, read_ledger
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def _titles() -> dict[str, str]:
 
 
 def present_code(records: Iterable[Record], root: Path) -> Code:
-    """Returns the digests and configuration hashes as the files stand now."""
+    """Returns digests, ledgers and configuration hashes as the files stand now."""
     records = list(records)
     papers = sorted({record.paper for record in records})
     return Code(
         digests={paper: code_digest(paper, root) for paper in papers},
-        verified={paper: verified_digests(paper, root) for paper in papers},
+        ledgers={paper: read_ledger(paper, root) for paper in papers},
         config_hashes=present_hashes({record.reference for record in records}),
     )
 
@@ -98,7 +98,7 @@ def present_code(records: Iterable[Record], root: Path) -> Code:
 def present_hashes(references: Iterable[str]) -> dict[str, str]:
     """Returns ``{paper/recipe[:variant]: configuration hash}`` of the recipes that load.
 
-    A recipe that is gone or no longer fits the schema is left out: its runs are stale.
+    A recipe that is gone or no longer fits the schema is left out: its runs are of another one.
     """
     read = cache(read_yaml)  # a file has many variants, and reading it is half of a recipe's time
     hashes = {}
@@ -119,40 +119,24 @@ def band_path(paper: str, root: Path) -> Path:
 
 def band_mend(paper: str) -> str:
     """Returns what to do about a broken band; how many seeds it had is not known."""
-    store = f"papers verify {paper} --store --seeds {MIN_SEEDS}"
+    store = f"papers verify {paper} --quick --store --seeds {MIN_SEEDS}"
     return f"restore the file, or store a new band: {store}"
 
 
-def accepted_digests(paper: str, root: Path) -> frozenset[str]:
-    """Returns the digests of code that gives the present code's numbers."""
-    return same_numbers(code_digest(paper), verified_digests(paper, root))
-
-
-def verified_digests(paper: str, root: Path) -> frozenset[str]:
-    """Returns the digests of code under which ``quick`` gave the stored numbers."""
-    path = band_path(paper, root)
-    if not path.is_file():
-        return frozenset()
-    try:
-        return frozenset(json.loads(path.read_text(encoding="utf-8"))["verified_digests"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path}: no stored band ({error!r}); {band_mend(paper)}") from None
-
-
 def matching_records(
-    recipe: Recipe, paths: Iterable[Path], digests: Collection[str] | None = None
+    recipe: Recipe, paths: Iterable[Path], root: Path | None = None
 ) -> list[tuple[Path, Record]]:
-    """Returns the files of ``paths`` that hold ``recipe``'s trained record of one of ``digests``.
+    """Returns the files of ``paths`` that hold ``recipe``'s trained record of the present code.
 
     A record of another version of the schema matches nothing; `papers leaderboard` names it.
 
     Args:
         recipe: With its seed.
         paths: Of records.
-        digests: Of code; default: of the present one.
+        root: Where ``results/`` tells which code gives the same numbers; None: the present alone.
     """
-    if digests is None:
-        digests = [code_digest(recipe.paper)]
+    now = code_digest(recipe.paper)
+    ledger = Ledger(paper=recipe.paper) if root is None else read_ledger(recipe.paper, root)
     wanted = (recipe.arm, recipe.hash(), recipe.seed, "trained")
     found = []
     for path in paths:
@@ -161,6 +145,6 @@ def matching_records(
         except RecordError:
             continue
         theirs = (record.arm, record.config_hash, record.seed, record.weights)
-        if theirs == wanted and record.code_digest in digests:
+        if theirs == wanted and ledger.standing(record, now) is None:
             found.append((path, record))
     return found

@@ -69,11 +69,16 @@ def registry_targets(
         tables: Only these tables; all by default.
     """
     found = []
-    path = root / "common" / "registry.py"
-    for table, part, name, target in _entries(parse(path)) if path.is_file() else []:
+    for table, part, name, target in registry_entries(root):
         if name in names and part in {"", *names} and (tables is None or table in tables):
             found.append(module_file(target.partition(":")[0], root))
     return found
+
+
+def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration below ``root``."""
+    path = root / "common" / "registry.py"
+    return _entries(parse(path)) if path.is_file() else []
 
 
 @lru_cache(maxsize=16)

@@ -7,6 +7,7 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
 
+from common.checkout import require_checkout
 from common.errors import UsageError
 from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import arm_status
@@ -49,20 +50,16 @@ def build_leaderboard(
 
     Raises:
         LikewiseError: With ``check``, if a file is stale; names the first line.
-        UsageError: With ``check`` beside what writes, or a folder without a record.
+        UsageError: With ``check`` beside what writes, or a folder without a record; without
+            ``root`` outside of a checkout.
     """
     if check and (wandb or add or page):
         raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
-    root = root or default_root()
+    if root is None:
+        require_checkout("papers leaderboard")
+        root = default_root()
     for folder in add or []:
-        record = folder / "result.json"
-        if not os.path.isfile(record):
-            raise UsageError(
-                f"{folder}: no result.json there; --add takes the folder of a finished run, such "
-                "as runs/PAPER/RECIPE/RUN"
-            )
-        path = commit_record(read_record(record), root / "results")
-        console.print(f"filed {path.name}", soft_wrap=True)
+        _add(folder, root / "results", console)
     if wandb:
         _show_offline(runs, console)
         _import(wandb, root / "results", console)
@@ -80,6 +77,21 @@ def build_leaderboard(
         from common.leaderboard.page import write_page
 
         console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
+
+
+def _add(folder: Path, results: Path, console: Console) -> None:
+    """Files the record of the run in ``folder``; says where no reported number stands beside it."""
+    path = folder / "result.json"
+    if not os.path.isfile(path):
+        raise UsageError(
+            f"{folder}: no result.json there; --add takes the folder of a finished run, such "
+            "as runs/PAPER/RECIPE/RUN"
+        )
+    record = read_record(path)
+    console.print(f"filed {commit_record(record, results).name}", soft_wrap=True)
+    if record.scaled:
+        reason = f"beside no reported number: {record.scaled_reason}"
+        console.print(reason, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_offline(runs: Path, console: Console) -> None:
@@ -180,7 +192,7 @@ def _shared(row: Row) -> str:
     assert row.ours and row.group  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
     if _is_unread(row):
-        stale = ", stale" if row.group.stale else ""  # a table has it in each line
+        stale = f", {row.group.stale}" if row.group.stale else ""  # a table has it in each line
         return f"{name}: {runs}{stale}, beside {entry.origin}: not available"
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 

@@ -1,8 +1,9 @@
 """The digest of the code that a paper's numbers depend on.
 
-Found by reading source files, without importing them: from the paper's folder and the pipeline,
-along imports, and along the names that registries resolve at run time. Comments, docstrings,
-formatting and the Python version do not change it.
+Found by reading source files, without importing them: from the paper's folder and the fit, along
+imports, and along the names that registries resolve at run time. Only the half that can move a
+number is covered; see `halves`. Comments, docstrings, formatting and the Python version do not
+change it.
 """
 
 import ast
@@ -13,23 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from common.checkout import SOURCE_ROOT
-from common.leaderboard.closure import import_targets, module_file, parse, registry_targets
-
-# They watch or store a run and cannot change its numbers.
-OBSERVERS = (
-    "common/callbacks/metrics_log.py",
-    "common/callbacks/progress.py",
-    "common/errors.py",
-    "common/files.py",
-    "common/leaderboard/",
-    "common/plots/",
-    "common/runs.py",
-    "common/tracking/",
+from common.leaderboard.closure import (
+    import_targets,
+    module_file,
+    parse,
+    registry_entries,
+    registry_targets,
 )
-# Tables shared by all papers: what a paper uses of them is found by name.
-TABLES = ("common/registry.py", "common/evaluation/config.py")
-PIPELINE = "common/train.py"
-PLOTS = "plots.py"
+from common.leaderboard.halves import SHELL_OF_PAPER, is_numbers
+
+PROTOCOLS = "common/evaluation/config.py"  # shared by all papers: what a paper uses is hashed
+FIT = "common/training/fit.py"
+READERS = ("DATASETS", "READERS")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
 
 
@@ -44,30 +40,45 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     digest = hashlib.sha256()
     for path in closure(paper, root):
         digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
-    for text in protocol_settings(names, root):
+    for text in [*protocol_settings(names, root), *entries_in_use(names, root)]:
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:12]
 
 
 def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
-    """Returns the files that the digest covers, relative to ``root``, sorted."""
-    folder = root / "papers" / paper
-    # reference.py serves `papers parity` only, __init__.py holds what the paper is called, and
-    # plots.py draws what has been measured already.
-    spared = {folder / name for name in ("reference.py", "__init__.py", PLOTS)}
-    waiting = [path for path in sorted(folder.rglob("*.py")) if path not in spared]
-    waiting.append(root / PIPELINE)
-    waiting += registry_targets(names_in_use(paper, root), root)
-    found: set[str] = set()
+    """Returns the files that the digest covers, relative to ``root``, sorted.
+
+    Readers are passed through, not covered: what they make is guarded by the data hash, but a
+    generator of the numbers half that one calls is code of the paper's.
+    """
+    waiting = sorted((root / "papers" / paper).rglob("*.py"))
+    waiting.append(root / FIT)
+    names = names_in_use(paper, root)
+    waiting += registry_targets(names, root)
+    readers = {path for table in READERS for path in registry_targets(names, root, (table,))}
+    found, seen = set(), set()
     while waiting:
         path = waiting.pop()
         name = path.relative_to(root).as_posix()
-        if name in found or name in TABLES or name.startswith(OBSERVERS) or not path.is_file():
+        covered = is_numbers(name) and name != PROTOCOLS
+        if name in seen or not path.is_file() or not (covered or path in readers):
             continue
-        found.add(name)
+        seen.add(name)
+        if covered:
+            found.add(name)
         tree = parse(path)
         waiting += import_targets(tree, path, root)
         waiting += [module_file(target, root) for target in _targets_in_text(tree)]
+    return sorted(found)
+
+
+def entries_in_use(names: set[str], root: Path) -> list[str]:
+    """Returns the registry's entries under ``names`` that lead to the numbers half, as text."""
+    found = []
+    for table, part, name, target in registry_entries(root):
+        path = module_file(target.partition(":")[0], root).relative_to(root).as_posix()
+        if name in names and part in {"", *names} and is_numbers(path):
+            found.append(f"{table} {part} {name} {target}")
     return sorted(found)
 
 
@@ -88,7 +99,8 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
     names: set[str] = set()
     for path in (root / "papers" / paper).rglob("*.py"):
-        names |= string_constants(parse(path)) if path.name != PLOTS else frozenset()
+        if path.name not in SHELL_OF_PAPER:
+            names |= string_constants(parse(path))
     recipes = (root / "configs" / paper).glob("*.yaml")
     for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -1,6 +1,5 @@
 """What a run depended on beside its recipe: commit, versions, hardware. Names no machine."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.checkout import SOURCE_ROOT
+from common.cores import usable_cores
 
 PACKAGES = (
     "torch",
@@ -42,7 +42,7 @@ def describe_environment(root: Path = SOURCE_ROOT) -> Environment:
         commit=commit or None,
         dirty=None if changes is None else bool(changes),
         versions=installed_versions(),
-        hardware={"cpu": cpu_name(), "cores": available_cores(), "accelerator": accelerator()},
+        hardware={"cpu": cpu_name(), "cores": usable_cores(), "accelerator": accelerator()},
     )
 
 
@@ -77,13 +77,6 @@ def cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def available_cores() -> int:
-    """Returns the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def accelerator() -> str | None:

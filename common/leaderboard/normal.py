@@ -42,7 +42,7 @@ def _section(group: Group, records: Sequence[Record]) -> list[str]:
     batches = sorted({record.batches for record in records})
     length = " to ".join(f"{number:,}" for number in dict.fromkeys((batches[0], batches[-1])))
     facts = f"{length} batches of {latest.global_batch:,}, {seeds_text(len(records))}"
-    stale = f"; stale ({group.stale})" if group.stale else ""
+    stale = f"; {group.stale}" if group.stale else ""
     header = ("metric", *(f"{share:.0%}".replace("%", " %") for share in SHARES))
     rows = [(key, *_cells(records, key)) for key in _keys(records)]
     title = f"### `{latest.reference}` on {latest.data}: {facts}{stale}"

@@ -75,7 +75,7 @@ def _scaled(group: Group) -> tuple[str, ...]:
         f"`{record.reference}`, {short_metric(metric)}",
         f"{sample_text(untrained)}, untrained encoder" if untrained else "-",
         f"{sample_text(group.sample(metric))} ({seeds_text(len(group.records))})",
-        "stale (scaled)" if group.stale else "scaled",
+        f"{group.stale} (scaled)" if group.stale else "scaled",
     )
 
 

@@ -9,8 +9,9 @@ import math
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from common.checkout import SOURCE_ROOT
+from common.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
 from common.files import remove_torn, write_atomic
 from common.leaderboard.checked import build_checked
@@ -19,6 +20,7 @@ RECORD_VERSION = 1
 ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")
 # They become parts of file names, and a record may come from elsewhere.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+CONFIG_PARTS = ("arm", "baseline", "data", "evaluation", "method", "optimizer", "seed", "trainer")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
 # A record is written in milliseconds; the clocks of nodes that share a disk differ by less.
@@ -77,6 +79,10 @@ class Record:
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
     # Of published weights, "name sha256:<64 hex digits>" of the file.
     weights_file: str | None = None
+    # Each of `CONFIG_PARTS`, resolved: what can change a result, no path. None: not known.
+    config: dict[str, Any] | None = None
+    # The id of the stored steps that it was made under.
+    steps: str | None = None
     status: str = "complete"
     version: int = RECORD_VERSION
 
@@ -102,14 +108,21 @@ def record_to_json(record: Record) -> str:
     values = asdict(record)
     values["metrics"] = _finite(record.metrics)
     values["references"] = {name: _finite(row) for name, row in record.references.items()}
-    curves = values.pop("curves")
+    config, curves = values.pop("config"), values.pop("curves")
     text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    if curves:
-        # A line a curve: indented, their points would be most of the file.
-        lines = [f"{json.dumps(key)}: {json.dumps(curves[key])}" for key in sorted(curves)]
-        text = text.removesuffix("\n}") + ',\n  "curves": {\n    ' + ",\n    ".join(lines)
-        text += "\n  }\n}"
+    # A line a section and a curve: indented, they would be most of the file.
+    for name, parts in (("config", config), ("curves", curves)):
+        if parts:
+            text = text.removesuffix("\n}") + f",\n  {json.dumps(name)}: {_by_line(parts)}\n}}"
     return text + "\n"
+
+
+def _by_line(parts: dict[str, Any]) -> str:
+    texts = {
+        key: json.dumps(parts[key], sort_keys=True, ensure_ascii=False) for key in sorted(parts)
+    }
+    lines = ",\n    ".join(f"{json.dumps(key)}: {text}" for key, text in texts.items())
+    return f"{{\n    {lines}\n  }}"
 
 
 def _finite(metrics: dict[str, float | None]) -> dict[str, float | None]:
@@ -159,6 +172,7 @@ def _check_values(record: Record, source: str) -> None:
         and "needed when scaled is true, and only then",
         "curves": not all(len(point) == 2 for curve in record.curves.values() for point in curve)
         and "each point is a batch and a value",
+        "config": record.config is not None and _config_problem(record, record.config),
         "seed": record.seed < 0 and "must not be negative",
         "finished": not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
         and "must look like 2026-01-31T12:00:00Z",
@@ -170,6 +184,13 @@ def _check_values(record: Record, source: str) -> None:
     for name, problem in problems.items():
         if problem:
             raise RecordError(f"{source}: {name}: {problem}, got {getattr(record, name)!r}")
+
+
+def _config_problem(record: Record, config: dict[str, Any]) -> str | bool:
+    if sorted(config) != sorted(CONFIG_PARTS):
+        return f"its parts must be {', '.join(CONFIG_PARTS)}"
+    agrees = (config["arm"], config["seed"]) == (record.arm, record.seed)
+    return not agrees and "its arm and seed must be the record's"
 
 
 def read_record(path: str | Path) -> Record:
@@ -201,7 +222,7 @@ def _write_checked(record: Record, path: Path) -> Path:
 
 def default_results() -> Path:
     """Returns ``results/`` of this checkout, or of the current folder if installed elsewhere."""
-    return (SOURCE_ROOT if (SOURCE_ROOT / "pyproject.toml").is_file() else Path.cwd()) / "results"
+    return (SOURCE_ROOT if is_checkout() else Path.cwd()) / "results"
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:

@@ -7,6 +7,7 @@ from common.leaderboard.board import Board
 from common.leaderboard.compared import render_compared
 from common.leaderboard.markdown import anchor, table
 from common.leaderboard.statistics import MIN_SEEDS
+from common.results.ledger import STANDINGS
 
 STATUSES = {
     "reproduced": f"at least {MIN_SEEDS} seeds, same data and protocol; the 95 % interval of "
@@ -20,9 +21,7 @@ STATUSES = {
     "scaled": "a real run that no reported number is comparable with: shorter, smaller, on other "
     "data, changed by hand, or, where no reason follows, simply not reported; compare it with the "
     "rows beside it",
-    "stale (...)": "the code or the recipe changed after the run; in brackets what it was then. "
-    "`papers verify PAPER` clears changed code under which `quick` still gives its stored numbers: "
-    "all rows of the paper, also those of baselines, networks and data that `quick` never runs",
+    **{f"{name} (...)": f"{why}; in brackets what the row was" for name, why in STANDINGS.items()},
     "not run": "a reported number that we have not run yet",
 }
 INTRODUCTION = """\
@@ -68,7 +67,7 @@ def _compared(board: Board) -> list[str]:
 
 
 def _summary(board: Board) -> list[str]:
-    kinds = tuple(status.split(" (")[0] for status in STATUSES if status != "scaled")
+    kinds = tuple(name for name in STATUSES if name != "scaled" and not name.endswith("(...)"))
     uncompared = board.uncompared()
     compared, rows = _compared(board), []
     for paper in board.papers():
@@ -77,7 +76,9 @@ def _summary(board: Board) -> list[str]:
         scaled = sum(group.latest.paper == paper for group in uncompared)
         runs = sum(len(group.records) for group in board.groups if group.latest.paper == paper)
         link = f"[{paper}](#{anchor(title(board, paper))})" if paper in compared else paper
-        rows.append((link, *(str(count[kind]) for kind in kinds), str(scaled), str(runs)))
+        away = sum(count[name] for name in STANDINGS)
+        counts = [*(count[kind] for kind in kinds), away, scaled, runs]
+        rows.append((link, *map(str, counts)))
     if not rows:
         return ["No runs yet."]
-    return table(("paper", *kinds, "settings scaled", "runs"), rows)
+    return table(("paper", *kinds, "not fresh", "settings scaled", "runs"), rows)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from common.checkout import SOURCE_ROOT
-from common.config import HASHED_SECTIONS, Recipe, load_recipe
-from common.errors import ConfigError, suggest
+from common.config.recipe import load_recipe
+from common.config.schema import HASHED_SECTIONS, Recipe
+from common.errors import ConfigError, UsageError, suggest
 from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
@@ -164,7 +165,10 @@ def scaled_reason(recipe: Recipe, entries: list[Entry] | None = None) -> str | N
         recipe: As it is to be run, with its overrides.
         entries: The reported numbers; read from the paper's folder by default.
     """
-    written = load_recipe(recipe.reference)
+    try:
+        written = load_recipe(recipe.name)
+    except UsageError:  # a user's own recipe, or one that has gone since the run began
+        return f"{recipe.name} is no recipe of this project"
     if written.hash() != recipe.hash():
         return f"the recipe was changed: {', '.join(_changed_keys(recipe, written))}"
     path = SOURCE_ROOT / "papers" / recipe.paper / "reported.yaml"

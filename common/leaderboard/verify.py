@@ -1,14 +1,14 @@
-"""`papers verify`: does the present code still give the stored numbers and learning curves?
+"""`papers verify --quick`: does the present code still give the stored numbers and learning curves?
 
 On the machine that stored the band, runs are equal to the last bit. Elsewhere rounding differs,
 and training carries it on; so means over the same seeds are compared by the stored runs' interval.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.leaderboard.bands import (
     DEFAULT_SEEDS,
@@ -65,30 +65,14 @@ def require_band(recipe: Recipe, root: Path | None = None) -> None:
     if band.config_hash != recipe.hash():
         raise UsageError(
             f"{recipe.reference} has changed since its band was stored; if that is meant, store "
-            f"a new one: papers verify {recipe.paper} --store"
+            f"a new one: papers verify {recipe.paper} --quick --store"
         )
 
 
 def store_band(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> Path:
-    """Stores the band of finished ``quick`` runs, one a seed; returns the file.
-
-    Code that the band before it was of stays verified if that band holds these runs.
-    """
-    root = root or default_root()
+    """Stores the band of finished ``quick`` runs, one a seed; returns the file."""
     runs = [read_quick_run(Path(folder), paper) for folder in run_dirs]
-    band = make_band(paper, runs)
-    verified = sorted({*band.verified_digests, *_equal_before(paper, runs, root)})
-    return write_band(replace(band, verified_digests=verified), root)
-
-
-def _equal_before(paper: str, runs: Sequence[QuickRun], root: Path) -> list[str]:
-    """Returns the digests of code that gave the numbers of ``runs``, by the stored band."""
-    try:
-        former = read_band(paper, root)
-        comparisons = compare(former, [run for run in runs if run.record.seed in former.seeds])
-    except UsageError:  # none stored, or one of another recipe
-        return []
-    return former.verified_digests if all(item.inside for item in comparisons) else []
+    return write_band(make_band(paper, runs), root or default_root())
 
 
 def verify(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> list[Comparison]:
@@ -101,14 +85,14 @@ def verify(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> li
 
     Raises:
         UsageError: No band, other seeds, or a recipe or data that are not the stored ones.
+        LikewiseError: Runs of different code.
     """
     root = root or default_root()
     band = read_band(paper, root)
     runs = [read_quick_run(Path(folder), paper) for folder in run_dirs]
-    comparisons = compare(band, runs)
-    if all(item.inside for item in comparisons):
-        clear_stale(band, runs, root)
-    return comparisons
+    if len({run.record.code_digest for run in runs}) != 1:
+        raise LikewiseError(f"{band.paper}/quick: the code changed between the runs; run again")
+    return compare(band, runs)
 
 
 def compare(band: Band, runs: Sequence[QuickRun]) -> list[Comparison]:
@@ -130,7 +114,7 @@ def _require_same_setting(band: Band, runs: Sequence[QuickRun]) -> None:
         if now[name] != value:
             raise UsageError(
                 f"{band.paper}/quick: {name}: the band is of {value}, the runs of {now[name]}; "
-                f"if that is meant, store a new one: papers verify {band.paper} --store"
+                f"if that is meant, store a new one: papers verify {band.paper} --quick --store"
             )
 
 
@@ -162,17 +146,3 @@ def allowed_difference(stored: Sample) -> float:
     """
     width = half_width(stored, stored.spread, stored.n, CONFIDENCE)
     return max(width or 0.0, RELATIVE_FLOOR * abs(stored.mean))
-
-
-def clear_stale(band: Band, runs: Sequence[QuickRun], root: Path) -> None:
-    """Notes that the code of ``runs`` gives the band's numbers, so that its rows are not stale.
-
-    Raises:
-        LikewiseError: If the runs are of different code.
-    """
-    digests = {run.record.code_digest for run in runs}
-    if len(digests) != 1:
-        raise LikewiseError(f"{band.paper}/quick: the code changed between the runs; run again")
-    verified = sorted({*band.verified_digests, *digests})
-    if verified != sorted(band.verified_digests):
-        write_band(replace(band, verified_digests=verified), root)

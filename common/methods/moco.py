@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.sampler import keyed_generator
@@ -23,6 +22,7 @@ from common.methods.queue import enqueue
 from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.batch_norm_groups"
 # A stream of its own for dealing the keys to groups of batch norm.

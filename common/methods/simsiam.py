@@ -6,8 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from common.checkpoints.position import count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import CollapseWarning, log_embeddings
@@ -17,6 +16,7 @@ from common.methods.config import SimSiamConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.position import count_batch
 
 ADVICE = "Try a lower optimizer.lr or a weight decay"
 

@@ -6,8 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import CollapseWarning, log_embeddings
@@ -19,6 +18,7 @@ from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 

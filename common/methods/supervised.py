@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import is_log_due
@@ -17,6 +16,7 @@ from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.position import count_batch
 
 
 class Supervised(LightningModule):

@@ -7,7 +7,7 @@ import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.layerwise import LARC, LARS
 from common.optim.schedules import build_scheduler

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 
 

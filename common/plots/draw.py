@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from common.checkpoints.position import random_states, set_random_states
 from common.data.contract import RunData
 from common.files import write_atomic
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
 from common.registry import PLOTS
+from common.training.position import random_states, set_random_states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

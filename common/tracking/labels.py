@@ -1,16 +1,13 @@
 """What a run is called in W&B: name, group, job type and tags, each a function of the recipe."""
 
-import os
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from common.config import Recipe
+from common.config.schema import Recipe
 
 NAME_LENGTH = 128
 TAG_LENGTH = 64
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 WITHHELD = "(withheld)"
 _SECRET_NAME = re.compile(
     r"(^|[_.-])(api_?key|access_?key|secret|password|passwd|credentials?|auth|token)s?$", re.I
@@ -107,29 +104,3 @@ def without_secrets(config: Mapping[str, Any], environment: Mapping[str, str]) -
         return value
 
     return {str(key): clean(str(key), value) for key, value in config.items()}
-
-
-def process_rank(environment: Mapping[str, str] | None = None) -> int:
-    """Returns 0 in the main process, and in it alone.
-
-    torchrun's ``RANK`` says it. Without ``RANK``, the main process is the one in which every other
-    rank is 0: a process that Lightning starts in a job without ``srun`` has the main one's
-    ``SLURM_PROCID``, and a ``LOCAL_RANK`` of its own.
-    """
-    numbers = {name: launcher_number(name, environment) for name in RANKS}
-    ranks = {name: number for name, number in numbers.items() if number is not None}
-    return ranks.get("RANK", max(ranks.values(), default=0))
-
-
-def launcher_number(name: str, environment: Mapping[str, str] | None = None) -> int | None:
-    """Returns a launcher's variable, None where it is not set or holds no number."""
-    value = (os.environ if environment is None else environment).get(name, "")
-    return int(value) if value.isdecimal() else None
-
-
-def unset_unreadable_ranks() -> None:
-    """Unsets launchers' variables that hold no number: Lightning reads them as int."""
-    for name in (*RANKS, "SLURM_NTASKS", "JSM_NAMESPACE_RANK"):
-        if name in os.environ and launcher_number(name) is None:
-            if value := os.environ.pop(name):
-                warnings.warn(f"{name}={value!r} is no number: ignored", stacklevel=2)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from common.config import Recipe, TrackingConfig
+from common.config.schema import Recipe, TrackingConfig
+from common.launch import process_rank
 from common.tracking.channel import Channel
-from common.tracking.labels import process_rank, run_labels, without_secrets
+from common.tracking.labels import run_labels, without_secrets
 from common.tracking.mode import resolve_mode
 
 # How long the end of a run waits for the tracker, which goes on by itself after that.

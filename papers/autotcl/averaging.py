@@ -5,10 +5,10 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.backbones.dilated_conv import DilatedEncoder
-from common.checkpoints.position import batches_seen, count_batch
 from common.data.sampler import keyed_generator
 from common.mirror import Mirror
 from common.optim.ema import momentum_copy
+from common.training.position import batches_seen, count_batch
 
 _SEEDS: Mirror[int] = Mirror(int)
 

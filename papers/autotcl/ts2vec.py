@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from common.backbones.dilated_conv import DilatedEncoder
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
 from common.diagnostics import CollapseWarning, log_embeddings

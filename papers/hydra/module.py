@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import CollapseWarning, is_log_due
@@ -17,6 +16,7 @@ from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.losses.precision import wide
 from common.optim.build import configure
+from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
     PairContrast,

@@ -6,8 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import CollapseWarning, is_log_due
@@ -16,6 +15,7 @@ from common.distributed.reduce import gather
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
     PairContrast,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.evaluation.pictures import evaluating
+from common.evaluation.frozen import evaluating
 from common.losses.precision import wide
 from papers.hydra.gate import class_gates
 

@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.diagnostics import embedding_std, is_log_due
 from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
+from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
 from papers.meow.loss import Clustering, cluster, prototype_loss, weighted_infonce

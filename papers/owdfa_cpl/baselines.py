@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.checkpoints.position import count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
 from common.data.open_world.config import OpenWorldFacts
 from common.diagnostics import is_log_due
 from common.distributed.reduce import gather
 from common.errors import ConfigError
 from common.losses.precision import unit, wide
+from common.training.position import count_batch
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
 from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy
 from papers.owdfa_cpl.network import Heads, join, join_with_grad

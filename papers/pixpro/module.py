@@ -7,8 +7,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.backbones.resnet import zero_last_gains
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.pictures.geometry import crop_coordinates
@@ -19,6 +18,7 @@ from common.losses.infonce import nt_xent
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.layers import PixelPropagation, conv_mlp
 from papers.pixpro.loss import (

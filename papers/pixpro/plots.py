@@ -11,7 +11,7 @@ from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.geometry import cell_distances
 from common.data.pictures.module import PictureData
 from common.evaluation.correspondence import places
-from common.evaluation.pictures import map_frozen
+from common.evaluation.frozen import map_frozen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

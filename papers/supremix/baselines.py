@@ -6,8 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.views import RegressionBatch
 from common.data.sampler import keyed_generator
@@ -16,6 +15,7 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.precision import wide
 from common.optim.build import configure
+from common.training.position import batches_seen, count_batch
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from papers.supremix.encoder import build_backbone, draw_beta
 from papers.supremix.loss import own_columns

@@ -6,8 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.views import RegressionBatch
 from common.data.sampler import keyed_generator
@@ -17,6 +16,7 @@ from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.losses.precision import unit
 from common.optim.build import configure
+from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
     build_backbone,

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.sampler import keyed_generator
@@ -18,6 +17,7 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.position import batches_seen, count_batch
 from papers.swav.config import DeepClusterConfig
 from papers.swav.module import log_clusters, projection_head, unit_embeddings
 from papers.swav.spherical_kmeans import spherical_kmeans

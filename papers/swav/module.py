@@ -9,8 +9,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.checkpoints.position import batches_seen, count_batch
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.diagnostics import (
@@ -26,6 +25,7 @@ from common.losses.precision import unit
 from common.mirror import Mirror
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.position import batches_seen, count_batch
 from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 

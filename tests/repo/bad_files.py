@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.layers import read_yaml
 from common.paper import get_paper, paper_names
 from common.references import recipe_path

@@ -15,7 +15,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.paper import paper_names
 from tests.repo.bad_files import (
     check_campaigns,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from common.cli import main
-from common.config import SECTIONS, load_recipe
+from common.config.recipe import SECTIONS, load_recipe
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.layers import assign, flatten, parse_overrides

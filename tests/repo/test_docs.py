@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from common.campaign_file import read_campaign
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.leaderboard.readme import END
 from common.leaderboard.render import STATUSES
 from common.paper import paper_names

@@ -75,7 +75,7 @@ def test_batches_are_counted_by_the_helper_which_spares_a_wait_for_the_device() 
     found = [path for path in tracked(".py", ".tmpl") if "batches_seen +=" in path.read_text()]
     places = [path.relative_to(ROOT).as_posix() for path in found]
     own = [place for place in places if place.startswith(("common/", "papers/"))]
-    assert own == ["common/checkpoints/position.py"]  # whose docstring says why
+    assert own == ["common/training/position.py"]  # whose docstring says why
 
 
 def test_no_file_is_large() -> None:

@@ -1,9 +1,11 @@
 """Papers import the core and never each other; the core reaches papers by name only."""
 
 import ast
+import re
 import sys
 import tomllib
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -41,19 +43,29 @@ def violations(path: Path) -> list[str]:
     return found
 
 
-# What a package is imported as, where that is not its name; then what comes with another package.
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAX_DEPENDENCIES = 14
+BY_NAME = re.compile(r'import_module\("(\w+)"\)')
+# What a package is imported as, where that is not its name.
 IMPORT_NAMES = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
-BROUGHT = {"threadpoolctl": "scikit-learn", "torchmetrics": "lightning"}
 
 
-def test_what_is_imported_is_declared() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]["detection"]
-    names = {text.split(">=")[0] for text in project["dependencies"] + extras}
-    known = {IMPORT_NAMES.get(name, name) for name in names} | set(sys.stdlib_module_names)
-    known |= {name for name, package in BROUGHT.items() if package in names}
+def import_names(requirements: list[str]) -> set[str]:
+    names = {text.split(">=")[0] for text in requirements}
+    return {IMPORT_NAMES.get(name, name) for name in names}
+
+
+def test_what_is_declared_is_imported_and_the_other_way_round() -> None:
+    extras = dict(PROJECT["optional-dependencies"])
+    assert set(extras.pop("dev")) >= {*chain(*extras.values())}, "the tests need every extra"
+    declared = import_names([*PROJECT["dependencies"], *chain(*extras.values())])
     found = {name.split(".")[0] for path in SOURCES for name in imported(path)}
-    assert found - known - {"common", "papers", "configs"} == set()
+    found |= {name for path in SOURCES for name in BY_NAME.findall(path.read_text())}
+    assert found - set(sys.stdlib_module_names) - {"common", "papers", "configs"} == declared
+
+
+def test_few_packages_are_needed_always() -> None:
+    assert len(PROJECT["dependencies"]) <= MAX_DEPENDENCIES
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

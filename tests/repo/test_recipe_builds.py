@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.config import Recipe
+from common.config.schema import Recipe
 from common.data.sources import load_sources
 from tests.recipes import (
     EVERY,

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.paper import get_paper, paper_names
 from common.references import CONFIG_ROOT, recipe_path, split_reference
+from tests.hashes import stored_hashes
 from tests.recipes import EVERY, list_recipes, load
 
 RECIPES = [name for name in EVERY if ":" not in name]
 VARIANTS = [name for name in EVERY if ":" in name]
+HASHES = stored_hashes()
 
 
 def header(reference: str) -> str:
@@ -32,10 +34,16 @@ def train_commands(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("reference", RECIPES + VARIANTS)
-def test_it_loads(reference: str) -> None:
+def test_it_loads_with_the_stored_hash(reference: str) -> None:
     recipe = load(reference)
     assert recipe.reference == reference
     assert recipe.evaluation.protocols, "nothing would be measured"
+    expected = HASHES.get(reference, recipe.hash())  # of a new one none is stored yet
+    assert recipe.hash() == expected, "if it is meant: python -m tests.hashes"
+
+
+def test_no_hash_is_stored_of_a_recipe_that_is_gone() -> None:
+    assert set(HASHES) <= set(EVERY)
 
 
 @pytest.mark.parametrize("reference", VARIANTS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.config import load_recipe, parse_overrides, read_yaml
+from common.config.recipe import load_recipe, parse_overrides, read_yaml
 from common.evaluation.features import FeatureSet
 from common.registry import EVALUATORS
 

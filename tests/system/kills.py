@@ -18,11 +18,12 @@ from typing import Any
 
 import torch
 
-import common.train
-from common.callbacks.online import OnlineEvaluation
+import common.runs.run
+import common.training.fit
 from common.checkpoints.io import NAME, PATTERN, AtomicCheckpointIO
-from common.checkpoints.position import batches_seen
 from common.tracking.metrics_file import MetricsFile
+from common.training.online import OnlineEvaluation
+from common.training.position import batches_seen
 
 FINAL = "final"
 
@@ -104,16 +105,16 @@ class InEvaluation:
 
 def at_each_call(act):
     """Calls ``act`` with each call's number in the final protocols; notes how many there were."""
-    measure, protocols = common.train._measure, common.train.run_protocols
+    measure, protocols = common.runs.run._measure, common.training.fit.run_protocols
     calls = itertools.count(1)
 
     def measure_and_note(ready, run, *rest):
-        common.train.run_protocols = watched(protocols, lambda: act(next(calls)))
+        common.training.fit.run_protocols = watched(protocols, lambda: act(next(calls)))
         measured = measure(ready, run, *rest)
         note(run.checkpoints, "calls", f"{FINAL} {next(calls) - 1}")
         return measured
 
-    common.train._measure = measure_and_note
+    common.runs.run._measure = measure_and_note
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,14 @@ def at_each_online_call(act):
     """Calls ``act`` with batch and number of each call in `OnlineEvaluation`; notes how many."""
     begin = OnlineEvaluation.__init__
 
-    def begin_to_watch(callback, config, evaluate, reporter, folder):
+    def begin_to_watch(callback, config, evaluate, report, latest, best_path):
         def evaluate_and_note(module):
             batch, calls = batches_seen(module), itertools.count(1)
             measured = watched(evaluate, lambda: act(batch, next(calls)))(module)
-            note(folder, "calls", f"{batch} {next(calls) - 1}")
+            note(best_path.parent, "calls", f"{batch} {next(calls) - 1}")
             return measured
 
-        begin(callback, config, evaluate_and_note, reporter, folder)
+        begin(callback, config, evaluate_and_note, report, latest, best_path)
 
     OnlineEvaluation.__init__ = begin_to_watch
 

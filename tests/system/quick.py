@@ -5,13 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.leaderboard.record import Record
-from common.runs import new_run
-from common.train import Ready, prepare, train
+from common.runs.folder import new_run
+from common.runs.run import prepare, train
+from common.training.fit import Experiment
 
 
-def run_ready(reference: str, folder: Path, *words: str) -> tuple[Record, Ready]:
+def run_ready(reference: str, folder: Path, *words: str) -> tuple[Record, Experiment]:
     """Trains and evaluates, untracked; returns the record, and what was trained."""
     ready = prepare(load_recipe(reference, ["tracking.mode=disabled", *words]))
     record = train(ready, new_run(ready.recipe, folder), Console(file=io.StringIO()))

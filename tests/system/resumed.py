@@ -1,6 +1,6 @@
 """Runs to be killed and resumed: recipes cut to seconds where they keep their state."""
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.paper import paper_names
 
 COMMON = [

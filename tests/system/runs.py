@@ -9,7 +9,7 @@ from tests.forks import CONTEXT
 
 
 def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
-    from common.config import load_recipe
+    from common.config.recipe import load_recipe
     from common.execute import start
 
     kill.arm()
@@ -18,7 +18,7 @@ def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
 
 def _resume(run_dir: Path, kill: Any) -> None:
     from common.execute import resume_run
-    from common.runs import open_run
+    from common.runs.folder import open_run
 
     if kill is not None:
         kill.arm()

@@ -10,9 +10,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.config import load_recipe
-from common.runs import new_run
-from common.train import prepare, train
+from common.config.recipe import load_recipe
+from common.runs.folder import new_run
+from common.runs.run import prepare, train
 from tests.system.quick import run_seed
 
 LINEAR_BAR, ABLATION_BAR = 62.0, 57.0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.sampler import EpochBatchSampler
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts

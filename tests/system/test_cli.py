@@ -28,7 +28,7 @@ def run_folder(root=Path()):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Returns a folder with the run that most tests begin with, trained once."""
-    from common.config import load_recipe
+    from common.config.recipe import load_recipe
     from common.execute import start
 
     folder = tmp_path_factory.mktemp("trained")
@@ -51,8 +51,8 @@ def run(papers, trained, tmp_path):
         (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
         (["info", "meow/bad"], "meow has no recipe 'bad'; known: acm, aminer,"),
         (["info", "meow/quik"], "meow has no recipe 'quik'; did you mean 'quick'?"),
-        (["train", "/some/path.yaml"], "/some/path.yaml: a recipe is given by its name, PAPER/"),
-        (["info", "configs/swav/quick.yaml"], "a recipe is given by its name; write swav/quick"),
+        (["train", "/some/path.yaml"], "/some/path.yaml: no such file"),
+        (["info", "path.yaml:a"], "path.yaml: no such file"),
         (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
         (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
         (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
@@ -190,7 +190,7 @@ def test_a_launcher_with_another_number_of_processes_is_refused(papers, monkeypa
 
 
 def test_a_folder_in_use_is_refused(papers, run):
-    from common.runs import open_run
+    from common.runs.folder import open_run
 
     held = open_run(run)
     held.record.unlink()
@@ -252,7 +252,7 @@ def test_a_renamed_unfinished_run_is_to_be_named_back(papers, run):
 
 
 def test_what_a_finished_run_held_is_free_when_the_next_one_reads_its_data(papers, monkeypatch):
-    import common.train as pipeline
+    import common.training.fit as pipeline
 
     held, alive = [], []
     build = pipeline.build_module

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.leaderboard.aggregate import Code, group_records
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import commit_record, write_record
 from common.result import Source, make_record
-from common.runs import new_run
+from common.runs.folder import new_run
 from common.tracking.metrics_file import read_metrics
 from tests.samples import MEASURED
 from tests.system import kills, runs
@@ -129,7 +129,7 @@ def test_of_runs_under_a_clock_that_goes_back_the_last_one_counts(tmp_path, monk
 
     recipe, clock = load_recipe("swav/quick"), [START]
     monkeypatch.setattr(time, "time", lambda: clock[0])
-    monkeypatch.setattr("common.runs.default_results", lambda: tmp_path / "results")
+    monkeypatch.setattr("common.runs.folder.default_results", lambda: tmp_path / "results")
     made = []
     for hours in (0, -1, -2):
         clock[0] = START + 3600 * hours

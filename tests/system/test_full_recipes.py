@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from PIL import Image
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.leaderboard.curves import curves_of
-from common.runs import new_run
+from common.runs.folder import new_run
+from common.runs.run import prepare, train
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
-from common.train import Ready, build_module, prepare, train
+from common.training.fit import Experiment, build_module
 from tests.recipes import expected_rate
 
 QUIET = ["tracking.mode=disabled", "tracking.plots=false", "data.workers=0", "trainer.log_every=1"]
@@ -33,7 +34,7 @@ def write_folders(root: Path, counts: dict[str, int]) -> None:
             Image.fromarray(noise).save(folder / f"{folder.name}_{number}.JPEG")
 
 
-def run(reference: str, overrides: list[str], folder: Path) -> tuple[Ready, dict[str, float]]:
+def run(reference: str, overrides: list[str], folder: Path) -> tuple[Experiment, dict[str, float]]:
     """Trains two batches and evaluates; returns what was trained and the test metrics."""
     recipe = load_recipe(reference, [*QUIET, "trainer.batches=2", *overrides])
     ready = prepare(recipe)
@@ -51,7 +52,7 @@ def run(reference: str, overrides: list[str], folder: Path) -> tuple[Ready, dict
     return ready, record.metrics
 
 
-def assert_moved_but_for_frozen_prototypes(ready: Ready) -> None:
+def assert_moved_but_for_frozen_prototypes(ready: Experiment) -> None:
     before = build_module(ready.recipe, ready.data)
     after = ready.module
     assert int(after.batches_seen) == 2

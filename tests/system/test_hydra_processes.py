@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.config import PictureConfig, PictureFacts, ViewConfig
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.module import SimLAP

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.sampler import BatchKey

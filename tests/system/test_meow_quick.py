@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.graphs.module import GraphData
 from common.evaluation.run import run_protocols
 from papers.meow.module import MEOW

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.config import PictureConfig, PictureFacts, ViewConfig
 from common.methods.barlow_twins import BarlowTwins
 from common.methods.config import (

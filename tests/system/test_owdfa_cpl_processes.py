@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.open_world.module import SplitBatches

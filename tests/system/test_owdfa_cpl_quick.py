@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data.open_world.standin.generate import ow_forge_20
+from common.data.open_world.readers.standin import ow_forge_20
 from common.data.open_world.standin.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 from tests.system.quick import run_seed
 

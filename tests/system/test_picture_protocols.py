@@ -69,7 +69,7 @@ def folder(tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run that measured everything at its end and, on the hold-out, after its epoch."""
-    from common.config import load_recipe
+    from common.config.recipe import load_recipe
     from common.execute import start
 
     root = tmp_path_factory.mktemp("trained")

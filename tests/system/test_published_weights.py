@@ -14,7 +14,7 @@ from torch import nn
 
 import common
 from common import references
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
 from common.leaderboard.aggregate import Code

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.regression.config import RegressionConfig, RegressionFacts
 from common.data.regression.samples import Samples
 from common.data.regression.views import RegressionBatch, make_views

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.config import PictureConfig, ViewConfig
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV

@@ -20,7 +20,7 @@ BATCHES = 60
 RUN = """
 import sys, time
 from pathlib import Path
-from common.config import TrackingConfig
+from common.config.schema import TrackingConfig
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker
 

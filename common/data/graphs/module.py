@@ -1,5 +1,6 @@
 """The data module of all graph papers: the whole graph is one batch, or batches are sampled."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
 from common.data.graphs.neighbours import NeighbourBatches
-from common.data.graphs.own import read_own
 from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import keyed_loader
@@ -22,7 +22,8 @@ from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
-from common.registry import DATASETS
+from common.losses.precision import wide
+from common.registry import DATASETS, READERS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
 FAMILY_SEED = 0
@@ -51,13 +52,21 @@ class GraphData(RunData):
         config: The ``data:`` section.
         seed: Of the masks, and of a generated graph.
         graph: Taken instead of the one ``config`` names; see `from_hetero_data`.
+        read: Takes config and seed and returns the graph; None: the reader of ``config.name``.
     """
 
     reference_names = NAMES
 
-    def __init__(self, config: GraphConfig, seed: int, graph: HeteroGraph | None = None) -> None:
+    def __init__(
+        self,
+        config: GraphConfig,
+        seed: int,
+        graph: HeteroGraph | None = None,
+        read: Callable[[GraphConfig, int], HeteroGraph] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config, self._given = config, graph
+        self.config = config
+        self._read = read if graph is None else lambda config, seed: graph
         self._graph: HeteroGraph | None = None
         self._prepared: Prepared | None = None
         self._batch: GraphBatch | None = None
@@ -71,8 +80,8 @@ class GraphData(RunData):
         """
         if self._batch is not None:
             return
-        reader = DATASETS["graphs"].get(self.config.name)
-        graph: HeteroGraph = self._given or reader(self.config, self.seed)
+        reader = self._read or DATASETS["graphs"].get(self.config.name)
+        graph: HeteroGraph = reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
         self._check_lists(paths)
@@ -91,7 +100,7 @@ class GraphData(RunData):
     def _is_of_a_family(self) -> bool:
         """Whether this graph is not the one that its fingerprint is taken of."""
         config = self.config
-        generated = config.name in FAMILIES and self._given is None and config.graph_seed is None
+        generated = config.name in FAMILIES and self._read is None and config.graph_seed is None
         return generated and self.seed != FAMILY_SEED
 
     @property
@@ -162,7 +171,7 @@ class GraphData(RunData):
         batches = self.sampled_batches()
         return keyed_loader(batches, self.make_sampler(len(batches), min(size, len(batches))))
 
-    def sampled_batches(self, dtype: torch.dtype = torch.float32) -> NeighbourBatches:
+    def sampled_batches(self, dtype: torch.dtype | None = None) -> NeighbourBatches:
         """Returns the batches of ``data.batch_size`` target nodes with drawn neighbours."""
         self.load()
         assert self._prepared is not None
@@ -192,11 +201,11 @@ class GraphData(RunData):
         was_training = module.training
         batch = self._on(next(module.parameters()).device)
         module.eval()
-        z = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
+        z = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            active = require_finite(module.embed(batch).float().cpu())  # type: ignore[operator]
+            active = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
 
@@ -211,7 +220,7 @@ class GraphData(RunData):
             DataError: A broken file, other node types or feature widths; names the file.
         """
         paths = self.metapaths(self.graph)
-        graph = read_own(path, self.graph, paths)
+        graph = READERS.get("graphs")(path, self.graph, paths)
         own = make_batch(prepare_graph(graph, paths, self.config, self.seed))
         was_training = module.training
         module.eval()

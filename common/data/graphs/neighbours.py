@@ -45,7 +45,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
         hop_types: The node type at the end of each hop.
         config: For ``fanouts`` and ``context_fanout``.
         seed: Of the draws.
-        dtype: Of the batches.
+        dtype: Of the batches; None: torch's default.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
         hop_types: tuple[int, ...],
         config: GraphConfig,
         seed: int,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
     ) -> None:
         if 0 in hop_types:
             raise ConfigError(

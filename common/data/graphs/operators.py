@@ -81,12 +81,14 @@ class _Product(torch.autograd.Function):
         return ctx.transposed @ grad_outputs[0].contiguous(), None, None
 
 
-def make_operator(matrix: Any, dtype: torch.dtype = torch.float32) -> Operator:
+def make_operator(matrix: Any, dtype: torch.dtype | None = None) -> Operator:
     """Builds the operator of a scipy sparse matrix or a dense array.
 
     Stored zeros are dropped; a matrix with many non-zeros becomes dense. The operator may share
-    the arrays of ``matrix``, which must not be changed afterwards.
+    the arrays of ``matrix``, which must not be changed afterwards. Without ``dtype`` it is in
+    torch's default type.
     """
+    dtype = dtype or torch.get_default_dtype()
     sparse = sp.csr_matrix(matrix)
     sparse.eliminate_zeros()
     if sparse.nnz >= DENSE_FROM * np.prod(sparse.shape):

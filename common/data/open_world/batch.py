@@ -10,9 +10,9 @@ from common.data.pictures.config import ViewConfig
 from common.data.pictures.parameters import draw, fit_parameters
 from common.data.pictures.resample import crop_and_resize
 from common.data.pictures.sets import to_float
-from common.data.pictures.transfer import moved
 from common.data.pictures.views import normalise
 from common.data.sampler import BatchKey, keyed_generator
+from common.distributed.transfer import moved
 
 
 class OpenWorldBatch(NamedTuple):

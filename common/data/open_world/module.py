@@ -1,5 +1,6 @@
 """The data module of known and novel classes."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,15 @@ from common.data.contract import RunData
 from common.data.keyed import keyed_loader
 from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
+from common.data.open_world.files import PictureFiles
 from common.data.open_world.order import alternating_order
 from common.data.open_world.samples import LABELLED, OpenWorldSet, Part, check_parts, with_labels
-from common.data.open_world.tables import PictureFiles, picture_paths
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import normalise
 from common.data.sampler import BatchKey
 from common.errors import ConfigError, DataError
 from common.evaluation.open_world import OpenWorldInputs
-from common.registry import DATASETS
+from common.registry import DATASETS, READERS
 
 
 class SplitBatches(Dataset[OpenWorldBatch]):
@@ -50,13 +51,19 @@ class OpenWorldData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views; not of the pictures.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
     reference_names = ("raw",)
 
-    def __init__(self, config: OpenWorldConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: OpenWorldConfig,
+        seed: int,
+        read: Callable[[OpenWorldConfig], OpenWorldSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self._set: OpenWorldSet | None = None
         self._train: Part | None = None
 
@@ -69,7 +76,8 @@ class OpenWorldData(RunData):
         if self._set is not None:
             return
         config = self.config
-        found: OpenWorldSet = DATASETS["open-world"].get(config.name)(config)
+        reader = self._read or DATASETS["open-world"].get(config.name)
+        found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
         train = with_labels(found.train, config.labels)
         self._set, self._train, self.fingerprint = found, train, found.fingerprint
@@ -192,7 +200,7 @@ class OpenWorldData(RunData):
         Raises:
             DataError: No pictures there.
         """
-        names = picture_paths(path)
+        names = READERS.get("open-world")(path)
         if not names:
             raise DataError(f"{path}: no pictures; give a picture or a folder of them")
         files = PictureFiles([Path(name) for name in names], self.whole.size)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from common.data.packers.arrays import Array, find, gzip_bytes, npz_bytes, read_array
-from common.data.series.labelled import read_ts
+from common.data.series.readers.labelled import read_ts
 from common.errors import DataError
 
 PARTS = ("train", "test")
@@ -101,7 +101,7 @@ def _hours(path: Path, file: Iterator[str], clients: int) -> Iterator[npt.NDArra
 
 
 def _labelled(parts: Mapping[str, Part]) -> bytes:
-    """Returns an npz as `common.data.series.labelled.read_npz` reads it, with true lengths."""
+    """Returns an npz as the reader `labelled.read_npz` takes it, with true lengths."""
     names = {str(label) for _, labels in parts.values() for label in labels}
     ordered = sorted(names, key=int if all(name.isdigit() for name in names) else str)
     longest = max(len(one) for series, _ in parts.values() for one in series)

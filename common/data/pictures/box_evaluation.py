@@ -92,7 +92,8 @@ class ObjectPictures(Dataset[tuple[Tensor, Objects]]):
             )
         if find_spec("pycocotools") is None:
             raise ConfigError(
-                "evaluation: detection is measured with pycocotools; pip install pycocotools"
+                "evaluation: detection is measured with what Likewise's extra [detection] holds: "
+                "pip install pycocotools torchmetrics"
             )
 
 

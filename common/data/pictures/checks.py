@@ -1,7 +1,6 @@
 """What is asked of pictures before compute is spent: the labels and sizes that protocols need."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -12,7 +11,6 @@ from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import reference_names, split_pair, without_labels
-from common.data.pictures.layout import find_parts
 from common.data.pictures.lazy import AnySplit, LazySplit
 from common.errors import DataError
 from common.evaluation.config import EvaluationConfig
@@ -65,8 +63,8 @@ def describe_labels(pictures: Mapping[str, AnySplit]) -> str:
     return text if len(labels) == num else f"{text}, {len(labels):,} of {num:,} labelled"
 
 
-def find_oddities(pictures: Mapping[str, AnySplit], data: PictureConfig) -> list[str]:
-    """Returns what may be a slip: classes that lack pictures, to train on or at all."""
+def find_oddities(pictures: Mapping[str, AnySplit]) -> list[str]:
+    """Returns what may be a slip: classes without pictures to train on."""
     found = []
     trained = _labels([pictures["train"]]).unique()
     for split, part in pictures.items():
@@ -75,11 +73,6 @@ def find_oddities(pictures: Mapping[str, AnySplit], data: PictureConfig) -> list
         if foreign and len(trained):
             names = [_class_name(part, label) for label in foreign]
             found.append(f"{split} pictures of classes without training pictures: {_few(names)}")
-    if data.name == "image-folder":
-        folder = Path(data.path or "").expanduser()
-        empty = _empty_folders(folder, pictures["train"].class_names)
-        if empty:
-            found.append(f"folders without pictures: {_few(empty)}")
     return found
 
 
@@ -99,32 +92,10 @@ def _few(names: list[str]) -> str:
 
 def _one_class(labels: Tensor, part: AnySplit, data: PictureConfig) -> DataError:
     name = _class_name(part, int(labels[0]))
-    hint = ""
-    if data.name == "image-folder":
-        folder = _first_fork(Path(data.path or "").expanduser())
-        hint = f"did you mean data.path={folder}? Else " if folder else ""
     return DataError(
         f"{data.path or data.name}: all labelled pictures are of 1 class ({name}), and protocols "
-        f"tell at least 2 apart; {hint}train with evaluation.protocols=[] evaluation.online=[]"
+        f"tell at least 2 apart; train with evaluation.protocols=[] evaluation.online=[]"
     )
-
-
-def _first_fork(folder: Path) -> Path | None:
-    """Returns the first folder below ``folder`` that holds several, where one holds the next."""
-    below = [folder]
-    while len(below) == 1:
-        folder = below[0]
-        below = _below(folder)
-    return folder if below else None
-
-
-def _empty_folders(folder: Path, class_names: tuple[str, ...]) -> list[str]:
-    parts = [part for part in find_parts(folder).values() if isinstance(part, Path)]
-    return sorted({path.name for part in parts for path in _below(part)} - set(class_names))
-
-
-def _below(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
 
 
 def _check_files(

@@ -29,6 +29,7 @@ class ViewConfig:
     The operations run in the order of the fields. Each draw is a picture's own.
     """
 
+    hashed_as = "ViewConfig"  # for good, whatever the class is called
     count: int = setting(1, at_least=1)
     size: int = setting(32, at_least=1)
     # Crop: share of the picture's area, width over height (log-uniform), as torchvision draws.

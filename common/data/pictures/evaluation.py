@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import reduce
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,12 +12,12 @@ from common.data.pictures.lazy import AnySplit, LazySplit, read_pictures
 from common.data.pictures.loading import CentreCrop, RandomView, picture_batches
 from common.data.pictures.sets import Split, merge, to_float
 from common.data.pictures.views import normalise
-from common.data.root import data_root
 from common.data.sampler import keyed_generator
 from common.errors import DataError
 from common.evaluation.config import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.pictures import WITHOUT_LABELS
+from common.registry import READERS
 
 EVALUATION_BATCH = 512
 # Larger pictures come in smaller batches: 167 of 224 x 224.
@@ -91,21 +90,13 @@ class EvaluatedPictures:
             DataError: No such file, pictures without names, or a name that is not there or is
                 that of several pictures.
         """
-        path = data_root(self.config.root) / Path(file).expanduser()
         if not isinstance(self.split, LazySplit):
             raise DataError(
                 f"evaluation.finetune.lists: the pictures of {self.config.name} have no file "
                 "names; leave it empty to draw the labels by seed"
             )
-        if not path.is_file():
-            raise DataError(
-                f"{path}: no such list of names; put it there, give its path in "
-                "evaluation.finetune.lists, or leave that empty to draw the labels by seed"
-            )
-        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-        if not names:
-            raise DataError(f"{path}: names no picture")
-        return torch.tensor(find_names(self.split, names, str(path)))
+        names = READERS.get("picture-list")(self.config.root, file)
+        return torch.tensor(find_names(self.split, names, file))
 
     def _tested(self, form: CentreCrop) -> Iterator[Tensor]:
         if not len(self.split):

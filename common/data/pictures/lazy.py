@@ -1,5 +1,6 @@
 """Pictures that are read when a batch needs them: of any size, from a source of encoded files."""
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from common.data.pictures.batch import Pictures
-from common.data.pictures.own import decode, read_size
+from common.data.pictures.decode import decode, read_size
 from common.data.pictures.sets import Split
 from common.errors import DataError
 
@@ -148,6 +149,20 @@ def _naming_the_setting() -> Iterator[None]:
 
 
 AnySplit = Split | LazySplit
+FileSet = dict[str, LazySplit]
+
+
+def fingerprint_files(pictures: FileSet) -> str:
+    """Returns 16 hex digits over names, sizes in bytes and labels, not over pixels."""
+    digest = hashlib.sha256()
+    for split in sorted(pictures):
+        part = pictures[split]
+        rows = part.index.numpy()
+        digest.update(f"{split} {len(part)}\n".encode())
+        digest.update(b"\n".join(part.source.names[rows].tolist()))
+        digest.update(part.source.sizes[rows].tobytes())
+        digest.update(part.labels.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def read_pictures(split: AnySplit, rows: Tensor) -> Pictures:

@@ -22,27 +22,26 @@ from common.data.pictures.evaluation import (
     raw_pixels,
     split_pair,
 )
-from common.data.pictures.files import fingerprint_files, own_folder
 from common.data.pictures.hybrid import Cuts, finish_views
-from common.data.pictures.lazy import AnySplit, read_pictures
-from common.data.pictures.own import read_own
+from common.data.pictures.lazy import AnySplit, fingerprint_files, read_pictures
 from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import (
     Kind,
+    PictureSet,
     Split,
     check_set,
     fingerprint,
     hold_out,
     keep_labelled,
 )
-from common.data.pictures.unreadable import keep_readable
 from common.data.pictures.views import make_view_batch
 from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pictures import LazyFeatures, PictureInputs, embed_frozen
-from common.registry import DATASETS
+from common.evaluation.frozen import embed_frozen
+from common.evaluation.pictures import LazyFeatures, PictureInputs
+from common.registry import DATASETS, READERS
 
 Batch = PictureBatch | CutBatch | ViewBatch
 
@@ -69,13 +68,19 @@ class PictureData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views.
+        read: Takes ``config.root`` and returns the set, in memory; None: the set's own reader.
     """
 
     reference_names = ("raw",)
 
-    def __init__(self, config: PictureConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: PictureConfig,
+        seed: int,
+        read: Callable[[str | None], PictureSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.set: dict[str, AnySplit] = {}
         self._left_out = ""
 
@@ -89,9 +94,9 @@ class PictureData(RunData):
         if self.set:
             return
         config = self.config
-        reader = DATASETS["pictures"].get(config.name)
-        if config.name in FILE_SETS:
-            opened, self._left_out = keep_readable(reader(config), config)
+        reader: Any = self._read or DATASETS["pictures"].get(config.name)
+        if self._read is None and config.name in FILE_SETS:
+            opened, self._left_out = READERS.get("readable-pictures")(reader(config), config)
             files = _choose(opened, config)
             pictures, digest = dict[str, AnySplit](files), fingerprint_files(files)
         else:
@@ -137,7 +142,7 @@ class PictureData(RunData):
     def oddities(self) -> list[str]:
         """What may be a slip in the data, a line each."""
         self.load()
-        return find_oddities(self.set, self.config)
+        return find_oddities(self.set)
 
     def check_training(self) -> None:
         """Raises `ConfigError` if a batch takes more pictures than there are."""
@@ -251,10 +256,10 @@ class PictureData(RunData):
         split: AnySplit
         if isinstance(self.set["train"], Split):
             channels, height, width = self.set["train"].pictures.shape[1:]
-            pictures, names = read_own(path, (channels, height, width))
+            pictures, names = READERS.get("pictures")(path, (channels, height, width))
             split = Split(pictures, torch.zeros(len(pictures)))
         else:
-            split, names = own_folder(path)
+            split, names = READERS.get("picture-files")(path)
         device = next(module.parameters()).device
         whole = EvaluatedPictures(split, self.config).whole(device)
         h = torch.cat([embed_frozen(module, part).cpu() for part in whole])

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.pictures.transfer import moved
+from common.distributed.transfer import moved
 
 
 def crop_and_resize(pictures: Tensor, crops: Tensor, size: int, antialias: bool = True) -> Tensor:

@@ -1,5 +1,6 @@
 """The data module of samples whose labels are numbers."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.contract import RunData
 from common.data.keyed import keyed_loader
 from common.data.regression.config import RegressionConfig, RegressionFacts
-from common.data.regression.own import read_inputs
 from common.data.regression.samples import (
     VAL,
     RegressionSet,
@@ -28,7 +28,7 @@ from common.data.regression.views import RegressionBatch, make_views, prepared
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 from common.evaluation.regression import RegressionInputs
-from common.registry import DATASETS
+from common.registry import DATASETS, READERS
 
 
 class WholeBatches(Dataset[RegressionBatch]):
@@ -54,13 +54,19 @@ class RegressionData(RunData):
         config: The ``data:`` section.
         seed: With epoch and position, the seed of order and views; without ``data.split`` it
             chooses the split.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
     reference_names = ("raw", "trees")
 
-    def __init__(self, config: RegressionConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: RegressionConfig,
+        seed: int,
+        read: Callable[[RegressionConfig], RegressionSet] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.parts: dict[str, Samples] = {}
         self.scale: Scale | None = None
         self._set: RegressionSet | None = None
@@ -76,7 +82,8 @@ class RegressionData(RunData):
         if self.parts:
             return
         config = self.config
-        found: RegressionSet = DATASETS["regression"].get(config.name)(config)
+        reader = self._read or DATASETS["regression"].get(config.name)
+        found: RegressionSet = reader(config)
         check_set(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
         if config.num_train is None and config.imbalance == 1 and not (found.splits == VAL).any():
@@ -100,6 +107,13 @@ class RegressionData(RunData):
             parts = {k: p._replace(inputs=scale.apply(p.inputs)) for k, p in parts.items()}
         self.fingerprint = fingerprint(found)
         self._set, self.parts = found, parts
+
+    @property
+    def whole(self) -> RegressionSet:
+        """All samples and all splits, read if they were not."""
+        self.load()
+        assert self._set is not None
+        return self._set
 
     @property
     def _title(self) -> str:
@@ -208,10 +222,8 @@ class RegressionData(RunData):
         Raises:
             DataError: Nothing to read, columns missing, or another shape; names the file.
         """
-        self.load()
-        assert self._set is not None
-        shape = tuple(self.parts["train"].inputs.shape[1:])
-        inputs = read_inputs(path, shape, self._set.columns, self.config)
+        columns, shape = self.whole.columns, tuple(self.parts["train"].inputs.shape[1:])
+        inputs = READERS.get("regression")(path, shape, columns, self.config)
         if self.scale is not None:
             inputs = self.scale.apply(inputs)
         part = Samples(inputs, torch.zeros(len(inputs)))

@@ -23,7 +23,7 @@ class SequenceConfig:
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `name: file`: a `.txt[.gz]` (user, then items, a line each) or a RecBole `.inter`.
-    path: str | None = None
+    path: str | None = setting(None, result_neutral=True)
     # For `name: file`: greatest allowed item id, all up to it being ranked; null: the items that
     # occur, which are numbered anew where their ids are not the whole numbers from 1 on.
     num_items: int | None = setting(None, at_least=1)

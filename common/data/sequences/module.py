@@ -1,5 +1,6 @@
 """The data module of item sequences."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.core import k_core
-from common.data.sequences.own import read_own
 from common.data.sequences.store import (
     Instances,
     Sequences,
@@ -24,7 +24,7 @@ from common.data.sequences.store import (
 from common.data.sequences.views import ViewRatios, draw_views, make_views
 from common.errors import DataError
 from common.evaluation.ranking import History, RankingInput
-from common.registry import DATASETS
+from common.registry import DATASETS, READERS
 
 EVALUATION_CHUNK = 2048
 
@@ -65,13 +65,24 @@ class PrefixDataset(Dataset[SequenceBatch]):
 
 
 class SequenceData(RunData):
-    """Training prefixes with two views each, and leave-one-out evaluation."""
+    """Training prefixes with two views each, and leave-one-out evaluation.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
+    """
 
     reference_names = ("popularity",)
 
-    def __init__(self, config: SequenceConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: SequenceConfig,
+        seed: int,
+        read: Callable[[SequenceConfig], Sequences] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.ratios = ViewRatios(config.crop_ratio, config.mask_ratio, config.reorder_ratio)
         self._sequences: Sequences | None = None
 
@@ -83,7 +94,8 @@ class SequenceData(RunData):
         """
         if self._sequences is not None:
             return
-        sequences: Sequences = DATASETS["sequences"].get(self.config.name)(self.config)
+        reader = self._read or DATASETS["sequences"].get(self.config.name)
+        sequences: Sequences = reader(self.config)
         if self.config.core is not None:
             sequences = k_core(sequences, self.config.core)
         self.instances = prefix_instances(sequences)
@@ -175,7 +187,7 @@ class SequenceData(RunData):
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
-        users, instances = read_own(path, self.sequences)
+        users, instances = READERS.get("sequences")(path, self.sequences)
         table = module.item_table()[1:]
         return {
             "user": users,

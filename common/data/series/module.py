@@ -1,5 +1,6 @@
 """The data module of time series."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,6 @@ from common.data.contract import RunData
 from common.data.keyed import keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
-from common.data.series.labelled import read_unlabelled
-from common.data.series.own import read_own
 from common.data.series.sections import cut_sections
 from common.data.series.sets import (
     PARTS,
@@ -28,7 +27,7 @@ from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig, ForecastingConfig
 from common.evaluation.series import ForecastInputs, LabelledInputs
 from common.evaluation.svm_folds import check_folds
-from common.registry import DATASETS
+from common.registry import DATASETS, READERS
 
 FORECASTS = ("forecasting", "mask-agreement")
 
@@ -39,11 +38,17 @@ class SeriesData(RunData):
     Args:
         config: The ``data:`` section.
         seed: With the epoch, the seed of the order and of the crops.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
-    def __init__(self, config: SeriesConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: SeriesConfig,
+        seed: int,
+        read: Callable[[SeriesConfig], LongSeries | LabelledSeries] | None = None,
+    ) -> None:
         super().__init__(seed, config.batch_size)
-        self.config = config
+        self.config, self._read = config, read
         self.long: Prepared | None = None
         self.labelled: LabelledSeries | None = None
         self._x: dict[str, Tensor] = {}
@@ -59,7 +64,7 @@ class SeriesData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found = DATASETS["series"].get(config.name)(config)
+        found = self.read()
         if isinstance(found, LongSeries):
             sections, informative = self._load_long(found)
         else:
@@ -72,6 +77,12 @@ class SeriesData(RunData):
             )
         self.reference_names = ("lags", "last-value") if self.long else ("raw",)
         self._dataset = CroppedSections(sections, informative, config.length, self.seed)
+
+    def read(self) -> LongSeries | LabelledSeries:
+        """Returns the set as its reader gives it; raises as `load`."""
+        reader = self._read or DATASETS["series"].get(self.config.name)
+        found: LongSeries | LabelledSeries = reader(self.config)
+        return found
 
     @property
     def _title(self) -> str:
@@ -216,14 +227,14 @@ class SeriesData(RunData):
         self.load()
         if self.long is None:
             return {"embedding": self._embed_short(module, path.expanduser())}
-        series = read_own(path.expanduser(), self.config, self.long)
+        series = READERS.get("series")(path.expanduser(), self.config, self.long)
         found = ForecastInputs(series, self.config.window, module).features("test", 1)
         return {"embedding": found.float().numpy()}
 
     def _embed_short(self, module: nn.Module, path: Path) -> np.ndarray:
         assert self.labelled is not None
         train = self.labelled.x["train"]
-        x = read_unlabelled(path, train.shape[2])
+        x = READERS.get("labelled-series")(path, train.shape[2])
         scaled = scale_labelled(LabelledSeries({"train": train, "test": x}, {}, ()))["test"]
         inputs = LabelledInputs({"test": scaled}, {}, {"test": _lengths(x)}, module)
         return inputs.features("test").float().numpy()

@@ -8,10 +8,10 @@ from common import artifacts
 from common.artifacts import embed_data, export_backbone, load_run
 from common.backbones.resnet import resnet18
 from common.checkpoints.io import NAME, AtomicCheckpointIO
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import LikewiseError, UsageError
-from common.runs import new_run
-from common.train import Ready
+from common.runs.folder import new_run
+from common.training.fit import Experiment
 
 
 class Module(torch.nn.Module):
@@ -37,7 +37,7 @@ class Data:
 def run(tmp_path, monkeypatch):
     """Returns a function that makes a run whose data and module are small stand-ins."""
     monkeypatch.setattr(
-        artifacts, "prepare", lambda recipe, training: Ready(recipe, Data(), Module())
+        artifacts, "prepare", lambda recipe, training_follows: Experiment(recipe, Data(), Module())
     )
 
     def make(*overrides):

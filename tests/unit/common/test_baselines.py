@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common.config import load_recipe, recipe_from_dict, resolve
+from common.config.recipe import load_recipe, recipe_from_dict, resolve
 from common.errors import ConfigError
 from common.methods.config import SimCLRConfig
 from common.paper import get_paper
@@ -73,7 +73,7 @@ def test_simclr_needs_two_views():
 
 def test_the_schema_of_a_baseline_imports_no_torch():
     code = (
-        "import sys; from common.config import load_recipe\n"
+        "import sys; from common.config.recipe import load_recipe\n"
         "try: load_recipe('swav/quick', ['baseline=supervised', 'method.width=0'])\n"
         "except Exception as error: print(type(error).__name__)\n"
         "assert 'torch' not in sys.modules and 'lightning' not in sys.modules"

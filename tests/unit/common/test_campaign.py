@@ -1,6 +1,5 @@
 import dataclasses
 import io
-import json
 import time
 
 import pytest
@@ -12,11 +11,12 @@ from common.callbacks.stopping import RunStopped
 from common.campaign import _find_unfinished, find_complete, run_campaign
 from common.campaign_file import Campaign
 from common.checkpoints.io import AtomicCheckpointIO
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
-from common.runs import RunFolder
+from common.results.ledger import Check, Ledger, write_ledger
+from common.runs.folder import RunFolder
 
 DIGEST = "a" * 12
 BASE = {
@@ -35,10 +35,9 @@ BASE = {
     "scaled": False,
     "scaled_reason": None,
     "code_digest": DIGEST,
-    "commit": None,
-    "dirty": None,
+    **dict.fromkeys(("commit", "dirty")),
     "versions": {"torch": "2.6"},
-    "hardware": {"cpu": "Some CPU"},
+    "hardware": {},
     "precision": "32-true",
     "devices": 1,
     "global_batch": 128,
@@ -57,7 +56,15 @@ def record_of(recipe, number=0, **changes):
 
 @pytest.fixture(autouse=True)
 def digest(monkeypatch):
-    monkeypatch.setattr(board, "code_digest", lambda paper: DIGEST)
+    for module in (board, campaign):
+        monkeypatch.setattr(module, "code_digest", lambda paper: DIGEST)
+
+
+def verified(recipe, root, *digests):
+    """Stores that each of ``digests`` gives the steps of the recipe."""
+    name, checks = recipe.hash(), {digest: Check(agree=["id"]) for digest in digests}
+    kept = {"files": {name: "id"}, "settings": {name: [name]}, "checks": checks}
+    write_ledger(Ledger(paper=recipe.paper, **kept), root)
 
 
 @pytest.fixture
@@ -73,15 +80,13 @@ def console():
 def store(root, record):
     folder = root / "swav" / "quick" / record.run_id
     folder.mkdir(parents=True)
-    write_record(record, folder)
-    return folder / "result.json"
+    return write_record(record, folder)
 
 
 def make_run(root, recipe, name, digest=DIGEST):
     folder = root / recipe.paper / recipe.folder / name
     (folder / "checkpoints").mkdir(parents=True)
-    text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
-    (folder / "config.yaml").write_text(text)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict())))
     if digest:
         position = {"likewise": {"run_id": name, "code_digest": digest}}
         path = folder / "checkpoints" / "batch-000000005.ckpt"
@@ -120,11 +125,9 @@ def test_a_record_of_anything_else_does_not_count(changes, recipe, tmp_path):
 def test_a_record_of_code_that_was_verified_counts(recipe, tmp_path):
     results, former = tmp_path / "results", "b" * 12
     store(tmp_path, record_of(recipe, code_digest=former))
-    path = board.band_path(recipe.paper, tmp_path)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"verified_digests": [former]}))
-    assert find_complete(recipe, tmp_path, results) is None, "the present code is not verified"
-    path.write_text(json.dumps({"verified_digests": [former, DIGEST]}))
+    verified(recipe, tmp_path, former)
+    assert find_complete(recipe, tmp_path, results) is None
+    verified(recipe, tmp_path, former, DIGEST)
     assert find_complete(recipe, tmp_path, results) is not None
 
 
@@ -165,9 +168,7 @@ def test_a_run_that_other_code_began_is_left_alone_and_named(recipe, tmp_path, c
     assert f"left as it is: {other}: the code has changed since" in console.file.getvalue()
     older = make_run(tmp_path, recipe, "260101-000000-aaaa")
     assert find().path == older
-    path = board.band_path(recipe.paper, tmp_path)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"verified_digests": ["b" * 12, DIGEST]}))
+    verified(recipe, tmp_path, "b" * 12, DIGEST)
     assert find().path == other, "found to give the same numbers"
 
 

@@ -63,10 +63,7 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
         ("arms: [swav/quick]\nseeds: [0, true]", r"mine.yaml: seeds: must .* got \[0, true\]$"),
         ("arms: [swav/quick]\nseeds: [-1]", r"mine.yaml: seeds: must .* got \[-1\]$"),
         (f"arms: [swav/quick]\nseeds: [0x{'f' * 5000}]", "mine.yaml: seeds: must be a list"),
-        (
-            "arms: [configs/swav/quick.yaml]\nseeds: [0]",
-            r"mine.yaml: configs/swav/quick.yaml: a recipe is given .* write swav/quick$",
-        ),
+        ("arms: [./none.yaml]\nseeds: [0]", r"mine.yaml: ./none.yaml: .*no such file of a recipe$"),
         (
             "arms: [swav/quick]\nseeds: 5",
             r"mine.yaml: seeds: must be a list of whole numbers from 0 to 2\^31 - 1, got 5",

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from common import references
 from common.catalog import print_paper, print_papers, print_recipe, recipe_header
-from common.config import load_recipe, resolve
+from common.config.recipe import load_recipe, resolve
 from common.errors import ConfigError, UsageError
 from common.layers import read_yaml
 from common.paper import get_paper, paper_names
+from common.references import recipe_path
 from tests.recipes import EVERY, ROUND_TRIPS, list_recipes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -237,7 +238,7 @@ def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, mon
     text = console.file.getvalue()
     for recipe in list_recipes(paper):
         assert f"{paper}/{recipe}" in text
-        header = recipe_header(paper, recipe)
+        header = recipe_header(recipe_path(paper, recipe))
         assert header[0] in text
         assert next(line for line in header if line.startswith("Hardware:")) in text
     assert sum("Hardware:" in line for line in text.splitlines()) == len(list_recipes(paper))
@@ -267,7 +268,7 @@ def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
     monkeypatch.setattr("common.catalog.print_our_numbers", lambda *which: asked.append(which))
     print_paper("swav/quick", console)
     text = console.file.getvalue()
-    assert all(line in text for line in recipe_header("swav", "quick"))
+    assert all(line in text for line in recipe_header(recipe_path("swav", "quick")))
     assert "swav/imagenet" not in text
     print_paper("swav/quick:hard-codes", console)  # what is trained may be asked about as it is
     assert asked == [("swav", console, "quick")] * 2
@@ -275,7 +276,7 @@ def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
 
 
 def test_a_header_is_the_comment_before_the_first_key_only():
-    header = recipe_header("swav", "quick")
+    header = recipe_header(recipe_path("swav", "quick"))
     assert header[0].startswith("SwAV (arXiv 2006.09882)")
     assert header[-1] == "Command: papers train swav"
     assert not any(line.startswith("#") or "paper:" in line for line in header)

@@ -2,7 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from common import references
-from common.config import load_recipe, recipe_from_dict, resolve
+from common.config.recipe import load_recipe, recipe_from_dict, resolve
 from common.errors import ConfigError, UsageError
 from common.layers import parse_overrides, read_yaml
 from tests.recipes import ROUND_TRIPS

@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.settings import collect_changes, setting
 
 
@@ -57,6 +57,8 @@ def test_what_can_change_a_result_changes_the_hash():
 
 @dataclass
 class Part:
+    hashed_as = "Part"
+
     size: int = 1
     path: str = setting("here", result_neutral=True)
 
@@ -66,12 +68,32 @@ class Whole:
     depth: int = 2
     part: Part = field(default_factory=Part)
     parts: list[Part] = field(default_factory=list)
+    extra: Part | None = None
     names: list[str] = field(default_factory=list)
 
 
-def changes(whole):
+@dataclass
+class Piece:
+    """`Part` and `Whole` with another name for each class, field and section."""
+
+    hashed_as = "Part"
+
+    extent: int = setting(1, hashed_as="size")
+    path: str = setting("here", result_neutral=True)
+
+
+@dataclass
+class All:
+    levels: int = setting(2, hashed_as="depth")
+    piece: Piece = field(default_factory=Piece, metadata={"hashed_as": "part"})
+    pieces: list[Piece] = setting([], hashed_as="parts")
+    spare: Piece | None = setting(None, hashed_as="extra")
+    words: list[str] = setting([], hashed_as="names")
+
+
+def changes(whole, frozen=True):
     found = {}
-    collect_changes(whole, Whole(), "w", found)
+    collect_changes(whole, type(whole)(), "w", found, frozen)
     return found
 
 
@@ -85,3 +107,11 @@ def test_only_changed_values_are_collected_also_inside_lists():
     }
     # A field that a later version adds with a default must not change an entry's hash.
     assert changes(Whole(parts=[Part(), Part(5, "x")])) == {"w.parts": [{}, {"Part.size": 5}]}
+
+
+def test_renamed_fields_sections_and_classes_keep_their_hash():
+    former = Whole(3, Part(4), [Part(), Part(5, "x")], Part(6), ["a"])
+    renamed = All(3, Piece(4), [Piece(), Piece(5, "x")], Piece(6), ["a"])
+    assert changes(renamed) == changes(former)
+    # What a message names is what may be written in a recipe now.
+    assert set(changes(All(3, Piece(4)), frozen=False)) == {"w.levels", "w.piece.extent"}

@@ -8,20 +8,27 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.checkpoints import position
-from common.checkpoints.position import MIXED
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError, DataError, UsageError
 from common.evaluate import evaluate_run, evaluate_weights
 from common.execute import start
 from common.files import write_atomic
+from common.leaderboard.configuration import recipe_of
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import NO_NUMBER, write_record
 from common.result import Source, make_record
-from common.runs import RunFolder, new_run
+from common.results.ledger import MIXED, Ledger
+from common.runs import provenance
+from common.runs.folder import RunFolder, new_run
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
+
+
+def agree(monkeypatch, *digests):
+    """Lets each of ``digests`` give the same numbers, whatever the setting is."""
+    monkeypatch.setattr(provenance, "read_ledger", lambda *_: Ledger(paper="swav"))
+    monkeypatch.setattr(Ledger, "agrees", lambda _ledger, _setting, digest: digest in digests)
 
 
 def export(folder):
@@ -79,7 +86,7 @@ def test_an_interrupt_while_the_folder_is_made_waits_for_its_recipe(tmp_path, mo
         os.kill(os.getpid(), signal.SIGINT)
         write_atomic(path, text)
 
-    monkeypatch.setattr("common.runs.write_atomic", interrupted)
+    monkeypatch.setattr("common.runs.folder.write_atomic", interrupted)
     monkeypatch.setattr("common.evaluate._measure", lambda *_: pytest.fail("was measured"))
     recipe, runs = load_recipe("swav/quick"), tmp_path / "runs"
     with pytest.raises(KeyboardInterrupt) as stop:
@@ -108,7 +115,7 @@ def finished(tmp_path, monkeypatch):
     monkeypatch.setattr("common.evaluate.evaluate", lambda *_: {"test/knn_top1": 0.75})
     monkeypatch.setattr("common.evaluate.measure_references", lambda _: {})
     monkeypatch.setattr("common.evaluate.describe_source", lambda _: Source("now", now))
-    monkeypatch.setattr(position, "accepted_digests", lambda *_: frozenset({"now"}))
+    agree(monkeypatch, "now")
     return run, record, data
 
 
@@ -141,7 +148,17 @@ def test_the_record_of_an_evaluation_is_of_the_code_and_machine_that_made_it(fin
     assert (again.commit, again.dirty, again.versions, again.hardware) == here
     assert again.wall_s < trained.wall_s and again.samples_per_s == again.data_wait_share == 0
     assert again.finished > trained.finished and again.batches == 6
-    monkeypatch.setattr(position, "accepted_digests", lambda *_: frozenset({"then", "now"}))
+    agree(monkeypatch, "then", "now")
     later = evaluate_run(run.path, None, Console(quiet=True))
     assert later.code_digest == "now", "verified to give the same numbers"
     assert later.finished > again.finished and later.run_id > again.run_id
+
+
+def test_the_record_of_an_evaluation_holds_the_configuration_of_its_hash(finished):
+    run, trained, _ = finished
+    again = evaluate_run(run.path, None, Console(quiet=True), ["evaluation.knn.k=5"])
+    assert again.config["evaluation"]["knn"]["k"] == 5
+    assert recipe_of(again).hash() == again.config_hash != trained.config_hash
+    assert {**again.config, "evaluation": None} == {**trained.config, "evaluation": None}
+    same = evaluate_run(run.path, None, Console(quiet=True), ["evaluation.references=[raw]"])
+    assert recipe_of(same).hash() == same.config_hash == trained.config_hash

@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from common import execute, runs
+from common import execute
 from common.callbacks.stopping import RunStopped
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import LikewiseError
 from common.execute import resume_run, show_result, start
 from common.files import write_atomic
 from common.leaderboard.record import RecordError
-from common.runs import RunFolder, new_run
+from common.runs import folder as run_folders
+from common.runs.folder import RunFolder, new_run
 from common.signals import SIGNALS
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
@@ -131,7 +132,7 @@ def test_an_interrupt_while_the_folder_is_made_leaves_a_run_that_can_be_resumed(
         os.kill(os.getpid(), number)
         write_atomic(path, text)
 
-    monkeypatch.setattr(runs, "write_atomic", interrupted)
+    monkeypatch.setattr(run_folders, "write_atomic", interrupted)
     play(monkeypatch, lambda run: pytest.fail("was trained"))
     with pytest.raises(RunStopped, match="go on with: papers resume") as stop:
         start(recipe, tmp_path, console)
@@ -237,12 +238,12 @@ def test_results_are_one_line_a_metric_where_the_output_is_no_terminal():
 def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, monkeypatch):
     words = ["trainer.batches=2", "evaluation.references=[]", "tracking.mode=disabled"]
     recipe = load_recipe("supremix/diabetes", [*words, "tracking.plots=false"])
-    monkeypatch.setattr("common.train.evaluate", terminate)
+    monkeypatch.setattr("common.training.fit.evaluate", terminate)
     with pytest.raises(RunStopped, match="stopped by SIGTERM; go on with"):
         start(recipe, tmp_path, Console(quiet=True))
     (run,) = tmp_path.glob("*/*/*")
     assert "stopped by SIGTERM" in log_of(tmp_path) and not (run / "result.json").exists()
-    monkeypatch.setattr("common.train.evaluate", lambda *_: {"test/spearman": 0.5})
+    monkeypatch.setattr("common.training.fit.evaluate", lambda *_: {"test/spearman": 0.5})
     record = resume_run(RunFolder(run), Console(quiet=True))
     assert (record.batches, record.metrics) == (2, {"test/spearman": 0.5})
     assert "resuming from batch-000000002.ckpt" in log_of(tmp_path)

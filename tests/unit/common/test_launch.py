@@ -1,15 +1,15 @@
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import ConfigError
 from common.launch import (
     check_accelerator,
     is_main_process,
     launched_by_lightning,
     num_processes,
+    process_rank,
     strategy_of,
 )
-from common.tracking.labels import process_rank
 
 LAUNCHER = ("RANK", "WORLD_SIZE", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 

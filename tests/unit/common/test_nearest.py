@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common.config import SECTIONS, load_recipe, resolve
+from common.config.recipe import SECTIONS, load_recipe, resolve
 from common.errors import ConfigError
 from common.nearest import elsewhere, nearest_key
 from common.paper import paper_names

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.overrides import changed_words
 
 

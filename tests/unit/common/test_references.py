@@ -1,4 +1,4 @@
-"""Names of recipes: what they leave out, and what is told of a file or of an unknown one."""
+"""Names and files of recipes: what they leave out, and what is told of an unknown one."""
 
 import re
 
@@ -6,8 +6,9 @@ import pytest
 
 from common import references
 from common.checkout import SOURCE_ROOT
-from common.config import load_recipe
+from common.config.recipe import load_recipe, recipe_from_dict
 from common.errors import ConfigError, UsageError
+from common.leaderboard.reported import scaled_reason
 from common.references import recipe_names, split_reference
 
 NEEDED = (
@@ -41,16 +42,6 @@ def test_what_a_reference_leaves_out_is_the_default():
         ("swav/owl", "swav has no recipe 'owl'; did you mean 'own'"),
         ("swav/own:lang", r"own\.yaml has no variant 'lang'; did you mean 'long'"),
         ("swav/own:xyz", "known: empty, long"),
-        ("configs/swav/own.yaml", "by its name; write swav/own$"),
-        (
-            "/else/mine.yaml",
-            "and its file is .*/PAPER/RECIPE.yaml: put yours",
-        ),
-        ("./mine", "by its name, PAPER/RECIPE"),
-        ("configs/swav/own.yaml:long", "by its name; write swav/own:long$"),
-        ("configs/swav/own", "by its name; write swav/own$"),
-        ("configs/swaw/own", "by its name, PAPER/RECIPE"),
-        ("own.yaml", r"^own\.yaml: a recipe is given by its name, PAPER/RECIPE"),
     ],
 )
 def test_an_unknown_reference_offers_the_nearest(reference, message, own):
@@ -59,21 +50,91 @@ def test_an_unknown_reference_offers_the_nearest(reference, message, own):
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    "word", ["meow/quick", "cifar10", "swav/cifar10:cpu", "configs/meow/quick.yaml", "mine.yml:a"]
+)
+def test_a_second_recipe_is_refused(word):
+    with pytest.raises(UsageError, match=f"^{re.escape(word)}: a second recipe"):
+        load_recipe("swav/quick", ["seed=1", word])
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Returns a recipe of a user's own, outside of this project's."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "paper: swav\n"
+        "method: {num_prototypes: 64}\n"
+        "evaluation: {protocols: [knn]}\n"
+        "variants: {hot: {method: {temperature: 2}}}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "variant"), [("", None), (":", None), (":hot", "hot")])
+def test_a_users_own_file_is_a_recipe_of_its_stem(file, suffix, variant):
+    recipe = load_recipe(f"{file}{suffix}", ["seed=3"])
+    assert (recipe.paper, recipe.recipe, recipe.variant, recipe.seed) == (
+        "swav",
+        "mine",
+        variant,
+        3,
+    )
+    assert recipe.method.temperature == (2 if variant else load_recipe("swav").method.temperature)
+    assert recipe.reference == f"{file}{':hot' if variant else ''}"
+    assert recipe.origins["evaluation.protocols"] == str(file)
+
+
+def test_a_run_folder_holds_the_values_of_an_own_recipe_and_not_where_its_file_was(file):
+    recipe = load_recipe(f"{file}:hot")
+    values = recipe.to_dict()
+    assert str(file) not in str(values)
+    again = recipe_from_dict(values, "config.yaml")
+    assert again.hash() == recipe.hash() and again.reference == "swav/mine:hot"
+
+
+def test_a_home_is_expanded_and_a_relative_file_is_one_of_the_current_folder(file, monkeypatch):
+    monkeypatch.setenv("HOME", str(file.parent))
+    monkeypatch.chdir(file.parent)
+    recipes = [load_recipe(word) for word in ("~/mine.yaml", "mine.yaml", "./mine.yaml")]
+    assert {recipe.hash() for recipe in recipes} == {load_recipe(str(file)).hash()}
+
+
+def test_a_file_of_this_project_is_the_recipe_of_its_name():
+    path = references.CONFIG_ROOT / "swav" / "quick.yaml"
+    assert load_recipe(str(path)).reference == "swav/quick"
+    assert load_recipe(f"{path}:hard-codes").reference == "swav/quick:hard-codes"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
     [
-        ("configs/meow/quick.yaml", "a second recipe; write meow/quick in place of swav/quick"),
-        ("configs/swav/cifar10.yml:cpu", "a second recipe; write swav/cifar10:cpu in place of "),
-        ("meow/quick", "a second recipe; write meow/quick in place of swav/quick"),
-        ("cifar10", "a second recipe; write swav/cifar10 in place of swav/quick"),
-        ("configs/meow/quik.yaml", "a recipe is given by its name, PAPER/RECIPE, and its file is"),
-        ("./mine", "a recipe is given by its name, PAPER/RECIPE, and its file is"),
-        ("meow/quik", "is not key=value"),
-        ("seed", "is not key=value"),
+        ("mine.yaml", "seed: 3", "mine.yaml: paper: it must name one; known: "),
+        ("mine.yaml", "paper: swaw", "mine.yaml: paper: unknown \"swaw\"; did you mean 'swav'"),
+        ("mine.yaml", "paper: [swav]", "mine.yaml: paper: unknown"),
+        ("mine.yaml", "", "mine.yaml: paper: it must name one"),
+        ("mine.yaml", "a: [", "mine.yaml: not readable as YAML"),
+        ("mine.yaml", "paper: swav", "mine.yaml: evaluation.protocols: name at least one of"),
+        ("two words.yaml", "paper: swav", "letters, digits, _ and - only"),
+        ("a.yaml.yml", "paper: swav", "letters, digits, _ and - only"),
     ],
 )
-def test_a_recipe_after_a_recipe_is_told_where_it_stands(word, message):
-    with pytest.raises(UsageError, match=rf"^'?{re.escape(word)}'?:? {message}"):
-        load_recipe("swav/quick", ["seed=1", word])
+def test_what_is_wrong_with_an_own_file_is_told_with_its_name(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        load_recipe(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("word", ["none.yaml", "/no/such/folder/mine.yml:a", f"{'x' * 999}.yaml"])
+def test_a_file_that_is_not_there_is_refused(word):
+    with pytest.raises(UsageError, match="no such file"):
+        load_recipe(word)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("mine", "no recipe"), ("quick", "was changed: ")])
+def test_an_own_recipe_stands_beside_no_reported_number(name, reason, file):
+    path = file.rename(file.with_stem(name))
+    for recipe in (load_recipe(str(path)), recipe_from_dict(load_recipe(str(path)).to_dict(), "x")):
+        assert reason in scaled_reason(recipe)
 
 
 def test_a_file_as_a_value_is_none():

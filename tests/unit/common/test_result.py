@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.execute import show_result, training_text
+from common.leaderboard.configuration import resolved_config
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import parse_record, record_to_json
 from common.leaderboard.reported import scaled_reason
 from common.result import RunMeasurements, Source, describe_source, make_record
-from common.runs import RunFolder
+from common.runs.folder import RunFolder
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
@@ -46,6 +47,7 @@ def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
     )
     assert (record.run_id, record.data_hash) == ("260101-000000-abcd", "d" * 16)
     assert (record.protocol, record.config_hash) == ("knn+linear", recipe.hash())
+    assert record.config == resolved_config(recipe)
     assert (record.code_digest, record.commit, record.dirty) == ("a" * 12, "c" * 40, False)
     assert (record.devices, record.global_batch, record.precision) == (2, 128, "32-true")
     assert (record.wall_s, record.samples_per_s, record.data_wait_share) == (12.5, 900.0, 0.25)

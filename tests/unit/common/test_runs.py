@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import ConfigError, UsageError
-from common.runs import RunFolder, new_run, new_run_id, open_run
+from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import threading
 import pytest
 from omegaconf import OmegaConf
 
-from common.config import _container
+from common.config.recipe import _container
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.layers import assign, parse_overrides, read_yaml

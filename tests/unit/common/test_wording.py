@@ -2,7 +2,8 @@
 
 import pytest
 
-from common.wording import LONGEST, needed, shown
+from common.errors import LONGEST, shown
+from common.wording import needed
 
 
 @pytest.mark.parametrize(

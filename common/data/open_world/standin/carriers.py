@@ -5,7 +5,6 @@ face picture and no area of a photograph with training ones (of LFW's faces, a p
 both).
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from common.data.open_world.standin.filters import COLUMNS, ROWS, SIDE, Array, gauss
-from common.data.pictures.packed import Packed
-from common.data.pictures.published import FACES_ATT_FILE
-from common.errors import DataError
 
-NUM_TRAIN_FACES, NUM_FACES, FACE_SIDE = 70, 100, 25
-TRAIN_SHARE = 0.7
+FACE_SIDE = 25
 TINT = np.array([1.05, 1.0, 0.92])
 
 
@@ -45,51 +40,7 @@ class CarrierDraws(NamedTuple):
     noise: Array
 
 
-@cache
-def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
-    """Reads the pictures that scikit-image and scikit-learn ship and splits them.
-
-    Args:
-        faces: "lfw": 100 that scikit-image ships. "att": the data root's 400 of 40 people, of whom
-            nobody is in both splits.
-        root: The recipe's ``data.root``.
-
-    Raises:
-        DataError: scikit-image or the data root's faces are missing.
-    """
-    try:
-        from skimage import data
-    except ImportError:
-        raise DataError(
-            "ow-forge-20 is made from the pictures that scikit-image ships, and that is not "
-            "installed: pip install scikit-image"
-        ) from None
-    from sklearn.datasets import load_sample_image
-
-    lfw = data.lfw_subset()[:NUM_FACES].astype(np.float64)
-    split = split_people(root) if faces == "att" else (lfw[:NUM_TRAIN_FACES], lfw[NUM_TRAIN_FACES:])
-    photos = [data.astronaut(), data.coffee(), data.chelsea(), data.stereo_motorcycle()[0]]
-    photos += [data.rocket(), *(load_sample_image(name) for name in ("china.jpg", "flower.jpg"))]
-    cuts = [round(TRAIN_SHARE * photo.shape[1]) for photo in photos]
-    left = [photo[:, :cut] for photo, cut in zip(photos, cuts, strict=True)]
-    right = [photo[:, cut:] for photo, cut in zip(photos, cuts, strict=True)]
-    return {
-        "train": Pool(split[0], [_high_band(part) for part in left]),
-        "test": Pool(split[1], [_high_band(part) for part in right]),
-    }
-
-
-def split_people(root: str | None) -> tuple[Array, Array]:
-    """Returns the AT&T faces of the first 70 % of its people, and those of the others."""
-    file = Packed(root, FACES_ATT_FILE, "images", "subject")
-    pictures = file.plain("images")[:, 0].numpy()
-    people = np.unique(file["subject"])
-    train = np.isin(file["subject"], people[: round(TRAIN_SHARE * len(people))])
-    small = np.stack([_reduced(picture) for picture in pictures])
-    return small[train], small[~train]
-
-
-def _reduced(face: np.ndarray) -> Array:
+def reduced_face(face: np.ndarray) -> Array:
     """Returns the central square of a face at the side that LFW's have, in 0..1."""
     side = min(face.shape)
     top, left = ((length - side) // 2 for length in face.shape)
@@ -98,7 +49,8 @@ def _reduced(face: np.ndarray) -> Array:
     return np.asarray(reduced, dtype=np.float64) / 255
 
 
-def _high_band(photo: Array) -> Array:
+def high_band(photo: Array) -> Array:
+    """Returns what a photograph holds beyond its coarse shapes."""
     photo = photo / 255.0
     return photo - gauss(photo, 1.5)
 

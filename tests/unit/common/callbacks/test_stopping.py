@@ -44,7 +44,7 @@ def checkpoints(tmp_path):
 def listening(checkpoints):
     """A callback that has taken the signals over; they are given back whatever happens."""
     former = {number: signal.getsignal(number) for number in SIGNALS}
-    stopping = Stopping(checkpoints, None, None)
+    stopping = Stopping(checkpoints, None)
     stopping.on_train_start(make_trainer(), Counted())
     yield stopping
     for number, handler in former.items():
@@ -57,39 +57,22 @@ def send(number):
     time.sleep(0)  # the handler runs between two bytecodes
 
 
-@pytest.mark.parametrize(("seen", "stops"), [(4, False), (5, True), (6, True)])
-def test_the_batch_limit_finishes_the_run_without_an_error(seen, stops, checkpoints):
-    stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
-    stopping.on_train_batch_end(trainer, Counted(seen), {}, None, 0)
-    assert trainer.should_stop is stops
-    assert checkpoints.saved == []
-
-
-def test_a_resumed_run_that_has_reached_its_limit_does_not_train(checkpoints):
-    stopping, trainer = Stopping(checkpoints, 5, None), make_trainer()
-    try:
-        stopping.on_train_start(trainer, Counted(5))
-        assert trainer.should_stop
-    finally:
-        stopping.teardown(trainer, Counted(), "fit")
-
-
 def test_a_spent_budget_stops_after_the_batch_with_a_checkpoint(checkpoints):
-    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    stopping = Stopping(checkpoints, time.monotonic() - 1)
     with pytest.raises(RunStopped, match=r"stopped by budget after 3 batches, saved batch-3"):
         stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert checkpoints.saved == [3]
 
 
 def test_a_budget_in_the_future_stops_nothing(checkpoints):
-    stopping = Stopping(checkpoints, None, time.monotonic() + 60)
+    stopping = Stopping(checkpoints, time.monotonic() + 60)
     stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     stopping.on_train_epoch_end(make_trainer(), Counted(3))
     assert checkpoints.saved == []
 
 
 def test_a_budget_is_no_user(checkpoints):
-    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    stopping = Stopping(checkpoints, time.monotonic() - 1)
     with pytest.raises(RunStopped) as stop:
         stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert stop.value.by_user is False and stop.value.exit_code == 1
@@ -141,7 +124,7 @@ def test_on_an_epochs_last_batch_the_epochs_own_work_is_done_first(listening, ch
 
 @pytest.mark.parametrize("ending", [{"current_epoch": 2}, {"should_stop": True}])
 def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
-    stopping = Stopping(checkpoints, None, time.monotonic() - 1)
+    stopping = Stopping(checkpoints, time.monotonic() - 1)
     trainer = make_trainer(**ending)
     stopping.on_train_batch_end(trainer, Counted(30), {}, None, 9)
     stopping.on_train_epoch_end(trainer, Counted(30))
@@ -151,7 +134,7 @@ def test_a_run_that_has_trained_to_its_end_is_not_stopped(ending, checkpoints):
 @pytest.mark.parametrize("end", ["teardown", "on_exception"])
 def test_the_signals_are_given_back(end, checkpoints):
     before = [signal.getsignal(number) for number in SIGNALS]
-    stopping = Stopping(checkpoints, None, None)
+    stopping = Stopping(checkpoints, None)
     stopping.on_train_start(make_trainer(), Counted())
     during = [signal.getsignal(number) for number in SIGNALS]
     getattr(stopping, end)(make_trainer(), Counted(), "fit")
@@ -173,7 +156,7 @@ def test_a_signal_in_the_last_epoch_stops_before_the_evaluation(number, listenin
 
 
 def test_a_budget_spent_in_the_last_epoch_leaves_the_evaluation(checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, time.monotonic() - 1), make_trainer()
+    stopping, trainer = Stopping(checkpoints, time.monotonic() - 1), make_trainer()
     stopping.on_train_batch_end(trainer, Counted(30), {}, None, 9)
     stopping.on_train_end(trainer, Counted(30))
 
@@ -199,7 +182,7 @@ def test_all_processes_stop_when_another_one_was_told_to(place, checkpoints):
 
     strategy = SimpleNamespace(reduce_boolean_decision=reduce)
     trainer = make_trainer(world_size=2, strategy=strategy)
-    stopping = Stopping(checkpoints, None, None)
+    stopping = Stopping(checkpoints, None)
     with pytest.raises(RunStopped, match="stopped by another process") as stop:
         if place == "batch":
             stopping.on_train_batch_end(trainer, Counted(3), {}, None, 2)

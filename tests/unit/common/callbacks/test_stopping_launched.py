@@ -23,7 +23,7 @@ def checkpoints(tmp_path):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoints):
     before = signal.getsignal(number)
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    stopping, trainer = Stopping(checkpoints, None), make_trainer(num_devices=2)
     stopped = pytest.raises(
         RunStopped, match=f"stopped by {number.name} after 1 batches, saved batch-1"
     )
@@ -46,7 +46,7 @@ def test_from_the_launch_on_a_signal_waits_for_the_first_batch(number, checkpoin
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("sizes", [{}, {"num_nodes": 2, "num_devices": 2}])
 def test_what_may_be_waited_for_in_vain_is_ended_at_once(sizes, number, checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(**sizes)
+    stopping, trainer = Stopping(checkpoints, None), make_trainer(**sizes)
     with Terminations(), stopping.around_fit(trainer), pytest.raises(KeyboardInterrupt):
         send(number)
 
@@ -56,7 +56,7 @@ def test_what_may_be_waited_for_in_vain_is_ended_at_once(sizes, number, checkpoi
 def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(
     number, main, checkpoints
 ):
-    stopping = Stopping(checkpoints, None, None)
+    stopping = Stopping(checkpoints, None)
     trainer = make_trainer(num_devices=2, is_global_zero=main)
     with Terminations() as terminations:
         with pytest.raises(KeyboardInterrupt) if main else contextlib.nullcontext():
@@ -68,7 +68,7 @@ def test_what_comes_when_no_batch_is_left_is_answered_by_the_main_process(
 
 
 def test_of_two_signals_while_they_join_sigterm_is_answered(checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    stopping, trainer = Stopping(checkpoints, None), make_trainer(num_devices=2)
     with Terminations() as terminations, pytest.raises(KeyboardInterrupt):
         with stopping.around_fit(trainer):
             send(signal.SIGTERM)
@@ -78,7 +78,7 @@ def test_of_two_signals_while_they_join_sigterm_is_answered(checkpoints):
 
 
 def test_what_comes_after_the_launch_failed_is_answered_as_before(checkpoints):
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    stopping, trainer = Stopping(checkpoints, None), make_trainer(num_devices=2)
     with Terminations() as terminations, pytest.raises(KeyboardInterrupt):  # not lost
         with stopping.around_fit(trainer):
             # To this thread: another one, of a library, may not hold it back.
@@ -106,7 +106,7 @@ def test_an_interrupt_at_any_place_leaves_no_signal_held_back(place, checkpoints
 
     monkeypatch.setattr(signal, "pthread_sigmask", held)
     monkeypatch.setattr(signal, "signal", listened)
-    stopping, trainer = Stopping(checkpoints, None, None), make_trainer(num_devices=2)
+    stopping, trainer = Stopping(checkpoints, None), make_trainer(num_devices=2)
     try:
         with pytest.raises(KeyboardInterrupt), stopping.around_fit(trainer):
             pass
@@ -121,7 +121,7 @@ def test_if_one_fails_before_all_have_joined_the_others_are_ended(joined, checkp
     others = [subprocess.Popen(["sleep", "600"]) for _ in range(2)]
     procs = [*others]
     strategy = SimpleNamespace(launcher=SimpleNamespace(procs=procs))
-    stopping = Stopping(checkpoints, None, None)
+    stopping = Stopping(checkpoints, None)
     trainer = make_trainer(num_devices=2, strategy=strategy)
     try:
         with pytest.raises(RuntimeError, match="in use"), stopping.around_fit(trainer):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import EvaluatedPictures
@@ -19,7 +19,7 @@ from common.evaluation.dense_probe import (
 )
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.run import run_protocols
-from common.train import prepare
+from common.runs.run import prepare
 
 SETTINGS = DenseProbeConfig(epochs=15, batch_size=8, lr=0.1)
 

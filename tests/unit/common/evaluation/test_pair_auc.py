@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import EvaluatedPictures

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from common.leaderboard.aggregate import Code, group_records, make_rows, uncompared_groups
 from common.leaderboard.record import NO_NUMBER
 from common.leaderboard.reported import Entry, Reference
+from common.results.ledger import Check, Ledger
 
 KNN = "test/knn_top1"
 NOW = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
@@ -114,21 +117,36 @@ def test_a_metric_undefined_in_one_seed_is_not_averaged_over_the_others(make_rec
     assert row.ours is None
 
 
-def test_changed_code_makes_stale_and_verification_clears_it(make_record):
+def test_changed_code_is_cleared_by_its_steps_alone(make_record):
     records = seeds(make_record, [0.80, 0.82, 0.84])
     old, new = "e" * 12, "1" * 12
     changed = Code(digests={"swav": new}, config_hashes=NOW.config_hashes)
-    assert rows([entry()], records, changed)[0].status == "stale (reproduced)"
-    one = Code(changed.digests, {"swav": frozenset({new})}, NOW.config_hashes)
-    assert rows([entry()], records, one)[0].status == "stale (reproduced)"
-    both = Code(changed.digests, {"swav": frozenset({new, old})}, NOW.config_hashes)
-    assert rows([entry()], records, both)[0].status == "reproduced"
+    assert rows([entry()], records, changed)[0].status == "not checked (reproduced)"
+    setting = records[0].config_hash
+    known = Ledger(paper="swav", files={setting: "id"}, settings={setting: [setting]})
+
+    def status(**checks):
+        ledger = replace(known, checks={new: Check(agree=[]), **checks})
+        code = Code(changed.digests, {"swav": ledger}, NOW.config_hashes)
+        return rows([entry()], records, code)[0].status
+
+    fine, moved = Check(agree=["id"]), Check(agree=[], differ={"id": ["start/losses 0"]})
+    assert status() == "not checked (reproduced)"
+    assert status(**{new: fine}) == "moved (reproduced)", "nobody knows that the old code gave it"
+    assert status(**{new: fine, old: fine}) == "reproduced"
+    assert status(**{new: moved, old: fine}) == "moved (reproduced)"
+    elsewhere = replace(moved, other_versions=["id"])
+    assert status(**{new: elsewhere, old: fine}) == "other versions (reproduced)"
+    records = [replace(record, steps="id") for record in records]
+    assert status(**{new: fine}) == "reproduced"
+    records = [replace(record, code_digest="mixed") for record in records]
+    assert status(**{new: fine}) == "mixed (reproduced)"
 
 
 def test_a_changed_recipe_makes_stale_unless_the_run_was_changed_by_hand_anyway(make_record):
     code = Code(digests=NOW.digests, config_hashes={"swav/cifar10": "0" * 10})
     (group,) = group_records([make_record()], code)
-    assert group.stale == "the recipe changed since"
+    assert group.stale == "other recipe"
     by_hand = make_record(scaled=True, scaled_reason="the recipe was changed: trainer.epochs")
     assert group_records([by_hand], code)[0].stale is None
     assert group_records([make_record()], Code(digests=NOW.digests))[0].stale is not None

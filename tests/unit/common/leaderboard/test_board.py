@@ -3,7 +3,7 @@ import gc
 import pytest
 
 from common import references
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.layers import read_yaml
 from common.leaderboard import board
 from common.leaderboard.record import RecordError

@@ -14,33 +14,35 @@ FILES = {
     "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi", "sum"))',
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
-    "common/train.py": (
-        "from common.tracking.log import say\nfrom . import loop\n"
+    "common/training/fit.py": (
+        "from common.errors import say\nfrom . import loop\n"
         "from common.registry import DATASETS\n"
         "from common.evaluation.config import EvaluationConfig\n"
     ),
-    "common/loop.py": "z = 1\n",
-    "common/tracking/log.py": "def say(): pass\n",
+    "common/training/loop.py": "z = 1\n",
+    "common/errors.py": "def say(): pass\n",
     "common/plots/grid.py": "def grid(): pass\n",
     "common/losses/__init__.py": '"""Losses."""',
     "common/losses/nce.py": '"""Doc."""\ndef nce(a):\n    """More."""\n    return a + 1  # why\n',
     "common/methods/base.py": "class Base: pass\n",
-    "common/knn.py": "k = 1\n",
-    "common/nmi.py": "n = 1\n",
-    "common/sum.py": "s = 1\n",
-    "common/data/pictures.py": 'class Pictures:\n    name: str = "digits"\n',
-    "common/data/digits.py": "d = 1\n",
-    "common/data/graphs.py": 'class Graphs:\n    name: str = "acm"\n',
-    "common/data/acm.py": "e = 1\n",
+    "common/evaluation/knn.py": "k = 1\n",
+    "common/evaluation/nmi.py": "n = 1\n",
+    "common/evaluation/sum.py": "s = 1\n",
+    "common/data/pictures/config.py": 'class Pictures:\n    name: str = "digits"\n',
+    "common/data/pictures/readers/digits.py": "from common.data.pictures.forge import f\n",
+    "common/data/pictures/forge.py": "f = 1\n",
+    "common/data/graphs/config.py": 'class Graphs:\n    name: str = "acm"\n',
+    "common/data/graphs/readers/acm.py": "from common.data.graphs.links import e\n",
+    "common/data/graphs/links.py": "e = 1\n",
     "common/registry.py": (
-        'DATASETS = {"pictures": R("p", {"digits": "common.data.digits:load"}),\n'
-        '    "graphs": R("g", {"acm": "common.data.acm:load"})}\n'
-        'DATA_SCHEMAS = R("m", {"pictures": "common.data.pictures:Pictures",\n'
-        '    "graphs": "common.data.graphs:Graphs"})\n'
+        'DATASETS = {"pictures": R("p", {"digits": "common.data.pictures.readers.digits:load"}),\n'
+        '    "graphs": R("g", {"acm": "common.data.graphs.readers.acm:load"})}\n'
+        'DATA_SCHEMAS = R("m", {"pictures": "common.data.pictures.config:Pictures",\n'
+        '    "graphs": "common.data.graphs.config:Graphs"})\n'
         'EVALUATORS = R("e")\n'
-        'EVALUATORS.add("knn", "common.knn:run")\n'
-        'EVALUATORS.add("nmi", "common.nmi:run")\n'
-        'PLAIN = {"sum": "common.sum:run"}\n'
+        'EVALUATORS.add("knn", "common.evaluation.knn:run")\n'
+        'EVALUATORS.add("nmi", "common.evaluation.nmi:run")\n'
+        'PLAIN = {"sum": "common.evaluation.sum:run"}\n'
     ),
     "common/evaluation/config.py": (
         "class Knn:\n    k: int = 20\n"
@@ -68,20 +70,20 @@ def edit(tree, name, old, new):
 
 def test_the_closure_follows_imports_strings_and_registered_names(tree):
     assert closure("a", tree) == [
-        "common/__init__.py",
-        "common/data/digits.py",
-        "common/data/pictures.py",
-        "common/knn.py",
-        "common/loop.py",
+        "common/data/pictures/config.py",
+        "common/data/pictures/forge.py",
+        "common/evaluation/knn.py",
         "common/losses/__init__.py",
         "common/losses/nce.py",
         "common/methods/base.py",
-        "common/train.py",
+        "common/training/fit.py",
+        "common/training/loop.py",
+        "papers/a/__init__.py",
         "papers/a/config.py",
         "papers/a/module.py",
     ]
-    assert {"common/nmi.py", "common/sum.py"} < set(closure("b", tree))
-    assert "common/data/acm.py" in closure("b", tree)
+    assert {"common/evaluation/nmi.py", "common/evaluation/sum.py"} < set(closure("b", tree))
+    assert "common/data/graphs/links.py" in closure("b", tree)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +92,12 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         ("common/losses/nce.py", "  # why", "  # because"),
         ("common/losses/nce.py", '"""More."""', '"""Less."""'),
         ("common/losses/nce.py", "a + 1", "(a+1)"),
-        ("papers/a/__init__.py", '"A"', '"A, second edition"'),
         ("papers/a/reference.py", "{}", "{1: 2}"),
         ("papers/a/plots.py", "'plain'", "'nmi'"),
         ("common/plots/grid.py", "pass", "return 1"),
-        ("common/tracking/log.py", "pass", "return 1"),
-        ("common/nmi.py", "1", "2"),
+        ("common/errors.py", "pass", "return 1"),
+        ("common/data/pictures/readers/digits.py", "\n", "\nd = 2\n"),
+        ("common/evaluation/nmi.py", "1", "2"),
         (
             "common/registry.py",
             "EVALUATORS.add",
@@ -114,13 +116,14 @@ def test_what_cannot_change_a_number_leaves_the_digest(tree, name, old, new):
     ("name", "old", "new"),
     [
         ("common/losses/nce.py", "a + 1", "a + 2"),
-        ("common/loop.py", "1", "2"),
+        ("common/training/loop.py", "1", "2"),
         ("common/methods/base.py", "pass", "x = 1"),
-        ("common/knn.py", "1", "2"),
-        ("common/data/digits.py", "1", "2"),
+        ("common/evaluation/knn.py", "1", "2"),
+        ("common/data/pictures/forge.py", "1", "2"),
+        ("papers/a/__init__.py", '"A"', '"A, second edition"'),
         ("common/evaluation/config.py", "k: int = 20", "k: int = 10"),
         ("common/evaluation/config.py", "every: int = 1", "every: int = 2"),
-        ("common/registry.py", "common.knn:run", "common.nmi:run"),
+        ("common/registry.py", "common.evaluation.knn:run", "common.evaluation.nmi:run"),
     ],
 )
 def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
@@ -131,9 +134,9 @@ def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
 
 def test_a_name_is_asked_for_in_the_part_of_the_papers_own_modality(tree):
     edit(tree, "configs/a/quick.yaml", "name: digits", "name: digits, root: acm")
-    assert "common/data/acm.py" not in closure("a", tree)
+    assert "common/data/graphs/links.py" not in closure("a", tree)
     edit(tree, "configs/a/quick.yaml", "root: acm", "root: acm, beside: graphs")
-    assert "common/data/acm.py" in closure("a", tree)
+    assert "common/data/graphs/links.py" in closure("a", tree)
 
 
 def test_what_is_no_recipe_is_in_the_lists_not_here(tree):

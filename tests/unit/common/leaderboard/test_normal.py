@@ -73,7 +73,7 @@ def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(board, make_
     assert [line for line in lines if line.startswith("#")][1:] == ["## swav on its way", title]
     assert "- [swav](#swav-on-its-way)" in lines
     lines = lines_of(board(curves(), code_digest="0" * 12))
-    assert f"{title}; stale (the code changed since)" in lines
+    assert f"{title}; not checked" in lines
     assert lines_of(board({}))[-1] == "No learning curves yet."
 
 

@@ -7,12 +7,20 @@ import pytest
 
 from common.errors import LikewiseError
 from common.leaderboard.record import (
+    CONFIG_PARTS,
     RecordError,
     commit_record,
     load_records,
     read_record,
     write_record,
 )
+
+CONFIG = {
+    **dict.fromkeys(CONFIG_PARTS),
+    "arm": "method",
+    "seed": 0,
+    "data": {"views": [{"size": 20}], "name": "größe", "holdout": 0.1},
+}
 
 
 def test_a_record_survives_the_way_through_its_file(make_record, tmp_path):
@@ -28,10 +36,18 @@ def test_curves_survive_it_a_line_each(make_record, tmp_path):
     assert '\n    "train/loss": [[40, 4.0], [80, 3.25]],\n' in path.read_text()
 
 
+def test_its_configuration_survives_it_a_line_a_section(make_record, tmp_path):
+    record = make_record(config=CONFIG, curves={"train/loss": [[40, 4.0]]}, steps="a1")
+    path = write_record(record, tmp_path)
+    assert read_record(path) == record
+    lines = path.read_text().splitlines()
+    assert '    "data": {"holdout": 0.1, "name": "größe", "views": [{"size": 20}]},' in lines
+
+
 def test_a_record_from_before_curves_is_read_and_written_as_it_was(make_record, tmp_path):
     path = write_record(make_record(), tmp_path)
-    assert "curves" not in json.loads(path.read_text())
-    assert read_record(path).curves == {}
+    assert not {"config", "curves"} & set(json.loads(path.read_text()))
+    assert (read_record(path).curves, read_record(path).config) == ({}, None)
 
 
 def test_a_metric_that_is_not_a_number_is_written_as_null(make_record, tmp_path):
@@ -57,6 +73,9 @@ def test_a_metric_that_is_not_a_number_is_written_as_null(make_record, tmp_path)
         ({"finished": "yesterday"}, "finished: must look like"),
         ({"curves": {"train/loss": [[1, None]]}}, "curves: must be dict"),
         ({"curves": {"train/loss": [[1]]}}, "curves: each point is a batch and a value"),
+        ({"config": {"seed": 0}}, "config: its parts must be arm, baseline, data"),
+        ({"config": {**CONFIG, "seed": 1}}, "config: its arm and seed must be the record's"),
+        ({"steps": 3}, "steps: must be str | None, got 3"),
         ({"version": 2}, "version: is 2, this code reads 1"),
         ({"sede": 1}, "unknown key 'sede'; did you mean 'seed'"),
     ],

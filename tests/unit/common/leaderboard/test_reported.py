@@ -1,6 +1,6 @@
 import pytest
 
-from common.config import load_recipe, recipe_from_dict
+from common.config.recipe import load_recipe, recipe_from_dict
 from common.errors import ConfigError
 from common.leaderboard.record import NO_NUMBER
 from common.leaderboard.reported import (

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import build_optimizer, configure, parameter_groups
 from common.optim.layerwise import LARC, LARS

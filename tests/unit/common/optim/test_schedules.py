@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.schedules import TableLR, build_scheduler, warmup_cosine

@@ -3,16 +3,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from common import config
-from common.config import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
+from common.config import schema
+from common.config.schema import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
 from common.evaluation.config import EvaluationConfig
-from common.tracking.labels import (
-    WITHHELD,
-    process_rank,
-    run_labels,
-    unset_unreadable_ranks,
-    without_secrets,
-)
+from common.launch import process_rank, unset_unreadable_ranks
+from common.tracking.labels import WITHHELD, run_labels, without_secrets
 
 
 @dataclass
@@ -38,8 +33,8 @@ class PaperStandIn:
 @pytest.fixture
 def make(monkeypatch):
     """Builds recipes of a paper that is not registered."""
-    monkeypatch.setattr(config, "get_paper", lambda name: PaperStandIn)
-    monkeypatch.setattr(config.DATA_SCHEMAS, "get", lambda name: Data)
+    monkeypatch.setattr(schema, "get_paper", lambda name: PaperStandIn)
+    monkeypatch.setattr(schema.DATA_SCHEMAS, "get", lambda name: Data)
 
     def recipe(command=None, arm="method", seed=0, variant=None, tracking=None, epochs=1):
         made = Recipe(

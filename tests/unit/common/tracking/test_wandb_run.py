@@ -6,7 +6,7 @@ import time
 import pytest
 from PIL import Image
 
-from common.config import TrackingConfig
+from common.config.schema import TrackingConfig
 from common.tracking import channel, wandb_run
 from common.tracking.wandb_process import summary_kind
 from common.tracking.wandb_run import Tracker

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.config import OptimizerConfig, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.errors import ConfigError
 from papers.amcl.config import BASES, AMCLConfig

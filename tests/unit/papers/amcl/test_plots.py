@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.plots.draw import draw_plots, to_png
-from common.train import prepare
+from common.runs.run import prepare
 from papers.amcl import PAPER
 from papers.amcl.plots import draw, temperatures
 

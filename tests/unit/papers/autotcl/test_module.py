@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from common.config import OptimizerConfig, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import OptimizerConfig
 from common.data.sampler import BatchKey
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from common.checkpoints.position import Position
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.series.config import SeriesFacts
 from common.data.series.module import SeriesData
 from common.errors import ConfigError
+from common.training.position import Position
 from papers.autotcl.config import TS2VecConfig
 from papers.autotcl.ts2vec import TS2Vec, take
 from tests.training import quiet_trainer
@@ -45,7 +45,7 @@ def train(num_batches, saved=None, resumed=None):
     data = SeriesData(recipe.data, recipe.seed)
     torch.manual_seed(recipe.seed)
     module = TS2Vec(recipe.method, recipe.optimizer, data.facts)
-    trainer = quiet_trainer(max_epochs=num_batches, callbacks=[Position("run", "autotcl", "code")])
+    trainer = quiet_trainer(max_epochs=num_batches, callbacks=[Position()])
     trainer.fit(module, datamodule=data, ckpt_path=resumed)
     if saved:
         trainer.save_checkpoint(saved)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError, DataError
-from common.train import prepare
+from common.runs.run import prepare
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import SharedGate
 from papers.hydra.module import SimLAP

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.optim.build import configure
 from papers.hydra.schedules import learning_rates, pair_weights
 

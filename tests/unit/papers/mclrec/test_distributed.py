@@ -9,7 +9,7 @@ from lightning import Callback
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
 from common.distributed.reduce import rank, world_size

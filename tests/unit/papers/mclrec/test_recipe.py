@@ -1,6 +1,6 @@
 import pytest
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.errors import ConfigError
 from common.launch import strategy_of
 from tests.recipes import list_recipes

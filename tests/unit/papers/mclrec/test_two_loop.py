@@ -4,11 +4,11 @@ import pytest
 
 from common.callbacks.checkpointing import Checkpoints
 from common.callbacks.metrics_log import Reporter
-from common.checkpoints.position import Position
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
-from common.trainer import make_trainer
+from common.training.position import Position
+from common.training.trainer import make_trainer
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 
@@ -22,7 +22,7 @@ def fit(folder, resume_from=None):
     method = MCLRecConfig(dim=8, inner_dim=8, dropout=0.3, scheme="two-loop")
     module = MCLRec(method, None, data.facts)
     callbacks = [
-        Position("run", "mclrec", "digest"),
+        Position(),
         Checkpoints(folder, 9, EVERY, Reporter(None, None)),
     ]
     trainer = make_trainer(recipe, module, callbacks, folder)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.module import GraphData
 from common.data.sampler import BatchKey

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
 from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import BatchKey, keyed_generator

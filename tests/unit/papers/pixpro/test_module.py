@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torchvision.models.resnet import Bottleneck
 
-from common.config import OptimizerConfig, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.pictures.geometry import crop_coordinates

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.views import RegressionBatch
 from common.data.sampler import BatchKey

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from common.config import OptimizerConfig, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import OptimizerConfig
 from common.data.regression.config import RegressionFacts
 from common.data.regression.module import RegressionData
 from common.data.regression.views import RegressionBatch

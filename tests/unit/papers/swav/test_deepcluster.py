@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from lightning import Callback
 
-from common.config import OptimizerConfig
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureConfig, PictureFacts, ViewConfig
 from common.data.pictures.module import PictureData

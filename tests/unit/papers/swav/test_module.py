@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.config import OptimizerConfig, load_recipe
+from common.config.recipe import load_recipe
+from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from common.checkpoints.position import batches_seen
 from common.data.pictures.batch import PictureBatch
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.views import make_view_batch
 from common.data.sampler import BatchKey
+from common.training.position import batches_seen
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import queue_is_full
 from papers.swav.module import SwAV

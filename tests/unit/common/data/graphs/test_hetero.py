@@ -6,9 +6,9 @@ import torch
 from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.hetero import from_hetero_data
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import prepare_graph
+from common.data.graphs.readers.hetero import from_hetero_data
 from common.errors import ConfigError, DataError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW

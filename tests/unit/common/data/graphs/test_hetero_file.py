@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
-from common.data.graphs.hetero import load_dict
+from common.data.graphs.readers.hetero import load_dict
 from common.errors import DataError
 
 

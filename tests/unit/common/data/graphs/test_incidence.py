@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.incidence import find_equal_rows, hop_incidence
 from common.data.graphs.metapaths import path_product
-from common.data.graphs.packed import read_packed
+from common.data.graphs.readers.packed import read_packed
 from common.errors import DataError
 
 

@@ -7,7 +7,7 @@ import torch
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
-from common.data.graphs.own import read_own
+from common.data.graphs.readers.own import read_own
 from common.errors import DataError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW

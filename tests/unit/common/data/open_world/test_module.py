@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.open_world.batch import OpenWorldBatch, make_view
 from common.data.open_world.config import OpenWorldConfig
 from common.data.open_world.module import SplitBatches

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.data.open_world.published import (
+from common.data.open_world.readers.published import (
     COUNTS,
     PROTOCOLS,
     ClassCounts,

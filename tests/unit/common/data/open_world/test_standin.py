@@ -8,9 +8,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.data.open_world.readers import standin
+from common.data.open_world.readers.standin import load_pools, ow_forge_20
 from common.data.open_world.samples import LABELLED, UNLABELLED
 from common.data.open_world.standin import generate
-from common.data.open_world.standin.carriers import draw_carrier, load_pools, render_carrier
+from common.data.open_world.standin.carriers import draw_carrier, render_carrier
 from common.data.open_world.standin.filters import (
     SIDE,
     compress,
@@ -22,7 +24,7 @@ from common.data.open_world.standin.filters import (
     to_blocks,
 )
 from common.data.open_world.standin.forgeries import FORGERIES
-from common.data.open_world.standin.generate import Counts, Preset, make_pictures, ow_forge_20
+from common.data.open_world.standin.generate import Counts, Preset, make_pictures
 from common.data.verify import verify
 from common.errors import DataError
 
@@ -37,15 +39,21 @@ def tiny(monkeypatch, tmp_path):
 
 
 def test_a_picture_depends_on_its_key_alone():
-    many, one = make_pictures(9, 0, range(3), 7), make_pictures(9, 0, range(2, 3), 7)
+    many, one = (
+        make_pictures(9, 0, range(3), 7, load_pools()),
+        make_pictures(9, 0, range(2, 3), 7, load_pools()),
+    )
     np.testing.assert_array_equal(many[2:], one)
-    for other in (make_pictures(9, 0, range(2, 3), 8), make_pictures(9, 1, range(2, 3), 7)):
+    for other in (
+        make_pictures(9, 0, range(2, 3), 8, load_pools()),
+        make_pictures(9, 1, range(2, 3), 7, load_pools()),
+    ):
         assert (other != one).mean() > 0.5
 
 
 @pytest.mark.parametrize("number", range(len(FORGERIES)), ids=lambda n: FORGERIES[n].name)
 def test_every_class_makes_a_picture_of_its_own(number):
-    picture = make_pictures(number, 0, range(1), 2000)
+    picture = make_pictures(number, 0, range(1), 2000, load_pools())
     assert picture.shape == (1, 3, SIDE, SIDE) and picture.dtype == np.uint8
     assert 5 < picture.std() < 120
 
@@ -97,7 +105,7 @@ def test_labels_have_known_classes_first(tiny):
 def test_it_is_made_once_and_read_back_the_same(tiny, monkeypatch):
     first = ow_forge_20("small", with_real=False, seed=5)
     assert [path.name for path in tiny.iterdir()] == [f"ow-forge-20-{first.fingerprint}.npz"]
-    monkeypatch.setattr(generate, "generate", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(standin, "generate", lambda *_: pytest.fail("made again"))
     again = ow_forge_20("small", with_real=False, seed=5)
     assert torch.equal(first.train.pictures, again.train.pictures)
     assert torch.equal(first.test.labels, again.test.labels)
@@ -174,7 +182,7 @@ def test_the_key_changes_with_whatever_decides_the_pixels(monkeypatch):
 def test_without_scikit_image_it_says_what_to_install(monkeypatch):
     load_pools.cache_clear()
     monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(DataError, match="pip install scikit-image"):
+    with pytest.raises(DataError, match="standin"):
         load_pools()
 
 

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from common.config import load_recipe
+from common.config.recipe import load_recipe
 from common.data.open_world.config import OpenWorldConfig
+from common.data.open_world.files import PictureFiles, widened
 from common.data.open_world.module import OpenWorldData
 from common.data.open_world.samples import LABELLED, UNLABELLED
-from common.data.open_world.tables import PictureFiles, widened
 from common.data.verify import verify
 from common.errors import ConfigError, DataError
-from common.train import prepare
+from common.runs.run import prepare
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig
 
 HEADER = [
@@ -171,7 +171,7 @@ def test_a_restored_module_needs_no_file_of_initial_weights(folder):
     words = [f"data.path={folder}/table.csv", "data.size=16", "data.batch_size=8"]
     words += ["method.backbone=forensic_conv", "method.initial_weights=gone.pt"]
     recipe = load_recipe("owdfa_cpl/protocol-1", words)
-    for options in ({"training": False}, {"resumed": True}):
+    for options in ({"training_follows": False}, {"resumed": True}):
         ready = prepare(recipe, **options)
         assert ready.recipe.method.initial_weights == "gone.pt"
     with pytest.raises(DataError, match=r"gone\.pt"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.data.packers.series import pack_electricity, pack_ts_pair, pack_tslearn
-from common.data.series.archive import ARCHIVE
+from common.data.series.readers.archive import ARCHIVE
 from common.data.sources import get_source
 from common.data.verify import content_digest
 from common.errors import DataError

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from common.data.pictures.box_evaluation import ObjectPictures
-from common.data.pictures.box_files import VOC_CLASSES, coco, voc
 from common.data.pictures.config import PictureConfig
+from common.data.pictures.readers.box_files import VOC_CLASSES, coco, voc
 from common.errors import DataError
 
 OBJECT = (

@@ -4,8 +4,9 @@ import torch
 
 from common.data.pictures import box_evaluation
 from common.data.pictures.box_evaluation import ObjectPictures, from_instances
-from common.data.pictures.boxes import BCCD_FILE, NO_BOX, bccd, padded
+from common.data.pictures.boxes import NO_BOX, padded
 from common.data.pictures.config import PictureConfig
+from common.data.pictures.readers.blood_cells import BCCD_FILE, bccd
 from common.data.pictures.sets import Split, fingerprint
 from common.errors import ConfigError, DataError
 from tests.stored import stored
@@ -80,7 +81,7 @@ def test_a_missing_library_is_named_before_anything_runs(monkeypatch):
     monkeypatch.setattr(box_evaluation, "find_spec", lambda name: None)
     boxes = padded([torch.ones(1, 5)])
     split = Split(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1,), -1), boxes=boxes)
-    with pytest.raises(ConfigError, match="pip install pycocotools"):
+    with pytest.raises(ConfigError, match="detection"):
         ObjectPictures(split, PictureConfig(name="bccd")).check(False)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.config import check_settings
+from common.config.recipe import check_settings
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
 from common.data.pictures.sets import Split

@@ -5,9 +5,10 @@ from PIL import Image
 from torch import nn
 
 from common.data.pictures.config import PictureConfig
-from common.data.pictures.files import fingerprint_files, image_folder
+from common.data.pictures.lazy import fingerprint_files
 from common.data.pictures.module import PictureData
-from common.data.pictures.own import read_own
+from common.data.pictures.readers.files import image_folder
+from common.data.pictures.readers.own import read_own
 from common.errors import DataError
 
 GREY, COLOUR = (1, 20, 20), (3, 20, 20)

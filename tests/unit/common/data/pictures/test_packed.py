@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from common.data.pictures.packed import Packed
+from common.data.pictures.readers.packed import Packed
 from common.errors import DataError
 
 NAMES = ("jpeg", "offsets", "labels")

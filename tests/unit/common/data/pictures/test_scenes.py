@@ -1,6 +1,6 @@
 import torch
 
-from common.data.pictures.scenes import CELL, CLASS_NAMES, digit_scenes
+from common.data.pictures.readers.scenes import CELL, CLASS_NAMES, digit_scenes
 from common.data.pictures.sets import check_set
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from common.data.pictures.digits import scattered_digits
+from common.data.pictures.readers.digits import scattered_digits
 from common.data.pictures.sets import Split, check_set, fingerprint, hold_out, merge
 from common.errors import DataError
 

@@ -3,8 +3,8 @@ import tarfile
 
 import pytest
 
-from common.data.pictures import shards as module
-from common.data.pictures.shards import open_shards
+from common.data.pictures.readers import shards as module
+from common.data.pictures.readers.shards import open_shards
 from common.errors import DataError
 
 

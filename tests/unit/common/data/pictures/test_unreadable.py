@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.pictures import unreadable
 from common.data.pictures.config import PictureConfig
-from common.data.pictures.files import image_folder
-from common.data.pictures.unreadable import keep_readable
+from common.data.pictures.readers import unreadable
+from common.data.pictures.readers.files import image_folder
+from common.data.pictures.readers.unreadable import keep_readable
 from common.errors import DataError
 
 

@@ -2,7 +2,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from common.data.regression.config import RegressionConfig
-from common.data.regression.digits import (
+from common.data.regression.readers.digits import (
     STEPS,
     _centred,
     rotated_digits,

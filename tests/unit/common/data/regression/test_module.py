@@ -6,7 +6,7 @@ from torch import nn
 from common.data.pictures.config import ViewConfig
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
-from common.data.regression.windows import cmapss_fd001
+from common.data.regression.readers.windows import cmapss_fd001
 from common.errors import ConfigError, DataError
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from common.data.pictures.config import ViewConfig
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
-from common.data.regression.pictures import read_pictures
+from common.data.regression.readers.pictures import read_pictures
 from common.data.regression.samples import TEST, TRAIN, VAL
 from common.errors import ConfigError, DataError
 

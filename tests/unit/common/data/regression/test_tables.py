@@ -6,9 +6,9 @@ import torch
 
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
-from common.data.regression.own import read_inputs
+from common.data.regression.readers.own import read_inputs
+from common.data.regression.readers.tables import diabetes, packed, read_table
 from common.data.regression.samples import TEST
-from common.data.regression.tables import diabetes, packed, read_table
 from common.errors import ConfigError, DataError
 
 TEXT = "size,colour,price\n1,red,10\n2,blue,12.5\n3,red,9\n4,green,20\n"

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from common.data.regression.config import RegressionConfig
-from common.data.regression.text import STSB_FILE, hashed, stsb
+from common.data.regression.readers.text import STSB_FILE, hashed, stsb
 from common.data.root import VARIABLE, data_root
 from common.errors import DataError
 

@@ -4,8 +4,8 @@ import torch
 
 from common.data.regression.config import RegressionConfig
 from common.data.regression.module import RegressionData
+from common.data.regression.readers.volumes import read_volumes
 from common.data.regression.samples import measure_scale
-from common.data.regression.volumes import read_volumes
 from common.errors import ConfigError, DataError
 from common.registry import SAMPLE_BACKBONES
 

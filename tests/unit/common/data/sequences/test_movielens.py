@@ -8,7 +8,7 @@ import pytest
 from common.data.packers.files import pack_files
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
-from common.data.sequences.movielens import read_ratings
+from common.data.sequences.readers.movielens import read_ratings
 from common.data.sources import get_source
 from common.errors import DataError
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.read import RENUMBERED, read_actions, read_sequences
+from common.data.sequences.readers.read import RENUMBERED, read_actions, read_sequences
 from common.errors import ConfigError, DataError
 
 

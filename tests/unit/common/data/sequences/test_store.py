@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from common.data.sequences.generate import SessionLaw, generate_sessions
+from common.data.sequences.readers.generate import SessionLaw, generate_sessions
 from common.data.sequences.store import (
     held_out_instances,
     pack,

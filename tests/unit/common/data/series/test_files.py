@@ -5,7 +5,7 @@ import torch
 
 from common.data.root import data_root
 from common.data.series.config import SeriesConfig
-from common.data.series.files import LORA, exchange_rate, own_csv, published, read_series
+from common.data.series.readers.files import LORA, exchange_rate, own_csv, published, read_series
 from common.errors import DataError
 
 HOURS = [f"2020-02-{28 + h // 24:02d} {h % 24:02d}:00:00,{h},{h * h}" for h in range(40)]

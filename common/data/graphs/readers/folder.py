@@ -1,0 +1,218 @@
+"""A user's own heterogeneous graph: a folder of small CSV files.
+
+``nodes.csv`` (``type,count``; the first row is the target type), ``<type>-<type>.csv`` (two
+columns of node numbers from 0), ``features-<type>.csv`` (one row a node, optional),
+``labels.csv`` (``node,class`` of target nodes). First lines without a number are headers.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import (
+    HeteroGraph,
+    Ids,
+    Links,
+    NodeSplit,
+    draw_splits,
+    likely_metapaths,
+)
+from common.data.graphs.readers.undirected import add_links
+from common.errors import ConfigError, DataError
+
+SPLIT_SEED = 0
+MOST_VAL, MOST_TEST = 1000, 1000
+
+
+def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
+    """Reads the folder ``data.path``; splits are drawn with ``data.labels_per_class``.
+
+    Raises:
+        ConfigError: ``data.path`` or ``data.metapaths`` is missing.
+        DataError: A file is missing or wrong; names file and line.
+    """
+    if not config.path:
+        raise ConfigError("data.path: name the folder of your graph, for example data.path=graph")
+    folder = Path(config.path).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"data.path: there is no folder {folder}")
+    num_nodes, links, features = read_parts(folder)
+    target = next(iter(num_nodes))
+    if not config.metapaths:
+        likely = likely_metapaths(target, links)
+        raise ConfigError(f"data.metapaths: give them; {folder} has for example {likely}")
+    labels, classes = _read_labels(folder / "labels.csv", num_nodes[target])
+    where = str(folder / "labels.csv")
+    splits = split_labels(labels, config.labels_per_class, classes, where)
+    return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+
+
+def split_labels(
+    labels: Ids, per_class: list[int], classes: Sequence[Any], where: str
+) -> dict[int, NodeSplit]:
+    """Draws training nodes a class; of the others up to 1,000 validate and up to 1,000 test.
+
+    ``classes`` are the user's own names of classes 0, 1, ..., ``where`` is what holds the labels,
+    for errors.
+
+    Raises:
+        DataError: A class has too few labelled nodes; names it, ``where`` and the setting.
+    """
+    rest = int((labels >= 0).sum()) - max(per_class) * (int(labels.max()) + 1)
+    num_val = min(MOST_VAL, max(rest // 2, 1))
+    return draw_splits(labels, tuple(per_class), num_val, MOST_TEST, SPLIT_SEED, where, classes)
+
+
+def read_parts(
+    folder: Path,
+) -> tuple[dict[str, int], dict[tuple[str, str], Any], dict[str, NDArray[np.float32]]]:
+    """Reads number of nodes by type, links and features; no labels are needed.
+
+    Raises:
+        DataError: A file is missing or wrong; names file and line.
+    """
+    num_nodes = _read_nodes(folder / "nodes.csv")
+    features = {
+        name: _read_features(folder / f"features-{name}.csv", count)
+        for name, count in num_nodes.items()
+        if (folder / f"features-{name}.csv").is_file()
+    }
+    return num_nodes, _read_links(folder, num_nodes), features
+
+
+def _read_nodes(path: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line, row in _rows(path, ("type", "count")):
+        name, count = (item.strip() for item in row)
+        if not count.isdigit() or int(count) < 1:
+            raise DataError(f"{path}, line {line}: {count!r} is no number of nodes, from 1 on")
+        if name in found:
+            raise DataError(f"{path}, line {line}: {name} has a line already")
+        found[name] = int(count)
+    if not found:
+        raise DataError(f"{path}: lists no node type")
+    return found
+
+
+def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str], Any]:
+    links: Links = {}
+    for path in sorted(folder.glob("*-*.csv")):
+        source, _, end = path.stem.partition("-")
+        if source == "features":
+            continue
+        for name in (source, end):
+            if name not in num_nodes:
+                raise DataError(f"{path}: {name!r} is no node type of nodes.csv")
+        add_links(links, _read_pairs(path, (source, end)), (source, end), num_nodes, str(path))
+    if not links:
+        raise DataError(f"{folder}: no links, name them like paper-author.csv")
+    return links
+
+
+def _read_features(path: Path, count: int) -> NDArray[np.float32]:
+    header = int(next((_numbers_in(row) is None for _, row in _lines(path)), False))
+    try:
+        values = np.loadtxt(
+            path, delimiter=",", dtype=np.float32, ndmin=2, skiprows=header, encoding="utf-8-sig"
+        )
+    except ValueError:
+        raise DataError(_say_what_is_no_feature(path, header)) from None
+    if len(values) != count:
+        without = " below its first, which is no row of numbers" if header else ""
+        raise DataError(f"{path}: {len(values)} rows{without}, for {count} nodes")
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0]) + 1
+        raise DataError(f"{path}: row {row} of the numbers holds NaN or infinity")
+    return values
+
+
+def _say_what_is_no_feature(path: Path, header: int) -> str:
+    """Says where a table of numbers is none: numpy counts rows from 0 and names its own options."""
+    width = None
+    for line, row in _lines(path):
+        if line <= header:
+            continue
+        width = width or len(row)
+        if len(row) != width:
+            return f"{path}, line {line}: {len(row)} columns, those above have {width}"
+        if _numbers_in(row) is None:
+            return f"{path}, line {line}: {','.join(row)[:60]!r} are no numbers"
+    return f"{path}: no table of numbers with commas between"
+
+
+def _numbers_in(row: list[str]) -> list[float] | None:
+    try:
+        return [float(item) for item in row]
+    except ValueError:
+        return None
+
+
+def _read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
+    """Returns the class of each node, -1 where none is given, and the names of the classes."""
+    labels = np.full(count, -1, dtype=np.int64)
+    names: dict[str, int] = {}
+    for line, row in _rows(path, ("node", "class")):
+        node = row[0].strip()
+        if not node.isdigit() or int(node) >= count:
+            raise DataError(f"{path}, line {line}: there is no target node {node!r}")
+        label = names.setdefault(row[1].strip(), len(names))
+        if labels[int(node)] not in (-1, label):
+            raise DataError(f"{path}, line {line}: node {node} has another class already")
+        labels[int(node)] = label
+    if len(names) < 2:
+        raise DataError(f"{path}: holds {len(names)} class; at least 2 are needed")
+    return labels, list(names)
+
+
+def _read_pairs(path: Path, ends: tuple[str, str]) -> NDArray[np.int64]:
+    pairs = []
+    for line, row in _rows(path, ends):
+        try:
+            pairs.append([int(item) for item in row])
+        except ValueError:
+            raise DataError(
+                f"{path}, line {line}: {','.join(row)!r} is no pair of numbers"
+            ) from None
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _rows(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields (line, cells) below a header; a header in another order is refused, as links have one.
+
+    Raises:
+        DataError: Missing, no text, or a line that has not the two ``columns``.
+    """
+    wanted = ",".join(columns)
+    for line, row in _lines(path):
+        if len(row) != len(columns):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} columns ({','.join(row)[:60]}); needed are "
+                f"{wanted} and no others"
+            )
+        # No name of a column begins like a number, while "6o" is a slip of the pen.
+        if line == 1 and not any(re.match(r"\s*-?\d", item) for item in row):
+            names = tuple(item.strip() for item in row)
+            if names != columns and names == columns[::-1]:
+                raise DataError(
+                    f"{path}, line 1: columns {','.join(names)}; needed in this order: {wanted}"
+                )
+            continue
+        yield line, row
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields (line, cells), empty lines left out; raises `DataError` where there is no text."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            yield from ((reader.line_num, row) for row in reader if row)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from None

@@ -1,0 +1,131 @@
+"""A user's own graph, to be embedded by a run on a graph of the same form."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.readers import folder, hetero, packed
+from common.data.packers.arrays import BROKEN
+from common.errors import DataError
+
+
+def read_own(path: Path, known: HeteroGraph, metapaths: list[str]) -> HeteroGraph:
+    """Reads a graph with the node types and feature widths of ``known``; labels are not needed.
+
+    Args:
+        path: A folder of CSV files, a saved ``data.to_dict()``, or an npz in the layout of the
+            packed graph of these types.
+        known: The run's graph.
+        metapaths: The run's; each of their steps needs links.
+
+    Returns:
+        The graph, its types in the run's order, its labels all -1.
+
+    Raises:
+        DataError: A broken file, or a graph of another form; names the file.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        num_nodes, links, features = folder.read_parts(path)
+    elif path.is_file() and path.suffix == ".pt":
+        _, num_nodes, links, features = hetero.read_parts(hetero.load_dict(path), str(path))
+        if known.target in num_nodes:  # types have no order there
+            num_nodes = {known.target: num_nodes[known.target]} | num_nodes
+    elif path.is_file() and path.suffix == ".npz":
+        num_nodes, links, features = _read_packed(path, known)
+    else:
+        raise DataError(
+            f"{path}: give a folder with nodes.csv, a .pt of data.to_dict(), or an .npz of the "
+            "packed layout"
+        )
+    _check_types(path, num_nodes, known)
+    # The module knows types by their place.
+    num_nodes = {name: num_nodes[name] for name in known.num_nodes}
+    labels = np.full(num_nodes[known.target], -1, dtype=np.int64)
+    own = HeteroGraph(known.target, num_nodes, links, features, labels, {}, known.metapaths)
+    _check_features(path, own, known)
+    _check_links(path, own, metapaths)
+    return own
+
+
+def _read_packed(path: Path, known: HeteroGraph) -> tuple[dict[str, int], Any, Any]:
+    layout = _find_layout(path, known)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        num_nodes = {}
+        for letter, (name, _) in layout.types.items():
+            num_nodes[name] = known.num_nodes[name]
+            if letter in layout.features:
+                dense = letter in layout.dense
+                shape = arrays[f"{letter}_feat"].shape if dense else arrays[f"{letter}_feat_shape"]
+                num_nodes[name] = int(shape[0])
+        return num_nodes, *packed.read_parts(arrays, layout, num_nodes, path)
+    except (*BROKEN, IndexError) as error:
+        reason = f"no array {error}" if isinstance(error, KeyError) else error
+        raise DataError(
+            f"{path}: not a packed graph of {', '.join(known.num_nodes)} ({reason}); the arrays "
+            "are those of hin/*.npz in the data root"
+        ) from None
+
+
+def _find_layout(path: Path, known: HeteroGraph) -> packed.Layout:
+    for layout in packed.LAYOUTS.values():
+        names = [name for name, _ in layout.types.values()]
+        if set(names) == set(known.num_nodes) and names[0] == known.target:
+            return layout
+    raise DataError(
+        f"{path}: no packed layout has the run's node types ({', '.join(known.num_nodes)}); "
+        "give a folder of CSV files"
+    )
+
+
+def _check_types(path: Path, num_nodes: dict[str, int], known: HeteroGraph) -> None:
+    if set(num_nodes) != set(known.num_nodes):
+        raise DataError(
+            f"{path}: node types {', '.join(num_nodes)}; the run knows {', '.join(known.num_nodes)}"
+        )
+    target = next(iter(num_nodes))
+    if target != known.target:
+        raise DataError(
+            f"{path}: the target type is {target}, the run's is {known.target}; name it first"
+        )
+    if num_nodes[target] < 1:
+        raise DataError(f"{path}: has no {target}; at least one is needed")
+
+
+def _check_features(path: Path, own: HeteroGraph, known: HeteroGraph) -> None:
+    for name, count in own.num_nodes.items():
+        features, expected = own.features.get(name), known.features.get(name)
+        width = known.num_nodes[name] if expected is None else expected.shape[1]
+        if features is None and expected is not None:
+            raise DataError(f"{path}: no features of {name}; the run needs {width} a node")
+        if features is None and count != width:
+            raise DataError(
+                f"{path}: {count} nodes of type {name}; the run tells them apart by number alone "
+                f"and knows {width}: give just these"
+            )
+        if features is None:
+            continue
+        if features.shape != (count, width):
+            raise DataError(
+                f"{path}: features of {name} are {features.shape[0]} x {features.shape[1]}; "
+                f"needed are {count} x {width}, a row a node and the run's width"
+            )
+        values = features.data if sp.issparse(features) else features
+        if not np.isfinite(values).all():
+            raise DataError(f"{path}: features of {name} hold NaN or infinity")
+
+
+def _check_links(path: Path, own: HeteroGraph, metapaths: list[str]) -> None:
+    for metapath in metapaths:
+        for source, end in pairwise(own.parse(metapath)):
+            if not {(source, end), (end, source)} & set(own.links):
+                raise DataError(
+                    f"{path}: no links between {source} and {end}, which the run's meta-path "
+                    f"{metapath} goes along (in a folder: {source}-{end}.csv)"
+                )

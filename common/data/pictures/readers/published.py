@@ -1,0 +1,100 @@
+"""Published picture sets, read into memory from the data root (`sources.yaml` says what is there).
+
+Each reader takes the recipe's ``data.root``, returns uint8 pictures by split, and raises
+`DataError` that names file, picture and mend.
+"""
+
+import numpy as np
+import torch
+
+from common.data.pictures.readers.packed import Packed
+from common.data.pictures.sets import PictureSet
+
+CALTECH_FILE = "caltech101_96px/caltech101.npz"
+CALTECH_SIDE = 96
+FASHION_SUBSET = "fashion_mnist_subset/fashion_mnist_train10k_test5k.npz"
+FASHION_FULL = "fashion_mnist/fashion_mnist.npz"
+FACES_ATT_FILE = "faces_att/att_faces.npz"
+FACES_CALTECH_FILE = "faces_caltech/faces_easy_160.npz"
+
+
+def cifar10_jpeg(root: str | None = None) -> PictureSet:
+    """Reads CIFAR-10 in its JPEG copy: 50,000 and 10,000 pictures (3, 32, 32).
+
+    LOSSY: what is measured on it is not comparable with figures on the original.
+    """
+    pictures = {}
+    for split in ("train", "test"):
+        file = Packed(root, f"cifar10_jpeg/{split}.npz", "jpeg", "offsets", "labels")
+        pictures[split] = file.split(file.decoded(), file["labels"])
+    return pictures
+
+
+def caltech101(root: str | None = None) -> PictureSet:
+    """Reads the centre squares of Caltech-101 at 96 pixels: 6,982 and 1,695 pictures (3, 96, 96).
+
+    Test pictures are those whose file number is a multiple of 5. LOSSY: scaled and encoded again.
+    """
+    file = Packed(root, CALTECH_FILE, "jpeg", "offsets", "labels", "is_test")
+    whole = file.split(file.decoded(CALTECH_SIDE), file["labels"])
+    if len(file["is_test"]) != len(whole):
+        raise file.error(f"holds {len(whole)} pictures and {len(file['is_test'])} is_test")
+    is_test = torch.from_numpy(file["is_test"])
+    return {"train": whole.rows(~is_test), "test": whole.rows(is_test)}
+
+
+def tiny_imagenet(root: str | None = None) -> PictureSet:
+    """Reads Tiny ImageNet: 100,000 pictures (3, 64, 64) of 200 classes, and "val" as "test".
+
+    Its own test pictures have no labels: everybody reports on "val".
+    """
+    pictures = {}
+    for split, stem in (("train", "train"), ("test", "val")):
+        file = Packed(root, f"tiny_imagenet/{stem}.npz", "jpeg", "offsets", "labels")
+        pictures[split] = file.split(file.decoded(), file["labels"])
+    return pictures
+
+
+def fashion_mnist(root: str | None = None) -> PictureSet:
+    """Reads the first 10,000 and 5,000 pictures (1, 28, 28) of Fashion-MNIST."""
+    return _fashion_mnist(root, FASHION_SUBSET)
+
+
+def fashion_mnist_full(root: str | None = None) -> PictureSet:
+    """Reads all 60,000 and 10,000 pictures (1, 28, 28) of Fashion-MNIST."""
+    return _fashion_mnist(root, FASHION_FULL)
+
+
+def faces_att(root: str | None = None) -> PictureSet:
+    """Reads grey faces (1, 112, 92) of 40 people, who are the classes.
+
+    Of each person's ten pictures the first five train, the others test.
+    """
+    file = Packed(root, FACES_ATT_FILE, "images", "subject", "pose")
+    whole = file.split(file.plain("images"), file["subject"])
+    if len(file["pose"]) != len(whole):
+        raise file.error(f"holds {len(whole)} pictures and {len(file['pose'])} poses")
+    is_test = torch.from_numpy(file["pose"] > 5)
+    return {"train": whole.rows(~is_test), "test": whole.rows(is_test)}
+
+
+def faces_caltech(root: str | None = None) -> PictureSet:
+    """Reads 435 faces (3, 160, 160) without labels, in the order of their file numbers.
+
+    The last fifth is test: a person's pictures have neighbouring numbers, so that a random split
+    would show most people in both. LOSSY: scaled and encoded again.
+    """
+    file = Packed(root, FACES_CALTECH_FILE, "jpeg", "offsets", "file_number")
+    pictures = file.decoded()
+    whole = file.split(pictures, np.full(len(file["file_number"]), -1))
+    order = torch.from_numpy(file["file_number"].astype(np.int64)).argsort()
+    num_test = len(whole) // 5
+    return {"train": whole.rows(order[:-num_test]), "test": whole.rows(order[-num_test:])}
+
+
+def _fashion_mnist(root: str | None, relative: str) -> PictureSet:
+    file = Packed(root, relative, "x_train", "y_train", "x_test", "y_test")
+    return {
+        split: file.split(file.plain(f"x_{split}"), file[f"y_{split}"])
+        for split in ("train", "test")
+    }

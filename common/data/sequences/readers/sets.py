@@ -1,0 +1,33 @@
+"""The sequence data sets by name: each a function of the configuration."""
+
+from pathlib import Path
+
+from common.data.root import require
+from common.data.sequences.config import SequenceConfig
+from common.data.sequences.readers.generate import SessionLaw, generate_sessions
+from common.data.sequences.readers.read import read_sequences
+from common.data.sequences.store import FEWEST_ACTIONS, Sequences
+from common.errors import ConfigError
+
+# Items of each packed set, so that a truncated or foreign file cannot pass.
+NUM_ITEMS = {"beauty": 12101, "sports": 18357, "toys": 11924, "yelp": 20033}
+
+
+def packed(config: SequenceConfig) -> Sequences:
+    """Reads ``recsys/<name>.txt.gz`` of the data root."""
+    path = require(config.root, f"recsys/{config.name}.txt.gz")
+    return read_sequences(path, config.name, NUM_ITEMS[config.name])
+
+
+def own_file(config: SequenceConfig) -> Sequences:
+    """Reads a user's file."""
+    if config.path is None:
+        raise ConfigError("data.path: `data.name=file` needs the file (data.path=FILE.txt)")
+    # A core drops whoever is too short; without one the reader refuses them.
+    fewest = 1 if config.core else FEWEST_ACTIONS
+    return read_sequences(Path(config.path).expanduser(), "file", config.num_items, fewest)
+
+
+def sessions(config: SequenceConfig) -> Sequences:
+    """Generates the embedded set."""
+    return generate_sessions(config.data_seed, SessionLaw(num_users=config.num_users))

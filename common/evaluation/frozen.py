@@ -1,0 +1,36 @@
+"""A module's features without gradient, in evaluation mode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from common.losses.precision import wide
+
+
+@torch.no_grad()
+def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
+    """Returns ``module.embed`` in evaluation mode, ``(batch, dim)`` in float32 or wider."""
+    with evaluating(module):
+        return wide(module.embed(pictures.to(next(module.parameters()).device)))
+
+
+@torch.no_grad()
+def map_frozen(module: Any, pictures: Tensor) -> Tensor:
+    """Returns ``module.backbone.feature_map`` in evaluation mode, in float32 or wider."""
+    with evaluating(module):
+        found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
+    return wide(found)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Puts ``module`` in evaluation mode and back."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)

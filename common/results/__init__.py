@@ -1,0 +1,1 @@
+"""What records say of the present code: stored steps, and which state of the code passed them."""

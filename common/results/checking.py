@@ -1,0 +1,200 @@
+"""Holds the present code against the stored steps of a paper's records, and stores them anew."""
+
+import gc
+import multiprocessing
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.config.schema import Recipe
+from common.cores import usable_cores
+from common.leaderboard.configuration import recipe_of
+from common.leaderboard.digest import code_digest
+from common.leaderboard.environment import installed_versions
+from common.leaderboard.record import Record, load_records
+from common.results.ledger import Check, Ledger, read_ledger, setting_of, write_ledger
+
+# A ledger says what moved first; the file and the present code say the rest.
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file of steps to compute: a setting's training, or protocols that settings share.
+
+    ``stored`` is its present file, None where it is stored for the first time.
+    """
+
+    name: str
+    record: Record
+    shape: dict[str, Any]
+    measures: bool
+    stored: Path | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job found: the id of its file, and what differs from it.
+
+    ``tells`` is False where most of it is too sensitive to be compared.
+    """
+
+    name: str
+    id: str
+    differ: list[str]
+    other_versions: bool = False
+    tells: bool = True
+
+
+def settings_of(records: Iterable[Record]) -> dict[str, Record]:
+    """Returns the newest record of each setting whose configuration is known."""
+    known = [record for record in records if record.config is not None]
+    return {setting_of(one): one for one in sorted(known, key=lambda record: record.finished)}
+
+
+def check_paper(
+    paper: str,
+    root: Path,
+    store: bool,
+    advance: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Ledger:
+    """Computes the steps of each setting with records and writes the ledger.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        root: The folder that holds ``results/``.
+        store: Store what has no file yet, and anew what moved; the settings' data must be at hand
+            where they have no file.
+        advance: Told of how many files are done, of how many, at each.
+
+    Returns:
+        The ledger with the check of the present code.
+    """
+    now, ledger = code_digest(paper), read_ledger(paper, root)
+    settings = settings_of(load_records(root / "results", paper))
+    jobs, names = plan(paper, settings, ledger, root, store)
+    outcomes = []
+    for outcome in run_jobs(jobs, root, store):
+        outcomes.append(outcome)
+        advance(len(outcomes), len(jobs))
+    check = Check(
+        agree=sorted(one.id for one in outcomes if not one.differ and one.tells),
+        differ={one.id: one.differ[:NAMED] for one in outcomes if one.differ},
+        other_versions=sorted(one.id for one in outcomes if one.differ and one.other_versions),
+    )
+    wanted = {now, *(record.code_digest for record in settings.values())}
+    kept = {digest: one for digest, one in ledger.checks.items() if digest in wanted}
+    files = {one.name: one.id for one in outcomes}
+    found = replace(ledger, files=files, settings=names, checks=kept | {now: check})
+    write_ledger(found, root)
+    return found
+
+
+def plan(
+    paper: str, settings: Mapping[str, Record], ledger: Ledger, root: Path, store: bool
+) -> tuple[list[Job], dict[str, list[str]]]:
+    """Returns a job for each file, and the names of each setting's files."""
+    from common.results.steps.run import measures_key
+    from common.results.steps.stored import read_steps, steps_path
+
+    jobs: dict[str, Job] = {}
+    names: dict[str, list[str]] = {}
+    shapes = Shapes()
+    for setting, record in settings.items():
+        stored = [steps_path(root / "results", paper, n) for n in ledger.settings.get(setting, [])]
+        if not store and not stored:
+            continue
+        recipe = quiet_recipe(record)
+        shape = read_steps(stored[0]).shape if stored else shapes.of(record)
+        published = record.weights == "published"
+        mine = [measures_key(recipe, shape, published)]
+        if record.batches:
+            mine.insert(0, setting)
+        names[setting] = mine
+        for name in mine:
+            path = steps_path(root / "results", paper, name)
+            kept = path if path.is_file() else None
+            job = Job(name, record, shape, name != setting, kept)
+            # Settings share their protocols; those of the most references hold all the others'.
+            if name not in jobs or len(record.references) > len(jobs[name].record.references):
+                jobs[name] = job
+    return list(jobs.values()), names
+
+
+def quiet_recipe(record: Record) -> Recipe:
+    """Returns the record's recipe; what it would warn of is for those who run it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return recipe_of(record)
+
+
+class Shapes:
+    """Reads the real data of records once each, for the shape of what stands in for them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def of(self, record: Record) -> dict[str, Any]:
+        """Returns the shape of the record's data.
+
+        Raises:
+            DataError: If they are not at hand.
+        """
+        from common.paper import get_paper
+        from common.registry import DATA_MODULES
+        from common.results.steps.run import describe_data
+
+        recipe = quiet_recipe(record)
+        key = repr((recipe.data, recipe.seed))
+        if key not in self._known:
+            kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
+            data = kind(recipe.data, recipe.seed)
+            data.load()
+            self._known[key] = describe_data(data)
+        return self._known[key]
+
+
+def run_jobs(jobs: list[Job], root: Path, store: bool) -> Iterable[Outcome]:
+    """Yields the outcome of each job, as many at once as there are cores."""
+    workers = min(usable_cores(), len(jobs))
+    if workers < 2:
+        yield from (run_job(job, root, store) for job in jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        yield from pool.map(run_job, jobs, [root] * len(jobs), [store] * len(jobs))
+
+
+def run_job(job: Job, root: Path, store: bool) -> Outcome:
+    """Computes a file of steps and compares it with the stored one, or stores it."""
+    from common.results.steps.run import run_measures, run_steps
+    from common.results.steps.stored import compare, read_steps, steps_path, write_steps
+
+    record, recipe = job.record, quiet_recipe(job.record)
+    # Trainer, module and data hold each other: only the collector frees what the last job made.
+    gc.collect()
+
+    def compute(sensitive: bool) -> Any:
+        if job.measures:
+            return run_measures(recipe, job.shape, record.weights == "published", sensitive)
+        return run_steps(recipe, job.shape, record.batches, record.epochs, sensitive)
+
+    if job.stored is not None:
+        stored = read_steps(job.stored)
+        try:
+            differ = compare(stored, compute(sensitive=False))
+        except Exception as error:  # code that cannot take the steps does not give the numbers
+            if store:
+                raise
+            differ = [f"the steps failed: {type(error).__name__}: {error}"]
+        if not differ or not store:
+            other = stored.versions != installed_versions()
+            return Outcome(job.name, stored.id, differ, other, stored.tells)
+    fresh = compute(sensitive=True)
+    write_steps(fresh, steps_path(root / "results", recipe.paper, job.name))
+    return Outcome(job.name, fresh.id, [], tells=fresh.tells)

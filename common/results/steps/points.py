@@ -1,0 +1,124 @@
+"""Where in a training the steps are taken: a paper's list, or its start and a late moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from common.config.schema import Recipe
+from common.paper import get_paper
+
+# Changes a checkpoint's state in place; draws from the generator.
+Fill = Callable[[dict[str, Tensor], torch.Generator], None]
+LATE = 0.8
+STEPS = 3
+
+
+class Place(NamedTuple):
+    """A moment of a training: batches and optimizer updates before it, and its epoch."""
+
+    batch: int
+    update: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a recorded training was.
+
+    Args:
+        batches: Of all epochs together.
+        epochs: Begun ones included.
+        samples: Rows that the sampler counts in the training set.
+    """
+
+    batches: int
+    epochs: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The places of a training.
+
+    Args:
+        batches: Of the whole training.
+        epochs: Begun ones included.
+        per_epoch: Batches.
+        accumulate: Batches an optimizer update.
+    """
+
+    batches: int
+    epochs: int
+    per_epoch: int
+    accumulate: int = 1
+
+    def place(self, batch: int) -> Place:
+        """Returns the moment after ``batch`` batches."""
+        epoch, rest = divmod(batch, self.per_epoch)
+        updates = -(-self.per_epoch // self.accumulate)
+        return Place(batch, epoch * updates + rest // self.accumulate, epoch)
+
+    def end_of_epoch(self, epoch: int) -> int:
+        """Returns the batches before the last one of ``epoch``, within the training.
+
+        At least 1: the start has a state of its own.
+        """
+        last = max(self.batches - STEPS * self.accumulate, 0)
+        return max(min((epoch + 1) * self.per_epoch - self.accumulate, last), 1)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment to take steps at.
+
+    Args:
+        name: Stands in the file.
+        batch: Batches before it; 0 is the start, whose state is the module's own.
+        steps: Optimizer updates to take, as many as it needs for every optimizer to act.
+        fill: Gives what only a long training would have filled, such as a queue.
+    """
+
+    name: str
+    batch: int
+    steps: int = STEPS
+    fill: Fill | None = None
+
+
+def start(steps: int = STEPS) -> Point:
+    """Returns the start of a training."""
+    return Point("start", 0, steps)
+
+
+def late(counts: Counts, steps: int = STEPS, fill: Fill | None = None) -> Point:
+    """Returns the last batch of an epoch at about 80 % of the training."""
+    epoch = round(LATE * counts.batches / counts.per_epoch) - 1
+    return Point("late", counts.end_of_epoch(max(epoch, 0)), steps, fill)
+
+
+def points_of(recipe: Recipe, counts: Counts) -> list[Point]:
+    """Returns the points that the paper lists for ``recipe``, else the start and a late one."""
+    listed = own_part(recipe, "points")
+    found: list[Point] = listed(recipe, counts) if listed else [start(), late(counts)]
+    return [point for point in found if point.batch == 0 or point.batch < counts.batches]
+
+
+def scheduled_of(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
+    """Returns what gives the paper's scheduled quantities beside the rates, or None."""
+    return own_part(recipe, "scheduled")
+
+
+def own_part(recipe: Recipe, name: str) -> Callable[..., Any] | None:
+    """Returns what the paper's ``steps.py`` calls ``name``, or None."""
+    if find_spec(f"papers.{recipe.paper}.steps") is None:
+        return None
+    return getattr(get_paper(recipe.paper).part("steps"), name, None)
+
+
+def unit_rows(tensor: Tensor, generator: torch.Generator) -> None:
+    """Fills ``tensor`` with random rows of norm 1."""
+    drawn = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+    tensor.copy_(drawn / drawn.norm(dim=-1, keepdim=True))

@@ -1,0 +1,1 @@
+"""Run folders, and what composes a fit with its record and tracker."""

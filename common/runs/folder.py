@@ -1,0 +1,197 @@
+"""Run folders: ``runs/<paper>/<recipe>[-variant]/<run id>/``, one writer at a time."""
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from common.config.recipe import recipe_from_dict
+from common.config.schema import Recipe
+from common.errors import UsageError
+from common.files import write_atomic
+from common.layers import read_yaml
+from common.leaderboard.record import default_results
+
+STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
+
+
+class RunInUse(UsageError):
+    """A run whose folder another live process is writing."""
+
+
+@dataclass
+class RunFolder:
+    """A run's folder; its name is the run id, made before training starts."""
+
+    path: Path
+    # The command that uploads an offline run, once it has ended.
+    upload: str | None = None
+    _lock: IO[str] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run id, which every checkpoint, record and tracker carries."""
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def plots(self) -> Path:
+        """The folder of the run's pictures, made where there are any."""
+        return self.path / "plots"
+
+    @property
+    def root(self) -> Path:
+        """The folder that `new_run` was given."""
+        return self.path.parents[2]
+
+    @property
+    def record(self) -> Path:
+        """The run's result record, written when it has finished."""
+        return self.path / "result.json"
+
+    def read_recipe(self) -> Recipe:
+        """Returns the recipe the run was started with."""
+        config = self.path / "config.yaml"
+        return recipe_from_dict(read_yaml(config), str(config))
+
+    def say(self, text: str, console: Console, style: str | None = None) -> None:
+        """Prints ``text`` and appends it with the time to ``log.txt``."""
+        if self._lock is None:  # another process writes here
+            return
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        # A full disk must not hide what is said, which may be that the disk is full.
+        with (
+            contextlib.suppress(OSError),
+            (self.path / "log.txt").open("a", encoding="utf-8") as log,
+        ):
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def finish_time(self) -> str:
+        """Returns the time in UTC as records hold it, later than in all records of the recipe.
+
+        The latest record of a seed counts, and a clock may have been set back since that one.
+        """
+        results = default_results() / self.path.parents[1].name
+        beside = self.path.parent
+        paths = [
+            *beside.glob("*/result.json"),
+            *beside.glob("*/evaluations/*/result.json"),
+            *results.glob(f"{beside.name}-s*.json"),
+        ]
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+        stamps = [re.search(r'"finished": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"', t) for t in texts]
+        newest = max((stamp[1] for stamp in stamps if stamp), default="")
+        return _later(newest, FINISHED, datetime.fromtimestamp(time.time(), UTC))
+
+    def lock(self) -> None:
+        """Takes the folder for this process; the lock dies with the process.
+
+        Raises:
+            RunInUse: If another live process is writing here.
+        """
+        handle = (self.path / "run.lock").open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.seek(0)
+            owner = handle.read().strip() or "unknown"
+            handle.close()
+            raise RunInUse(
+                f"{self.path}: in use by process {owner}; wait for it or stop it first"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        self._lock = handle
+
+    def unlock(self) -> None:
+        """Gives the folder back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def new_run_id(folder: Path) -> str:
+    """Returns an id that sorts after those of the runs in ``folder``, also if the clock went back.
+
+    The newest run is the one whose id is the last.
+    """
+    stamps = [re.fullmatch(r"(\d{6}-\d{6})-[0-9a-f]{4}", path.name) for path in folder.glob("*")]
+    newest = max((stamp[1] for stamp in stamps if stamp), default="")
+    now = datetime.fromtimestamp(time.time())
+    return f"{_later(newest, STAMP, now)}-{secrets.token_hex(2)}"
+
+
+def _later(newest: str, form: str, now: datetime) -> str:
+    """Returns ``now`` in ``form``, or the second after ``newest`` if that is later."""
+    text = now.strftime(form)
+    if text > newest:
+        return text
+    return (datetime.strptime(newest, form) + timedelta(seconds=1)).strftime(form)
+
+
+def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:
+    """Returns where the run of ``recipe`` with that id lies below ``root``."""
+    return root / recipe.paper / recipe.folder / run_id
+
+
+def new_run(recipe: Recipe, root: Path) -> RunFolder:
+    """Makes and locks the folder of a new run and writes its ``config.yaml``.
+
+    Call it within `interrupts_wait`, with what gives the folder back: a folder without the file
+    cannot be resumed and is no run.
+
+    Raises:
+        UsageError: If ``root`` cannot be written, or a sweep's agent gives a run's id again.
+    """
+    run_id = new_run_id(root / recipe.paper / recipe.folder)
+    if "WANDB_SWEEP_ID" in os.environ:  # a sweep's agent has chosen the id already
+        run_id = os.environ.get("WANDB_RUN_ID", run_id)
+    run = RunFolder(run_path(recipe, root, run_id))
+    try:
+        run.checkpoints.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(
+            f"{run.path}: the sweep's agent names a run that exists; go on with: papers resume "
+            f"{run.path}"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"
+        ) from None
+    run.lock()
+    text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
+    write_atomic(run.path / "config.yaml", text)
+    return run
+
+
+def is_run(path: str | Path) -> bool:
+    """Tells whether ``path`` is a run's folder; of a word that is no path at all, that it is none.
+
+    pathlib raises for a name that is too long, `os.path` does not.
+    """
+    return os.path.isfile(os.path.join(path, "config.yaml"))
+
+
+def open_run(path: Path) -> RunFolder:
+    """Returns the run at ``path``.
+
+    Raises:
+        UsageError: If ``path`` is no run folder.
+    """
+    if not is_run(path):
+        raise UsageError(f"{path}: no run folder (it has no config.yaml)")
+    return RunFolder(path.resolve())

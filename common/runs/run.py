@@ -1,0 +1,197 @@
+"""A run: a fit with its record, its tracker and what shows it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from rich.console import Console
+
+from common.callbacks.checkpointing import Checkpoints
+from common.callbacks.metrics_log import MetricsLog, Reporter
+from common.callbacks.progress import ProgressLine, Throughput
+from common.callbacks.stopping import Stopping
+from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
+from common.config.schema import Recipe
+from common.launch import is_main_process, num_processes, strategy_of, threads_of
+from common.leaderboard.environment import Environment
+from common.leaderboard.record import Record, record_to_json, write_record
+from common.leaderboard.reported import scaled_reason
+from common.paper import get_paper
+from common.plots.draw import draw_plots
+from common.progress import show_progress_of_numbers
+from common.quiet import quieten_lightning
+from common.result import RunMeasurements, describe_source, make_record
+from common.runs.folder import RunFolder
+from common.runs.provenance import Provenance
+from common.tracking.metrics_file import MetricsFile
+from common.tracking.wandb_run import Tracker, start_tracker
+from common.training import fit as training
+from common.training.fit import Experiment, Surroundings, num_parameters
+from common.training.position import batches_seen
+
+BEST = "best.ckpt"
+
+
+def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
+    """Checks the number of processes, then reads the data and builds the module.
+
+    Args:
+        recipe: What to run.
+        training_follows: False where weights are given.
+        resumed: Whether a checkpoint is loaded over the module.
+
+    Raises:
+        DataError: Missing or broken data.
+        ConfigError: A recipe that the data or the number of processes rule out.
+    """
+    strategy_of(recipe)
+    quieten_lightning()
+    show_progress_of_numbers()
+    experiment = training.prepare(recipe, training_follows, resumed)
+    threads = threads_of(recipe, num_parameters(experiment.module))
+    torch.set_num_threads(threads)
+    if num_processes(recipe) > 1:
+        # Lightning sets a number of its own, the cores' share, where the environment has none.
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    return experiment
+
+
+def train(
+    experiment: Experiment,
+    run: RunFolder,
+    console: Console,
+    resume_from: Path | None = None,
+    deadline: float | None = None,
+) -> Record | None:
+    """Trains, evaluates and writes the run's record; returns it on the main process.
+
+    Args:
+        experiment: What to run, from `prepare`.
+        run: Where to write; locked by the caller.
+        console: Where to tell.
+        resume_from: A checkpoint to go on from.
+        deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
+    """
+    recipe = experiment.recipe
+    source = describe_source(recipe.paper)
+    run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
+    for oddity in experiment.data.oddities:
+        run.say(f"warning: {oddity}", console, style="yellow")
+    tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
+    reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
+    throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)
+    provenance = Provenance(run.id, recipe.paper, recipe.hash(), source.code_digest)
+    given = _surroundings(experiment, run, reporter, throughput, provenance, console, deadline)
+    try:
+        trainer = training.fit(experiment, given, resume_from)
+        if not trainer.is_global_zero:
+            return None
+        measured = _measure(experiment, run, trainer, throughput)
+    except BaseException:
+        tracker.finish(exit_code=1)
+        raise
+    source = replace(source, code_digest=provenance.code_digest)
+    record = make_record(recipe, experiment.data, source, run, measured, tracker.path)
+    write_record(record, run.path)
+    tracker.summary({name: v for name, v in measured.metrics.items() if v is not None})
+    tracker.record(record_to_json(record))
+    if recipe.tracking.plots:
+        tracker.images(record.batches, _draw(experiment, run, console))
+    run.upload = tracker.finish()
+    return record
+
+
+def _start_tracker(
+    experiment: Experiment,
+    environment: Environment,
+    run: RunFolder,
+    resumed: bool,
+    console: Console,
+) -> Tracker:
+    facts = {
+        "parameters": num_parameters(experiment.module),
+        "data_hash": experiment.data.fingerprint,
+        "commit": environment.commit,
+        "versions": environment.versions,
+        "hardware": environment.hardware,
+    }
+    return start_tracker(
+        experiment.recipe,
+        run.path,
+        resumed,
+        dirty=environment.dirty,
+        scaled=scaled_reason(experiment.recipe) is not None,
+        facts=facts,
+        say=lambda text: run.say(text, console, style="yellow"),
+    )
+
+
+def _surroundings(
+    experiment: Experiment,
+    run: RunFolder,
+    reporter: Reporter,
+    throughput: Throughput,
+    provenance: Provenance,
+    console: Console,
+    deadline: float | None,
+) -> Surroundings:
+    """Returns what the fit is given: who writes metrics and checkpoints, shows it and stops it."""
+    recipe, settings = experiment.recipe, experiment.recipe.trainer
+    every = settings.checkpoint_every_epochs, settings.checkpoint_every_batches
+    checkpoints = Checkpoints(run.checkpoints, *every, reporter)
+    stopping = Stopping(checkpoints, deadline)
+    after: list[Callback] = [stopping, checkpoints]
+    if is_main_process():
+        after.append(ProgressLine(console, settings.batches))
+    return Surroundings(
+        folder=run.path,
+        best_path=run.checkpoints / BEST,
+        report=reporter.report,
+        latest=reporter.latest,
+        before=[provenance, MetricsLog(reporter, settings.log_every), throughput],
+        after=after,
+        strategy=strategy_of(recipe),
+        plugins=[AtomicCheckpointIO()],
+        around=stopping.around_fit,
+    )
+
+
+def _measure(
+    experiment: Experiment, run: RunFolder, trainer: Trainer, throughput: Throughput
+) -> RunMeasurements:
+    batches = batches_seen(experiment.module)
+    measured = training.measure(experiment, best_state(experiment.recipe, run))
+    return RunMeasurements(
+        metrics=measured.metrics,
+        references=measured.references,
+        selection=measured.selection,
+        batches=batches,
+        epochs=trainer.current_epoch,
+        wall_s=throughput.elapsed_s,
+        samples_per_s=throughput.samples_per_s,
+        wait_share=throughput.wait_share,
+        devices=trainer.world_size,
+        parameters=num_parameters(experiment.module),
+    )
+
+
+def best_state(recipe: Recipe, run: RunFolder) -> Mapping[str, Any] | None:
+    """Returns the best module's state, if the recipe keeps one and one was kept."""
+    path = run.checkpoints / BEST
+    if not recipe.evaluation.keeps_best or not path.is_file():
+        return None
+    return read_checkpoint(path)["state_dict"]
+
+
+def _draw(experiment: Experiment, run: RunFolder, console: Console) -> list[Path]:
+    return draw_plots(
+        get_paper(experiment.recipe.paper),
+        experiment.module,
+        experiment.data,
+        run.plots,
+        lambda text: run.say(text, console, style="yellow"),
+    )

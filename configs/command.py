@@ -1,0 +1,34 @@
+"""Starts the command `papers`, once Python is known to find this project's packages.
+
+Other projects call packages `common` and `papers`, too, and Python takes the first that it finds.
+This file is in neither of them, so that it can tell.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+OURS = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Runs the command; ends with exit code 2 where a package of another project is in its way."""
+    for name in ("common", "papers"):
+        found = find_spec(name)
+        place = Path(found.origin).resolve().parent if found and found.origin else None
+        if place != OURS / name:
+            sys.exit(_foreign(name, place))
+    from common.cli import main as start
+
+    start()
+
+
+def _foreign(name: str, place: Path | None) -> int:
+    said = f"is another project's, {place}" if place else "is not found"
+    print(
+        f"error: Likewise needs its own package {name!r}, which is in {OURS}; the one that Python "
+        f"finds first {said}. Take that one's folder off PYTHONPATH, or install Likewise in a "
+        "virtual environment of its own.",
+        file=sys.stderr,
+    )
+    return 2

@@ -1,0 +1,110 @@
+"""Numbers never import the shell, and what only reads, runs or shows leaves every digest."""
+
+import ast
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.checkout import SOURCE_ROOT as ROOT
+from common.leaderboard.closure import import_targets, parse
+from common.leaderboard.digest import code_digest
+from common.leaderboard.halves import GROUND, NUMBERS, is_ground, is_numbers
+from common.paper import paper_names
+
+FILES = sorted([*ROOT.glob("common/**/*.py"), *ROOT.glob("papers/*/**/*.py")])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def wrong_imports(path: Path, allowed) -> list[str]:
+    targets = import_targets(parse(path), path, ROOT)
+    return [name_of(target) for target in targets if not allowed(name_of(target))]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if is_numbers(name_of(p))], ids=name_of)
+def test_numbers_import_numbers_and_common_ground(path):
+    assert wrong_imports(path, lambda name: is_numbers(name) or is_ground(name)) == []
+
+
+@pytest.mark.parametrize("name", GROUND)
+def test_common_ground_imports_itself_and_the_standard_library(name):
+    path = ROOT / name
+    assert wrong_imports(path, is_ground) == []
+    imported = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom)]
+    plain = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Import)]
+    names = [node.module or "" for node in imported] + [a.name for n in plain for a in n.names]
+    assert {name.split(".")[0] for name in names} - {"common"} <= sys.stdlib_module_names
+
+
+def test_what_is_called_numbers_is_there():
+    assert [name for name in (*NUMBERS, *GROUND) if not (ROOT / name).exists()] == []
+
+
+@pytest.fixture
+def copy(tmp_path):
+    for folder in ("common", "papers", "configs"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.md")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    return tmp_path
+
+
+def moved_by(copy, name: str, old: str, new: str) -> set[str]:
+    """Edits a file of the copy and returns the papers whose digests are others then.
+
+    Without ``old`` a statement is added at the file's end.
+    """
+    path = copy / name
+    text = path.read_text()
+    assert old in text, f"{name} no longer holds {old!r}: the test edits nothing"
+    path.write_text(text.replace(old, new) if old else f"{text}\nADDED = 1\n")
+    papers = paper_names()
+    return {paper for paper in papers if code_digest(paper, copy) != code_digest(paper, ROOT)}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("common/errors.py", "; did you mean", "; do you mean"),
+        ("common/data/root.py", "is missing; ", "is not here; "),
+        ("common/settings.py", "must be", "has to be"),
+        ("common/data/pictures/readers/files.py", "no such list of names", "no list of names"),
+        ("common/data/series/readers/files.py", "", ""),
+        ("common/data/graphs/synthetic.py", "", ""),
+        ("common/cli.py", "", ""),
+        ("common/config/recipe.py", "", ""),
+        ("common/tracking/wandb_run.py", "", ""),
+        ("common/callbacks/progress.py", "", ""),
+        ("common/runs/run.py", "", ""),
+        ("common/results/ledger.py", "", ""),
+        ("papers/swav/plots.py", "", ""),
+        ("papers/swav/reference.py", "", ""),
+        ("papers/swav/steps.py", "", ""),
+    ],
+)
+def test_an_edit_of_the_shell_moves_no_digest(copy, name, old, new):
+    assert moved_by(copy, name, old, new) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "papers"),
+    [
+        ("papers/swav/loss.py", "", "", ["swav"]),
+        ("papers/meow/__init__.py", 'modality="graphs"', 'modality="pictures"', ["meow"]),
+        ("common/data/graphs/prepare.py", "", "", ["meow"]),
+        ("common/data/open_world/standin/forgeries.py", "", "", ["owdfa_cpl"]),
+        ("common/training/fit.py", "", "", paper_names()),
+    ],
+)
+def test_an_edit_of_numbers_moves_the_papers_that_use_them(copy, name, old, new, papers):
+    assert moved_by(copy, name, old, new) == set(papers)
+
+
+def test_a_baseline_pointed_elsewhere_moves_the_papers_that_have_it(copy):
+    moved = moved_by(
+        copy, "common/registry.py", "methods.simclr:SimCLR", "methods.barlow_twins:BarlowTwins"
+    )
+    assert {"swav", "pixpro", "amcl"} <= moved and not {"meow", "mclrec", "autotcl"} & moved

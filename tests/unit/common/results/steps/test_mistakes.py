@@ -1,0 +1,217 @@
+"""A mistake wherever the pilot papers' numbers are made moves their steps, and where it is made."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
+from common.paper import get_paper
+from common.registry import DATA_MODULES
+from common.results.steps.run import describe_data, run_measures, run_steps
+from common.results.steps.stored import Steps, compare
+from papers.autotcl.module import AutoTCL
+from papers.mclrec.module import MCLRec
+from papers.swav.module import SwAV
+
+pytestmark = pytest.mark.slow
+Patch = Callable[[pytest.MonkeyPatch], None]
+QUEUE = "swav/quick:small-batch-queue"
+
+
+@cache
+def recipe_of(reference: str) -> Recipe:
+    overrides = ["method.scheme=two-loop"] if reference.startswith("mclrec") else []
+    return load_recipe(reference, overrides)
+
+
+@cache
+def shape_of(reference: str) -> dict[str, Any]:
+    recipe = recipe_of(reference)
+    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data.load()
+    return describe_data(data)
+
+
+def steps_of(reference: str) -> Steps:
+    recipe, shape = recipe_of(reference), shape_of(reference)
+    size = recipe.data.batch_size or 1
+    batches = recipe.trainer.epochs * (shape["samples"] // size)
+    return run_steps(recipe, shape, recipe.trainer.batches or batches, recipe.trainer.epochs)
+
+
+def measures_of(reference: str) -> Steps:
+    return run_measures(recipe_of(reference), shape_of(reference))
+
+
+right_steps, right_measures = cache(steps_of), cache(measures_of)
+
+
+def changed(target: str, change: Callable[..., Any]) -> Patch:
+    """Returns what puts ``change(original, *arguments)`` in the place of ``module.name``."""
+    path, _, name = target.rpartition(".")
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        owner = import_module(path)
+        monkeypatch.setattr(owner, name, partial(change, getattr(owner, name)))
+
+    return patch
+
+
+def method(owner: type, name: str, change: Callable[..., Any]) -> Patch:
+    """Returns the same for a method: ``change(original, module, *arguments)``."""
+    original = getattr(owner, name)
+    return lambda monkeypatch: monkeypatch.setattr(
+        owner, name, lambda *arguments: change(original, *arguments)
+    )
+
+
+def early_only(first: int, step: Callable[..., Any], module: Any, *arguments: Any) -> Any:
+    """Leaves ``step`` out from batch ``first`` on."""
+    return step(module, *arguments) if int(module.batches_seen) < first else None
+
+
+def thaw_late(original: Callable[..., Any], module: SwAV) -> None:
+    if int(module.batches_seen) <= module.method.freeze_batches + 1:
+        module.prototypes.weight.grad = None
+
+
+def always_first(original: Callable[..., Any], module: MCLRec, batch: Any, index: int) -> Any:
+    return original(module, batch._replace(position=(0, *batch.position[1:])), index)
+
+
+def swapped(original: Callable[..., Any], *arguments: Any) -> Any:
+    made = original(*arguments)
+    return made._replace(views=[made.views[1], made.views[0], *made.views[2:]])
+
+
+def flipped(original: Callable[..., Any], *arguments: Any) -> Any:
+    return tuple(part.flip(0) for part in original(*arguments))
+
+
+LR, KMEANS = "common.optim.schedules.warmup_cosine", "papers.swav.deepcluster.spherical_kmeans"
+# What is wrong, where, the mistake, and the only points that may show it (none: any may).
+MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
+    "the queue is not filled": (
+        QUEUE,
+        changed("papers.swav.module.push", lambda *_: None),
+        ("queue begins", "late"),
+    ),
+    "the full queue is not read": (
+        QUEUE,
+        changed("papers.swav.module.queue_is_full", lambda *_: False),
+        ("late",),
+    ),
+    "the freeze ends a batch late": (
+        QUEUE,
+        method(SwAV, "on_after_backward", thaw_late),
+        ("freeze ends", "scheduled"),
+    ),
+    "clusters are moved once": (
+        "swav/quick:deepcluster-v2",
+        changed(KMEANS, lambda f, z, first, _number, empty: f(z, first, 1, empty)),
+        (),
+    ),
+    "the mean of encoders counts one more": (
+        "autotcl/quick",
+        changed("papers.autotcl.averaging.update_mean", lambda f, a, b, n: f(a, b, n + 1)),
+        (),
+    ),
+    "the rarer update is left out in the end": (
+        "autotcl/quick:ratio-4",
+        method(AutoTCL, "update_augmenter", partial(early_only, 50)),
+        ("augmenter", "late"),
+    ),
+    "the augmenters' epochs are the encoder's": (
+        "mclrec/quick",
+        method(MCLRec, "training_step", always_first),
+        ("late",),
+    ),
+    "k-means stops early": (
+        "meow/quick",
+        changed("papers.meow.loss.kmeans", lambda f, *a, **k: f(*a, **{**k, "num_iterations": 1})),
+        (),
+    ),
+    "the key encoder stands still": (
+        "amcl/quick:on-moco",
+        changed("papers.amcl.bases.update_momentum", lambda *_: None),
+        (),
+    ),
+    "image views are swapped": (
+        "swav/quick",
+        changed("common.data.pictures.module.make_view_batch", swapped),
+        (),
+    ),
+    "sequence views are swapped": (
+        "mclrec/quick",
+        changed("common.data.sequences.module.make_views", flipped),
+        (),
+    ),
+    "inputs are larger": (
+        "supremix/quick",
+        changed("common.data.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
+        (),
+    ),
+    "Adam's epsilon": (
+        "swav/quick",
+        changed("torch.optim.Adam", lambda f, *a, **k: f(*a, **k, eps=2e-8)),
+        (),
+    ),
+    "a decay": (
+        "supremix/quick",
+        changed("common.optim.build.parameter_groups", lambda f, p, _decay, no: f(p, 0.01, no)),
+        (),
+    ),
+    "the schedule ends higher": (
+        "swav/quick",
+        changed(LR, lambda f, rate, last, *a: f(rate, last + 1e-7, *a)),
+        (),
+    ),
+    "the schedule ends a step early": (
+        "supremix/quick",
+        changed(LR, lambda f, *a: f(*a)[:-1]),
+        ("scheduled",),
+    ),
+    "another order of samples": (
+        "autotcl/quick",
+        changed("common.data.sampler.keyed_generator", lambda f, *key: f(*key, 1)),
+        (),
+    ),
+}
+WRONG_PROTOCOLS: dict[str, Patch] = {
+    "swav/quick": changed(
+        "common.evaluation.knn.predict_knn",
+        lambda f, x, k, temperature: f(x, k, 1.001 * temperature),
+    ),
+    "mclrec/quick": changed(
+        "common.evaluation.ranking.rank_all", lambda f, x, *_a, **_k: f(x, True)
+    ),
+    "meow/quick": changed("common.evaluation.node_probe._probe", lambda f, z, *a: f(1.001 * z, *a)),
+    "autotcl/quick": changed(
+        "common.evaluation.forecasting.choose_alpha", lambda f, *a: 1.001 * f(*a)
+    ),
+    "supremix/quick": changed(
+        "common.evaluation.regression_probe.fit_ridge",
+        lambda f, t, x, alpha: f(t, x, 1.001 * alpha),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_noticed_where_it_acts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference, patch, points = MISTAKES[name]
+    right = right_steps(reference)
+    patch(monkeypatch)
+    found = compare(right, steps_of(reference))
+    assert found
+    assert not points or all(label.startswith(points) for label in found)
+
+
+@pytest.mark.parametrize("reference", WRONG_PROTOCOLS)
+def test_a_changed_protocol_is_noticed(reference: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = right_measures(reference)
+    WRONG_PROTOCOLS[reference](monkeypatch)
+    assert compare(right, measures_of(reference))

@@ -1,0 +1,87 @@
+"""A few stored steps tell whether a change of code moves numbers, and no change at all does not."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
+from common.results.steps.run import run_steps
+from common.results.steps.stored import Steps, compare
+from papers.mclrec.module import MCLRec
+from papers.swav.module import SwAV
+from tests.shapes import IMAGES, SESSIONS
+
+
+def swav() -> Recipe:
+    settings = ["data.batch_size=16", "method.num_prototypes=8", "method.freeze_batches=4"]
+    return load_recipe("swav/quick", [*settings, "method.queue_length=32", "trainer.epochs=8"])
+
+
+def steps_of_swav() -> Steps:
+    return run_steps(swav(), IMAGES, 8 * 18, 8)
+
+
+def steps_of_mclrec() -> Steps:
+    settings = ["data.batch_size=16", "method.dim=8", "method.inner_dim=8"]
+    return run_steps(load_recipe("mclrec/quick", settings), SESSIONS, 8 * 26, 8)
+
+
+@pytest.fixture(scope="module")
+def of_swav() -> Steps:
+    return steps_of_swav()
+
+
+@pytest.fixture(scope="module")
+def of_mclrec() -> Steps:
+    return steps_of_mclrec()
+
+
+def test_two_runs_are_equal_to_the_last_bit(of_swav: Steps, of_mclrec: Steps) -> None:
+    assert compare(of_swav, steps_of_swav(), tolerance=0.0) == []
+    assert compare(of_mclrec, steps_of_mclrec(), tolerance=0.0) == []
+
+
+def test_a_loss_that_is_a_ten_thousandth_larger_is_noticed(
+    of_swav: Steps, of_mclrec: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, encoder_loss = SwAV.training_step, MCLRec.encoder_loss
+    monkeypatch.setattr(SwAV, "training_step", lambda *a: step(*a) * 1.0001)
+    monkeypatch.setattr(MCLRec, "encoder_loss", lambda *a: encoder_loss(*a) * 1.0001)
+    assert "start/losses 0" in compare(of_swav, steps_of_swav())
+    assert "late/losses 0" in compare(of_mclrec, steps_of_mclrec())
+
+
+def test_a_loss_that_is_no_number_is_a_difference_and_no_crash(
+    of_swav: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = SwAV.training_step
+    monkeypatch.setattr(SwAV, "training_step", lambda *a: step(*a) * torch.nan)
+    assert "start/losses 0" in compare(of_swav, steps_of_swav())
+
+
+def test_another_end_of_the_schedule_is_noticed(of_swav: Steps) -> None:
+    recipe = swav()
+    ending = replace(recipe, optimizer=replace(recipe.optimizer, final_lr=1e-7))
+    found = compare(of_swav, run_steps(ending, IMAGES, 8 * 18, 8))
+    assert "scheduled/rates 0 49" in found
+
+
+def test_a_permuted_parameter_is_noticed(of_swav: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    def swap(module: SwAV, *_: object) -> None:
+        with torch.no_grad():
+            module.prototypes.weight.copy_(module.prototypes.weight.flip(0))
+
+    monkeypatch.setattr(SwAV, "on_train_epoch_end", swap)
+    assert "start/state prototypes.weight" in compare(of_swav, steps_of_swav())
+
+
+def test_another_order_of_samples_is_noticed(
+    of_mclrec: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "common.data.sampler.keyed_generator",
+        lambda seed, epoch: torch.Generator().manual_seed(1 + seed + epoch),
+    )
+    assert "orders" in compare(of_mclrec, steps_of_mclrec())

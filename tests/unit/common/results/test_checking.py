@@ -1,0 +1,88 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from common.checkout import SOURCE_ROOT
+from common.leaderboard.record import commit_record, load_records
+from common.results import checking
+from common.results.checking import Outcome, check_paper, settings_of
+from common.results.ledger import Ledger, read_ledger, setting_of, write_ledger
+from common.results.steps import run, stored
+
+NOW = "1" * 12
+RECORDS = [
+    record
+    for record in load_records(SOURCE_ROOT / "results", "swav")
+    if record.reference in ("swav/quick", "swav/quick:two-crops") and record.seed < 2
+]
+NAMES = {setting_of(record) for record in RECORDS}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A project with two settings of two seeds, whose steps are what `outcome` says."""
+    for record in RECORDS:
+        commit_record(record, tmp_path / "results")
+    monkeypatch.setattr(checking, "code_digest", lambda _: NOW)
+    monkeypatch.setattr(checking.Shapes, "of", lambda *_: {"rows": 8})
+    monkeypatch.setattr(stored, "read_steps", lambda _: SimpleNamespace(shape={"rows": 8}))
+    monkeypatch.setattr(run, "measures_key", lambda *_: "measures-a")
+    return tmp_path
+
+
+def take(monkeypatch, differ=(), blunt=()):
+    """Lets each job find a file of its name, which differs or is too sensitive where named."""
+    taken = []
+
+    def run_jobs(jobs, _root, _store):
+        taken.extend(job.name for job in jobs)
+        return [Outcome(n, f"id-{n}", ["x"] * (n in differ), tells=n not in blunt) for n in taken]
+
+    monkeypatch.setattr(checking, "run_jobs", run_jobs)
+    return taken
+
+
+def test_the_newest_record_of_each_setting_with_a_configuration_speaks_for_it():
+    unknown = replace(RECORDS[0], config=None, finished="2030-01-01T00:00:00Z")
+    found = settings_of([*RECORDS, unknown])
+    assert set(found) == NAMES
+    assert all(record.config for record in found.values())
+
+
+def test_settings_have_a_file_each_and_share_their_protocols(root, monkeypatch):
+    taken = take(monkeypatch)
+    ledger = check_paper("swav", root, store=True)
+    assert sorted(taken) == sorted([*NAMES, "measures-a"])
+    assert ledger == read_ledger("swav", root)
+    assert all(ledger.agrees(name, NOW) for name in NAMES)
+    assert all(ledger.standing(replace(one, code_digest=NOW), NOW) is None for one in RECORDS)
+
+
+def test_what_is_too_sensitive_clears_nothing(root, monkeypatch):
+    blunt = setting_of(RECORDS[0])
+    take(monkeypatch, blunt=[blunt])
+    ledger = check_paper("swav", root, store=True)
+    assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "not checked"
+
+
+def test_without_stored_steps_there_is_nothing_to_take(root, monkeypatch):
+    assert take(monkeypatch) == []
+    ledger = check_paper("swav", root, store=False)
+    assert ledger.settings == {} and ledger.checks[NOW].agree == []
+
+
+def test_what_moved_is_noted_and_old_states_without_records_are_forgotten(root, monkeypatch):
+    take(monkeypatch)
+    first = check_paper("swav", root, store=True)
+    kept = RECORDS[0].code_digest
+    write_ledger(
+        replace(first, checks={"f" * 12: first.checks[NOW], kept: first.checks[NOW]}), root
+    )
+    moved = next(iter(NAMES))
+    take(monkeypatch, differ=[moved])
+    found = check_paper("swav", root, store=False)
+    assert set(found.checks) == {NOW, kept}
+    assert set(found.checks[NOW].differ) == {f"id-{moved}"}
+    assert not found.agrees(moved, NOW)
+    assert isinstance(found, Ledger)

@@ -1,0 +1,42 @@
+"""The command starts with this project's packages, or says whose are in their place."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+START = "from configs.command import main; main()"
+
+
+def run_papers(*words, first=()):
+    """Runs the command with the folders ``first`` before this project's."""
+    path = os.pathsep.join(map(str, [*first, ROOT]))
+    return subprocess.run(
+        # Safe: the current folder is no place to import from, as for an installed script.
+        [sys.executable, "-P", "-c", START, *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+@pytest.mark.parametrize("name", ["common", "papers"])
+def test_another_projects_package_is_told_with_its_place(name, tmp_path):
+    theirs = tmp_path / name
+    theirs.mkdir()
+    (theirs / "__init__.py").write_text("raise SystemExit(0)  # must not be imported\n")
+    done = run_papers("--version", first=[tmp_path])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(theirs.resolve()) in done.stderr and str(ROOT) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_folders_that_are_no_packages_are_in_nobodys_way(tmp_path):
+    for name in ("common", "papers"):
+        (tmp_path / name).mkdir()
+    done = run_papers("--version", first=[tmp_path])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
