@@ -55,7 +55,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        ledger = check_paper(paper, root, store, advance)
+        ledger = check_paper(paper, root, store, others, advance)
     check = ledger.checks[code_digest(paper)]
     rows = [record for record in records if setting_of(record) in ledger.settings]
     console.print(
@@ -77,7 +77,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
 
 
 def data_differences(records: Iterable[Record], console: Console) -> list[str]:
-    """Reads each data set that is at hand and returns those that are not the records' own.
+    """Reads each data set that is at hand; returns the records' hashes that it does not have.
 
     Readers are outside of the code digest: this is what watches them.
     """
@@ -92,7 +92,7 @@ def data_differences(records: Iterable[Record], console: Console) -> list[str]:
             console.print(f"  {name}: not read ({error})", highlight=False, soft_wrap=True)
             continue
         if data.fingerprint != expected:
-            others.append(name)
+            others.append(expected)
             said = f"  {name}: hash {data.fingerprint}, the records have {expected}"
             console.print(said, style="red", highlight=False)
     return others

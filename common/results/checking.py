@@ -12,6 +12,7 @@ from typing import Any
 
 from common.config.schema import Recipe
 from common.cores import usable_cores
+from common.errors import LikewiseError
 from common.leaderboard.configuration import recipe_of
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import installed_versions
@@ -60,7 +61,8 @@ def check_paper(
     paper: str,
     root: Path,
     store: bool,
-    advance: Callable[[int, int], None] = lambda _done, _total: None,
+    other_data: Iterable[str] = (),
+    advance: Callable[[int, int], None] = lambda *_: None,
 ) -> Ledger:
     """Computes the steps of each setting with records and writes the ledger.
 
@@ -69,10 +71,14 @@ def check_paper(
         root: The folder that holds ``results/``.
         store: Store what has no file yet, and anew what moved; the settings' data must be at hand
             where they have no file.
+        other_data: Hashes of records' data that the present readers no longer give.
         advance: Told of how many files are done, of how many, at each.
 
     Returns:
         The ledger with the check of the present code.
+
+    Raises:
+        LikewiseError: If the code changes meanwhile.
     """
     now, ledger = code_digest(paper), read_ledger(paper, root)
     settings = settings_of(load_records(root / "results", paper))
@@ -81,10 +87,13 @@ def check_paper(
     for outcome in run_jobs(jobs, root, store):
         outcomes.append(outcome)
         advance(len(outcomes), len(jobs))
+    if code_digest(paper) != now:
+        raise LikewiseError(f"{paper}: the code changed while its steps were taken; verify again")
     check = Check(
         agree=sorted(one.id for one in outcomes if not one.differ and one.tells),
         differ={one.id: one.differ[:NAMED] for one in outcomes if one.differ},
         other_versions=sorted(one.id for one in outcomes if one.differ and one.other_versions),
+        other_data=sorted(other_data),
     )
     wanted = {now, *(record.code_digest for record in settings.values())}
     kept = {digest: one for digest, one in ledger.checks.items() if digest in wanted}

@@ -18,7 +18,7 @@ LEDGER_VERSION = 1
 MIXED = "mixed"
 # Why a record may not hold for the present code.
 STANDINGS = {
-    "moved": "the code changed since, and the setting's stored steps with it",
+    "moved": "the code changed since, and the setting's stored steps or its data with it",
     "not checked": "the code changed since; `papers verify PAPER` tells whether numbers moved, "
     "unless the steps are too sensitive to tell",
     "other versions": "the stored steps moved under other versions of the libraries",
@@ -38,11 +38,13 @@ class Check:
     ``agree``: ids of the files whose numbers it gives; one that is too sensitive to tell is in
     neither list. ``differ``: by id, what moved first.
     ``other_versions``: those of ``differ`` that were stored under other versions of the libraries.
+    ``other_data``: hashes of records' data in whose place the present readers give others.
     """
 
     agree: list[str]
     differ: dict[str, list[str]] = field(default_factory=dict)
     other_versions: list[str] = field(default_factory=list)
+    other_data: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +80,16 @@ class Ledger:
 
     def standing(self, record: Record, now: str) -> str | None:
         """Returns why ``record`` may not hold for the code ``now``, of `STANDINGS`, or None."""
-        setting = setting_of(record)
+        setting, check = setting_of(record), self.checks.get(now)
         if record.code_digest == MIXED:
             return "mixed"
+        if check is not None and record.data_hash in check.other_data:
+            return "moved"
         if record.code_digest == now or self.same_numbers(setting, record.code_digest, now):
             return None
         steps = self.steps_id(setting)
         if self.agrees(setting, now) and steps == record.steps:
             return None
-        check = self.checks.get(now)
         if steps is None or check is None:
             return "not checked"
         ids = [self.files[name] for name in self.settings[setting]]

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.checkout import SOURCE_ROOT
+from common.errors import LikewiseError
 from common.leaderboard.record import commit_record, load_records
 from common.results import checking
 from common.results.checking import Outcome, check_paper, settings_of
@@ -64,6 +65,15 @@ def test_what_is_too_sensitive_clears_nothing(root, monkeypatch):
     take(monkeypatch, blunt=[blunt])
     ledger = check_paper("swav", root, store=True)
     assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "not checked"
+
+
+def test_code_that_changes_meanwhile_is_not_noted(root, monkeypatch):
+    take(monkeypatch)
+    digests = iter([NOW, "2" * 12])
+    monkeypatch.setattr(checking, "code_digest", lambda _: next(digests))
+    with pytest.raises(LikewiseError, match="verify again"):
+        check_paper("swav", root, store=True)
+    assert read_ledger("swav", root) == Ledger(paper="swav")
 
 
 def test_without_stored_steps_there_is_nothing_to_take(root, monkeypatch):

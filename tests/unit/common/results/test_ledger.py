@@ -60,6 +60,12 @@ def test_what_differs_moves_the_record(moved):
     assert standing({NEW: other}, steps="steps1+measures1") == "other versions"
 
 
+def test_other_data_move_the_record_whatever_its_code():
+    other = replace(BOTH, other_data=[RECORD.data_hash])
+    assert standing({NEW: other}, code_digest=NEW) == "moved"
+    assert standing({NEW: replace(BOTH, other_data=["f" * 16])}, code_digest=NEW) is None
+
+
 def test_a_mixed_run_is_cleared_by_nothing():
     assert standing({NEW: BOTH}, code_digest=MIXED, steps="steps1+measures1") == "mixed"
     assert not replace(LEDGER, checks={NEW: BOTH}).same_numbers(SETTING, MIXED, MIXED)
