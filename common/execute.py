@@ -79,14 +79,19 @@ def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
 
 @contextmanager
 def _worker_deaths_in_words() -> Iterator[None]:
-    """Torch's signal handler raises wherever the training stands, also outside of the loader."""
+    """Torch's signal handler raises wherever the training stands, also outside of the loader.
+
+    Code that it interrupts may make an error of its own of it, as `inspect` does.
+    """
     try:
         yield
-    except RuntimeError as error:
-        said = died_in_words(error)
-        if said is None:
-            raise
-        raise LikewiseError(said) from error
+    except Exception as error:
+        first: BaseException | None = error
+        while first is not None:
+            if isinstance(first, RuntimeError) and (said := died_in_words(first)):
+                raise LikewiseError(said) from error
+            first = first.__cause__ or first.__context__
+        raise
 
 
 @contextmanager

@@ -185,6 +185,20 @@ def test_a_dead_workers_cause_and_mend_are_named(
         start(recipe, tmp_path, console)
 
 
+def test_a_dead_worker_is_named_where_other_code_has_made_an_error_of_it(
+    recipe, monkeypatch, tmp_path, console
+):
+    def interrupted(_run):
+        try:
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+        except RuntimeError as error:
+            raise TypeError("unsupported callable") from error
+
+    play(monkeypatch, interrupted)
+    with pytest.raises(LikewiseError, match=r"\(Killed\); .*memory"):
+        start(recipe, tmp_path, console)
+
+
 def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
     recipe, tmp_path, console, monkeypatch
 ):
