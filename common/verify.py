@@ -13,7 +13,6 @@ from common.config.schema import Recipe
 from common.errors import DataError, LikewiseError, UsageError
 from common.execute import start
 from common.leaderboard.board import default_root, matching_records
-from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, commit_record, load_records, read_record
 from common.leaderboard.statistics import MIN_SEEDS
 from common.leaderboard.verify import (
@@ -55,23 +54,26 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        ledger = check_paper(paper, root, store, others, advance)
-    check = ledger.checks[code_digest(paper)]
+        ledger, check = check_paper(paper, root, store, others, advance)
     rows = [record for record in records if setting_of(record) in ledger.settings]
     console.print(
         f"{paper}: {len(ledger.files)} files of steps for {len(ledger.settings)} settings, "
         f"{len(rows)} records: {len(check.agree)} agree, {len(check.differ)} moved, "
         f"{len(ledger.files) - len(check.agree) - len(check.differ)} too sensitive to tell",
         highlight=False,
+        soft_wrap=True,
     )
-    names = {id_: name for name, id_ in ledger.files.items()}
     for id_, differ in check.differ.items():
-        console.print(f"  {names[id_]}: {'; '.join(differ)}", highlight=False, soft_wrap=True)
+        name = next((name for name, one in ledger.files.items() if one == id_), id_)
+        users = {one.reference for one in rows if name in ledger.settings[setting_of(one)]}
+        said = f"  {name} ({', '.join(sorted(users))}): {'; '.join(differ)}"
+        console.print(said, highlight=False, soft_wrap=True)
     if check.differ or others:
         raise LikewiseError(
-            f"{paper}: {len(check.differ)} files of steps moved and {len(others)} data sets are "
-            "others; the rows say so until they are run again. Where a change of numbers is meant: "
-            f"papers verify {paper} --store, and (numbers) in the commit"
+            f"{paper}: {len(check.differ)} files of steps moved, and {len(others)} data sets are "
+            "not those of the records. Their rows say so until they are run again. If a change of "
+            f"numbers is meant, store the steps anew (papers verify {paper} --store) and write "
+            "(numbers) into the commit"
         )
     console.print("next:  papers leaderboard")
 

@@ -24,6 +24,12 @@ def main() -> None:
 
 
 def _foreign(name: str, place: Path | None) -> int:
+    found = find_spec(name)
+    # A folder without __init__.py has no file of its own.
+    places = (
+        [*found.submodule_search_locations] if found and found.submodule_search_locations else []
+    )
+    place = place or (Path(places[0]) if places else None)
     said = f"is another project's, {place}" if place else "is not found"
     print(
         f"error: Likewise needs its own package {name!r}, which is in {OURS}; the one that Python "

@@ -2,8 +2,8 @@
 
 Found by reading source files, without importing them: from the paper's folder and the fit, along
 imports, and along the names that registries resolve at run time. Only the half that can move a
-number is covered; see `halves`. Comments, docstrings, formatting and the Python version do not
-change it.
+number is covered; see `halves`. Comments, docstrings, what errors say, formatting and the Python
+version do not change it.
 """
 
 import ast
@@ -135,7 +135,7 @@ def _plain_file(tree: ast.Module) -> bytes:
 
 
 def _plain(node: Any) -> str:
-    """Writes a syntax tree without positions, docstrings and empty fields.
+    """Writes a syntax tree without positions, docstrings, words of errors and empty fields.
 
     ``ast.dump`` is not used: what it prints differs between Python versions.
     """
@@ -143,6 +143,8 @@ def _plain(node: Any) -> str:
         return "[" + ",".join(_plain(item) for item in node) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return f"Raise({_plain(node.exc.func)})"  # whatever it says
     parts = []
     for name, value in ast.iter_fields(node):
         if name == "body" and ast_docstring(node):

@@ -76,7 +76,7 @@ def store_band(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -
 
 
 def verify(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> list[Comparison]:
-    """Compares ``quick`` runs over the stored seeds with the band; clears stale rows if all hold.
+    """Compares ``quick`` runs over the stored seeds with the band.
 
     Args:
         paper: The folder's name under ``papers/``.

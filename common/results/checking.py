@@ -17,7 +17,14 @@ from common.leaderboard.configuration import recipe_of
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import installed_versions
 from common.leaderboard.record import Record, load_records
-from common.results.ledger import Check, Ledger, read_ledger, setting_of, write_ledger
+from common.results.ledger import (
+    Check,
+    Ledger,
+    ledger_path,
+    read_ledger,
+    setting_of,
+    write_ledger,
+)
 
 # A ledger says what moved first; the file and the present code say the rest.
 NAMED = 5
@@ -27,7 +34,8 @@ NAMED = 5
 class Job:
     """One file of steps to compute: a setting's training, or protocols that settings share.
 
-    ``stored`` is its present file, None where it is stored for the first time.
+    ``stored`` is its present file and ``id`` what the ledger has of it, None and "" where it is
+    stored for the first time.
     """
 
     name: str
@@ -35,6 +43,7 @@ class Job:
     shape: dict[str, Any]
     measures: bool
     stored: Path | None
+    id: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def check_paper(
     store: bool,
     other_data: Iterable[str] = (),
     advance: Callable[[int, int], None] = lambda *_: None,
-) -> Ledger:
+) -> tuple[Ledger, Check]:
     """Computes the steps of each setting with records and writes the ledger.
 
     Args:
@@ -75,13 +84,14 @@ def check_paper(
         advance: Told of how many files are done, of how many, at each.
 
     Returns:
-        The ledger with the check of the present code.
+        The ledger, and in it the check of the present code.
 
     Raises:
         LikewiseError: If the code changes meanwhile.
     """
     now, ledger = code_digest(paper), read_ledger(paper, root)
-    settings = settings_of(load_records(root / "results", paper))
+    records = load_records(root / "results", paper)
+    settings = settings_of(records)
     jobs, names = plan(paper, settings, ledger, root, store)
     outcomes = []
     for outcome in run_jobs(jobs, root, store):
@@ -95,12 +105,21 @@ def check_paper(
         other_versions=sorted(one.id for one in outcomes if one.differ and one.other_versions),
         other_data=sorted(other_data),
     )
-    wanted = {now, *(record.code_digest for record in settings.values())}
+    wanted = {now, *(record.code_digest for record in records)}
     kept = {digest: one for digest, one in ledger.checks.items() if digest in wanted}
     files = {one.name: one.id for one in outcomes}
     found = replace(ledger, files=files, settings=names, checks=kept | {now: check})
     write_ledger(found, root)
-    return found
+    if store:
+        _remove_unused(ledger_path(paper, root).parent, found)
+    return found, check
+
+
+def _remove_unused(folder: Path, ledger: Ledger) -> None:
+    """Removes files of steps that no setting has."""
+    for path in folder.glob("*.json"):
+        if path.stem not in ledger.files and path != folder / "ledger.json":
+            path.unlink()
 
 
 def plan(
@@ -119,15 +138,17 @@ def plan(
             continue
         recipe = quiet_recipe(record)
         shape = read_steps(stored[0]).shape if stored else shapes.of(record)
-        published = record.weights == "published"
-        mine = [measures_key(recipe, shape, published)]
-        if record.batches:
-            mine.insert(0, setting)
+        # Under the stored names: a protocol's new setting must not make other files of them.
+        mine = ledger.settings.get(setting, [])
+        if not mine:
+            mine = [setting] if record.batches else []
+            mine = [*mine, measures_key(recipe, shape, record.weights == "published")]
         names[setting] = mine
         for name in mine:
             path = steps_path(root / "results", paper, name)
             kept = path if path.is_file() else None
-            job = Job(name, record, shape, name != setting, kept)
+            known = ledger.files.get(name, "")
+            job = Job(name, record, shape, name != setting, kept, known)
             # Settings share their protocols; those of the most references hold all the others'.
             if name not in jobs or len(record.references) > len(jobs[name].record.references):
                 jobs[name] = job
@@ -204,6 +225,8 @@ def run_job(job: Job, root: Path, store: bool) -> Outcome:
         if not differ or not store:
             other = stored.versions != installed_versions()
             return Outcome(job.name, stored.id, differ, other, stored.tells)
+    elif not store:
+        return Outcome(job.name, job.id, [f"{job.name}.json is not there"])
     fresh = compute(sensitive=True)
     write_steps(fresh, steps_path(root / "results", recipe.paper, job.name))
     return Outcome(job.name, fresh.id, [], tells=fresh.tells)

@@ -7,8 +7,8 @@ from common.checkout import SOURCE_ROOT
 from common.errors import LikewiseError
 from common.leaderboard.record import commit_record, load_records
 from common.results import checking
-from common.results.checking import Outcome, check_paper, settings_of
-from common.results.ledger import Ledger, read_ledger, setting_of, write_ledger
+from common.results.checking import Job, Outcome, check_paper, run_job, settings_of
+from common.results.ledger import Ledger, ledger_path, read_ledger, setting_of, write_ledger
 from common.results.steps import run, stored
 
 NOW = "1" * 12
@@ -53,17 +53,42 @@ def test_the_newest_record_of_each_setting_with_a_configuration_speaks_for_it():
 
 def test_settings_have_a_file_each_and_share_their_protocols(root, monkeypatch):
     taken = take(monkeypatch)
-    ledger = check_paper("swav", root, store=True)
+    ledger, _ = check_paper("swav", root, store=True)
     assert sorted(taken) == sorted([*NAMES, "measures-a"])
     assert ledger == read_ledger("swav", root)
     assert all(ledger.agrees(name, NOW) for name in NAMES)
     assert all(ledger.standing(replace(one, code_digest=NOW), NOW) is None for one in RECORDS)
 
 
+def test_a_protocols_new_setting_is_compared_with_the_files_of_before(root, monkeypatch):
+    take(monkeypatch)
+    before, _ = check_paper("swav", root, store=True)
+    monkeypatch.setattr(run, "measures_key", lambda *_: "measures-b")
+    taken = take(monkeypatch)
+    after, _ = check_paper("swav", root, store=False)
+    assert after.settings == before.settings and "measures-a" in taken
+
+
+def test_without_store_a_missing_file_is_a_difference_and_none_is_written(root):
+    job = Job("measures-a", RECORDS[0], {"rows": 8}, True, None, "id-a")
+    outcome = run_job(job, root, store=False)
+    assert (outcome.id, outcome.differ) == ("id-a", ["measures-a.json is not there"])
+    assert not list(root.rglob("measures-a.json"))
+
+
+def test_storing_removes_files_that_no_setting_has(root, monkeypatch):
+    old = ledger_path("swav", root).with_name("measures-old.json")
+    old.parent.mkdir(parents=True)
+    old.touch()
+    take(monkeypatch)
+    check_paper("swav", root, store=True)
+    assert not old.exists() and ledger_path("swav", root).is_file()
+
+
 def test_what_is_too_sensitive_clears_nothing(root, monkeypatch):
     blunt = setting_of(RECORDS[0])
     take(monkeypatch, blunt=[blunt])
-    ledger = check_paper("swav", root, store=True)
+    ledger, _ = check_paper("swav", root, store=True)
     assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "not checked"
 
 
@@ -78,20 +103,20 @@ def test_code_that_changes_meanwhile_is_not_noted(root, monkeypatch):
 
 def test_without_stored_steps_there_is_nothing_to_take(root, monkeypatch):
     assert take(monkeypatch) == []
-    ledger = check_paper("swav", root, store=False)
+    ledger, _ = check_paper("swav", root, store=False)
     assert ledger.settings == {} and ledger.checks[NOW].agree == []
 
 
 def test_what_moved_is_noted_and_old_states_without_records_are_forgotten(root, monkeypatch):
     take(monkeypatch)
-    first = check_paper("swav", root, store=True)
+    first, _ = check_paper("swav", root, store=True)
     kept = RECORDS[0].code_digest
     write_ledger(
         replace(first, checks={"f" * 12: first.checks[NOW], kept: first.checks[NOW]}), root
     )
     moved = next(iter(NAMES))
     take(monkeypatch, differ=[moved])
-    found = check_paper("swav", root, store=False)
+    found, _ = check_paper("swav", root, store=False)
     assert set(found.checks) == {NOW, kept}
     assert set(found.checks[NOW].differ) == {f"id-{moved}"}
     assert not found.agrees(moved, NOW)
