@@ -24,8 +24,7 @@ from common.leaderboard.verify import (
 )
 from common.messages import plain_table, print_table
 from common.paper import get_paper
-from common.registry import DATA_MODULES
-from common.results.checking import check_paper, quiet_recipe, settings_of
+from common.results.checking import check_paper, data_of, settings_of
 from common.results.ledger import setting_of
 from common.runs.folder import run_path
 
@@ -85,11 +84,8 @@ def data_differences(records: Iterable[Record], console: Console) -> list[str]:
     """
     others = []
     for (name, expected), record in {(one.data, one.data_hash): one for one in records}.items():
-        recipe = quiet_recipe(record)
-        kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
-        data = kind(recipe.data, recipe.seed)
         try:
-            data.load()
+            data = data_of(record)
         except DataError as error:
             console.print(f"  {name}: not read ({error})", highlight=False, soft_wrap=True)
             continue

@@ -14,8 +14,7 @@ OURS = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Runs the command; ends with exit code 2 where a package of another project is in its way."""
     for name in ("common", "papers"):
-        found = find_spec(name)
-        place = Path(found.origin).resolve().parent if found and found.origin else None
+        place = _place(name)
         if place != OURS / name:
             sys.exit(_foreign(name, place))
     from common.cli import main as start
@@ -23,13 +22,18 @@ def main() -> None:
     start()
 
 
-def _foreign(name: str, place: Path | None) -> int:
+def _place(name: str) -> Path | None:
+    """Returns the folder of package ``name``, or the file if it is a module; None if there is none.
+
+    A folder without ``__init__.py`` has no file of its own.
+    """
     found = find_spec(name)
-    # A folder without __init__.py has no file of its own.
-    places = (
-        [*found.submodule_search_locations] if found and found.submodule_search_locations else []
-    )
-    place = place or (Path(places[0]) if places else None)
+    folders = list((found.submodule_search_locations if found else None) or [])
+    place = folders[0] if folders else found and found.origin
+    return Path(place).resolve() if place else None
+
+
+def _foreign(name: str, place: Path | None) -> int:
     said = f"is another project's, {place}" if place else "is not found"
     print(
         f"error: Likewise needs its own package {name!r}, which is in {OURS}; the one that Python "

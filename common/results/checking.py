@@ -4,7 +4,7 @@ import gc
 import multiprocessing
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from common.leaderboard.configuration import recipe_of
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import installed_versions
 from common.leaderboard.record import Record, load_records
+from common.paper import get_paper
+from common.registry import DATA_MODULES
 from common.results.ledger import (
     Check,
     Ledger,
@@ -91,8 +93,7 @@ def check_paper(
     """
     now, ledger = code_digest(paper), read_ledger(paper, root)
     records = load_records(root / "results", paper)
-    settings = settings_of(records)
-    jobs, names = plan(paper, settings, ledger, root, store)
+    jobs, names = plan(records, ledger, root, store)
     outcomes = []
     for outcome in run_jobs(jobs, root, store):
         outcomes.append(outcome)
@@ -108,7 +109,9 @@ def check_paper(
     wanted = {now, *(record.code_digest for record in records)}
     kept = {digest: one for digest, one in ledger.checks.items() if digest in wanted}
     files = {one.name: one.id for one in outcomes}
-    found = replace(ledger, files=files, settings=names, checks=kept | {now: check})
+    made_with = {job.name: job.record.run_id for job in jobs}
+    checks = kept | {now: check}
+    found = replace(ledger, files=files, records=made_with, settings=names, checks=checks)
     write_ledger(found, root)
     if store:
         _remove_unused(ledger_path(paper, root).parent, found)
@@ -123,7 +126,7 @@ def _remove_unused(folder: Path, ledger: Ledger) -> None:
 
 
 def plan(
-    paper: str, settings: Mapping[str, Record], ledger: Ledger, root: Path, store: bool
+    records: list[Record], ledger: Ledger, root: Path, store: bool
 ) -> tuple[list[Job], dict[str, list[str]]]:
     """Returns a job for each file, and the names of each setting's files."""
     from common.results.steps.run import measures_key
@@ -131,26 +134,28 @@ def plan(
 
     jobs: dict[str, Job] = {}
     names: dict[str, list[str]] = {}
-    shapes = Shapes()
-    for setting, record in settings.items():
-        stored = [steps_path(root / "results", paper, n) for n in ledger.settings.get(setting, [])]
+    shapes, by_run = Shapes(), {record.run_id: record for record in records}
+    for setting, record in settings_of(records).items():
+        known = ledger.settings.get(setting, [])
+        stored = [steps_path(root / "results", ledger.paper, name) for name in known]
         if not store and not stored:
             continue
         recipe = quiet_recipe(record)
         shape = read_steps(stored[0]).shape if stored else shapes.of(record)
         # Under the stored names: a protocol's new setting must not make other files of them.
-        mine = ledger.settings.get(setting, [])
+        mine = known
         if not mine:
             mine = [setting] if record.batches else []
             mine = [*mine, measures_key(recipe, shape, record.weights == "published")]
         names[setting] = mine
         for name in mine:
-            path = steps_path(root / "results", paper, name)
+            path = steps_path(root / "results", ledger.paper, name)
             kept = path if path.is_file() else None
-            known = ledger.files.get(name, "")
-            job = Job(name, record, shape, name != setting, kept, known)
+            # A later seed must not take the place of the one that the file was made with.
+            maker = by_run.get(ledger.records.get(name, ""), record)
+            job = Job(name, maker, shape, name != setting, kept, ledger.files.get(name, ""))
             # Settings share their protocols; those of the most references hold all the others'.
-            if name not in jobs or len(record.references) > len(jobs[name].record.references):
+            if name not in jobs or len(maker.references) > len(jobs[name].record.references):
                 jobs[name] = job
     return list(jobs.values()), names
 
@@ -160,6 +165,14 @@ def quiet_recipe(record: Record) -> Recipe:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return recipe_of(record)
+
+
+def data_of(record: Record) -> Any:
+    """Reads the real data of a record; raises `DataError` where they are not at hand."""
+    recipe = quiet_recipe(record)
+    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data.load()
+    return data
 
 
 class Shapes:
@@ -174,17 +187,12 @@ class Shapes:
         Raises:
             DataError: If they are not at hand.
         """
-        from common.paper import get_paper
-        from common.registry import DATA_MODULES
         from common.results.steps.run import describe_data
 
         recipe = quiet_recipe(record)
         key = repr((recipe.data, recipe.seed))
         if key not in self._known:
-            kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
-            data = kind(recipe.data, recipe.seed)
-            data.load()
-            self._known[key] = describe_data(data)
+            self._known[key] = describe_data(data_of(record))
         return self._known[key]
 
 

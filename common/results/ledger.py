@@ -51,12 +51,14 @@ class Check:
 class Ledger:
     """A paper's ledger.
 
-    ``files``: the id of each file of steps, by its name. ``settings``: the names of a setting's
-    files. ``checks``: by code digest.
+    ``files``: the id of each file of steps, by its name, and ``records`` the run whose seed and
+    batch counts it was made with. ``settings``: the names of a setting's files. ``checks``: by code
+    digest.
     """
 
     paper: str
     files: dict[str, str] = field(default_factory=dict)
+    records: dict[str, str] = field(default_factory=dict)
     settings: dict[str, list[str]] = field(default_factory=dict)
     checks: dict[str, Check] = field(default_factory=dict)
     version: int = LEDGER_VERSION
@@ -145,7 +147,7 @@ def write_ledger(ledger: Ledger, root: Path) -> Path:
     """Writes the ledger, a line for each file, setting and state of the code; returns its path."""
     values = asdict(ledger)
     parts = [f'"version": {ledger.version}', f'"paper": {json.dumps(ledger.paper)}']
-    for name in ("files", "settings", "checks"):
+    for name in ("files", "records", "settings", "checks"):
         lines = [
             f"  {json.dumps(key)}: {json.dumps(value, sort_keys=True)}"
             for key, value in sorted(values[name].items())

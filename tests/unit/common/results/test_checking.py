@@ -69,6 +69,18 @@ def test_a_protocols_new_setting_is_compared_with_the_files_of_before(root, monk
     assert after.settings == before.settings and "measures-a" in taken
 
 
+def test_a_later_seed_is_not_what_a_file_was_made_with(root, monkeypatch):
+    take(monkeypatch)
+    before, _ = check_paper("swav", root, store=True)
+    config = {**RECORDS[0].config, "seed": 7}
+    later = replace(
+        RECORDS[0], seed=7, config=config, run_id="later", finished="2030-01-01T00:00:00Z"
+    )
+    commit_record(later, root / "results")
+    after, _ = check_paper("swav", root, store=False)
+    assert after.records == before.records and "later" not in after.records.values()
+
+
 def test_without_store_a_missing_file_is_a_difference_and_none_is_written(root):
     job = Job("measures-a", RECORDS[0], {"rows": 8}, True, None, "id-a")
     outcome = run_job(job, root, store=False)
