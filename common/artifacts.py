@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from common.checkpoints.formats import to_detectron2
-from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config.schema import Recipe
 from common.data.packers.arrays import npz_bytes
 from common.errors import LikewiseError, UsageError, suggest
@@ -16,9 +15,12 @@ from common.files import write_atomic
 from common.launch import evaluation_device
 from common.leaderboard.record import read_record
 from common.paper import get_paper
+from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, open_run
-from common.runs.run import best_state, prepare
+from common.runs.run import prepare
+from common.training.checkpoint import read_checkpoint
 from common.training.fit import Experiment
+from common.training.online import best_state
 
 KEYS = ["torchvision", "detectron2"]
 
@@ -36,11 +38,8 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Experiment:
     """
     run = open_run(Path(run_dir))
     experiment = prepare(recipe or run.read_recipe(), training_follows=False)
-    best = (
-        best_state(experiment.recipe, run)
-        if experiment.recipe.evaluation.select == "best"
-        else None
-    )
+    selects_best = experiment.recipe.evaluation.select == "best"
+    best = best_state(experiment.recipe, run.checkpoints) if selects_best else None
     if best is not None:
         experiment.module.load_state_dict(best)
     else:

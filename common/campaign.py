@@ -7,7 +7,6 @@ from rich.console import Console
 
 from common.callbacks.stopping import RunStopped
 from common.campaign_file import Campaign
-from common.checkpoints.io import last_good_checkpoint, read_checkpoint
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
@@ -16,7 +15,9 @@ from common.leaderboard.board import matching_records
 from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, commit_record, default_results
 from common.results.ledger import read_ledger
+from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
+from common.training.checkpoint import read_checkpoint
 from common.training.position import KEY
 
 

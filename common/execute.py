@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 
 from common.callbacks.stopping import RunStopped, Terminations
-from common.checkpoints.io import last_good_checkpoint
 from common.config.schema import Recipe
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
@@ -19,6 +18,7 @@ from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
 from common.overrides import changed_words
 from common.references import recipe_names
+from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, new_run
 from common.runs.run import prepare, train
 from common.signals import interrupts_wait

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from common.callbacks.metrics_log import Reporter
+from common.runs.reporter import Reporter
 from common.training.position import batches_seen
 
 REFRESH_S = 0.25

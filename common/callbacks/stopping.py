@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from lightning import Callback, LightningModule, Trainer
 
-from common.callbacks.checkpointing import Checkpoints
 from common.distributed.launched import until_joined
 from common.errors import LikewiseError
+from common.runs.checkpoints import Checkpoints
 from common.signals import SIGNALS
 from common.training.position import batches_seen
 

@@ -4,21 +4,21 @@ import gc
 import multiprocessing
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from common.config.schema import Recipe
 from common.cores import usable_cores
+from common.data.contract import RunData
 from common.errors import LikewiseError
 from common.leaderboard.configuration import recipe_of
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import installed_versions
 from common.leaderboard.record import Record, load_records
-from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.results.ledger import (
     Check,
     Ledger,
@@ -167,12 +167,11 @@ def quiet_recipe(record: Record) -> Recipe:
         return recipe_of(record)
 
 
-def data_of(record: Record) -> Any:
+def data_of(record: Record) -> RunData:
     """Reads the real data of a record; raises `DataError` where they are not at hand."""
-    recipe = quiet_recipe(record)
-    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
-    data.load()
-    return data
+    from common.training.fit import load_data
+
+    return load_data(quiet_recipe(record))
 
 
 class Shapes:
@@ -203,9 +202,23 @@ def run_jobs(jobs: list[Job], root: Path, store: bool) -> Iterable[Outcome]:
         yield from (run_job(job, root, store) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with one_thread(), ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(run_job, jobs, [root] * len(jobs), [store] * len(jobs))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets processes that are started within the block compute on one thread each.
+
+    OpenMP reads the variable when a library is loaded, so that a worker cannot set its own.
+    """
+    name, before = "OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS")
+    os.environ[name] = before or "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
 
 
 def run_job(job: Job, root: Path, store: bool) -> Outcome:

@@ -1,4 +1,4 @@
-"""Evaluation during training: online protocols, early stopping, the best weights."""
+"""Evaluation during training: online protocols, early stopping, the selected weights."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,9 +7,14 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from common.errors import ConfigError, suggest
+from common.config.schema import Recipe
+from common.errors import ConfigError, LikewiseError, suggest
 from common.evaluation.config import EvaluationConfig
+from common.training.checkpoint import read_checkpoint
+from common.training.metrics import EPOCH_LOSS, MetricsLog
 from common.training.position import batches_seen, random_states, set_random_states
+
+BEST = "best.ckpt"
 
 
 class OnlineEvaluation(Callback):
@@ -19,8 +24,8 @@ class OnlineEvaluation(Callback):
         config: The ``evaluation:`` section.
         evaluate: Returns ``{"val/...": value}`` for a module.
         report: Takes batch, epoch and values.
-        latest: The newest value of each key that was reported, by the module or from here.
-        best_path: Where the best checkpoint is kept, where the recipe uses it.
+        metrics: Knows the loss of the newest epoch.
+        checkpoints: The folder where the best checkpoint is kept, if the recipe uses one.
     """
 
     def __init__(
@@ -28,11 +33,11 @@ class OnlineEvaluation(Callback):
         config: EvaluationConfig,
         evaluate: Callable[[LightningModule], dict[str, float]],
         report: Callable[[int, int, dict[str, float]], None],
-        latest: Mapping[str, float],
-        best_path: Path,
+        metrics: MetricsLog,
+        checkpoints: Path,
     ) -> None:
         self.config, self.evaluate, self.report = config, evaluate, report
-        self.latest, self.best_path = latest, best_path
+        self.metrics, self.checkpoints = metrics, checkpoints
         self.best = -math.inf if config.mode == "max" else math.inf
         self.without_gain = 0
         self.stopped = False
@@ -72,31 +77,57 @@ class OnlineEvaluation(Callback):
             self._look(trainer, pl_module)
 
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        measured: dict[str, float] = {}
         if self.config.online:
             states = random_states()
-            metrics = self.evaluate(pl_module)
+            measured = self.evaluate(pl_module)
             set_random_states(states)
-            self.report(batches_seen(pl_module), trainer.current_epoch, metrics)
+            self.report(batches_seen(pl_module), trainer.current_epoch, measured)
         if self.config.monitor is not None:
             # One verdict for all processes: a checkpoint and a stop need every one of them.
-            value = trainer.strategy.broadcast(self._watched(), src=0)
-            self._judge(trainer, pl_module, float(value))
+            value = trainer.strategy.broadcast(self._watched(trainer, measured), src=0)
+            self._judge(trainer, float(value))
 
-    def _watched(self) -> float:
+    def _watched(self, trainer: Trainer, measured: dict[str, float]) -> float:
+        """Returns what ``evaluation.monitor`` names: of this look, this step or the last epoch."""
+        known: dict[str, Any] = {**trainer.callback_metrics, **measured}
+        if self.metrics.epoch_loss is not None:
+            known[EPOCH_LOSS] = self.metrics.epoch_loss
         key = str(self.config.monitor)
-        if key not in self.latest:
-            known = sorted(self.latest)
-            raise ConfigError(f"evaluation.monitor: nothing writes {key!r}{suggest(key, known)}")
-        return self.latest[key]
+        if key not in known:
+            hint = suggest(key, sorted(known))
+            raise ConfigError(f"evaluation.monitor: nothing writes {key!r}{hint}")
+        return float(known[key])
 
-    def _judge(self, trainer: Trainer, pl_module: LightningModule, value: float) -> None:
+    def _judge(self, trainer: Trainer, value: float) -> None:
         sign = 1 if self.config.mode == "max" else -1
         if sign * value > sign * self.best:
             self.best, self.without_gain = value, 0
             if self.config.keeps_best:
-                trainer.save_checkpoint(self.best_path, weights_only=False)
+                trainer.save_checkpoint(self.checkpoints / BEST, weights_only=False)
             return
         self.without_gain += 1
         patience = self.config.patience
         if patience is not None and self.without_gain >= patience:
             self.stopped = trainer.should_stop = True
+
+
+def best_state(recipe: Recipe, checkpoints: Path) -> Mapping[str, Any] | None:
+    """Returns the state of the best module by ``evaluation.monitor``.
+
+    None where the recipe keeps none: it selects the last weights, or it does not train.
+
+    Raises:
+        LikewiseError: The recipe keeps the best weights and the folder ``checkpoints`` lacks them.
+    """
+    path, evaluation = checkpoints / BEST, recipe.evaluation
+    if not evaluation.keeps_best or recipe.trainer.epochs == 0 or recipe.trainer.batches == 0:
+        return None
+    if not path.is_file():
+        raise LikewiseError(
+            f"{path}: the best weights are missing: evaluation.monitor={evaluation.monitor} has "
+            "not been measured yet, or never was a number; evaluation.every_epochs and "
+            "evaluation.every_batches say when it is measured"
+        )
+    state: Mapping[str, Any] = read_checkpoint(path)["state_dict"]
+    return state

@@ -13,7 +13,6 @@ import torch
 from lightning import LightningModule, Trainer, seed_everything
 from torch import Tensor
 
-from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
@@ -24,6 +23,8 @@ from common.results.steps.entering import enter
 from common.results.steps.folding import describe_orders, fold
 from common.results.steps.points import Counts, Length, Point, points_of, scheduled_of
 from common.results.steps.watch import Names, Values, Watch
+from common.runs.checkpoints import AtomicCheckpointIO
+from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
 from common.training.position import Position
 from common.training.trainer import make_trainer

@@ -7,9 +7,9 @@ import torch
 from common import artifacts
 from common.artifacts import embed_data, export_backbone, load_run
 from common.backbones.resnet import resnet18
-from common.checkpoints.io import NAME, AtomicCheckpointIO
 from common.config.recipe import load_recipe
 from common.errors import LikewiseError, UsageError
+from common.runs.checkpoints import NAME, AtomicCheckpointIO
 from common.runs.folder import new_run
 from common.training.fit import Experiment
 
@@ -71,10 +71,11 @@ def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
     assert loaded(folder) == 5.0
 
 
-def test_a_recipe_that_selects_the_best_gets_them_else_the_last(run):
+def test_a_recipe_that_selects_the_best_weights_gets_no_others(run):
     folder = run(*BEST)
     save(folder, NAME.format(5), 5.0)
-    assert loaded(folder) == 5.0
+    with pytest.raises(LikewiseError, match="best weights are missing"):
+        loaded(folder)
     save(folder, "best.ckpt", 1.0)
     assert loaded(folder) == 1.0
 

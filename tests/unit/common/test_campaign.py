@@ -10,12 +10,12 @@ from common import campaign
 from common.callbacks.stopping import RunStopped
 from common.campaign import _find_unfinished, find_complete, run_campaign
 from common.campaign_file import Campaign
-from common.checkpoints.io import AtomicCheckpointIO
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
 from common.results.ledger import Check, Ledger, write_ledger
+from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder
 
 DIGEST = "a" * 12

@@ -6,8 +6,8 @@ import torch
 from rich.console import Console
 
 from common.callbacks import progress
-from common.callbacks.metrics_log import Reporter
 from common.callbacks.progress import ProgressLine, Throughput
+from common.runs.reporter import Reporter
 from tests.states import Counted
 
 

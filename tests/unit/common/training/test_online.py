@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from common.callbacks.metrics_log import Reporter
-from common.errors import ConfigError
+from common.config.recipe import load_recipe
+from common.errors import ConfigError, LikewiseError
 from common.evaluation.config import EvaluationConfig
-from common.training.online import OnlineEvaluation
+from common.training.metrics import MetricsLog
+from common.training.online import BEST, OnlineEvaluation, best_state
 from tests.states import Counted
 
 KEY = "val/knn_top1"
-BEST = "best.ckpt"
 
 
 class Trainer:
@@ -21,6 +21,7 @@ class Trainer:
 
     def __init__(self, epoch=0, verdict=None):
         self.should_stop, self.current_epoch, self.saved = False, epoch, []
+        self.callback_metrics = {}
         self.told = []
         self.strategy = SimpleNamespace(broadcast=self._broadcast)
         self.verdict = verdict
@@ -37,10 +38,16 @@ def make(tmp_path, values=(), **changes):
     """A callback whose evaluations return ``values`` one after the other."""
     settings = {"online": ["knn"], "monitor": KEY, "every_batches": 1, **changes}
     coming = iter(values)
-    reporter = Reporter(None, None)
-    config = EvaluationConfig(protocols=["knn"], **settings)
-    evaluate, best = lambda module: {KEY: next(coming)}, tmp_path / BEST
-    return OnlineEvaluation(config, evaluate, reporter.report, reporter.latest, best)
+    config, reported = EvaluationConfig(protocols=["knn"], **settings), []
+
+    def report(batch, epoch, metrics):
+        reported.append(metrics)
+
+    callback = OnlineEvaluation(
+        config, lambda module: {KEY: next(coming)}, report, MetricsLog(report, 50), tmp_path
+    )
+    callback.reported = reported
+    return callback
 
 
 def look(callback, times, trainer=None):
@@ -55,7 +62,7 @@ def test_the_best_one_is_saved_each_time_it_is_beaten(tmp_path):
     trainer = look(callback, 5)
     assert trainer.saved == [BEST] * 3, "an equal value is no gain"
     assert (callback.best, callback.without_gain) == (0.6, 0)
-    assert callback.latest == {KEY: 0.6}
+    assert callback.reported[-1] == {KEY: 0.6}
 
 
 def test_for_a_loss_lower_is_better(tmp_path):
@@ -162,13 +169,30 @@ def test_a_monitor_that_nothing_writes_offers_the_nearest(tmp_path):
 
 def test_a_training_metric_can_be_watched_without_evaluating(tmp_path):
     callback = make(tmp_path, online=[], monitor="train/epoch_loss", mode="min", select="best")
-    callback.report(1, 0, {"train/epoch_loss": 2.0})
+    callback.metrics.load_state_dict({"sum": 0.0, "count": 0, "epoch_loss": 2.0})
     trainer = look(callback, 1)
     assert (callback.best, trainer.saved) == (2.0, [BEST])
+
+
+def test_what_the_module_logs_can_be_watched_whenever_it_is_written(tmp_path):
+    callback = make(tmp_path, online=[], monitor="train/loss", mode="min", select="best")
+    trainer = Trainer()
+    for loss in (3.0, 2.0, 2.5):
+        trainer.callback_metrics = {"train/loss": torch.tensor(loss)}
+        look(callback, 1, trainer)
+    assert (callback.best, len(trainer.saved)) == (2.0, 2)
+
+
+def test_best_weights_that_are_missing_are_an_error_and_not_the_last_ones(tmp_path):
+    words = ["evaluation.select=best", "evaluation.monitor=train/epoch_loss"]
+    with pytest.raises(LikewiseError, match="best weights are missing"):
+        best_state(load_recipe("swav", words), tmp_path)
+    assert best_state(load_recipe("swav", [*words, "trainer.epochs=0"]), tmp_path) is None
+    assert best_state(load_recipe("swav"), tmp_path) is None
 
 
 def test_without_a_monitor_nothing_is_judged(tmp_path):
     callback = make(tmp_path, [0.5], monitor=None)
     trainer = look(callback, 1)
     assert trainer.told == [] and callback.best == -math.inf
-    assert callback.latest == {KEY: 0.5}
+    assert callback.reported == [{KEY: 0.5}]

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from common.checkpoints.io import NAME, AtomicCheckpointIO, last_good_checkpoint, read_checkpoint
 from common.errors import DataError, UsageError
+from common.runs.checkpoints import NAME, AtomicCheckpointIO, last_good_checkpoint
+from common.training.checkpoint import read_checkpoint
 from common.training.position import (
     KEY,
     Position,

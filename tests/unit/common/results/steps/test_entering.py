@@ -8,13 +8,13 @@ import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from common.checkpoints.io import read_checkpoint
 from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.data.pictures.synthetic import make
 from common.results.steps.entering import enter, perturb_state
 from common.results.steps.points import Counts, Point
 from common.results.steps.training import as_taken
+from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
 from common.training.position import Position
 from common.training.trainer import make_trainer

@@ -2,8 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.callbacks.checkpointing import Checkpoints
-from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
+from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
+from common.runs.reporter import Reporter as FileReporter
+from common.tracking.metrics_file import MetricsFile, read_metrics
+from common.training.checkpoint import read_checkpoint
 from tests.states import Counted
 
 
@@ -98,3 +100,11 @@ def test_when_they_are_written(settings, expected, tmp_path):
 def test_a_run_that_stops_early_writes_its_last_one_at_the_epochs_end_only(tmp_path):
     written = run(tmp_path, 1, every_epochs=100, every_batches=1, should_stop=True)
     assert written == [5]
+
+
+def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path):
+    reporter = FileReporter(MetricsFile(tmp_path), None)
+    for batch in (1, 2, 3):
+        reporter.report(batch, 0, {"train/loss": float(batch)})
+    Checkpoints(tmp_path, 1, None, reporter).on_train_start(Trainer(), Counted(2))
+    assert [row.batch for row in read_metrics(tmp_path / "metrics.csv")] == [1, 2]

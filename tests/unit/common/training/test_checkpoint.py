@@ -4,13 +4,8 @@ import pickle
 import pytest
 import torch
 
-from common.checkpoints.io import (
-    NAME,
-    AtomicCheckpointIO,
-    CheckpointError,
-    last_good_checkpoint,
-    read_checkpoint,
-)
+from common.runs.checkpoints import NAME, AtomicCheckpointIO, last_good_checkpoint
+from common.training.checkpoint import CheckpointError, read_checkpoint
 
 
 def content(value):
