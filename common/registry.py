@@ -127,10 +127,8 @@ DATASETS = {
             "freebase": "common.data.graphs.readers.packed:read_packed",
             "hetero-data": "common.data.graphs.readers.hetero:read_hetero_data",
             "imdb": "common.data.graphs.readers.packed:read_packed",
-            "papers-at-scale": "common.data.graphs.readers.large:papers_at_scale",
-            "papers-authors-subjects": (
-                "common.data.graphs.readers.generated:papers_authors_subjects"
-            ),
+            "papers-at-scale": "papers.meow.readers.large:papers_at_scale",
+            "papers-authors-subjects": ("papers.meow.readers.small:papers_authors_subjects"),
         },
     ),
     "open-world": Registry(
@@ -290,7 +288,6 @@ EVALUATORS = Registry(
 PLOTS = Registry(
     "modality with plots",
     {
-        "graphs": "common.plots.graphs:draw",
         "pictures": "common.plots.pictures:draw",
         "sequences": "common.plots.sequences:draw",
     },
