@@ -180,7 +180,7 @@ DATASETS = {
             "beauty": "common.data.sequences.readers.sets:packed",
             "file": "common.data.sequences.readers.sets:own_file",
             "ml-latest-small": "common.data.sequences.readers.movielens:movielens",
-            "sessions": "common.data.sequences.readers.sets:sessions",
+            "sessions": "papers.mclrec.readers.sessions:sessions",
             "sports": "common.data.sequences.readers.sets:packed",
             "toys": "common.data.sequences.readers.sets:packed",
             "yelp": "common.data.sequences.readers.sets:packed",
@@ -289,6 +289,5 @@ PLOTS = Registry(
     "modality with plots",
     {
         "pictures": "common.plots.pictures:draw",
-        "sequences": "common.plots.sequences:draw",
     },
 )
