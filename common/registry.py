@@ -102,7 +102,7 @@ DATASETS = {
             "cifar10-jpeg": "common.data.pictures.readers.published:cifar10_jpeg",
             "cifar100": "common.data.pictures.readers.originals:cifar100",
             "coco": "common.data.pictures.readers.box_files:coco",
-            "digit-scenes": "common.data.pictures.readers.scenes:digit_scenes",
+            "digit-scenes": "papers.pixpro.readers.digit_scenes:digit_scenes",
             "faces-att": "common.data.pictures.readers.published:faces_att",
             "faces-caltech": "common.data.pictures.readers.published:faces_caltech",
             "fashion-mnist": "common.data.pictures.readers.published:fashion_mnist",
