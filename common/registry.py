@@ -46,7 +46,7 @@ BACKBONES = Registry(
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
-        "small_grid": "common.backbones.small_grid:SmallGrid",
+        "small_grid": "papers.supremix.backbone:SmallGrid",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
@@ -60,7 +60,7 @@ SAMPLE_BACKBONES = Registry(
         **BACKBONES.entries,
         "mlp": "common.backbones.mlp:MLP",
         "small_volume": "common.backbones.small_volume:SmallVolume",
-        "text_pair": "common.backbones.text_pair:TextPair",
+        "text_pair": "papers.supremix.backbone:TextPair",
     },
 )
 
@@ -161,9 +161,9 @@ DATASETS = {
             "pol": "common.data.regression.readers.tables:packed",
             "power": "common.data.regression.readers.tables:packed",
             "protein": "common.data.regression.readers.tables:packed",
-            "rotated-digits": "common.data.regression.readers.digits:rotated_digits",
+            "rotated-digits": "papers.supremix.readers.rotated_digits:rotated_digits",
             "scattered-rotated-digits": (
-                "common.data.regression.readers.digits:scattered_rotated_digits"
+                "papers.supremix.readers.rotated_digits:scattered_rotated_digits"
             ),
             "skillcraft": "common.data.regression.readers.tables:packed",
             "sml": "common.data.regression.readers.tables:packed",
