@@ -42,7 +42,7 @@ class Registry:
 BACKBONES = Registry(
     "backbone",
     {
-        "forensic_conv": "common.backbones.forensic_conv:ForensicConv",
+        "forensic_conv": "papers.owdfa_cpl.backbone:ForensicConv",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
@@ -135,7 +135,7 @@ DATASETS = {
         "open-world data set",
         {
             "ow-dfa": "common.data.open_world.readers.tables:ow_dfa",
-            "ow-forge-20": "common.data.open_world.readers.standin:from_config",
+            "ow-forge-20": "papers.owdfa_cpl.readers.ow_forge_20:from_config",
         },
     ),
     "regression": Registry(
@@ -216,6 +216,15 @@ DATASETS = {
     ),
 }
 
+# Sets that no file of the catalogue describes: what `papers data verify` says of each.
+VERIFIERS = Registry(
+    "data set with a check of its own",
+    {
+        "ow-dfa": "common.data.open_world.readers.tables:verify",
+        "ow-forge-20": "papers.owdfa_cpl.readers.sanity:verify",
+    },
+)
+
 # What data modules ask of readers beside the set itself: a user's own data, and lists of names.
 READERS = Registry(
     "reader",
@@ -285,9 +294,4 @@ EVALUATORS = Registry(
 )
 
 # Plots of every paper of a modality; a paper's own are in its plots.py.
-PLOTS = Registry(
-    "modality with plots",
-    {
-        "pictures": "common.plots.pictures:draw",
-    },
-)
+PLOTS = Registry("modality with plots", {"pictures": "common.plots.pictures:draw"})
