@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.backbones.forensic_conv import ForensicConv
 from common.config.schema import OptimizerConfig
 from common.data.open_world.batch import OpenWorldBatch
 from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import BatchKey
+from papers.owdfa_cpl.backbone import ForensicConv
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 

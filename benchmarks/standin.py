@@ -7,9 +7,9 @@ before.
 """
 
 from benchmarks.timing import interleave, parse, parser, timed
-from common.data.open_world.readers.standin import load_pools
-from common.data.open_world.standin.forgeries import FORGERIES
-from common.data.open_world.standin.generate import make_pictures
+from papers.owdfa_cpl.readers.ow_forge_20 import load_pools
+from papers.owdfa_cpl.standin.forgeries import FORGERIES
+from papers.owdfa_cpl.standin.generate import make_pictures
 
 EACH = 10
 

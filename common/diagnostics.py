@@ -1,4 +1,4 @@
-"""What shows a collapse: spread and rank of embeddings, usage of prototypes; a warning once."""
+"""What shows a collapse: spread and rank of embeddings; a warning once."""
 
 import math
 
@@ -46,17 +46,6 @@ def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
     shares = values / total.clamp(min=1e-12)
     entropy = torch.special.entr(shares).sum()
     return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
-
-
-@torch.no_grad()
-def prototype_usage(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns how many prototypes are somebody's nearest, and the entropy of the assignment.
-
-    ``scores``: (samples, prototypes). The entropy is divided by ln(prototypes): 1 is even use.
-    """
-    counts = torch.bincount(scores.argmax(dim=1), minlength=scores.shape[1])
-    entropy = torch.special.entr(counts / counts.sum()).sum() / math.log(scores.shape[1])
-    return (counts > 0).sum(), entropy
 
 
 class CollapseWarning:

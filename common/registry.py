@@ -42,11 +42,11 @@ class Registry:
 BACKBONES = Registry(
     "backbone",
     {
-        "forensic_conv": "common.backbones.forensic_conv:ForensicConv",
+        "forensic_conv": "papers.owdfa_cpl.backbone:ForensicConv",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
-        "small_grid": "common.backbones.small_grid:SmallGrid",
+        "small_grid": "papers.supremix.backbone:SmallGrid",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
@@ -60,7 +60,7 @@ SAMPLE_BACKBONES = Registry(
         **BACKBONES.entries,
         "mlp": "common.backbones.mlp:MLP",
         "small_volume": "common.backbones.small_volume:SmallVolume",
-        "text_pair": "common.backbones.text_pair:TextPair",
+        "text_pair": "papers.supremix.backbone:TextPair",
     },
 )
 
@@ -102,7 +102,7 @@ DATASETS = {
             "cifar10-jpeg": "common.data.pictures.readers.published:cifar10_jpeg",
             "cifar100": "common.data.pictures.readers.originals:cifar100",
             "coco": "common.data.pictures.readers.box_files:coco",
-            "digit-scenes": "common.data.pictures.readers.scenes:digit_scenes",
+            "digit-scenes": "papers.pixpro.readers.digit_scenes:digit_scenes",
             "faces-att": "common.data.pictures.readers.published:faces_att",
             "faces-caltech": "common.data.pictures.readers.published:faces_caltech",
             "fashion-mnist": "common.data.pictures.readers.published:fashion_mnist",
@@ -127,17 +127,15 @@ DATASETS = {
             "freebase": "common.data.graphs.readers.packed:read_packed",
             "hetero-data": "common.data.graphs.readers.hetero:read_hetero_data",
             "imdb": "common.data.graphs.readers.packed:read_packed",
-            "papers-at-scale": "common.data.graphs.readers.large:papers_at_scale",
-            "papers-authors-subjects": (
-                "common.data.graphs.readers.generated:papers_authors_subjects"
-            ),
+            "papers-at-scale": "papers.meow.readers.large:papers_at_scale",
+            "papers-authors-subjects": ("papers.meow.readers.small:papers_authors_subjects"),
         },
     ),
     "open-world": Registry(
         "open-world data set",
         {
             "ow-dfa": "common.data.open_world.readers.tables:ow_dfa",
-            "ow-forge-20": "common.data.open_world.readers.standin:from_config",
+            "ow-forge-20": "papers.owdfa_cpl.readers.ow_forge_20:from_config",
         },
     ),
     "regression": Registry(
@@ -163,9 +161,9 @@ DATASETS = {
             "pol": "common.data.regression.readers.tables:packed",
             "power": "common.data.regression.readers.tables:packed",
             "protein": "common.data.regression.readers.tables:packed",
-            "rotated-digits": "common.data.regression.readers.digits:rotated_digits",
+            "rotated-digits": "papers.supremix.readers.rotated_digits:rotated_digits",
             "scattered-rotated-digits": (
-                "common.data.regression.readers.digits:scattered_rotated_digits"
+                "papers.supremix.readers.rotated_digits:scattered_rotated_digits"
             ),
             "skillcraft": "common.data.regression.readers.tables:packed",
             "sml": "common.data.regression.readers.tables:packed",
@@ -182,7 +180,7 @@ DATASETS = {
             "beauty": "common.data.sequences.readers.sets:packed",
             "file": "common.data.sequences.readers.sets:own_file",
             "ml-latest-small": "common.data.sequences.readers.movielens:movielens",
-            "sessions": "common.data.sequences.readers.sets:sessions",
+            "sessions": "papers.mclrec.readers.sessions:sessions",
             "sports": "common.data.sequences.readers.sets:packed",
             "toys": "common.data.sequences.readers.sets:packed",
             "yelp": "common.data.sequences.readers.sets:packed",
@@ -209,14 +207,23 @@ DATASETS = {
             "osu-leaf": "common.data.series.readers.labelled:archived",
             "pickup-gesture": "common.data.series.readers.labelled:archived",
             "plaid": "common.data.series.readers.labelled:archived",
-            "seasons-equal": "common.data.series.readers.generated:seasons",
-            "seasons-loud": "common.data.series.readers.generated:seasons",
-            "seasons-quiet": "common.data.series.readers.generated:seasons",
+            "seasons-equal": "papers.autotcl.readers.seasons:seasons",
+            "seasons-loud": "papers.autotcl.readers.seasons:seasons",
+            "seasons-quiet": "papers.autotcl.readers.seasons:seasons",
             "trace": "common.data.series.readers.labelled:archived",
             "wth": "common.data.series.readers.files:published",
         },
     ),
 }
+
+# Sets that no file of the catalogue describes: what `papers data verify` says of each.
+VERIFIERS = Registry(
+    "data set with a check of its own",
+    {
+        "ow-dfa": "common.data.open_world.readers.tables:verify",
+        "ow-forge-20": "papers.owdfa_cpl.readers.sanity:verify",
+    },
+)
 
 # What data modules ask of readers beside the set itself: a user's own data, and lists of names.
 READERS = Registry(
@@ -287,11 +294,4 @@ EVALUATORS = Registry(
 )
 
 # Plots of every paper of a modality; a paper's own are in its plots.py.
-PLOTS = Registry(
-    "modality with plots",
-    {
-        "graphs": "common.plots.graphs:draw",
-        "pictures": "common.plots.pictures:draw",
-        "sequences": "common.plots.sequences:draw",
-    },
-)
+PLOTS = Registry("modality with plots", {"pictures": "common.plots.pictures:draw"})

@@ -8,13 +8,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from common.data.given import refuse_given
 from common.data.of_recipes import refuse_recipe
 from common.data.packers.arrays import BROKEN, read_content
 from common.data.root import data_root
 from common.data.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
 from common.files import file_digest
+from common.registry import VERIFIERS
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
@@ -30,11 +30,8 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
     if name:
         refuse_recipe(name, "papers data verify")
     folder = data_root(root)
-    if name == "ow-forge-20":
-        verify_standin(console)
-        return
-    if name == "ow-dfa":
-        verify_tables(folder, console)
+    if name in VERIFIERS.entries:
+        VERIFIERS.get(name)(folder, console)
         return
     sources = [get_source(name)] if name else _present(folder)
     if not sources:
@@ -44,48 +41,6 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         found = verify_source(source, folder)
         problems += found
         console.print(f"{source.name}: {'; '.join(found) or 'as published'}", markup=False)
-    if problems:
-        raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
-
-
-def verify_standin(console: Console) -> None:
-    """Prints what OW-Forge-20 holds and how well k-means on its pixels does, then and now."""
-    from common.data.open_world.readers.standin import ow_forge_20
-    from common.data.open_world.standin.sanity import NETWORK, PIXELS, raw_pixel_accuracy
-
-    found = ow_forge_20("standard", with_real=False, seed=2000)
-    console.print(
-        f"ow-forge-20: {len(found.train.labels):,} training and {len(found.test.labels):,} test "
-        f"pictures of {len(found.class_names)} classes, key {found.fingerprint}",
-        highlight=False,
-    )
-    console.print(
-        f"  k-means on raw pixels: {PIXELS:.3f} as stored, now {raw_pixel_accuracy(found):.3f}\n"
-        f"  small network with all labels: {NETWORK:.3f} as stored; to measure it again: "
-        "papers train owdfa_cpl/standin:all-labels",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def verify_tables(root: Path, console: Console) -> None:
-    """Says of each table of OW-DFA in the data root whether it is the published one.
-
-    Raises:
-        DataError: No table, absent pictures, or other classes or counts.
-    """
-    from common.data.open_world.config import OpenWorldConfig
-    from common.data.open_world.readers.tables import ow_dfa
-
-    paths = {number: root / f"ow-dfa/protocol-{number}.csv" for number in (1, 2)}
-    if not any(path.is_file() for path in paths.values()):
-        refuse_given("ow-dfa")
-    problems = []
-    for number, path in paths.items():
-        if path.is_file():
-            found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
-            console.print(f"{path}: {found.oddity or found.note}", markup=False, highlight=False)
-            problems += [found.oddity] if found.oddity else []
     if problems:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
 

@@ -21,7 +21,7 @@ from common.leaderboard.closure import (
     registry_entries,
     registry_targets,
 )
-from common.leaderboard.halves import SHELL_OF_PAPER, is_numbers
+from common.leaderboard.halves import is_numbers
 
 PROTOCOLS = "common/evaluation/config.py"  # shared by all papers: what a paper uses is hashed
 FIT = "common/training/fit.py"
@@ -99,7 +99,7 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
     names: set[str] = set()
     for path in (root / "papers" / paper).rglob("*.py"):
-        if path.name not in SHELL_OF_PAPER:
+        if is_numbers(path.relative_to(root).as_posix()):
             names |= string_constants(parse(path))
     recipes = (root / "configs" / paper).glob("*.yaml")
     for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe

@@ -36,7 +36,7 @@ NUMBERS = (
 SHELL_PARTS = ("readers",)
 SHELL_NAMES = ("synthetic.py",)
 # In a paper's folder.
-SHELL_OF_PAPER = ("plots.py", "reference.py", "steps.py")
+SHELL_OF_PAPER = ("plots.py", "reference.py", "reference_losses.py", "steps.py")
 
 
 def is_ground(path: str) -> bool:
@@ -47,7 +47,9 @@ def is_ground(path: str) -> bool:
 def is_numbers(path: str) -> bool:
     """Tells whether ``path``, relative to the root and with slashes, can move a number."""
     *folders, name = path.split("/")
+    if set(folders) & set(SHELL_PARTS):
+        return False
     if path.startswith("papers/"):
         return len(folders) > 1 and name not in SHELL_OF_PAPER
     inside = any(path == one or (one[-1] == "/" and path.startswith(one)) for one in NUMBERS)
-    return inside and name not in SHELL_NAMES and not set(folders) & set(SHELL_PARTS)
+    return inside and name not in SHELL_NAMES

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.backbones.dilated_conv import DilatedEncoder
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
@@ -13,6 +12,7 @@ from common.diagnostics import CollapseWarning, log_embeddings
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from papers.autotcl.averaging import AveragedEncoder
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.config import TS2VecConfig, check_steps
 from papers.autotcl.loss import hierarchical, pool
 from papers.autotcl.masks import draw_keep

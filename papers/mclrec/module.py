@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from common.backbones.sequence_transformer import SequenceTransformer
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
@@ -21,6 +20,7 @@ from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from common.training.position import count_batch
 from papers.mclrec.augmenters import ModelAugmenter
+from papers.mclrec.backbone import SequenceTransformer
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
 

@@ -17,7 +17,6 @@ from common.diagnostics import (
     effective_rank,
     embedding_std,
     is_log_due,
-    prototype_usage,
 )
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
@@ -220,3 +219,14 @@ def log_clusters(
         "every picture has the same prototype": int(used) == 1,
         "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
     }
+
+
+@torch.no_grad()
+def prototype_usage(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns how many prototypes are somebody's nearest, and the entropy of the assignment.
+
+    ``scores``: (samples, prototypes). The entropy is divided by ln(prototypes): 1 is even use.
+    """
+    counts = torch.bincount(scores.argmax(dim=1), minlength=scores.shape[1])
+    entropy = torch.special.entr(counts / counts.sum()).sum() / math.log(scores.shape[1])
+    return (counts > 0).sum(), entropy

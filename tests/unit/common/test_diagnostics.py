@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, prototype_usage
+from common.diagnostics import CollapseWarning, effective_rank, embedding_std
 
 
 def test_spread_embeddings_have_full_rank_and_collapsed_ones_none():
@@ -18,13 +18,6 @@ def test_spread_embeddings_have_full_rank_and_collapsed_ones_none():
 def test_a_line_has_rank_one():
     line = torch.linspace(-1, 1, 30)[:, None] * torch.tensor([[1.0, 2.0, -1.0]])
     assert effective_rank(line) == pytest.approx(1, abs=1e-3)
-
-
-def test_usage_counts_nearest_prototypes():
-    scores = torch.eye(4)[[0, 0, 1, 1]]
-    used, entropy = prototype_usage(scores)
-    assert int(used) == 2
-    assert float(entropy) == pytest.approx(0.5)
 
 
 def test_the_warning_comes_once_and_says_what_helps():

@@ -8,6 +8,7 @@ from common.registry import (
     DATASETS,
     EVALUATORS,
     SAMPLE_BACKBONES,
+    VERIFIERS,
     Registry,
 )
 
@@ -36,6 +37,7 @@ def test_a_miss_offers_the_nearest_name():
             DATA_MODULES,
             DATA_SCHEMAS,
             EVALUATORS,
+            VERIFIERS,
             *DATASETS.values(),
         )
         for name in table.names()

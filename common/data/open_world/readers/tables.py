@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from common.data.csv_lines import place_of, read_lines
+from common.data.given import refuse_given
 from common.data.open_world.config import OpenWorldConfig
 from common.data.open_world.files import Box, PictureFiles
 from common.data.open_world.readers.published import SHOWN, ClassCounts, check_protocol, compare
@@ -228,3 +230,22 @@ def picture_paths(path: Path) -> list[str]:
     if path.is_file():
         return [str(path)]
     return sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+
+
+def verify(root: Path, console: Console) -> None:
+    """Says of each table of OW-DFA in the data root whether it is the published one.
+
+    Raises:
+        DataError: No table, absent pictures, or other classes or counts.
+    """
+    paths = {number: root / f"ow-dfa/protocol-{number}.csv" for number in (1, 2)}
+    if not any(path.is_file() for path in paths.values()):
+        refuse_given("ow-dfa")
+    problems = []
+    for number, path in paths.items():
+        if path.is_file():
+            found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
+            console.print(f"{path}: {found.oddity or found.note}", markup=False, highlight=False)
+            problems += [found.oddity] if found.oddity else []
+    if problems:
+        raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")

@@ -11,6 +11,7 @@ FILES = {
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
     "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
+    "papers/a/readers/made.py": "from common.data.pictures.stroke import s\nNAME = 'plain'\n",
     "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi", "sum"))',
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
@@ -31,11 +32,13 @@ FILES = {
     "common/data/pictures/config.py": 'class Pictures:\n    name: str = "digits"\n',
     "common/data/pictures/readers/digits.py": "from common.data.pictures.forge import f\n",
     "common/data/pictures/forge.py": "f = 1\n",
+    "common/data/pictures/stroke.py": "s = 1\n",
     "common/data/graphs/config.py": 'class Graphs:\n    name: str = "acm"\n',
     "common/data/graphs/readers/acm.py": "from common.data.graphs.links import e\n",
     "common/data/graphs/links.py": "e = 1\n",
     "common/registry.py": (
-        'DATASETS = {"pictures": R("p", {"digits": "common.data.pictures.readers.digits:load"}),\n'
+        'DATASETS = {"pictures": R("p", {"digits": "common.data.pictures.readers.digits:load",\n'
+        '    "made": "papers.a.readers.made:make"}),\n'
         '    "graphs": R("g", {"acm": "common.data.graphs.readers.acm:load"})}\n'
         'DATA_SCHEMAS = R("m", {"pictures": "common.data.pictures.config:Pictures",\n'
         '    "graphs": "common.data.graphs.config:Graphs"})\n'
@@ -94,6 +97,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         ("common/losses/nce.py", "a + 1", "(a+1)"),
         ("papers/a/reference.py", "{}", "{1: 2}"),
         ("papers/a/plots.py", "'plain'", "'nmi'"),
+        ("papers/a/readers/made.py", "'plain'", "'nmi'"),
         ("common/plots/grid.py", "pass", "return 1"),
         ("common/errors.py", "pass", "return 1"),
         ("common/data/pictures/readers/digits.py", "\n", "\nd = 2\n"),
@@ -130,6 +134,13 @@ def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
     before = code_digest("a", tree)
     edit(tree, name, old, new)
     assert code_digest("a", tree) != before
+
+
+def test_a_papers_own_reader_leads_to_the_numbers_that_it_calls(tree):
+    assert "common/data/pictures/stroke.py" not in closure("a", tree)
+    edit(tree, "configs/a/quick.yaml", "name: digits", "name: made")
+    found = closure("a", tree)
+    assert "common/data/pictures/stroke.py" in found and "papers/a/readers/made.py" not in found
 
 
 def test_a_name_is_asked_for_in_the_part_of_the_papers_own_modality(tree):

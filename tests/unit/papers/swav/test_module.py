@@ -11,7 +11,7 @@ from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import assign, swapped_prediction
-from papers.swav.module import SwAV
+from papers.swav.module import SwAV, prototype_usage
 from tests.training import listen
 
 
@@ -233,3 +233,10 @@ def test_more_prototypes_than_pictures_is_refused_and_nearly_so_warned_about():
 def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
     with pytest.raises(ConfigError, match=message):
         load_recipe("swav/quick", [override])
+
+
+def test_usage_counts_nearest_prototypes():
+    scores = torch.eye(4)[[0, 0, 1, 1]]
+    used, entropy = prototype_usage(scores)
+    assert int(used) == 2
+    assert float(entropy) == pytest.approx(0.5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from common.data.series.config import SeriesConfig
-from common.data.series.readers.generated import KINDS, LONGEST, SHORTEST, seasons
+from papers.autotcl.readers.seasons import KINDS, LONGEST, SHORTEST, seasons
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -1,4 +1,4 @@
-"""What every paper on action sequences has to show: maps of its items and of its users."""
+"""Maps of the items and of the users."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ NUM_BANDS = 4
 
 
 def draw(module: nn.Module, data: SequenceData) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots of a paper on sequences, by name."""
+    """Returns the plots by name."""
     return {
         "items_map": lambda: draw_items(module, data),
         "users_map": lambda: draw_users(module, data),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.backbones.sequence_transformer import SequenceTransformer
+from papers.mclrec.backbone import SequenceTransformer
 
 
 def encoder(dropout=0.0, **changes):

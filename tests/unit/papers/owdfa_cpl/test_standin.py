@@ -8,12 +8,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.data.open_world.readers import standin
-from common.data.open_world.readers.standin import load_pools, ow_forge_20
 from common.data.open_world.samples import LABELLED, UNLABELLED
-from common.data.open_world.standin import generate
-from common.data.open_world.standin.carriers import draw_carrier, render_carrier
-from common.data.open_world.standin.filters import (
+from common.data.verify import verify
+from common.errors import DataError
+from papers.owdfa_cpl.readers import ow_forge_20 as standin
+from papers.owdfa_cpl.readers.ow_forge_20 import load_pools, ow_forge_20
+from papers.owdfa_cpl.standin import generate
+from papers.owdfa_cpl.standin.carriers import draw_carrier, render_carrier
+from papers.owdfa_cpl.standin.filters import (
     SIDE,
     compress,
     down,
@@ -23,10 +25,8 @@ from common.data.open_world.standin.filters import (
     sample,
     to_blocks,
 )
-from common.data.open_world.standin.forgeries import FORGERIES
-from common.data.open_world.standin.generate import Counts, Preset, make_pictures
-from common.data.verify import verify
-from common.errors import DataError
+from papers.owdfa_cpl.standin.forgeries import FORGERIES
+from papers.owdfa_cpl.standin.generate import Counts, Preset, make_pictures
 
 TINY = Preset(Counts(2, 1, 1), Counts(0, 2, 1), Counts(3, 1, 1), Counts(0, 1, 1))
 

@@ -1,7 +1,7 @@
 import torch
 
-from common.data.pictures.readers.scenes import CELL, CLASS_NAMES, digit_scenes
 from common.data.pictures.sets import check_set
+from papers.pixpro.readers.digit_scenes import CELL, CLASS_NAMES, digit_scenes
 
 
 def test_scenes_are_what_the_docstring_says_and_the_same_each_time():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.data.sequences.config import SequenceConfig
 from common.data.sequences.store import Sequences, pack
 
 
@@ -28,6 +29,11 @@ class SessionLaw:
     drift: float = 0.15
     noise: float = 0.3
     noise_power: float = 0.5
+
+
+def sessions(config: SequenceConfig) -> Sequences:
+    """Generates the set that a recipe's ``data:`` section asks for."""
+    return generate_sessions(config.data_seed, SessionLaw(num_users=config.num_users))
 
 
 def generate_sessions(seed: int, law: SessionLaw | None = None) -> Sequences:

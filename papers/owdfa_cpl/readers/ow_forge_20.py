@@ -13,15 +13,15 @@ import torch
 
 from common.data.open_world.config import OpenWorldConfig
 from common.data.open_world.samples import OpenWorldSet, Part
-from common.data.open_world.standin.carriers import Pool, high_band, reduced_face
-from common.data.open_world.standin.filters import SIDE, Array
-from common.data.open_world.standin.forgeries import FORGERIES
-from common.data.open_world.standin.generate import cache_key, classes, generate
 from common.data.packers.arrays import BROKEN
 from common.data.pictures.readers.packed import Packed
 from common.data.pictures.readers.published import FACES_ATT_FILE
 from common.errors import DataError, LikewiseError
 from common.files import write_atomic
+from papers.owdfa_cpl.standin.carriers import Pool, high_band, reduced_face
+from papers.owdfa_cpl.standin.filters import SIDE, Array
+from papers.owdfa_cpl.standin.forgeries import FORGERIES
+from papers.owdfa_cpl.standin.generate import cache_key, classes, generate
 
 NUM_TRAIN_FACES, NUM_FACES = 70, 100
 TRAIN_SHARE = 0.7

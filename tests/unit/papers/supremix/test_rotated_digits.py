@@ -2,13 +2,13 @@ import torch
 from sklearn.datasets import load_digits
 
 from common.data.regression.config import RegressionConfig
-from common.data.regression.readers.digits import (
+from common.data.regression.samples import TEST, TRAIN, VAL, fingerprint
+from papers.supremix.readers.rotated_digits import (
     STEPS,
     _centred,
     rotated_digits,
     scattered_rotated_digits,
 )
-from common.data.regression.samples import TEST, TRAIN, VAL, fingerprint
 
 CONFIG = RegressionConfig()
 

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
-from common.backbones.hetero_gcn import NodeProjection, SemanticAttention, WholeGraphGCN
+from common.data.graphs.operators import make_operator
+from papers.meow.backbone import MeanOperator, NodeProjection, SemanticAttention, WholeGraphGCN
 
 
 def test_output_is_normalised_over_the_whole_matrix_not_by_row():
@@ -33,3 +35,15 @@ def test_attention_weighs_views_not_nodes():
 def test_projection_without_features_is_that_of_the_identity():
     projection = NodeProjection(6, 4)
     torch.testing.assert_close(projection(None), projection(torch.eye(6)))
+
+
+def test_a_mean_of_operators_is_the_operator_of_the_mean():
+    first, second = (random_matrix(density) for density in (0.1, 0.9))
+    mean = MeanOperator((make_operator(first), make_operator(second)))
+    x = torch.randn(5, 3)
+    torch.testing.assert_close(mean @ x, torch.from_numpy((first + second) / 2).float() @ x)
+
+
+def random_matrix(density):
+    generator = np.random.default_rng(0)
+    return generator.random((7, 5)) * (generator.random((7, 5)) < density)

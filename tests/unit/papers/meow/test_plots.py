@@ -4,8 +4,8 @@ import torch
 
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.paper import get_paper
-from common.plots import graphs
 from common.plots.draw import draw_plots
+from papers.meow import plots
 
 
 def stub(labels):
@@ -17,9 +17,9 @@ def stub(labels):
 
 
 def test_labelled_nodes_of_a_sample_are_points_coloured_by_class(monkeypatch):
-    monkeypatch.setattr(graphs, "SAMPLE", 40)
+    monkeypatch.setattr(plots, "SAMPLE", 40)
     labels = torch.tensor([0, 1, 2, -1] * 15)
-    figure = graphs.draw(torch.nn.Identity(), stub(labels))["nodes_map"]()
+    figure = plots.draw(torch.nn.Identity(), stub(labels))["nodes_map"]()
     points = [len(collection.get_offsets()) for collection in figure.axes[0].collections]
     assert len(points) == 3 and sum(points) == 40
     names = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -27,7 +27,7 @@ def test_labelled_nodes_of_a_sample_are_points_coloured_by_class(monkeypatch):
     assert "40 labelled author nodes" in figure.get_suptitle()
 
 
-def test_every_graph_paper_draws_it(tmp_path):
+def test_a_run_draws_it(tmp_path):
     said = []
     data = stub(torch.tensor([0, 1, -1] * 5))
     files = draw_plots(

@@ -6,9 +6,9 @@ from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
 from common.paper import get_paper
 from common.plots.draw import draw_plots
-from common.plots.sequences import bands, draw
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
+from papers.mclrec.plots import bands, draw
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from common.data.open_world.standin.filters import (
+from papers.owdfa_cpl.standin.filters import (
     COLUMNS,
     ROWS,
     SIDE,

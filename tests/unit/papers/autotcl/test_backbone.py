@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.backbones.dilated_conv import CausalAverage, DilatedEncoder, causal_convolution
+from papers.autotcl.backbone import CausalAverage, DilatedEncoder, causal_convolution
 
 
 def make(channels=3, seed=0, **options):

@@ -1,4 +1,4 @@
-"""What every paper on heterogeneous graphs has to show: a map of its labelled target nodes."""
+"""A map of the labelled target nodes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ SAMPLE, SAMPLE_SEED = 600, 0
 
 
 def draw(module: nn.Module, data: GraphData) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots of a paper on graphs, by name."""
+    """Returns the plots by name."""
     return {"nodes_map": lambda: draw_nodes(module, data)}
 
 

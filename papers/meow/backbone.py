@@ -1,12 +1,14 @@
 """Encoders of heterogeneous graphs: neighbour contexts, a shared GCN, semantic attention."""
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.data.graphs.operators import Operator
 from common.distributed.reduce import all_reduce_sum_with_grad, world_size
 
 LAYER_NORM_EPS = 1e-5
@@ -18,6 +20,18 @@ class Propagation(Protocol):
     def __matmul__(self, x: Tensor, /) -> Tensor:
         """Returns the product with ``x``."""
         ...
+
+
+@dataclass(frozen=True)
+class MeanOperator:
+    """The mean of several operators, without a matrix of its own."""
+
+    parts: tuple[Operator, ...]
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Returns the mean of the products with ``x``."""
+        products = [part @ x for part in self.parts]
+        return torch.stack(products).mean(0)
 
 
 class WholeGraphGCN(nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from common.data.open_world.standin.filters import COLUMNS, ROWS, SIDE, Array, gauss
+from papers.owdfa_cpl.standin.filters import COLUMNS, ROWS, SIDE, Array, gauss
 
 FACE_SIDE = 25
 TINT = np.array([1.05, 1.0, 0.92])

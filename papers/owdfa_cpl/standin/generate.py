@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from common.data.open_world.samples import LABELLED, UNLABELLED
-from common.data.open_world.standin.carriers import Pool, draw_carrier, render_carrier
-from common.data.open_world.standin.filters import Array, compress
-from common.data.open_world.standin.forgeries import FORGERIES, Forgery
 from common.evaluation.progress import show_progress
+from papers.owdfa_cpl.standin.carriers import Pool, draw_carrier, render_carrier
+from papers.owdfa_cpl.standin.filters import Array, compress
+from papers.owdfa_cpl.standin.forgeries import FORGERIES, Forgery
 
 # Part of the cache's key: raise it with any change that moves a pixel.
 VERSION = 1
