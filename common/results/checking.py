@@ -18,7 +18,6 @@ from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import installed_versions
 from common.leaderboard.record import Record, load_records
 from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.results.ledger import (
     Check,
     Ledger,
@@ -170,7 +169,7 @@ def quiet_recipe(record: Record) -> Recipe:
 def data_of(record: Record) -> Any:
     """Reads the real data of a record; raises `DataError` where they are not at hand."""
     recipe = quiet_recipe(record)
-    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
     data.load()
     return data
 

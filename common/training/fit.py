@@ -15,7 +15,6 @@ from common.data.contract import RunData
 from common.errors import ConfigError, suggest
 from common.evaluation.run import run_protocols
 from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.training.online import OnlineEvaluation
 from common.training.position import Position
 from common.training.trainer import BatchLimit, make_trainer
@@ -82,7 +81,7 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
     # it counts objects, not bytes. A campaign's memory would grow by a data set a run.
     gc.collect()
     seed_everything(recipe.seed, verbose=False)
-    data: RunData = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data: RunData = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
     data.load()
     if recipe.evaluation.online:
         data.check_split(recipe.evaluation.online_split)  # not at the first look, after an epoch
