@@ -251,7 +251,7 @@ def print_recipe(recipe: Recipe, console: Console) -> None:
         lines.append(f"{section}:")
         apart = unused if section == "evaluation" else ()
         lines += _section_lines(getattr(recipe, section), section, origins, 1, apart)
-    others = [name for name in get_paper(recipe.paper).evaluators if name not in used]
+    others = [name for name in get_paper(recipe.paper).protocols if name not in used]
     if others:
         lines.append(f"  # not in use: {', '.join(others)}; to see one add it to protocols")
     for line in lines:
@@ -266,6 +266,8 @@ def _section_lines(
     for entry in fields(config):
         value, key = getattr(config, entry.name), f"{path}.{entry.name}"
         if is_dataclass(value):
+            if not fields(value):  # without a key it would be read as null
+                continue
             if entry.name in unused and not any(each.startswith(f"{key}.") for each in origins):
                 continue
             note = "  # not in use" if entry.name in unused else ""

@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from common.errors import ConfigError, UsageError, suggest
-from common.registry import METHOD_SCHEMAS, METHODS, METHODS_MODALITY
+from common.registry import METHODS, MODALITIES, PROTOCOLS, Pair, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +17,11 @@ class Paper:
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
-    by name: the module's and the schema's ``file:Class``. The first of ``evaluators`` is what the
-    default recipe measures first: messages show it as the example. ``headline_metric`` is what the
-    README's table shows of a run that no reported number stands beside; None is its last metric.
+    by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
+    measure by, the first what the default recipe measures first: messages show it as the example.
+    ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
+    ``headline_metric`` is what the README's table shows of a run that no reported number stands
+    beside; None is its last metric.
     """
 
     name: str
@@ -32,12 +34,13 @@ class Paper:
     modality: str
     module_class: str
     config_class: str
-    evaluators: tuple[str, ...]
+    protocols: tuple[str, ...]
     default_recipe: str = "quick"
     ddp_strategy: str | None = "ddp"
     ddp_refusal: str = ""
     manual_optimization: bool = False
-    baselines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    baselines: Mapping[str, Pair] = field(default_factory=dict)
+    own_protocols: Mapping[str, str] = field(default_factory=dict)
     headline_metric: str | None = None
 
     def part(self, name: str) -> Any:
@@ -46,39 +49,42 @@ class Paper:
 
     def module(self, baseline: str | None = None) -> Any:
         """Returns the LightningModule class of the paper or of ``baseline`` (imports torch)."""
-        if baseline is None:
-            return getattr(self.part("module"), self.module_class)
-        if baseline in self.baselines:
-            return self._attribute(self.baselines[baseline][0])
-        return METHODS.get(baseline)
+        return load(self._method(baseline)[0])
 
     def config(self, baseline: str | None = None) -> Any:
         """Returns the dataclass that is the schema of ``method:`` (imports no torch).
 
         Raises:
-            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`, or is one of
-                these for data of another modality.
+            ConfigError: If ``baseline`` is neither the paper's nor one of its modality's `METHODS`.
         """
-        if baseline is None:
-            return getattr(self.part("config"), self.config_class)
-        if baseline in self.baselines:
-            return self._attribute(self.baselines[baseline][1])
-        shared = METHOD_SCHEMAS.names()
-        fitting = shared if self.modality == METHODS_MODALITY else []
-        known = [*self.baselines, *fitting]
-        if baseline in shared and not fitting:
-            own = ", ".join(known) or "none"
-            raise ConfigError(
-                f"baseline: {baseline} learns from {METHODS_MODALITY}, {self.name} has "
-                f"{self.modality}; its own baselines: {own}"
-            )
-        if baseline not in known:
-            raise ConfigError(f"baseline: unknown {baseline!r}{suggest(baseline, known)}")
-        return METHOD_SCHEMAS.get(baseline)
+        return load(self._method(baseline)[1])
 
-    def _attribute(self, target: str) -> Any:
-        file, _, name = target.partition(":")
-        return getattr(self.part(file), name)
+    def data_module(self) -> Any:
+        """Returns the class of the modality's data module (imports torch)."""
+        return load(MODALITIES[self.modality][0])
+
+    def data_config(self) -> Any:
+        """Returns the dataclass that is the schema of ``data:`` (imports no torch)."""
+        return load(MODALITIES[self.modality][1])
+
+    def protocol(self, name: str) -> Any:
+        """Returns the dataclass of protocol ``name`` (imports no torch)."""
+        own = self.own_protocols.get(name)
+        return load(PROTOCOLS[name] if own is None else f"papers.{self.name}.{own}")
+
+    def _method(self, baseline: str | None) -> Pair:
+        if baseline is None:
+            return self._own((f"module:{self.module_class}", f"config:{self.config_class}"))
+        if baseline in self.baselines:
+            return self._own(self.baselines[baseline])
+        shared = METHODS.get(self.modality, {})
+        if baseline not in shared:
+            known = suggest(baseline, [*self.baselines, *shared])
+            raise ConfigError(f"baseline: {baseline!r} is no baseline of {self.name}{known}")
+        return shared[baseline]
+
+    def _own(self, pair: Pair) -> Pair:
+        return f"papers.{self.name}.{pair[0]}", f"papers.{self.name}.{pair[1]}"
 
 
 def paper_names() -> list[str]:

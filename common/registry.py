@@ -1,7 +1,8 @@
 """Names that recipes may use, and where each is defined.
 
 A table holds ``name -> "module:attribute"`` so that a recipe's names are checked without
-importing torch; the target is imported on first use.
+importing torch; the target is imported on first use. Of a pair the second is the dataclass of the
+settings, which imports no torch.
 """
 
 from importlib import import_module
@@ -9,19 +10,14 @@ from typing import Any
 
 from common.errors import ConfigError, suggest
 
+Pair = tuple[str, str]
+
 
 class Registry:
-    """A table of names; a duplicate is an error, a miss offers the nearest name."""
+    """A table of names; a miss offers the nearest name."""
 
-    def __init__(self, kind: str, entries: dict[str, str] | None = None) -> None:
-        self.kind = kind
-        self.entries = dict(entries or {})
-
-    def add(self, name: str, target: str) -> None:
-        """Adds ``name``; raises `ValueError` if it is taken."""
-        if name in self.entries:
-            raise ValueError(f"{self.kind} {name!r} is registered already")
-        self.entries[name] = target
+    def __init__(self, kind: str, entries: dict[str, str]) -> None:
+        self.kind, self.entries = kind, entries
 
     def names(self) -> list[str]:
         """Returns all names, sorted."""
@@ -35,8 +31,13 @@ class Registry:
     def get(self, name: str) -> Any:
         """Imports and returns what ``name`` stands for."""
         self.check(name)
-        module, attribute = self.entries[name].split(":")
-        return getattr(import_module(module), attribute)
+        return load(self.entries[name])
+
+
+def load(target: str) -> Any:
+    """Imports and returns ``module:attribute``."""
+    module, attribute = target.split(":")
+    return getattr(import_module(module), attribute)
 
 
 BACKBONES = Registry(
@@ -64,32 +65,23 @@ SAMPLE_BACKBONES = Registry(
     },
 )
 
-# Whose batches the shared methods take.
-METHODS_MODALITY = "pictures"
-
-METHODS = Registry(
-    "method",
-    {
-        "barlow-twins": "common.methods.barlow_twins:BarlowTwins",
-        "moco": "common.methods.moco:MoCo",
-        "simclr": "common.methods.simclr:SimCLR",
-        "simsiam": "common.methods.simsiam:SimSiam",
-        "supcon": "common.methods.supcon:SupCon",
-        "supervised": "common.methods.supervised:Supervised",
+# By the modality whose batches they take: the module, and the schema of ``method:``.
+METHODS = {
+    "pictures": {
+        "barlow-twins": (
+            "common.methods.barlow_twins:BarlowTwins",
+            "common.methods.config:BarlowTwinsConfig",
+        ),
+        "moco": ("common.methods.moco:MoCo", "common.methods.config:MoCoConfig"),
+        "simclr": ("common.methods.simclr:SimCLR", "common.methods.config:SimCLRConfig"),
+        "simsiam": ("common.methods.simsiam:SimSiam", "common.methods.config:SimSiamConfig"),
+        "supcon": ("common.methods.supcon:SupCon", "common.methods.config:SupConConfig"),
+        "supervised": (
+            "common.methods.supervised:Supervised",
+            "common.methods.config:SupervisedConfig",
+        ),
     },
-)
-
-METHOD_SCHEMAS = Registry(
-    "method",
-    {
-        "barlow-twins": "common.methods.config:BarlowTwinsConfig",
-        "moco": "common.methods.config:MoCoConfig",
-        "simclr": "common.methods.config:SimCLRConfig",
-        "simsiam": "common.methods.config:SimSiamConfig",
-        "supcon": "common.methods.config:SupConConfig",
-        "supervised": "common.methods.config:SupervisedConfig",
-    },
-)
+}
 
 DATASETS = {
     "pictures": Registry(
@@ -225,6 +217,12 @@ VERIFIERS = Registry(
     },
 )
 
+# Sets whose pictures may have no label to be measured by.
+MAY_LACK_LABELS = (
+    *("bccd", "camvid", "coco", "digit-scenes", "faces-caltech"),
+    *("image-folder", "nuclei", "voc"),
+)
+
 # What data modules ask of readers beside the set itself: a user's own data, and lists of names.
 READERS = Registry(
     "reader",
@@ -242,56 +240,42 @@ READERS = Registry(
     },
 )
 
-DATA_MODULES = Registry(
-    "modality",
-    {
-        "graphs": "common.data.graphs.module:GraphData",
-        "open-world": "common.data.open_world.module:OpenWorldData",
-        "pictures": "common.data.pictures.module:PictureData",
-        "regression": "common.data.regression.module:RegressionData",
-        "sequences": "common.data.sequences.module:SequenceData",
-        "series": "common.data.series.module:SeriesData",
-    },
-)
+# The data module, and the schema of ``data:``.
+MODALITIES = {
+    "graphs": ("common.data.graphs.module:GraphData", "common.data.graphs.config:GraphConfig"),
+    "open-world": (
+        "common.data.open_world.module:OpenWorldData",
+        "common.data.open_world.config:OpenWorldConfig",
+    ),
+    "pictures": (
+        "common.data.pictures.module:PictureData",
+        "common.data.pictures.config:PictureConfig",
+    ),
+    "regression": (
+        "common.data.regression.module:RegressionData",
+        "common.data.regression.config:RegressionConfig",
+    ),
+    "sequences": (
+        "common.data.sequences.module:SequenceData",
+        "common.data.sequences.config:SequenceConfig",
+    ),
+    "series": ("common.data.series.module:SeriesData", "common.data.series.config:SeriesConfig"),
+}
 
-DATA_SCHEMAS = Registry(
-    "modality",
-    {
-        "graphs": "common.data.graphs.config:GraphConfig",
-        "open-world": "common.data.open_world.config:OpenWorldConfig",
-        "pictures": "common.data.pictures.config:PictureConfig",
-        "regression": "common.data.regression.config:RegressionConfig",
-        "sequences": "common.data.sequences.config:SequenceConfig",
-        "series": "common.data.series.config:SeriesConfig",
-    },
-)
-
-EVALUATORS = Registry(
-    "evaluation protocol",
-    {
-        "clustering": "common.evaluation.clustering:evaluate_clustering",
-        "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
-        "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
-        "detection": "common.evaluation.detection:evaluate_detection",
-        "effective-rank": "common.evaluation.effective_rank:evaluate_effective_rank",
-        "feature-clusters": "common.evaluation.open_world:evaluate_feature_clusters",
-        "few-label": "common.evaluation.few_label:evaluate_few_label",
-        "finetune": "common.evaluation.finetune:evaluate_finetune",
-        "forecasting": "common.evaluation.forecasting:evaluate_forecasting",
-        "head-clusters": "common.evaluation.open_world:evaluate_heads",
-        "knn": "common.evaluation.knn:evaluate_knn",
-        "label-order": "common.evaluation.label_order:evaluate_label_order",
-        "linear": "common.evaluation.linear_probe:evaluate_linear",
-        "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
-        "mask-agreement": "common.evaluation.mask_agreement:evaluate_mask_agreement",
-        "node-probe": "common.evaluation.node_probe:evaluate_nodes",
-        "pair-auc": "common.evaluation.pair_auc:evaluate_pair_auc",
-        "ranking": "common.evaluation.ranking:evaluate_ranking",
-        "regression-finetune": "common.evaluation.regression_finetune:evaluate_regression_finetune",
-        "regression-probe": "common.evaluation.regression_probe:evaluate_regression_probe",
-        "series-svm": "common.evaluation.series_svm:evaluate_series_svm",
-    },
-)
+# Protocols that papers share (`common.evaluation.config.ProtocolConfig`); a paper declares its own.
+PROTOCOLS = {
+    "clustering": "common.evaluation.clustering_config:ClusteringConfig",
+    "few-label": "common.evaluation.few_label_config:FewLabelConfig",
+    "finetune": "common.evaluation.finetune_config:FinetuneConfig",
+    "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
+    "knn": "common.evaluation.knn_config:KnnConfig",
+    "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
+    "linear-sgd": "common.evaluation.linear_sgd_config:LinearSgdConfig",
+    "node-probe": "common.evaluation.node_probe_config:NodeProbeConfig",
+    "ranking": "common.evaluation.ranking_config:RankingConfig",
+    "regression-probe": "common.evaluation.regression_probe_config:RegressionProbeConfig",
+    "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
+}
 
 # Plots of every paper of a modality; a paper's own are in its plots.py.
 PLOTS = Registry("modality with plots", {"pictures": "common.plots.pictures:draw"})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from common.config.recipe import load_recipe
-from common.config.schema import Recipe
+from common.config.schema import Recipe, section_defaults
 from common.data.pictures.config import PictureFacts
 from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
@@ -66,6 +67,19 @@ PICTURES = {
 
 # Shapes of inputs, where a backbone does not take any.
 SHAPES = {"stsb": (2, 2048)}
+
+
+# The dataclass of every protocol that a paper declares.
+PROTOCOLS = {
+    name: get_paper(paper).protocol(name)
+    for paper in paper_names()
+    for name in get_paper(paper).protocols
+}
+
+
+def evaluation(paper: str, **values: Any) -> Any:
+    """Returns the ``evaluation:`` section of ``paper`` with ``values``."""
+    return replace(section_defaults(get_paper(paper), None)["evaluation"], **values)
 
 
 def num_samples(recipe: Recipe) -> int:

@@ -15,11 +15,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from common.config.protocols import check_protocols, needs_protocol
+from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
 from common.config.schema import Recipe, section_defaults
 from common.devices import check_devices
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.evaluation.config import MAY_LACK_LABELS
 from common.layers import (
     TOP_LEVEL,
     assign,
@@ -81,6 +80,8 @@ def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
     content = {k: v for k, v in values.items() if k not in ("recipe", "variant")}
+    if isinstance(content.get("evaluation"), dict):
+        content["evaluation"] = declared(get_paper(values["paper"]), content["evaluation"])
     return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
 
 
@@ -93,6 +94,7 @@ def resolve(
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     paper = get_paper(paper_name)
     refuse_paper(layers, paper_name)
+    refuse_undeclared(paper, layers)
     baseline, layers = with_baseline(layers)
     schema = section_defaults(paper, baseline)
     flat = [(origin, flatten(layer, schema, origin)) for origin, layer in layers]
@@ -132,7 +134,7 @@ def check_recipe(recipe: Recipe, source: str) -> None:
             f"arm: must be method, ablation/<name> or baseline/<name>, got {shown(recipe.arm)}"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
+    if not evaluation.protocols and not getattr(recipe.data, "may_lack_labels", False):
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
     named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}

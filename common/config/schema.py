@@ -8,9 +8,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, with_protocols
 from common.paper import Paper, get_paper
-from common.registry import DATA_SCHEMAS
 from common.settings import collect_changes, setting
 
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
@@ -154,10 +153,10 @@ class Recipe:
 def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
     """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe."""
     return {
-        "data": DATA_SCHEMAS.get(paper.modality)(),
+        "data": paper.data_config()(),
         "method": paper.config(baseline)(),
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
-        "evaluation": EvaluationConfig(),
+        "evaluation": with_protocols(*((name, paper.protocol(name)) for name in paper.protocols))(),
     }

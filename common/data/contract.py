@@ -13,7 +13,7 @@ from common.evaluation.config import EvaluationConfig
 
 
 class RunData(KeyedData, ABC):
-    """A data module as `common.training.fit` uses it; each modality of `DATA_MODULES` is one.
+    """A data module as `common.training.fit` uses it; each modality of `MODALITIES` is one.
 
     A recipe's data are built as ``Class(config, seed)`` and read by `load`; all modalities here
     take ``read`` as well, a function in place of the reader that ``config.name`` stands for. With

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
-from common.evaluation.config import FinetuneConfig
 from common.evaluation.curve import Curve
+from common.evaluation.finetune_config import FinetuneConfig
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress, tell
 from common.losses.precision import wide
@@ -36,6 +36,8 @@ def evaluate_finetune(
         DataError: A list of names that cannot be read or does not fit the pictures.
     """
     metrics: dict[str, float] = {}
+    if inputs.module is None:
+        return metrics
     for number, share in enumerate(settings.shares):
         if settings.lists:
             rows = inputs.train.listed(settings.lists[number])

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from common.evaluation.config import ForecastingConfig
+from common.evaluation.forecasting_config import ForecastingConfig
 from common.evaluation.ridge import (
     Forecast,
     RidgePath,

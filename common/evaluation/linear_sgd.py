@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import LinearSgdConfig
 from common.evaluation.curve import Curve
+from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
 
@@ -30,6 +30,8 @@ def evaluate_linear_sgd(
         settings: `LinearSgdConfig`.
         seed: Of the initial weights, the order and the crops.
     """
+    if inputs.module is None:
+        return {}
     head, curve = _make_head(inputs, seed), Curve()
     optimizer = torch.optim.SGD(
         head.parameters(),

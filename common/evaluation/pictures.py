@@ -1,24 +1,19 @@
-"""What protocols on pictures are given: a module, and labelled pictures to run through it."""
+"""What protocols on pictures are given: pictures, and a module to run them through or none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.box_evaluation import ObjectPictures
-from common.evaluation.config import CropConfig
+from common.evaluation.crop import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import embed_frozen, map_frozen
 from common.evaluation.progress import show_progress
-
-# Protocols that need no labels of whole pictures.
-WITHOUT_LABELS = frozenset({"correspondence", "dense-probe", "detection", "pair-auc"})
-# Protocols that run pictures through the module; the others on pictures take its features.
-ON_PICTURES = WITHOUT_LABELS | {"finetune", "linear-sgd"}
 
 
 class LabelledPictures(Protocol):
@@ -31,6 +26,10 @@ class LabelledPictures(Protocol):
 
     def whole(self, device: torch.device) -> Iterator[Tensor]:
         """Yields all pictures in order, ``(batch, channels, height, width)``, as tested."""
+
+    def pixels(self) -> Tensor:
+        """Returns all pictures in order as vectors, ``(num, dim)`` in 0..1."""
+        ...
 
     def augmented(
         self,
@@ -69,57 +68,36 @@ class MappedPictures(Protocol):
         """
 
 
-class LazyFeatures:
-    """Features of an encoder that learns nothing: there is no module to train.
-
-    Args:
-        make: Called at first use.
-    """
-
-    def __init__(self, make: Callable[[], FeatureSet]) -> None:
-        self._make = make
-
-    def for_protocol(self, name: str) -> FeatureSet | None:
-        """Returns what protocol ``name`` is given: features, or None where it needs a module."""
-        return None if name in ON_PICTURES else self.features
-
-    @cached_property
-    def features(self) -> FeatureSet:
-        """The features, on the CPU."""
-        return self._make()
-
-
 class PictureInputs:
-    """A module and pictures; ``features`` are embedded at first use and kept.
+    """Pictures and a module or none; ``features`` are embedded at first use and kept.
 
     Made for one evaluation of the module as it stands: training on makes the features stale.
 
     Args:
-        module: Has ``embed``; left with its weights and mode.
+        module: Has ``embed``; left with its weights and mode. None: pixels are the features.
         train: The labelled references.
         test: The split that is measured.
         dense: Both with all their pictures, for protocols without labels.
+        objects: Both with the objects in their pictures, for detection.
     """
 
     def __init__(
         self,
-        module: nn.Module,
+        module: nn.Module | None,
         train: LabelledPictures,
         test: LabelledPictures,
         dense: tuple[MappedPictures, MappedPictures] | None = None,
         objects: tuple[ObjectPictures, ObjectPictures] | None = None,
     ) -> None:
-        self.module, self.train, self.test = module, train, test
+        self.module: Any = module
+        self.train, self.test = train, test
         self._dense, self._objects = dense, objects
-
-    def for_protocol(self, name: str) -> "PictureInputs | FeatureSet":
-        """Returns what protocol ``name`` is given: pictures with the module, or its features."""
-        return self if name in ON_PICTURES else self.features
 
     @property
     def device(self) -> torch.device:
         """The module's device."""
-        return next(self.module.parameters()).device
+        device: torch.device = next(self.module.parameters()).device
+        return device
 
     @property
     def dense_pair(self) -> tuple[MappedPictures, MappedPictures]:
@@ -182,6 +160,8 @@ class PictureInputs:
         return require_finite(map_frozen(self.module, pictures), "feature maps")
 
     def _embed_all(self, pictures: LabelledPictures) -> Tensor:
+        if self.module is None:
+            return pictures.pixels()
         found, total = [], len(pictures.labels)
         with show_progress("embedding", total) as advance:
             for batch in pictures.whole(self.device):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from common.data.series.sets import Prepared
+from common.errors import ConfigError
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
 from common.losses.precision import wide
@@ -52,6 +53,8 @@ class ForecastInputs:
         reference: Without a module: ``lags``, the last raw values and the calendar, or
             ``last-value``, no features but a forecast.
     """
+
+    kind = "a long series"
 
     def __init__(
         self,
@@ -111,6 +114,8 @@ class LabelledInputs:
         module: Has ``embed``; None: the values themselves, in the order of time.
     """
 
+    kind = "short series with classes"
+
     def __init__(
         self,
         x: dict[str, Tensor],
@@ -138,3 +143,9 @@ class LabelledInputs:
                 padding = torch.arange(z.shape[1]) >= length[:, None]
                 found.append(z.masked_fill(padding[..., None], -torch.inf).amax(1))
         return torch.cat(found)
+
+
+def require(kind: type, inputs: Any, protocol: str) -> None:
+    """Raises `ConfigError` unless ``inputs`` are of the ``kind`` that ``protocol`` measures."""
+    if not isinstance(inputs, kind):
+        raise ConfigError(f"evaluation: {protocol!r} does not measure {inputs.kind}")

@@ -85,23 +85,20 @@ def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
 def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration in ``tree``.
 
-    Read are ``TABLE.add("name", "module:attribute")``, ``TABLE["part"].add(...)`` and mappings
-    of names to targets within an assignment to ``TABLE``, or to parts of it. The part is "" where
-    none is read.
+    Read are mappings of names to a target ``module:attribute``, or to a pair of them, within an
+    assignment to ``TABLE``, or to parts of it. The part is "" where none is read.
     """
     found = []
     for statement in tree.body:
         table = _table_name(statement)
         for part, node in _parts(statement):
-            pairs: list[tuple[ast.expr | None, ast.expr]] = []
-            if isinstance(node, ast.Dict):
-                pairs = list(zip(node.keys, node.values, strict=True))
-            elif isinstance(node, ast.Call) and len(node.args) == 2:
-                pairs = [(node.args[0], node.args[1])]
-            for key, value in pairs:
-                name, target = _text(key), _text(value)
-                if name and ":" in target:
-                    found.append((table, part, name, target))
+            if not isinstance(node, ast.Dict):
+                continue
+            for key, value in zip(node.keys, node.values, strict=True):
+                targets = value.elts if isinstance(value, ast.Tuple) else [value]
+                for target in filter(None, map(_text, targets)):
+                    if ":" in target:
+                        found.append((table, part, _text(key), target))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import PurePath
 from typing import Any, get_type_hints
 
+from common.config.protocols import declared
 from common.config.recipe import resolve
 from common.config.schema import Recipe, section_defaults
 from common.errors import UsageError
@@ -57,6 +58,7 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
             part: _renamed(value, type(schema[part])) if part in schema else value
             for part, value in record.config.items()
         }
+        content["evaluation"] = declared(get_paper(record.paper), content["evaluation"])
         layers = [(record.filename, content), ("command line", parse_overrides(overrides or []))]
         return resolve(record.paper, record.recipe, record.variant, layers)
     except UsageError as error:

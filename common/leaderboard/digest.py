@@ -23,7 +23,6 @@ from common.leaderboard.closure import (
 )
 from common.leaderboard.halves import is_numbers
 
-PROTOCOLS = "common/evaluation/config.py"  # shared by all papers: what a paper uses is hashed
 FIT = "common/training/fit.py"
 READERS = ("DATASETS", "READERS")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
@@ -40,7 +39,7 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     digest = hashlib.sha256()
     for path in closure(paper, root):
         digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
-    for text in [*protocol_settings(names, root), *entries_in_use(names, root)]:
+    for text in entries_in_use(names, root):
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:12]
 
@@ -60,7 +59,7 @@ def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
     while waiting:
         path = waiting.pop()
         name = path.relative_to(root).as_posix()
-        covered = is_numbers(name) and name != PROTOCOLS
+        covered = is_numbers(name)
         if name in seen or not path.is_file() or not (covered or path in readers):
             continue
         seen.add(name)
@@ -106,27 +105,9 @@ def names_in_use(paper: str, root: Path) -> set[str]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
-    for path in registry_targets(names, root, tables=("DATA_SCHEMAS",)):
+    for path in registry_targets(names, root, tables=("MODALITIES",)):
         names |= string_constants(parse(path)) if path.is_file() else frozenset()
     return names
-
-
-def protocol_settings(names: set[str], root: Path) -> list[str]:
-    """Returns the settings classes of the protocols in ``names``, in plain form."""
-    path = root / "common" / "evaluation" / "config.py"
-    tree = parse(path) if path.is_file() else ast.Module([], [])
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    shared = classes.get("EvaluationConfig")
-    fields = [node for node in (shared.body if shared else []) if isinstance(node, ast.AnnAssign)]
-    found = []
-    for node in fields:
-        kind = node.annotation.id if isinstance(node.annotation, ast.Name) else ""
-        protocol = ast.unparse(node.target)
-        if kind not in classes:
-            found.append(_plain(node))
-        elif {protocol, protocol.replace("_", "-")} & names:
-            found.append(protocol + _plain(classes[kind]))
-    return found
 
 
 @lru_cache(maxsize=1024)

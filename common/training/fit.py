@@ -15,7 +15,6 @@ from common.data.contract import RunData
 from common.errors import ConfigError, suggest
 from common.evaluation.run import run_protocols
 from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.training.metrics import MetricsLog
 from common.training.online import OnlineEvaluation, best_state
 from common.training.position import Position
@@ -99,7 +98,7 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
 
 def load_data(recipe: Recipe) -> RunData:
     """Reads the recipe's data; raises `DataError` where they are missing or broken."""
-    data: RunData = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data: RunData = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
     data.load()
     return data
 

@@ -19,5 +19,6 @@ PAPER = Paper(
     modality="pictures",
     module_class="AMCL",
     config_class="AMCLConfig",
-    evaluators=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
+    protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
+    own_protocols={"pair-auc": "config:PairAucConfig"},
 )

@@ -6,9 +6,10 @@ without a table are the code's.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.methods.config import BackboneConfig, check_one_size, check_pairs, check_queue
 from common.registry import BACKBONES
 from common.settings import setting
@@ -90,3 +91,18 @@ class AMCLConfig(BackboneConfig):
                 f"method.channel_batch: {self.channel_batch} must be data.batch_size={batch}: the "
                 "temperature network reads each channel over the whole batch"
             )
+
+
+@dataclass
+class PairAucConfig(ProtocolConfig):
+    """Protocol ``pair-auc``: two views of one picture against views of two."""
+
+    needs_labels: ClassVar[bool] = False
+    # Tested pictures; as many are drawn by seed where there are more.
+    max_pictures: int = setting(500, at_least=2)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_pair_auc`."""
+        from papers.amcl.pair_auc import evaluate_pair_auc
+
+        return evaluate_pair_auc

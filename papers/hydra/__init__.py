@@ -20,6 +20,7 @@ PAPER = Paper(
     modality="pictures",
     module_class="SimLAP",
     config_class="SimLAPConfig",
-    evaluators=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
+    protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
+    own_protocols={"effective-rank": "config:EffectiveRankConfig"},
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from common.data.pictures.config import PictureFacts
 from common.errors import ConfigError, DataError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
@@ -128,3 +129,17 @@ class HydraConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if views != 2:
             raise ConfigError(f"data.views: momentum Hydra compares 2 views, not {views}")
+
+
+@dataclass
+class EffectiveRankConfig(ProtocolConfig):
+    """Protocol ``effective-rank``: the entropy of the features' singular values."""
+
+    # Zero mean and unit deviation first, so that no dimension counts for its scale.
+    standardise: bool = True
+
+    def function(self) -> Measure:
+        """Returns `evaluate_effective_rank`."""
+        from papers.hydra.effective_rank import evaluate_effective_rank
+
+        return evaluate_effective_rank

@@ -22,7 +22,7 @@ PAPER = Paper(
     modality="sequences",
     module_class="MCLRec",
     config_class="MCLRecConfig",
-    evaluators=("ranking",),
+    protocols=("ranking",),
     # Each of the three updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,

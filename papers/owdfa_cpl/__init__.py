@@ -20,7 +20,11 @@ PAPER = Paper(
     modality="open-world",
     module_class="CPL",
     config_class="CPLConfig",
-    evaluators=("head-clusters", "feature-clusters"),
+    protocols=("head-clusters", "feature-clusters"),
+    own_protocols={
+        "head-clusters": "config:HeadClustersConfig",
+        "feature-clusters": "config:FeatureClustersConfig",
+    },
     headline_metric="test/all_acc",
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),

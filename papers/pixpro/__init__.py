@@ -24,7 +24,7 @@ PAPER = Paper(
     modality="pictures",
     module_class="PixPro",
     config_class="PixProConfig",
-    evaluators=(
+    protocols=(
         "correspondence",
         "dense-probe",
         "detection",
@@ -34,4 +34,9 @@ PAPER = Paper(
         "linear",
         "linear-sgd",
     ),
+    own_protocols={
+        "correspondence": "config:CorrespondenceConfig",
+        "dense-probe": "dense_probe_config:DenseProbeConfig",
+        "detection": "detection_config:DetectionConfig",
+    },
 )

@@ -5,9 +5,10 @@ Sources: "paper" is arXiv 2011.10043, "script" the official repository's ``tools
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -81,3 +82,20 @@ class PixProConfig:
             raise ConfigError("method.pixel_loss=none needs method.instance_weight above 0")
         if self.instance_weight and self.instance_loss == "contrast" and recipe.global_batch < 2:
             raise ConfigError("data.batch_size: negatives are the other pictures: 2 or up")
+
+
+@dataclass
+class CorrespondenceConfig(ProtocolConfig):
+    """Protocol ``correspondence``: the same place in two views of a picture."""
+
+    needs_labels: ClassVar[bool] = False
+    # Pairs of views of each picture.
+    draws: int = setting(1, at_least=1)
+    # Distance below which cells correspond, in diagonals of the larger one; PixPro's.
+    threshold: float = setting(0.7, above=0)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_correspondence`."""
+        from papers.pixpro.correspondence import evaluate_correspondence
+
+        return evaluate_correspondence

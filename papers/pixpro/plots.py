@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.geometry import cell_distances
 from common.data.pictures.module import PictureData
-from common.evaluation.correspondence import places
 from common.evaluation.frozen import map_frozen
+from papers.pixpro.correspondence import places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,7 +20,11 @@ PAPER = Paper(
     module_class="SupReMix",
     config_class="SupReMixConfig",
     headline_metric="test/mae",
-    evaluators=("regression-probe", "label-order", "regression-finetune"),
+    protocols=("regression-probe", "label-order", "regression-finetune"),
+    own_protocols={
+        "label-order": "config:LabelOrderConfig",
+        "regression-finetune": "config:RegressionFinetuneConfig",
+    },
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import SAMPLE_BACKBONES
 from common.settings import setting
 
@@ -89,3 +90,33 @@ class RegressorConfig(EncoderConfig):
     mixup_beta: float = setting(2.0, above=0)
     # Of the partners' Gaussian, in deviations of the labels. The paper tunes it for each set.
     bandwidth: float = setting(0.5, above=0)
+
+
+@dataclass
+class LabelOrderConfig(ProtocolConfig):
+    """Protocol ``label-order``: rank correlation of label distance and embedding distance."""
+
+    # All pairs of so many test samples; more are drawn from by seed.
+    max_samples: int = setting(1000, at_least=3)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_label_order`."""
+        from papers.supremix.label_order import evaluate_label_order
+
+        return evaluate_label_order
+
+
+@dataclass
+class RegressionFinetuneConfig(ProtocolConfig):
+    """Protocol ``regression-finetune``: all weights and a new linear layer, on the labels."""
+
+    loss: str = setting("l1", choices=("l1", "mse"))
+    lr: float = setting(1e-3, above=0)
+    epochs: int = setting(20, at_least=1)
+    batch_size: int = setting(64, at_least=2)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_regression_finetune`."""
+        from papers.supremix.regression_finetune import evaluate_regression_finetune
+
+        return evaluate_regression_finetune

@@ -21,6 +21,6 @@ PAPER = Paper(
     modality="pictures",
     module_class="SwAV",
     config_class="SwAVConfig",
-    evaluators=("knn", "linear", "few-label", "finetune", "linear-sgd"),
+    protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),
     baselines={"deepcluster-v2": ("deepcluster:DeepClusterV2", "config:DeepClusterConfig")},
 )

@@ -4,7 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from omegaconf import OmegaConf
 from common.cli import main
 from common.config.recipe import SECTIONS, load_recipe
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import section_name
 from common.layers import assign, flatten, parse_overrides
 from common.paper import get_paper, paper_names
-from common.registry import METHOD_SCHEMAS
+from common.registry import METHODS
 from common.settings import check_settings
 from tests.repo.bad_values import NAMES, keys
 
@@ -92,7 +92,7 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
     for paper in paper_names():
         recipe, declared = load_recipe(paper), get_paper(paper)
         found = [(name, type(getattr(recipe, name)), []) for name in SECTIONS]
-        shared = METHOD_SCHEMAS.names() if paper == "swav" else []
+        shared = METHODS["pictures"] if paper == "swav" else []
         for baseline in (*declared.baselines, *shared):
             found.append(("method", declared.config(baseline), [f"baseline={baseline}"]))
         for name, kind, words in found:
@@ -102,10 +102,15 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
 
 
 def protocol_sections() -> Iterator[tuple[Section, list[str]]]:
-    """Yields the sections of `EvaluationConfig`, which are parts of one of `sections`."""
-    for entry in fields(EvaluationConfig):
-        if is_dataclass(entry.type):
-            yield Section(f"evaluation.{entry.name}", entry.type(), set()), ["swav"]
+    """Yields the sections of protocols, which are parts of one of `sections`."""
+    found = {
+        name: get_paper(paper) for paper in paper_names() for name in get_paper(paper).protocols
+    }
+    for name, paper in found.items():
+        kind = paper.protocol(name)
+        if fields(kind):
+            section = Section(f"evaluation.{section_name(name)}", kind(), set())
+            yield section, [paper.name]
 
 
 def check_command(*words: str, file: Path | None = None) -> None:

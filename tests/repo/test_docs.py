@@ -14,7 +14,7 @@ from common.config.recipe import load_recipe
 from common.leaderboard.readme import END
 from common.leaderboard.render import STATUSES
 from common.paper import paper_names
-from common.registry import EVALUATORS
+from tests.recipes import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
@@ -198,7 +198,7 @@ def test_numbered_deviations_are_numbered_whole(path: Path) -> None:
             assert cells == [str(number + 1) for number in range(len(cells))]
 
 
-@pytest.mark.parametrize("protocol", EVALUATORS.names())
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_every_protocol_is_described(protocol: str) -> None:
     assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()
 

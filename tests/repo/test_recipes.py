@@ -66,7 +66,7 @@ def test_the_header_states_command_hardware_memory_and_time(reference: str) -> N
 
 @pytest.mark.parametrize("paper", paper_names())
 def test_the_first_protocol_that_a_paper_declares_is_the_default_recipes(paper: str) -> None:
-    assert get_paper(paper).evaluators[0] == load_recipe(paper).evaluation.protocols[0]
+    assert get_paper(paper).protocols[0] == load_recipe(paper).evaluation.protocols[0]
 
 
 @pytest.mark.parametrize("paper", paper_names())

@@ -7,50 +7,24 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from common.data.pictures.box_evaluation import ObjectPictures
 from common.data.pictures.config import PictureConfig
-from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.evaluation import reference_names, split_pair, without_labels
+from common.data.pictures.evaluation import reference_names, without_labels
 from common.data.pictures.lazy import AnySplit, LazySplit
 from common.errors import DataError
-from common.evaluation.config import EvaluationConfig
-from common.evaluation.label_counts import check_label_counts
-from common.evaluation.pictures import WITHOUT_LABELS
 
 # Tested pictures whose headers are looked at in any case: a second or two.
 FEW = 1000
 NAMED = 3
 
 
-def check_evaluation(
-    pictures: Mapping[str, AnySplit], data: PictureConfig, config: EvaluationConfig
-) -> None:
-    """Checks that protocols will find what they need.
-
-    Raises:
-        DataError: Pictures without labels, of one class, without classes of pixels, of several
-            sizes, or with a broken header.
-        ConfigError: Fewer labelled pictures than a protocol asks for.
-    """
-    measured = []
-    for split, names in (("test", config.protocols), ("val", config.online)):
-        if "dense-probe" in names:
-            for part in split_pair(pictures, split, data):
-                _ = DensePictures(part, data).label_maps
-        if "detection" in names:
-            for part in split_pair(pictures, split, data):
-                ObjectPictures(part, data).check(config.detection.masks)
-        if not set(names) - WITHOUT_LABELS or split not in pictures:
-            continue
-        references = [pictures[name] for name in reference_names(pictures, split)]
-        labels = _labels(references)
-        if not len(labels) or not len(_labels([pictures[split]])):
-            raise without_labels(data)
-        if len(labels.unique()) < 2:
-            raise _one_class(labels, references[0], data)
-        check_label_counts(labels, names, config)
-        measured.append(split)
-    _check_files(pictures, measured, data)
+def check_labels(pictures: Mapping[str, AnySplit], split: str, data: PictureConfig) -> None:
+    """Raises `DataError` unless ``split`` and its references have labels, of 2 classes at least."""
+    references = [pictures[name] for name in reference_names(pictures, split)]
+    labels = _labels(references)
+    if not len(labels) or not len(_labels([pictures[split]])):
+        raise without_labels(data)
+    if len(labels.unique()) < 2:
+        raise _one_class(labels, references[0], data)
 
 
 def describe_labels(pictures: Mapping[str, AnySplit]) -> str:
@@ -98,13 +72,14 @@ def _one_class(labels: Tensor, part: AnySplit, data: PictureConfig) -> DataError
     )
 
 
-def _check_files(
-    pictures: Mapping[str, AnySplit], measured: list[str], data: PictureConfig
-) -> None:
+def check_files(pictures: Mapping[str, AnySplit], measured: list[str], data: PictureConfig) -> None:
     """Looks at the headers of the labelled pictures in files of splits that are ``measured``.
 
     Where nothing crops what is tested to one size, at those of their references too: all must
     show one.
+
+    Raises:
+        DataError: Pictures of several sizes, or a broken header.
     """
     names = set(measured)
     if data.test_crop is None:

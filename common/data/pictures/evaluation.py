@@ -14,9 +14,7 @@ from common.data.pictures.sets import Split, merge, to_float
 from common.data.pictures.views import normalise
 from common.data.sampler import keyed_generator
 from common.errors import DataError
-from common.evaluation.config import CropConfig
-from common.evaluation.features import FeatureSet
-from common.evaluation.pictures import WITHOUT_LABELS
+from common.evaluation.crop import CropConfig
 from common.registry import READERS
 
 EVALUATION_BATCH = 512
@@ -140,19 +138,11 @@ def without_labels(config: PictureConfig) -> DataError:
     if config.name == "image-folder":
         mend = "give each class a folder"
     else:
-        mend = f"choose protocols that need none ({', '.join(sorted(WITHOUT_LABELS))})"
+        mend = "choose protocols that need none"
     return DataError(
         f"{config.path or config.name}: its pictures have no labels, which the protocols need; "
         f"{mend}, or train with evaluation.protocols=[] evaluation.online=[]"
     )
-
-
-def evaluated_pair(
-    pictures: Mapping[str, AnySplit], split: str, config: PictureConfig
-) -> tuple[EvaluatedPictures, EvaluatedPictures]:
-    """Returns the labelled pictures of `split_pair`."""
-    reference, tested = split_pair(pictures, split, config)
-    return EvaluatedPictures(reference, config), EvaluatedPictures(tested, config)
 
 
 def split_pair(
@@ -175,11 +165,6 @@ def split_pair(
 def reference_names(pictures: Mapping[str, AnySplit], split: str) -> list[str]:
     """Returns the splits whose pictures are the references of ``split``."""
     return ["train", "val"] if split != "val" and "val" in pictures else ["train"]
-
-
-def raw_pixels(train: EvaluatedPictures, test: EvaluatedPictures) -> FeatureSet:
-    """Returns the pixels of both as features."""
-    return FeatureSet(train.pixels(), train.labels, test.pixels(), test.labels)
 
 
 def _merge(first: AnySplit, second: AnySplit) -> AnySplit:

@@ -13,15 +13,10 @@ from torch.utils.data import Dataset
 from common.data.contract import RunData
 from common.data.pictures.batch import CutBatch, PictureBatch, ViewBatch, stacked
 from common.data.pictures.box_evaluation import ObjectPictures
-from common.data.pictures.checks import check_evaluation, describe_labels, find_oddities
+from common.data.pictures.checks import check_files, check_labels, describe_labels, find_oddities
 from common.data.pictures.config import FILE_SETS, PictureConfig, PictureFacts
 from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.evaluation import (
-    EvaluatedPictures,
-    evaluated_pair,
-    raw_pixels,
-    split_pair,
-)
+from common.data.pictures.evaluation import EvaluatedPictures, split_pair
 from common.data.pictures.hybrid import Cuts, finish_views
 from common.data.pictures.lazy import AnySplit, fingerprint_files, read_pictures
 from common.data.pictures.per_sample import PerSampleViews
@@ -40,7 +35,7 @@ from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.frozen import embed_frozen
-from common.evaluation.pictures import LazyFeatures, PictureInputs
+from common.evaluation.pictures import PictureInputs
 from common.registry import DATASETS, READERS
 
 Batch = PictureBatch | CutBatch | ViewBatch
@@ -136,7 +131,18 @@ class PictureData(RunData):
             ConfigError: Fewer labelled pictures than a protocol asks for.
         """
         self.load()
-        check_evaluation(self.set, self.config, evaluation)
+        measured = []
+        for split, names in (
+            ("test", evaluation.protocols),
+            (evaluation.online_split, evaluation.online),
+        ):
+            asked = [evaluation.settings(name) for name in names]
+            if any(one.needs_labels for one in asked) and split in self.set:
+                check_labels(self.set, split, self.config)
+                measured.append(split)
+            for one in asked:
+                one.check_inputs(self._inputs(None, split))
+        check_files(self.set, measured, self.config)
 
     @property
     def oddities(self) -> list[str]:
@@ -226,22 +232,23 @@ class PictureData(RunData):
 
         Labelled references are the training pictures; for "test" the hold-out too.
         """
-        self.load()
-        reference, tested = split_pair(self.set, split, self.config)
-        dense = DensePictures(reference, self.config), DensePictures(tested, self.config)
-        objects = ObjectPictures(reference, self.config), ObjectPictures(tested, self.config)
-        pair = evaluated_pair(self.set, split, self.config)
-        return PictureInputs(module, *pair, dense, objects)
+        return self._inputs(module, split)
 
     def check_split(self, split: str) -> None:
         """Raises `DataError` unless protocols can measure ``split``."""
-        evaluated_pair(self.set, split, self.config)
+        split_pair(self.set, split, self.config)
 
-    def references(self, split: str) -> dict[str, LazyFeatures]:
+    def references(self, split: str) -> dict[str, PictureInputs]:
         """Returns the encoders that learn nothing: ``raw`` is the pixels."""
+        return {"raw": self._inputs(None, split)}
+
+    def _inputs(self, module: nn.Module | None, split: str) -> PictureInputs:
         self.load()
-        pair = evaluated_pair(self.set, split, self.config)
-        return {"raw": LazyFeatures(lambda: raw_pixels(*pair))}
+        pair, config = split_pair(self.set, split, self.config), self.config
+        train, test = (EvaluatedPictures(part, config) for part in pair)
+        dense, tested_dense = (DensePictures(part, config) for part in pair)
+        objects, tested_objects = (ObjectPictures(part, config) for part in pair)
+        return PictureInputs(module, train, test, (dense, tested_dense), (objects, tested_objects))
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds a user's own pictures, a folder or an npz, without views.

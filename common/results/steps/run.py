@@ -12,7 +12,6 @@ from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.leaderboard.environment import installed_versions
 from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.results.steps.double import widened
 from common.results.steps.measuring import take_measures
 from common.results.steps.points import Length, own_part
@@ -92,7 +91,7 @@ def measures_key(recipe: Recipe, shape: dict[str, Any], published: bool = False)
 
 def _prepared(recipe: Recipe, shape: dict[str, Any]) -> tuple[Recipe, Any]:
     taken = as_taken(recipe)
-    kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
+    kind = get_paper(recipe.paper).data_module()
     return taken, widened(_source(kind).make(shape, rows=_rows(taken, shape), seed=SEED))
 
 
@@ -146,16 +145,18 @@ def _shortened(recipe: Recipe, shape: dict[str, Any]) -> Recipe:
     """Returns the recipe with batches of one section, and without forecasts of the far future."""
     if shape.get("kind") != "long":
         return recipe
-    forecasting = recipe.evaluation.forecasting
+    forecasting: Any = recipe.evaluation.settings("forecasting")
     near = [h for h in forecasting.horizons if h <= HORIZON] or [min(forecasting.horizons)]
-    settings = replace(recipe.evaluation, forecasting=replace(forecasting, horizons=near))
+    sections: dict[str, Any] = {"forecasting": replace(forecasting, horizons=near)}
+    settings = replace(recipe.evaluation, **sections)
     return replace(_with_batch(recipe, shape, 1), evaluation=settings)
 
 
 def _longest_windows(recipe: Recipe, shape: dict[str, Any]) -> int:
     """Returns the training steps that leave each part steps to forecast at every horizon."""
     own, *others = (end - start for start, end in shape["parts"])
-    horizon = max(recipe.evaluation.forecasting.horizons)
+    forecasting: Any = recipe.evaluation.settings("forecasting")
+    horizon = max(forecasting.horizons)
     return own * (horizon + FORECASTS) // min(own, *others) + recipe.data.window
 
 
@@ -172,5 +173,6 @@ def _rows(recipe: Recipe, shape: dict[str, Any]) -> int | None:
     size = max(size, 3 * (getattr(recipe.data, "num_train", None) or 0))
     classes = shape.get("num_classes", 0)
     if "few-label" in recipe.evaluation.protocols:
-        least = max(least, classes * max(recipe.evaluation.few_label.labels))
+        few: Any = recipe.evaluation.settings("few-label")
+        least = max(least, classes * max(few.labels))
     return max(size, 2 * classes, least, FEWEST_MAPPED if shape.get("map_classes") else FEWEST)

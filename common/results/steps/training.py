@@ -17,7 +17,6 @@ from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
 from common.quiet import quieten_lightning
-from common.registry import DATA_MODULES
 from common.results.steps.double import KEPT, in_double, mapped, moved
 from common.results.steps.entering import enter
 from common.results.steps.folding import describe_orders, fold
@@ -67,7 +66,7 @@ def as_taken(recipe: Recipe) -> Recipe:
 
 def synthetic_data(recipe: Recipe, made: Any) -> RunData:
     """Returns the recipe's data module with ``made`` in the place of what is read."""
-    kind = DATA_MODULES.get(get_paper(recipe.paper).modality)
+    kind = get_paper(recipe.paper).data_module()
     data: RunData = kind(recipe.data, recipe.seed, read=lambda *_: made)
     data.load()
     return data

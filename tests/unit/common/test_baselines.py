@@ -49,7 +49,7 @@ def test_the_command_line_may_name_one():
 
 
 def test_an_unknown_baseline_offers_the_nearest():
-    with pytest.raises(ConfigError, match="baseline: unknown 'simclear'; did you mean 'simclr'"):
+    with pytest.raises(ConfigError, match="'simclear' is no baseline of swav; did you mean 'simcl"):
         load_recipe("swav/quick", ["baseline=simclear"])
 
 

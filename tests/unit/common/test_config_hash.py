@@ -26,7 +26,6 @@ NEUTRAL = [
     "tracking.mode=offline",
     "tracking.name=mine",
     "seed=5",
-    "evaluation.ranking.chunk=3",
     "optimizer.beta2=0.999",
 ]
 TELLING = [

@@ -9,8 +9,9 @@ import pytest
 
 from common.config.recipe import SECTIONS, load_recipe, resolve
 from common.errors import ConfigError
+from common.evaluation.config import section_name
 from common.nearest import elsewhere, nearest_key
-from common.paper import paper_names
+from common.paper import get_paper, paper_names
 
 
 def refusal(layer: dict[str, Any], paper: str = "swav") -> str:
@@ -116,7 +117,9 @@ def test_a_key_is_itself_whatever_has_its_name_elsewhere(paper):
     recipe = load_recipe(paper)
     schema = {name: getattr(recipe, name) for name in SECTIONS}
     keys = [f"{name}.{entry.name}" for name in SECTIONS for entry in fields(schema[name])]
-    keys += [f"evaluation.knn.{entry.name}" for entry in fields(schema["evaluation"].knn)]
+    first = section_name(get_paper(paper).protocols[0])
+    settings = getattr(schema["evaluation"], first)
+    keys += [f"evaluation.{first}.{entry.name}" for entry in fields(settings)]
     assert [nearest_key(key, [], schema) for key in keys] == keys
 
 

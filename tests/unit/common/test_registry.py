@@ -3,20 +3,19 @@ import pytest
 from common.errors import ConfigError
 from common.registry import (
     BACKBONES,
-    DATA_MODULES,
-    DATA_SCHEMAS,
     DATASETS,
-    EVALUATORS,
+    METHODS,
+    MODALITIES,
+    PROTOCOLS,
     SAMPLE_BACKBONES,
     VERIFIERS,
     Registry,
+    load,
 )
 
-
-def test_a_duplicate_is_an_error():
-    table = Registry("thing", {"a": "math:pi"})
-    with pytest.raises(ValueError, match="'a' is registered already"):
-        table.add("a", "math:e")
+TABLES = [BACKBONES.entries, SAMPLE_BACKBONES.entries, VERIFIERS.entries, PROTOCOLS]
+TABLES += [table.entries for table in DATASETS.values()]
+PAIRS = [MODALITIES, *METHODS.values()]
 
 
 def test_a_miss_offers_the_nearest_name():
@@ -28,20 +27,11 @@ def test_a_miss_offers_the_nearest_name():
 
 
 @pytest.mark.parametrize(
-    ("table", "name"),
+    "target",
     [
-        (table, name)
-        for table in (
-            BACKBONES,
-            SAMPLE_BACKBONES,
-            DATA_MODULES,
-            DATA_SCHEMAS,
-            EVALUATORS,
-            VERIFIERS,
-            *DATASETS.values(),
-        )
-        for name in table.names()
+        *(target for table in TABLES for target in table.values()),
+        *(target for table in PAIRS for pair in table.values() for target in pair),
     ],
 )
-def test_every_entry_resolves(table, name):
-    assert callable(table.get(name))
+def test_every_entry_resolves(target):
+    assert callable(load(target))

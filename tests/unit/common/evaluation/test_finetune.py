@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from common.errors import ConfigError
-from common.evaluation.config import CropConfig, FinetuneConfig
+from common.evaluation.crop import CropConfig
 from common.evaluation.finetune import draw_share, evaluate_finetune
+from common.evaluation.finetune_config import FinetuneConfig
 from common.evaluation.pictures import PictureInputs
 
 

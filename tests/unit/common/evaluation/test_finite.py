@@ -12,16 +12,19 @@ from common.data.regression.samples import Samples
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.errors import LikewiseError
-from common.evaluation.config import KnnConfig, NodeProbeConfig, RankingConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.knn import evaluate_knn
-from common.evaluation.mask_agreement import mask_scores
+from common.evaluation.knn_config import KnnConfig
 from common.evaluation.node_probe import evaluate_nodes
-from common.evaluation.open_world import OpenWorldInputs, evaluate_feature_clusters, evaluate_heads
+from common.evaluation.node_probe_config import NodeProbeConfig
+from common.evaluation.open_world import OpenWorldInputs
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.ranking import RankingInput, evaluate_ranking, rank_all, rank_among_sampled
+from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression import RegressionInputs
 from common.evaluation.series import LabelledInputs
+from papers.autotcl.mask_agreement import mask_scores
+from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 
 SAID = r"numbers are NaN or infinite, .* lower optimizer\.lr"
 

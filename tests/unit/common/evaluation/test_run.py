@@ -2,8 +2,18 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from common.evaluation import run
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import ProtocolConfig, with_protocols
+from common.evaluation.run import run_protocols
+
+
+class Pools(ProtocolConfig):
+    def function(self):
+        return largest_and_smallest
+
+
+def largest_and_smallest(inputs, settings, seed):
+    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {"most": max(found), "least": min(found)}
 
 
 @pytest.fixture(params=[1, 2])
@@ -14,11 +24,7 @@ def threads(request):
     torch.set_num_threads(before)
 
 
-def test_a_protocol_computes_on_as_many_threads_as_torch(threads, monkeypatch):
-    def largest_and_smallest(inputs, settings, seed):
-        found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-        return {"most": max(found), "least": min(found)}
-
-    monkeypatch.setattr(run.EVALUATORS, "get", lambda _: largest_and_smallest)
-    found = run.run_protocols(["pools"], object(), EvaluationConfig(), 0, "test/")
+def test_a_protocol_computes_on_as_many_threads_as_torch(threads):
+    config = with_protocols(("pools", Pools))()
+    found = run_protocols(["pools"], object(), config, 0, "test/")
     assert found == {"test/most": threads, "test/least": threads}

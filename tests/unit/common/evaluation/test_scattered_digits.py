@@ -7,8 +7,9 @@ from torch import nn
 
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.module import PictureData
-from common.evaluation.config import EvaluationConfig, FewLabelConfig
-from common.registry import EVALUATORS
+from common.evaluation.few_label import evaluate_few_label
+from common.evaluation.few_label_config import FewLabelConfig
+from common.paper import get_paper
 
 
 class SmallNet(nn.Module):
@@ -32,15 +33,15 @@ def digits():
 
 
 def measure(name, inputs):
-    settings = getattr(EvaluationConfig(), name.replace("-", "_"))
-    return EVALUATORS.get(name)(inputs, settings, 0)
+    settings = get_paper("swav").protocol(name)()
+    return settings.function()(inputs, settings, 0)
 
 
 def test_raw_pixels(digits):
     raw = digits.references("test")["raw"].features
     assert abs(measure("linear", raw)["linear_top1"] - 32) < 5
     assert abs(measure("knn", raw)["knn_top1"] - 55) < 5
-    few = EVALUATORS.get("few-label")(raw, FewLabelConfig(labels=[5], draws=5), 0)
+    few = evaluate_few_label(raw, FewLabelConfig(labels=[5], draws=5), 0)
     assert abs(few["nn_top1@5"] - 20) < 5
 
 

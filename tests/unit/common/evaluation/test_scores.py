@@ -15,29 +15,27 @@ from common.data.regression.samples import Samples
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.synthetic import make as make_series
-from common.evaluation.config import (
-    ClusteringConfig,
-    CorrespondenceConfig,
-    DenseProbeConfig,
-    FeatureClustersConfig,
-    FewLabelConfig,
-    FinetuneConfig,
-    KnnConfig,
-    LabelOrderConfig,
-    LinearProbeConfig,
-    LinearSgdConfig,
-    MaskAgreementConfig,
-    NodeProbeConfig,
-    PairAucConfig,
-    RankingConfig,
-    SeriesSvmConfig,
-)
+from common.evaluation.clustering_config import ClusteringConfig
 from common.evaluation.features import FeatureSet
+from common.evaluation.few_label_config import FewLabelConfig
+from common.evaluation.finetune_config import FinetuneConfig
+from common.evaluation.knn_config import KnnConfig
+from common.evaluation.linear_probe_config import LinearProbeConfig
+from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.ranking import History, RankingInput
+from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression import RegressionInputs
 from common.evaluation.scores import keep, recorded
-from common.registry import EVALUATORS
+from common.evaluation.series_svm_config import SeriesSvmConfig
+from papers.amcl.config import PairAucConfig
+from papers.autotcl.config import MaskAgreementConfig
+from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
+from papers.pixpro.config import CorrespondenceConfig
+from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.supremix.config import LabelOrderConfig
+from tests.recipes import PROTOCOLS
 
 # Metrics that are continuous themselves.
 CONTINUOUS = {"effective-rank", "forecasting", "regression-finetune", "regression-probe"}
@@ -48,7 +46,7 @@ SETTINGS = {
     "feature-clusters": FeatureClustersConfig(),
     "few-label": FewLabelConfig(labels=[3], draws=2),
     "finetune": FinetuneConfig(shares=[50.0], trunk_lr=[0.01], head_lr=[0.1], epochs=1),
-    "head-clusters": None,
+    "head-clusters": HeadClustersConfig(),
     "knn": KnnConfig(k=5),
     "label-order": LabelOrderConfig(),
     "linear": LinearProbeConfig(epochs=2),
@@ -184,17 +182,17 @@ INPUTS = {
 
 def scores(name, shift):
     with recorded() as found:
-        metrics = EVALUATORS.get(name)(INPUTS[name](shift), SETTINGS[name], 0)
+        metrics = SETTINGS[name].function()(INPUTS[name](shift), SETTINGS[name], 0)
     return metrics, found
 
 
 def test_only_detection_is_measured_elsewhere():
-    assert set(EVALUATORS.names()) - CONTINUOUS - set(INPUTS) == {"detection"}
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection"}
 
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_small_change_moves_scores_a_little(name):
-    silent = EVALUATORS.get(name)(INPUTS[name](0.0), SETTINGS[name], 0)
+    silent = SETTINGS[name].function()(INPUTS[name](0.0), SETTINGS[name], 0)
     metrics, found = scores(name, 0.0)
     _, moved = scores(name, 1e-4)
     assert metrics == silent

@@ -5,6 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
+from common.config.protocols import declared
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
 from common.leaderboard.configuration import _renamed, _stored, recipe_of, resolved_config
@@ -146,6 +147,7 @@ def test_every_committed_configuration_is_of_its_hash():
     for record in committed():
         paper, config = get_paper(record.paper), record.config
         schema = section_defaults(paper, config["baseline"])
+        config = {**config, "evaluation": declared(paper, config["evaluation"])}
         sections = {
             name: built(type(default), _renamed(config.get(name, {}), type(default)))
             for name, default in schema.items()

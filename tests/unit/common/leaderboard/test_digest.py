@@ -6,13 +6,13 @@ from common.leaderboard.digest import closure, code_digest
 
 FILES = {
     "papers/__init__.py": "",
-    "papers/a/__init__.py": 'PAPER = dict(title="A", modality="pictures", evaluators=("knn",))',
+    "papers/a/__init__.py": 'PAPER = dict(title="A", modality="pictures", protocols=("knn",))',
     "papers/a/module.py": 'from common.losses import nce\nBASE = "common.methods.base:Base"\n',
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
     "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
     "papers/a/readers/made.py": "from common.data.pictures.stroke import s\nNAME = 'plain'\n",
-    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", evaluators=("nmi", "sum"))',
+    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", protocols=("nmi",))',
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
     "common/training/fit.py": (
@@ -28,7 +28,7 @@ FILES = {
     "common/methods/base.py": "class Base: pass\n",
     "common/evaluation/knn.py": "k = 1\n",
     "common/evaluation/nmi.py": "n = 1\n",
-    "common/evaluation/sum.py": "s = 1\n",
+    "common/data/pictures/module.py": "p = 1\n",
     "common/data/pictures/config.py": 'class Pictures:\n    name: str = "digits"\n',
     "common/data/pictures/readers/digits.py": "from common.data.pictures.forge import f\n",
     "common/data/pictures/forge.py": "f = 1\n",
@@ -40,17 +40,16 @@ FILES = {
         'DATASETS = {"pictures": R("p", {"digits": "common.data.pictures.readers.digits:load",\n'
         '    "made": "papers.a.readers.made:make"}),\n'
         '    "graphs": R("g", {"acm": "common.data.graphs.readers.acm:load"})}\n'
-        'DATA_SCHEMAS = R("m", {"pictures": "common.data.pictures.config:Pictures",\n'
-        '    "graphs": "common.data.graphs.config:Graphs"})\n'
-        'EVALUATORS = R("e")\n'
-        'EVALUATORS.add("knn", "common.evaluation.knn:run")\n'
-        'EVALUATORS.add("nmi", "common.evaluation.nmi:run")\n'
-        'PLAIN = {"sum": "common.evaluation.sum:run"}\n'
+        'MODALITIES = {"pictures": ("common.data.pictures.module:P",\n'
+        '    "common.data.pictures.config:P"),\n'
+        '    "graphs": ("common.data.graphs.module:G", "common.data.graphs.config:G")}\n'
+        'PROTOCOLS = {"knn": "common.evaluation.knn_config:Knn",\n'
+        '    "nmi": "common.evaluation.nmi:Nmi"}\n'
     ),
-    "common/evaluation/config.py": (
+    "common/evaluation/config.py": "class EvaluationConfig:\n    every: int = 1\n",
+    "common/evaluation/knn_config.py": (
         "class Knn:\n    k: int = 20\n"
-        "class Nmi:\n    runs: int = 3\n"
-        "class EvaluationConfig:\n    every: int = 1\n    knn: Knn = Knn()\n    nmi: Nmi = Nmi()\n"
+        "    def function(self):\n        from common.evaluation.knn import run\n"
     ),
     "configs/a/quick.yaml": "paper: a\n# not acm\ndata: {name: digits}\n",
 }
@@ -75,7 +74,10 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
     assert closure("a", tree) == [
         "common/data/pictures/config.py",
         "common/data/pictures/forge.py",
+        "common/data/pictures/module.py",
+        "common/evaluation/config.py",
         "common/evaluation/knn.py",
+        "common/evaluation/knn_config.py",
         "common/losses/__init__.py",
         "common/losses/nce.py",
         "common/methods/base.py",
@@ -85,7 +87,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         "papers/a/config.py",
         "papers/a/module.py",
     ]
-    assert {"common/evaluation/nmi.py", "common/evaluation/sum.py"} < set(closure("b", tree))
+    assert "common/evaluation/nmi.py" in closure("b", tree)
     assert "common/data/graphs/links.py" in closure("b", tree)
 
 
@@ -102,12 +104,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         ("common/errors.py", "pass", "return 1"),
         ("common/data/pictures/readers/digits.py", "\n", "\nd = 2\n"),
         ("common/evaluation/nmi.py", "1", "2"),
-        (
-            "common/registry.py",
-            "EVALUATORS.add",
-            "EVALUATORS.add('x', 'common.x:y')\nEVALUATORS.add",
-        ),
-        ("common/evaluation/config.py", "runs: int = 3", "runs: int = 4"),
+        ("common/registry.py", "PROTOCOLS = {", "PROTOCOLS = {'x': 'common.evaluation.x:y', "),
     ],
 )
 def test_what_cannot_change_a_number_leaves_the_digest(tree, name, old, new):
@@ -125,9 +122,9 @@ def test_what_cannot_change_a_number_leaves_the_digest(tree, name, old, new):
         ("common/evaluation/knn.py", "1", "2"),
         ("common/data/pictures/forge.py", "1", "2"),
         ("papers/a/__init__.py", '"A"', '"A, second edition"'),
-        ("common/evaluation/config.py", "k: int = 20", "k: int = 10"),
+        ("common/evaluation/knn_config.py", "k: int = 20", "k: int = 10"),
         ("common/evaluation/config.py", "every: int = 1", "every: int = 2"),
-        ("common/registry.py", "common.evaluation.knn:run", "common.evaluation.nmi:run"),
+        ("common/registry.py", "common.evaluation.knn_config:Knn", "common.evaluation.nmi:Nmi"),
     ],
 )
 def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):

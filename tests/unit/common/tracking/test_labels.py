@@ -25,16 +25,21 @@ class Method:
 class PaperStandIn:
     modality = "stand-in"
 
+    protocols = ()
+
     @staticmethod
     def config(baseline):
         return Method
+
+    @staticmethod
+    def data_config():
+        return Data
 
 
 @pytest.fixture
 def make(monkeypatch):
     """Builds recipes of a paper that is not registered."""
     monkeypatch.setattr(schema, "get_paper", lambda name: PaperStandIn)
-    monkeypatch.setattr(schema.DATA_SCHEMAS, "get", lambda name: Data)
 
     def recipe(command=None, arm="method", seed=0, variant=None, tracking=None, epochs=1):
         made = Recipe(

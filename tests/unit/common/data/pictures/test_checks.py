@@ -11,7 +11,7 @@ from common.data.pictures.config import PictureConfig
 from common.data.pictures.decode import decode, read_size
 from common.data.pictures.module import PictureData
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig
+from tests.recipes import evaluation
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def make(tmp_path, packing):
     return of
 
 
-KNN = EvaluationConfig(protocols=["knn"])
+KNN = evaluation("pixpro", protocols=["knn"])
 KNN.knn.k = 1
 
 
@@ -41,8 +41,8 @@ def test_one_class_is_refused(make):
     made = make({"nested/cat": 4, "nested/dog": 4})
     for protocols in (["knn"], ["knn", "few-label"], ["linear"]):
         with pytest.raises(DataError, match=r"of 1 class \(nested\)"):
-            made.check_evaluation(EvaluationConfig(protocols=protocols))
-    made.check_evaluation(EvaluationConfig(protocols=["pair-auc"]))
+            made.check_evaluation(evaluation("pixpro", protocols=protocols))
+    made.check_evaluation(evaluation("pixpro", protocols=["correspondence"]))
     make({}, below="nested").check_evaluation(KNN)
 
 
@@ -71,11 +71,11 @@ def test_classes_without_training_pictures_and_empty_folders_are_told(make, tmp_
 def test_pictures_of_two_sizes_need_a_crop_before_training(make):
     made = make({"a": 6, "b": 6}, sizes=(8, 12))
     message = r"png: \d+ x 8 pixels, where .*png has \d+ x 8, .* data\.test_resize and data\.test"
-    for config in (KNN, EvaluationConfig(protocols=["linear-sgd"])):
+    for config in (KNN, evaluation("pixpro", protocols=["linear-sgd"])):
         with pytest.raises(DataError, match=message):
             made.check_evaluation(config)
-    made.check_evaluation(EvaluationConfig())
-    made.check_evaluation(EvaluationConfig(protocols=["pair-auc"]))
+    made.check_evaluation(evaluation("pixpro"))
+    made.check_evaluation(evaluation("pixpro", protocols=["correspondence"]))
     make({}, test_crop=8).check_evaluation(KNN)
     with pytest.raises(DataError, match=r"8 x 8 pixels, where .* has 12 x 8|12 x 8 pixels, where"):
         make({}, test_resize=8).check_evaluation(KNN)

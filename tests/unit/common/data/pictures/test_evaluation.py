@@ -8,14 +8,14 @@ from PIL import Image
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.evaluation import (
     EvaluatedPictures,
-    evaluated_pair,
     find_names,
-    raw_pixels,
+    split_pair,
 )
 from common.data.pictures.lazy import LazySplit
 from common.data.pictures.sets import Split
 from common.errors import DataError
-from common.evaluation.config import CropConfig
+from common.evaluation.crop import CropConfig
+from common.evaluation.pictures import PictureInputs
 
 CPU = torch.device("cpu")
 
@@ -127,14 +127,15 @@ def test_names_that_several_pictures_have_need_their_folder():
 def test_the_hold_out_is_labelled_too_where_test_is_measured():
     tested = config(test_resize=6, test_crop=6)
     for split in ({"train": stored(4), "val": stored(3), "test": stored(2)}, lazy_set()):
-        train, test = evaluated_pair(split, "test", tested)
+        pair = split_pair(split, "test", tested)
+        train, test = (EvaluatedPictures(part, tested) for part in pair)
         assert train.labels.tolist() == [0, 1, 2, 3, 0, 1, 2] and len(test.labels) == 2
-        assert len(evaluated_pair(split, "val", tested)[0].labels) == 4
-        pixels = raw_pixels(train, test)
+        assert len(split_pair(split, "val", tested)[0].labels) == 4
+        pixels = PictureInputs(None, train, test).features
         assert pixels.train_x.shape == (7, 3 * 36) and 0 <= pixels.train_x.min()
         assert torch.allclose(pixels.test_x[1], torch.tensor(10 / 255))
     with pytest.raises(DataError, match=r"no split 'val'; data.holdout"):
-        evaluated_pair({"train": stored(4)}, "val", config())
+        split_pair({"train": stored(4)}, "val", config())
 
 
 def lazy_set():

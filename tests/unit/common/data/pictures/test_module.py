@@ -11,8 +11,8 @@ from common.data.pictures.module import PictureData
 from common.data.pictures.sets import Split
 from common.data.pictures.views import make_view_batch
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig
 from common.registry import Registry
+from tests.recipes import evaluation
 
 VIEWS = [
     ViewConfig(count=2, size=20, area=[0.4, 1.0], rotation=0.25, noise=0.08),
@@ -60,10 +60,10 @@ def test_protocols_without_labels_are_refused_before_training(tmp_path, packing)
     for number, picture in enumerate(packing.random(12)):
         (tmp_path / f"{number}.png").write_bytes(packing.encode(picture))
     made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.25)
-    made.check_evaluation(EvaluationConfig())
+    made.check_evaluation(evaluation("pixpro"))
     message = r"no labels, .* each class a folder, .* evaluation\.protocols=\[\]"
     with pytest.raises(DataError, match=message):
-        made.check_evaluation(EvaluationConfig(protocols=["knn"]))
+        made.check_evaluation(evaluation("pixpro", protocols=["knn"]))
     with pytest.raises(DataError, match="its pictures have no labels"):
         made.references("test")["raw"].features  # noqa: B018 (embeds at first use)
     assert made.facts.num_classes == 0 and made.facts.num_unlabelled == made.facts.num_samples
@@ -71,13 +71,13 @@ def test_protocols_without_labels_are_refused_before_training(tmp_path, packing)
 
 def test_pictures_with_classes_of_pixels_alone_are_refused_before_training():
     made = data(name="digit-scenes", batch_size=2)
-    made.check_evaluation(EvaluationConfig(protocols=["correspondence", "dense-probe", "pair-auc"]))
-    message = r"digit-scenes: .* no labels, .* \(correspondence, dense-probe, detection, pair-auc\)"
+    made.check_evaluation(evaluation("pixpro", protocols=["correspondence", "dense-probe"]))
+    message = r"digit-scenes: .* no labels, .* protocols that need none"
     for protocols in (["dense-probe", "knn"], ["finetune"], ["linear-sgd"]):
         with pytest.raises(DataError, match=message):
-            made.check_evaluation(EvaluationConfig(protocols=protocols))
+            made.check_evaluation(evaluation("pixpro", protocols=protocols))
     with pytest.raises(DataError, match=message):
-        made.check_evaluation(EvaluationConfig(protocols=["dense-probe"], online=["few-label"]))
+        made.check_evaluation(evaluation("pixpro", protocols=["dense-probe"], online=["few-label"]))
 
 
 def test_too_few_labels_for_a_protocol_are_refused_before_training(tmp_path, packing):
@@ -86,12 +86,12 @@ def test_too_few_labels_for_a_protocol_are_refused_before_training(tmp_path, pac
         folder.mkdir(exist_ok=True)
         (folder / f"{number}.png").write_bytes(packing.encode(picture))
     made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.2, holdout=0)
-    enough = EvaluationConfig(protocols=["knn", "few-label"])
+    enough = evaluation("pixpro", protocols=["knn", "few-label"])
     enough.few_label.labels = [1]
     made.check_evaluation(enough)
     with pytest.raises(ConfigError, match=r"labels: class 0 has \d labelled samples, 10 w"):
-        made.check_evaluation(EvaluationConfig(protocols=["few-label"]))
-    many = EvaluationConfig(protocols=["knn"])
+        made.check_evaluation(evaluation("pixpro", protocols=["few-label"]))
+    many = evaluation("pixpro", protocols=["knn"])
     many.knn.k = 25
     with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=25: there are only 24"):
         made.check_evaluation(many)

@@ -6,7 +6,8 @@ from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
 from common.data.pictures.sets import hold_out
 from common.errors import DataError
-from common.evaluation.config import EvaluationConfig, KnnConfig
+from common.evaluation.knn_config import KnnConfig
+from tests.recipes import evaluation
 from tests.stored import read_pictures
 
 RANDOM = np.random.default_rng(0)
@@ -88,7 +89,7 @@ def test_unlabelled_pictures_train_but_are_no_references(tmp_path, stl10):
     data = stl10_data(tmp_path, views=[ViewConfig(count=1, size=8)])
     assert data.facts.num_unlabelled == 6 and data.facts.num_samples == 8
     neighbours = KnnConfig(k=2)
-    data.check_evaluation(EvaluationConfig(protocols=["knn"], online=["knn"], knn=neighbours))
+    data.check_evaluation(evaluation("pixpro", protocols=["knn"], online=["knn"], knn=neighbours))
     raw = data.references("test")["raw"].features
     assert sorted(raw.train_y.tolist()) == [0, 1, 1, 9] and raw.test_y.tolist() == [2, 0]
     seen = torch.cat([batch.labels for batch in data.train_dataloader()])

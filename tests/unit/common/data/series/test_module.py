@@ -11,7 +11,9 @@ from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.sections import cut_sections, time_covariates
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig, ForecastingConfig, SeriesSvmConfig
+from common.evaluation.forecasting_config import ForecastingConfig
+from common.evaluation.series_svm_config import SeriesSvmConfig
+from tests.recipes import evaluation
 
 SMALL = {"length": 50, "batch_size": 8, "window": 31}
 
@@ -160,23 +162,23 @@ def test_settings_that_contradict_each_other(options, message):
 
 def test_protocols_must_suit_the_data(tmp_path):
     long = make(window=60)
-    long.check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+    long.check_evaluation(evaluation("autotcl", protocols=["forecasting"]))
     far = ForecastingConfig(horizons=[24, 1440])
-    with pytest.raises(ConfigError, match="1440 steps ahead, but 'val' of seasons-loud has 1440"):
-        long.check_evaluation(EvaluationConfig(protocols=["forecasting"], forecasting=far))
+    with pytest.raises(ConfigError, match="1440 steps ahead, but 'val' has 1440"):
+        long.check_evaluation(evaluation("autotcl", protocols=["forecasting"], forecasting=far))
     with pytest.raises(ConfigError, match=r"lags=48: more than data\.window=31"):
-        make().check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+        make().check_evaluation(evaluation("autotcl", protocols=["forecasting"]))
     # Of what is measured in training alone, which never sees the test part.
     with pytest.raises(ConfigError, match="1440 steps ahead, but 'val'"):
-        long.check_evaluation(EvaluationConfig([], online=["forecasting"], forecasting=far))
+        long.check_evaluation(evaluation("autotcl", online=["forecasting"], forecasting=far))
     with pytest.raises(ConfigError, match="'series-svm' does not measure a long series"):
-        long.check_evaluation(EvaluationConfig(protocols=["series-svm"]))
+        long.check_evaluation(evaluation("autotcl", protocols=["series-svm"]))
     short = make(name="labelled", path=labelled(tmp_path), batch_size=4)
     with pytest.raises(ConfigError, match="'forecasting' does not measure short series"):
-        short.check_evaluation(EvaluationConfig(protocols=["forecasting"]))
+        short.check_evaluation(evaluation("autotcl", protocols=["forecasting"]))
     many = SeriesSvmConfig(folds=26)
     # Too few to choose a penalty by: no folds are made.
-    short.check_evaluation(EvaluationConfig(protocols=["series-svm"], series_svm=many))
+    short.check_evaluation(evaluation("autotcl", protocols=["series-svm"], series_svm=many))
     with pytest.raises(ConfigError, match="no validation part"):
         short.check_split("val")
 

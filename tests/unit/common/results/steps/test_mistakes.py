@@ -10,7 +10,6 @@ import pytest
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.paper import get_paper
-from common.registry import DATA_MODULES
 from common.results.steps.run import describe_data, run_measures, run_steps
 from common.results.steps.stored import Steps, compare
 from papers.autotcl.module import AutoTCL
@@ -31,7 +30,7 @@ def recipe_of(reference: str) -> Recipe:
 @cache
 def shape_of(reference: str) -> dict[str, Any]:
     recipe = recipe_of(reference)
-    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
     data.load()
     return describe_data(data)
 

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import LabelOrderConfig
 from common.evaluation.regression import RegressionInputs
 from common.evaluation.regression_metrics import correlation, ranks
 from common.evaluation.scores import keep
+from papers.supremix.config import LabelOrderConfig
 
 LABEL_ORDER_STREAM = 2**45
 

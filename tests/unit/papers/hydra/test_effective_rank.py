@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from common.evaluation.effective_rank import evaluate_effective_rank
 from common.evaluation.features import FeatureSet
-from common.evaluation.rank_config import EffectiveRankConfig
+from papers.hydra.config import EffectiveRankConfig
+from papers.hydra.effective_rank import evaluate_effective_rank
 
 
 def rank(x, standardise=True):

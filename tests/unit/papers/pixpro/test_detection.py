@@ -11,7 +11,8 @@ from common.data.pictures.boxes import padded, plain_objects
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.sets import Split
 from common.errors import ConfigError
-from common.evaluation.detection import (
+from common.evaluation.pictures import PictureInputs
+from papers.pixpro.detection import (
     _batches,
     _groups,
     evaluate_detection,
@@ -19,9 +20,8 @@ from common.evaluation.detection import (
     mirrored,
     rate_at,
 )
-from common.evaluation.detection_config import DetectionConfig
-from common.evaluation.detectors import build_detector
-from common.evaluation.pictures import PictureInputs
+from papers.pixpro.detection_config import DetectionConfig
+from papers.pixpro.detectors import build_detector
 from tests.stored import read_pictures
 
 pytest.importorskip("pycocotools")

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
-from common.evaluation.config import RegressionFinetuneConfig
 from common.evaluation.progress import show_progress
 from common.evaluation.regression import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics
 from common.losses.precision import wide
+from papers.supremix.config import RegressionFinetuneConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**46

@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import DenseProbeConfig
 from common.evaluation.features import inverse_scale
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
+from papers.pixpro.dense_probe_config import DenseProbeConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 DENSE_STREAM = 2**44
@@ -34,6 +34,8 @@ def evaluate_dense_probe(
     Raises:
         DataError: Pictures without label maps.
     """
+    if inputs.module is None:
+        return {}
     train, test = inputs.dense_pair
     num_classes = int(max(train.label_maps.max(), test.label_maps.max())) + 1
     maps = torch.cat([inputs.embed_map(pictures) for pictures in train.whole(inputs.device)])

@@ -7,9 +7,9 @@ from torch import Tensor
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.geometry import cell_distances, crop_coordinates
 from common.errors import DataError
-from common.evaluation.config import CorrespondenceConfig
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.scores import keep
+from papers.pixpro.config import CorrespondenceConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 CORRESPONDENCE_STREAM = 2**45
@@ -33,6 +33,8 @@ def evaluate_correspondence(
     Raises:
         DataError: No two views share a place, or views are turned.
     """
+    if inputs.module is None:
+        return {}
     _, test = inputs.dense_pair
     found = torch.zeros(3, dtype=torch.float64)
     for draw in range(settings.draws):

@@ -1,17 +1,21 @@
-"""The settings of the protocol ``detection``. Imports no torch."""
+"""The settings of the protocol ``detection``."""
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.settings import setting
 
 
 @dataclass
-class DetectionConfig:
+class DetectionConfig(ProtocolConfig):
     """Protocol ``detection``: all weights of a detector on the backbone, by SGD.
 
     The defaults are those of PixPro and MoCo on Pascal VOC, in Detectron2's terms.
     """
 
+    needs_labels: ClassVar[bool] = False
     # c4: Faster R-CNN on the fourth stage of a ResNet, the fifth is its head. fpn: on a pyramid.
     # map: on the last feature map of any backbone.
     head: str = setting("c4", choices=("c4", "fpn", "map"))
@@ -41,3 +45,23 @@ class DetectionConfig:
     hidden_dim: int = setting(256, at_least=1)
     # Most objects found in a picture.
     detections: int = setting(100, at_least=1)
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` for a backbone that the head cannot stand on."""
+        backbone = getattr(recipe.method, "backbone", "")
+        if self.head != "map" and not backbone.startswith("resnet"):
+            raise ConfigError(
+                f"evaluation.detection.head={self.head} needs the stages of a ResNet, and "
+                f"method.backbone is {backbone}; use evaluation.detection.head=map"
+            )
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `DataError` for pictures without objects or masks, `ConfigError` for a library."""
+        for part in inputs.object_pair:
+            part.check(self.masks)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_detection`."""
+        from papers.pixpro.detection import evaluate_detection
+
+        return evaluate_detection

@@ -6,11 +6,11 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from common.evaluation.config import MaskAgreementConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
 from common.evaluation.scores import keep
 from common.evaluation.series import ForecastInputs
+from papers.autotcl.config import MaskAgreementConfig
 
 
 def evaluate_mask_agreement(

@@ -8,10 +8,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from common.errors import DataError
-from common.evaluation.config import PairAucConfig
 from common.evaluation.frozen import evaluating
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.scores import keep
+from papers.amcl.config import PairAucConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PAIR_STREAM = 2**46
@@ -36,6 +36,8 @@ def evaluate_pair_auc(
     Raises:
         DataError: A single picture, which has no negatives.
     """
+    if inputs.module is None:
+        return {}
     _, test = inputs.dense_pair
     module: Any = inputs.module
     encoders = {"pair_auc": module.embed}

@@ -8,8 +8,10 @@ from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import EvaluatedPictures
 from common.data.pictures.sets import Split
 from common.errors import DataError
-from common.evaluation.config import DenseProbeConfig, EvaluationConfig
-from common.evaluation.dense_probe import (
+from common.evaluation.pictures import PictureInputs
+from common.evaluation.run import run_protocols
+from common.runs.run import prepare
+from papers.pixpro.dense_probe import (
     cell_classes,
     channel_scale,
     confusion,
@@ -17,9 +19,8 @@ from common.evaluation.dense_probe import (
     fit_cells,
     metrics,
 )
-from common.evaluation.pictures import PictureInputs
-from common.evaluation.run import run_protocols
-from common.runs.run import prepare
+from papers.pixpro.dense_probe_config import DenseProbeConfig
+from tests.recipes import evaluation
 
 SETTINGS = DenseProbeConfig(epochs=15, batch_size=8, lr=0.1)
 
@@ -122,7 +123,9 @@ def test_a_constant_channel_stays_zero():
 def test_it_depends_on_its_seed_alone_and_leaves_module_and_random_state():
     inputs = make_inputs(painted(20, 1), painted(12, 2), Colours().train())
     random = torch.get_rng_state()
-    first = run_protocols(["dense-probe"], inputs, EvaluationConfig(dense_probe=SETTINGS), 1, "")
+    first = run_protocols(
+        ["dense-probe"], inputs, evaluation("pixpro", dense_probe=SETTINGS), 1, ""
+    )
     assert inputs.module.training and torch.equal(random, torch.get_rng_state())
     torch.rand(3)
     assert evaluate_dense_probe(inputs, SETTINGS, 1) == first

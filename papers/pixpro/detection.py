@@ -13,11 +13,11 @@ from common.data.pictures.boxes import Objects
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.errors import ConfigError
-from common.evaluation.detection_config import DetectionConfig
-from common.evaluation.detectors import build_detector
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
+from papers.pixpro.detection_config import DetectionConfig
+from papers.pixpro.detectors import build_detector
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 DETECTION_STREAM = 2**45
@@ -40,6 +40,8 @@ def evaluate_detection(
     Raises:
         ConfigError: A backbone that the head cannot stand on, or a loss that is not finite.
     """
+    if inputs.module is None:
+        return {}
     train, test = inputs.object_pair
     network: Any = deepcopy(inputs.module.backbone)
     backbone = convert_batch_norm(network, LocalBatchNorm)

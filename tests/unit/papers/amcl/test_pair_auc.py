@@ -10,10 +10,11 @@ from common.data.pictures.dense_evaluation import DensePictures
 from common.data.pictures.evaluation import EvaluatedPictures
 from common.data.pictures.sets import Split
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig, PairAucConfig
-from common.evaluation.pair_auc import evaluate_pair_auc, pair_area, unit_heads
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.run import run_protocols
+from papers.amcl.config import PairAucConfig
+from papers.amcl.pair_auc import evaluate_pair_auc, pair_area, unit_heads
+from tests.recipes import evaluation
 
 CPU = torch.device("cpu")
 VIEW = ViewConfig(count=2, size=8, area=[0.5, 1.0])
@@ -116,7 +117,7 @@ def test_what_cannot_be_measured():
 
 
 def test_it_is_a_protocol_without_labels():
-    found = run_protocols(["pair-auc"], make_inputs(Encoder()), EvaluationConfig(), 0, "test/")
+    found = run_protocols(["pair-auc"], make_inputs(Encoder()), evaluation("amcl"), 0, "test/")
     assert found.keys() == {"test/pair_auc"}
     recipe = load_recipe("amcl/quick", ["evaluation.protocols=[pair-auc]"])
     assert recipe.evaluation.pair_auc.max_pictures == 500

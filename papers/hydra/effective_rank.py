@@ -1,12 +1,12 @@
 """How many dimensions the features use; no label is read and no probe fitted."""
 
 from common.diagnostics import effective_rank
-from common.evaluation.features import FeatureSet
-from common.evaluation.rank_config import EffectiveRankConfig
+from common.evaluation.features import HasFeatures
+from papers.hydra.config import EffectiveRankConfig
 
 
 def evaluate_effective_rank(
-    inputs: FeatureSet, settings: EffectiveRankConfig, seed: int
+    inputs: HasFeatures, settings: EffectiveRankConfig, seed: int
 ) -> dict[str, float]:
     """Returns ``effective_rank`` of the tested features, standardised on the training features.
 
@@ -18,5 +18,6 @@ def evaluate_effective_rank(
         settings: `EffectiveRankConfig`.
         seed: Not used: nothing is drawn.
     """
-    features = inputs.standardised() if settings.standardise else inputs
+    features = inputs.features
+    features = features.standardised() if settings.standardise else features
     return {"effective_rank": effective_rank(features.test_x).item()}

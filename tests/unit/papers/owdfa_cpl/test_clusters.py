@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from common.evaluation.config import FeatureClustersConfig
-from common.evaluation.open_world import (
-    OpenWorldInputs,
-    evaluate_feature_clusters,
-    evaluate_heads,
-)
+from common.evaluation.open_world import OpenWorldInputs
 from common.evaluation.open_world_metrics import (
     count_known,
     matched_accuracy,
     open_world_metrics,
 )
+from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
+from papers.owdfa_cpl.config import FeatureClustersConfig
 
 
 def arrays(*rows):
