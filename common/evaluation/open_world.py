@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.data.open_world.samples import Part
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
-from common.evaluation.open_world_metrics import Labels
 from common.losses.precision import wide
 
 CHUNK = 128
@@ -35,7 +36,7 @@ class OpenWorldInputs:
         self.part, self.num_known, self.prepare, self.module = part, num_known, prepare, module
 
     @property
-    def truth(self) -> Labels:
+    def truth(self) -> NDArray[np.int64]:
         """True classes."""
         return self.part.labels.numpy()
 

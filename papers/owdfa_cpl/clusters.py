@@ -5,10 +5,10 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from common.evaluation.open_world import OpenWorldInputs
-from common.evaluation.open_world_metrics import open_world_metrics
 from common.evaluation.scores import keep, keep_clusters
 from common.losses.precision import wide
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
+from papers.owdfa_cpl.metrics import open_world_metrics
 
 
 def evaluate_heads(

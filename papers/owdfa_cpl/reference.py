@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.evaluation.open_world_metrics import count_known, open_world_metrics
 from common.losses.precision import wide
 from common.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
@@ -19,6 +18,7 @@ from papers.owdfa_cpl.loss import (
     pair_consistency,
     soft_labels,
 )
+from papers.owdfa_cpl.metrics import count_known, open_world_metrics
 from papers.owdfa_cpl.selection import (
     AdaptiveThresholds,
     ClassThresholds,

@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.data.pictures.batch import ViewBatch
-from common.data.pictures.geometry import cell_distances, crop_coordinates
 from common.errors import DataError
 from common.evaluation.pictures import PictureInputs
 from common.evaluation.scores import keep
 from papers.pixpro.config import CorrespondenceConfig
+from papers.pixpro.geometry import cell_distances, crop_coordinates
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 CORRESPONDENCE_STREAM = 2**45

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.pictures.geometry import cell_distances
 from common.distributed.reduce import all_reduce_sum, world_size
 from common.losses.precision import wide
+from papers.pixpro.geometry import cell_distances
 
 # Keeps a picture without pairs from dividing by 0 (official code).
 EPSILON = 1e-6

@@ -10,7 +10,6 @@ from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.data.pictures.geometry import crop_coordinates
 from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import ConfigError
@@ -20,6 +19,7 @@ from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.registry import BACKBONES
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
+from papers.pixpro.geometry import crop_coordinates
 from papers.pixpro.layers import PixelPropagation, conv_mlp
 from papers.pixpro.loss import (
     agreement_of_pictures,

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.geometry import cell_distances
 from common.data.pictures.module import PictureData
 from common.evaluation.frozen import map_frozen
 from papers.pixpro.correspondence import places
+from papers.pixpro.geometry import cell_distances
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from common.evaluation.open_world import OpenWorldInputs
-from common.evaluation.open_world_metrics import (
+from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
+from papers.owdfa_cpl.config import FeatureClustersConfig
+from papers.owdfa_cpl.metrics import (
     count_known,
     matched_accuracy,
     open_world_metrics,
 )
-from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
-from papers.owdfa_cpl.config import FeatureClustersConfig
 
 
 def arrays(*rows):

@@ -5,12 +5,12 @@ from torch import nn
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.dense_evaluation import DensePictures, first_two
 from common.data.pictures.evaluation import EvaluatedPictures
-from common.data.pictures.geometry import cell_distances
 from common.data.pictures.sets import Split
 from common.errors import DataError
 from common.evaluation.pictures import PictureInputs
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.correspondence import evaluate_correspondence, places, retrieval
+from papers.pixpro.geometry import cell_distances
 
 CPU = torch.device("cpu")
 VIEW = ViewConfig(count=2, size=16, area=[0.3, 0.8], flip=0.5)

@@ -9,10 +9,10 @@ from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.data.pictures.geometry import crop_coordinates
 from common.errors import ConfigError, DataError
 from common.losses.infonce import nt_xent
 from papers.pixpro.config import PixProConfig
+from papers.pixpro.geometry import crop_coordinates
 from papers.pixpro.loss import pixel_consistency, pixel_contrast, positive_mask, unit
 from papers.pixpro.module import PixPro
 from tests.training import listen

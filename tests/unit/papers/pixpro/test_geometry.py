@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.geometry import cell_centres, cell_distances, crop_coordinates
 from common.data.pictures.module import WholeBatches
 from common.data.pictures.per_sample import PerSampleViews
 from common.data.pictures.sets import Split
 from common.data.pictures.views import make_view_batch
 from common.data.sampler import BatchKey
 from common.errors import DataError
+from papers.pixpro.geometry import cell_centres, cell_distances, crop_coordinates
 
 WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 
