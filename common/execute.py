@@ -9,6 +9,7 @@ from rich.console import Console
 
 from common.callbacks.stopping import RunStopped, Terminations
 from common.checkpoints.io import last_good_checkpoint
+from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
@@ -17,7 +18,6 @@ from common.launch import is_main_process, launched_by_lightning
 from common.leaderboard.markdown import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
-from common.overrides import changed_words
 from common.references import recipe_names
 from common.runs.folder import RunFolder, new_run
 from common.runs.run import prepare, train

@@ -25,8 +25,12 @@ REFUSED = {
     *("eval", "exec", "os.system", "os.popen"),
     *("subprocess.getoutput", "subprocess.getstatusoutput", "shutil.unpack_archive"),
 }
-# YAML is read through OmegaConf, whose loader makes no objects.
-MODULES = {"joblib", "dill", "cloudpickle", "marshal", "shelve", "yaml"}
+MODULES = {"joblib", "dill", "cloudpickle", "marshal", "shelve"}
+# Of PyYAML only what makes plain values, by these names: its other loaders make any object.
+SAFE_YAML = {
+    *("CSafeLoader", "SafeLoader", "CSafeDumper", "SafeDumper", "dump", "YAMLError"),
+    *("SequenceNode", "MappingNode"),
+}
 UNPACKING = {"extract", "extractall"}
 
 
@@ -41,13 +45,23 @@ def unsafe(tree: ast.AST) -> Iterator[int]:
             by_shell = said.get("shell", False) is not False
             if name in REFUSED or said.get(keyword) is not value or unpacks or by_shell:
                 yield node.lineno
+        elif isinstance(node, ast.Attribute):
+            if ast.unparse(node.value) == "yaml" and node.attr not in SAFE_YAML:
+                yield node.lineno
         elif isinstance(node, ast.Import):
+            renamed = [
+                item.name for item in node.names if item.name.startswith("yaml.") or item.asname
+            ]
             if MODULES & {item.name.partition(".")[0] for item in node.names}:
+                yield node.lineno
+            elif any(name.partition(".")[0] == "yaml" for name in renamed):
                 yield node.lineno
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{item.name}" for item in node.names}
             package = (node.module or "").partition(".")[0]
-            if package in MODULES or names & (set(REQUIRED) | REFUSED):
+            safe = {f"yaml.{name}" for name in SAFE_YAML}
+            unsafe_yaml = package == "yaml" and not names <= safe
+            if package in MODULES or unsafe_yaml or names & (set(REQUIRED) | REFUSED):
                 yield node.lineno  # under another name the rules above would not see it
 
 
@@ -67,7 +81,10 @@ def test_every_file_is_read_as_data() -> None:
         ("pickle.loads(content)\npickle.dumps(content)", [1]),
         ("eval(text)\nmodule.eval()\nexec(text)\nos.system(text)", [1, 3, 4]),
         ("run(line, shell=True)\nrun(words, shell=False)\nrun(line, shell=flag)", [1, 3]),
-        ("import yaml\nfrom yaml.loader import Loader\nfrom omegaconf import OmegaConf", [1, 2]),
+        ("import yaml\nfrom yaml import CSafeLoader as SafeLoader\nyaml.dump(value)", []),
+        ("import yaml\nyaml.load(text, yaml.SafeLoader)\nyaml.safe_load(text)", [2, 3]),
+        ("from yaml import SafeLoader, Loader\nfrom yaml.loader import SafeLoader", [1, 2]),
+        ("import yaml as y\nimport yaml.loader\nx = yaml.UnsafeLoader", [1, 2, 3]),
         ("tar.extractall(folder)\ntar.extractall(folder, filter='data')", [1]),
         ("tar.extract(member, filter='fully_trusted')\ntar.extractfile(member)", [1]),
         ("from os import system\nshutil.unpack_archive(path)", [1, 2]),

@@ -47,7 +47,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAX_DEPENDENCIES = 14
 BY_NAME = re.compile(r'import_module\("(\w+)"\)')
 # What a package is imported as, where that is not its name.
-IMPORT_NAMES = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
+IMPORT_NAMES = {
+    "scikit-learn": "sklearn",
+    "scikit-image": "skimage",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+}
 
 
 def import_names(requirements: list[str]) -> set[str]:

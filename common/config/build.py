@@ -1,0 +1,294 @@
+"""Builds the dataclasses of a recipe from plain values, as YAML gives them; no torch.
+
+What a field takes is told by its annotation. Configuration hashes rely on what becomes of it:
+
+- ``bool``: true or false, and nothing else.
+- ``int``: a whole number of 64 bits, or a text that Python reads as one (YAML reads ``08`` as a
+  text).
+- ``float``: a number, or a text that Python reads as one (``.5e3``); a whole number becomes a
+  float, ``1`` the same as ``1.0``. One beyond all floats is refused, and so are infinity and NaN.
+- ``str``: a text; a whole number becomes its digits. True and 1.5 are refused: YAML may have made
+  them of ``on`` or ``1_5e-1``, and the text would be another one.
+- ``X | None``: what X takes, or null. ``int | str``: either, as it is.
+- ``list[X]``: a list, each entry as X takes it; it takes the place of the whole list.
+- ``list[D]`` of a dataclass: each entry is a mapping of D's fields; those left out have their
+  defaults, not the values of the list before.
+- a dataclass: a section, whose keys are given one by one, nested or dotted (``knn.k``). Where the
+  default is null, it is given as an entry of a list is.
+
+Bounds and choices are those of `common.settings.setting`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from common.errors import ConfigError, shown, suggest
+from common.registry import Registry
+
+Layer = tuple[str, dict[str, Any]]
+Section = TypeVar("Section")
+COMMAND_LINE = "command line"  # the origin of a layer in which the last word on a key counts
+LARGEST = 2**63 - 1
+# One and many of a type in words, and the types that it is made of.
+PLAIN: dict[Any, tuple[str, str, tuple[type, ...]]] = {
+    bool: ("true or false", "true or false", (bool,)),
+    int: ("a whole number", "whole numbers", (int, str)),
+    float: ("a number", "numbers", (float, int, str)),
+    str: ("a text", "texts", (str, int)),
+    NoneType: ("null", "nulls", ()),
+}
+HOLDS = {
+    "above": lambda value, bound: value > bound,
+    "at_least": lambda value, bound: value >= bound,
+    "below": lambda value, bound: value < bound,
+    "at_most": lambda value, bound: value <= bound,
+}
+
+
+def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str]]:
+    """Returns ``section`` with the values of ``layers``, and each given key's origin.
+
+    A field that holds a dataclass is a section in it, whatever its annotation.
+
+    Args:
+        section: A dataclass with its defaults.
+        layers: Origin and nested or dotted mapping, each over the one before.
+
+    Raises:
+        ConfigError: Unknown key, wrong type, value out of bounds, or an annotation that is none of
+            the above.
+    """
+    for part in vars(section).values():
+        if _is_section(part):
+            _check_annotations(part.__class__)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        found: dict[str, Any] = {}
+        for key, value in _leaves(section, layer, origin):
+            if key in found and origin != COMMAND_LINE:
+                raise ConfigError(f"{origin}: {key} is given twice; leave one out")
+            found[key] = value
+        values |= found
+        origins |= dict.fromkeys(found, origin)
+    return _filled(section, values), origins
+
+
+def entry_class(annotation: Any) -> Any:
+    """Returns the dataclass of which a field takes a list, such as a view's, or None."""
+    item = get_args(annotation)[0] if get_origin(annotation) is list else None
+    return item if _is_section(item) else None
+
+
+def _is_section(value: Any) -> bool:
+    """Tells whether ``value`` is a dataclass or holds one."""
+    return is_dataclass(value)
+
+
+@cache
+def _annotations(schema: Any) -> dict[str, tuple[Any, Mapping[str, Any]]]:
+    """Returns annotation and metadata of each field."""
+    hints = get_type_hints(schema)
+    return {entry.name: (hints[entry.name], entry.metadata) for entry in fields(schema)}
+
+
+@cache
+def _check_annotations(schema: Any) -> None:
+    for name, (annotation, _) in _annotations(schema).items():
+        _check_annotation(annotation, f"{schema.__module__}.{schema.__name__}.{name}")
+
+
+def _check_annotation(annotation: Any, field: str) -> None:
+    """Raises `ConfigError` where no plain value can be such a field's."""
+    kinds = _kinds(annotation)
+    only = kinds[0] if len(kinds) == 1 else None
+    if _is_section(only):
+        _check_annotations(only)
+    elif get_origin(only) is list:
+        _check_annotation(get_args(only)[0], field)
+    elif not kinds or any(kind not in PLAIN for kind in kinds):
+        raise ConfigError(
+            f"{field}: no recipe can give {annotation}; annotate it as bool, int, float or str, "
+            "as a list of one of these, or as a dataclass"
+        )
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """Returns the members of an annotation without null."""
+    return [kind for kind in _members(annotation) if kind is not NoneType]
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """Returns the members of a union, and of another annotation itself."""
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return get_args(annotation) if is_union else (annotation,)
+
+
+def _leaves(
+    root: Any, layer: Mapping[Any, Any], origin: str, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yields each dotted key of ``layer`` with its value as the field holds it."""
+    for name, value in layer.items():
+        key = f"{prefix}{name}"
+        holder, default = _find(root, key, origin)
+        if not _is_section(default):
+            annotation, metadata = _annotations(holder.__class__)[key.rpartition(".")[2]]
+            yield key, _value(annotation, value, _Place(origin, key, metadata))
+        elif isinstance(value, dict):
+            yield from _leaves(root, value, origin, f"{key}.")
+        else:
+            raise _Place(origin, key).refusal(value, f"a section: write {key}.KEY=VALUE")
+
+
+def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
+    """Returns the dataclass that has ``key``, and the default there."""
+    holder, node, above = root, root, ""
+    for part in key.split("."):
+        names = list(_annotations(node.__class__)) if _is_section(node) else []
+        if part not in names:
+            near = suggest(part, names, above) if names else f"; {above} is no section"
+            near = _elsewhere(root, key) or near
+            raise ConfigError(f"{origin}: unknown key {key!r}{near}")
+        holder, node = node, getattr(node, part)
+        above = f"{above}.{part}" if above else part
+    return holder, node
+
+
+def _elsewhere(root: Any, key: str) -> str:
+    """Offers the key that ends alike in another section, if there is one."""
+    name = key.rpartition(".")[2]
+    homes = [home for home in _keys(root) if home.rpartition(".")[2] == name]
+    near = get_close_matches(key, homes, n=1, cutoff=0)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _keys(section: Any, prefix: str = "") -> Iterator[str]:
+    for name, value in vars(section).items():
+        if _is_section(value):
+            yield from _keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _filled(section: Section, values: dict[str, Any]) -> Section:
+    """Returns ``section`` with ``values`` by their dotted keys."""
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        name, dot, rest = key.partition(".")
+        if dot:
+            inner.setdefault(name, {})[rest] = value
+        else:
+            own[name] = value
+    parts = {name: _filled(getattr(section, name), below) for name, below in inner.items()}
+    return replace(section, **own, **parts)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands, and what its field declares."""
+
+    origin: str
+    key: str
+    metadata: Mapping[str, Any] | None = None
+
+    def entry(self, index: int) -> "_Place":
+        """Returns the place of a list's entry."""
+        return _Place(self.origin, f"{self.key}[{index}]", self.metadata)
+
+    def refusal(self, value: Any, allowed: str) -> ConfigError:
+        """Returns the one form of errors about values."""
+        return ConfigError(f"{self.origin}: {self.key}={shown(value)}: {allowed}")
+
+
+def _value(annotation: Any, value: Any, place: _Place) -> Any:
+    """Returns ``value`` as a field of that annotation holds it."""
+    kinds = _kinds(annotation)
+    if value is None and NoneType in _members(annotation):
+        return None
+    # Of several, the one that it is.
+    fitting = [kind for kind in kinds if type(value) is kind] if len(kinds) > 1 else kinds
+    kind = fitting[0] if fitting else NoneType
+    if get_origin(kind) is list and isinstance(value, list):
+        item = get_args(kind)[0]
+        return [_value(item, one, place.entry(index)) for index, one in enumerate(value)]
+    if _is_section(kind) and isinstance(value, dict):
+        return _entry(kind, value, place)
+    if type(value) not in PLAIN.get(kind, ("", "", ()))[2]:
+        # YAML has read another type than was meant: the word may have been on, or 1e3.
+        quotes = ", in quotes" if str in kinds and isinstance(value, bool | float) else ""
+        raise place.refusal(value, f"{_needed(annotation)} is needed{quotes}")
+    return _plain(kind, value, place)
+
+
+def _plain(kind: Any, value: Any, place: _Place) -> Any:
+    try:
+        made = kind(value)
+    except OverflowError:  # a whole number beyond all floats
+        made = math.inf
+    except ValueError:
+        raise place.refusal(value, f"{_needed(kind)} is needed") from None
+    if wrong := _refused(made, place.metadata or {}):
+        raise place.refusal(value, wrong)
+    return made
+
+
+def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
+    """Returns what is wrong with a value of the right type, nothing if it is allowed.
+
+    An infinity passes all bounds of one side, and makes every later loss NaN without a word.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a finite number is needed"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"must be at most {LARGEST} in size"
+    if isinstance(value, str) and "${" in value:
+        return "interpolation is refused, write the value itself"
+    if value == "None":
+        return "write null, not None"
+    choices = metadata.get("choices")
+    if choices is not None and value not in (known := _names(choices)):
+        kind = choices.kind if isinstance(choices, Registry) else "value"
+        return f"unknown {kind}{suggest(value, known)}"
+    for name, bound in metadata.get("bounds", {}).items():
+        if bound is not None and not HOLDS[name](value, bound):
+            return f"must be {name.replace('_', ' ')} {bound}"
+    return ""
+
+
+def _names(choices: Any) -> list[str]:
+    return choices.names() if isinstance(choices, Registry) else list(choices)
+
+
+def _entry(kind: Any, values: dict[Any, Any], place: _Place) -> Any:
+    """Builds a list's entry, such as a view."""
+    annotations, found = _annotations(kind), {}
+    for name, value in values.items():
+        if name not in annotations:
+            near = suggest(str(name), list(annotations))
+            raise ConfigError(f"{place.origin}: {place.key}: unknown key {name!r}{near}")
+        annotation, metadata = annotations[name]
+        found[name] = _value(
+            annotation, value, _Place(place.origin, f"{place.key}.{name}", metadata)
+        )
+    for entry in fields(kind):
+        if entry.name not in found and entry.default is entry.default_factory is MISSING:
+            raise place.refusal(values, f"{entry.name} is needed")
+    return kind(**found)
+
+
+def _needed(annotation: Any) -> str:
+    """Returns in words what a field takes: ``a list of numbers``, ``a text or null``."""
+    return " or ".join(_one_and_many(kind)[0] for kind in _members(annotation))
+
+
+def _one_and_many(kind: Any) -> tuple[str, str]:
+    if get_origin(kind) is list:
+        items = " or ".join(_one_and_many(item)[1] for item in _members(get_args(kind)[0]))
+        return f"a list of {items}", f"lists of {items}"
+    return ("a mapping", "mappings") if _is_section(kind) else PLAIN[kind][:2]
