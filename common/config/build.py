@@ -63,7 +63,7 @@ def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str
         ConfigError: Unknown key, wrong type, value out of bounds, or an annotation that is none of
             the above.
     """
-    for part in vars(section).values():
+    for _, part in _fields_of(section):
         if _is_section(part):
             _check_annotations(part.__class__)
     values: dict[str, Any] = {}
@@ -95,6 +95,10 @@ def _annotations(schema: Any) -> dict[str, tuple[Any, Mapping[str, Any]]]:
     """Returns annotation and metadata of each field."""
     hints = get_type_hints(schema)
     return {entry.name: (hints[entry.name], entry.metadata) for entry in fields(schema)}
+
+
+def _fields_of(section: Any) -> list[tuple[str, Any]]:
+    return [(name, getattr(section, name)) for name in _annotations(section.__class__)]
 
 
 @cache
@@ -168,7 +172,7 @@ def _elsewhere(root: Any, key: str) -> str:
 
 
 def _keys(section: Any, prefix: str = "") -> Iterator[str]:
-    for name, value in vars(section).items():
+    for name, value in _fields_of(section):
         if _is_section(value):
             yield from _keys(value, f"{prefix}{name}.")
         else:
@@ -252,17 +256,14 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
     if value == "None":
         return "write null, not None"
     choices = metadata.get("choices")
-    if choices is not None and value not in (known := _names(choices)):
-        kind = choices.kind if isinstance(choices, Registry) else "value"
-        return f"unknown {kind}{suggest(value, known)}"
+    if isinstance(choices, Registry) and value not in choices.entries:
+        return f"unknown {choices.kind}{suggest(value, choices.names())}"
+    if isinstance(choices, tuple) and value not in choices:
+        return f"unknown value{suggest(value, list(choices))}"
     for name, bound in metadata.get("bounds", {}).items():
         if bound is not None and not HOLDS[name](value, bound):
             return f"must be {name.replace('_', ' ')} {bound}"
     return ""
-
-
-def _names(choices: Any) -> list[str]:
-    return choices.names() if isinstance(choices, Registry) else list(choices)
 
 
 def _entry(kind: Any, values: dict[Any, Any], place: _Place) -> Any:

@@ -266,6 +266,14 @@ def test_a_section_may_be_given_in_dotted_keys():
     assert recipe.global_batch == 128 and recipe.reference == "swav/quick"
 
 
+def test_another_baseline_leaves_out_the_method_below_it_however_it_is_written():
+    method = {"method.prototype_dim": 1, "method": {"no_such_key": 1}, "method.temperature": 0.7}
+    layers = [("file", method), ("variant", {"baseline": "simclr", "method": {"temperature": 0.3}})]
+    layers.append(("here", {"evaluation.protocols": ["knn"]}))
+    recipe = resolve("swav", "quick", None, layers)
+    assert (recipe.baseline, recipe.method.temperature) == ("simclr", 0.3)
+
+
 def test_of_a_key_given_twice_on_the_command_line_the_last_counts():
     words = ["seed=1", "optimizer.lr=1", "optimizer={lr: 2}", "seed=2"]
     recipe = load_recipe("swav/quick", words)
