@@ -40,7 +40,6 @@ PLAIN: dict[Any, tuple[str, str, tuple[type, ...]]] = {
     int: ("a whole number", "whole numbers", (int, str)),
     float: ("a number", "numbers", (float, int, str)),
     str: ("a text", "texts", (str, int)),
-    NoneType: ("null", "nulls", ()),
 }
 HOLDS = {
     "above": lambda value, bound: value > bound,
@@ -53,7 +52,7 @@ HOLDS = {
 def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str]]:
     """Returns ``section`` with the values of ``layers``, and each given key's origin.
 
-    A field that holds a dataclass is a section in it, whatever its annotation.
+    A field of ``object`` holds a section of any dataclass.
 
     Args:
         section: A dataclass with its defaults.
@@ -63,9 +62,10 @@ def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str
         ConfigError: Unknown key, wrong type, value out of bounds, or an annotation that is none of
             the above.
     """
-    for _, part in _fields_of(section):
-        if _is_section(part):
-            _check_annotations(part.__class__)
+    whole: Any = section  # what its parts are annotated as is read before any value
+    for name in _fields(whole.__class__):
+        if is_dataclass(part := getattr(whole, name)):
+            _fields(part.__class__)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, layer in layers:
@@ -82,55 +82,56 @@ def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str
 def entry_class(annotation: Any) -> Any:
     """Returns the dataclass of which a field takes a list, such as a view's, or None."""
     item = get_args(annotation)[0] if get_origin(annotation) is list else None
-    return item if _is_section(item) else None
+    return item if is_dataclass(item) else None
 
 
-def _is_section(value: Any) -> bool:
-    """Tells whether ``value`` is a dataclass or holds one."""
-    return is_dataclass(value)
+@dataclass(frozen=True)
+class _Kind:
+    """What a field takes: plain types, a list, or the mapping of a dataclass; and null or not."""
+
+    plain: tuple[type, ...] = ()
+    item: "_Kind | None" = None
+    entry: Any = None
+    null: bool = False
+
+    def words(self, many: bool = False) -> str:
+        """Returns it in words: ``a list of numbers``, ``a text or null``."""
+        found = [PLAIN[one][1] if many else PLAIN[one][0] for one in self.plain]
+        if self.item is not None:
+            found.append(f"{'lists' if many else 'a list'} of {self.item.words(many=True)}")
+        elif self.entry is not None:
+            found.append("mappings" if many else "a mapping")
+        return " or ".join([*found, *["nulls" if many else "null"][: self.null]]) or "a section"
 
 
 @cache
-def _annotations(schema: Any) -> dict[str, tuple[Any, Mapping[str, Any]]]:
-    """Returns annotation and metadata of each field."""
-    hints = get_type_hints(schema)
-    return {entry.name: (hints[entry.name], entry.metadata) for entry in fields(schema)}
+def _fields(schema: Any) -> dict[str, tuple[_Kind, Mapping[str, Any]]]:
+    """Returns what each field takes, and its metadata; raises `ConfigError` for what none does."""
+    hints, place = get_type_hints(schema), f"{schema.__module__}.{schema.__name__}"
+    return {
+        entry.name: (_kind(hints[entry.name], f"{place}.{entry.name}"), entry.metadata)
+        for entry in fields(schema)
+    }
 
 
-def _fields_of(section: Any) -> list[tuple[str, Any]]:
-    return [(name, getattr(section, name)) for name in _annotations(section.__class__)]
-
-
-@cache
-def _check_annotations(schema: Any) -> None:
-    for name, (annotation, _) in _annotations(schema).items():
-        _check_annotation(annotation, f"{schema.__module__}.{schema.__name__}.{name}")
-
-
-def _check_annotation(annotation: Any, field: str) -> None:
-    """Raises `ConfigError` where no plain value can be such a field's."""
-    kinds = _kinds(annotation)
-    only = kinds[0] if len(kinds) == 1 else None
-    if _is_section(only):
-        _check_annotations(only)
-    elif get_origin(only) is list:
-        _check_annotation(get_args(only)[0], field)
-    elif not kinds or any(kind not in PLAIN for kind in kinds):
-        raise ConfigError(
-            f"{field}: no recipe can give {annotation}; annotate it as bool, int, float or str, "
-            "as a list of one of these, or as a dataclass"
-        )
-
-
-def _kinds(annotation: Any) -> list[Any]:
-    """Returns the members of an annotation without null."""
-    return [kind for kind in _members(annotation) if kind is not NoneType]
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """Returns the members of a union, and of another annotation itself."""
+def _kind(annotation: Any, field: str) -> _Kind:
     is_union = get_origin(annotation) in (Union, UnionType)
-    return get_args(annotation) if is_union else (annotation,)
+    members = get_args(annotation) if is_union else (annotation,)
+    kinds = [member for member in members if member is not NoneType]
+    null, only = len(kinds) < len(members), kinds[0] if len(kinds) == 1 else None
+    if is_dataclass(only):
+        _fields(kinds[0])
+        return _Kind(entry=only, null=null)
+    if get_origin(only) is list:
+        return _Kind(item=_kind(get_args(only)[0], field), null=null)
+    if kinds and all(kind in PLAIN for kind in kinds):
+        return _Kind(tuple(kinds), null=null)
+    if only is object:
+        return _Kind()
+    raise ConfigError(
+        f"{field}: no recipe can give {annotation}; annotate it as bool, int, float or str, as a "
+        "list of one of these, or as a dataclass"
+    )
 
 
 def _leaves(
@@ -140,9 +141,9 @@ def _leaves(
     for name, value in layer.items():
         key = f"{prefix}{name}"
         holder, default = _find(root, key, origin)
-        if not _is_section(default):
-            annotation, metadata = _annotations(holder.__class__)[key.rpartition(".")[2]]
-            yield key, _value(annotation, value, _Place(origin, key, metadata))
+        if not is_dataclass(default):
+            kind, metadata = _fields(holder.__class__)[key.rpartition(".")[2]]
+            yield key, _value(kind, value, _Place(origin, key, metadata))
         elif isinstance(value, dict):
             yield from _leaves(root, value, origin, f"{key}.")
         else:
@@ -153,7 +154,7 @@ def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
     """Returns the dataclass that has ``key``, and the default there."""
     holder, node, above = root, root, ""
     for part in key.split("."):
-        names = list(_annotations(node.__class__)) if _is_section(node) else []
+        names = list(_fields(node.__class__)) if is_dataclass(node) else []
         if part not in names:
             near = suggest(part, names, above) if names else f"; {above} is no section"
             near = _elsewhere(root, key) or near
@@ -172,8 +173,8 @@ def _elsewhere(root: Any, key: str) -> str:
 
 
 def _keys(section: Any, prefix: str = "") -> Iterator[str]:
-    for name, value in _fields_of(section):
-        if _is_section(value):
+    for name in _fields(section.__class__):
+        if is_dataclass(value := getattr(section, name)):
             yield from _keys(value, f"{prefix}{name}.")
         else:
             yield prefix + name
@@ -210,24 +211,20 @@ class _Place:
         return ConfigError(f"{self.origin}: {self.key}={shown(value)}: {allowed}")
 
 
-def _value(annotation: Any, value: Any, place: _Place) -> Any:
-    """Returns ``value`` as a field of that annotation holds it."""
-    kinds = _kinds(annotation)
-    if value is None and NoneType in _members(annotation):
+def _value(kind: _Kind, value: Any, place: _Place) -> Any:
+    """Returns ``value`` as a field of that kind holds it."""
+    if value is None and kind.null:
         return None
-    # Of several, the one that it is.
-    fitting = [kind for kind in kinds if type(value) is kind] if len(kinds) > 1 else kinds
-    kind = fitting[0] if fitting else NoneType
-    if get_origin(kind) is list and isinstance(value, list):
-        item = get_args(kind)[0]
-        return [_value(item, one, place.entry(index)) for index, one in enumerate(value)]
-    if _is_section(kind) and isinstance(value, dict):
-        return _entry(kind, value, place)
-    if type(value) not in PLAIN.get(kind, ("", "", ()))[2]:
-        # YAML has read another type than was meant: the word may have been on, or 1e3.
-        quotes = ", in quotes" if str in kinds and isinstance(value, bool | float) else ""
-        raise place.refusal(value, f"{_needed(annotation)} is needed{quotes}")
-    return _plain(kind, value, place)
+    if kind.item is not None and isinstance(value, list):
+        return [_value(kind.item, one, place.entry(index)) for index, one in enumerate(value)]
+    if kind.entry is not None and isinstance(value, dict):
+        return _entry(kind.entry, value, place)
+    for one in kind.plain:
+        if type(value) in (PLAIN[one][2] if len(kind.plain) == 1 else (one,)):
+            return _plain(one, value, place)
+    # YAML has read another type than was meant: the word may have been on, or 1e3.
+    quotes = ", in quotes" if str in kind.plain and isinstance(value, bool | float) else ""
+    raise place.refusal(value, f"{kind.words()} is needed{quotes}")
 
 
 def _plain(kind: Any, value: Any, place: _Place) -> Any:
@@ -236,7 +233,7 @@ def _plain(kind: Any, value: Any, place: _Place) -> Any:
     except OverflowError:  # a whole number beyond all floats
         made = math.inf
     except ValueError:
-        raise place.refusal(value, f"{_needed(kind)} is needed") from None
+        raise place.refusal(value, f"{PLAIN[kind][0]} is needed") from None
     if wrong := _refused(made, place.metadata or {}):
         raise place.refusal(value, wrong)
     return made
@@ -266,30 +263,16 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
     return ""
 
 
-def _entry(kind: Any, values: dict[Any, Any], place: _Place) -> Any:
+def _entry(schema: Any, values: dict[Any, Any], place: _Place) -> Any:
     """Builds a list's entry, such as a view."""
-    annotations, found = _annotations(kind), {}
+    known, found = _fields(schema), {}
     for name, value in values.items():
-        if name not in annotations:
-            near = suggest(str(name), list(annotations))
+        if name not in known:
+            near = suggest(str(name), list(known))
             raise ConfigError(f"{place.origin}: {place.key}: unknown key {name!r}{near}")
-        annotation, metadata = annotations[name]
-        found[name] = _value(
-            annotation, value, _Place(place.origin, f"{place.key}.{name}", metadata)
-        )
-    for entry in fields(kind):
+        kind, metadata = known[name]
+        found[name] = _value(kind, value, _Place(place.origin, f"{place.key}.{name}", metadata))
+    for entry in fields(schema):
         if entry.name not in found and entry.default is entry.default_factory is MISSING:
             raise place.refusal(values, f"{entry.name} is needed")
-    return kind(**found)
-
-
-def _needed(annotation: Any) -> str:
-    """Returns in words what a field takes: ``a list of numbers``, ``a text or null``."""
-    return " or ".join(_one_and_many(kind)[0] for kind in _members(annotation))
-
-
-def _one_and_many(kind: Any) -> tuple[str, str]:
-    if get_origin(kind) is list:
-        items = " or ".join(_one_and_many(item)[1] for item in _members(get_args(kind)[0]))
-        return f"a list of {items}", f"lists of {items}"
-    return ("a mapping", "mappings") if _is_section(kind) else PLAIN[kind][:2]
+    return schema(**found)

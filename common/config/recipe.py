@@ -29,12 +29,12 @@ LAST_SEED = 2**31 - 1
 class _Whole:
     """What a recipe can say, from the top: its sections, and the keys beside them."""
 
-    data: Any
-    method: Any
-    optimizer: Any
-    trainer: Any
-    tracking: Any
-    evaluation: Any
+    data: object
+    method: object
+    optimizer: object
+    trainer: object
+    tracking: object
+    evaluation: object
     paper: str | None = None
     arm: str = "method"
     baseline: str | None = None

@@ -41,7 +41,7 @@ class Section:
         *above, last = name.split(".")
         self.root = schema
         for part in (last, *reversed(above)):
-            self.root = make_dataclass("Part", [(part, Any)])(self.root)
+            self.root = make_dataclass("Part", [(part, object)])(self.root)
         found = list(keys(type(schema), seen, f"{name}."))
         self.words = [word for key in found for word in key.words()]
         unknown = NAMES.map(lambda text: f"{name}.{text}=1")

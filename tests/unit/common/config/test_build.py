@@ -61,7 +61,7 @@ class Own:
 
 @dataclass
 class Root:
-    own: Any = field(default_factory=Own)
+    own: object = field(default_factory=Own)
     seed: int = setting(0, at_least=0)
 
 
@@ -257,7 +257,7 @@ def schemas():
 @pytest.mark.parametrize(("paper", "baseline"), list(schemas()))
 def test_every_default_of_every_schema_is_a_value_that_may_be_given(paper, baseline):
     sections = section_defaults(paper, baseline)
-    root = make_dataclass("Sections", [(name, Any) for name in sections])(**sections)
+    root = make_dataclass("Sections", [(name, object) for name in sections])(**sections)
     found, origins = build(root, [("defaults", asdict(root))])
     assert found == root and repr(found) == repr(root)
     assert {key.partition(".")[0] for key in origins} == {entry.name for entry in fields(root)}
