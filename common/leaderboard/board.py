@@ -8,8 +8,8 @@ from pathlib import Path
 
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml
 from common.errors import UsageError
-from common.layers import read_yaml
 from common.leaderboard.aggregate import (
     Code,
     Group,

@@ -8,8 +8,8 @@ from typing import Any
 from common.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.config.schema import HASHED_SECTIONS, Recipe
+from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
 from common.settings import collect_changes

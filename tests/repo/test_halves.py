@@ -70,7 +70,7 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/root.py", "is missing; ", "is not here; "),
-        ("common/settings.py", "must be", "has to be"),
+        ("common/config/build.py", "must be", "has to be"),
         ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
         ("common/data/pictures/readers/files.py", "no such list of names", "no list of names"),
         ("common/data/series/readers/files.py", "", ""),

@@ -4,7 +4,7 @@ import pytest
 
 from common import references
 from common.config.recipe import load_recipe
-from common.layers import read_yaml
+from common.config.yaml_io import read_yaml
 from common.leaderboard import board
 from common.leaderboard.record import RecordError
 
