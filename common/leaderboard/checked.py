@@ -1,6 +1,8 @@
 """Dataclasses from files that somebody may have edited: every key and type is checked."""
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -17,7 +19,7 @@ def build_checked(
     Raises:
         LikewiseError: Of class ``error``: an unknown key, a missing one, or a wrong type.
     """
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     entries = fields(kind)  # type: ignore[arg-type]
     names = [entry.name for entry in entries]
     for key in values:
@@ -34,24 +36,38 @@ def build_checked(
     return kind(**values)
 
 
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def has_type(value: Any, hint: Any) -> bool:
     """Tells whether ``value`` is of type ``hint``; a whole number is a float, a bool neither."""
-    origin, arguments = get_origin(hint), get_args(hint)
+    return _test(hint)(value)
+
+
+@cache
+def _test(hint: Any) -> Callable[[Any], bool]:
+    """Returns what tells whether a value is of type ``hint``: a record has thousands of values."""
     if isinstance(hint, UnionType):
-        return any(has_type(value, option) for option in arguments)
-    if origin is dict:
-        key_type, item_type = arguments
-        return isinstance(value, dict) and all(
-            has_type(k, key_type) and has_type(v, item_type) for k, v in value.items()
+        options = [_test(option) for option in get_args(hint)]
+        return lambda value: any(test(value) for test in options)
+    if get_origin(hint) is dict:
+        of_key, of_item = map(_test, get_args(hint))
+        return lambda value: (
+            isinstance(value, dict)
+            and all(map(of_key, value))
+            and all(map(of_item, value.values()))
         )
-    if origin is list:
-        return isinstance(value, list) and all(has_type(item, arguments[0]) for item in value)
+    if get_origin(hint) is list:
+        (of_item,) = map(_test, get_args(hint))
+        return lambda value: isinstance(value, list) and all(map(of_item, value))
     if hint is Any:
-        return True
+        return lambda _: True
     if hint in (int, float):
         allowed = (int,) if hint is int else (int, float)
-        return isinstance(value, allowed) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        return lambda value: isinstance(value, allowed) and not isinstance(value, bool)
+    return lambda value: isinstance(value, hint)
 
 
 def _type_name(hint: Any) -> str:
