@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from common.leaderboard.aggregate import Group, comparable_groups, sample_of
-from common.leaderboard.board import Board
+from common.leaderboard.board import Board, Group, comparable_groups, sample_of
 from common.leaderboard.curves import DIAGNOSTICS
 from common.leaderboard.markdown import (
     commits,

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from common.errors import LikewiseError
 from common.files import write_atomic
-from common.leaderboard.board import Board, default_root, read_board
+from common.leaderboard.board import Board, read_board
 from common.leaderboard.compared import unexplained
 from common.leaderboard.normal import render_normal
 from common.leaderboard.readme import insert_small, render_small
+from common.leaderboard.record import default_root
 from common.leaderboard.render import render_board
 
 LEADERBOARD = "LEADERBOARD.md"

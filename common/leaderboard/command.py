@@ -9,9 +9,8 @@ from rich.padding import Padding
 
 from common.checkout import require_checkout
 from common.errors import UsageError
-from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import arm_status
-from common.leaderboard.board import Board, default_root, read_board
+from common.leaderboard.board import Board, Group, Row, read_board
 from common.leaderboard.check import check_leaderboard, write_leaderboard
 from common.leaderboard.compared import (
     gap_text,
@@ -23,7 +22,7 @@ from common.leaderboard.compared import (
     short_metric,
 )
 from common.leaderboard.markdown import sample_text, shown
-from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.record import commit_record, default_root, read_record
 from common.leaderboard.tracked import import_tracked, offline_runs
 from common.messages import plain_table
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from common.leaderboard.aggregate import Row
-from common.leaderboard.board import Board
+from common.leaderboard.board import Board, Row
 from common.leaderboard.markdown import (
     commits,
     decimals_of,

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from common.leaderboard.aggregate import Group
+from common.leaderboard.board import Group
 from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from common.leaderboard.aggregate import Group, sample_of
-from common.leaderboard.board import Board
+from common.leaderboard.board import Board, Group, sample_of
 from common.leaderboard.curves import DIAGNOSTICS
 from common.leaderboard.markdown import anchor, sample_text, seeds_text, shown, table
 from common.leaderboard.record import Record

@@ -8,8 +8,7 @@ from itertools import cycle
 from pathlib import Path
 
 from common.files import write_atomic
-from common.leaderboard.aggregate import Group
-from common.leaderboard.board import Board
+from common.leaderboard.board import Board, Group
 from common.leaderboard.html import to_html
 from common.leaderboard.normal import render_normal
 from common.leaderboard.render import render_board

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import references_of
-from common.leaderboard.board import Board
+from common.leaderboard.board import Board, Group, Row
 from common.leaderboard.compared import origin_text, ours_text, reference_text, short_metric
 from common.leaderboard.markdown import sample_text, seeds_text, shown, table
 from common.paper import get_paper

@@ -220,9 +220,14 @@ def _write_checked(record: Record, path: Path) -> Path:
     return path
 
 
+def default_root() -> Path:
+    """Returns this checkout's folder, or the current one where the package is installed."""
+    return SOURCE_ROOT if is_checkout() else Path.cwd()
+
+
 def default_results() -> Path:
-    """Returns ``results/`` of this checkout, or of the current folder if installed elsewhere."""
-    return (SOURCE_ROOT if is_checkout() else Path.cwd()) / "results"
+    """Returns where records are filed: ``results/`` below `default_root`."""
+    return default_root() / "results"
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:

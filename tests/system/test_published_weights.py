@@ -17,8 +17,7 @@ from common import references
 from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
 from common.leaderboard.record import read_record
 from common.leaderboard.render import render_board
 from common.leaderboard.reported import Reference, load_all_reported

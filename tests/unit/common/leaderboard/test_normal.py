@@ -1,7 +1,6 @@
 import pytest
 
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
 from common.leaderboard.normal import last_values, render_normal, value_at
 from common.leaderboard.render import render_board
 

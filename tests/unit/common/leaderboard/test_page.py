@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
 from common.leaderboard.command import build_leaderboard
 from common.leaderboard.page import render_page, write_page
 from common.leaderboard.record import Record

@@ -3,8 +3,7 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
 from common.leaderboard.readme import END, START, insert_small, render_small
 from common.leaderboard.reported import Reference
 from tests.samples import ENTRY, KNN

@@ -3,8 +3,7 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board, read_board
+from common.leaderboard.board import Code, make_board, read_board
 from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
 from common.leaderboard.compared import unexplained
 from common.leaderboard.markdown import by_cutoff, decimals_of, number
