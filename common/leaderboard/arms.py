@@ -1,19 +1,29 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from common.leaderboard.board import Board, Group, comparable_groups, sample_of
-from common.leaderboard.curves import DIAGNOSTICS
-from common.leaderboard.markdown import (
+from common.leaderboard.curves import DIAGNOSTICS, last_values
+from common.leaderboard.document import (
+    Block,
+    Code,
+    Emphasis,
+    Fold,
+    Heading,
+    Paragraph,
+    Span,
+    Table,
+    Text,
+)
+from common.leaderboard.formatting import (
     commits,
     run_links,
     sample_text,
     seeds_text,
-    shown,
-    table,
+    short_metric,
+    shown_metrics,
 )
-from common.leaderboard.normal import last_values
 from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
@@ -22,17 +32,14 @@ Key = tuple[str, str, str, str]
 MOST_METRICS = 10
 
 
-def render_arms(board: Board) -> list[str]:
-    """Returns a table for each paper, data set and protocol, with how the training ended."""
-    lines: list[str] = []
-    for key, groups in sections(board.groups).items():
-        paper, data, data_hash, protocol = key
-        if lines:
-            lines.append("")
+def arms_side_by_side(board: Board) -> Iterator[Block]:
+    """Yields a table for each paper, data set and protocol, with how the training ended."""
+    for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
         protocols = protocol.replace("+", " and ") or "nothing measured"
-        lines += [f"### {paper} on {data} (`{data_hash[:8]}`): {protocols}", ""]
-        lines += _arms_table(board, groups)
-    return lines or ["No runs yet."]
+        yield Heading(3, (f"{paper} on {data} (", Code(data_hash[:8]), f"): {protocols}"))
+        yield from _arms_table(board, groups)
+    if not board.groups:
+        yield Paragraph("No runs yet.")
 
 
 def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
@@ -52,21 +59,21 @@ def _order(group: Group) -> tuple[int, str, str, str]:
     return rank, record.arm, record.reference, record.config_hash
 
 
-def _arms_table(board: Board, groups: list[Group]) -> list[str]:
-    metrics = shown({m for group in groups for m in group.latest.metrics})
+def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
+    metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
     signs = one_of_each_kind(every)
-    header = ("arm", "recipe", "epochs", *_names([*first, *signs]), "seeds", "status")
-    rows = [_arm_cells(board, group, first, signs) for group in groups]
-    for name, samples in references_of(groups).items():
-        values = [sample_text(samples.get(metric)) for metric in (*first, *signs)]
-        count = max(sample.n for sample in samples.values())
-        cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
-        rows.append(cells)
-    rest = [key for key in (*metrics, *every) if key not in (*first, *signs)]
-    return [*table((*header, "runs", "commit"), rows), *_folded(groups, rest)]
+    keys, references = [*first, *signs], references_of(groups)
+    rows = [_arm_cells(board, group, keys) for group in groups]
+    for name, samples in references.items():
+        values = [sample_text(samples.get(key)) for key in keys]
+        count = seeds_text(max(sample.n for sample in samples.values()))
+        rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
+    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
+    yield Table(header, rows)
+    yield from _folded(groups, references, [key for key in (*metrics, *every) if key not in keys])
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
@@ -100,23 +107,26 @@ def one_of_each_kind(signs: list[str]) -> list[str]:
     return [*kinds.values()]
 
 
-def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
-    """Returns tables of the remaining metrics, none too wide, in a part that a click opens."""
-    if not metrics:
-        return []
-    lines = ["", f"<details><summary>{len(metrics)} more metrics</summary>"]
+def _folded(
+    groups: list[Group], references: dict[str, dict[str, Sample]], metrics: list[str]
+) -> Iterator[Block]:
+    """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
+    tables = []
     for start in range(0, len(metrics), MOST_METRICS):
         part = metrics[start : start + MOST_METRICS]
-        rows = [(_recipe_text(group), *_values(group, part)) for group in groups]
-        for name, samples in references_of(groups).items():
-            rows.append((f"*{name}*", *(sample_text(samples.get(key)) for key in part)))
-        lines += ["", *table(("recipe", *_names(part)), rows)]
-    return [*lines, "", "</details>"]
+        rows: list[tuple[Text, ...]] = [
+            (_recipe_text(group), *_values(group, part)) for group in groups
+        ]
+        for name, samples in references.items():
+            rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
+        tables.append(Table(("recipe", *_names(part)), rows))
+    if tables:
+        yield Fold(f"{len(metrics)} more metrics", tables)
 
 
 def _names(keys: list[str]) -> list[str]:
     """Returns the keys without their group, unless two would be called the same."""
-    short = [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
+    short = [short_metric(key).removeprefix(DIAGNOSTICS) for key in keys]
     return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
 
 
@@ -128,21 +138,21 @@ def _values(group: Group, keys: list[str]) -> list[str]:
     return [sample_text(sample) for sample in samples]
 
 
-def _recipe_text(group: Group) -> str:
+def _recipe_text(group: Group) -> tuple[Span, ...]:
     """Returns ``recipe:variant``; the heading says the paper."""
     record = group.latest
-    name = f"`{record.reference.removeprefix(f'{record.paper}/')}`"
-    return name + (" (published weights)" if record.weights == "published" else "")
+    name = Code(record.reference.removeprefix(f"{record.paper}/"))
+    return (name, " (published weights)") if record.weights == "published" else (name,)
 
 
-def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str]) -> tuple[str, ...]:
+def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     record = group.latest
     compared = _is_compared(board, group)
     return (
         record.arm,
         _recipe_text(group),
         "-" if record.weights == "published" else _epochs(group),
-        *_values(group, [*metrics, *signs]),
+        *_values(group, keys),
         seeds_text(len(group.records)),
         arm_status(board, group),
         "see above" if compared else run_links(group),

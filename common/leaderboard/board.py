@@ -101,6 +101,17 @@ class Row:
             return f"{self.group.stale} ({self.verdict.status})"
         return self.verdict.status
 
+    @property
+    def misses(self) -> bool:
+        """Whether ours is above or below, or its mean off by more than the margin.
+
+        An inconclusive row may be: within its interval, or with too few seeds to have one.
+        """
+        if self.verdict.status != "inconclusive":
+            return self.verdict.status in ("above", "below")
+        margin, gap = self.reference.margin, self.verdict.gap
+        return gap is not None and margin is not None and abs(gap) > margin
+
 
 def group_records(records: Iterable[Record], code: Code) -> list[Group]:
     """Groups by paper, arm, data, protocol and configuration; one record of each seed counts."""

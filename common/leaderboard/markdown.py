@@ -1,97 +1,58 @@
-"""Numbers, links and tables as Markdown."""
+"""Writes a page as Markdown."""
 
-import math
-import re
 from collections.abc import Iterable, Sequence
 
-from common.leaderboard.board import Group
-from common.leaderboard.record import Record
-from common.leaderboard.statistics import Sample
-
-# Four places say nothing of what is below.
-SMALLEST = 5e-4
-
-
-def decimals_of(value: float, margin: float | None = None) -> int:
-    """Returns the decimals to show: 4 up to 1.5, else 2, more where ``margin`` is finer."""
-    usual = 4 if abs(value) <= 1.5 else 2
-    finer = math.floor(-math.log10(margin)) if margin else 0
-    return max(usual, finer)
-
-
-def number(value: float | None, decimals: int, sign: bool = False) -> str:
-    """Returns ``value`` with ``decimals`` places, or ``-``; zero carries no sign."""
-    if value is None:
-        return "-"
-    text = f"{value:{'+' if sign else ''}.{decimals}f}"
-    return f"{0:.{decimals}f}" if float(text) == 0 else text
+from common.leaderboard.document import (
+    Block,
+    Code,
+    Emphasis,
+    Fold,
+    Heading,
+    Items,
+    Link,
+    Span,
+    Table,
+    Text,
+    spans,
+)
 
 
-def sample_text(sample: Sample | None, decimals: int | None = None) -> str:
-    """Returns ``mean ± spread``; the mean alone for one run, or for what four places would hide."""
-    if sample is None:
-        return "-"
-    if decimals is None and 0 < abs(sample.mean) < SMALLEST:
-        return f"{sample.mean:.1e}"
-    places = decimals_of(sample.mean) if decimals is None else decimals
-    text = number(sample.mean, places)
-    return text if sample.spread is None else f"{text} ± {number(sample.spread, places)}"
+def to_markdown(blocks: Iterable[Block]) -> str:
+    """Returns ``blocks`` as Markdown, with a gap between two of them."""
+    return "\n\n".join(_block(block) for block in blocks) + "\n"
 
 
-def seeds_text(count: int) -> str:
-    """Returns ``1 seed`` or ``n seeds``."""
-    return f"{count} seed{'' if count == 1 else 's'}"
+def _block(block: Block) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {_text(text)}"
+        case Items(texts, numbered):
+            marks = (f"{place}." if numbered else "-" for place in range(1, len(texts) + 1))
+            return "\n".join(f"{m} {_text(text)}" for m, text in zip(marks, texts, strict=True))
+        case Table(header, rows):
+            return "\n".join(map(_row, [header, ["---"] * len(header), *rows]))
+        case Fold(summary, inner):
+            return f"<details><summary>{summary}</summary>\n\n{to_markdown(inner)}\n</details>"
+        case _:
+            return _text(block.text)
 
 
-def by_cutoff(metric: str) -> list[tuple[int, str]]:
-    """Sorts ``hr@5`` before ``hr@10``."""
-    parts = re.split(r"(\d+)", metric)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+def _row(cells: Sequence[Text]) -> str:
+    """Returns a table's line; a bar within a cell is escaped."""
+    return "| " + " | ".join(_text(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def shown(metrics: Iterable[str]) -> list[str]:
-    """Returns the metrics a table shows, in order.
-
-    What varies within one run (``*_std``, over probes) is no spread over trainings, and the
-    probe's own training accuracy is no result: both stay in the record.
-    """
-    kept = {m for m in metrics if not m.endswith("_std") and not m.endswith("_train_top1")}
-    return sorted(kept or set(metrics), key=by_cutoff)
+def _text(text: Text) -> str:
+    return "".join(map(_span, spans(text)))
 
 
-def run_links(group: Group) -> str:
-    """Returns a link to the record of each seed, and to its tracked run if there is one."""
-    return " ".join(_run_link(record) for record in group.records)
-
-
-def _run_link(record: Record) -> str:
-    link = f"[s{record.seed}](results/{record.paper}/{record.filename})"
-    parts = (record.wandb or "").split("/")
-    if len(parts) == 3 and all(parts):
-        link += f" ([W&B](https://wandb.ai/{parts[0]}/{parts[1]}/runs/{parts[2]}))"
-    return link
-
-
-def commits(group: Group) -> str:
-    """Returns the commits of the runs, ``+`` where files had changed since."""
-    found = []
-    for record in group.records:
-        text = f"`{(record.commit or 'unknown')[:7]}`" + ("+" if record.dirty else "")
-        if text not in found:
-            found.append(text)
-    return " ".join(found)
-
-
-def anchor(heading: str) -> str:
-    """Returns what a link within a page calls ``heading``, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Returns the lines of a table; a bar within a cell is escaped."""
-    lines = [_line(header), _line(["---"] * len(header))]
-    return [*lines, *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _span(span: Span) -> str:
+    match span:
+        case Code(text):
+            return f"`{text}`"
+        case Emphasis(text):
+            return f"*{text}*"
+        case Link(text, target):
+            return text if text == target else f"[{text}]({target})"
+        case _:
+            return span
