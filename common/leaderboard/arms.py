@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from common.leaderboard.board import Board, Group, comparable_groups, sample_of
+from common.leaderboard.board import Board, Group, sample_of
 from common.leaderboard.curves import DIAGNOSTICS, last_values
 from common.leaderboard.document import (
     Block,
-    Code,
     Emphasis,
     Fold,
     Heading,
@@ -15,6 +14,7 @@ from common.leaderboard.document import (
     Span,
     Table,
     Text,
+    Verbatim,
 )
 from common.leaderboard.formatting import (
     commits,
@@ -36,7 +36,7 @@ def arms_side_by_side(board: Board) -> Iterator[Block]:
     """Yields a table for each paper, data set and protocol, with how the training ended."""
     for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
         protocols = protocol.replace("+", " and ") or "nothing measured"
-        yield Heading(3, (f"{paper} on {data} (", Code(data_hash[:8]), f"): {protocols}"))
+        yield Heading(3, (f"{paper} on {data} (", Verbatim(data_hash[:8]), f"): {protocols}"))
         yield from _arms_table(board, groups)
     if not board.groups:
         yield Paragraph("No runs yet.")
@@ -141,13 +141,13 @@ def _values(group: Group, keys: list[str]) -> list[str]:
 def _recipe_text(group: Group) -> tuple[Span, ...]:
     """Returns ``recipe:variant``; the heading says the paper."""
     record = group.latest
-    name = Code(record.reference.removeprefix(f"{record.paper}/"))
+    name = Verbatim(record.reference.removeprefix(f"{record.paper}/"))
     return (name, " (published weights)") if record.weights == "published" else (name,)
 
 
 def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     record = group.latest
-    compared = _is_compared(board, group)
+    compared = board.is_compared(group)
     return (
         record.arm,
         _recipe_text(group),
@@ -167,14 +167,10 @@ def _epochs(group: Group) -> str:
     return str(most) if fewest == most else f"{fewest} to {most}"
 
 
-def _is_compared(board: Board, group: Group) -> bool:
-    return any(comparable_groups(entry, [group]) for entry in board.entries)
-
-
 def arm_status(board: Board, group: Group) -> str:
     """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
-    status = "compared above" if _is_compared(board, group) else f"scaled{by_hand}"
+    status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
     return f"{group.stale} ({status})" if group.stale else status
 
 

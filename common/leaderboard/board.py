@@ -175,11 +175,6 @@ def _row(entry: Entry, metric: str, group: Group | None) -> Row:
     return Row(entry, metric, group, ours, judge_trained(ours, reference))
 
 
-def uncompared_groups(entries: list[Entry], groups: list[Group]) -> list[Group]:
-    """Returns the groups that no reported number is set beside."""
-    return [g for g in groups if not any(comparable_groups(entry, [g]) for entry in entries)]
-
-
 @dataclass(frozen=True)
 class Board:
     """Reported numbers, groups of runs, and the rows that set one beside the other."""
@@ -194,9 +189,17 @@ class Board:
         named = {entry.paper for entry in self.entries}
         return sorted(named | {group.latest.paper for group in self.groups})
 
+    def is_compared(self, group: Group) -> bool:
+        """Tells whether a reported number is set beside ``group``."""
+        return any(comparable_groups(entry, [group]) for entry in self.entries)
+
     def uncompared(self) -> list[Group]:
-        """Returns the groups that no reported number is compared with."""
-        return uncompared_groups(list(self.entries), list(self.groups))
+        """Returns the groups that no reported number is set beside."""
+        return [group for group in self.groups if not self.is_compared(group)]
+
+    def title(self, paper: str) -> str:
+        """Returns the paper's folder name and title."""
+        return f"{paper}: {self.titles[paper]}" if paper in self.titles else paper
 
 
 def make_board(

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from common.leaderboard.board import Board, Row
 from common.leaderboard.document import (
     Block,
-    Code,
     Emphasis,
     Fold,
     Items,
@@ -13,6 +12,7 @@ from common.leaderboard.document import (
     Span,
     Table,
     Text,
+    Verbatim,
     joined,
     marked,
 )
@@ -105,10 +105,10 @@ def _source(entry: Entry) -> tuple[Span, ...]:
     """Returns all that is known of where the entry's numbers come from, and their protocol."""
     text = joined(origin_text(entry), f"; protocol {entry.protocol}")
     if entry.source:
-        commit: tuple[Span, ...] = (" at ", Code(str(entry.commit))) if entry.commit else ()
+        commit: tuple[Span, ...] = (" at ", Verbatim(str(entry.commit))) if entry.commit else ()
         text = joined(text, "; ", marked(entry.source), commit)
     if entry.origin == OFFICIAL:
-        text = joined(text, "; ", (Code(str(entry.command)),))
+        text = joined(text, "; ", (Verbatim(str(entry.command)),))
     return joined(text, "; ", marked(entry.note)) if entry.note else text
 
 
@@ -116,7 +116,7 @@ def setting_text(entry: Entry) -> tuple[Span, ...]:
     """Returns ``recipe:variant``, the arm unless it is the method, and the kind of weights."""
     arm = "" if entry.arm == "method" else f" {entry.arm}"
     weights = " (published weights)" if entry.weights == "published" else ""
-    return Code(entry.reference), f"{arm}{weights} on {entry.data}"
+    return Verbatim(entry.reference), f"{arm}{weights} on {entry.data}"
 
 
 def places_of(row: Row) -> int:

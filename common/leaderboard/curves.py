@@ -9,12 +9,12 @@ from common.errors import DataError
 from common.leaderboard.board import Board, Group, sample_of
 from common.leaderboard.document import (
     Block,
-    Code,
     Heading,
     Items,
     Link,
     Paragraph,
     Table,
+    Verbatim,
     anchor,
     marked,
 )
@@ -110,7 +110,7 @@ def _section(group: Group, records: Sequence[Record]) -> Iterator[Block]:
     length = " to ".join(f"{number:,}" for number in dict.fromkeys((batches[0], batches[-1])))
     facts = f"{length} batches of {latest.global_batch:,}, {seeds_text(len(records))}"
     stale = f"; {group.stale}" if group.stale else ""
-    yield Heading(3, (Code(latest.reference), f" on {latest.data}: {facts}{stale}"))
+    yield Heading(3, (Verbatim(latest.reference), f" on {latest.data}: {facts}{stale}"))
     header = ("metric", *(f"{share * 100:.0f} %" for share in SHARES))
     yield Table(header, [(key, *_cells(records, key)) for key in _keys(records)])
 

@@ -1,19 +1,17 @@
-"""What a page holds, before it is written as Markdown or as HTML."""
+"""What a page holds, and how it is written as Markdown; `html` writes it as HTML."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # What people write in a note: `code`, *emphasis*, and addresses.
 MARKED = re.compile(
-    r"`(?P<code>[^`]+)`"
-    r"|(?<![\w*])\*(?=\S)(?P<stressed>[^*]+)(?<=\S)\*(?![\w*])"
-    r"|(?P<address>https://[^\s;,()]*[^\s;,().])"
+    r"(`[^`]+`|(?<![\w*])\*(?=\S)[^*]+(?<=\S)\*(?![\w*])|https://[^\s;,()]*[^\s;,().])"
 )
 
 
 @dataclass(frozen=True)
-class Code:
+class Verbatim:
     """Words to be typed or found as they stand."""
 
     text: str
@@ -34,7 +32,7 @@ class Link:
     target: str
 
 
-Span = str | Code | Emphasis | Link
+Span = str | Verbatim | Emphasis | Link
 # A string is plain: no mark in it means anything.
 Text = str | tuple[Span, ...]
 
@@ -86,9 +84,11 @@ def spans(text: Text) -> tuple[Span, ...]:
     return (text,) if isinstance(text, str) else text
 
 
-def joined(*texts: Text) -> tuple[Span, ...]:
-    """Returns ``texts`` as one."""
-    return tuple(span for text in texts for span in spans(text))
+def joined(*texts: Text, between: str = "") -> tuple[Span, ...]:
+    """Returns ``texts`` as one, with ``between`` between two of them."""
+    gaps = (between if place else "" for place in range(len(texts)))
+    parts = ((gap, *spans(text)) for gap, text in zip(gaps, texts, strict=True))
+    return tuple(span for part in parts for span in part if span)
 
 
 def plain(text: Text) -> str:
@@ -103,20 +103,52 @@ def anchor(heading: Text) -> str:
 
 def marked(note: str) -> tuple[Span, ...]:
     """Returns a note that somebody wrote, its marks read; nothing is marked within a mark."""
-    return tuple(_marked(note))
+    parts = enumerate(MARKED.split(note))
+    return tuple(_mark(part) if place % 2 else part for place, part in parts if part)
 
 
-def _marked(note: str) -> Iterator[Span]:
-    end = 0
-    for match in MARKED.finditer(note):
-        if match.start() > end:
-            yield note[end : match.start()]
-        end = match.end()
-        if code := match["code"]:
-            yield Code(code)
-        elif stressed := match["stressed"]:
-            yield Emphasis(stressed)
-        else:
-            yield Link(match["address"], match["address"])
-    if end < len(note):
-        yield note[end:]
+def _mark(part: str) -> Span:
+    if part[0] == "`":
+        return Verbatim(part[1:-1])
+    return Emphasis(part[1:-1]) if part[0] == "*" else Link(part, part)
+
+
+def to_markdown(blocks: Iterable[Block]) -> str:
+    """Returns ``blocks`` as Markdown, with a gap between two of them."""
+    return "\n\n".join(_block(block) for block in blocks) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {_text(text)}"
+        case Items(texts, numbered):
+            marks = (f"{place}." if numbered else "-" for place in range(1, len(texts) + 1))
+            return "\n".join(f"{m} {_text(text)}" for m, text in zip(marks, texts, strict=True))
+        case Table(header, rows):
+            return "\n".join(map(_row, [header, ["---"] * len(header), *rows]))
+        case Fold(summary, inner):
+            return f"<details><summary>{summary}</summary>\n\n{to_markdown(inner)}\n</details>"
+        case _:
+            return _text(block.text)
+
+
+def _row(cells: Sequence[Text]) -> str:
+    """Returns a table's line; a bar within a cell is escaped."""
+    return "| " + " | ".join(_text(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _text(text: Text) -> str:
+    return "".join(map(_span, spans(text)))
+
+
+def _span(span: Span) -> str:
+    match span:
+        case Verbatim(text):
+            return f"`{text}`"
+        case Emphasis(text):
+            return f"*{text}*"
+        case Link(text, target):
+            return text if text == target else f"[{text}]({target})"
+        case _:
+            return span

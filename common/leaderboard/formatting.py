@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from common.leaderboard.board import Group
-from common.leaderboard.document import Code, Link, Span, joined
+from common.leaderboard.document import Link, Span, Verbatim, joined
 from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
@@ -67,7 +67,7 @@ def shown_metrics(metrics: Iterable[str]) -> list[str]:
 
 def run_links(group: Group) -> tuple[Span, ...]:
     """Returns a link to the record of each seed, and to its tracked run if there is one."""
-    return joined(*_spaced([_run_link(record) for record in group.records]))
+    return joined(*map(_run_link, group.records), between=" ")
 
 
 def _run_link(record: Record) -> tuple[Span, ...]:
@@ -81,15 +81,8 @@ def _run_link(record: Record) -> tuple[Span, ...]:
 
 def commits(group: Group) -> tuple[Span, ...]:
     """Returns the commits of the runs, ``+`` where files had changed since."""
-    found: list[tuple[Span, ...]] = []
-    for record in group.records:
-        commit = Code((record.commit or "unknown")[:7])
-        text: tuple[Span, ...] = (commit, "+") if record.dirty else (commit,)
-        if text not in found:
-            found.append(text)
-    return joined(*_spaced(found))
-
-
-def _spaced(texts: list[tuple[Span, ...]]) -> Iterable[tuple[Span, ...]]:
-    for place, text in enumerate(texts):
-        yield (" ", *text) if place else text
+    found = [
+        (Verbatim((record.commit or "unknown")[:7]), "+" if record.dirty else "")
+        for record in group.records
+    ]
+    return joined(*dict.fromkeys(found), between=" ")

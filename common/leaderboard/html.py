@@ -11,7 +11,6 @@ from common.leaderboard.board import Board, Group
 from common.leaderboard.curves import curves_page
 from common.leaderboard.document import (
     Block,
-    Code,
     Emphasis,
     Fold,
     Heading,
@@ -20,6 +19,7 @@ from common.leaderboard.document import (
     Span,
     Table,
     Text,
+    Verbatim,
     anchor,
     spans,
 )
@@ -110,7 +110,7 @@ def _text(text: Text) -> str:
 def _span(span: Span) -> str:
     """Returns ``span`` escaped; a mean and its spread stay on one line."""
     match span:
-        case Code(text):
+        case Verbatim(text):
             return f"<code>{escape(text)}</code>"
         case Emphasis(text):
             return f"<em>{escape(text)}</em>"

@@ -13,18 +13,18 @@ from common.leaderboard.compared import beside_reported, origin_text, ours_text,
 from common.leaderboard.curves import curves_page
 from common.leaderboard.document import (
     Block,
-    Code,
     Heading,
     Link,
     Paragraph,
     Table,
     Text,
+    Verbatim,
     anchor,
     joined,
     marked,
+    to_markdown,
 )
 from common.leaderboard.formatting import sample_text, seeds_text, short_metric, shown_metrics
-from common.leaderboard.markdown import to_markdown
 from common.leaderboard.record import default_root
 from common.leaderboard.statistics import MIN_SEEDS
 from common.paper import get_paper
@@ -75,22 +75,17 @@ def leaderboard(board: Board) -> Iterator[Block]:
     yield _summary(board)
     yield Heading(2, "How to read it")
     yield Paragraph(marked(LEGEND))
-    meanings = [((Code(name),), marked(text)) for name, text in STATUSES.items()]
+    meanings = [((Verbatim(name),), marked(text)) for name, text in STATUSES.items()]
     yield Table(("status", "meaning"), meanings)
     yield Heading(2, "Beside reported numbers")
     compared = _compared_papers(board)
     for paper in compared:
-        yield Heading(3, title(board, paper))
+        yield Heading(3, board.title(paper))
         yield from beside_reported(board, paper)
     if not compared:
         yield Paragraph("No reported numbers yet.")
     yield Heading(2, "Arms side by side")
     yield from arms_side_by_side(board)
-
-
-def title(board: Board, paper: str) -> str:
-    """Returns the paper's folder name and title."""
-    return f"{paper}: {board.titles[paper]}" if paper in board.titles else paper
 
 
 def _compared_papers(board: Board) -> list[str]:
@@ -106,7 +101,7 @@ def _summary(board: Board) -> Block:
     for paper in board.papers():
         count = _statuses(board, paper)
         runs = sum(len(group.records) for group in board.groups if group.latest.paper == paper)
-        link = (Link(paper, f"#{anchor(title(board, paper))}"),) if paper in compared else paper
+        link = (Link(paper, f"#{anchor(board.title(paper))}"),) if paper in compared else paper
         away = sum(count[name] for name in STANDINGS)
         counts = [*(count[kind] for kind in kinds), away, scaled[paper], runs]
         rows.append((link, *map(str, counts)))
@@ -160,7 +155,7 @@ def _headline(rows: Iterable[Row]) -> Row | None:
 
 def _compared_cells(row: Row) -> tuple[Text, ...]:
     return (
-        (Code(row.entry.reference), f", {short_metric(row.metric)}"),
+        (Verbatim(row.entry.reference), f", {short_metric(row.metric)}"),
         joined(f"{reference_text(row)}, ", origin_text(row.entry)),
         ours_text(row),
         row.status,
@@ -172,7 +167,7 @@ def _scaled_cells(group: Group) -> tuple[Text, ...]:
     metric = _telling(record.paper, shown_metrics(record.metrics))
     untrained = references_of([group]).get("untrained", {}).get(metric)
     return (
-        (Code(record.reference), f", {short_metric(metric)}"),
+        (Verbatim(record.reference), f", {short_metric(metric)}"),
         f"{sample_text(untrained)}, untrained encoder" if untrained else "-",
         f"{sample_text(group.sample(metric))} ({seeds_text(len(group.records))})",
         f"{group.stale} (scaled)" if group.stale else "scaled",

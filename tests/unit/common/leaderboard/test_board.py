@@ -6,7 +6,7 @@ from common import references
 from common.config.recipe import load_recipe
 from common.layers import read_yaml
 from common.leaderboard import board
-from common.leaderboard.board import Code, group_records, make_rows, uncompared_groups
+from common.leaderboard.board import Code, group_records, make_board, make_rows
 from common.leaderboard.record import NO_NUMBER, RecordError
 from common.leaderboard.reported import Entry, Reference
 from common.results.ledger import Check, Ledger
@@ -103,13 +103,13 @@ def test_a_run_changed_by_hand_is_never_compared(make_record):
     record = make_record(scaled=True, scaled_reason="the recipe was changed: trainer.epochs")
     groups = group_records([record], NOW)
     assert make_rows([entry()], groups)[0].status == "not run"
-    assert uncompared_groups([entry()], groups) == groups
+    assert make_board([entry()], [record], NOW).uncompared() == groups
 
 
 def test_a_number_reported_later_is_compared_with_runs_made_before(make_record):
     record = make_record(scaled=True, scaled_reason=NO_NUMBER)
     assert rows([entry()], [record])[0].status == "inconclusive"
-    assert uncompared_groups([], group_records([record], NOW)) != []
+    assert make_board([], [record], NOW).uncompared() != []
 
 
 def test_published_weights_are_exact_with_one_run(make_record):

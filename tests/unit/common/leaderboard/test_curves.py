@@ -10,7 +10,7 @@ from common.leaderboard.curves import (
     thin,
     value_at,
 )
-from common.leaderboard.markdown import to_markdown
+from common.leaderboard.document import to_markdown
 from common.leaderboard.pages import leaderboard
 from common.tracking.metrics_file import HEADER, Row
 

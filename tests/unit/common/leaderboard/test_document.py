@@ -3,7 +3,6 @@
 import pytest
 
 from common.leaderboard.document import (
-    Code,
     Emphasis,
     Fold,
     Heading,
@@ -11,10 +10,11 @@ from common.leaderboard.document import (
     Link,
     Paragraph,
     Table,
+    Verbatim,
     marked,
+    to_markdown,
 )
 from common.leaderboard.html import to_html
-from common.leaderboard.markdown import to_markdown
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from common.leaderboard.markdown import to_markdown
         (Paragraph("two\nlines"), "two\nlines", "<p>two lines</p>"),
         (Items(["a", "b"], numbered=True), "1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
         (
-            Items([("a ", Code("b*c*"))]),
+            Items([("a ", Verbatim("b*c*"))]),
             "- a `b*c*`",
             "<ul><li>a <code>b*c*</code></li></ul>",
         ),
@@ -65,8 +65,8 @@ def test_blocks_stand_apart():
 @pytest.mark.parametrize(
     ("note", "parts"),
     [
-        ("a `b*c*` d", ("a ", Code("b*c*"), " d")),
-        ("*one* `two`", (Emphasis("one"), " ", Code("two"))),
+        ("a `b*c*` d", ("a ", Verbatim("b*c*"), " d")),
+        ("*one* `two`", (Emphasis("one"), " ", Verbatim("two"))),
         ("2 * 3 * 4 and 2*3*4", ("2 * 3 * 4 and 2*3*4",)),
         ("see https://a.org/b; (https://c.org).", None),
     ],

@@ -4,8 +4,8 @@ import pytest
 
 from common.errors import LikewiseError
 from common.leaderboard.board import Code, make_board, read_board
+from common.leaderboard.document import to_markdown
 from common.leaderboard.formatting import by_cutoff, decimals_of, number
-from common.leaderboard.markdown import to_markdown
 from common.leaderboard.pages import (
     CURVES,
     END,
