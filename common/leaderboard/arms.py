@@ -79,8 +79,8 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
     """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
 
-    Of many it is one of each kind (``hr@5`` of ``hr@5`` and ``hr@10``), of the reported kinds
-    where there are any.
+    Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
+    only those are shown.
     """
     if len(metrics) <= MOST_METRICS:
         return metrics
@@ -98,7 +98,7 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
 
 
 def one_of_each_kind(signs: list[str]) -> list[str]:
-    """Returns ``signs``; of too many, the first of those that differ in numbers only."""
+    """Returns ``signs``; if they are too many, the first of those that differ in numbers only."""
     if len(signs) <= MOST_METRICS:
         return signs
     kinds: dict[str, str] = {}

@@ -37,7 +37,7 @@ class Code:
     config_hashes: Mapping[str, str] = field(default_factory=dict)
 
     def stale_reason(self, record: Record) -> str | None:
-        """Returns why ``record`` may not hold for the present code, of `STANDINGS`, or None."""
+        """Returns the key of `STANDINGS` that says why ``record`` may not hold now, or None."""
         ledger = self.ledgers.get(record.paper, Ledger(paper=record.paper))
         standing = ledger.standing(record, self.digests.get(record.paper, ""))
         if standing is not None:
@@ -105,7 +105,7 @@ class Row:
     def misses(self) -> bool:
         """Whether ours is above or below, or its mean off by more than the margin.
 
-        An inconclusive row may be: within its interval, or with too few seeds to have one.
+        An inconclusive row can miss, too: its mean may be off while its interval is wide.
         """
         if self.verdict.status != "inconclusive":
             return self.verdict.status in ("above", "below")

@@ -36,7 +36,7 @@ def build_leaderboard(
     page: Path | None = None,
     runs: Path = Path("runs"),
 ) -> None:
-    """Writes LEADERBOARD.md and README's table, or only checks them.
+    """Writes the pages made of the records, or only checks them.
 
     Args:
         check: Write nothing.
@@ -48,7 +48,7 @@ def build_leaderboard(
         runs: Where the pictures of runs, and runs that were tracked offline, are looked for.
 
     Raises:
-        LikewiseError: With ``check``, if a file is stale; names the first line.
+        LikewiseError: With ``check``, if a page is stale; names it and the first difference.
         UsageError: With ``check`` beside what writes, or a folder without a record; without
             ``root`` outside of a checkout.
     """
@@ -64,14 +64,14 @@ def build_leaderboard(
         _import(wandb, root / "results", console)
     if check:
         check_pages(root)
-        console.print("LEADERBOARD.md agrees with the records")
+        console.print("the pages agree with the records")
         return
     board = read_board(root)
     changed = write_pages(root, board)
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
-        console.print("LEADERBOARD.md agrees with the records already")
+        console.print("the pages agree with the records already")
     if page:
         from common.leaderboard.html import write_page
 
@@ -140,7 +140,7 @@ def print_our_numbers(
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
-    # Of a whole paper the arms would be pages.
+    # All arms of a paper would fill pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
     if listed:
         console.print("\nother runs:", highlight=False)

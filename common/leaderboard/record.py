@@ -77,7 +77,7 @@ class Record:
     wandb: str | None = None
     # Learning curves, thinned: {key: [[batch, value], ...]}. None in the first records.
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    # Of published weights, "name sha256:<64 hex digits>" of the file.
+    # "name sha256:<64 hex digits>" of the file with published weights.
     weights_file: str | None = None
     # Each of `CONFIG_PARTS`, resolved: what can change a result, no path. None: not known.
     config: dict[str, Any] | None = None
