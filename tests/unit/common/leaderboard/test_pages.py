@@ -5,14 +5,12 @@ import pytest
 from common.errors import LikewiseError
 from common.leaderboard.board import Code, make_board, read_board
 from common.leaderboard.document import to_markdown
-from common.leaderboard.formatting import by_cutoff, decimals_of, number
 from common.leaderboard.pages import (
     CURVES,
     END,
     START,
     check_pages,
     first_difference,
-    insert_table,
     leaderboard,
     readme_table,
     stale_files,
@@ -281,25 +279,6 @@ def test_a_new_record_makes_the_board_stale(root, make_record):
     assert [path.name for path in stale_files(root, read_board(root))] == ["LEADERBOARD.md"]
 
 
-@pytest.mark.parametrize(
-    ("value", "margin", "decimals"),
-    [(0.0581, 0.002, 4), (91.3, 1.0, 2), (0.0352, 5e-5, 4), (0.035249, 1e-6, 6), (1.2, None, 4)],
-)
-def test_decimals(value, margin, decimals):
-    assert decimals_of(value, margin) == decimals
-
-
-def test_numbers():
-    assert number(-0.00001, 2, sign=True) == "0.00"
-    assert number(0.126, 2, sign=True) == "+0.13"
-    assert number(None, 2) == "-"
-
-
-def test_metrics_are_ordered_by_their_cutoffs():
-    found = sorted(["test/hr@10", "val/x", "test/hr@5", "test/f1_20"], key=by_cutoff)
-    assert found == ["test/f1_20", "test/hr@5", "test/hr@10", "val/x"]
-
-
 def test_numbers_not_run_yet_are_folded_away(board):
     text = page_of(board)
     folded = text[text.index("<details><summary>1 reported number not run yet") :]
@@ -315,64 +294,3 @@ def test_two_columns_never_have_one_name_and_small_numbers_are_told_from_zero(ma
     text = page_of(make_board([], [record], CODE))
     assert "| test/effective_rank | diag/effective_rank | tau |" in text
     assert "| 40.00 | 8.00 | 1.0e-05 |" in text
-
-
-@pytest.fixture
-def records(make_record):
-    return [
-        make_record(
-            seed=seed,
-            metrics={KNN: value},
-            references={"untrained": {KNN: 0.40 + seed / 100}},
-        )
-        for seed, value in enumerate([0.80, 0.82, 0.84])
-    ]
-
-
-def small_rows(board):
-    return to_markdown([readme_table(board)]).splitlines()[2:]
-
-
-def test_the_small_table_shows_one_line_a_paper_with_counts(records):
-    assert small_rows(make_board([ENTRY], records, CODE)) == [
-        "| `swav/cifar10`, knn_top1 | 0.8000 ± 0.0200 (3 runs), paper, Table 1, *unverified* "
-        "| 0.8200 ± 0.0200 (3 seeds) | reproduced | 1 not run, 1 reproduced |"
-    ]
-
-
-def test_the_small_table_prefers_the_mean_over_horizons(make_record):
-    values = {"test/mse@24": 0.1, "test/mae@24": 0.2, "test/mse": 0.3, "test/mae": 0.4}
-    metrics = {key: Reference(value=value, margin=0.1) for key, value in values.items()}
-    entry = dataclasses.replace(ENTRY, metrics=metrics)
-    (row,) = small_rows(make_board([entry], [make_record(metrics=values)], CODE))
-    assert row.startswith("| `swav/cifar10`, mse | 0.3000, paper") and "| 4 inconclusive |" in row
-
-
-def test_the_small_table_sets_a_scaled_method_beside_the_untrained_encoder(records, make_record):
-    quick = make_record(recipe="quick", config_hash="a" * 10, run_id="q")
-    assert small_rows(make_board([], [quick, *records], CODE)) == [
-        "| `swav/cifar10`, knn_top1 | 0.4100 ± 0.0100, untrained encoder "
-        "| 0.8200 ± 0.0200 (3 seeds) | scaled | none |"
-    ]
-    (alone,) = small_rows(make_board([], [quick], CODE))
-    assert alone.startswith("| `swav/quick`, knn_top1 |")
-
-
-def test_the_small_table_prefers_a_probe_of_all_labels_to_one_of_few(make_record):
-    metrics = {"test/linear_top1": 50.0, "test/linear_top1@5": 30.0, "test/nn_top1@10": 20.0}
-    (row,) = small_rows(make_board([], [make_record(metrics=metrics)], CODE))
-    assert ", linear_top1 |" in row
-
-
-def test_the_small_table_shows_the_metric_that_its_paper_names(make_record):
-    record = make_record(paper="owdfa_cpl", metrics={"test/all_acc": 60.0, "test/uncertainty": 9.0})
-    (row,) = small_rows(make_board([], [record], CODE))
-    assert ", all_acc |" in row
-
-
-def test_only_the_part_between_the_markers_is_replaced():
-    text = f"# Title\n{START}\nold\n{END}\nrest\n"
-    assert insert_table(text, "new\n", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
-    for broken in ("# Title", f"{START}", f"{END}{START}", text + text):
-        with pytest.raises(LikewiseError, match=r"README\.md"):
-            insert_table(broken, "new", "README.md")
