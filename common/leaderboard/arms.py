@@ -18,13 +18,13 @@ from common.leaderboard.document import (
 )
 from common.leaderboard.formatting import (
     commits,
+    ends_text,
     run_links,
     sample_text,
     seeds_text,
     short_metric,
     shown_metrics,
 )
-from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
 Key = tuple[str, str, str, str]
@@ -64,7 +64,7 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
-    signs = one_of_each_kind(every)
+    signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
     keys, references = [*first, *signs], references_of(groups)
     rows = [_arm_cells(board, group, keys) for group in groups]
     for name, samples in references.items():
@@ -91,19 +91,15 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
         if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
         for metric in entry.metrics
     }
-    kinds: dict[str, str] = {}
-    for metric in [metric for metric in metrics if metric in reported] or metrics:
-        kinds.setdefault(re.sub(r"[@_]\d+$", "", metric), metric)
-    return [*kinds.values()][:MOST_METRICS]
+    kept = [metric for metric in metrics if metric in reported] or metrics
+    return _first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
 
 
-def one_of_each_kind(signs: list[str]) -> list[str]:
-    """Returns ``signs``; if they are too many, the first of those that differ in numbers only."""
-    if len(signs) <= MOST_METRICS:
-        return signs
+def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
+    """Returns the first of the keys that are alike without what matches ``number``."""
     kinds: dict[str, str] = {}
-    for sign in signs:
-        kinds.setdefault(re.sub(r"\d+", "", sign), sign)
+    for key in keys:
+        kinds.setdefault(re.sub(number, "", key), key)
     return [*kinds.values()]
 
 
@@ -148,23 +144,18 @@ def _recipe_text(group: Group) -> tuple[Span, ...]:
 def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     record = group.latest
     compared = board.is_compared(group)
+    # An early stop ends some seeds sooner.
+    epochs = ends_text(one.epochs for one in group.records)
     return (
         record.arm,
         _recipe_text(group),
-        "-" if record.weights == "published" else _epochs(group),
+        "-" if record.weights == "published" else epochs,
         *_values(group, keys),
         seeds_text(len(group.records)),
         arm_status(board, group),
         "see above" if compared else run_links(group),
         "see above" if compared else commits(group),
     )
-
-
-def _epochs(group: Group) -> str:
-    """Returns the epochs of the runs: the fewest and the most, where an early stop ended them."""
-    epochs = [record.epochs for record in group.records]
-    fewest, most = min(epochs), max(epochs)
-    return str(most) if fewest == most else f"{fewest} to {most}"
 
 
 def arm_status(board: Board, group: Group) -> str:
@@ -183,14 +174,9 @@ def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:
     found: dict[str, dict[str, Sample]] = {}
     for group in groups:
         for name in sorted({name for record in group.records for name in record.references}):
-            samples = _reference_samples(group.records, name)
-            if samples and name not in found:
-                found[name] = samples
+            rows = [one.references[name] for one in group.records if name in one.references]
+            metrics = sorted({metric for row in rows for metric in row})
+            samples = {metric: sample_of(rows, metric) for metric in metrics}
+            if known := {metric: sample for metric, sample in samples.items() if sample}:
+                found.setdefault(name, known)
     return found
-
-
-def _reference_samples(records: Sequence[Record], name: str) -> dict[str, Sample]:
-    rows = [record.references[name] for record in records if name in record.references]
-    metrics = sorted({metric for row in rows for metric in row})
-    samples = {metric: sample_of(rows, metric) for metric in metrics}
-    return {metric: sample for metric, sample in samples.items() if sample is not None}

@@ -108,21 +108,6 @@ def _shared_curves(runs: Sequence[QuickRun]) -> dict[str, dict[str, list[float]]
     return {key: curve for key, curve in curves.items() if curve["batches"]}
 
 
-def band_samples(band: Band, key: str) -> list[tuple[int, Sample]]:
-    """Returns ``(batch, mean and spread over seeds)`` along the curve ``key``."""
-    curve = band.curves[key]
-    columns = [curve[f"seed {seed}"] for seed in band.seeds]
-    points = zip(*columns, strict=True)
-    return [(int(b), summarise(p)) for b, p in zip(curve["batches"], points, strict=True)]
-
-
-def write_band(band: Band, root: Path) -> Path:
-    """Writes the band where `papers verify` and the leaderboard read it."""
-    path = band_path(band.paper, root)
-    write_atomic(path, json.dumps(asdict(band), indent=1, sort_keys=True, allow_nan=False) + "\n")
-    return path
-
-
 def read_band(paper: str, root: Path) -> Band:
     """Reads the stored band.
 
@@ -200,8 +185,10 @@ def require_band(recipe: Recipe, root: Path | None = None) -> None:
 
 def store_band(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> Path:
     """Stores the band of finished ``quick`` runs, one a seed; returns the file."""
-    runs = [read_quick_run(Path(folder), paper) for folder in run_dirs]
-    return write_band(make_band(paper, runs), root or default_root())
+    band = make_band(paper, [read_quick_run(Path(folder), paper) for folder in run_dirs])
+    path = band_path(paper, root or default_root())
+    write_atomic(path, json.dumps(asdict(band), indent=1, sort_keys=True, allow_nan=False) + "\n")
+    return path
 
 
 def verify(paper: str, run_dirs: Sequence[Path], root: Path | None = None) -> list[Comparison]:
@@ -257,14 +244,15 @@ def _compare_metric(band: Band, key: str, runs: Sequence[QuickRun]) -> Compariso
 
 def _compare_curve(band: Band, key: str, runs: Sequence[QuickRun]) -> Comparison:
     curves = [run.curves.get(key, {}) for run in runs]
-    points = band_samples(band, key)
+    batches = band.curves[key]["batches"]
+    columns = [band.curves[key][f"seed {seed}"] for seed in band.seeds]
     inside = 0
-    for batch, stored in points:
-        values = [curve[batch] for curve in curves if batch in curve]
+    for batch, *point in zip(batches, *columns, strict=True):
+        values = [curve[int(batch)] for curve in curves if int(batch) in curve]
         if len(values) == len(runs):
-            ours = summarise(values)
+            ours, stored = summarise(values), summarise(point)
             inside += abs(ours.mean - stored.mean) <= allowed_difference(stored)
-    return Comparison(f"{key} curve", inside / len(points), 1.0, 1 - CURVE_SHARE + 1e-9, True)
+    return Comparison(f"{key} curve", inside / len(batches), 1.0, 1 - CURVE_SHARE + 1e-9, True)
 
 
 def allowed_difference(stored: Sample) -> float:

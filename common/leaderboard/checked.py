@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from common.errors import LikewiseError, suggest
 
@@ -19,8 +19,8 @@ def build_checked(
     Raises:
         LikewiseError: Of class ``error``: an unknown key, a missing one, or a wrong type.
     """
-    hints = _hints(kind)  # type: ignore[arg-type]
     entries = fields(kind)  # type: ignore[arg-type]
+    hints: dict[str, Any] = {entry.name: entry.type for entry in entries}
     names = [entry.name for entry in entries]
     for key in values:
         if key not in names:
@@ -30,37 +30,30 @@ def build_checked(
         if entry.name not in values and not optional:
             raise error(f"{source}: {entry.name}: missing")
     for key, value in values.items():
-        if not has_type(value, hints[key]):
+        if not type_test(hints[key])(value):
             wanted = _type_name(hints[key])
             raise error(f"{source}: {key}: must be {wanted}, got {value!r}")
     return kind(**values)
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def type_test(hint: Any) -> Callable[[Any], bool]:
+    """Returns what tells whether a value is of type ``hint``; made once, for thousands of values.
 
-
-def has_type(value: Any, hint: Any) -> bool:
-    """Tells whether ``value`` is of type ``hint``; a whole number is a float, a bool neither."""
-    return _test(hint)(value)
-
-
-@cache
-def _test(hint: Any) -> Callable[[Any], bool]:
-    """Returns what tells whether a value is of type ``hint``: a record has thousands of values."""
+    A whole number is a float, a bool neither.
+    """
     if isinstance(hint, UnionType):
-        options = [_test(option) for option in get_args(hint)]
+        options = [type_test(option) for option in get_args(hint)]
         return lambda value: any(test(value) for test in options)
     if get_origin(hint) is dict:
-        of_key, of_item = map(_test, get_args(hint))
+        of_key, of_item = map(type_test, get_args(hint))
         return lambda value: (
             isinstance(value, dict)
             and all(map(of_key, value))
             and all(map(of_item, value.values()))
         )
     if get_origin(hint) is list:
-        (of_item,) = map(_test, get_args(hint))
+        (of_item,) = map(type_test, get_args(hint))
         return lambda value: isinstance(value, list) and all(map(of_item, value))
     if hint is Any:
         return lambda _: True

@@ -18,7 +18,7 @@ from common.leaderboard.document import (
     anchor,
     marked,
 )
-from common.leaderboard.formatting import sample_text, seeds_text, shown_metrics
+from common.leaderboard.formatting import ends_text, sample_text, seeds_text, shown_metrics
 from common.leaderboard.record import Record
 from common.tracking.metrics_file import METRICS_NAME, Row, read_metrics
 
@@ -106,8 +106,7 @@ def curves_page(board: Board) -> Iterator[Block]:
 
 def _section(group: Group, records: Sequence[Record]) -> Iterator[Block]:
     latest = group.latest
-    batches = sorted({record.batches for record in records})
-    length = " to ".join(f"{number:,}" for number in dict.fromkeys((batches[0], batches[-1])))
+    length = ends_text((record.batches for record in records), ",")
     facts = f"{length} batches of {latest.global_batch:,}, {seeds_text(len(records))}"
     stale = f"; {group.stale}" if group.stale else ""
     yield Heading(3, (Verbatim(latest.reference), f" on {latest.data}: {facts}{stale}"))

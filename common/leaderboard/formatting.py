@@ -44,6 +44,12 @@ def seeds_text(count: int) -> str:
     return f"{count} seed{'' if count == 1 else 's'}"
 
 
+def ends_text(counts: Iterable[int], form: str = "d") -> str:
+    """Returns ``fewest to most``, or the one number, each in the format ``form``."""
+    ordered = sorted(counts)
+    return " to ".join(f"{count:{form}}" for count in dict.fromkeys((ordered[0], ordered[-1])))
+
+
 def short_metric(metric: str) -> str:
     """Returns the metric without ``test/``."""
     return metric.removeprefix("test/")
