@@ -41,7 +41,6 @@ h3 { margin-top: 2.2rem; }
 img { max-width: 100%; height: auto; }
 figure { margin: 1rem 0; }
 svg { font-size: 10px; margin-right: 1rem; }
-path, polyline { fill: none; stroke-width: .9; }
 """
 
 
@@ -153,7 +152,7 @@ def _panel(group: Group) -> str:
     name = escape(record.reference.removeprefix(f"{record.paper}/"))
     return (
         f'<svg width="{WIDTH}" height="{HEIGHT}">'
-        f'<path d="M{MARGIN},{MARGIN}V{bottom}H{end}" stroke="#888"/>{lines}'
+        f'<g fill="none"><path d="M{MARGIN},{MARGIN}V{bottom}H{end}" stroke="#888"/>{lines}</g>'
         f'<text x="{MARGIN}" y="8">{name}</text><text x="{MARGIN + 2}" y="20">{high:.4g}</text>'
         f'<text x="{MARGIN + 2}" y="{bottom - 2}">{low:.4g}</text>'
         f'<text x="{MARGIN}" y="{HEIGHT - 8}">{left:,.0f}</text>'
