@@ -14,7 +14,7 @@ from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.files import remove_torn
 from common.launch import is_main_process, launched_by_lightning
-from common.leaderboard.markdown import decimals_of, number
+from common.leaderboard.formatting import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
 from common.references import recipe_names

@@ -11,8 +11,7 @@ import typer
 
 from common.campaign_file import read_campaign
 from common.config.recipe import load_recipe
-from common.leaderboard.readme import END
-from common.leaderboard.render import STATUSES
+from common.leaderboard.pages import END, STATUSES
 from common.paper import paper_names
 from tests.recipes import PROTOCOLS
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.checkout import SOURCE_ROOT as ROOT
-from common.leaderboard.closure import import_targets, parse
-from common.leaderboard.digest import code_digest
+from common.leaderboard.digest import code_digest, import_targets, parse
 from common.leaderboard.halves import GROUND, NUMBERS, is_ground, is_numbers
 from common.paper import paper_names
 

@@ -12,8 +12,8 @@ from common.campaign_file import Campaign
 from common.config.recipe import load_recipe
 from common.config.yaml_io import to_yaml
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
-from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
+from common.results import ledger
 from common.results.ledger import Check, Ledger, write_ledger
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder
@@ -56,7 +56,7 @@ def record_of(recipe, number=0, **changes):
 
 @pytest.fixture(autouse=True)
 def digest(monkeypatch):
-    for module in (board, campaign):
+    for module in (ledger, campaign):
         monkeypatch.setattr(module, "code_digest", lambda paper: DIGEST)
 
 
