@@ -47,12 +47,17 @@ def load_recipe(
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
-    ``read`` gives the content of its file; a caller of many variants gives one that keeps it.
+    A run's record, ``file.json``, is the recipe that made it. ``read`` gives the content of its
+    file; a caller of many variants gives one that keeps it.
 
     Raises:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
+    if reference.endswith(".json"):
+        from common.leaderboard.configuration import recipe_of_file  # which imports this module
+
+        return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
     refuse_second(overrides or [], reference, found.paper)
     path, variant = found.path, found.variant
