@@ -14,8 +14,8 @@ import torch
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe, section_defaults
 from common.data.pictures.config import PictureFacts
-from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
+from common.data.targets.regression.config import RegressionFacts
 from common.layers import read_yaml, take_variants
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.data.graphs.batch import GraphBatch
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.regression.views import RegressionBatch
 from common.data.sequences.module import SequenceBatch
 from common.data.series.batches import SeriesBatch
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.regression.views import RegressionBatch
 from common.results.steps.entering import named_generator
 
 Values = dict[str, list[float | None]]
