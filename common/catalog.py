@@ -173,7 +173,8 @@ def print_paper(reference: str, console: Console) -> None:
     else:
         recipes = [list_recipe(f"{paper.name}/{item}") for item in recipe_names(paper.name)]
     console.print(f"[bold]{paper.title}[/bold]")
-    console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
+    console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}")
+    console.print(f"target: {paper.target}; samples: {', '.join(paper.modalities)}\n")
     for item in recipes:
         _print_recipe_page(item, one is not None, console)
     if not one:

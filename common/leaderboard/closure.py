@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGES = ("common", "papers")
+TABLES = ("common/registry.py", "common/data/sets.py")
 
 
 def parse(path: Path) -> ast.Module:
@@ -58,10 +59,10 @@ def _absolute(node: ast.ImportFrom, parts: tuple[str, ...]) -> str:
 def registry_targets(
     names: set[str], root: Path, tables: tuple[str, ...] | None = None
 ) -> list[Path]:
-    """Returns the files that ``common/registry.py`` resolves ``names`` to.
+    """Returns the files that the tables of names resolve ``names`` to.
 
-    A table of parts, as the data sets are one by modality, is asked only in the parts in ``names``:
-    a picture's ``folder`` is not the graphs' one.
+    A table of parts, as the data sets are one by data module, is asked only in the parts in
+    ``names``: a picture's ``folder`` is not the graphs' one.
 
     Args:
         names: Words a paper uses; what is registered under another name is left out.
@@ -77,16 +78,17 @@ def registry_targets(
 
 def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration below ``root``."""
-    path = root / "common" / "registry.py"
-    return _entries(parse(path)) if path.is_file() else []
+    files = filter(Path.is_file, (root / name for name in TABLES))
+    return [entry for path in files for entry in _entries(parse(path))]
 
 
 @lru_cache(maxsize=16)
 def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration in ``tree``.
 
-    Read are mappings of names to a target ``module:attribute``, or to a pair of them, within an
-    assignment to ``TABLE``, or to parts of it. The part is "" where none is read.
+    Read are mappings of names to a target ``module:attribute``, to a pair of them or to a call that
+    takes one, within an assignment to ``TABLE``, or to parts of it. The part is "" where none is
+    read.
     """
     found = []
     for statement in tree.body:
@@ -95,11 +97,18 @@ def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
             if not isinstance(node, ast.Dict):
                 continue
             for key, value in zip(node.keys, node.values, strict=True):
-                targets = value.elts if isinstance(value, ast.Tuple) else [value]
-                for target in filter(None, map(_text, targets)):
-                    if ":" in target:
-                        found.append((table, part, _text(key), target))
+                found += [(table, part, _text(key), target) for target in _targets(value)]
     return found
+
+
+def _targets(value: ast.expr) -> list[str]:
+    """Returns the targets in ``value``: itself, or what a pair or a call is made of."""
+    nodes = [value]
+    if isinstance(value, ast.Tuple):
+        nodes = value.elts
+    elif isinstance(value, ast.Call):
+        nodes = value.args
+    return [text for text in map(_text, nodes) if ":" in text]
 
 
 def _parts(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:

@@ -100,14 +100,26 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     for path in (root / "papers" / paper).rglob("*.py"):
         if is_numbers(path.relative_to(root).as_posix()):
             names |= string_constants(parse(path))
+    names -= _of_other_modules(root / "papers" / paper / "__init__.py", root)
     recipes = (root / "configs" / paper).glob("*.yaml")
     for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
-    for path in registry_targets(names, root, tables=("MODALITIES",)):
+    for path in registry_targets(names, root, tables=("DATA_MODULES",)):
         names |= string_constants(parse(path)) if path.is_file() else frozenset()
     return names
+
+
+def _of_other_modules(declaration: Path, root: Path) -> frozenset[str]:
+    """Returns the modalities that a paper declares beside a target that has a data module.
+
+    They say what its samples may be, and are the names of data modules that it does not use.
+    """
+    words = [node for node in ast.walk(parse(declaration)) if isinstance(node, ast.keyword)]
+    declared = {node.arg: string_constants(node.value) for node in words}
+    modules = {name for table, _, name, _ in registry_entries(root) if table == "DATA_MODULES"}
+    return declared["modalities"] if declared["target"] & modules else frozenset()
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,13 @@
 
 # Imported by both halves; it holds declarations, tables of names, messages and bounds. What a
 # paper uses of the declarations and tables is hashed with the numbers.
-GROUND = ("common/errors.py", "common/paper.py", "common/registry.py", "common/settings.py")
+GROUND = (
+    "common/data/sets.py",
+    "common/errors.py",
+    "common/paper.py",
+    "common/registry.py",
+    "common/settings.py",
+)
 # Files, and folders that end in a slash.
 NUMBERS = (
     "common/backbones/",

@@ -130,7 +130,7 @@ def _finite(number: float | None) -> float | None:
 
 
 def _source(kind: type[RunData]) -> Any:
-    """Returns the module of the modality's synthetic source, beside its data module."""
+    """Returns the module of the synthetic source, which stands beside the data module."""
     return import_module(f"{kind.__module__.rpartition('.')[0]}.synthetic")
 
 

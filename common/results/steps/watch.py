@@ -88,7 +88,7 @@ class Watch(Callback):
 
 @torch.no_grad()
 def embed(module: Any, batch: Any) -> Tensor:
-    """Returns what is evaluated of a batch of any modality, ``(rows, dim)``."""
+    """Returns what is evaluated of a batch of any kind, ``(rows, dim)``."""
     module.eval()
     match batch:
         case GraphBatch():

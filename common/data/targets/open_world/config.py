@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from common.data.sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS
 from common.settings import setting
 
 # Settings of one set alone.
@@ -30,7 +30,7 @@ class OpenWorldFacts:
 class OpenWorldConfig:
     """Which pictures, which of their labels, and how they are changed."""
 
-    name: str = setting("ow-forge-20", choices=DATASETS["open-world"])
+    name: str = setting("ow-forge-20", choices=DATASETS["known-and-novel classes"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # 1: forgeries only. 2: real pictures too.

@@ -14,6 +14,7 @@ from common.data.keyed import keyed_loader
 from common.data.pictures.sets import to_float
 from common.data.pictures.views import normalise
 from common.data.sampler import BatchKey
+from common.data.sets import DATASETS
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.targets.open_world.files import PictureFiles
@@ -27,7 +28,7 @@ from common.data.targets.open_world.samples import (
 )
 from common.errors import ConfigError, DataError
 from common.evaluation.open_world import OpenWorldInputs
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 
 class SplitBatches(Dataset[OpenWorldBatch]):
@@ -82,7 +83,7 @@ class OpenWorldData(RunData):
         if self._set is not None:
             return
         config = self.config
-        reader = self._read or DATASETS["open-world"].get(config.name)
+        reader = self._read or DATASETS["known-and-novel classes"].get(config.name)
         found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
         train = with_labels(found.train, config.labels)
@@ -206,7 +207,7 @@ class OpenWorldData(RunData):
         Raises:
             DataError: No pictures there.
         """
-        names = READERS.get("open-world")(path)
+        names = READERS.get("known-and-novel classes")(path)
         if not names:
             raise DataError(f"{path}: no pictures; give a picture or a folder of them")
         files = PictureFiles([Path(name) for name in names], self.whole.size)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from common.data.pictures.config import ViewConfig
+from common.data.sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS
 from common.settings import setting
 
 # Sets of a user's own: a CSV, and its column to predict.
@@ -33,7 +33,7 @@ class RegressionFacts:
 class RegressionConfig:
     """Which samples, how they are split, and how views are made of them."""
 
-    name: str = setting("scattered-rotated-digits", choices=DATASETS["regression"])
+    name: str = setting("scattered-rotated-digits", choices=DATASETS["number"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `table`, `picture-table` and `volume-table`: a .csv[.gz] with a header, and the column to

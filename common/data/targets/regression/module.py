@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.contract import RunData
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, EpochBatchSampler
+from common.data.sets import DATASETS
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
 from common.data.targets.regression.samples import (
     VAL,
@@ -28,7 +29,7 @@ from common.data.targets.regression.samples import (
 from common.data.targets.regression.views import RegressionBatch, make_views, prepared
 from common.errors import ConfigError
 from common.evaluation.regression import RegressionInputs
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 
 class WholeBatches(Dataset[RegressionBatch]):
@@ -82,7 +83,7 @@ class RegressionData(RunData):
         if self.parts:
             return
         config = self.config
-        reader = self._read or DATASETS["regression"].get(config.name)
+        reader = self._read or DATASETS["number"].get(config.name)
         found: RegressionSet = reader(config)
         check_set(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
@@ -223,7 +224,7 @@ class RegressionData(RunData):
             DataError: Nothing to read, columns missing, or another shape; names the file.
         """
         columns, shape = self.whole.columns, tuple(self.parts["train"].inputs.shape[1:])
-        inputs = READERS.get("regression")(path, shape, columns, self.config)
+        inputs = READERS.get("number")(path, shape, columns, self.config)
         if self.scale is not None:
             inputs = self.scale.apply(inputs)
         part = Samples(inputs, torch.zeros(len(inputs)))
