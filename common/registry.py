@@ -54,7 +54,7 @@ BACKBONES = Registry(
     },
 )
 
-# Of samples with numbers as labels, which need not be pictures.
+# For samples with numbers as labels, which need not be pictures.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {

@@ -116,10 +116,12 @@ def _of_other_modules(declaration: Path, root: Path) -> frozenset[str]:
 
     They say what its samples may be, and are the names of data modules that it does not use.
     """
-    words = [node for node in ast.walk(parse(declaration)) if isinstance(node, ast.keyword)]
-    declared = {node.arg: string_constants(node.value) for node in words}
+    nodes = ast.walk(parse(declaration)) if declaration.is_file() else ()
+    declared = {n.arg: string_constants(n.value) for n in nodes if isinstance(n, ast.keyword)}
     modules = {name for table, _, name, _ in registry_entries(root) if table == "DATA_MODULES"}
-    return declared["modalities"] if declared["target"] & modules else frozenset()
+    nothing = frozenset[str]()
+    has_its_own = declared.get("target", nothing) & modules
+    return declared.get("modalities", nothing) if has_its_own else nothing
 
 
 @lru_cache(maxsize=1024)
