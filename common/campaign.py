@@ -11,10 +11,9 @@ from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.execute import resume_run, start
 from common.launch import is_main_process
-from common.leaderboard.board import matching_records
 from common.leaderboard.digest import code_digest
 from common.leaderboard.record import Record, commit_record, default_results
-from common.results.ledger import read_ledger
+from common.results.ledger import matching_records, read_ledger
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.training.checkpoint import read_checkpoint

@@ -7,8 +7,8 @@ from typing import Any
 
 from common.config.recipe import is_seed, load_recipe
 from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, shown
-from common.layers import read_yaml
 from common.references import CONFIG_ROOT
 
 

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from itertools import dropwhile, takewhile
@@ -14,16 +14,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from common.config.recipe import SECTIONS, load_recipe
+from common.config.recipe import SECTIONS, load_recipe, take_variants
 from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml
 from common.data.listing import data_state
 from common.errors import ConfigError, UsageError, suggest
-from common.layers import read_yaml, take_variants
-from common.leaderboard.command import print_our_numbers
 from common.paper import Paper, get_paper, paper_names
 from common.references import find_recipe, recipe_names
 
 Rows = list[tuple[str, str]]
+Reader = Callable[[Path], dict[str, Any]]
 # What a recipe's header holds after its title.
 AFTER_TITLE = ("Expected", "Hardware:")
 
@@ -48,14 +48,14 @@ class Listed:
         return Path(self.reference).stem
 
 
-def list_recipe(reference: str, with_variants: bool = False) -> Listed:
+def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> Listed:
     """Returns a recipe, one that does not load as well.
 
     Args:
         reference: ``paper/recipe`` or a file, without a variant.
-        with_variants: Try each variant; a paper has up to a hundred, which takes seconds.
+        read: Gives the content of the recipe's file, and keeps it.
+        with_variants: Try each variant, of which a paper has up to a hundred.
     """
-    read = cache(read_yaml)
 
     def load(variant: str) -> Recipe:
         with warnings.catch_warnings():  # for those who run it, not for those who read of it
@@ -81,15 +81,16 @@ def list_recipe(reference: str, with_variants: bool = False) -> Listed:
 def print_papers(console: Console, only: str | None = None) -> None:
     """Prints each paper's recipes, those whose data are here apart; of ``only`` the variants too.
 
-    Recipes are tried without their variants, which would take seconds (`print_paper` tries them).
+    Recipes are tried without their variants, which are many (`print_paper` tries them).
 
     Raises:
         UsageError: ``only`` is no paper.
         ConfigError: After all is printed, where a recipe does not load.
     """
-    names = [get_paper(only).name] if only else paper_names()
+    names, read = [get_paper(only).name] if only else paper_names(), cache(read_yaml)
     listed = {
-        paper: [list_recipe(f"{paper}/{name}") for name in recipe_names(paper)] for paper in names
+        paper: [list_recipe(f"{paper}/{name}", read) for name in recipe_names(paper)]
+        for paper in names
     }
     for name, recipes in listed.items():
         _print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
@@ -164,19 +165,22 @@ def print_paper(reference: str, console: Console) -> None:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: After all is printed, where a recipe or such a variant does not load.
     """
-    whole = reference.lower() in paper_names()
-    one = None if whole else find_recipe(reference, read_yaml)
+    from common.leaderboard.command import print_our_numbers  # scipy comes with it
+
+    whole, read = reference.lower() in paper_names(), cache(read_yaml)
+    one = None if whole else find_recipe(reference, read)
     paper = get_paper(one.paper if one else reference)
     if one:
-        recipes = [list_recipe(one.file or f"{one.paper}/{one.recipe}", with_variants=True)]
+        recipes = [list_recipe(one.file or f"{one.paper}/{one.recipe}", read, with_variants=True)]
         _refuse_variant(one.variant, recipes[0])  # a variant is on its recipe's page
     else:
-        recipes = [list_recipe(f"{paper.name}/{item}") for item in recipe_names(paper.name)]
+        recipes = [list_recipe(f"{paper.name}/{item}", read) for item in recipe_names(paper.name)]
     console.print(f"[bold]{paper.title}[/bold]")
     console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}")
     console.print(f"target: {paper.target}; samples: {', '.join(paper.modalities)}\n")
     for item in recipes:
-        _print_recipe_page(item, one is not None, console)
+        path = find_recipe(item.reference, read).path
+        _print_recipe_page(item, path, one is not None, console)
     if not one:
         console.print(f"\nexpected numbers and more of a recipe: papers info {paper.name}/RECIPE")
     if not one or one.file is None:
@@ -192,7 +196,7 @@ def _refuse_variant(variant: str | None, item: Listed) -> None:
         raise UsageError(f"{item.reference} has no variant {variant!r}{hint}")
 
 
-def _print_recipe_page(item: Listed, whole: bool, console: Console) -> None:
+def _print_recipe_page(item: Listed, path: Path, whole: bool, console: Console) -> None:
     """Prints a recipe's variants and its header, the ``whole`` of it or in short."""
     loads = item.broken is None
     about = ", ".join(item.variants) if loads else f"does not load: {item.broken}"
@@ -200,7 +204,7 @@ def _print_recipe_page(item: Listed, whole: bool, console: Console) -> None:
     failing = {variant: why for variant, why in item.variants.items() if why is not None}
     rows = [("does not load:", f"{variant}: {why}") for variant, why in failing.items()]
     _print_beside(console, rows, 4)
-    header = recipe_header(find_recipe(item.reference, read_yaml).path)
+    header = recipe_header(path)
     for line in header if whole else _in_short(header):
         console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
 

@@ -31,7 +31,7 @@ CTRL_C = 130  # what typer makes of it
 ReferenceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or a recipe of your own: FILE.yaml."
+        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or your own recipe, FILE.yaml."
     ),
 ]
 OverridesArgument = Annotated[
@@ -90,8 +90,11 @@ def train(
         bool, typer.Option("--print-config", help="Show the final values and stop.")
     ] = False,
 ) -> None:
-    """Trains, evaluates and writes the run; without a recipe: `quick`, two minutes on a CPU."""
-    recipe = load_recipe(reference, overrides)
+    """Trains, evaluates and writes the run; without a recipe: `quick`, two minutes on a CPU.
+
+    A run's record is a recipe, too: `papers train RECORD.json` makes the run again.
+    """
+    recipe = _recipe_of(reference, overrides)
     if print_config:
         from common.catalog import print_recipe
 
@@ -100,6 +103,19 @@ def train(
     from common.execute import start
 
     start(recipe, runs, console)
+
+
+def _recipe_of(reference: str, overrides: list[str] | None) -> Recipe:
+    """Returns the recipe of that name, of a recipe's file or of a record's."""
+    path = Path(reference).expanduser()
+    if path.suffix != ".json":
+        return load_recipe(reference, overrides)
+    from common.leaderboard.configuration import recipe_of
+    from common.leaderboard.record import read_record
+
+    if not path.is_file():
+        raise UsageError(f"{path}: no such record")
+    return recipe_of(read_record(path), overrides)
 
 
 @app.command()

@@ -10,14 +10,15 @@ from typing import Any
 from rich.console import Console
 
 from common.artifacts import load_run, load_weights
+from common.config.build import COMMAND_LINE
 from common.config.protocols import check_protocols
 from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
 from common.execute import show_result
 from common.files import file_digest
 from common.launch import evaluation_device
-from common.layers import parse_overrides
 from common.leaderboard.configuration import resolved_config
 from common.leaderboard.record import NO_NUMBER, Record, read_record, write_record
 from common.result import RunMeasurements, describe_source, make_record
@@ -97,7 +98,7 @@ def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
         del content[name]
     layers = [
         (str(run.path / "config.yaml"), content),
-        ("command line", parse_overrides(overrides)),
+        (COMMAND_LINE, parse_overrides(overrides)),
     ]
     recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
     changed = _changes(recipe, trained, *(name for name in SECTIONS if name != "evaluation"))

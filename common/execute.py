@@ -8,15 +8,15 @@ from pathlib import Path
 from rich.console import Console
 
 from common.callbacks.stopping import RunStopped, Terminations
+from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.files import remove_torn
 from common.launch import is_main_process, launched_by_lightning
-from common.leaderboard.markdown import decimals_of, number
+from common.leaderboard.formatting import decimals_of, number
 from common.leaderboard.record import NO_NUMBER, Record, read_record
 from common.messages import plain_table, print_table
-from common.overrides import changed_words
 from common.references import recipe_names
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, new_run

@@ -1,7 +1,5 @@
 """How the command shows warnings, tables and options that it does not know."""
 
-import shlex
-import sys
 import warnings
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,12 +10,7 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.checkout import SOURCE_ROOT
-from common.config.recipe import SECTIONS, load_recipe
-from common.errors import UsageError
-from common.layers import SYNONYMS, TOP_LEVEL
-from common.nearest import nearest_key
 
-NO_DASHES = "values of the recipe have no dashes: write"
 ANY_WIDTH = 10_000  # more than a table needs
 
 
@@ -70,44 +63,16 @@ def print_table(table: Table, console: Console) -> None:
     console.print(table, crop=console.is_terminal)
 
 
-def option_hint(error: Any, words: list[str] | None = None) -> str | None:
-    """Returns how to write an unknown option, where it may be a value of the recipe.
-
-    Args:
-        error: Click's error of bad usage.
-        words: The command line; this process's by default.
-    """
-    option, words = getattr(error, "option_name", None), words or sys.argv
-    command = getattr(getattr(error, "ctx", None), "command", None)
+def option_hint(error: Any) -> str | None:
+    """Returns how values of a recipe are written, where Click's ``error`` is an unknown option."""
+    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    takes_values = "overrides" in [
+        entry.name for entry in getattr(getattr(context, "command", None), "params", [])
+    ]
     possible = getattr(error, "possibilities", None) or []
-    if option and get_close_matches(option, possible, cutoff=0.8):
-        return None  # Click names it; among others that are not near
-    if not option or "overrides" not in [entry.name for entry in getattr(command, "params", [])]:
-        return None
-    value, short = "VALUE", not option.startswith("--")  # of -lr Click names the first letter only
-    for word, after in zip(words, [*words[1:], value], strict=True):
-        name, equals, given = word.partition("=")
-        if name == option or (short and name.startswith(option)):
-            option, value = name, given if equals else after
-            if value.startswith("--"):
-                value = "VALUE"  # the next option
-            break
-    key = _key_of(option.lstrip("-").replace("-", "_"), words)
-    if key is None:
-        return f"{NO_DASHES} KEY=VALUE; `papers train PAPER --print-config` shows the keys"
-    written = key if "=" in key else f"{key}={value}"  # an entry of a list, with its place
-    return f"{NO_DASHES} {shlex.quote(written)}"
-
-
-def _key_of(name: str, words: list[str]) -> str | None:
-    """Returns the key that ``name`` may be of the recipe among ``words``, None if there is none."""
-    for word in words:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                recipe = load_recipe(word)
-        except UsageError:
-            continue
-        schema = {section: getattr(recipe, section) for section in SECTIONS}
-        return nearest_key(name, list(TOP_LEVEL), schema) or SYNONYMS.get(name.rpartition(".")[2])
-    return None
+    if not option or not takes_values or get_close_matches(option, possible, cutoff=0.8):
+        return None  # Click names an option that is near
+    return (
+        "values of the recipe have no dashes: write KEY=VALUE, such as optimizer.lr=0.3; "
+        "`papers train PAPER --print-config` shows the keys"
+    )

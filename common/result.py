@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from common.config.schema import Recipe
 from common.data.contract import RunData
-from common.leaderboard.board import default_root
 from common.leaderboard.configuration import resolved_config
 from common.leaderboard.curves import stored_curves
 from common.leaderboard.digest import code_digest
 from common.leaderboard.environment import Environment, describe_environment
-from common.leaderboard.record import Record
+from common.leaderboard.record import Record, default_root
 from common.leaderboard.reported import scaled_reason
 from common.results.ledger import read_ledger, setting_name
 from common.runs.folder import RunFolder

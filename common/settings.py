@@ -1,10 +1,8 @@
 """Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
 
-import math
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any
 
-from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
 
 
@@ -20,7 +18,7 @@ def setting(
     names_file: bool = False,
     hashed_as: str | None = None,
 ) -> Any:
-    """Declares a dataclass field whose value is checked by `check_settings`.
+    """Declares a dataclass field whose value in a recipe `common.config.build` checks.
 
     Args:
         default: The value; a list or a dict is copied for each instance.
@@ -45,50 +43,6 @@ def setting(
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-def check_settings(config: Any, path: str = "") -> None:
-    """Checks every field of ``config`` and of the dataclasses inside it.
-
-    No number may be infinite or no number (NaN), whatever its bounds: a NaN passes none of them,
-    an infinity all of one side, and either makes every later loss NaN without a word.
-
-    Raises:
-        ConfigError: Naming the dotted key, the value and what is allowed.
-    """
-    for entry in fields(config):
-        key = f"{path}.{entry.name}" if path else entry.name
-        value = getattr(config, entry.name)
-        for index, item in enumerate(value if isinstance(value, list) else [value]):
-            where = f"{key}[{index}]" if isinstance(value, list) else key
-            if is_dataclass(item):
-                check_settings(item, where)
-            elif item is not None:
-                _check_value(where, item, entry.metadata)
-
-
-def _check_value(key: str, value: Any, metadata: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{key}: must be a finite number, got {value}; write an ordinary one")
-    choices = metadata.get("choices")
-    if isinstance(choices, Registry):
-        try:
-            choices.check(value)
-        except ConfigError as error:
-            raise ConfigError(f"{key}: {error}") from None
-    elif choices is not None and value not in choices:
-        raise ConfigError(f"{key}: unknown value {value!r}{suggest(str(value), list(choices))}")
-    holds = {
-        "above": lambda bound: value > bound,
-        "at_least": lambda bound: value >= bound,
-        "below": lambda bound: value < bound,
-        "at_most": lambda bound: value <= bound,
-    }
-    for name, bound in metadata.get("bounds", {}).items():
-        if bound is not None and not holds[name](bound):
-            raise ConfigError(
-                f"{key}: must be {name.replace('_', ' ')} {bound}, got {shown(value)}"
-            )
 
 
 def frozen_name(entry: Field[Any]) -> str:

@@ -16,9 +16,6 @@ def interrupts_wait() -> Iterator[None]:
 
     SIGTERM goes first, whenever it came: a handler that raises hides what comes after it, and a
     cluster that takes its machine back must get the answer to its own signal.
-
-    OmegaConf cleans up on its way out and fails where an interrupt left a list half filled. Its
-    own error then takes the interrupt's place, and a recipe in order would be refused.
     """
     interrupt, termination = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     # Python runs handlers in its main thread alone; None is a handler that it did not set.

@@ -12,20 +12,19 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import DataError, LikewiseError, UsageError
 from common.execute import start
-from common.leaderboard.board import default_root, matching_records
-from common.leaderboard.record import Record, commit_record, load_records, read_record
-from common.leaderboard.statistics import MIN_SEEDS
-from common.leaderboard.verify import (
+from common.leaderboard.bands import (
     Comparison,
     band_seeds,
     require_band,
     store_band,
     verify,
 )
+from common.leaderboard.record import Record, commit_record, default_root, load_records, read_record
+from common.leaderboard.statistics import MIN_SEEDS
 from common.messages import plain_table, print_table
 from common.paper import get_paper
 from common.results.checking import check_paper, data_of, settings_of
-from common.results.ledger import setting_of
+from common.results.ledger import matching_records, setting_of
 from common.runs.folder import run_path
 
 

@@ -2,12 +2,12 @@
 
 import warnings
 
-from common.config.recipe import load_recipe
+from common.config.recipe import load_recipe, take_variants
+from common.config.yaml_io import read_yaml
 from common.data.given import GIVEN
 from common.data.listing import data_state
 from common.data.sources import load_sources
 from common.errors import UsageError
-from common.layers import read_yaml, take_variants
 from common.paper import paper_names
 from common.references import recipe_names, recipe_path, split_reference
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from common.config.yaml_io import read_yaml
 from common.data.given import YOURS, refuse_given
 from common.data.sets import find_set
 from common.errors import DataError, suggest
-from common.layers import read_yaml
 
 CATALOGUE = Path(__file__).with_name("sources.yaml")
 

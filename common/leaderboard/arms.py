@@ -1,21 +1,30 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from common.leaderboard.aggregate import Group, comparable_groups, sample_of
-from common.leaderboard.board import Board
-from common.leaderboard.curves import DIAGNOSTICS
-from common.leaderboard.markdown import (
+from common.leaderboard.board import Board, Group, sample_of
+from common.leaderboard.curves import DIAGNOSTICS, last_values
+from common.leaderboard.document import (
+    Block,
+    Emphasis,
+    Fold,
+    Heading,
+    Paragraph,
+    Span,
+    Table,
+    Text,
+    Verbatim,
+)
+from common.leaderboard.formatting import (
     commits,
+    ends_text,
     run_links,
     sample_text,
     seeds_text,
-    shown,
-    table,
+    short_metric,
+    shown_metrics,
 )
-from common.leaderboard.normal import last_values
-from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
 Key = tuple[str, str, str, str]
@@ -23,17 +32,14 @@ Key = tuple[str, str, str, str]
 MOST_METRICS = 10
 
 
-def render_arms(board: Board) -> list[str]:
-    """Returns a table for each paper, data set and protocol, with how the training ended."""
-    lines: list[str] = []
-    for key, groups in sections(board.groups).items():
-        paper, data, data_hash, protocol = key
-        if lines:
-            lines.append("")
+def arms_side_by_side(board: Board) -> Iterator[Block]:
+    """Yields a table for each paper, data set and protocol, with how the training ended."""
+    for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
         protocols = protocol.replace("+", " and ") or "nothing measured"
-        lines += [f"### {paper} on {data} (`{data_hash[:8]}`): {protocols}", ""]
-        lines += _arms_table(board, groups)
-    return lines or ["No runs yet."]
+        yield Heading(3, (f"{paper} on {data} (", Verbatim(data_hash[:8]), f"): {protocols}"))
+        yield from _arms_table(board, groups)
+    if not board.groups:
+        yield Paragraph("No runs yet.")
 
 
 def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
@@ -53,28 +59,28 @@ def _order(group: Group) -> tuple[int, str, str, str]:
     return rank, record.arm, record.reference, record.config_hash
 
 
-def _arms_table(board: Board, groups: list[Group]) -> list[str]:
-    metrics = shown({m for group in groups for m in group.latest.metrics})
+def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
+    metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
-    signs = one_of_each_kind(every)
-    header = ("arm", "recipe", "epochs", *_names([*first, *signs]), "seeds", "status")
-    rows = [_arm_cells(board, group, first, signs) for group in groups]
-    for name, samples in references_of(groups).items():
-        values = [sample_text(samples.get(metric)) for metric in (*first, *signs)]
-        count = max(sample.n for sample in samples.values())
-        cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
-        rows.append(cells)
-    rest = [key for key in (*metrics, *every) if key not in (*first, *signs)]
-    return [*table((*header, "runs", "commit"), rows), *_folded(groups, rest)]
+    signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
+    keys, references = [*first, *signs], references_of(groups)
+    rows = [_arm_cells(board, group, keys) for group in groups]
+    for name, samples in references.items():
+        values = [sample_text(samples.get(key)) for key in keys]
+        count = seeds_text(max(sample.n for sample in samples.values()))
+        rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
+    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
+    yield Table(header, rows)
+    yield from _folded(groups, references, [key for key in (*metrics, *every) if key not in keys])
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
     """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
 
-    Of many it is one of each kind (``hr@5`` of ``hr@5`` and ``hr@10``), of the reported kinds
-    where there are any.
+    Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
+    only those are shown.
     """
     if len(metrics) <= MOST_METRICS:
         return metrics
@@ -85,39 +91,38 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
         if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
         for metric in entry.metrics
     }
-    kinds: dict[str, str] = {}
-    for metric in [metric for metric in metrics if metric in reported] or metrics:
-        kinds.setdefault(re.sub(r"[@_]\d+$", "", metric), metric)
-    return [*kinds.values()][:MOST_METRICS]
+    kept = [metric for metric in metrics if metric in reported] or metrics
+    return _first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
 
 
-def one_of_each_kind(signs: list[str]) -> list[str]:
-    """Returns ``signs``; of too many, the first of those that differ in numbers only."""
-    if len(signs) <= MOST_METRICS:
-        return signs
+def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
+    """Returns the first of the keys that are alike without what matches ``number``."""
     kinds: dict[str, str] = {}
-    for sign in signs:
-        kinds.setdefault(re.sub(r"\d+", "", sign), sign)
+    for key in keys:
+        kinds.setdefault(re.sub(number, "", key), key)
     return [*kinds.values()]
 
 
-def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
-    """Returns tables of the remaining metrics, none too wide, in a part that a click opens."""
-    if not metrics:
-        return []
-    lines = ["", f"<details><summary>{len(metrics)} more metrics</summary>"]
+def _folded(
+    groups: list[Group], references: dict[str, dict[str, Sample]], metrics: list[str]
+) -> Iterator[Block]:
+    """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
+    tables = []
     for start in range(0, len(metrics), MOST_METRICS):
         part = metrics[start : start + MOST_METRICS]
-        rows = [(_recipe_text(group), *_values(group, part)) for group in groups]
-        for name, samples in references_of(groups).items():
-            rows.append((f"*{name}*", *(sample_text(samples.get(key)) for key in part)))
-        lines += ["", *table(("recipe", *_names(part)), rows)]
-    return [*lines, "", "</details>"]
+        rows: list[tuple[Text, ...]] = [
+            (_recipe_text(group), *_values(group, part)) for group in groups
+        ]
+        for name, samples in references.items():
+            rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
+        tables.append(Table(("recipe", *_names(part)), rows))
+    if tables:
+        yield Fold(f"{len(metrics)} more metrics", tables)
 
 
 def _names(keys: list[str]) -> list[str]:
     """Returns the keys without their group, unless two would be called the same."""
-    short = [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
+    short = [short_metric(key).removeprefix(DIAGNOSTICS) for key in keys]
     return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
 
 
@@ -129,21 +134,23 @@ def _values(group: Group, keys: list[str]) -> list[str]:
     return [sample_text(sample) for sample in samples]
 
 
-def _recipe_text(group: Group) -> str:
+def _recipe_text(group: Group) -> tuple[Span, ...]:
     """Returns ``recipe:variant``; the heading says the paper."""
     record = group.latest
-    name = f"`{record.reference.removeprefix(f'{record.paper}/')}`"
-    return name + (" (published weights)" if record.weights == "published" else "")
+    name = Verbatim(record.reference.removeprefix(f"{record.paper}/"))
+    return (name, " (published weights)") if record.weights == "published" else (name,)
 
 
-def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str]) -> tuple[str, ...]:
+def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     record = group.latest
-    compared = _is_compared(board, group)
+    compared = board.is_compared(group)
+    # An early stop ends some seeds sooner.
+    epochs = ends_text(one.epochs for one in group.records)
     return (
         record.arm,
         _recipe_text(group),
-        "-" if record.weights == "published" else _epochs(group),
-        *_values(group, [*metrics, *signs]),
+        "-" if record.weights == "published" else epochs,
+        *_values(group, keys),
         seeds_text(len(group.records)),
         arm_status(board, group),
         "see above" if compared else run_links(group),
@@ -151,21 +158,10 @@ def _arm_cells(board: Board, group: Group, metrics: list[str], signs: list[str])
     )
 
 
-def _epochs(group: Group) -> str:
-    """Returns the epochs of the runs: the fewest and the most, where an early stop ended them."""
-    epochs = [record.epochs for record in group.records]
-    fewest, most = min(epochs), max(epochs)
-    return str(most) if fewest == most else f"{fewest} to {most}"
-
-
-def _is_compared(board: Board, group: Group) -> bool:
-    return any(comparable_groups(entry, [group]) for entry in board.entries)
-
-
 def arm_status(board: Board, group: Group) -> str:
     """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
-    status = "compared above" if _is_compared(board, group) else f"scaled{by_hand}"
+    status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
     return f"{group.stale} ({status})" if group.stale else status
 
 
@@ -178,14 +174,9 @@ def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:
     found: dict[str, dict[str, Sample]] = {}
     for group in groups:
         for name in sorted({name for record in group.records for name in record.references}):
-            samples = _reference_samples(group.records, name)
-            if samples and name not in found:
-                found[name] = samples
+            rows = [one.references[name] for one in group.records if name in one.references]
+            metrics = sorted({metric for row in rows for metric in row})
+            samples = {metric: sample_of(rows, metric) for metric in metrics}
+            if known := {metric: sample for metric, sample in samples.items() if sample}:
+                found.setdefault(name, known)
     return found
-
-
-def _reference_samples(records: Sequence[Record], name: str) -> dict[str, Sample]:
-    rows = [record.references[name] for record in records if name in record.references]
-    metrics = sorted({metric for row in rows for metric in row})
-    samples = {metric: sample_of(rows, metric) for metric in metrics}
-    return {metric: sample for metric, sample in samples.items() if sample is not None}

@@ -9,10 +9,8 @@ from rich.padding import Padding
 
 from common.checkout import require_checkout
 from common.errors import UsageError
-from common.leaderboard.aggregate import Group, Row
 from common.leaderboard.arms import arm_status
-from common.leaderboard.board import Board, default_root, read_board
-from common.leaderboard.check import check_leaderboard, write_leaderboard
+from common.leaderboard.board import Board, Group, Row, read_board
 from common.leaderboard.compared import (
     gap_text,
     mark_unverified,
@@ -20,10 +18,11 @@ from common.leaderboard.compared import (
     places_of,
     reported_runs,
     runs_text,
-    short_metric,
 )
-from common.leaderboard.markdown import sample_text, shown
-from common.leaderboard.record import commit_record, read_record
+from common.leaderboard.document import plain
+from common.leaderboard.formatting import sample_text, short_metric, shown_metrics
+from common.leaderboard.pages import check_pages, write_pages
+from common.leaderboard.record import commit_record, default_root, read_record
 from common.leaderboard.tracked import import_tracked, offline_runs
 from common.messages import plain_table
 
@@ -37,7 +36,7 @@ def build_leaderboard(
     page: Path | None = None,
     runs: Path = Path("runs"),
 ) -> None:
-    """Writes LEADERBOARD.md and README's table, or only checks them.
+    """Writes the pages made of the records, or only checks them.
 
     Args:
         check: Write nothing.
@@ -49,7 +48,7 @@ def build_leaderboard(
         runs: Where the pictures of runs, and runs that were tracked offline, are looked for.
 
     Raises:
-        LikewiseError: With ``check``, if a file is stale; names the first line.
+        LikewiseError: With ``check``, if a page is stale; names it and the first difference.
         UsageError: With ``check`` beside what writes, or a folder without a record; without
             ``root`` outside of a checkout.
     """
@@ -64,17 +63,17 @@ def build_leaderboard(
         _show_offline(runs, console)
         _import(wandb, root / "results", console)
     if check:
-        check_leaderboard(root)
-        console.print("LEADERBOARD.md agrees with the records")
+        check_pages(root)
+        console.print("the pages agree with the records")
         return
     board = read_board(root)
-    changed = write_leaderboard(root, board)
+    changed = write_pages(root, board)
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
-        console.print("LEADERBOARD.md agrees with the records already")
+        console.print("the pages agree with the records already")
     if page:
-        from common.leaderboard.page import write_page
+        from common.leaderboard.html import write_page
 
         console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
 
@@ -141,7 +140,7 @@ def print_our_numbers(
     if not_run := len(rows) - len(compared):
         console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
-    # Of a whole paper the arms would be pages.
+    # All arms of a paper would fill pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
     if listed:
         console.print("\nother runs:", highlight=False)
@@ -187,7 +186,7 @@ def _is_unread(row: Row) -> bool:
 def _shared(row: Row) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
-    origin = mark_unverified(entry.origin, entry).replace("*", "")
+    origin = plain(mark_unverified(entry.origin, entry))
     name = entry.reference.removeprefix(f"{entry.paper}/")
     assert row.ours and row.group  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
@@ -204,7 +203,7 @@ def _print_other(board: Board, group: Group, console: Console) -> None:
     runs = runs_text(record.weights, len(group.records))
     facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
     console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
-    metrics = shown(record.metrics)
+    metrics = shown_metrics(record.metrics)
     _print_values([(metric, sample_text(group.sample(metric))) for metric in metrics], console)
 
 

@@ -8,15 +8,15 @@ from dataclasses import fields, is_dataclass
 from pathlib import PurePath
 from typing import Any, get_type_hints
 
+from common.config.build import COMMAND_LINE, entry_class
 from common.config.protocols import declared
 from common.config.recipe import resolve
 from common.config.schema import Recipe, section_defaults
+from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
-from common.layers import parse_overrides
 from common.leaderboard.record import CONFIG_PARTS, Record, RecordError
 from common.paper import get_paper
 from common.settings import frozen_name
-from common.wording import entry_class
 
 
 def resolved_config(recipe: Recipe) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
             for part, value in record.config.items()
         }
         content["evaluation"] = declared(get_paper(record.paper), content["evaluation"])
-        layers = [(record.filename, content), ("command line", parse_overrides(overrides or []))]
+        layers = [(record.filename, content), (COMMAND_LINE, parse_overrides(overrides or []))]
         return resolve(record.paper, record.recipe, record.variant, layers)
     except UsageError as error:
         raise RecordError(f"{record.filename}: config: {error}") from None

@@ -4,25 +4,24 @@ Found by reading source files, without importing them: from the paper's folder a
 imports, and along the names that registries resolve at run time. Only the half that can move a
 number is covered; see `halves`. Comments, docstrings, what errors say, formatting and the Python
 version do not change it.
+
+What is found in a tree is kept: the papers share most of their files, and the same text always has
+the same tree.
 """
 
 import ast
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from common.checkout import SOURCE_ROOT
-from common.leaderboard.closure import (
-    import_targets,
-    module_file,
-    parse,
-    registry_entries,
-    registry_targets,
-)
 from common.leaderboard.halves import is_numbers
 
+PACKAGES = ("common", "papers")
+TABLES = ("common/registry.py", "common/data/sets.py")
 FIT = "common/training/fit.py"
 READERS = ("DATASETS", "READERS")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
@@ -90,8 +89,15 @@ def _targets_in_text(tree: ast.Module) -> list[str]:
 @lru_cache(maxsize=1024)
 def string_constants(tree: ast.AST) -> frozenset[str]:
     """Returns the strings that stand in ``tree``."""
-    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    nodes = (node for node in _leaves(tree) if isinstance(node, ast.Constant))
     return frozenset(node.value for node in nodes if isinstance(node.value, str))
+
+
+@lru_cache(maxsize=1024)
+def _leaves(tree: ast.AST) -> list[ast.AST]:
+    """Returns the imports and constants of ``tree``: a walk takes as long as parsing."""
+    kinds = (ast.Import, ast.ImportFrom, ast.Constant)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
 
 
 def names_in_use(paper: str, root: Path) -> set[str]:
@@ -142,14 +148,133 @@ def _plain(node: Any) -> str:
         return f"Raise({_plain(node.exc.func)})"  # whatever it says
     parts = []
     for name, value in ast.iter_fields(node):
-        if name == "body" and ast_docstring(node):
+        if name == "body" and _has_docstring(node):
             value = value[1:]
         if value not in (None, []) and name not in ("kind", "type_comment", "ctx"):
             parts.append(f"{name}={_plain(value)}")
     return f"{type(node).__name__}({','.join(parts)})"
 
 
-def ast_docstring(node: ast.AST) -> bool:
+def _has_docstring(node: ast.AST) -> bool:
     """Tells whether the first statement in ``node`` is a docstring."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None
+
+
+def parse(path: Path) -> ast.Module:
+    """Parses a file; the same text is parsed once."""
+    return _parse_text(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _parse_text(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def module_file(module: str, root: Path) -> Path:
+    """Returns where ``module`` would stand: a file, or a package's ``__init__.py``."""
+    base = root.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def import_targets(tree: ast.Module, path: Path, root: Path) -> list[Path]:
+    """Returns the files of `PACKAGES` that ``tree``, read from ``path``, imports."""
+    ours = _imported(tree, path.relative_to(root).parts)
+    return [file for file in (module_file(name, root) for name in ours) if file.is_file()]
+
+
+@lru_cache(maxsize=1024)
+def _imported(tree: ast.Module, parts: tuple[str, ...]) -> list[str]:
+    """Returns what ``tree``, of the file at ``parts`` below the root, may import of `PACKAGES`."""
+    modules: set[str] = set()
+    for node in _leaves(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, parts)
+            # `from package import name`: the name may be a module.
+            modules |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return sorted(name for name in modules if name.split(".")[0] in PACKAGES)
+
+
+def _absolute(node: ast.ImportFrom, parts: tuple[str, ...]) -> str:
+    if not node.level:
+        return node.module or ""
+    package = parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def registry_targets(
+    names: set[str], root: Path, tables: tuple[str, ...] | None = None
+) -> list[Path]:
+    """Returns the files that the tables of names resolve ``names`` to.
+
+    A table of parts, as the data sets are one by data module, is asked only in the parts in
+    ``names``: a picture's ``folder`` is not the graphs' one.
+
+    Args:
+        names: Words a paper uses; what is registered under another name is left out.
+        root: The folder that holds ``common``.
+        tables: Only these tables; all by default.
+    """
+    found = []
+    for table, part, name, target in registry_entries(root):
+        if name in names and part in {"", *names} and (tables is None or table in tables):
+            found.append(module_file(target.partition(":")[0], root))
+    return found
+
+
+def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration below ``root``."""
+    files = filter(Path.is_file, (root / name for name in TABLES))
+    return [entry for path in files for entry in _entries(parse(path))]
+
+
+@lru_cache(maxsize=16)
+def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration in ``tree``.
+
+    Read are mappings of names to a target ``module:attribute``, to a pair of them or to a call that
+    takes one, within an assignment to ``TABLE``, or to parts of it. The part is "" where none is
+    read.
+    """
+    found = []
+    for statement in tree.body:
+        table = _table_name(statement)
+        for part, node in _parts(statement):
+            if not isinstance(node, ast.Dict):
+                continue
+            for key, value in zip(node.keys, node.values, strict=True):
+                found += [(table, part, _text(key), target) for target in _targets(value)]
+    return found
+
+
+def _targets(value: ast.expr) -> list[str]:
+    """Returns the targets in ``value``: itself, or what a pair or a call is made of."""
+    nodes = [value]
+    if isinstance(value, ast.Tuple):
+        nodes = value.elts
+    elif isinstance(value, ast.Call):
+        nodes = value.args
+    return [text for text in map(_text, nodes) if ":" in text]
+
+
+def _parts(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Yields the nodes of ``statement``, those of a mapping to parts with the part's name."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(value, ast.Dict):
+        yield from (("", node) for node in ast.walk(statement))
+        return
+    yield "", value  # which may hold names, too
+    for key, part in zip(value.keys, value.values, strict=True):
+        yield from ((_text(key), node) for node in ast.walk(part))
+
+
+def _table_name(statement: ast.stmt) -> str:
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return names[0] if names else ""
+
+
+def _text(node: ast.expr | None) -> str:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else ""

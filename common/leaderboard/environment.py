@@ -1,4 +1,7 @@
-"""What a run depended on beside its recipe: commit, versions, hardware. Names no machine."""
+"""What a run depended on beside its recipe: commit, versions and hardware.
+
+No host name, user or path is among it: records are published.
+"""
 
 import platform
 import subprocess
@@ -35,7 +38,7 @@ class Environment:
 
 
 def describe_environment(root: Path = SOURCE_ROOT) -> Environment:
-    """Collects the environment of this process; holds no host name, user or path."""
+    """Returns the environment of this process and the state of the checkout at ``root``."""
     commit = _git(root, "rev-parse", "HEAD")
     changes = _git(root, "status", "--porcelain", "--", *SOURCE_FOLDERS)
     return Environment(

@@ -77,7 +77,7 @@ class Record:
     wandb: str | None = None
     # Learning curves, thinned: {key: [[batch, value], ...]}. None in the first records.
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    # Of published weights, "name sha256:<64 hex digits>" of the file.
+    # "name sha256:<64 hex digits>" of the file with published weights.
     weights_file: str | None = None
     # Each of `CONFIG_PARTS`, resolved: what can change a result, no path. None: not known.
     config: dict[str, Any] | None = None
@@ -220,9 +220,14 @@ def _write_checked(record: Record, path: Path) -> Path:
     return path
 
 
+def default_root() -> Path:
+    """Returns this checkout's folder, or the current one where the package is installed."""
+    return SOURCE_ROOT if is_checkout() else Path.cwd()
+
+
 def default_results() -> Path:
-    """Returns ``results/`` of this checkout, or of the current folder if installed elsewhere."""
-    return (SOURCE_ROOT if is_checkout() else Path.cwd()) / "results"
+    """Returns where records are filed: ``results/`` below `default_root`."""
+    return default_root() / "results"
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 from common.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
 from common.config.schema import HASHED_SECTIONS, Recipe
+from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.layers import read_yaml
 from common.leaderboard.checked import build_checked
 from common.leaderboard.record import ARM_PATTERN, NO_NUMBER, Record
 from common.settings import collect_changes
@@ -108,7 +108,7 @@ def _entry(values: Any, paper: str, where: str) -> Entry:
 
 
 def _checks(values: Any, metrics: list[str], where: str) -> dict[str, str]:
-    """Returns the text of each metric; a key of the file names one, or several and commas."""
+    """Returns what was checked, by metric; a key of the file may name several, with commas."""
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: must be a mapping such as {{{metrics[0]}: what was checked}}")
     texts: dict[str, str] = {}

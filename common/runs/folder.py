@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import UsageError
 from common.files import write_atomic
-from common.layers import read_yaml
 from common.leaderboard.record import default_results
 
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
@@ -173,8 +172,7 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
             f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"
         ) from None
     run.lock()
-    text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
-    write_atomic(run.path / "config.yaml", text)
+    write_atomic(run.path / "config.yaml", to_yaml(recipe.to_dict()))
     return run
 
 

@@ -4,23 +4,21 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
-from functools import reduce
+from dataclasses import fields, make_dataclass
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from common.cli import main
+from common.config.build import build
 from common.config.recipe import SECTIONS, load_recipe
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError
 from common.evaluation.config import section_name
-from common.layers import assign, flatten, parse_overrides
 from common.paper import get_paper, paper_names
 from common.registry import METHODS
-from common.settings import check_settings
 from tests.repo.bad_values import NAMES, keys
 
 
@@ -40,8 +38,10 @@ class Section:
 
     def __init__(self, name: str, schema: Any, seen: set[type]) -> None:
         self.name, self.config = name, schema
-        self.schema = {name: schema}
-        self.container = OmegaConf.create(self.schema)
+        *above, last = name.split(".")
+        self.root = schema
+        for part in (last, *reversed(above)):
+            self.root = make_dataclass("Part", [(part, object)])(self.root)
         found = list(keys(type(schema), seen, f"{name}."))
         self.words = [word for key in found for word in key.words()]
         unknown = NAMES.map(lambda text: f"{name}.{text}=1")
@@ -49,28 +49,17 @@ class Section:
         self.lacking_bounds = [key.name for key in found if key.lacks_bound]
 
     def takes(self, word: str) -> bool:
-        """Goes the steps of `common.config.resolve` with one word, for the part it touches.
+        """Builds the section with one word.
 
         Another error than `ConfigError` would be a traceback: raised with the word that led to it.
         """
         try:
-            for key, value in flatten(parse_overrides([word]), self.schema, "word").items():
-                self._set(key, value)
+            build(self.root, [("word", parse_overrides([word]))])
         except ConfigError:
             return False
         except Exception as error:
             raise AssertionError(f"{word}: {error!r}") from None
         return True
-
-    def _set(self, key: str, value: Any) -> None:
-        first, *path = key.split(".")
-        try:
-            assign(self.container, key, value, "word")
-            part = key.rpartition(".")[0]
-            check_settings(OmegaConf.to_object(OmegaConf.select(self.container, part)), part)
-        finally:
-            default = reduce(getattr, path, self.schema[first])
-            OmegaConf.update(self.container, key, default, merge=False)
 
     def check(self) -> None:
         """Raises `AssertionError` with the words that were taken, if there are any."""

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from common.leaderboard.aggregate import Code, group_records
-from common.leaderboard.bands import Band, QuickRun, read_band
-from common.leaderboard.board import default_root
-from common.leaderboard.record import Record, load_records
-from common.leaderboard.verify import compare
+from common.leaderboard.bands import Band, QuickRun, compare, read_band
+from common.leaderboard.board import Code, group_records
+from common.leaderboard.record import Record, default_root, load_records
 from common.paper import paper_names
 
 # `papers verify` does not notice when this part of the method is lost.

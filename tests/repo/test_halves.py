@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.checkout import SOURCE_ROOT as ROOT
-from common.leaderboard.closure import import_targets, parse
-from common.leaderboard.digest import code_digest
+from common.leaderboard.digest import code_digest, import_targets, parse
 from common.leaderboard.halves import GROUND, NUMBERS, is_ground, is_numbers
 from common.paper import paper_names
 
@@ -70,7 +69,7 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/root.py", "is missing; ", "is not here; "),
-        ("common/settings.py", "must be", "has to be"),
+        ("common/config/build.py", "must be", "has to be"),
         ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
         ("common/data/pictures/readers/files.py", "no such list of names", "no list of names"),
         ("common/data/series/readers/files.py", "", ""),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from common.config.recipe import load_recipe
+from common.errors import ConfigError
 from common.paper import get_paper, paper_names
 from common.references import CONFIG_ROOT, recipe_path, split_reference
-from tests.hashes import stored_hashes
+from tests.hashes import OVERRIDES, stored_hashes
 from tests.recipes import EVERY, list_recipes, load
 
 RECIPES = [name for name in EVERY if ":" not in name]
@@ -40,6 +41,18 @@ def test_it_loads_with_the_stored_hash(reference: str) -> None:
     assert recipe.evaluation.protocols, "nothing would be measured"
     expected = HASHES.get(reference, recipe.hash())  # of a new one none is stored yet
     assert recipe.hash() == expected, "if it is meant: python -m tests.hashes"
+
+
+@pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+def test_a_word_makes_the_stored_hash_or_is_refused() -> None:
+    def made(word: str) -> str | None:
+        try:
+            return load_recipe("swav", [word]).hash()
+        except ConfigError:
+            return None
+
+    stored = stored_hashes(OVERRIDES)
+    assert {word: made(word) for word in stored} == stored
 
 
 def test_no_hash_is_stored_of_a_recipe_that_is_gone() -> None:

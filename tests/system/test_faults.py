@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.config.recipe import load_recipe
-from common.leaderboard.aggregate import Code, group_records
+from common.leaderboard.board import Code, group_records
 from common.leaderboard.environment import Environment
 from common.leaderboard.record import commit_record, write_record
 from common.result import Source, make_record

@@ -17,10 +17,10 @@ from common import references
 from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
+from common.leaderboard.document import to_markdown
+from common.leaderboard.pages import leaderboard
 from common.leaderboard.record import read_record
-from common.leaderboard.render import render_board
 from common.leaderboard.reported import Reference, load_all_reported
 
 BEST = "test/linear_sgd_best_top1"
@@ -129,7 +129,7 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
         metrics = {BEST: Reference(value=value, margin=entry.metrics[BEST].margin)}
         code = Code({"swav": record.code_digest}, {}, {"swav/imagenet": record.config_hash})
         board = make_board([dataclasses.replace(entry, metrics=metrics)], [given], code)
-        return board.rows[0].status, render_board(board)
+        return board.rows[0].status, to_markdown(leaderboard(board))
 
     found, page = status(record.metrics[BEST] + 0.1)
     assert found == "exact" and ": authors' weights [" in page

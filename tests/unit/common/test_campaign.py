@@ -3,7 +3,6 @@ import io
 import time
 
 import pytest
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from common import campaign
@@ -11,9 +10,10 @@ from common.callbacks.stopping import RunStopped
 from common.campaign import _find_unfinished, find_complete, run_campaign
 from common.campaign_file import Campaign
 from common.config.recipe import load_recipe
+from common.config.yaml_io import to_yaml
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
-from common.leaderboard import board
 from common.leaderboard.record import Record, commit_record, write_record
+from common.results import ledger
 from common.results.ledger import Check, Ledger, write_ledger
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder
@@ -56,7 +56,7 @@ def record_of(recipe, number=0, **changes):
 
 @pytest.fixture(autouse=True)
 def digest(monkeypatch):
-    for module in (board, campaign):
+    for module in (ledger, campaign):
         monkeypatch.setattr(module, "code_digest", lambda paper: DIGEST)
 
 
@@ -86,7 +86,7 @@ def store(root, record):
 def make_run(root, recipe, name, digest=DIGEST):
     folder = root / recipe.paper / recipe.folder / name
     (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict())))
+    (folder / "config.yaml").write_text(to_yaml(recipe.to_dict()))
     if digest:
         position = {"likewise": {"run_id": name, "code_digest": digest}}
         path = folder / "checkpoints" / "batch-000000005.ckpt"

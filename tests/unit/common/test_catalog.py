@@ -10,8 +10,8 @@ from rich.console import Console
 from common import references
 from common.catalog import print_paper, print_papers, print_recipe, recipe_header
 from common.config.recipe import load_recipe, resolve
+from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError
-from common.layers import read_yaml
 from common.paper import get_paper, paper_names
 from common.references import recipe_path
 from tests.recipes import EVERY, ROUND_TRIPS, list_recipes
@@ -144,7 +144,7 @@ def meow(tmp_path, monkeypatch):
     folder = tmp_path / "configs" / "meow"
     shutil.copytree(references.CONFIG_ROOT / "meow", folder)
     monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path / "configs")
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    monkeypatch.setattr("common.leaderboard.command.print_our_numbers", lambda *_: None)
     return folder
 
 
@@ -210,7 +210,7 @@ def test_a_recipes_page_shows_which_of_its_variants_are_broken(meow, console):
 
 
 def test_a_papers_page_is_found_whatever_the_case_of_its_name(console, monkeypatch):
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    monkeypatch.setattr("common.leaderboard.command.print_our_numbers", lambda *_: None)
     print_paper("SwAV/quick", console)
     assert "swav/quick" in console.file.getvalue()
 
@@ -235,7 +235,7 @@ def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, cons
 @pytest.mark.parametrize("paper", paper_names())
 def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, monkeypatch):
     # Reading all records takes seconds; test_render.py reads the numbers.
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    monkeypatch.setattr("common.leaderboard.command.print_our_numbers", lambda *_: None)
     print_paper(paper, console)
     text = console.file.getvalue()
     for recipe in list_recipes(paper):
@@ -260,14 +260,16 @@ def test_a_papers_page_says_whether_several_devices_are_of_use(
 ):
     declared = dataclasses.replace(get_paper("meow"), ddp_strategy=strategy, ddp_refusal=refusal)
     monkeypatch.setattr("common.catalog.get_paper", lambda _name: declared)
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *_: None)
+    monkeypatch.setattr("common.leaderboard.command.print_our_numbers", lambda *_: None)
     print_paper("meow/quick", console)
     assert f"\nseveral devices: {words}\n" in console.file.getvalue()
 
 
 def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
     asked = []
-    monkeypatch.setattr("common.catalog.print_our_numbers", lambda *which: asked.append(which))
+    monkeypatch.setattr(
+        "common.leaderboard.command.print_our_numbers", lambda *which: asked.append(which)
+    )
     print_paper("swav/quick", console)
     text = console.file.getvalue()
     assert all(line in text for line in recipe_header(recipe_path("swav", "quick")))

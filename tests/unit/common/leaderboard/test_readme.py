@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
-from common.leaderboard.readme import END, START, insert_small, render_small
+from common.leaderboard.board import Code, make_board
+from common.leaderboard.document import to_markdown
+from common.leaderboard.pages import END, START, insert_table, readme_table
 from common.leaderboard.reported import Reference
 from tests.samples import ENTRY, KNN
 
@@ -25,7 +25,7 @@ def records(make_record):
 
 
 def small_rows(board):
-    return render_small(board).splitlines()[2:]
+    return to_markdown([readme_table(board)]).splitlines()[2:]
 
 
 def test_the_small_table_shows_one_line_a_paper_with_counts(records):
@@ -67,7 +67,7 @@ def test_the_small_table_shows_the_metric_that_its_paper_names(make_record):
 
 def test_only_the_part_between_the_markers_is_replaced():
     text = f"# Title\n{START}\nold\n{END}\nrest\n"
-    assert insert_small(text, "new", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
+    assert insert_table(text, "new\n", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
     for broken in ("# Title", f"{START}", f"{END}{START}", text + text):
-        with pytest.raises(LikewiseError, match=r"README\.md: needs the lines"):
-            insert_small(broken, "new", "README.md")
+        with pytest.raises(LikewiseError, match=r"README\.md"):
+            insert_table(broken, "new", "README.md")

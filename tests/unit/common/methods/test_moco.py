@@ -141,7 +141,7 @@ VIEWS = "data.views=[{count: 2, size: 12}]"
         (["method.batch_norm_groups=3"], "3 groups cannot share data.batch_size=128"),
         (["method.batch_norm_groups=128"], "at least 2 pictures each"),
         (["data.views=[{count: 3, size: 12}]"], "MoCo contrasts 2 views of a picture, not 3"),
-        (["method.momentum=1.1"], "method.momentum: must be at most 1"),
+        (["method.momentum=1.1"], "method.momentum=1.1: must be at most 1"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused(overrides, message):

@@ -221,8 +221,8 @@ def test_a_collapse_is_warned_about():
             ["data.views=[{count: 1, size: 20},{count: 1, size: 12}]"],
             r"AMCL on SimCLR takes views of one size, not of \[12, 20\]",
         ),
-        (["method.base=byol"], "method.base: unknown value 'byol'"),
-        (["optimizer.clip_norm=0"], "optimizer.clip_norm: must be above 0"),
+        (["method.base=byol"], "method.base=.byol.: unknown value"),
+        (["optimizer.clip_norm=0"], "optimizer.clip_norm=.*: must be above 0"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused(overrides, message):

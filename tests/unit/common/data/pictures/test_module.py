@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.config.recipe import check_settings
+from common.config.recipe import load_recipe
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
 from common.data.pictures.sets import Split
@@ -203,7 +203,7 @@ def test_batch_must_be_divisible_by_processes():
 
 def test_unknown_set_and_bad_range_are_refused():
     with pytest.raises(ConfigError, match="did you mean 'scattered-digits'"):
-        check_settings(PictureConfig(name="scattered-digit"), "data")
+        load_recipe("swav", ["data.name=scattered-digit"])
     with pytest.raises(ConfigError, match=r"area must be \[low, high\]"):
         ViewConfig(area=[0.5, 0.1])
 

@@ -1,9 +1,8 @@
-"""Values as messages show them; `test_layers.py` has the words for types."""
+"""Values as messages show them."""
 
 import pytest
 
 from common.errors import LONGEST, shown
-from common.wording import needed
 
 
 @pytest.mark.parametrize(
@@ -24,8 +23,3 @@ from common.wording import needed
 )
 def test_a_value_is_shown_as_yaml_has_it_and_shortened(value, text):
     assert shown(value) == text
-
-
-def test_what_a_union_takes_is_named_member_by_member():
-    assert needed(int | str | None) == "a whole number or a text or null"
-    assert needed(list[float | None] | bool) == "a list of numbers or nulls or true or false"

@@ -3,14 +3,21 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board, read_board
-from common.leaderboard.check import check_leaderboard, stale_files, write_leaderboard
-from common.leaderboard.compared import unexplained
-from common.leaderboard.markdown import by_cutoff, decimals_of, number
-from common.leaderboard.readme import END, START, render_small
+from common.leaderboard.board import Code, make_board, read_board
+from common.leaderboard.document import to_markdown
+from common.leaderboard.pages import (
+    CURVES,
+    END,
+    START,
+    check_pages,
+    first_difference,
+    leaderboard,
+    readme_table,
+    stale_files,
+    unexplained,
+    write_pages,
+)
 from common.leaderboard.record import NO_NUMBER, commit_record
-from common.leaderboard.render import render_board
 from common.leaderboard.reported import Reference
 from common.leaderboard.statistics import Sample, judge_trained
 from tests.samples import ENTRY, KNN
@@ -48,6 +55,10 @@ def board(make_record):
     return make_board([ENTRY], [*runs, hard], CODE, {"swav": "SwAV (NeurIPS 2020)"})
 
 
+def page_of(board):
+    return to_markdown(leaderboard(board))
+
+
 def line_with(text, *parts):
     lines = [line for line in text.splitlines() if all(part in line for part in parts)]
     assert len(lines) == 1, lines
@@ -55,7 +66,7 @@ def line_with(text, *parts):
 
 
 def test_a_row_says_all_that_is_known_of_a_number_and_its_setting_the_runs(board):
-    text = render_board(board)
+    text = page_of(board)
     # By hand: gap 0.82 - 0.80; half-width t(4) * 0.02 * sqrt(2 / 3) = 2.776 * 0.01633 = 0.0453.
     assert line_with(text, "| paper, *unverified* [1] |", "knn_top1") == (
         "| knn_top1 | 0.8000 ± 0.0200 (3 runs) | paper, *unverified* [1] | 0.8200 ± 0.0200 "
@@ -73,13 +84,13 @@ def test_a_row_says_all_that_is_known_of_a_number_and_its_setting_the_runs(board
 def test_two_sources_of_one_setting_share_its_table(board):
     records = [record for group in board.groups for record in group.records]
     other = dataclasses.replace(ENTRY, origin="third party", source="https://example.org")
-    text = render_board(make_board([ENTRY, other], records, CODE))
+    text = page_of(make_board([ENTRY, other], records, CODE))
     assert text.count("`swav/cifar10` on cifar10: 3 seeds") == 1
     assert "| third party, *unverified* [2] |" in line_with(text, "knn_top1", "[2]")
 
 
 def test_a_number_nobody_could_read_is_not_invented(board):
-    line = line_with(render_board(board), "top5")
+    line = line_with(page_of(board), "top5")
     assert line == "| `swav/cifar10` on cifar10 | paper, *unverified* [1] | top5 not available |"
 
 
@@ -92,7 +103,7 @@ def missed(board, text, reference=BELOW, **others):
 
 
 def test_what_was_checked_stands_below_what_misses_its_margin(board):
-    text = render_board(missed(board, "The data are\n  the same; the seed was not checked."))
+    text = page_of(missed(board, "The data are\n  the same; the seed was not checked."))
     assert line_with(text, "The data") == (
         "- `swav/cifar10` on cifar10, paper, *unverified* [1], knn_top1: The data are the same; "
         "the seed was not checked."
@@ -100,7 +111,7 @@ def test_what_was_checked_stands_below_what_misses_its_margin(board):
     assert unexplained(missed(board, "Seen.").rows) == []
     assert unexplained(missed(board, None).rows) == ["swav/cifar10 (method), paper: knn_top1 above"]
     # Nothing is asked of a number that is reproduced.
-    assert unexplained(board.rows) == [] and "Checked where" not in render_board(board)
+    assert unexplained(board.rows) == [] and "Checked where" not in page_of(board)
 
 
 def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
@@ -110,7 +121,7 @@ def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
     entry = dataclasses.replace(
         board.entries[0], checks={KNN: "Of both.", "test/top5": "Of both.", "test/x": "Of none."}
     )
-    text = render_board(make_board([entry], runs, CODE))
+    text = page_of(make_board([entry], runs, CODE))
     assert "[1], knn_top1, top5: Of both.\n" in text and "Of none." not in text
 
 
@@ -121,7 +132,7 @@ def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(boa
     (row,) = missed(board, None, wide).rows
     assert row.verdict.status == "inconclusive"
     assert bool(unexplained([row])) == asked
-    text = render_board(missed(board, "One seed of three stops early.", wide))
+    text = page_of(missed(board, "One seed of three stops early.", wide))
     assert ("One seed of three stops early." in text) == asked
     # So does one seed, which has no interval.
     verdict = judge_trained(Sample(0.82, None, 1), wide)
@@ -130,7 +141,7 @@ def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(boa
 
 
 def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
-    text = render_board(board)
+    text = page_of(board)
     section = text[text.index("### swav on cifar10 (`dddddddd`): knn") :]
     rows = [line.split(" | ")[:4] for line in section.splitlines() if line.startswith("| ")][2:]
     assert rows == [
@@ -145,7 +156,7 @@ def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
 
 
 def test_the_summary_counts_statuses(board):
-    text = render_board(board)
+    text = page_of(board)
     link = "[swav](#swav-swav-neurips-2020)"
     assert line_with(text, f"| {link} | ") == f"| {link} | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 1 | 4 |"
 
@@ -153,18 +164,18 @@ def test_the_summary_counts_statuses(board):
 def test_the_text_does_not_depend_on_the_order_of_the_records(board):
     records = [record for group in board.groups for record in group.records]
     again = make_board(board.entries, reversed(records), CODE, board.titles)
-    assert render_board(again) == render_board(board)
+    assert page_of(again) == page_of(board)
 
 
 def test_a_stale_group_says_why(board):
     records = [record for group in board.groups for record in group.records]
-    text = render_board(make_board(board.entries, records, Code(digests={"swav": "0" * 12})))
+    text = page_of(make_board(board.entries, records, Code(digests={"swav": "0" * 12})))
     assert "| not checked (reproduced) |" in text
     assert "not checked (compared above)" in text
 
 
 def test_an_empty_board_is_a_page_too():
-    text = render_board(make_board([], [], Code()))
+    text = page_of(make_board([], [], Code()))
     assert "No runs yet." in text
     assert "No reported numbers yet." in text
 
@@ -177,7 +188,7 @@ def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(
     records = [make_record(metrics=values, references=untrained)]
 
     def arms(entries, given=records):
-        text = render_board(make_board(entries, given, CODE))
+        text = page_of(make_board(entries, given, CODE))
         return text[text.index("### swav on cifar10 (") :]
 
     top, folded = arms([dataclasses.replace(ENTRY, metrics=reported)]).split("<details>")
@@ -192,15 +203,15 @@ def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(
 
 def test_runs_that_stopped_early_show_their_range_of_epochs(make_record):
     runs = [make_record(seed=seed, epochs=n) for seed, n in enumerate((101, 61, 97))]
-    assert "| method | `cifar10` | 61 to 101 |" in render_board(make_board([], runs, CODE))
-    assert "| method | `cifar10` | 61 |" in render_board(make_board([], runs[1:2], CODE))
+    assert "| method | `cifar10` | 61 to 101 |" in page_of(make_board([], runs, CODE))
+    assert "| method | `cifar10` | 61 |" in page_of(make_board([], runs[1:2], CODE))
 
 
 def test_a_run_without_metrics_has_no_line_in_the_small_table(make_record):
     record = make_record(metrics={}, references={}, protocol="")
     board = make_board([], [record], CODE)
-    assert render_small(board) == "No runs yet."
-    text = render_board(board)
+    assert to_markdown([readme_table(board)]) == "No runs yet.\n"
+    text = page_of(board)
     assert "### swav on cifar10 (`dddddddd`): nothing measured" in text
     assert "| method | `cifar10` | 2 | 1 seed |" in text
 
@@ -209,58 +220,67 @@ def test_a_run_without_metrics_has_no_line_in_the_small_table(make_record):
 def root(tmp_path, make_record):
     (tmp_path / "papers" / "swav").mkdir(parents=True)
     (tmp_path / "common").mkdir()
-    commit_record(make_record(scaled=True, scaled_reason="by hand"), tmp_path / "results")
+    curves = {"val/knn_top1": [[20, 0.8]]}
+    record = make_record(scaled=True, scaled_reason="by hand", curves=curves)
+    commit_record(record, tmp_path / "results")
     return tmp_path
 
 
 def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     (root / "README.md").write_text(f"{START}\n{END}\n")
-    with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md is stale: line 1"):
-        check_leaderboard(root)
-    written = [path.name for path in write_leaderboard(root, read_board(root))]
-    assert written == ["LEADERBOARD.md", "normal.md", "README.md"]
-    check_leaderboard(root)
-    assert write_leaderboard(root, read_board(root)) == []
-    path = root / "LEADERBOARD.md"
-    path.write_text(path.read_text().replace("0.8000", "0.9000"))
-    with pytest.raises(LikewiseError, match=r"0\.9000(.|\n)*should be(.|\n)*0\.8000"):
-        check_leaderboard(root)
+    with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md, line 1"):
+        check_pages(root)
+    written = [path.relative_to(root).as_posix() for path in write_pages(root, read_board(root))]
+    assert written == ["LEADERBOARD.md", CURVES, "README.md"]
+    check_pages(root)
+    assert write_pages(root, read_board(root)) == []
+    for name, new in (("LEADERBOARD.md", "0.9000"), (CURVES, "0.7000")):
+        path = root / name
+        path.write_text(path.read_text().replace("0.8000", new))
+    with pytest.raises(LikewiseError) as error:
+        check_pages(root)
+    # Each file from the root, what it says and should say, and the command that mends them.
+    first, *files = str(error.value).splitlines()
+    assert "`papers leaderboard`" in first
+    assert [line.split(",")[0].strip() for line in files] == ["LEADERBOARD.md", CURVES]
+    assert all("0.8000" in line and len(line) < 250 for line in files)
+    assert "0.9000" in files[0] and "0.7000" in files[1]
 
 
-def test_checking_names_what_is_above_without_a_word_of_what_was_checked(root, monkeypatch):
-    write_leaderboard(root, read_board(root))
-    monkeypatch.setattr("common.leaderboard.check.unexplained", lambda rows: ["swav/cifar10: x"])
-    with pytest.raises(LikewiseError, match=r"no `checks:`(.|\n)*\n  swav/cifar10: x$"):
-        check_leaderboard(root)
+@pytest.mark.parametrize(
+    ("old", "new", "line", "is_", "should_be"),
+    [
+        ("a\nb\n", "a\nc\n", 2, "b", "c"),
+        ("a\n", "a\nb\n", 2, "", "b"),
+        ("a", "a\n", 2, "(end of file)", ""),
+        ("abc\n", "ab\n", 1, "abc", "ab"),
+        ("x" * 300 + "1", "x" * 300 + "2", 1, f"...{'x' * 20}1", f"...{'x' * 20}2"),
+        ("1" + "x" * 300, "2", 1, f"1{'x' * 59}...", "2"),
+    ],
+)
+def test_the_first_difference_is_shown_and_not_the_whole_of_long_lines(
+    old, new, line, is_, should_be
+):
+    text = first_difference(old, new)
+    assert text.startswith(f"line {line}:")
+    assert text.index(f"'{is_}'") < text.rindex(f"'{should_be}'")
+
+
+def test_checking_names_what_misses_without_a_word_of_what_was_checked(root, monkeypatch):
+    write_pages(root, read_board(root))
+    monkeypatch.setattr("common.leaderboard.pages.unexplained", lambda rows: ["swav/cifar10: x"])
+    with pytest.raises(LikewiseError, match=r"`checks:`(.|\n)*swav/cifar10: x"):
+        check_pages(root)
 
 
 def test_a_new_record_makes_the_board_stale(root, make_record):
-    write_leaderboard(root, read_board(root))
+    write_pages(root, read_board(root))
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
     assert [path.name for path in stale_files(root, read_board(root))] == ["LEADERBOARD.md"]
 
 
-@pytest.mark.parametrize(
-    ("value", "margin", "decimals"),
-    [(0.0581, 0.002, 4), (91.3, 1.0, 2), (0.0352, 5e-5, 4), (0.035249, 1e-6, 6), (1.2, None, 4)],
-)
-def test_decimals(value, margin, decimals):
-    assert decimals_of(value, margin) == decimals
-
-
-def test_numbers():
-    assert number(-0.00001, 2, sign=True) == "0.00"
-    assert number(0.126, 2, sign=True) == "+0.13"
-    assert number(None, 2) == "-"
-
-
-def test_metrics_are_ordered_by_their_cutoffs():
-    found = sorted(["test/hr@10", "val/x", "test/hr@5", "test/f1_20"], key=by_cutoff)
-    assert found == ["test/f1_20", "test/hr@5", "test/hr@10", "val/x"]
-
-
 def test_numbers_not_run_yet_are_folded_away(board):
-    text = render_board(board)
+    text = page_of(board)
     folded = text[text.index("<details><summary>1 reported number not run yet") :]
     assert "top5" in folded[: folded.index("</details>")]
     assert "knn_top1 | 0.8000" not in folded[: folded.index("</details>")]
@@ -271,6 +291,6 @@ def test_two_columns_never_have_one_name_and_small_numbers_are_told_from_zero(ma
         metrics={"test/effective_rank": 40.0},
         curves={"diag/effective_rank": [[1, 8.0]], "diag/tau": [[1, 1e-5]]},
     )
-    text = render_board(make_board([], [record], CODE))
+    text = page_of(make_board([], [record], CODE))
     assert "| test/effective_rank | diag/effective_rank | tau |" in text
     assert "| 40.00 | 8.00 | 1.0e-05 |" in text

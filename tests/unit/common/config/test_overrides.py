@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
+from common.config.overrides import changed_words
 from common.config.recipe import load_recipe
-from common.overrides import changed_words
 
 
 @pytest.mark.parametrize(

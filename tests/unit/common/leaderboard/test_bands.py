@@ -5,10 +5,9 @@ import math
 import pytest
 
 from common.errors import LikewiseError, UsageError
-from common.leaderboard.bands import read_band
+from common.leaderboard.bands import allowed_difference, band_seeds, read_band, store_band, verify
 from common.leaderboard.record import NO_NUMBER, RecordError, read_record, write_record
 from common.leaderboard.statistics import Sample
-from common.leaderboard.verify import allowed_difference, band_seeds, store_band, verify
 
 KNN = "test/knn_top1"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, UsageError
-from common.layers import parse_overrides
 
 
 def changed_words(recipe: Recipe) -> list[str]:

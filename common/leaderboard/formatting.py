@@ -1,10 +1,11 @@
-"""Numbers, links and tables as Markdown."""
+"""How numbers, metrics, runs and commits are written."""
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from common.leaderboard.aggregate import Group
+from common.leaderboard.board import Group
+from common.leaderboard.document import Link, Span, Verbatim, joined
 from common.leaderboard.record import Record
 from common.leaderboard.statistics import Sample
 
@@ -43,13 +44,24 @@ def seeds_text(count: int) -> str:
     return f"{count} seed{'' if count == 1 else 's'}"
 
 
+def ends_text(counts: Iterable[int], form: str = "d") -> str:
+    """Returns ``fewest to most``, or the one number, each in the format ``form``."""
+    ordered = sorted(counts)
+    return " to ".join(f"{count:{form}}" for count in dict.fromkeys((ordered[0], ordered[-1])))
+
+
+def short_metric(metric: str) -> str:
+    """Returns the metric without ``test/``."""
+    return metric.removeprefix("test/")
+
+
 def by_cutoff(metric: str) -> list[tuple[int, str]]:
     """Sorts ``hr@5`` before ``hr@10``."""
     parts = re.split(r"(\d+)", metric)
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
-def shown(metrics: Iterable[str]) -> list[str]:
+def shown_metrics(metrics: Iterable[str]) -> list[str]:
     """Returns the metrics a table shows, in order.
 
     What varies within one run (``*_std``, over probes) is no spread over trainings, and the
@@ -59,39 +71,24 @@ def shown(metrics: Iterable[str]) -> list[str]:
     return sorted(kept or set(metrics), key=by_cutoff)
 
 
-def run_links(group: Group) -> str:
+def run_links(group: Group) -> tuple[Span, ...]:
     """Returns a link to the record of each seed, and to its tracked run if there is one."""
-    return " ".join(_run_link(record) for record in group.records)
+    return joined(*map(_run_link, group.records), between=" ")
 
 
-def _run_link(record: Record) -> str:
-    link = f"[s{record.seed}](results/{record.paper}/{record.filename})"
+def _run_link(record: Record) -> tuple[Span, ...]:
+    link = Link(f"s{record.seed}", f"results/{record.paper}/{record.filename}")
     parts = (record.wandb or "").split("/")
-    if len(parts) == 3 and all(parts):
-        link += f" ([W&B](https://wandb.ai/{parts[0]}/{parts[1]}/runs/{parts[2]}))"
-    return link
+    if len(parts) != 3 or not all(parts):
+        return (link,)
+    run = f"https://wandb.ai/{parts[0]}/{parts[1]}/runs/{parts[2]}"
+    return (link, " (", Link("W&B", run), ")")
 
 
-def commits(group: Group) -> str:
+def commits(group: Group) -> tuple[Span, ...]:
     """Returns the commits of the runs, ``+`` where files had changed since."""
-    found = []
-    for record in group.records:
-        text = f"`{(record.commit or 'unknown')[:7]}`" + ("+" if record.dirty else "")
-        if text not in found:
-            found.append(text)
-    return " ".join(found)
-
-
-def anchor(heading: str) -> str:
-    """Returns what a link within a page calls ``heading``, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Returns the lines of a table; a bar within a cell is escaped."""
-    lines = [_line(header), _line(["---"] * len(header))]
-    return [*lines, *(_line(row) for row in rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    found = [
+        (Verbatim((record.commit or "unknown")[:7]), "+" if record.dirty else "")
+        for record in group.records
+    ]
+    return joined(*dict.fromkeys(found), between=" ")
