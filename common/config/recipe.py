@@ -162,7 +162,14 @@ def check_recipe(recipe: Recipe, source: str) -> None:
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    if not evaluation.protocols and not getattr(recipe.data, "may_lack_labels", False):
+    known = paper.data_sets.sets[recipe.data.name]
+    if known.modality not in paper.modalities:
+        origin = recipe.origins.get("data.name", source)
+        raise ConfigError(
+            f"{origin}: data.name: {recipe.data.name} holds {known.modality}; {paper.name} takes "
+            f"{', '.join(paper.modalities)}"
+        )
+    if not evaluation.protocols and not known.may_lack_labels:
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
     named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}
