@@ -28,11 +28,12 @@ def test_says_which_labels_it_trains_on(inputs, monkeypatch):
     told = []
     monkeypatch.setattr(progress, "_tell", told.append)
     evaluate_finetune(inputs, settings(epochs=1), 3)
-    assert "finetune, 25 %: 32 labels, drawn by seed 3, the same share of each class" in told
+    first = "finetune, 25 %: 32 labels, drawn by seed 3, the same share of each class"
+    assert first == told[0].strip()
     monkeypatch.setattr(inputs.train, "listed", lambda file: torch.arange(40))
     found = evaluate_finetune(inputs, settings(epochs=1, lists=["some.txt"]), 3)
     assert found["finetune_25pct_labels"] == 40
-    assert "finetune, 25 %: 40 labels, listed in some.txt" in told
+    assert told[1].strip() == "finetune, 25 %: 40 labels, listed in some.txt"
 
 
 NAMES = ("top1", "best_top1", "best_top5", "labels")
