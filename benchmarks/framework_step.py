@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from benchmarks.fit import fit_with_callbacks, make_ready
 from benchmarks.timing import CLOCKS, StepClock, interleave, parse, parser, report
 from common.data.pictures.batch import ViewBatch
-from common.diagnostics import is_log_due
+from common.training.diagnostics import is_log_due
 from common.training.fit import Experiment
 
 # recipe, overrides, batches, batches before the clock starts

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from common.config.recipe import load_recipe, take_variants
+from common.config.references import recipe_names, recipe_path
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import read_yaml
+from common.data.catalogue.sources import load_sources
 from common.data.pictures.config import PictureFacts
-from common.data.sources import load_sources
 from common.data.targets.regression.config import RegressionFacts
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
-from common.references import recipe_names, recipe_path
 
 
 def list_recipes(paper: str) -> dict[str, list[str]]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from common.data.catalogue.root import VARIABLE, data_root
+from common.data.catalogue.sources import get_source
 from common.data.pictures.sets import check_set
-from common.data.root import VARIABLE, data_root
 from common.data.sets import DATASETS
-from common.data.sources import get_source
 
 
 def stored(name: str) -> Path:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
+from common.distributed.host_copy import Mirror
 from common.distributed.reduce import gather, rank
 from common.distributed.transfer import moved
-from common.mirror import Mirror
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44

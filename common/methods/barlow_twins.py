@@ -9,13 +9,13 @@ from torch import Tensor
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.barlow import barlow_twins
 from common.methods.config import BarlowTwinsConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
 ADVICE = "Try a lower optimizer.lr, or a larger method.off_diagonal_weight"

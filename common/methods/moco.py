@@ -11,7 +11,6 @@ from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
@@ -22,6 +21,7 @@ from common.methods.queue import enqueue
 from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.batch_norm_groups"

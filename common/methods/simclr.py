@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"

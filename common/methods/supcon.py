@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.pairs import draw_partners
@@ -18,6 +17,7 @@ from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"

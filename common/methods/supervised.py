@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from common.distributed.host_copy import Mirror
 from common.errors import DataError, UsageError
-from common.mirror import Mirror
 
 VERSION = 2
 # Where a checkpoint holds the position; a run adds there which run and code wrote it.

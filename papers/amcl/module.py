@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.position import count_batch
 from papers.amcl.bases import BASES, Encoded, projection_heads
 from papers.amcl.config import AMCLConfig

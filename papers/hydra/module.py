@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.losses.precision import wide
 from common.optim.build import configure
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from common.diagnostics import effective_rank
 from common.losses.pairs import arbitrary_partners, distinct_partners
 from common.losses.precision import unit, wide
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
-from common.parity import Case
+from common.results.parity import Case
+from common.training.diagnostics import effective_rank
 from papers.hydra.gate import PairGate
 from papers.hydra.loss import (
     activation,

@@ -7,10 +7,10 @@ from torch import Tensor
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.config import OpenWorldFacts
-from common.diagnostics import is_log_due
 from common.distributed.reduce import gather
 from common.errors import ConfigError
 from common.losses.precision import unit, wide
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
 from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy

@@ -7,8 +7,8 @@ from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
 from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.config import OpenWorldFacts
-from common.diagnostics import CollapseWarning, effective_rank, is_log_due
 from common.distributed.reduce import gather
+from common.training.diagnostics import CollapseWarning, effective_rank, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.loss import (

@@ -6,7 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from common.checkpoints.published import read_state_dict
+from common.backbones.published import read_state_dict
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm

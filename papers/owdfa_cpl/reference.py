@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from common.losses.precision import wide
-from common.parity import Case
+from common.results.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
 from papers.owdfa_cpl.loss import (
     confidence_weighted,

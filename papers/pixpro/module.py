@@ -10,13 +10,13 @@ from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import ConfigError
 from common.losses.infonce import nt_xent
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.geometry import crop_coordinates

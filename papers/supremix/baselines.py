@@ -10,11 +10,11 @@ from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import RegressionBatch
-from common.diagnostics import is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.precision import wide
 from common.optim.build import configure
+from common.training.diagnostics import is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from papers.supremix.encoder import build_backbone, draw_beta

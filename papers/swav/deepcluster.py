@@ -12,11 +12,11 @@ from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import DeepClusterConfig
 from papers.swav.module import log_clusters, projection_head, unit_embeddings

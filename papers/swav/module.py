@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.pictures.batch import ViewBatch
 from common.data.pictures.config import PictureFacts
-from common.diagnostics import (
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.host_copy import Mirror
+from common.distributed.reduce import gather, rank, world_size
+from common.losses.precision import unit
+from common.optim.build import configure
+from common.registry import BACKBONES
+from common.training.diagnostics import (
     CollapseWarning,
     effective_rank,
     embedding_std,
     is_log_due,
 )
-from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, rank, world_size
-from common.losses.precision import unit
-from common.mirror import Mirror
-from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.cli import main
+from common.cli.main import main
 from common.config.build import build
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.yaml_io import parse_overrides

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.checkout import SOURCE_ROOT
-from common.leaderboard.reported import load_reported
+from common.config.checkout import SOURCE_ROOT
+from common.results.reported import load_reported
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from tests.recipes import build, list_recipes, load, optimizers, steps_per_epoch, tables

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.config.schema import Recipe
-from common.data.sources import load_sources
+from common.data.catalogue.sources import load_sources
 from tests.recipes import (
     EVERY,
     PICTURES,

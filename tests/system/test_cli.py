@@ -29,7 +29,7 @@ def run_folder(root=Path()):
 def trained(tmp_path_factory):
     """Returns a folder with the run that most tests begin with, trained once."""
     from common.config.recipe import load_recipe
-    from common.execute import start
+    from common.runs.start import start
 
     folder = tmp_path_factory.mktemp("trained")
     recipe = load_recipe("swav", [*SHORT, "tracking.plots=false"])
@@ -171,14 +171,14 @@ def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.execute.start", interrupt)
+    monkeypatch.setattr("common.runs.start.start", interrupt)
     code, _, err = papers("train", "swav")
     assert code == 1 and "interrupted" in err
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(130, 1), (3, 3), (0, 0), (None, 0)])
 def test_of_typers_exits_only_that_of_ctrl_c_is_an_interruption(theirs, ours, papers, monkeypatch):
-    monkeypatch.setattr("common.cli.app", lambda **_: theirs)
+    monkeypatch.setattr("common.cli.main.app", lambda **_: theirs)
     code, _, err = papers("list")
     assert code == ours and ("interrupted" in err) is (theirs == 130)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from common.config.recipe import load_recipe
-from common.leaderboard.curves import curves_of
+from common.results.curves import curves_of
 from common.runs.folder import new_run
 from common.runs.run import prepare, train
 from common.tracking.metrics_file import METRICS_NAME, read_metrics

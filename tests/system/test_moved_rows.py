@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from common.checkout import SOURCE_ROOT as ROOT
+from common.config.checkout import SOURCE_ROOT as ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -17,8 +17,8 @@ SETTINGS = ("quick", "quick:simclr")
 CHECK = """
 import json, sys
 from pathlib import Path
-from common.leaderboard.board import read_board
-from common.results.checking import check_paper
+from common.results.board import read_board
+from common.results.steps.check import check_paper
 
 root = Path(sys.argv[1])
 if __name__ == "__main__":
@@ -75,7 +75,7 @@ def test_without_a_change_all_rows_hold(copy):
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/pictures/readers/digits.py", '"""', '"""Rewritten. '),
-        ("common/cli.py", "Where run folders are made.", "The folder of all runs."),
+        ("common/cli/main.py", "Where run folders are made.", "The folder of all runs."),
         ("common/tracking/wandb_run.py", "import", "import os  # added\nimport"),
     ],
 )

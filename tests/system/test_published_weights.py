@@ -13,15 +13,15 @@ from PIL import Image
 from torch import nn
 
 import common
-from common import references
+from common.config import references
 from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
-from common.leaderboard.board import Code, make_board
-from common.leaderboard.document import to_markdown
-from common.leaderboard.pages import leaderboard
-from common.leaderboard.record import read_record
-from common.leaderboard.reported import Reference, load_all_reported
+from common.results.board import Code, make_board
+from common.results.pages.document import to_markdown
+from common.results.pages.leaderboard import leaderboard
+from common.results.record import read_record
+from common.results.reported import Reference, load_all_reported
 
 BEST = "test/linear_sgd_best_top1"
 # As the paper's recipe, with a small head, small pictures and a short probe.

@@ -16,9 +16,9 @@ from common.data.pictures.lazy import picture_sizes
 from common.data.pictures.parameters import ViewParameters, draw, fit_parameters
 from common.data.pictures.resample import blur, blur_radius, crop_and_resize
 from common.data.pictures.sets import to_float
+from common.data.pictures.threads import in_threads
 from common.data.sampler import BatchKey, keyed_generator
 from common.distributed.transfer import moved
-from common.threads import in_threads
 
 # Floats of a chunk: 128 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation; of smaller ones starting an operation is the cost.

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.data.catalogue.root import require
 from common.data.pictures.boxes import Objects
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.lazy import FileSet, LazySplit
 from common.data.pictures.readers.folders import FolderSource
-from common.data.root import require
 from common.errors import DataError
 
 VOC_CLASSES = tuple(

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.data.catalogue.root import data_root, require
 from common.data.pictures.config import PictureConfig
 from common.data.pictures.lazy import FileSet, LazySplit
 from common.data.pictures.readers.layout import Listed, Part, find_parts, list_parts
 from common.data.pictures.sets import hold_out
-from common.data.root import data_root, require
 from common.errors import DataError
 
 CLASSES = "imagenet100/classes.txt"

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.data.packers.arrays import read_content
+from common.data.catalogue.packers.arrays import read_content
+from common.data.catalogue.root import require
+from common.data.catalogue.sources import name_of_file
 from common.data.pictures.sets import PictureSet, Split
-from common.data.root import require
-from common.data.sources import name_of_file
 from common.errors import DataError
 
 CIFAR10_NAMES = (

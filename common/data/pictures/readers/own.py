@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from common.data.packers.arrays import read_arrays
+from common.data.catalogue.packers.arrays import read_arrays
 from common.data.pictures.decode import decode
 from common.data.pictures.readers.folders import list_folder
 from common.errors import DataError

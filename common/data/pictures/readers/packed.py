@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
-from common.data.packers.arrays import BROKEN
+from common.data.catalogue.packers.arrays import BROKEN
+from common.data.catalogue.root import require
+from common.data.catalogue.sources import name_of_file
 from common.data.pictures.sets import Split
-from common.data.root import require
-from common.data.sources import name_of_file
 from common.errors import DataError
 
 

@@ -15,7 +15,7 @@ from common.data.pictures.lazy import FileSet, LazySplit, fingerprint_files
 from common.data.pictures.readers.shards import CACHE
 from common.data.pictures.workers import PictureLoader
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
+from common.runs.files import write_atomic
 
 CHUNK = 64
 NAMED = 3

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torchvision
 
-from common.checkpoints.formats import to_detectron2
+from common.backbones.formats import to_detectron2
 from common.data.pictures.config import PictureFacts
 from common.errors import DataError
 from common.methods.config import SimCLRConfig

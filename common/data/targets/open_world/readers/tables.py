@@ -14,10 +14,10 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from common.data.csv_lines import place_of, read_lines
-from common.data.given import refuse_given
+from common.data.catalogue.csv_lines import place_of, read_lines
+from common.data.catalogue.given import refuse_given
+from common.data.catalogue.root import data_root
 from common.data.pictures.readers.folders import SUFFIXES
-from common.data.root import data_root
 from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.files import Box, PictureFiles
