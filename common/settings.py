@@ -17,6 +17,7 @@ def setting(
     result_neutral: bool = False,
     names_file: bool = False,
     hashed_as: str | None = None,
+    hashed_values: dict[str, str] | None = None,
 ) -> Any:
     """Declares a dataclass field whose value in a recipe `common.config.build` checks.
 
@@ -32,6 +33,7 @@ def setting(
         names_file: The value is the path of a file that changes a result, or a list of such: a
             record keeps the names without their folders, which may be private.
         hashed_as: The name of the field before it was renamed; hashes and records keep it.
+        hashed_values: Texts that were renamed, and what hashes and records keep of each.
     """
     metadata = {
         "bounds": {"above": above, "at_least": at_least, "below": below, "at_most": at_most},
@@ -39,6 +41,7 @@ def setting(
         "result_neutral": result_neutral,
         "names_file": names_file,
         "hashed_as": hashed_as,
+        "hashed_values": hashed_values or {},
     }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -50,13 +53,25 @@ def frozen_name(entry: Field[Any]) -> str:
     return entry.metadata.get("hashed_as") or entry.name
 
 
+def frozen_value(entry: Field[Any], value: Any) -> Any:
+    """Returns what hashes and records hold of ``value``, however often it is renamed."""
+    renamed = entry.metadata.get("hashed_values", {})
+    return renamed.get(value, value) if isinstance(value, str) else value
+
+
+def present_value(entry: Field[Any], stored: Any) -> Any:
+    """Returns the value that hashes and records know as ``stored``."""
+    renamed = entry.metadata.get("hashed_values", {})
+    return next((now for now, frozen in renamed.items() if frozen == stored), stored)
+
+
 def collect_changes(
     value: Any, default: Any, path: str, into: dict[str, Any], frozen: bool = False
 ) -> None:
     """Adds to ``into`` each dotted key where ``value`` differs in what can change a result.
 
-    With ``frozen`` the keys are the names that hashes know. A dataclass in a list, or where the
-    default has none, is known by its class attribute ``hashed_as``.
+    With ``frozen`` the keys and values are those that hashes know. A dataclass in a list, or where
+    the default has none, is known by its class attribute ``hashed_as``.
     """
     for entry in fields(value):
         mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
@@ -68,7 +83,8 @@ def collect_changes(
         elif isinstance(mine, list):
             into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
         else:
-            into[key] = _changes(mine) if is_dataclass(mine) else mine
+            plain = frozen_value(entry, mine) if frozen else mine
+            into[key] = _changes(mine) if is_dataclass(mine) else plain
 
 
 def _changes(item: Any) -> dict[str, Any]:

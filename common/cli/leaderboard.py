@@ -44,8 +44,8 @@ def build_leaderboard(
         root: The folder that holds ``results/`` and ``papers/``.
         add: Run folders, whose records are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
-        page: A folder to write the same rows to as a page, with curves and pictures.
-        runs: Where the pictures of runs, and runs that were tracked offline, are looked for.
+        page: A folder to write the same rows to as a page, with curves and images.
+        runs: Where the images of runs, and runs that were tracked offline, are looked for.
 
     Raises:
         LikewiseError: With ``check``, if a page is stale; names it and the first difference.

@@ -244,10 +244,10 @@ def leaderboard(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also a page there, with learning curves and pictures."),
+        typer.Option(metavar="DIR", help="Also a page there, with learning curves and images."),
     ] = None,
     runs: Annotated[
-        Path, typer.Option(help="Where --html looks for pictures, --wandb for offline runs.")
+        Path, typer.Option(help="Where --html looks for images, --wandb for offline runs.")
     ] = Path("runs"),
 ) -> None:
     """Builds LEADERBOARD.md from the run records."""

@@ -111,6 +111,6 @@ def _add_to_readme(path: Path, words: dict[str, str]) -> bool:
     rows = [number for number, line in enumerate(lines) if line.startswith(TABLE_ROW)]
     if rows:
         link = f"{TABLE_ROW}{words['name']}`](papers/{words['name']})"
-        lines.insert(rows[-1] + 1, f"{link} | {words['title']} | pictures | one, so far |")
+        lines.insert(rows[-1] + 1, f"{link} | {words['title']} | images | one, so far |")
         write_atomic(path, "\n".join(lines) + "\n")
     return bool(rows)

@@ -252,6 +252,9 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
         return "interpolation is refused, write the value itself"
     if value == "None":
         return "write null, not None"
+    for now, frozen in metadata.get("hashed_values", {}).items():
+        if value == frozen:
+            return f"it is called {now!r} now"
     choices = metadata.get("choices")
     if isinstance(choices, Registry) and value not in choices.entries:
         return f"unknown {choices.kind}{suggest(value, choices.names())}"

@@ -15,6 +15,7 @@ from common.config.devices import check_devices
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
 from common.config.references import find_recipe, refuse_paper, refuse_second
 from common.config.schema import Recipe, section_defaults
+from common.config.stored import present_names
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper
@@ -80,9 +81,15 @@ def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
-    content = {k: v for k, v in values.items() if k not in ("recipe", "variant")}
+    paper = get_paper(values["paper"])
+    schema = section_defaults(paper, values.get("baseline"))
+    content = {
+        key: present_names(value, type(schema[key])) if key in schema else value
+        for key, value in values.items()
+        if key not in ("recipe", "variant")
+    }
     if isinstance(content.get("evaluation"), dict):
-        content["evaluation"] = declared(get_paper(values["paper"]), content["evaluation"])
+        content["evaluation"] = declared(paper, content["evaluation"])
     return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
 
 

@@ -11,17 +11,17 @@ from common.losses.precision import wide
 
 
 @torch.no_grad()
-def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
+def embed_frozen(module: Any, images: Tensor) -> Tensor:
     """Returns ``module.embed`` in evaluation mode, ``(batch, dim)`` in float32 or wider."""
     with evaluating(module):
-        return wide(module.embed(pictures.to(next(module.parameters()).device)))
+        return wide(module.embed(images.to(next(module.parameters()).device)))
 
 
 @torch.no_grad()
-def map_frozen(module: Any, pictures: Tensor) -> Tensor:
+def map_frozen(module: Any, images: Tensor) -> Tensor:
     """Returns ``module.backbone.feature_map`` in evaluation mode, in float32 or wider."""
     with evaluating(module):
-        found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
+        found = module.backbone.feature_map(images.to(next(module.parameters()).device))
     return wide(found)
 
 

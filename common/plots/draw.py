@@ -1,4 +1,4 @@
-"""Draws what a finished run has to show; what fails here costs a picture, never the run."""
+"""Draws what a finished run has to show; what fails here costs an image, never the run."""
 
 import io
 from collections.abc import Callable, Iterator

@@ -6,17 +6,18 @@ a field was renamed still gives its recipe.
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
-from typing import Any, get_type_hints
+from typing import Any
 
-from common.config.build import COMMAND_LINE, entry_class
+from common.config.build import COMMAND_LINE
 from common.config.protocols import declared
 from common.config.recipe import resolve
 from common.config.schema import Recipe, section_defaults
+from common.config.stored import present_names
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.paper import get_paper
 from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
-from common.settings import frozen_name
+from common.settings import frozen_name, frozen_value
 
 
 def resolved_config(recipe: Recipe) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def _stored(value: Any, names_file: bool = False) -> Any:
     if is_dataclass(value):
         return {
             frozen_name(entry): _stored(
-                getattr(value, entry.name), entry.metadata.get("names_file", False)
+                frozen_value(entry, getattr(value, entry.name)),
+                entry.metadata.get("names_file", False),
             )
             for entry in fields(value)
             if not entry.metadata.get("result_neutral")
@@ -55,7 +57,7 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
     try:
         schema = section_defaults(get_paper(record.paper), record.config["baseline"])
         content = {
-            part: _renamed(value, type(schema[part])) if part in schema else value
+            part: present_names(value, type(schema[part])) if part in schema else value
             for part, value in record.config.items()
         }
         content["evaluation"] = declared(get_paper(record.paper), content["evaluation"])
@@ -70,20 +72,3 @@ def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
     if not path.is_file():
         raise UsageError(f"{path}: no such record")
     return recipe_of(read_record(path), overrides)
-
-
-def _renamed(values: Any, schema: Any) -> Any:
-    """Returns ``values`` under the present names of the fields of dataclass ``schema``."""
-    if isinstance(values, list):
-        return [_renamed(item, schema) for item in values]
-    if not isinstance(values, dict):
-        return values
-    hints = get_type_hints(schema)
-    names = {frozen_name(entry): entry.name for entry in fields(schema)}
-    found = {}
-    for key, value in values.items():
-        name = names[key] if key in names else key
-        hint = hints.get(name)
-        inner = hint if is_dataclass(hint) else entry_class(hint)
-        found[name] = value if inner is None else _renamed(value, inner)
-    return found

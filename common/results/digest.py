@@ -210,7 +210,7 @@ def registry_targets(
     """Returns the files that the tables of names resolve ``names`` to.
 
     A table of parts, as the data sets are one by data module, is asked only in the parts in
-    ``names``: a picture's ``folder`` is not the graphs' one.
+    ``names``: an image's ``folder`` is not the graphs' one.
 
     Args:
         names: Words a paper uses; what is registered under another name is left out.

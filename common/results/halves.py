@@ -18,7 +18,7 @@ NUMBERS = (
     "common/data/contract.py",
     "common/data/graphs/",
     "common/data/keyed.py",
-    "common/data/pictures/",
+    "common/data/images/",
     "common/data/sampler.py",
     "common/data/sequences/",
     "common/data/series/",

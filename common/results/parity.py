@@ -103,7 +103,7 @@ class Comparison:
 
     @property
     def is_empty(self) -> bool:
-        """Tells whether the case has nothing to compare: pictures to look at, for instance."""
+        """Tells whether the case has nothing to compare: images to look at, for instance."""
         return not self.array
 
 

@@ -164,7 +164,7 @@ def _check_values(record: Record, source: str) -> None:
         and "must be method, ablation/<name> or baseline/<name>",
         "weights": record.weights not in ("trained", "published")
         and "must be trained or published",
-        # A run on pictures without labels has neither protocol nor metric.
+        # A run on images without labels has neither protocol nor metric.
         "metrics": bool(record.protocol)
         and not record.metrics
         and "a record without metrics says nothing",

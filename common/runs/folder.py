@@ -48,7 +48,7 @@ class RunFolder:
 
     @property
     def plots(self) -> Path:
-        """The folder of the run's pictures, made where there are any."""
+        """The folder of the run's images, made where there are any."""
         return self.path / "plots"
 
     @property

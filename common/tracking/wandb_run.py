@@ -131,7 +131,7 @@ class Tracker:
             channel.send({"call": "summary", "metrics": {"record": text}})
 
     def images(self, batch: int, files: Sequence[Path]) -> None:
-        """Shows picture files as ``plots/<name>``; those that W&B refuses cost a warning only."""
+        """Shows image files as ``plots/<name>``; those that W&B refuses cost a warning only."""
         channel = self._open_channel()
         if channel is not None and files:
             named = {f"plots/{path.stem}": str(path.resolve()) for path in files}

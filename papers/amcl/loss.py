@@ -89,7 +89,7 @@ def points(z: Tensor, phi: Phi) -> Points:
 def contrast_views(z1: Tensor, z2: Tensor, phi: Phi, rule: Rule) -> Result:
     """SimCLR's pairs (Eq. 2.1; generation 2's top-k form, or log-sum-exp).
 
-    An anchor's negatives are both views of all other pictures: 2 * batch - 2.
+    An anchor's negatives are both views of all other images: 2 * batch - 2.
 
     Args:
         z1: ``(batch, heads, dim)``, of any norm.

@@ -35,7 +35,7 @@ def evaluate_feature_clusters(
     """Returns accuracy by Hungarian matching, NMI and ARI of k-means on features, times 100.
 
     Args:
-        inputs: All tested pictures are clustered; k is the number of their classes.
+        inputs: All tested images are clustered; k is the number of their classes.
         settings: Starts; the one with the least inertia counts.
         seed: Of the starts.
     """

@@ -1,4 +1,4 @@
-"""Global-Local Voting: who an unlabelled picture is paired with, and whether the pair is trusted.
+"""Global-Local Voting: who an unlabelled image is paired with, and whether the pair is trusted.
 
 Nothing here carries gradient. Rows are labelled first, then unlabelled, over all processes.
 """
@@ -68,7 +68,7 @@ def vote(g: Tensor, p: Tensor, num_labelled: int, trust_all: bool = False) -> Vo
         ValueError: Fewer than two rows.
     """
     if len(g) < 2:
-        raise ValueError("a vote needs two rows: a picture and a candidate")
+        raise ValueError("a vote needs two rows: an image and a candidate")
     own = torch.arange(num_labelled, len(g), device=g.device)
     near = global_similarity(g)
     near.fill_diagonal_(-torch.inf)

@@ -74,7 +74,7 @@ class PixelPropagation(nn.Module):
 def propagate(u: Tensor, values: Tensor, sharpness: float, clamp: float) -> Tensor:
     """Returns ``y_a = sum_b max(<u_a, u_b>, clamp)^sharpness values_b``, b = a included.
 
-    A plain sum over the picture's own cells; gradients flow through the similarities too.
+    A plain sum over the image's own cells; gradients flow through the similarities too.
 
     Args:
         u: Unit map.

@@ -30,7 +30,7 @@ class Regressor(LightningModule):
     Args:
         method: Default: L1 on a ResNet-50.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor
@@ -114,7 +114,7 @@ class RankNContrast(LightningModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor

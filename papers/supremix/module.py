@@ -39,7 +39,7 @@ class SupReMix(LightningModule):
     Args:
         method: Default: the published code's, for faces.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor

@@ -10,8 +10,8 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.host_copy import Mirror
 from common.distributed.reduce import gather, rank, world_size
@@ -67,7 +67,7 @@ class SwAV(LightningModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     queue: Tensor
@@ -77,7 +77,7 @@ class SwAV(LightningModule):
         self,
         method: SwAVConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SwAVConfig()
@@ -96,9 +96,9 @@ class SwAV(LightningModule):
         self._ddp_params_and_buffers_to_ignore = ["queue", "batches_seen"]
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def project(self, views: list[Tensor]) -> Tensor:
         """Returns unit embeddings, ``(views, batch, dim)``."""
@@ -112,8 +112,8 @@ class SwAV(LightningModule):
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1, with multi-crop and queue.
 
-        ``batch.views`` are made of the loaded pictures, on the batch's device, by
-        `PictureData.on_after_batch_transfer` (``common/data/pictures/module.py``).
+        ``batch.views`` are made of the loaded images, on the batch's device, by
+        `ImageData.on_after_batch_transfer` (``common/data/images/module.py``).
         """
         config = self.method
         normalise_rows(self.prototypes.weight)
@@ -216,7 +216,7 @@ def log_clusters(
     module.log("diag/embedding_std", std)
     module.log("diag/effective_rank", effective_rank(z))
     return {
-        "every picture has the same prototype": int(used) == 1,
+        "every image has the same prototype": int(used) == 1,
         "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
     }
 

@@ -212,7 +212,7 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
     assert code == 2 and "90m or 2h" in err
 
 
-def test_embedding_own_pictures(papers, run):
+def test_embedding_own_images(papers, run):
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     code, out, err = papers("embed", str(run), "--data", "mine.npz")
     assert code == 0 and out.startswith("wrote "), err
@@ -222,7 +222,7 @@ def test_embedding_own_pictures(papers, run):
         assert file["embedding"].shape == (4, 64)
 
 
-def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers, run):
+def test_given_weights_embed_own_images_and_their_evaluation_says_so(papers, run):
     papers("export", str(run), "--out", "official.pt")
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     words = ("swav/quick", "--weights", "official.pt", *SHORT[1:])

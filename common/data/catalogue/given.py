@@ -41,12 +41,12 @@ GIVEN = {
     ),
     "agedb": Given(
         title="AgeDB-DIR: on request, for research only",
-        layout="agedb/agedb.csv with the columns age, path and split, and the pictures beside it",
+        layout="agedb/agedb.csv with the columns age, path and split, and the images beside it",
         ways=(("agedb/agedb.csv",),),
     ),
     "imdb-wiki": Given(
         title="IMDB-WIKI-DIR: on request, for research only",
-        layout="imdb-wiki/imdb_wiki.csv with the columns age, path and split, and the pictures "
+        layout="imdb-wiki/imdb_wiki.csv with the columns age, path and split, and the images "
         "beside it",
         ways=(("imdb-wiki/imdb_wiki.csv",),),
     ),
@@ -68,7 +68,7 @@ GIVEN = {
     ),
     "ow-dfa": Given(
         title="OW-DFA: its sources on request from their authors, the tables from the paper's",
-        layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the pictures beside them, or as "
+        layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the images beside them, or as "
         "data.path and data.folder",
         ways=(("ow-dfa/protocol-1.csv",), ("ow-dfa/protocol-2.csv",)),
     ),
@@ -86,7 +86,7 @@ YOURS = (
     "hetero-data",
     "image-folder",
     "labelled",
-    "picture-table",
+    "image-table",
     "table",
     "volume-table",
 )

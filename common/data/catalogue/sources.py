@@ -20,7 +20,7 @@ class PackedFile:
 
     ``sha256`` (or ``md5``, where no better is known) is of the whole file; ``content`` is
     `content_digest`, equal also when another zlib compressed the same contents.
-    A set that anyone re-encodes (lossy pictures) has only ``counts``.
+    A set that anyone re-encodes (lossy images) has only ``counts``.
     """
 
     path: str

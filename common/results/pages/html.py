@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML page: the same rows, learning curves and the pictures of runs."""
+"""The leaderboard as one HTML page: the same rows, learning curves and the images of runs."""
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,13 +47,13 @@ svg { font-size: 10px; margin-right: 1rem; }
 def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
     """Writes ``folder/index.html`` and a copy of the records that its rows link to.
 
-    The page needs nothing else: style, curves and pictures are in it.
+    The page needs nothing else: style, curves and images are in it.
 
     Args:
         board: What to show.
         folder: Made if it is not there.
         root: Holds ``results/``.
-        runs: Where run folders are; those still there give their pictures.
+        runs: Where run folders are; those still there give their images.
     """
     for group in board.groups:
         for record in group.records:
@@ -67,7 +67,7 @@ def render_page(board: Board, runs: Path) -> str:
     """Returns the whole page as text."""
     parts = [to_html([*leaderboard(board), *curves_page(board)])]
     parts += ["<h2>Learning curves</h2>", *_curves(board)]
-    parts += ["<h2>Pictures of the runs on this machine</h2>", *_pictures(board, runs)]
+    parts += ["<h2>Images of the runs on this machine</h2>", *_images(board, runs)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -160,7 +160,7 @@ def _panel(group: Group) -> str:
     )
 
 
-def _pictures(board: Board, runs: Path) -> Iterator[str]:
+def _images(board: Board, runs: Path) -> Iterator[str]:
     """Yields what the latest run of each method drew, where its folder is still there."""
     found = False
     for group in board.groups:
@@ -173,8 +173,8 @@ def _pictures(board: Board, runs: Path) -> Iterator[str]:
             found = True
             caption = f"{record.reference}, seed {record.seed}: {path.stem.replace('_', ' ')}"
             data = base64.b64encode(path.read_bytes()).decode()
-            picture = f'<img src="data:image/png;base64,{data}" alt="{escape(caption)}">'
-            yield _figure(picture, caption)
+            image = f'<img src="data:image/png;base64,{data}" alt="{escape(caption)}">'
+            yield _figure(image, caption)
     if not found:
         yield f"<p>None: no run of a row above is in {escape(str(runs))}.</p>"
 

@@ -124,7 +124,7 @@ def readme_table(board: Board) -> Block:
     scaled = [
         group
         for group in board.uncompared()
-        # A run on pictures without labels has no metric to show.
+        # A run on images without labels has no metric to show.
         if group.latest.arm == "method" and not group.scaled_by_hand and group.latest.metrics
     ]
     lines: list[tuple[Text, ...]] = []

@@ -1,4 +1,4 @@
-"""Pictures with a class, an object or a box for parts of them."""
+"""Images with a class, an object or a box for parts of them."""
 
 import io
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from common.data.catalogue.packers.arrays import Array, find, npz_bytes, read_content
-from common.data.catalogue.packers.pictures import jpeg_arrays
+from common.data.catalogue.packers.images import jpeg_arrays
 from common.errors import DataError
 
 CAMVID_NAMES = (
@@ -26,7 +26,7 @@ NUCLEI_SIDE = 256
 def pack_camvid(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Packs the splits of the SegNet tutorial at half size; masks keep every second pixel.
 
-    Lossy: pictures are halved by a box filter and encoded as JPEG.
+    Lossy: images are halved by a box filter and encoded as JPEG.
     """
     return {target: _camvid_split(originals, Path(target).stem) for target in targets}
 
@@ -34,7 +34,7 @@ def pack_camvid(originals: Path, targets: list[str]) -> dict[str, bytes]:
 def _camvid_split(originals: Path, split: str) -> bytes:
     paths = sorted(find(originals, f"*/CamVid/{split}").glob("*.png"))
     annotations = find(originals, f"*/CamVid/{split}annot")
-    masks = [read_picture(annotations / path.name)[::2, ::2] for path in paths]
+    masks = [read_image(annotations / path.name)[::2, ::2] for path in paths]
     arrays = jpeg_arrays([halved(path) for path in paths])
     arrays["masks"] = np.stack(masks)
     arrays["names"] = np.asarray([path.stem for path in paths])
@@ -43,11 +43,11 @@ def _camvid_split(originals: Path, split: str) -> bytes:
 
 
 def pack_nuclei(originals: Path, targets: list[str]) -> dict[str, bytes]:
-    """Packs the 256 x 256 pictures in grey, and one map of numbered nuclei for each."""
+    """Packs the 256 x 256 images in grey, and one map of numbered nuclei for each."""
     folders = sorted(path for path in find(originals, "*/stage1_train").iterdir() if path.is_dir())
     images, maps, names = [], [], []
     for folder in folders:
-        grey = read_picture(folder / f"images/{folder.name}.png", "L")
+        grey = read_image(folder / f"images/{folder.name}.png", "L")
         if grey.shape == (NUCLEI_SIDE, NUCLEI_SIDE):
             images.append(grey)
             maps.append(_numbered(folder / "masks", grey.shape))
@@ -60,14 +60,14 @@ def _numbered(folder: Path, shape: tuple[int, ...]) -> Array:
     """Returns one map of the masks in ``folder``: 1 for the first; later ones lie on top."""
     numbered = np.zeros(shape, np.uint16)
     for number, path in enumerate(sorted(folder.glob("*.png")), start=1):
-        numbered[read_picture(path, "L") > 0] = number
+        numbered[read_image(path, "L") > 0] = number
     return numbered
 
 
 def pack_bccd(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Packs the blood cells at half size, with their boxes halved too.
 
-    Lossy: pictures are halved by a box filter and encoded as JPEG.
+    Lossy: images are halved by a box filter and encoded as JPEG.
 
     Raises:
         DataError: If a file is missing, no annotation, or names a class that is none of the three.
@@ -112,28 +112,28 @@ def _boxes(path: Path) -> list[tuple[int, list[float]]]:
         raise DataError(f"{path}: no annotation of {', '.join(BCCD_NAMES)}: {error}") from None
 
 
-def read_picture(path: Path, mode: str | None = None) -> Array:
+def read_image(path: Path, mode: str | None = None) -> Array:
     """Returns the pixels, in ``mode`` of Pillow if one is given.
 
     Raises:
-        DataError: Naming a picture that is missing or broken.
+        DataError: Naming an image that is missing or broken.
     """
     try:
         with Image.open(path) as opened:
             return np.asarray(opened if mode is None else opened.convert(mode))
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a readable picture: {error}") from None
+        raise DataError(f"{path}: not a readable image: {error}") from None
 
 
 def halved(path: Path, subsampling: int = 0) -> bytes:
-    """Returns a picture at half its size, by a box filter, as JPEG.
+    """Returns an image at half its size, by a box filter, as JPEG.
 
     Args:
-        path: The picture.
+        path: The image.
         subsampling: Of the colours, as Pillow numbers it; 0: none.
     """
-    picture = Image.fromarray(read_picture(path, "RGB"))
+    image = Image.fromarray(read_image(path, "RGB"))
     buffer = io.BytesIO()
-    small = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX)
+    small = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
     small.save(buffer, "JPEG", quality=HALVED_QUALITY, subsampling=subsampling)
     return buffer.getvalue()

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from common.data.catalogue.packers.arrays import find, npz_bytes
-from common.data.catalogue.packers.dense import read_picture
-from common.data.catalogue.packers.pictures import jpeg_arrays
+from common.data.catalogue.packers.dense import read_image
+from common.data.catalogue.packers.images import jpeg_arrays
 
 EASY_SIDE = 160
 EASY_QUALITY = 92
@@ -22,7 +22,7 @@ def pack_faces_att(originals: Path, targets: list[str]) -> dict[str, bytes]:
         for path in tree.glob("s*/*.pgm")
     )
     arrays = {
-        "images": np.stack([read_picture(path, "L") for *_, path in rows]),
+        "images": np.stack([read_image(path, "L") for *_, path in rows]),
         "subject": np.asarray([subject for subject, *_ in rows], dtype=np.int16),
         "pose": np.asarray([pose for _, pose, _ in rows], dtype=np.int16),
     }
@@ -32,7 +32,7 @@ def pack_faces_att(originals: Path, targets: list[str]) -> dict[str, bytes]:
 def pack_faces_caltech(originals: Path, targets: list[str]) -> dict[str, bytes]:
     """Packs the centre squares of Caltech-101's class Faces_easy at 160 pixels.
 
-    Lossy: pictures are scaled and encoded again.
+    Lossy: images are scaled and encoded again.
     """
     paths = sorted(find(originals, "**/Faces_easy").glob("image_*.jpg"))
     arrays = jpeg_arrays([_square(path) for path in paths])
@@ -42,10 +42,10 @@ def pack_faces_caltech(originals: Path, targets: list[str]) -> dict[str, bytes]:
 
 
 def _square(path: Path) -> bytes:
-    picture = Image.fromarray(read_picture(path, "RGB"))
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side))
+    image = Image.fromarray(read_image(path, "RGB"))
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
     buffer = io.BytesIO()
     small = square.resize((EASY_SIDE, EASY_SIDE), Image.Resampling.LANCZOS)
     small.save(buffer, "JPEG", quality=EASY_QUALITY, subsampling=0)

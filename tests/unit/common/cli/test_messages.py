@@ -18,7 +18,7 @@ def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys)
     assert capsys.readouterr().err == ""
 
 
-def test_the_name_of_a_variant_is_no_picture(capsys):
+def test_the_name_of_a_variant_is_no_image(capsys):
     say("autotcl/uea:coffee: refused")
     assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"
 

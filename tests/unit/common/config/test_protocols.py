@@ -28,7 +28,7 @@ def test_settings_of_a_protocol_that_the_paper_does_not_declare_are_refused(word
 def test_a_run_folder_of_before_may_hold_them():
     recipe = load_recipe("meow", ["evaluation.clustering.fits=3"])
     values = recipe.to_dict()
-    values["evaluation"] |= {"pair_auc": {"max_pictures": 9}, "knn": {"k": 3}}
+    values["evaluation"] |= {"pair_auc": {"max_images": 9}, "knn": {"k": 3}}
     again = recipe_from_dict(values, "config.yaml")
     assert again.to_dict() == recipe.to_dict() and again.hash() == recipe.hash()
     values["evaluation"]["kmeans"] = {"fits": 3}

@@ -9,8 +9,9 @@ from common.config.build import entry_class
 from common.config.protocols import declared
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
+from common.config.stored import present_names
 from common.paper import get_paper, paper_names
-from common.results.configuration import _renamed, _stored, recipe_of, resolved_config
+from common.results.configuration import _stored, recipe_of, resolved_config
 from common.results.record import RecordError, default_results, load_records
 from common.settings import setting
 
@@ -107,7 +108,7 @@ def test_a_record_holds_frozen_names_and_is_read_under_the_present_ones():
     stored = _stored(Outer(Inner(2), [Inner(3)]))
     assert stored == {"part": {"size": 2}, "parts": [{"size": 3}], "same": 0.5}
     present = {"piece": {"extent": 2}, "pieces": [{"extent": 3}], "same": 0.5}
-    assert _renamed(stored, Outer) == present
+    assert present_names(stored, Outer) == present
 
 
 @cache
@@ -149,7 +150,7 @@ def test_every_committed_configuration_is_of_its_hash():
         schema = section_defaults(paper, config["baseline"])
         config = {**config, "evaluation": declared(paper, config["evaluation"])}
         sections = {
-            name: built(type(default), _renamed(config.get(name, {}), type(default)))
+            name: built(type(default), present_names(config.get(name, {}), type(default)))
             for name, default in schema.items()
         }
         names = {name: config[name] for name in ("arm", "baseline", "seed")}

@@ -7,13 +7,13 @@ from common.results.digest import closure, code_digest
 FILES = {
     "papers/__init__.py": "",
     "papers/a/__init__.py": (
-        'PAPER = dict(title="A", target="none", modalities=("pictures",), protocols=("knn",))'
+        'PAPER = dict(title="A", target="none", modalities=("images",), protocols=("knn",))'
     ),
     "papers/a/module.py": 'from common.losses import nce\nBASE = "common.methods.base:Base"\n',
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
     "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
-    "papers/a/readers/made.py": "from common.data.pictures.stroke import s\nNAME = 'plain'\n",
+    "papers/a/readers/made.py": "from common.data.images.stroke import s\nNAME = 'plain'\n",
     "papers/b/__init__.py": (
         'PAPER = dict(title="B", target="none", modalities=("graphs",), protocols=("nmi",))'
     ),
@@ -32,24 +32,24 @@ FILES = {
     "common/methods/base.py": "class Base: pass\n",
     "common/evaluation/knn.py": "k = 1\n",
     "common/evaluation/nmi.py": "n = 1\n",
-    "common/data/pictures/module.py": "p = 1\n",
-    "common/data/pictures/config.py": 'class Pictures:\n    name: str = "digits"\n',
-    "common/data/pictures/readers/digits.py": "from common.data.pictures.forge import f\n",
-    "common/data/pictures/forge.py": "f = 1\n",
-    "common/data/pictures/stroke.py": "s = 1\n",
+    "common/data/images/module.py": "p = 1\n",
+    "common/data/images/config.py": 'class Images:\n    name: str = "digits"\n',
+    "common/data/images/readers/digits.py": "from common.data.images.forge import f\n",
+    "common/data/images/forge.py": "f = 1\n",
+    "common/data/images/stroke.py": "s = 1\n",
     "common/data/graphs/config.py": 'class Graphs:\n    name: str = "acm"\n',
     "common/data/graphs/readers/acm.py": "from common.data.graphs.links import e\n",
     "common/data/graphs/links.py": "e = 1\n",
     "common/data/targets/number.py": "t = 1\n",
     "common/data/sets.py": (
-        'DATASETS = {"pictures": R("p", {\n'
-        '    "digits": S("common.data.pictures.readers.digits:load", "pictures"),\n'
-        '    "made": S("papers.a.readers.made:make", "pictures")}),\n'
+        'DATASETS = {"images": R("p", {\n'
+        '    "digits": S("common.data.images.readers.digits:load", "images"),\n'
+        '    "made": S("papers.a.readers.made:make", "images")}),\n'
         '    "graphs": R("g", {"acm": S("common.data.graphs.readers.acm:load", "graphs")})}\n'
     ),
     "common/registry.py": (
-        'DATA_MODULES = {"pictures": ("common.data.pictures.module:P",\n'
-        '    "common.data.pictures.config:P"),\n'
+        'DATA_MODULES = {"images": ("common.data.images.module:P",\n'
+        '    "common.data.images.config:P"),\n'
         '    "number": ("common.data.targets.number:N", "common.data.targets.number:C"),\n'
         '    "graphs": ("common.data.graphs.module:G", "common.data.graphs.config:G")}\n'
         'PROTOCOLS = {"knn": "common.evaluation.knn_config:Knn",\n'
@@ -81,9 +81,9 @@ def edit(tree, name, old, new):
 
 def test_the_closure_follows_imports_strings_and_registered_names(tree):
     assert closure("a", tree) == [
-        "common/data/pictures/config.py",
-        "common/data/pictures/forge.py",
-        "common/data/pictures/module.py",
+        "common/data/images/config.py",
+        "common/data/images/forge.py",
+        "common/data/images/module.py",
         "common/evaluation/config.py",
         "common/evaluation/knn.py",
         "common/evaluation/knn_config.py",
@@ -111,7 +111,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         ("papers/a/readers/made.py", "'plain'", "'nmi'"),
         ("common/plots/grid.py", "pass", "return 1"),
         ("common/errors.py", "pass", "return 1"),
-        ("common/data/pictures/readers/digits.py", "\n", "\nd = 2\n"),
+        ("common/data/images/readers/digits.py", "\n", "\nd = 2\n"),
         ("common/evaluation/nmi.py", "1", "2"),
         ("common/registry.py", "PROTOCOLS = {", "PROTOCOLS = {'x': 'common.evaluation.x:y', "),
     ],
@@ -129,7 +129,7 @@ def test_what_cannot_change_a_number_leaves_the_digest(tree, name, old, new):
         ("common/training/loop.py", "1", "2"),
         ("common/methods/base.py", "pass", "x = 1"),
         ("common/evaluation/knn.py", "1", "2"),
-        ("common/data/pictures/forge.py", "1", "2"),
+        ("common/data/images/forge.py", "1", "2"),
         ("papers/a/__init__.py", '"A"', '"A, second edition"'),
         ("common/evaluation/knn_config.py", "k: int = 20", "k: int = 10"),
         ("common/evaluation/config.py", "every: int = 1", "every: int = 2"),
@@ -143,10 +143,10 @@ def test_what_can_change_a_number_changes_the_digest(tree, name, old, new):
 
 
 def test_a_papers_own_reader_leads_to_the_numbers_that_it_calls(tree):
-    assert "common/data/pictures/stroke.py" not in closure("a", tree)
+    assert "common/data/images/stroke.py" not in closure("a", tree)
     edit(tree, "configs/a/quick.yaml", "name: digits", "name: made")
     found = closure("a", tree)
-    assert "common/data/pictures/stroke.py" in found and "papers/a/readers/made.py" not in found
+    assert "common/data/images/stroke.py" in found and "papers/a/readers/made.py" not in found
 
 
 def test_a_target_with_a_data_module_leads_to_that_and_to_none_of_its_modalities(tree):

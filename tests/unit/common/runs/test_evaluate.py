@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from common.config.recipe import load_recipe
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError, UsageError
 from common.results.configuration import recipe_of
 from common.results.ledger import MIXED, Ledger
@@ -33,7 +33,7 @@ def agree(monkeypatch, *digests):
 
 def export(folder):
     torch.manual_seed(5)
-    module = SwAV(load_recipe("swav/quick").method, facts=PictureFacts(1, 20, 10, 5188))
+    module = SwAV(load_recipe("swav/quick").method, facts=ImageFacts(1, 20, 10, 5188))
     torch.save(module.backbone.state_dict(), folder / "backbone.pt")
     return folder / "backbone.pt"
 
@@ -55,8 +55,8 @@ def test_other_protocols_leave_the_recipe_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.batch_size=6000"], "6000: scattered-digits has 5188 training pictures"),
-        (["method.num_prototypes=6000"], "6000 prototypes cannot share 5188 training pictures"),
+        (["data.batch_size=6000"], "6000: scattered-digits has 5188 training images"),
+        (["method.num_prototypes=6000"], "6000 prototypes cannot share 5188 training images"),
     ],
 )
 def test_given_weights_are_measured_on_data_too_few_to_train_on(words, message, tmp_path):

@@ -127,17 +127,17 @@ def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
     target = tmp_path / "new" / "own.npz"
-    embed_data(load_run(folder.path), folder.path, tmp_path / "pictures", target)
+    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     with np.load(target, allow_pickle=False) as file:
         assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
-        assert str(file["path"]) == str(tmp_path / "pictures")
+        assert str(file["path"]) == str(tmp_path / "images")
 
 
 def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run, tmp_path):
     folder, target = run(), tmp_path / "own.npz"
     save(folder, NAME.format(5), float("nan"))
     target.write_bytes(b"former")
-    said = rf"^{folder.path}: embedding \(data: {tmp_path}/pictures\): 6 of 6 numbers are NaN"
+    said = rf"^{folder.path}: embedding \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
     with pytest.raises(LikewiseError, match=said):
-        embed_data(load_run(folder.path), folder.path, tmp_path / "pictures", target)
+        embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     assert target.read_bytes() == b"former"

@@ -66,7 +66,7 @@ def test_an_unknown_name_offers_the_nearest() -> None:
     ("name", "message"),
     [
         ("ow-forge-20", "is built in, made at its first use: nothing to prepare"),
-        ("picture-table", "a path of your own"),
+        ("image-table", "a path of your own"),
         ("lora", r"as timeseries/lora/lora-all\.csv\.gz.* on request from an author of AutoTCL"),
         ("ow-dfa", r"as ow-dfa/protocol-1\.csv .* on request from their authors"),
     ],

@@ -103,7 +103,7 @@ def test_the_same_records_give_the_same_page(make_record, tmp_path):
 
 
 @pytest.mark.parametrize("job", ["", "slurm-7"])
-def test_pictures_of_a_run_that_is_still_there_are_in_the_page(make_record, tmp_path, job):
+def test_images_of_a_run_that_is_still_there_are_in_the_page(make_record, tmp_path, job):
     record = with_curve(make_record)
     plots = tmp_path / job / "swav" / "cifar10" / record.run_id / "plots"
     plots.mkdir(parents=True)

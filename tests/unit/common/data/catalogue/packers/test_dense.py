@@ -39,10 +39,10 @@ def test_camvid_is_halved_and_masks_keep_their_classes(tmp_path: Path) -> None:
         assert opened.size == (6, 4) and opened.getpixel((3, 2)) == (80, 80, 80)
 
 
-def test_a_picture_without_mask_is_named(tmp_path: Path) -> None:
+def test_a_image_without_mask_is_named(tmp_path: Path) -> None:
     camvid_tree(tmp_path)
     (tmp_path / "repository/CamVid/valannot/0016E5_2.png").unlink()
-    with pytest.raises(DataError, match=r"valannot/0016E5_2\.png: not a readable picture"):
+    with pytest.raises(DataError, match=r"valannot/0016E5_2\.png: not a readable image"):
         pack_camvid(tmp_path, ["camvid_small/val.npz"])
 
 

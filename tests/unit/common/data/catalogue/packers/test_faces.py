@@ -13,9 +13,9 @@ def load(content: bytes) -> dict[str, np.ndarray]:
     return dict(np.load(io.BytesIO(content), allow_pickle=False))
 
 
-def write(path: Path, picture: Image.Image) -> None:
+def write(path: Path, image: Image.Image) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    image.save(path)
 
 
 def test_people_and_poses_are_numbers_not_names(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_people_and_poses_are_numbers_not_names(tmp_path: Path) -> None:
 def test_a_broken_face_is_named(tmp_path: Path) -> None:
     write(tmp_path / "repository/att_faces/s1/1.pgm", Image.new("L", (3, 4)))
     (tmp_path / "repository/att_faces/s1/2.pgm").write_bytes(b"P5")
-    with pytest.raises(DataError, match=r"s1/2\.pgm: not a readable picture"):
+    with pytest.raises(DataError, match=r"s1/2\.pgm: not a readable image"):
         pack_faces_att(tmp_path, ["f"])
 
 
