@@ -9,7 +9,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 T = TypeVar("T")
 
 
-class Mirror(Generic[T]):
+class HostCopy(Generic[T]):
     """Remembers a value read from a tensor for as long as nothing else has written to it.
 
     Torch counts the writes to a tensor, also those through a view of it. A state that is loaded,

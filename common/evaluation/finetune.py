@@ -12,7 +12,7 @@ from common.evaluation.curve import Curve
 from common.evaluation.finetune_config import FinetuneConfig
 from common.evaluation.images import ImageInputs
 from common.evaluation.progress import show_progress, tell
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**43
@@ -123,4 +123,4 @@ class _Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns scores ``(batch, num_classes)``."""
-        return self.head(wide(self.trunk.embed(images)))  # type: ignore[operator]
+        return self.head(upcast(self.trunk.embed(images)))  # type: ignore[operator]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from common.data.targets.open_world.samples import Part
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 CHUNK = 128
 
@@ -59,6 +59,6 @@ class OpenWorldInputs:
         function = getattr(self.module, verb)
         with evaluating(self.module):
             parts = [
-                wide(function(self.prepare(self.part.images[r].to(device)))).cpu() for r in rows
+                upcast(function(self.prepare(self.part.images[r].to(device)))).cpu() for r in rows
             ]
         return require_finite(torch.cat(parts), f"what the module's {verb} returns")

@@ -74,8 +74,8 @@ def train(
     recipe = experiment.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
-    for oddity in experiment.data.oddities:
-        run.say(f"warning: {oddity}", console, style="yellow")
+    for warning in experiment.data.warnings:
+        run.say(f"warning: {warning}", console, style="yellow")
     tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)

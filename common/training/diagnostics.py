@@ -8,7 +8,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.training.position import batches_seen
 
 
@@ -40,7 +40,7 @@ def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
         z: In any precision; measured in float32 or wider.
         centre: Take the mean row off first.
     """
-    z = wide(z)
+    z = upcast(z)
     values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
     total = values.sum()
     shares = values / total.clamp(min=1e-12)

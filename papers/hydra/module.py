@@ -13,7 +13,7 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
@@ -97,7 +97,7 @@ class SimLAP(LightningModule):
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = wide(self.classifier(h.detach()))
+            scores = upcast(self.classifier(h.detach()))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from common.losses.pairs import arbitrary_partners, distinct_partners
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
 from common.results.parity import Case
@@ -247,7 +247,7 @@ def solve_relations(case: Case) -> dict[str, Any]:
 @torch.no_grad()
 def covariance_spectrum(z: Tensor) -> Tensor:
     """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
-    centred = wide(z) - wide(z).mean(dim=0)
+    centred = upcast(z) - upcast(z).mean(dim=0)
     return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))
 
 

@@ -9,7 +9,7 @@ from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.reduce import gather
 from common.errors import ConfigError
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
@@ -127,7 +127,7 @@ class RankStats(Heads[RankStatsConfig]):
         again = join_with_grad(self.head.classify(g), num)
         labels, features = gather(batch.labels), join(g, num)
         ce = margin_cross_entropy(logits[: len(labels)], labels, config.margin)
-        probs, other = (wide(x).softmax(dim=1) for x in (logits, again))
+        probs, other = (upcast(x).softmax(dim=1) for x in (logits, again))
         same = same_strongest(features[len(labels) :], config.top_k).to(probs)
         with torch.autocast(probs.device.type, enabled=False):
             agreement = probs[len(labels) :] @ other[len(labels) :].T

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 
 
 class Vote(NamedTuple):
@@ -43,7 +43,7 @@ def part_similarity(p: Tensor) -> Tensor:
         p: ``(rows, dim, parts)``.
     """
     with torch.autocast(p.device.type, enabled=False):
-        p = wide(p)
+        p = upcast(p)
         norms = p.norm(dim=1)  # (rows, parts)
         weights = norms / norms.norm(dim=1, keepdim=True).clamp(min=1e-12)
         directions = p / norms.clamp(min=1e-8)[:, None]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.pixpro.loss import unit
 
 # Added to similarities under a power below 1, whose slope at 0 is infinite (official code).
@@ -67,7 +67,7 @@ class PixelPropagation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the propagated map, in float32 or wider."""
         values = self.transform(x)
-        values = unit(values) if self.normalise_values else wide(values)
+        values = unit(values) if self.normalise_values else upcast(values)
         return propagate(unit(x), values, self.sharpness, self.clamp)
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.reduce import all_reduce_sum, world_size
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.pixpro.geometry import cell_distances
 
 # Keeps an image without pairs from dividing by 0 (official code).
@@ -18,7 +18,7 @@ EPSILON = 1e-6
 
 def unit(x: Tensor) -> Tensor:
     """Returns ``x`` with unit length over its channels (dimension 1), in float32 or wider."""
-    return F.normalize(wide(x), dim=1)
+    return F.normalize(upcast(x), dim=1)
 
 
 def positive_mask(

@@ -13,7 +13,7 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.host_copy import Mirror
+from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank, world_size
 from common.losses.precision import unit
 from common.optim.build import configure
@@ -29,7 +29,7 @@ from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
 # Which queues are full, known without a look at the device, for which a step would wait.
-_FULL: Mirror[list[bool]] = Mirror(lambda queue: [queue_is_full(each) for each in queue])
+_FULL: HostCopy[list[bool]] = HostCopy(lambda queue: [queue_is_full(each) for each in queue])
 ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
 
 

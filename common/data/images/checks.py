@@ -37,7 +37,7 @@ def describe_labels(images: Mapping[str, AnySplit]) -> str:
     return text if len(labels) == num else f"{text}, {len(labels):,} of {num:,} labelled"
 
 
-def find_oddities(images: Mapping[str, AnySplit]) -> list[str]:
+def find_warnings(images: Mapping[str, AnySplit]) -> list[str]:
     """Returns what may be a slip: classes without images to train on."""
     found = []
     trained = _labels([images["train"]]).unique()

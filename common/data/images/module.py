@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from common.data.contract import RunData
 from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
 from common.data.images.box_evaluation import ObjectImages
-from common.data.images.checks import check_files, check_labels, describe_labels, find_oddities
+from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
 from common.data.images.config import FILE_SETS, ImageConfig, ImageFacts
 from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages, split_pair
@@ -146,10 +146,10 @@ class ImageData(RunData):
         check_files(self.set, measured, self.config)
 
     @property
-    def oddities(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What may be a slip in the data, a line each."""
         self.load()
-        return find_oddities(self.set)
+        return find_warnings(self.set)
 
     def check_training(self) -> None:
         """Raises `ConfigError` if a batch takes more images than there are."""

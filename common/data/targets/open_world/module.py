@@ -137,9 +137,9 @@ class OpenWorldData(RunData):
         )
 
     @property
-    def oddities(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What a training warns of: another table than the published, nothing novel to find."""
-        found = [self.whole.oddity] if self.whole.oddity else []
+        found = [self.whole.warning] if self.whole.warning else []
         if self.facts.num_known == self.facts.num_classes:
             found.append("no class is novel: novel_acc, novel_nmi and novel_ari are nan")
         return found

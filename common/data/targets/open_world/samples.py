@@ -32,7 +32,7 @@ class Part(NamedTuple):
 class OpenWorldSet:
     """Training and test images; classes below ``num_known`` are those with labels.
 
-    ``note`` or ``oddity`` says how a user's table stands to the published one.
+    ``note`` or ``warning`` says how a user's table stands to the published one.
     """
 
     train: Part
@@ -42,7 +42,7 @@ class OpenWorldSet:
     fingerprint: str
     size: int
     note: str = ""
-    oddity: str = ""
+    warning: str = ""
 
 
 def check_parts(name: str, found: OpenWorldSet) -> None:

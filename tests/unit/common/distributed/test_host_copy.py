@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.distributed.host_copy import Mirror
+from common.distributed.host_copy import HostCopy
 
 
 class Reads:
@@ -24,7 +24,7 @@ def reads() -> Reads:
 
 
 def test_a_value_is_read_once(reads):
-    mirror, tensor = Mirror(reads), torch.tensor(5)
+    mirror, tensor = HostCopy(reads), torch.tensor(5)
     assert [mirror.get(tensor) for _ in range(3)] == [5, 5, 5]
     assert reads.count == 1
 
@@ -39,7 +39,7 @@ def test_a_value_is_read_once(reads):
     ],
 )
 def test_any_write_is_noticed(reads, write):
-    mirror, tensor = Mirror(reads), torch.full((4,), 2)
+    mirror, tensor = HostCopy(reads), torch.full((4,), 2)
     mirror.get(tensor)
     with torch.no_grad():
         write(tensor)
@@ -47,7 +47,7 @@ def test_any_write_is_noticed(reads, write):
 
 
 def test_what_is_noted_after_a_write_of_ones_own_is_not_read(reads):
-    mirror, tensor = Mirror(reads), torch.tensor(5)
+    mirror, tensor = HostCopy(reads), torch.tensor(5)
     tensor += 1
     mirror.set(tensor, 6)
     assert mirror.get(tensor) == 6
@@ -57,7 +57,7 @@ def test_what_is_noted_after_a_write_of_ones_own_is_not_read(reads):
 
 
 def test_a_loaded_state_and_a_copy_are_read_anew(reads):
-    mirror, module = Mirror(reads), nn.Module()
+    mirror, module = HostCopy(reads), nn.Module()
     module.register_buffer("seen", torch.tensor(5))
     mirror.set(module.seen, 5)
     twin = copy.deepcopy(module)
@@ -67,7 +67,7 @@ def test_a_loaded_state_and_a_copy_are_read_anew(reads):
 
 
 def test_tensors_are_told_apart_by_identity_and_forgotten(reads):
-    mirror, first, second = Mirror(reads), torch.tensor(1), torch.tensor(1)
+    mirror, first, second = HostCopy(reads), torch.tensor(1), torch.tensor(1)
     mirror.set(first, 10)
     assert mirror.get(second) == 1
     del first

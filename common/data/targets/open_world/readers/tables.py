@@ -65,7 +65,7 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
     names = class_names(table, rows)
     counts = class_counts(rows, names)
     check_protocol(counts, config.protocol)
-    note, oddity = compare(counts, config.protocol)
+    note, warning = compare(counts, config.protocol)
     paths = find_images(table, Path(config.folder).expanduser() if config.folder else None, rows)
     boxes = read_boxes(Path(config.boxes).expanduser(), rows) if config.boxes else None
     files = ImageFiles(paths, config.size, boxes, config.box_margin)
@@ -89,7 +89,7 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
         fingerprint=digest.hexdigest()[:12],
         size=config.size,
         note=note,
-        oddity=oddity,
+        warning=warning,
     )
 
 
@@ -250,7 +250,7 @@ def verify(root: Path, console: Console) -> None:
     for number, path in paths.items():
         if path.is_file():
             found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
-            console.print(f"{path}: {found.oddity or found.note}", markup=False, highlight=False)
-            problems += [found.oddity] if found.oddity else []
+            console.print(f"{path}: {found.warning or found.note}", markup=False, highlight=False)
+            problems += [found.warning] if found.warning else []
     if problems:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")

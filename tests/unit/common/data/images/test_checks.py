@@ -60,8 +60,8 @@ def test_the_line_on_data_without_labels_or_in_memory(make):
 
 def test_classes_without_training_images_and_empty_folders_are_told(make, tmp_path):
     made = make({"train/a": 3, "train/b": 3, "val/a": 2, "val/c": 1, "val/d": 1})
-    assert made.oddities == ["test images of classes without training images: c, d"]
-    assert ImageData(ImageConfig(), seed=0).oddities == []
+    assert made.warnings == ["test images of classes without training images: c, d"]
+    assert ImageData(ImageConfig(), seed=0).warnings == []
     (tmp_path / "train/new").mkdir()
     (tmp_path / "train/.cache").mkdir()
     with pytest.warns(UserWarning, match="folders without images: new$"):
@@ -126,4 +126,4 @@ def test_labels_of_shards_are_named_by_their_numbers(make):
     made = make({"a": 4, "b": 4})
     made.load()
     made.set["test"] = replace(made.set["test"], class_names=(), labels=torch.tensor([0, 7]))
-    assert made.oddities == ["test images of classes without training images: 7"]
+    assert made.warnings == ["test images of classes without training images: 7"]

@@ -77,9 +77,9 @@ def test_four_fifths_of_each_source_and_label_are_training_images(folder):
     assert torch.bincount(found.test.labels).tolist() == [4, 4, 2]
     assert set(found.test.tags[found.test.labels < 2].tolist()) == {LABELLED, UNLABELLED}
     assert (found.train.tags != 0).all(), "unused rows are left out"
-    (oddity,) = data.oddities
-    assert "3 classes (2 known, 0 real) instead of 20 classes (8 known, 0 real)" in oddity
-    assert "FOMM (ForgeryNet) 15 + 5" in oddity
+    (warning,) = data.warnings
+    assert "3 classes (2 known, 0 real) instead of 20 classes (8 known, 0 real)" in warning
+    assert "FOMM (ForgeryNet) 15 + 5" in warning
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(folder):
@@ -181,7 +181,7 @@ def test_a_restored_module_needs_no_file_of_initial_weights(folder):
 def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):
     write(tmp_path / "table.csv", HEADER, make_rows(tmp_path, [CLASSES[0], CLASSES[1]]))
     table = load(tmp_path)
-    assert "no class is novel" in table.oddities[1]
+    assert "no class is novel" in table.warnings[1]
     rows = [row for row in make_rows(tmp_path, CLASSES[:2]) if row[6] != UNLABELLED]
     write(tmp_path / "table.csv", HEADER, rows)
     facts = load(tmp_path).facts
