@@ -1,6 +1,7 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from common.leaderboard.aggregate import Group, comparable_groups, sample_of
@@ -59,15 +60,24 @@ def _arms_table(board: Board, groups: list[Group]) -> list[str]:
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
     signs = one_of_each_kind(every)
-    header = ("arm", "recipe", "epochs", *_names([*first, *signs]), "seeds", "status")
+    header = (
+        "arm",
+        "recipe",
+        "epochs",
+        *_names([*first, *signs], [*metrics, *every]),
+        "seeds",
+        "status",
+    )
     rows = [_arm_cells(board, group, first, signs) for group in groups]
     for name, samples in references_of(groups).items():
         values = [sample_text(samples.get(metric)) for metric in (*first, *signs)]
         count = max(sample.n for sample in samples.values())
         cells = (f"*{name}*", "-", "-", *values, seeds_text(count), "reference", "-", "-")
         rows.append(cells)
-    rest = [key for key in (*metrics, *every) if key not in (*first, *signs)]
-    return [*table((*header, "runs", "commit"), rows), *_folded(groups, rest)]
+    return [
+        *table((*header, "runs", "commit"), rows),
+        *_folded(groups, [*metrics, *every], {*first, *signs}),
+    ]
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
@@ -101,8 +111,9 @@ def one_of_each_kind(signs: list[str]) -> list[str]:
     return [*kinds.values()]
 
 
-def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
-    """Returns tables of the remaining metrics, none too wide, in a part that a click opens."""
+def _folded(groups: list[Group], keys: list[str], shown: set[str]) -> list[str]:
+    """Returns tables of the ``keys`` not ``shown``, none too wide, in a part that a click opens."""
+    metrics = [key for key in keys if key not in shown]
     if not metrics:
         return []
     lines = ["", f"<details><summary>{len(metrics)} more metrics</summary>"]
@@ -111,14 +122,18 @@ def _folded(groups: list[Group], metrics: list[str]) -> list[str]:
         rows = [(_recipe_text(group), *_values(group, part)) for group in groups]
         for name, samples in references_of(groups).items():
             rows.append((f"*{name}*", *(sample_text(samples.get(key)) for key in part)))
-        lines += ["", *table(("recipe", *_names(part)), rows)]
+        lines += ["", *table(("recipe", *_names(part, keys)), rows)]
     return [*lines, "", "</details>"]
 
 
-def _names(keys: list[str]) -> list[str]:
-    """Returns the keys without their group, unless two would be called the same."""
-    short = [key.removeprefix("test/").removeprefix(DIAGNOSTICS) for key in keys]
-    return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+def _names(keys: list[str], among: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two of ``among`` would be called the same."""
+
+    def short(key: str) -> str:
+        return key.removeprefix("test/").removeprefix(DIAGNOSTICS)
+
+    taken = Counter(map(short, among))
+    return [short(key) if taken[short(key)] == 1 else key for key in keys]
 
 
 def _values(group: Group, keys: list[str]) -> list[str]:
