@@ -18,9 +18,9 @@ def lars_step(
 
     Args:
         weights: With gradients.
-        buffers: Of the momentum, empty at the start.
+        buffers: The momenta; empty at the start.
         lr: Learning rate.
-        weight_decay: Of matrices; added before the norm is taken.
+        weight_decay: Added to the gradients of matrices, before the norm is taken.
         eps: Added to the norm: 1e-8 in PixPro's code, nothing in MoCo v3's.
     """
     for weight in weights:

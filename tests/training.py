@@ -63,7 +63,7 @@ def take_steps(
         module: Its ``optimizer`` section is used.
         batches: One after the other from the start of the training.
         per_epoch: Batches that an epoch of the training has.
-        epochs: Of the training.
+        epochs: How long the training is.
         watch: Is given the module before each step.
 
     Returns:

@@ -20,7 +20,7 @@ def mlp(
         batch_norm: After each hidden layer.
         last_norm: Batch norm after the last layer too.
         last_affine: That one learns a scale and a shift.
-        bias: Of each layer; null: where no batch norm follows, whose mean would take it out again.
+        bias: Whether layers have one; null: where no batch norm follows, whose mean takes it out.
     """
     layers: list[nn.Module] = []
     for before, after in pairwise(dims[:-1]):
