@@ -1,6 +1,7 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from common.leaderboard.board import Board, Group, sample_of
@@ -65,15 +66,15 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
     signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
-    keys, references = [*first, *signs], references_of(groups)
+    keys, references, among = [*first, *signs], references_of(groups), [*metrics, *every]
     rows = [_arm_cells(board, group, keys) for group in groups]
     for name, samples in references.items():
         values = [sample_text(samples.get(key)) for key in keys]
         count = seeds_text(max(sample.n for sample in samples.values()))
         rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
-    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
+    header = ("arm", "recipe", "epochs", *_names(keys, among), "seeds", "status", "runs", "commit")
     yield Table(header, rows)
-    yield from _folded(groups, references, [key for key in (*metrics, *every) if key not in keys])
+    yield from _folded(groups, references, [key for key in among if key not in keys], among)
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
@@ -104,7 +105,10 @@ def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
 
 
 def _folded(
-    groups: list[Group], references: dict[str, dict[str, Sample]], metrics: list[str]
+    groups: list[Group],
+    references: dict[str, dict[str, Sample]],
+    metrics: list[str],
+    among: list[str],
 ) -> Iterator[Block]:
     """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
     tables = []
@@ -115,15 +119,19 @@ def _folded(
         ]
         for name, samples in references.items():
             rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
-        tables.append(Table(("recipe", *_names(part)), rows))
+        tables.append(Table(("recipe", *_names(part, among)), rows))
     if tables:
         yield Fold(f"{len(metrics)} more metrics", tables)
 
 
-def _names(keys: list[str]) -> list[str]:
-    """Returns the keys without their group, unless two would be called the same."""
-    short = [short_metric(key).removeprefix(DIAGNOSTICS) for key in keys]
-    return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+def _names(keys: list[str], among: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two of ``among`` would be called the same."""
+
+    def short(key: str) -> str:
+        return short_metric(key).removeprefix(DIAGNOSTICS)
+
+    taken = Counter(map(short, among))
+    return [short(key) if taken[short(key)] == 1 else key for key in keys]
 
 
 def _values(group: Group, keys: list[str]) -> list[str]:

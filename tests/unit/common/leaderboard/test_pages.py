@@ -294,3 +294,11 @@ def test_two_columns_never_have_one_name_and_small_numbers_are_told_from_zero(ma
     text = page_of(make_board([], [record], CODE))
     assert "| test/effective_rank | diag/effective_rank | tau |" in text
     assert "| 40.00 | 8.00 | 1.0e-05 |" in text
+
+
+def test_one_name_in_two_tables_of_the_same_arms_means_one_thing(make_record):
+    # So many metrics that some are folded away, into tables of their own.
+    metrics = {f"test/{letter}": 1.0 for letter in "abcdefghijklm"} | {"test/heads": 8.0}
+    record = make_record(metrics=metrics, curves={"diag/heads": [[1, 9.0]]})
+    text = to_markdown(leaderboard(make_board([], [record], CODE)))
+    assert "| diag/heads |" in text and "| test/heads |" in text and "| heads |" not in text
