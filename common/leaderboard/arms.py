@@ -1,10 +1,9 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from common.leaderboard.board import Board, Group, sample_of
+from common.leaderboard.board import Board
 from common.leaderboard.curves import DIAGNOSTICS, last_values
 from common.leaderboard.document import (
     Block,
@@ -20,12 +19,15 @@ from common.leaderboard.document import (
 from common.leaderboard.formatting import (
     commits,
     ends_text,
+    first_of_each_kind,
     run_links,
     sample_text,
     seeds_text,
     short_metric,
     shown_metrics,
 )
+from common.leaderboard.groups import Group, sample_of
+from common.leaderboard.sections import arm_order, references_of
 from common.leaderboard.statistics import Sample
 
 Key = tuple[str, str, str, str]
@@ -46,18 +48,11 @@ def arms_side_by_side(board: Board) -> Iterator[Block]:
 def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
     """Collects the groups that share paper, data and protocol; the method's come first."""
     found: dict[Key, list[Group]] = {}
-    for group in sorted(groups, key=_order):
+    for group in sorted(groups, key=arm_order):
         record = group.latest
         key = (record.paper, record.data, record.data_hash, record.protocol)
         found.setdefault(key, []).append(group)
     return dict(sorted(found.items()))
-
-
-def _order(group: Group) -> tuple[int, str, str, str]:
-    record = group.latest
-    kinds = ("method", "ablation", "baseline")
-    rank = kinds.index(record.arm.split("/")[0])
-    return rank, record.arm, record.reference, record.config_hash
 
 
 def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
@@ -65,7 +60,7 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
-    signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
+    signs = every if len(every) <= MOST_METRICS else first_of_each_kind(every, r"\d+")
     keys, references, among = [*first, *signs], references_of(groups), [*metrics, *every]
     rows = [_arm_cells(board, group, keys) for group in groups]
     for name, samples in references.items():
@@ -93,15 +88,7 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
         for metric in entry.metrics
     }
     kept = [metric for metric in metrics if metric in reported] or metrics
-    return _first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
-
-
-def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
-    """Returns the first of the keys that are alike without what matches ``number``."""
-    kinds: dict[str, str] = {}
-    for key in keys:
-        kinds.setdefault(re.sub(number, "", key), key)
-    return [*kinds.values()]
+    return first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
 
 
 def _folded(
@@ -171,20 +158,3 @@ def arm_status(board: Board, group: Group) -> str:
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
     status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
     return f"{group.stale} ({status})" if group.stale else status
-
-
-def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:
-    """Returns mean and spread of each learning-free or untrained encoder, one value a seed.
-
-    An untrained encoder has the architecture of the arm it was measured with, so the first
-    group that has a reference speaks for it: the method's, where there is one.
-    """
-    found: dict[str, dict[str, Sample]] = {}
-    for group in groups:
-        for name in sorted({name for record in group.records for name in record.references}):
-            rows = [one.references[name] for one in group.records if name in one.references]
-            metrics = sorted({metric for row in rows for metric in row})
-            samples = {metric: sample_of(rows, metric) for metric in metrics}
-            if known := {metric: sample for metric, sample in samples.items() if sample}:
-                found.setdefault(name, known)
-    return found

@@ -7,8 +7,8 @@ from itertools import cycle
 from pathlib import Path
 
 from common.files import write_atomic
-from common.leaderboard.board import Board, Group
-from common.leaderboard.curves import curves_page
+from common.leaderboard.arms import arms_side_by_side
+from common.leaderboard.board import Board
 from common.leaderboard.document import (
     Block,
     Emphasis,
@@ -23,7 +23,9 @@ from common.leaderboard.document import (
     anchor,
     spans,
 )
+from common.leaderboard.groups import Group
 from common.leaderboard.pages import leaderboard
+from common.leaderboard.paper_page import page_title, paper_page
 from common.plots.style import COLOURS
 
 PAGE = "index.html"
@@ -65,7 +67,11 @@ def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
 
 def render_page(board: Board, runs: Path) -> str:
     """Returns the whole page as text."""
-    parts = [to_html([*leaderboard(board), *curves_page(board)])]
+    blocks = [*leaderboard(board, lambda paper: f"#{anchor(page_title(board, paper))}")]
+    for paper in board.papers():
+        blocks += paper_page(board, paper, "#how-to-read-it", whole=True)
+    blocks += [Heading(1, "Every arm and metric"), *arms_side_by_side(board)]
+    parts = [to_html(blocks)]
     parts += ["<h2>Learning curves</h2>", *_curves(board)]
     parts += ["<h2>Pictures of the runs on this machine</h2>", *_pictures(board, runs)]
     return (

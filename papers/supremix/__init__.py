@@ -19,7 +19,6 @@ PAPER = Paper(
     modality="regression",
     module_class="SupReMix",
     config_class="SupReMixConfig",
-    headline_metric="test/mae",
     protocols=("regression-probe", "label-order", "regression-finetune"),
     own_protocols={
         "label-order": "config:LabelOrderConfig",

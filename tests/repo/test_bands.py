@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from common.leaderboard.bands import Band, QuickRun, compare, read_band
-from common.leaderboard.board import Code, group_records
+from common.leaderboard.groups import Code, group_records
 from common.leaderboard.record import Record, default_root, load_records
 from common.paper import paper_names
 

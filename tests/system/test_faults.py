@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from common.config.recipe import load_recipe
-from common.leaderboard.board import Code, group_records
 from common.leaderboard.environment import Environment
+from common.leaderboard.groups import Code, group_records
 from common.leaderboard.record import commit_record, write_record
 from common.result import Source, make_record
 from common.runs.folder import new_run

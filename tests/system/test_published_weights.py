@@ -17,8 +17,9 @@ from common import references
 from common.config.recipe import load_recipe
 from common.data.pictures.module import PictureData
 from common.evaluation.run import run_protocols
-from common.leaderboard.board import Code, make_board
+from common.leaderboard.board import make_board
 from common.leaderboard.document import to_markdown
+from common.leaderboard.groups import Code
 from common.leaderboard.pages import leaderboard
 from common.leaderboard.record import read_record
 from common.leaderboard.reported import Reference, load_all_reported

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.leaderboard.board import Code, make_board
+from common.leaderboard.board import make_board
 from common.leaderboard.command import build_leaderboard
+from common.leaderboard.groups import Code
 from common.leaderboard.html import render_page, write_page
 from common.leaderboard.record import Record
 
