@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from common.checkout import SOURCE_ROOT
+from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import take_variants
+from common.config.references import recipe_path, split_reference
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.leaderboard.checked import build_checked
-from common.leaderboard.record import ARM_PATTERN
-from common.references import recipe_path, split_reference
+from common.results.checked import build_checked
+from common.results.record import ARM_PATTERN
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REFERENCE = "reference/"

@@ -4,19 +4,20 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.leaderboard.board import Board
-from common.leaderboard.document import Link, Paragraph, Table, Text, Verbatim, joined
-from common.leaderboard.formatting import (
+from common.results.pages.groups import Group
+from common.results.pages.sections import Section, sections_of
+from common.results.pages.verdicts import decisions
+
+from common.results.board import Board
+from common.results.pages.document import Link, Paragraph, Table, Text, Verbatim, joined
+from common.results.pages.formatting import (
     decimals_of,
     difference_text,
     sample_text,
     seeds_text,
     short_metric,
 )
-from common.leaderboard.groups import Group
-from common.leaderboard.sections import Section, sections_of
-from common.leaderboard.statistics import Sample, excludes_zero
-from common.leaderboard.verdicts import decisions
+from common.results.statistics import Sample, excludes_zero
 
 # Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
 LEARNING_REFERENCES = ("trees",)

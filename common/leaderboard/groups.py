@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from common.leaderboard.record import NO_NUMBER, Record
-from common.leaderboard.statistics import Sample, summarise
 from common.results.ledger import Ledger
+from common.results.record import NO_NUMBER, Record
+from common.results.statistics import Sample, summarise
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from common.leaderboard.board import Board
-from common.leaderboard.claims import Claim
-from common.leaderboard.compared import beside_reported
-from common.leaderboard.curves import curves_of_paper
-from common.leaderboard.document import (
+from common.results.pages.claims import Claim
+from common.results.pages.groups import Group, sample_of
+from common.results.pages.sections import Section, sections_of
+from common.results.pages.verdicts import Decision, decisions
+
+from common.results.board import Board
+from common.results.curves import curves_of_paper
+from common.results.pages.compared import beside_reported
+from common.results.pages.document import (
     Block,
     Emphasis,
     Heading,
@@ -19,7 +23,7 @@ from common.leaderboard.document import (
     joined,
     marked,
 )
-from common.leaderboard.formatting import (
+from common.results.pages.formatting import (
     decimals_of,
     difference_text,
     fine_places,
@@ -29,11 +33,8 @@ from common.leaderboard.formatting import (
     shown_metrics,
     status_text,
 )
-from common.leaderboard.groups import Group, sample_of
-from common.leaderboard.record import Record
-from common.leaderboard.reported import OFFICIAL
-from common.leaderboard.sections import Section, sections_of
-from common.leaderboard.verdicts import Decision, decisions
+from common.results.record import Record
+from common.results.reported import OFFICIAL
 
 CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")

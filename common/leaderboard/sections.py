@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from common.leaderboard.board import Board
-from common.leaderboard.claims import Comparison
-from common.leaderboard.formatting import shown_metrics
-from common.leaderboard.groups import Group, differences, sample_of
-from common.leaderboard.statistics import Sample
+from common.results.pages.claims import Comparison
+from common.results.pages.groups import Group, differences, sample_of
+
+from common.results.board import Board
+from common.results.pages.formatting import shown_metrics
+from common.results.statistics import Sample
 
 
 @dataclass(frozen=True)

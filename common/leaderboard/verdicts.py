@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from common.leaderboard.board import Board
-from common.leaderboard.claims import REFERENCE, Claim, Comparison
-from common.leaderboard.groups import Group, differences
-from common.leaderboard.statistics import Sample, Verdict, judge_claim
+from common.results.pages.claims import REFERENCE, Claim, Comparison
+from common.results.pages.groups import Group, differences
+
+from common.results.board import Board
+from common.results.statistics import Sample, Verdict, judge_claim
 
 
 @dataclass(frozen=True)

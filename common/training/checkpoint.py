@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from common.checkpoints.published import refused_code
+from common.backbones.published import refused_code
 from common.errors import LikewiseError
 
 

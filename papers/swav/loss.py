@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.reduce import gather, world_size
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 # A sample whose largest entry is below exp of this adds nothing that a prototype's mass, of 1 or
 # more, could hold: thousands of them stay below 1e-13 of it.
@@ -33,7 +33,7 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     overflows nor divides 0 by 0. Under several processes each holds its rows (equally many) and
     the mass of a prototype counts the rows of all; no gradient.
     """
-    q = wide(scores) / epsilon  # a new tensor: all that follows is in place, for memory and time
+    q = upcast(scores) / epsilon  # a new tensor: all that follows is in place, for memory and time
     largest = gather(q.amax(dim=0, keepdim=True)).amax(dim=0, keepdim=True)
     if iterations == 0:
         q.sub_(largest.max()).exp_()

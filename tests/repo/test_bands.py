@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from common.results.pages.groups import Code, group_records
 
-from common.leaderboard.bands import Band, QuickRun, compare, read_band
-from common.leaderboard.groups import Code, group_records
-from common.leaderboard.record import Record, default_root, load_records
 from common.paper import paper_names
+from common.results.quick_band import Band, QuickRun, compare, read_band
+from common.results.record import Record, default_root, load_records
 
 # `papers verify` does not notice when this part of the method is lost.
 PASSING = {

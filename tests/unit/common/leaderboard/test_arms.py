@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from common.leaderboard.arms import arms_side_by_side
-from common.leaderboard.board import make_board
-from common.leaderboard.document import to_markdown
-from common.leaderboard.groups import Code
-from common.leaderboard.reported import Reference
+from common.results.pages.groups import Code
+
+from common.results.board import make_board
+from common.results.pages.arms import arms_side_by_side
+from common.results.pages.document import to_markdown
+from common.results.reported import Reference
 from tests.samples import ENTRY
 
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})

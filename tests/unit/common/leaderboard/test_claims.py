@@ -3,11 +3,11 @@
 import dataclasses
 
 import pytest
+from common.results.pages.claims import arms_of, load_all_claims, load_claims
+from common.results.pages.groups import Code, group_records
+from common.results.pages.verdicts import decide
 
 from common.errors import ConfigError
-from common.leaderboard.claims import arms_of, load_all_claims, load_claims
-from common.leaderboard.groups import Code, group_records
-from common.leaderboard.verdicts import decide
 from common.paper import paper_names
 from tests.samples import KNN
 

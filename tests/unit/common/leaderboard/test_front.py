@@ -3,14 +3,14 @@
 import dataclasses
 
 import pytest
+from common.results.pages.claims import Claim, Comparison, PaperClaims
+from common.results.pages.front import SMALL, front_of, front_table
+from common.results.pages.groups import Code
+from common.results.pages.paper_page import paper_page
 
-from common.leaderboard.board import make_board
-from common.leaderboard.claims import Claim, Comparison, PaperClaims
-from common.leaderboard.document import plain, to_markdown
-from common.leaderboard.front import SMALL, front_of, front_table
-from common.leaderboard.groups import Code
-from common.leaderboard.paper_page import paper_page
-from common.leaderboard.reported import OFFICIAL
+from common.results.board import make_board
+from common.results.pages.document import plain, to_markdown
+from common.results.reported import OFFICIAL
 from tests.samples import ENTRY, KNN
 
 COMPARISON = Comparison(

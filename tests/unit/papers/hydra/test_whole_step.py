@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.recipe import load_recipe
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from papers.hydra.gate import PairGate
 from papers.hydra.module import SimLAP
 from papers.hydra.momentum import Hydra
@@ -29,7 +29,7 @@ SMALL = {
     "gate_embedding_dim": 6,
     "gate_hidden_dim": 10,
 }
-FACTS = PictureFacts(channels=3, size=16, num_classes=5, num_samples=12)
+FACTS = ImageFacts(channels=3, size=16, num_classes=5, num_samples=12)
 LABELS = torch.arange(12) % 5
 STEPS, EPOCH = 3, 4  # steps taken, batches an epoch
 

@@ -2,7 +2,7 @@ import pytest
 
 from common.config.recipe import load_recipe
 from common.errors import ConfigError
-from common.launch import strategy_of
+from common.runs.launch import strategy_of
 from tests.recipes import list_recipes
 
 

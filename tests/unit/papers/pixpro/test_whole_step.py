@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.recipe import load_recipe
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from papers.pixpro.module import PixPro
 from tests.lars import lars_step
 from tests.training import take_steps
