@@ -27,8 +27,6 @@ class Paper:
     by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
     measure by, the first what the default recipe measures first: messages show it as the example.
     ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
-    ``headline_metric`` is what the README's table shows of a run that no reported number stands
-    beside; None is its last metric.
     """
 
     name: str
@@ -49,7 +47,6 @@ class Paper:
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
     own_protocols: Mapping[str, str] = field(default_factory=dict)
-    headline_metric: str | None = None
 
     @property
     def data_kind(self) -> str:

@@ -1,6 +1,6 @@
 """Training as tests do it: step by step, alone or as DDP would, and by a silent Trainer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,6 +48,47 @@ def losses_of(module: LightningModule, batches: Iterable[Any]) -> list[float]:
         module.optimizer_step(0, step, optimizer, None)
         found.append(float(loss.detach()))
     return found
+
+
+def take_steps(
+    module: LightningModule,
+    batches: Iterable[Any],
+    per_epoch: int,
+    epochs: int = 100,
+    watch: Callable[[Any], object] = lambda module: None,
+) -> list[float]:
+    """Takes a step on each batch with the optimizer and the rates of the module's own recipe.
+
+    Args:
+        module: Its ``optimizer`` section is used.
+        batches: One after the other from the start of the training.
+        per_epoch: Batches that an epoch of the training has.
+        epochs: How long the training is.
+        watch: Is given the module before each step.
+
+    Returns:
+        The losses.
+    """
+    module._trainer = SimpleNamespace(
+        log_every_n_steps=0,
+        max_epochs=epochs,
+        num_training_batches=per_epoch,
+        accumulate_grad_batches=1,
+        estimated_stepping_batches=epochs * per_epoch,
+    )
+    module.log = lambda *_, **__: None
+    made: Any = module.configure_optimizers()
+    module.on_train_start()
+    optimizer, losses = made["optimizer"], []
+    for step, batch in enumerate(batches):
+        watch(module)
+        loss = module.training_step(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        module.optimizer_step(0, step, optimizer, None)
+        made["lr_scheduler"]["scheduler"].step()
+        losses.append(float(loss.detach()))
+    return losses
 
 
 def view_batches(

@@ -1,8 +1,10 @@
 """What `papers leaderboard` and `papers info` print."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from common.results.pages.groups import Group
 from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
@@ -10,7 +12,7 @@ from rich.padding import Padding
 from common.cli.messages import plain_table
 from common.config.checkout import require_checkout
 from common.errors import UsageError
-from common.results.board import Board, Group, Row, read_board
+from common.results.board import Board, Row, read_board
 from common.results.pages.arms import arm_status
 from common.results.pages.compared import (
     gap_text,
@@ -22,7 +24,7 @@ from common.results.pages.compared import (
 )
 from common.results.pages.document import plain
 from common.results.pages.formatting import sample_text, short_metric, shown_metrics
-from common.results.pages.leaderboard import check_pages, write_pages
+from common.results.pages.leaderboard import check_pages, results_path, write_pages
 from common.results.record import commit_record, default_root, read_record
 from common.results.tracked import import_tracked, offline_runs
 
@@ -35,6 +37,7 @@ def build_leaderboard(
     add: list[Path] | None = None,
     page: Path | None = None,
     runs: Path = Path("runs"),
+    pilot: str | None = None,
 ) -> None:
     """Writes the pages made of the records, or only checks them.
 
@@ -42,23 +45,26 @@ def build_leaderboard(
         check: Write nothing.
         console: Where to tell what was done.
         root: The folder that holds ``results/`` and ``papers/``.
-        add: Run folders, whose records are filed under ``results/`` first.
+        add: Run folders, or files of records, which are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
         page: A folder to write the same rows to as a page, with curves and images.
         runs: Where the images of runs, and runs that were tracked offline, are looked for.
+        pilot: The split that the runs of ``add`` were looked at on, where they are pilots.
 
     Raises:
         LikewiseError: With ``check``, if a page is stale; names it and the first difference.
         UsageError: With ``check`` beside what writes, or a folder without a record; without
             ``root`` outside of a checkout.
     """
+    if pilot is not None and not add:
+        raise UsageError("--pilot says what the runs of --add are: name them")
     if check and (wandb or add or page):
         raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
     if root is None:
         require_checkout("papers leaderboard")
         root = default_root()
-    for folder in add or []:
-        _add(folder, root / "results", console)
+    for path in add or []:
+        _add(path, root / "results", console, pilot)
     if wandb:
         _show_offline(runs, console)
         _import(wandb, root / "results", console)
@@ -78,15 +84,17 @@ def build_leaderboard(
         console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
 
 
-def _add(folder: Path, results: Path, console: Console) -> None:
-    """Files the record of the run in ``folder``; says where no reported number stands beside it."""
-    path = folder / "result.json"
+def _add(path: Path, results: Path, console: Console, pilot: str | None) -> None:
+    """Files the record at ``path``; says where no reported number stands beside it."""
+    path = path / "result.json" if os.path.isdir(path) else path
     if not os.path.isfile(path):
         raise UsageError(
-            f"{folder}: no result.json there; --add takes the folder of a finished run, such "
-            "as runs/PAPER/RECIPE/RUN"
+            f"{path}: no such record; --add takes the folder of a finished run, such as "
+            "runs/PAPER/RECIPE/RUN, or the file of a record"
         )
     record = read_record(path)
+    if pilot is not None:
+        record = replace(record, pilot=True, looked_at=pilot)
     console.print(f"filed {commit_record(record, results).name}", soft_wrap=True)
     if record.scaled:
         reason = f"beside no reported number: {record.scaled_reason}"
@@ -132,13 +140,10 @@ def print_our_numbers(
     compared = [row for row in rows if row.ours is not None]
     if compared:
         _print_reported(compared, console)
-        console.print("where they come from, and the runs: LEADERBOARD.md", highlight=False)
-        if any(_is_unread(row) for row in compared):
-            file = f"papers/{paper}/reported.yaml"
-            mend = f"not available: nobody could read them; if you can, enter them in {file}"
-            console.print(mend, highlight=False, soft_wrap=True)
+        console.print(f"where they come from: {results_path(paper)}", highlight=False)
     if not_run := len(rows) - len(compared):
-        console.print(f"{not_run} reported numbers not run yet: LEADERBOARD.md", highlight=False)
+        waiting = f"{not_run} reported numbers not run yet: {results_path(paper)}"
+        console.print(waiting, highlight=False, soft_wrap=True)
     others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
     # All arms of a paper would fill pages.
     listed = [group for group in others if recipe or group.latest.arm == "method"]
@@ -147,27 +152,19 @@ def print_our_numbers(
         for group in listed:
             _print_other(board, group, console)
     if more := len(others) - len(listed):
-        console.print(f"{more} more arms: papers info {paper}/RECIPE, or LEADERBOARD.md")
+        console.print(f"{more} more arms: papers info {paper}/RECIPE, or {results_path(paper)}")
     if not rows and not others:
         name = f"{paper}/{recipe}" if recipe else paper
         console.print(f"no reported numbers and no runs of {name} yet")
 
 
 def _print_reported(rows: list[Row], console: Console) -> None:
-    """Prints a table a setting and source, a line a metric: what its rows share stands above.
-
-    Ours beside numbers that are not available stand in no table: three of its columns were empty.
-    """
+    """Prints a table a setting and source, a line a metric: what its rows share stands above."""
     settings: dict[str, list[Row]] = {}
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
-    # What can be compared comes first.
-    for name, members in sorted(settings.items(), key=lambda item: _is_unread(item[1][0])):
+    for name, members in settings.items():
         console.print(f"\n{name}", style="bold", highlight=False, markup=False)
-        if _is_unread(members[0]):
-            values = [(row.metric, sample_text(row.ours, places_of(row))) for row in members]
-            _print_values(values, console)
-            continue
         numbers = plain_table()
         for column in ("metric", "reference", "ours", "gap", "status"):
             # Names that are to be typed, and the verdict, are never broken.
@@ -179,20 +176,13 @@ def _print_reported(rows: list[Row], console: Console) -> None:
         console.print(numbers)
 
 
-def _is_unread(row: Row) -> bool:
-    return row.reference.value is None
-
-
 def _shared(row: Row) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
     origin = plain(mark_unverified(entry.origin, entry))
     name = entry.reference.removeprefix(f"{entry.paper}/")
-    assert row.ours and row.group  # rows without a number of ours are counted, not printed
+    assert row.ours  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
-    if _is_unread(row):
-        stale = f", {row.group.stale}" if row.group.stale else ""  # a table has it in each line
-        return f"{name}: {runs}{stale}, beside {entry.origin}: not available"
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 
 

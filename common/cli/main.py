@@ -240,8 +240,9 @@ def leaderboard(
     ] = None,
     add: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RUN_DIR", help="File this run's record first; may be repeated."),
+        typer.Option(metavar="RUN_DIR", help="File this run's record first, or this file's."),
     ] = None,
+    pilot: Annotated[str | None, typer.Option(help="Split that pilots were looked at on.")] = None,
     html: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also a page there, with learning curves and images."),
@@ -250,10 +251,10 @@ def leaderboard(
         Path, typer.Option(help="Where --html looks for images, --wandb for offline runs.")
     ] = Path("runs"),
 ) -> None:
-    """Builds LEADERBOARD.md from the run records."""
+    """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
     from common.cli.leaderboard import build_leaderboard
 
-    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs)
+    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs, pilot=pilot)
 
 
 app.add_typer(data_app, name="data")

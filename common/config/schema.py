@@ -38,6 +38,8 @@ class OptimizerConfig:
     step_epochs: int = setting(10, at_least=1)
     step_factor: float = setting(0.2, above=0)
     trust_coefficient: float = setting(0.001, above=0)
+    # LARC and LARS add it to the ratio's denominator (PixPro's code; MoCo v3's adds nothing).
+    trust_eps: float = setting(1e-8, at_least=0)
     clip: bool = False
     exclude_1d: bool = False
     clip_norm: float | None = setting(None, above=0)  # of all gradients together; null: none

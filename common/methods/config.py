@@ -32,11 +32,15 @@ class SupervisedConfig(BackboneConfig):
 class SimCLRConfig(BackboneConfig):
     """Defaults: ImageNet, Chen et al. 2020 (arXiv 2002.05709), sections 2.2 and B.9."""
 
+    # Each residual block starts as the identity (hydra's main_cl.py).
+    zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128.
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     # Batch norm after the hidden layer; the paper's own text has none, its code has.
     head_batch_norm: bool = True
+    # Batch norm after the last layer too, without weights (hydra's main_cl.py).
+    output_batch_norm: bool = False
     # 0.1 is best on ImageNet at batch 4096, 0.5 on CIFAR-10.
     temperature: float = setting(0.1, above=0)
 
@@ -50,10 +54,15 @@ class SimCLRConfig(BackboneConfig):
 class SupConConfig(BackboneConfig):
     """Defaults: ImageNet, Khosla et al. 2020 (arXiv 2004.11362), section 4 and their code."""
 
+    # Each residual block starts as the identity (hydra's main_cl.py).
+    zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128, without batch norm.
+    projector_layers: int = setting(2, at_least=1)
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     head_batch_norm: bool = False
+    # Batch norm after the last layer, without weights (hydra's main_cl.py).
+    output_batch_norm: bool = False
     temperature: float = setting(0.1, above=0)
     # Whose class the positives are of: the anchor's own, or (Hydra's ablation) that of another
     # sample of the batch.

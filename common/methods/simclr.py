@@ -4,14 +4,16 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
+from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
@@ -43,13 +45,10 @@ class SimCLR(LightningModule):
         channels = facts.channels if facts else 3
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=channels, width=config.width, stem=config.stem)
-        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
-        self.projector = nn.Sequential(
-            nn.Linear(self.backbone.num_features, config.hidden_dim),
-            *norm,
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden_dim, config.output_dim),
-        )
+        if config.zero_init_residual:
+            zero_last_gains(self.backbone)
+        dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
+        self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))

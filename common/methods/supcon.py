@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -15,6 +16,7 @@ from common.losses.pairs import draw_partners
 from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
+from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
@@ -51,13 +53,11 @@ class SupCon(LightningModule):
         self.num_classes = facts.num_classes
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
-        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
-        self.projector = nn.Sequential(
-            nn.Linear(self.backbone.num_features, config.hidden_dim),
-            *norm,
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden_dim, config.output_dim),
-        )
+        if config.zero_init_residual:
+            zero_last_gains(self.backbone)
+        hidden = [config.hidden_dim] * (config.projector_layers - 1)
+        dims = [self.backbone.num_features, *hidden, config.output_dim]
+        self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))

@@ -20,6 +20,7 @@ RECORD_VERSION = 1
 ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")
 # They become parts of file names, and a record may come from elsewhere.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+SPLITS = ("train", "val", "test")
 CONFIG_PARTS = ("arm", "baseline", "data", "evaluation", "method", "optimizer", "seed", "trainer")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
@@ -83,6 +84,14 @@ class Record:
     config: dict[str, Any] | None = None
     # The id of the stored steps that it was made under.
     steps: str | None = None
+    # "likewise", or "official": the authors' code, at ``commit``, started by ``command``, with what
+    # was changed in it or in what it runs on ("none" where nothing was).
+    origin: str = "likewise"
+    command: str | None = None
+    changes: str | None = None
+    # A run by which a setting was chosen, and the split it was looked at on.
+    pilot: bool = False
+    looked_at: str | None = None
     status: str = "complete"
     version: int = RECORD_VERSION
 
@@ -90,6 +99,11 @@ class Record:
     def reference(self) -> str:
         """``paper/recipe[:variant]``, as the command takes it."""
         return f"{self.paper}/{self.recipe}" + (f":{self.variant}" if self.variant else "")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it speaks for a setting: it is no pilot, and the code is ours."""
+        return self.origin == "likewise" and not self.pilot
 
     @property
     def protocols(self) -> list[str]:
@@ -173,6 +187,16 @@ def _check_values(record: Record, source: str) -> None:
         "curves": not all(len(point) == 2 for curve in record.curves.values() for point in curve)
         and "each point is a batch and a value",
         "config": record.config is not None and _config_problem(record, record.config),
+        "origin": record.origin not in ("likewise", "official") and "must be likewise or official",
+        "command": (record.command is not None) != (record.origin == "official")
+        and "needed when the origin is official, and only then",
+        "changes": (record.changes is not None) != (record.origin == "official")
+        and "needed when the origin is official, and only then",
+        "commit": record.origin == "official"
+        and not record.commit
+        and "needed when the origin is official",
+        "looked_at": record.looked_at not in (SPLITS if record.pilot else (None,))
+        and f"must be one of {', '.join(SPLITS)} for a pilot, and null for other runs",
         "seed": record.seed < 0 and "must not be negative",
         "finished": not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
         and "must look like 2026-01-31T12:00:00Z",

@@ -28,10 +28,10 @@ NEEDED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """One reported number; ``value`` is None where nobody could read it."""
+    """One reported number, and by how much another may differ and still count as equal."""
 
-    value: float | None
-    margin: float | None = None
+    value: float
+    margin: float
     spread: float | None = None
     n: int | None = None
 
@@ -145,8 +145,8 @@ def _reference(key: Any, values: Any, where: str) -> Reference:
     if not re.fullmatch(r"(test|val)/\S+", str(key)):
         raise ConfigError(f"{where}: a metric's key starts with test/ or val/, as in result.json")
     found = build_checked(Reference, values, where, ConfigError)
-    if found.value is not None and (found.margin is None or found.margin <= 0):
-        raise ConfigError(f"{where}: margin: needed, above 0, chosen before the run")
+    if found.margin <= 0:
+        raise ConfigError(f"{where}: margin: must be above 0, chosen before the run")
     if found.spread is not None and (found.spread < 0 or found.n is None or found.n < 2):
         raise ConfigError(f"{where}: spread: needs n, the number of runs, of at least 2")
     return found

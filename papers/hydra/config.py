@@ -44,8 +44,11 @@ class PairConfig(BackboneConfig):
     reduction: str = setting("micro", choices=("micro", "macro"))
     # cl/losses.py and vitookit: 1 / 10, fixed; main_moco.py: 1.0, 0.2 for ViT, 0.15 with ffcv.
     temperature: float = setting(0.1, above=0)
-    # FastSSL and older builders learn exp(log scale), from 1 / temperature on.
+    # FastSSL and the builders 0c13b6f and d3cdb34 of moco/ learn exp(log scale).
     learn_scale: bool = False
+    # The pairs' scale starts here; null: at 1 / temperature, as in FastSSL. The two builders start
+    # at 20, beside the temperature of the instance term.
+    initial_scale: float | None = setting(None, above=0)
     # FastSSL's alpha (0.5, learned): takes off this much of the whole space's cosine.
     whole_space: float = setting(0.0, at_least=0, at_most=1)
     learn_whole_space: bool = False
@@ -118,6 +121,9 @@ class HydraConfig(PairConfig):
     temperature: float = setting(0.2, above=0)
     # beta: 1 in CONFIG.md, 100 in most of todo.sh.
     disparate_weight: float = setting(1.0, at_least=0)
+    # For so many epochs the pairs train the filter alone. The builders 0c13b6f and d3cdb34 have 10;
+    # the newest one has the argument and does not read it.
+    filter_epochs: int = setting(0, at_least=0)
     # Rises to 1 along a half cosine over all updates; 0.996 for 1000 epochs.
     momentum: float = setting(0.99, at_least=0, at_most=1)
     # Which encoder is evaluated: the released extractor reads the base encoder.

@@ -60,6 +60,15 @@ def build_gate(config: PairConfig, num_classes: int) -> PairGate | SharedGate | 
     )
 
 
+def pair_gate(gate: nn.Module | None, labels: Tensor, partners: Tensor) -> Tensor | None:
+    """Returns the gates of pairs, ``(batch, dim)``; null for the open gate.
+
+    Call it once a direction, as hydra does: the gates are equal, but each call moves the running
+    statistics of the filter's batch norms, which evaluation reads.
+    """
+    return None if gate is None else gate(labels, partners)
+
+
 class PairContrast(nn.Module):
     """The contrast of pairs with its scale and its share of the whole space, learned or fixed.
 
@@ -74,7 +83,8 @@ class PairContrast(nn.Module):
         super().__init__()
         self.form, self.reduction = config.form, config.reduction
         self.has_whole_space = config.learn_whole_space or config.whole_space != 0
-        _put(self, "log_scale", -math.log(config.temperature), config.learn_scale)
+        scale = config.initial_scale or 1 / config.temperature
+        _put(self, "log_scale", math.log(scale), config.learn_scale)
         _put(self, "whole_space", config.whole_space, config.learn_whole_space)
 
     def forward(

@@ -25,6 +25,7 @@ from papers.hydra.contrast import (
     build_mlp,
     check_labels,
     entropy_term,
+    pair_gate,
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 
@@ -92,8 +93,7 @@ class SimLAP(LightningModule):
         h = self.embed(torch.cat(batch.views))
         z = self.projector(h).unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
         partners = self.partners(labels)
-        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
-        loss = self.compare(z, gate, labels, partners)
+        loss, gate = self.compare(z, labels, partners)
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
@@ -108,20 +108,25 @@ class SimLAP(LightningModule):
         pairs, position = self.method.pairs, batches_seen(self)
         return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
 
-    def compare(self, z: Tensor, gate: Tensor | None, labels: Tensor, partners: Tensor) -> Tensor:
-        """Returns the loss of views ``z (views, batch, dim)`` against each other, or pooled."""
+    def compare(self, z: Tensor, labels: Tensor, partners: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Returns the loss of views ``z (views, batch, dim)`` and the gates ``(batch, dim)``.
+
+        The views are compared with each other, or pooled.
+        """
         views, everyone = len(z), gather(labels)
         keys = [gather_with_grad(view) for view in z]  # (global batch, dim) each
         if self.method.contrast == "pooled":
+            gate = pair_gate(self.gate, labels, partners)
             gates = None if gate is None else gate.repeat(views, 1)
             pool, own = torch.cat(keys), z.flatten(0, 1)
             anchors = labels.repeat(views), partners.repeat(views)
-            return self.contrast(own, pool, gates, *anchors, everyone.repeat(views))
+            return self.contrast(own, pool, gates, *anchors, everyone.repeat(views)), gate
         directions = [(0, 1), (1, 0)] if self.method.symmetric else [(0, 1)]
-        losses = [
-            self.contrast(z[a], keys[b], gate, labels, partners, everyone) for a, b in directions
-        ]
-        return torch.stack(losses).mean()
+        losses = []
+        for a, b in directions:
+            gate = pair_gate(self.gate, labels, partners)
+            losses.append(self.contrast(z[a], keys[b], gate, labels, partners, everyone))
+        return torch.stack(losses).mean(), gate
 
     def configure_optimizers(self) -> Any:
         """LARS in the authors' recipe; the filter has the encoder's rate."""

@@ -24,6 +24,7 @@ from papers.hydra.contrast import (
     build_mlp,
     check_labels,
     entropy_term,
+    pair_gate,
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
@@ -112,23 +113,31 @@ class Hydra(LightningModule):
             + instance_contrast(q[1], keys[0], temperature)
         ) / 2
         partners = self.partners(labels)
-        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
+        gates = [pair_gate(self.gate, labels, partners) for _ in z]  # (batch, dim) each
         if self.pair_predictor is not None:
             q = [self.pair_predictor(view) for view in z]
-        chosen = gate, labels, partners, gather(labels)
+        if self.trains_filter_alone():
+            q = [view.detach() for view in q]
+        classes = labels, partners, gather(labels)
         disparate = (
-            self.contrast(q[0], keys[1], *chosen) + self.contrast(q[1], keys[0], *chosen)
+            self.contrast(q[0], keys[1], gates[0], *classes)
+            + self.contrast(q[1], keys[0], gates[1], *classes)
         ) / 2
         loss = momentum_total(instance, disparate, config.disparate_weight)
-        loss = loss + entropy_term(config, self.gate, gate, self.num_classes)
+        loss = loss + entropy_term(config, self.gate, gates[0], self.num_classes)
         if is_log_due(self):
             self.log("train/loss", loss.detach(), sync_dist=True)
             self.log("train/instance", instance.detach(), sync_dist=True)
             self.log("train/disparate", disparate.detach(), sync_dist=True)
             with torch.no_grad():
-                log_pairs(self, self.collapse, z[0].detach(), gate, labels, partners)
+                log_pairs(self, self.collapse, z[0].detach(), gates[0], labels, partners)
         count_batch(self)
         return loss
+
+    def trains_filter_alone(self) -> bool:
+        """Tells whether the pairs send no gradient to the encoder yet."""
+        epochs = self.method.filter_epochs
+        return epochs > 0 and batches_seen(self) < epochs * self.trainer.num_training_batches
 
     def partners(self, labels: Tensor) -> Tensor:
         """Returns each anchor's partner class, ``(batch,)``."""

@@ -26,7 +26,6 @@ PAPER = Paper(
         "head-clusters": "config:HeadClustersConfig",
         "feature-clusters": "config:FeatureClustersConfig",
     },
-    headline_metric="test/all_acc",
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),
         "orca": ("baselines:ORCA", "config:ORCAConfig"),

@@ -20,7 +20,6 @@ PAPER = Paper(
     modalities=("images", "series", "tables", "text", "volumes"),
     module_class="SupReMix",
     config_class="SupReMixConfig",
-    headline_metric="test/mae",
     protocols=("regression-probe", "label-order", "regression-finetune"),
     own_protocols={
         "label-order": "config:LabelOrderConfig",

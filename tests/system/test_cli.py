@@ -154,7 +154,7 @@ def test_filing_a_record_needs_one(papers):
     Path("empty").mkdir()
     code, _, err = papers("leaderboard", "--add", "empty")
     assert code == 2
-    assert "empty: no result.json there; --add takes the folder of a finished run, such as" in err
+    assert "empty/result.json" in err and "--add takes the folder of a finished run" in err
 
 
 def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):

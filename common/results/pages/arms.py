@@ -1,9 +1,9 @@
 """Every arm beside its baselines, ablations and learning-free references, on the same data."""
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from common.results.board import Board, Group, sample_of
+from common.results.board import Board
 from common.results.curves import DIAGNOSTICS, last_values
 from common.results.pages.document import (
     Block,
@@ -19,12 +19,15 @@ from common.results.pages.document import (
 from common.results.pages.formatting import (
     commits,
     ends_text,
+    first_of_each_kind,
     run_links,
     sample_text,
     seeds_text,
     short_metric,
     shown_metrics,
 )
+from common.results.pages.groups import Group, sample_of
+from common.results.pages.sections import arm_order, references_of
 from common.results.statistics import Sample
 
 Key = tuple[str, str, str, str]
@@ -45,18 +48,11 @@ def arms_side_by_side(board: Board) -> Iterator[Block]:
 def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
     """Collects the groups that share paper, data and protocol; the method's come first."""
     found: dict[Key, list[Group]] = {}
-    for group in sorted(groups, key=_order):
+    for group in sorted(groups, key=arm_order):
         record = group.latest
         key = (record.paper, record.data, record.data_hash, record.protocol)
         found.setdefault(key, []).append(group)
     return dict(sorted(found.items()))
-
-
-def _order(group: Group) -> tuple[int, str, str, str]:
-    record = group.latest
-    kinds = ("method", "ablation", "baseline")
-    rank = kinds.index(record.arm.split("/")[0])
-    return rank, record.arm, record.reference, record.config_hash
 
 
 def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
@@ -64,16 +60,16 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
     every = sorted({key for group in groups for key in last_values(group.latest)})
-    signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
-    keys, references = [*first, *signs], references_of(groups)
+    signs = every if len(every) <= MOST_METRICS else first_of_each_kind(every, r"\d+")
+    keys, references, among = [*first, *signs], references_of(groups), [*metrics, *every]
     rows = [_arm_cells(board, group, keys) for group in groups]
     for name, samples in references.items():
         values = [sample_text(samples.get(key)) for key in keys]
         count = seeds_text(max(sample.n for sample in samples.values()))
         rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
-    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
+    header = ("arm", "recipe", "epochs", *_names(keys, among), "seeds", "status", "runs", "commit")
     yield Table(header, rows)
-    yield from _folded(groups, references, [key for key in (*metrics, *every) if key not in keys])
+    yield from _folded(groups, references, [key for key in among if key not in keys], among)
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
@@ -92,19 +88,14 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
         for metric in entry.metrics
     }
     kept = [metric for metric in metrics if metric in reported] or metrics
-    return _first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
-
-
-def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
-    """Returns the first of the keys that are alike without what matches ``number``."""
-    kinds: dict[str, str] = {}
-    for key in keys:
-        kinds.setdefault(re.sub(number, "", key), key)
-    return [*kinds.values()]
+    return first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
 
 
 def _folded(
-    groups: list[Group], references: dict[str, dict[str, Sample]], metrics: list[str]
+    groups: list[Group],
+    references: dict[str, dict[str, Sample]],
+    metrics: list[str],
+    among: list[str],
 ) -> Iterator[Block]:
     """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
     tables = []
@@ -115,15 +106,19 @@ def _folded(
         ]
         for name, samples in references.items():
             rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
-        tables.append(Table(("recipe", *_names(part)), rows))
+        tables.append(Table(("recipe", *_names(part, among)), rows))
     if tables:
         yield Fold(f"{len(metrics)} more metrics", tables)
 
 
-def _names(keys: list[str]) -> list[str]:
-    """Returns the keys without their group, unless two would be called the same."""
-    short = [short_metric(key).removeprefix(DIAGNOSTICS) for key in keys]
-    return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+def _names(keys: list[str], among: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two of ``among`` would be called the same."""
+
+    def short(key: str) -> str:
+        return short_metric(key).removeprefix(DIAGNOSTICS)
+
+    taken = Counter(map(short, among))
+    return [short(key) if taken[short(key)] == 1 else key for key in keys]
 
 
 def _values(group: Group, keys: list[str]) -> list[str]:
@@ -163,20 +158,3 @@ def arm_status(board: Board, group: Group) -> str:
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
     status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
     return f"{group.stale} ({status})" if group.stale else status
-
-
-def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:
-    """Returns mean and spread of each learning-free or untrained encoder, one value a seed.
-
-    An untrained encoder has the architecture of the arm it was measured with, so the first
-    group that has a reference speaks for it: the method's, where there is one.
-    """
-    found: dict[str, dict[str, Sample]] = {}
-    for group in groups:
-        for name in sorted({name for record in group.records for name in record.references}):
-            rows = [one.references[name] for one in group.records if name in one.references]
-            metrics = sorted({metric for row in rows for metric in row})
-            samples = {metric: sample_of(rows, metric) for metric in metrics}
-            if known := {metric: sample for metric, sample in samples.items() if sample}:
-                found.setdefault(name, known)
-    return found

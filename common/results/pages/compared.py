@@ -24,6 +24,7 @@ from common.results.pages.formatting import (
     sample_text,
     seeds_text,
     short_metric,
+    status_text,
 )
 from common.results.reported import OFFICIAL, PAPER, Entry
 
@@ -31,14 +32,18 @@ HEADER = ("metric", "reference", "from", "ours", "gap", "status")
 WAITING_HEADER = ("setting", "from", "reported")
 
 
-def beside_reported(board: Board, paper: str) -> Iterator[Block]:
-    """Yields the reported numbers of ``paper`` beside ours, those not run yet folded away."""
+def beside_reported(board: Board, paper: str, links: bool) -> Iterator[Block]:
+    """Yields the reported numbers of ``paper`` beside ours, those not run yet folded away.
+
+    With ``links`` each setting names its runs and their commits.
+    """
     rows = [row for row in board.rows if row.entry.paper == paper]
     sources: list[Text] = list(dict.fromkeys(_source(row.entry) for row in rows))
     run = [row for row in rows if row.ours]
-    yield from _settings(run, sources)
+    yield from _settings(run, sources, links)
     if not run:
-        yield Paragraph("No run of a reported setting yet.")
+        none = "No run of a reported setting yet." if rows else "No number is known."
+        yield Paragraph(none)
     yield from _waiting([row for row in rows if row.ours is None], sources)
     if sources:
         yield Paragraph("From:")
@@ -46,7 +51,7 @@ def beside_reported(board: Board, paper: str) -> Iterator[Block]:
     yield from _checks(rows, sources)
 
 
-def _settings(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
+def _settings(rows: list[Row], sources: list[Text], links: bool) -> Iterator[Block]:
     """Yields a table for each setting below a line with its runs, which all its rows share."""
     settings: dict[tuple[Text, int], list[Row]] = {}
     for row in rows:
@@ -55,7 +60,9 @@ def _settings(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
         group = members[0].group
         assert group is not None  # these rows have numbers of ours
         runs = runs_text(members[0].entry.weights, len(group.records))
-        facts = joined(name, f": {runs} ", run_links(group), ", commit ", commits(group))
+        facts = joined(name, f": {runs}")
+        if links:
+            facts = joined(facts, " ", run_links(group), ", commit ", commits(group))
         yield Paragraph(facts)
         cells = [(short_metric(row.metric), *_cells(row, sources)) for row in members]
         yield Table(HEADER, cells)
@@ -63,7 +70,8 @@ def _settings(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
 
 def _cells(row: Row, sources: list[Text]) -> tuple[Text, ...]:
     ours = sample_text(row.ours, places_of(row))
-    return reference_text(row), _from(row.entry, sources), ours, gap_text(row), row.status
+    status = status_text(row.verdict, row.stale)
+    return reference_text(row), _from(row.entry, sources), ours, gap_text(row), status
 
 
 def _waiting(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
@@ -121,29 +129,23 @@ def setting_text(entry: Entry) -> tuple[Span, ...]:
 
 def places_of(row: Row) -> int:
     """Returns the decimals of the row's numbers: as many for ours as for the reference."""
-    reference = row.reference
-    ours = row.ours.mean if row.ours else 0.0
-    return decimals_of(ours if reference.value is None else reference.value, reference.margin)
+    return decimals_of(row.reference.value, row.reference.margin)
 
 
 def reference_text(row: Row) -> str:
-    """Returns the reported number with its spread and runs, or that it could not be read."""
+    """Returns the reported number with its spread and runs."""
     return number_text(row) + reported_runs(row)
 
 
 def reported_runs(row: Row) -> str:
     """Returns in brackets how many runs the reported number is the mean of, if of several."""
-    reference = row.reference
-    several = reference.value is not None and (reference.n or 1) > 1
-    return f" ({reference.n} runs)" if several else ""
+    runs = row.reference.n or 1
+    return f" ({runs} runs)" if runs > 1 else ""
 
 
 def number_text(row: Row) -> str:
-    """Returns the reported number with its spread, or that it could not be read."""
-    reference = row.reference
-    if reference.value is None:
-        return "not available"
-    places = places_of(row)
+    """Returns the reported number with its spread."""
+    reference, places = row.reference, places_of(row)
     text = number(reference.value, places)
     if reference.spread is not None:
         text += f" ± {number(reference.spread, places)}"

@@ -4,10 +4,10 @@ import math
 import re
 from collections.abc import Iterable
 
-from common.results.board import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
+from common.results.pages.groups import Group
 from common.results.record import Record
-from common.results.statistics import Sample
+from common.results.statistics import MOST_SEEDS, Sample, Verdict, half_width
 
 # Four places say nothing of what is below.
 SMALLEST = 5e-4
@@ -37,6 +37,31 @@ def sample_text(sample: Sample | None, decimals: int | None = None) -> str:
     places = decimals_of(sample.mean) if decimals is None else decimals
     text = number(sample.mean, places)
     return text if sample.spread is None else f"{text} ± {number(sample.spread, places)}"
+
+
+def fine_places(matters: float) -> int:
+    """Returns the decimals that show a tenth of a difference that matters, at least two."""
+    return max(2, 1 + math.ceil(-math.log10(matters)))
+
+
+def difference_text(differences: Sample | None, places: int | None) -> str:
+    """Returns the mean of paired differences with the half-width of its 95 % interval."""
+    if differences is None or places is None:
+        return "-"
+    width = half_width(differences, None, None)
+    text = number(differences.mean, places, sign=True)
+    return text if width is None else f"{text} (± {number(width, places)})"
+
+
+def status_text(verdict: Verdict, stale: str | None) -> str:
+    """Returns the status, and how many seeds would tell where the present ones do not."""
+    text = verdict.status
+    if verdict.seeds is not None:
+        text = f"{text}: {verdict.seeds} seeds would tell"
+    elif text in ("inconclusive", "undecided"):
+        few = verdict.half_width is None
+        text = f"{text}: {'more seeds would' if few else f'{MOST_SEEDS:,} seeds would not'} tell"
+    return f"{stale} ({text})" if stale else text
 
 
 def seeds_text(count: int) -> str:
@@ -69,6 +94,14 @@ def shown_metrics(metrics: Iterable[str]) -> list[str]:
     """
     kept = {m for m in metrics if not m.endswith("_std") and not m.endswith("_train_top1")}
     return sorted(kept or set(metrics), key=by_cutoff)
+
+
+def first_of_each_kind(keys: list[str], number: str) -> list[str]:
+    """Returns the first of the keys that are alike without what matches ``number``."""
+    kinds: dict[str, str] = {}
+    for key in keys:
+        kinds.setdefault(re.sub(number, "", key), key)
+    return [*kinds.values()]
 
 
 def run_links(group: Group) -> tuple[Span, ...]:

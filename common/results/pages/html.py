@@ -7,8 +7,8 @@ from itertools import cycle
 from pathlib import Path
 
 from common.plots.style import COLOURS
-from common.results.board import Board, Group
-from common.results.curves import curves_page
+from common.results.board import Board
+from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -23,7 +23,9 @@ from common.results.pages.document import (
     anchor,
     spans,
 )
+from common.results.pages.groups import Group
 from common.results.pages.leaderboard import leaderboard
+from common.results.pages.paper_page import page_title, paper_page
 from common.runs.files import write_atomic
 
 PAGE = "index.html"
@@ -65,7 +67,11 @@ def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
 
 def render_page(board: Board, runs: Path) -> str:
     """Returns the whole page as text."""
-    parts = [to_html([*leaderboard(board), *curves_page(board)])]
+    blocks = [*leaderboard(board, lambda paper: f"#{anchor(page_title(board, paper))}")]
+    for paper in board.papers():
+        blocks += paper_page(board, paper, "#how-to-read-it", whole=True)
+    blocks += [Heading(1, "Every arm and metric"), *arms_side_by_side(board)]
+    parts = [to_html(blocks)]
     parts += ["<h2>Learning curves</h2>", *_curves(board)]
     parts += ["<h2>Images of the runs on this machine</h2>", *_images(board, runs)]
     return (

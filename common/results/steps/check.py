@@ -64,7 +64,7 @@ class Outcome:
 
 def settings_of(records: Iterable[Record]) -> dict[str, Record]:
     """Returns the newest record of each setting whose configuration is known."""
-    known = [record for record in records if record.config is not None]
+    known = [record for record in records if record.config is not None and record.counts]
     return {setting_of(one): one for one in sorted(known, key=lambda record: record.finished)}
 
 

@@ -4,10 +4,11 @@ import re
 from dataclasses import replace
 
 import pytest
+from common.results.pages.groups import Code
 from rich.console import Console
 
 from common.cli.leaderboard import print_our_numbers
-from common.results.board import Code, make_board
+from common.results.board import make_board
 from common.results.record import NO_NUMBER
 from common.results.reported import Reference
 from tests.samples import ENTRY
@@ -34,12 +35,10 @@ def shown(make_record, monkeypatch, console):
         scaled=True,
         scaled_reason=NO_NUMBER,
     )
-    unread = replace(ENTRY, recipe="stl10", metrics=dict.fromkeys(METRICS, Reference(value=None)))
-    beside_it = make_record(recipe="stl10", metrics=dict.fromkeys(METRICS, 50.0), run_id="u")
-    names = ("swav/cifar10", "swav/cifar10:hard", "swav/stl10")
+    names = ("swav/cifar10", "swav/cifar10:hard")
     hashes = dict.fromkeys(names, "c" * 10)
     code = Code(digests={"swav": "e" * 12}, config_hashes=hashes)
-    board = make_board([unread, entry], [*known, hard, beside_it], code)
+    board = make_board([entry], [*known, hard], code)
     monkeypatch.setattr("common.cli.leaderboard.read_board", lambda *_: board)
 
     def shown(recipe=None):
@@ -57,23 +56,6 @@ def test_a_setting_has_one_heading_and_each_of_its_metrics_one_line(shown):
         name = metric.removeprefix("test/")
         row = rf"{name}  49\.50 ± 10\.25  52\.00 ± 12\.00  \+2\.50 \(± [\d.]+\)  inconclusive"
         assert re.fullmatch(row, line.strip())
-
-
-def test_ours_beside_numbers_nobody_could_read_are_in_no_table(shown):
-    text = shown("stl10")
-    block = text.partition("\n\n")[0].strip().splitlines()
-    assert block[0] == "stl10: 1 seed, beside paper: not available"
-    assert re.fullmatch(r"    (active_macro_f1_\d0 50\.00\s*)+", block[1]) and len(block) == 5
-    assert (
-        "nobody could read them; if you can, enter them in papers/swav/reported.yaml" in block[-1]
-    )
-    assert text.count("not available") == 2 and "not available" not in shown("cifar10")
-
-
-def test_numbers_with_a_reference_come_before_those_that_nobody_could_read(shown):
-    # In the order of reported.yaml, which `shown` turns round, the unread ones came first.
-    text = shown()
-    assert text.index("cifar10: 3 seeds") < text.index("stl10: 1 seed")
 
 
 def test_runs_beside_no_reported_number_have_a_heading_and_no_number_parted_from_its_name(shown):
@@ -108,7 +90,8 @@ def test_no_name_is_cut_and_trained_are_told_from_published_weights(console):
 def test_what_was_not_run_and_the_arms_of_a_whole_paper_are_counted(console):
     print_our_numbers("swav", console)
     text = console.export_text()
-    assert re.search(r"^\d+ reported numbers not run yet: LEADERBOARD\.md$", text, re.MULTILINE)
+    line = r"^\d+ reported numbers not run yet: papers/swav/RESULTS\.md$"
+    assert re.search(line, text, re.MULTILINE)
     assert "not run " not in text.replace("not run yet", "")
     assert "cifar10-jpeg:cpu" in text and "no-equipartition" not in text
     assert re.search(r"^\d+ more arms: papers info swav/RECIPE", text, re.MULTILINE)

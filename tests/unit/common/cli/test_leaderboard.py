@@ -9,7 +9,7 @@ from common.cli.leaderboard import build_leaderboard
 from common.cli.verify import verify_paper
 from common.config import checkout
 from common.errors import UsageError
-from common.results.record import write_record
+from common.results.record import RecordError, read_record, record_to_json, write_record
 
 
 @pytest.fixture
@@ -62,3 +62,17 @@ def test_a_record_that_stands_beside_no_reported_number_says_so(
     said = console.file.getvalue()
     assert ("no reported number" in said) is (reason is not None)
     assert reason is None or reason in said
+
+
+def test_a_pilot_is_filed_as_one_and_a_record_without_its_run_too(make_record, console, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(record_to_json(make_record()))
+    build_leaderboard(False, console, tmp_path, add=[file], pilot="test")
+    (path,) = tmp_path.glob("results/swav/*.json")
+    assert (read_record(path).pilot, read_record(path).looked_at) == (True, "test")
+    assert "looked at on test" in (tmp_path / "papers/swav/RESULTS.md").read_text()
+    with pytest.raises(RecordError):
+        build_leaderboard(False, console, tmp_path, add=[file], pilot="mine")
+    for given in ({"add": [tmp_path / "none"]}, {"pilot": "val"}):
+        with pytest.raises(UsageError):
+            build_leaderboard(False, console, tmp_path, **given)

@@ -48,6 +48,7 @@ def make(recipe, run_id, value):
         "variant": None,
         "seed": recipe.seed,
         "weights": "trained",
+        "origin": "likewise",
         "metrics": {"test/x": value},
         "references": {},
         "scaled": True,

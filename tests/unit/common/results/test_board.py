@@ -1,12 +1,14 @@
 from dataclasses import replace
+from functools import cache
 
 import pytest
+from common.results.pages.groups import Code, group_records
 
 from common.config import references
 from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
 from common.results import board
-from common.results.board import Code, group_records, make_board, make_rows
+from common.results.board import make_board, make_rows
 from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, RecordError
 from common.results.reported import Entry, Reference
@@ -42,7 +44,7 @@ def rows(entries, records, code=NOW):
 
 def test_three_seeds_make_one_row_with_their_mean_and_spread(make_record):
     (row,) = rows([entry()], seeds(make_record, [0.80, 0.82, 0.84]))
-    assert row.status == "reproduced"
+    assert row.status == "inconclusive"
     assert (row.ours.mean, row.ours.spread, row.ours.n) == (
         pytest.approx(0.82),
         pytest.approx(0.02),
@@ -118,13 +120,43 @@ def test_published_weights_are_exact_with_one_run(make_record):
     assert rows([number], seeds(make_record, [0.8001], weights="published"))[0].status == "above"
 
 
+@pytest.mark.parametrize(
+    ("untrained", "status"),
+    [
+        ([0.40, 0.41, 0.42], "reproduced"),
+        ([0.82, 0.80, 0.78], "agrees, not telling"),
+        ([0.40, 0.41], "agrees, control not run"),
+        ([], "agrees, control not run"),
+    ],
+)
+def test_agreement_is_held_against_the_untrained_encoder_of_the_same_seeds(
+    make_record, untrained, status
+):
+    records = [replace(one, references={}) for one in seeds(make_record, [0.81, 0.80, 0.79])]
+    for seed, value in enumerate(untrained):
+        records[seed] = replace(records[seed], references={"untrained": {KNN: value}})
+    assert rows([entry()], records)[0].status == status
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pilot": True, "looked_at": "test"},
+        {"origin": "official", "command": "python main.py", "changes": "none"},
+    ],
+)
+def test_pilots_and_runs_of_the_official_code_are_compared_with_nothing(make_record, changes):
+    board = make_board([entry()], [make_record(**changes)], NOW)
+    assert board.groups == () and len(board.aside) == 1 and board.rows[0].status == "not run"
+
+
 def test_a_metric_undefined_in_one_seed_is_not_averaged_over_the_others(make_record):
     (row,) = rows([entry()], seeds(make_record, [0.8, None, 0.8]))
     assert row.ours is None
 
 
 def test_changed_code_is_cleared_by_its_steps_alone(make_record):
-    records = seeds(make_record, [0.80, 0.82, 0.84])
+    records = seeds(make_record, [0.81, 0.80, 0.79])
     old, new = "e" * 12, "1" * 12
     changed = Code(digests={"swav": new}, config_hashes=NOW.config_hashes)
     assert rows([entry()], records, changed)[0].status == "not checked (reproduced)"
@@ -165,12 +197,16 @@ def test_stale_runs_give_way_to_new_runs_of_the_same_setting(make_record):
 
 
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
-def test_hashes_are_those_of_the_recipes_as_written_and_each_file_is_read_once(monkeypatch):
+def test_hashes_are_those_of_the_recipes_as_written_and_each_file_is_read_once():
     read = []
-    monkeypatch.setattr(
-        board, "read_yaml", lambda path: read.append(path.parent.name) or read_yaml(path)
-    )
-    assert board.present_hashes(WRITTEN) == {name: load_recipe(name).hash() for name in WRITTEN}
+
+    @cache
+    def reading(path):
+        read.append(path.parent.name)
+        return read_yaml(path)
+
+    hashes = board.present_hashes(WRITTEN, reading)
+    assert hashes == {name: load_recipe(name).hash() for name in WRITTEN}
     assert read == ["mclrec", "swav"]
 
 

@@ -1,17 +1,18 @@
 import pytest
+from common.results.pages.groups import Code
 
-from common.results.board import Code, make_board
+from common.results.board import make_board
 from common.results.curves import (
     CURVE_POINTS,
     curves_of,
-    curves_page,
+    curves_of_paper,
     last_values,
     stored_curves,
     thin,
     value_at,
 )
+from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
-from common.results.pages.leaderboard import leaderboard
 from common.tracking.metrics_file import HEADER, Row
 
 KEYS = ("train/loss", "train/lr", "train/loss_i", "val/knn_top1", "diag/embedding_std")
@@ -71,8 +72,8 @@ def board(make_record):
     return make
 
 
-def lines_of(board):
-    return to_markdown(curves_page(board)).splitlines()
+def lines_of(board, every=False):
+    return to_markdown(curves_of_paper(board, "swav", every)).splitlines()
 
 
 def cells(lines, key):
@@ -116,8 +117,7 @@ def test_only_the_method_with_curves_is_shown_and_stale_runs_say_so(board, make_
     ablation = make_record(arm="ablation/x", variant="x", run_id="x", curves=curves())
     lines = lines_of(board(curves(), {}, others=[ablation]))
     title = "### `swav/cifar10` on cifar10: 20 batches of 64, 1 seed"
-    assert [line for line in lines if line.startswith("#")][1:] == ["## swav on its way", title]
-    assert "- [swav](#swav-on-its-way)" in lines
+    assert [line for line in lines if line.startswith("#")] == [title]
     lines = lines_of(board(curves(), code_digest="0" * 12))
     assert f"{title}; not checked" in lines
     assert lines_of(board({}))[-1] == "No learning curves yet."
@@ -127,9 +127,8 @@ def test_diagnostics_stand_beside_the_arms(board, make_record):
     collapsed = make_record(
         arm="ablation/x", variant="x", run_id="x", curves={"diag/used": [[1, 9.0], [20, 1.0]]}
     )
-    text = to_markdown(leaderboard(board(curves(), curves(1.0), others=[collapsed])))
-    table = text[text.index("## Arms side by side") :]
-    header, _, *rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    text = to_markdown(arms_side_by_side(board(curves(), curves(1.0), others=[collapsed])))
+    header, _, *rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     place = header.index("used")
     assert header[place - 1] == "knn_top1"
     assert [row[place] for row in rows] == ["50.50 ± 0.71", "1.0000", "-"]
@@ -137,7 +136,7 @@ def test_diagnostics_stand_beside_the_arms(board, make_record):
 
 
 def test_without_curves_the_arms_are_as_they_were(board):
-    text = to_markdown(leaderboard(board({})))
+    text = to_markdown(arms_side_by_side(board({})))
     assert "| arm | recipe | epochs | knn_top1 | seeds | status | runs | commit |" in text
 
 
@@ -147,8 +146,11 @@ def test_of_many_signs_that_differ_in_numbers_one_is_shown_and_the_rest_folded(b
         for head in range(6)
         for share in (5, 95)
     }
-    text = to_markdown(leaderboard(board(curves(**signs))))
-    top, folded = text[text.index("## Arms side by side") :].split("<details>")
+    text = to_markdown(arms_side_by_side(board(curves(**signs))))
+    top, folded = text.split("<details>")
     assert "| knn_top1 | tau_head0_q5 | used | seeds |" in top
     assert folded.startswith("<summary>11 more metrics</summary>\n\n| recipe | tau_head0_q95 |")
     assert "| `cifar10` | 0.0000 | 1.0000 | 1.0000 | 2.00 |" in folded
+    # A paper's page shows one of them on its way, the HTML page all.
+    few, all_ = (lines_of(board(curves(**signs)), every) for every in (False, True))
+    assert [sum("diag/tau" in line for line in lines) for lines in (few, all_)] == [1, 12]

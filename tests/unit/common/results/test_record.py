@@ -15,6 +15,7 @@ from common.results.record import (
     write_record,
 )
 
+OFFICIAL = {"origin": "official", "command": "python main.py", "changes": "none"}
 CONFIG = {
     **dict.fromkeys(CONFIG_PARTS),
     "arm": "method",
@@ -75,6 +76,14 @@ def test_a_metric_that_is_not_a_number_is_written_as_null(make_record, tmp_path)
         ({"curves": {"train/loss": [[1]]}}, "curves: each point is a batch and a value"),
         ({"config": {"seed": 0}}, "config: its parts must be arm, baseline, data"),
         ({"config": {**CONFIG, "seed": 1}}, "config: its arm and seed must be the record's"),
+        ({"origin": "mine"}, "origin: "),
+        ({"origin": "official", "changes": "none"}, "command: "),
+        ({"origin": "official", "command": "python main.py"}, "changes: "),
+        ({**OFFICIAL, "commit": None}, "commit: "),
+        ({"command": "python main.py"}, "command: "),
+        ({"pilot": True}, "looked_at: "),
+        ({"pilot": True, "looked_at": "mine"}, "looked_at: "),
+        ({"looked_at": "val"}, "looked_at: "),
         ({"steps": 3}, "steps: must be str | None, got 3"),
         ({"version": 2}, "version: is 2, this code reads 1"),
         ({"sede": 1}, "unknown key 'sede'; did you mean 'seed'"),
@@ -149,3 +158,10 @@ def test_filing_removes_what_killed_writers_left_alone(make_record, tmp_path):
     os.utime(torn, (time.time() - 7200,) * 2)
     kept = commit_record(make_record(seed=3), tmp_path)
     assert not torn.exists() and others.exists() and kept.is_file()
+
+
+def test_only_a_run_of_ours_that_is_no_pilot_counts(make_record, tmp_path):
+    pilot = {"pilot": True, "looked_at": "val"}
+    for changes, counts in ({}, True), (OFFICIAL, False), (pilot, False):
+        path = write_record(make_record(**changes), tmp_path)
+        assert read_record(path) == make_record(**changes) and read_record(path).counts is counts

@@ -24,7 +24,7 @@ results:
     verified: true
     metrics:
       test/f1: {value: 91.3, spread: 0.4, n: 3, margin: 1.0}
-      test/nmi: {value: null}
+      test/nmi: {value: 40.5, margin: 5.0}
 """
 
 
@@ -44,7 +44,7 @@ def test_a_good_file(write, tmp_path):
     (entry,) = load_all_reported(tmp_path)
     assert (entry.paper, entry.reference, entry.weights) == ("meow", "meow/acm", "trained")
     assert entry.metrics["test/f1"].spread == 0.4
-    assert entry.metrics["test/nmi"].value is None
+    assert entry.metrics["test/nmi"].spread is None
 
 
 def test_a_text_of_what_was_checked_is_of_the_metrics_that_its_key_names(write):
@@ -73,8 +73,8 @@ def test_a_file_without_numbers_yet(write):
         ("official code, run by us", "authors' repository", None),
         ("official code, run by us", "third party", None),
         ("official code, run by us\n    source: https://example.org/code", "third party", "source"),
-        ("margin: 1.0", "margin: 0", "test/f1: margin: needed, above 0"),
-        (", margin: 1.0", "", "test/f1: margin: needed, above 0"),
+        ("margin: 1.0", "margin: 0", "test/f1: margin: "),
+        (", margin: 1.0", "", "test/f1: margin: "),
         (", n: 3", "", "test/f1: spread: needs n"),
         ("n: 3", "n: 1", "test/f1: spread: needs n"),
         ("value: 91.3", "value: '91'", "test/f1: value: must be"),

@@ -128,7 +128,7 @@ def test_the_command_tells_what_was_filed(make_record, tmp_path, monkeypatch):
     text = console.file.getvalue()
     assert "filed swav/cifar10-s0-260101-000000-0000.json" in text
     assert "1 new records, 0 here already, 1 left out" in text
-    assert "https://wandb.ai/me/likewise/runs/" in (tmp_path / "LEADERBOARD.md").read_text()
+    assert "`cifar10` | method" in (tmp_path / "papers/swav/RESULTS.md").read_text()
     with pytest.raises(UsageError, match="use one of them"):
         build_leaderboard(True, console, tmp_path, "me/likewise")
 
