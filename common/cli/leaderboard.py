@@ -4,7 +4,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from common.results.pages.groups import Group
 from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
@@ -13,6 +12,7 @@ from common.cli.messages import plain_table
 from common.config.checkout import require_checkout
 from common.errors import UsageError
 from common.results.board import Board, Row, read_board
+from common.results.groups import Group
 from common.results.pages.arms import arm_status
 from common.results.pages.compared import (
     gap_text,

@@ -11,10 +11,10 @@ from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
 from common.errors import UsageError
 from common.paper import get_paper, paper_names
+from common.results.claims import Arms, PaperClaims, Read, arms_of, load_all_claims
 from common.results.digest import code_digest
+from common.results.groups import Code, Group, differences, group_records
 from common.results.ledger import read_ledger
-from common.results.pages.claims import Arms, PaperClaims, Read, arms_of, load_all_claims
-from common.results.pages.groups import Code, Group, differences, group_records
 from common.results.record import Record, default_root, load_records
 from common.results.reported import Entry, Reference, load_all_reported
 from common.results.statistics import Sample, Verdict, judge_published, judge_trained

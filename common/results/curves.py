@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.errors import DataError
 from common.results.board import Board
+from common.results.groups import Group, sample_of
 from common.results.pages.document import (
     Block,
     Heading,
@@ -22,7 +23,6 @@ from common.results.pages.formatting import (
     seeds_text,
     shown_metrics,
 )
-from common.results.pages.groups import Group, sample_of
 from common.results.record import Record
 from common.tracking.metrics_file import METRICS_NAME, Row, read_metrics
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from common.results.pages.groups import Code, group_records
 
 from common.paper import paper_names
+from common.results.groups import Code, group_records
 from common.results.quick_band import Band, QuickRun, compare, read_band
 from common.results.record import Record, default_root, load_records
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from common.results.pages.verdicts import decisions
 
 from common.config.recipe import load_recipe
 from common.paper import paper_names
 from common.results.board import read_board
 from common.results.ledger import STANDINGS
 from common.results.pages.leaderboard import END, STATUSES, VERDICTS
+from common.results.verdicts import decisions
 from common.runs.campaign_file import read_campaign
 from tests.recipes import PROTOCOLS
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from common.results.pages.groups import Code, group_records
 
 from common.config.recipe import load_recipe
+from common.results.groups import Code, group_records
 from common.results.record import commit_record, write_record
 from common.runs.environment import Environment
 from common.runs.folder import new_run

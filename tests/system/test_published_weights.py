@@ -9,8 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from common.results.pages.groups import Code
-from common.results.pages.paper_page import paper_page
 from PIL import Image
 from torch import nn
 
@@ -20,7 +18,9 @@ from common.config.recipe import load_recipe
 from common.data.images.module import ImageData
 from common.evaluation.run import run_protocols
 from common.results.board import make_board
+from common.results.groups import Code
 from common.results.pages.document import to_markdown
+from common.results.pages.paper import paper_page
 from common.results.record import read_record
 from common.results.reported import Reference, load_all_reported
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from common.results.board import Board
 from common.results.curves import DIAGNOSTICS, last_values
+from common.results.groups import Group, sample_of
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -26,7 +27,6 @@ from common.results.pages.formatting import (
     short_metric,
     shown_metrics,
 )
-from common.results.pages.groups import Group, sample_of
 from common.results.pages.sections import arm_order, references_of
 from common.results.statistics import Sample
 

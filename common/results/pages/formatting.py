@@ -4,8 +4,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
-from common.results.pages.groups import Group
 from common.results.record import Record
 from common.results.statistics import MOST_SEEDS, Sample, Verdict, half_width
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.plots.style import COLOURS
 from common.results.board import Board
+from common.results.groups import Group
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import (
     Block,
@@ -23,9 +24,8 @@ from common.results.pages.document import (
     anchor,
     spans,
 )
-from common.results.pages.groups import Group
 from common.results.pages.leaderboard import leaderboard
-from common.results.pages.paper_page import page_title, paper_page
+from common.results.pages.paper import page_title, paper_page
 from common.runs.files import write_atomic
 
 PAGE = "index.html"

@@ -19,7 +19,7 @@ from common.results.pages.document import (
 )
 from common.results.pages.formatting import short_metric
 from common.results.pages.front import SMALL, front_table
-from common.results.pages.paper_page import paper_page
+from common.results.pages.paper import paper_page
 from common.results.record import default_root
 from common.results.statistics import MIN_SEEDS
 from common.runs.files import write_atomic

@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from common.results.pages.groups import Code
 from rich.console import Console
 
 from common.cli.leaderboard import print_our_numbers
 from common.results.board import make_board
+from common.results.groups import Code
 from common.results.record import NO_NUMBER
 from common.results.reported import Reference
 from tests.samples import ENTRY

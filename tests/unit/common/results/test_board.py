@@ -2,13 +2,13 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from common.results.pages.groups import Code, group_records
 
 from common.config import references
 from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
 from common.results import board
 from common.results.board import make_board, make_rows
+from common.results.groups import Code, group_records
 from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, RecordError
 from common.results.reported import Entry, Reference

@@ -1,5 +1,4 @@
 import pytest
-from common.results.pages.groups import Code
 
 from common.results.board import make_board
 from common.results.curves import (
@@ -11,6 +10,7 @@ from common.results.curves import (
     thin,
     value_at,
 )
+from common.results.groups import Code
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
 from common.tracking.metrics_file import HEADER, Row

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from common.results.pages.groups import Code
 
 from common.cli.leaderboard import build_leaderboard
 from common.errors import UsageError
 from common.results.board import make_board
+from common.results.groups import Code
 from common.results.pages.html import render_page, write_page
 from common.results.record import Record
 

@@ -1,11 +1,10 @@
 import dataclasses
 
 import pytest
-from common.results.pages.groups import Code
-from common.results.pages.paper_page import paper_page
 
 from common.errors import LikewiseError
 from common.results.board import make_board, read_board
+from common.results.groups import Code
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
 from common.results.pages.leaderboard import (
@@ -20,6 +19,7 @@ from common.results.pages.leaderboard import (
     unexplained,
     write_pages,
 )
+from common.results.pages.paper import paper_page
 from common.results.record import NO_NUMBER, commit_record
 from common.results.reported import Reference
 from common.results.statistics import Sample, judge_trained

@@ -4,11 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.results.pages.groups import Group
-from common.results.pages.sections import Section, sections_of
-from common.results.pages.verdicts import decisions
-
 from common.results.board import Board
+from common.results.groups import Group
 from common.results.pages.document import Link, Paragraph, Table, Text, Verbatim, joined
 from common.results.pages.formatting import (
     decimals_of,
@@ -17,7 +14,9 @@ from common.results.pages.formatting import (
     seeds_text,
     short_metric,
 )
+from common.results.pages.sections import Section, sections_of
 from common.results.statistics import Sample, excludes_zero
+from common.results.verdicts import decisions
 
 # Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
 LEARNING_REFERENCES = ("trees",)

@@ -3,12 +3,12 @@
 import dataclasses
 
 import pytest
-from common.results.pages.claims import arms_of, load_all_claims, load_claims
-from common.results.pages.groups import Code, group_records
-from common.results.pages.verdicts import decide
 
 from common.errors import ConfigError
 from common.paper import paper_names
+from common.results.claims import arms_of, load_all_claims, load_claims
+from common.results.groups import Code, group_records
+from common.results.verdicts import decide
 from tests.samples import KNN
 
 GOOD = """

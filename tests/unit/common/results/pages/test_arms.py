@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from common.results.pages.groups import Code
-
 from common.results.board import make_board
+from common.results.groups import Code
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
 from common.results.reported import Reference

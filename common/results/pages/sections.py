@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from common.results.pages.claims import Comparison
-from common.results.pages.groups import Group, differences, sample_of
-
 from common.results.board import Board
+from common.results.claims import Comparison
+from common.results.groups import Group, differences, sample_of
 from common.results.pages.formatting import shown_metrics
 from common.results.statistics import Sample
 

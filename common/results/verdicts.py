@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from common.results.pages.claims import REFERENCE, Claim, Comparison
-from common.results.pages.groups import Group, differences
-
 from common.results.board import Board
+from common.results.claims import REFERENCE, Claim, Comparison
+from common.results.groups import Group, differences
 from common.results.statistics import Sample, Verdict, judge_claim
 
 

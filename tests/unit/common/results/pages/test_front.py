@@ -3,13 +3,13 @@
 import dataclasses
 
 import pytest
-from common.results.pages.claims import Claim, Comparison, PaperClaims
-from common.results.pages.front import SMALL, front_of, front_table
-from common.results.pages.groups import Code
-from common.results.pages.paper_page import paper_page
 
 from common.results.board import make_board
+from common.results.claims import Claim, Comparison, PaperClaims
+from common.results.groups import Code
 from common.results.pages.document import plain, to_markdown
+from common.results.pages.front import SMALL, front_of, front_table
+from common.results.pages.paper import paper_page
 from common.results.reported import OFFICIAL
 from tests.samples import ENTRY, KNN
 

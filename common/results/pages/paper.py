@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 
-from common.results.pages.claims import Claim
-from common.results.pages.groups import Group, sample_of
-from common.results.pages.sections import Section, sections_of
-from common.results.pages.verdicts import Decision, decisions
-
 from common.results.board import Board
+from common.results.claims import Claim
 from common.results.curves import curves_of_paper
+from common.results.groups import Group, sample_of
 from common.results.pages.compared import beside_reported
 from common.results.pages.document import (
     Block,
@@ -33,8 +30,10 @@ from common.results.pages.formatting import (
     shown_metrics,
     status_text,
 )
+from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
 from common.results.reported import OFFICIAL
+from common.results.verdicts import Decision, decisions
 
 CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")
