@@ -39,7 +39,7 @@ def test_without_one_the_paper_is_trained():
 
 
 def test_what_the_baseline_lacks_is_refused():
-    with pytest.raises(ConfigError, match=r"layer 2: unknown key 'method\.num_prototypes'"):
+    with pytest.raises(ConfigError, match=r"2.*'method\.num_prototypes'"):
         build(PAPERS_OWN, {**SIMCLR, "method": {"num_prototypes": 60}})
 
 
@@ -49,7 +49,7 @@ def test_the_command_line_may_name_one():
 
 
 def test_an_unknown_baseline_offers_the_nearest():
-    with pytest.raises(ConfigError, match="'simclear' is no baseline of swav; did you mean 'simcl"):
+    with pytest.raises(ConfigError, match=r"'simclear'.*'simcl"):
         load_recipe("swav/quick", ["baseline=simclear"])
 
 

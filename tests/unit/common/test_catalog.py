@@ -134,7 +134,7 @@ def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(liste
 
 
 def test_the_list_of_no_paper_offers_the_nearest(listed):
-    with pytest.raises(UsageError, match="did you mean 'swav'"):
+    with pytest.raises(UsageError, match="'swav'"):
         listed("swaw")
 
 
@@ -288,9 +288,9 @@ def test_a_header_is_the_comment_before_the_first_key_only():
 
 
 def test_a_paper_that_does_not_exist(console):
-    with pytest.raises(UsageError, match="did you mean 'swav'"):
+    with pytest.raises(UsageError, match="'swav'"):
         print_paper("swaw", console)
-    with pytest.raises(UsageError, match=r"swav has no recipe 'quikc'.*did you mean 'quick'"):
+    with pytest.raises(UsageError, match=r"'quikc'.*'quick'"):
         print_paper("swav/quikc", console)
-    with pytest.raises(UsageError, match=r"quick has no variant 'hard'; known: .* hard-codes, "):
+    with pytest.raises(UsageError, match=r"'hard'.*hard-codes"):
         print_paper("swav/quick:hard", console)

@@ -55,7 +55,7 @@ def test_other_protocols_leave_the_recipe_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.batch_size=6000"], "6000: scattered-digits has 5188 training pictures"),
+        (["data.batch_size=6000"], "6000.*scattered-digits.*5188"),
         (["method.num_prototypes=6000"], "6000 prototypes cannot share 5188 training pictures"),
     ],
 )
@@ -70,13 +70,13 @@ def test_given_weights_are_measured_on_data_too_few_to_train_on(words, message, 
 
 def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(tmp_path):
     recipe, runs = load_recipe("swav/quick"), tmp_path / "runs"
-    with pytest.raises(UsageError, match=r"none.pt: no such file"):
+    with pytest.raises(UsageError, match=r"none.pt"):
         evaluate_weights(recipe, tmp_path / "none.pt", None, runs, Console(quiet=True))
-    with pytest.raises(ConfigError, match="--protocol: 'ranking' is no protocol of swav"):
+    with pytest.raises(ConfigError, match=r"--protocol.*'ranking'"):
         evaluate_weights(recipe, export(tmp_path), ["ranking"], runs, Console(quiet=True))
     # What the recipe itself would run is not asked for.
     recipe = load_recipe("swav/quick", ["evaluation.protocols=[linear]", "evaluation.knn.k=9999"])
-    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=9999: there are only 5188"):
+    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=9999.*5188"):
         evaluate_weights(recipe, export(tmp_path), ["knn"], runs, Console(quiet=True))
     assert not runs.exists()
 

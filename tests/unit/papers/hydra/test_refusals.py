@@ -40,7 +40,7 @@ def test_pictures_that_cannot_be_learned_from_are_refused(kind):
     with pytest.raises(DataError, match="needs at least 3, these training pictures have 1"):
         kind(config, facts=PictureFacts(num_classes=1))
     some = PictureFacts(num_classes=4, num_samples=48, num_unlabelled=5)
-    with pytest.raises(DataError, match=r"5 of 48 .* data\.labelled_only=true leaves them out"):
+    with pytest.raises(DataError, match=r"5.*48.*data\.labelled_only=true"):
         kind(config, facts=some)
     module = kind(config, facts=FACTS)
     with pytest.raises(DataError, match="3 of 12 pictures of a batch have none"):
@@ -60,7 +60,7 @@ def test_pictures_without_labels_are_refused_for_the_method_not_for_its_protocol
 def test_two_classes_are_enough_for_identical_pairs_alone():
     two = PictureFacts(channels=1, num_classes=2)
     assert SimLAP(SimLAPConfig(**SMALL, pairs="identical"), facts=two).num_classes == 2
-    with pytest.raises(DataError, match="pairs=arbitrary needs at least 3"):
+    with pytest.raises(DataError, match=r"pairs=arbitrary.*3"):
         SimLAP(SimLAPConfig(**SMALL), facts=two)
 
 
@@ -73,7 +73,7 @@ def test_a_missing_class_is_skipped_and_a_batch_of_one_class_warned_about():
     with pytest.warns(UserWarning, match="no third class to tell a pair from"):
         loss = make_and_log(pairs="arbitrary")[0].training_step(make_batch(LABELS * 0), 0)
     assert loss == 0
-    with pytest.warns(UserWarning, match="no partner's class is in the batch"):
+    with pytest.warns(UserWarning, match="partner's"):
         loss = make_and_log(pairs="distinct")[0].training_step(make_batch(LABELS * 0), 0)
     assert loss == 0
 

@@ -7,7 +7,7 @@ from tests.recipes import list_recipes
 
 
 def test_accumulation_is_refused_in_words():
-    with pytest.raises(ConfigError, match=r"trainer.accumulate: mclrec makes several updates"):
+    with pytest.raises(ConfigError, match=r"trainer.accumulate"):
         strategy_of(load_recipe("mclrec/quick", ["trainer.accumulate=2"]))
 
 

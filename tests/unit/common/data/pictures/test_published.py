@@ -55,7 +55,7 @@ def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
     middle = torch.from_numpy(coded[1][12:108].transpose(2, 0, 1))
     assert torch.equal(pictures["test"].pictures[0], middle)
     packing.write(path, coded, **arrays | {"is_test": np.zeros(2, bool)})
-    with pytest.raises(DataError, match=r"caltech101\.npz: holds 3 pictures and 2 is_test"):
+    with pytest.raises(DataError, match=r"caltech101\.npz.*3.*2 is_test"):
         read_pictures("caltech101", tmp_path)
 
 
@@ -93,7 +93,7 @@ def test_of_each_person_five_pictures_train(tmp_path):
     assert pictures["train"].labels.tolist() == [0, 1]
     assert pictures["test"].pictures[0, 0, 0, 0] == 0
     np.savez(path, images=images, subject=np.zeros(4, np.int16), pose=poses[:1])
-    with pytest.raises(DataError, match=r"att_faces\.npz: holds 4 pictures and 1 poses"):
+    with pytest.raises(DataError, match=r"att_faces\.npz.*4.*1"):
         read_pictures("faces-att", tmp_path)
 
 
