@@ -17,7 +17,7 @@ from common.data.command import data_app
 from common.errors import LikewiseError, UsageError
 from common.launch import unset_unreadable_ranks
 from common.memory import keep_memory
-from common.messages import option_hint, say, say_warnings
+from common.messages import say, say_warnings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -289,8 +289,6 @@ def main() -> None:
         # Click's own usage errors carry the message to show and the exit code.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
-            if hint := option_hint(error):
-                say(hint)
             sys.exit(error.exit_code)
         raise
 

@@ -17,7 +17,7 @@ from common.config.yaml_io import parse_overrides, read_yaml
 from common.devices import check_devices
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper
-from common.references import find_recipe, refuse_paper, refuse_second
+from common.references import find_recipe, refuse_paper
 from common.settings import setting
 
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
@@ -54,7 +54,6 @@ def load_recipe(
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
     found = find_recipe(reference, read)
-    refuse_second(overrides or [], reference, found.paper)
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:

@@ -117,12 +117,6 @@ def make_links(
     return incidence
 
 
-def likely_metapaths(target: str, links: Links) -> str:
-    """Returns a meta-path over each type that ``target`` is linked with, for errors."""
-    ends = [b if a == target else a for a, b in links if target in (a, b)]
-    return ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
-
-
 def normalise_rows(features: Matrix) -> Matrix:
     """Returns ``features`` with rows that sum to 1; an empty row stays empty."""
     sums = np.asarray(features.sum(1), dtype=np.float64).ravel()

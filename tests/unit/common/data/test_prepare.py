@@ -12,8 +12,8 @@ from rich.console import Console
 from common.data import prepare as module
 from common.data.prepare import PACKERS, prepare
 from common.data.sources import Original, PackedFile, Source, get_source, load_sources
-from common.data.verify import verify, verify_source
-from common.errors import DataError, UsageError
+from common.data.verify import verify_source
+from common.errors import DataError
 
 TEXT = b"1 1 2 3\n2 4 1\n"
 
@@ -158,28 +158,6 @@ def test_a_folder_unpacked_by_hand_serves_as_well(console, tmp_path: Path, monke
 def test_an_unknown_set_offers_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'dblp'"):
         prepare("dbpl", str(tmp_path))
-
-
-@pytest.mark.parametrize("ask", [prepare, lambda name, root: verify(name, root, Console())])
-def test_a_recipe_in_place_of_a_set_is_told_which_it_reads(ask, tmp_path: Path) -> None:
-    command = f"papers data {'prepare' if ask is prepare else 'verify'}"
-    for name, lines in {
-        "meow/acm": [f"meow/acm: {command} acm"],
-        "autotcl/uea:coffee": [f"autotcl/uea:coffee: {command} coffee"],
-        "meow": [
-            f"meow/dblp: {command} dblp",
-            "meow/quick: papers-authors-subjects, which is built in: nothing to prepare",
-        ],
-        # Of the variants with other data the first for each.
-        "autotcl/uea": [f"autotcl/uea: {command} basic-motions", f"autotcl/uea:trace: {command}"],
-        "PixPro/coco": [f"pixpro/coco: {command} coco"],
-    }.items():
-        with pytest.raises(UsageError, match=f"^{name} is a (recipe|paper); of data") as caught:
-            ask(name, str(tmp_path))
-        for line in lines:
-            assert f"\n  {line}" in str(caught.value)
-    with pytest.raises(UsageError, match=r"'acn'.*'acm'"):
-        ask("meow/acn", str(tmp_path))
 
 
 def test_archives_inside_an_archive_are_unpacked_where_they_lie(tmp_path: Path) -> None:

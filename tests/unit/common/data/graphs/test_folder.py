@@ -58,7 +58,7 @@ def test_edge_to_a_missing_node_names_file_and_row(folder):
 def test_words_among_the_numbers_name_the_line(folder):
     with (folder / "paper-author.csv").open("a") as file:
         file.write("\n3,x")
-    with pytest.raises(DataError, match=r"paper-author\.csv.*line 61.*'3,x'"):
+    with pytest.raises(DataError, match=r"paper-author\.csv.*line 61.*'3'.*'x'"):
         load(folder)
 
 
@@ -86,8 +86,8 @@ def test_links_within_a_type_and_two_files_of_one_relation_have_no_direction(fol
     assert (both["author", "paper"].T - one["paper", "author"]).nnz == 1
 
 
-def test_meta_paths_that_the_folder_has_are_proposed(folder):
-    with pytest.raises(ConfigError, match=r"data\.metapaths.*paper-author-paper"):
+def test_meta_paths_are_needed(folder):
+    with pytest.raises(ConfigError, match=r"data\.metapaths.*paper"):
         load(folder, metapaths=[], top_k=[], edge_mask=[])
 
 
@@ -109,23 +109,14 @@ def test_too_few_labels_names_the_class_as_the_file_does(folder):
         ("nodes.csv", "paper,6o\nauthor,9\n", "nodes.csv.*line 1.*'6o'"),
         ("nodes.csv", "paper,0\nauthor,9\n", "nodes.csv.*line 1.*'0'"),
         ("nodes.csv", "paper,60\nauthor,9\npaper,7\n", "nodes.csv.*line 3.*line"),
-        (
-            "paper-author.csv",
-            "paper,author,year\n0,0,1999\n",
-            "paper-author.csv.*line 1.*3",
-        ),
-        ("paper-author.csv", "0,0,3\n", "paper-author.csv.*line 1.*3.*0,0,3"),
-        (
-            "paper-author.csv",
-            "author,paper\n0,0\n",
-            "paper-author.csv.*line 1",
-        ),
+        ("paper-author.csv", "0,0,3\n", "paper-author.csv.*line 1.*3.*paper,author"),
+        ("paper-author.csv", "author,paper\n0,0\n", "paper-author.csv.*line 1.*paper,author"),
         ("paper-venue.csv", "0,0\n", "paper-venue.csv.*'venue'.*nodes.csv"),
         ("labels.csv", "0,a\n1,b\n0,b\n", "labels.csv.*line 3.*0"),
         ("labels.csv", "60,a\n", "labels.csv.*line 1.*'60'"),
         ("labels.csv", "0,a\n1,a\n", "labels.csv.*1"),
-        ("features-author.csv", "1,2\n" * 3 + "1,x\n" * 6, "author.csv.*line 4.*'1,x'"),
-        ("features-author.csv", "1,2\n" * 8 + "1\n", "author.csv.*line 9.*1.*2"),
+        ("features-author.csv", "1,2\n" * 3 + "1,x\n" * 6, "author.csv.*line 4.*2"),
+        ("features-author.csv", "1,2\n" * 8 + "1\n", "author.csv.*line 9.*2"),
         ("features-author.csv", "1,2\n" * 8 + "1,nan\n", "author.csv.*row 9"),
         ("features-author.csv", "1,2\n" * 8, "author.csv.*8 rows.*9"),
         # A slip in the first line would else be taken for a header.

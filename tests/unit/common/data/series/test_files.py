@@ -38,23 +38,11 @@ def changed(number, text):
         (changed(5, "2020-02-28 03:00:00,,9"), "line 5.*'load'"),
         (changed(7, "2020-02-28 05:00:00,5,?"), r"line 7.*'OT'.*'\?'"),
         (changed(7, "2020-02-28 05:00:00,5,nan"), "line 7.*'OT'.*'nan'"),
-        (
-            changed(4, "2020-02-28 01:00:00,2,4"),
-            "line 4.*2020-02-28 01:00:00.*line 3",
-        ),
-        (
-            changed(9, "2020-02-27 07:00:00,7,49"),
-            "line 9",
-        ),
+        (changed(4, "2020-02-28 01:00:00,2,4"), "line 4.*2020-02-28 01:00:00.*60"),
+        (changed(9, "2020-02-27 07:00:00,7,49"), "line 9.*2020-02-27 07:00:00"),
         (changed(3, "28.02.2020 01:00,1,1"), "line 3.*'28.02.2020 01:00'.*ISO 8601"),
-        (
-            [*HOURS[:9], *HOURS[10:]],
-            "line 11.*120.*60",
-        ),
-        (
-            [*HOURS[:4], HOURS[5], HOURS[4], *HOURS[6:]],
-            "line 7.*2020-02-28 04:00:00.*line",
-        ),
+        ([*HOURS[:9], *HOURS[10:]], "line 11.*120.*60"),
+        ([*HOURS[:4], HOURS[5], HOURS[4], *HOURS[6:]], "line 6.*120.*60"),
         (
             changed(6, "2020-02-28 04:00:00+01:00,4,16"),
             r"line 6.*2020-02-28 04:00:00\+01:00",
@@ -74,13 +62,13 @@ def test_the_step_and_the_form_of_dates_can_be_given(tmp_path):
     with pytest.raises(DataError, match=r"line 3.*60.*15"):
         read_series(path, "date", step_minutes=15)
     other = write(tmp_path / "other.csv", [f"{m}/1/2020 0:00,{m}" for m in (1, 2, 3)], "date,x")
-    with pytest.raises(DataError, match="44640 minutes"):  # two months are not equally long
+    with pytest.raises(DataError, match=r"line 4.*44640"):  # two months are not equally long
         read_series(other, "date", "%m/%d/%Y %H:%M", 44_640)
 
 
-def test_months_are_read_as_the_message_says(tmp_path):
+def test_months_are_read_without_dates(tmp_path):
     path = write(tmp_path / "months.csv", [f"2020-{m:02d}-01,{m}" for m in range(1, 11)], "date,x")
-    with pytest.raises(DataError, match=r"data\.date=null data\.targets=\[NAME\]"):
+    with pytest.raises(DataError, match=r"line 4.*data\.date=null"):
         own_csv(SeriesConfig(name="csv", path=str(path)))
     found = own_csv(SeriesConfig(name="csv", path=str(path), date=None, targets=["x"]))
     assert found.dates is None and found.values[:, 0].tolist() == list(range(1, 11))
@@ -96,7 +84,7 @@ def test_columns_that_are_missing_are_named(tmp_path):
     path = write(tmp_path / "mine.csv")
     with pytest.raises(DataError, match=r"'laod'.*'load'"):
         read_series(path, "date", columns=["laod"])
-    with pytest.raises(DataError, match=r"'day'.*data\.date=null"):
+    with pytest.raises(DataError, match=r"data\.date=day.*null"):
         read_series(path, "day")
     with pytest.raises(DataError, match="no columns beside the dates"):
         read_series(write(tmp_path / "bare.csv", [h.split(",")[0] for h in HOURS], "date"), "date")
