@@ -38,7 +38,7 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         problems += found
         console.print(f"{source.name}: {'; '.join(found) or 'as published'}", markup=False)
     if problems:
-        raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")
+        raise DataError("; ".join(problems))
 
 
 def _present(root: Path) -> list[Source]:

@@ -70,15 +70,14 @@ class PairConfig(BackboneConfig):
         """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
         if facts.num_classes < 1:
             raise DataError(
-                "Hydra learns from class labels and these training pictures have none; use a "
-                "labelled set, or a method without labels (baseline=simclr)"
+                "data.name: Hydra learns from labels, and these training pictures have none"
             )
         check_labelled("Hydra", facts)
         needed = 2 if self.pairs == "identical" else 3
         if facts.num_classes < needed:
             raise DataError(
-                f"Hydra tells a pair of classes from the other classes: method.pairs={self.pairs} "
-                f"needs at least {needed}, these training pictures have {facts.num_classes}"
+                f"method.pairs={self.pairs} needs at least {needed} classes; these training "
+                f"pictures have {facts.num_classes}"
             )
 
 

@@ -233,7 +233,7 @@ class PixPro(LightningModule):
 def sizes_of(batch: ViewBatch) -> Tensor:
     """Returns (batch, 2): the pictures' sizes; raises `ConfigError` if the views lack them."""
     if batch.sizes is None:
-        raise ConfigError("the views do not tell how large their pictures were (ViewBatch.sizes)")
+        raise ConfigError("data.views: ViewBatch.sizes must tell how large the pictures were")
     return batch.sizes
 
 

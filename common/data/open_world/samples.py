@@ -54,16 +54,15 @@ def check_parts(name: str, found: OpenWorldSet) -> None:
     labelled = labels[tags == LABELLED]
     if len(labelled) == 0:
         raise DataError(
-            f"{name}: no training picture is labelled (tag {LABELLED}): there is no known class to "
-            "attribute to, and nothing here learns from unlabelled pictures alone"
+            f"{name}: no training picture is labelled (tag {LABELLED}); known classes need some"
         )
     known = set(labelled.tolist())
     inside = sorted(set(range(int(labelled.max()) + 1)) - known)
     if inside:
         names = ", ".join(found.class_names[label] for label in inside)
         raise DataError(
-            f"{name}: class {names} (label {inside[0]}) has no labelled picture but stands among "
-            "the known classes: number novel classes after all known ones"
+            f"{name}: class {names} (label {inside[0]}) has no labelled picture; number novel "
+            "classes after the known ones"
         )
 
 

@@ -63,6 +63,5 @@ def stacked(pictures: Pictures) -> Tensor:
     other = next(picture.shape for picture in pictures if picture.shape != first)
     sizes = [f"{height} x {width}" for _, height, width in (first, other)]
     raise DataError(
-        f"pictures differ in size ({', '.join(sizes)}): data.pipeline=batched takes one size; use "
-        "data.pipeline=hybrid (or per-sample)"
+        f"data.pipeline=batched: pictures differ in size ({', '.join(sizes)}); use hybrid"
     )

@@ -43,10 +43,7 @@ class CentreCrop:
             return self._apply(pictures)
         made = [self._apply(picture) for picture in pictures]
         if len({picture.shape for picture in made}) > 1:
-            raise DataError(
-                "pictures differ in size: set data.test_resize and data.test_crop "
-                "(256 and 224 are usual)"
-            )
+            raise DataError("data.test_resize: pictures differ in size; set it and data.test_crop")
         return torch.stack(made)
 
     def _apply(self, picture: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ def read_actions(path: Path, num_items: int | None = None, tokens: bool = False)
     """
     kind, readers = _kind(path), {"txt": _read_lines, "inter": _read_inter}
     if kind not in readers or not path.is_file():
-        raise DataError(f"{path} is no such file: {FORMS} is needed")
+        raise DataError(f"{path}: a file is needed, {FORMS}")
     actions = readers[kind](path, num_items, tokens)
     if not actions.users:
         raise DataError(f"{path} holds no sequence")

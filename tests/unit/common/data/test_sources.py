@@ -66,8 +66,8 @@ def test_an_unknown_name_offers_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ow-forge-20", "is built in, made at its first use: nothing to prepare"),
-        ("picture-table", "a path of your own"),
+        ("ow-forge-20", "built in"),
+        ("picture-table", "data.path"),
         ("lora", r"timeseries/lora/lora-all\.csv\.gz.*AutoTCL"),
         ("ow-dfa", r"ow-dfa/protocol-1\.csv"),
     ],

@@ -26,7 +26,7 @@ from common.evaluation.series import LabelledInputs
 from papers.autotcl.mask_agreement import mask_scores
 from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 
-SAID = r"numbers are NaN or infinite, .* lower optimizer\.lr"
+SAID = r"NaN or infinite.*optimizer\.lr"
 
 
 class Diverged(nn.Module):

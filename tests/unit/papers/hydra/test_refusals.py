@@ -35,15 +35,15 @@ def make_and_log(kind=SimLAP, **changes):
 @pytest.mark.parametrize("kind", [SimLAP, Hydra])
 def test_pictures_that_cannot_be_learned_from_are_refused(kind):
     config = KINDS[kind]
-    with pytest.raises(DataError, match=r"learns from class labels and these .* have none"):
+    with pytest.raises(DataError, match=r"data.name: Hydra"):
         kind(config, facts=PictureFacts(num_classes=0))
-    with pytest.raises(DataError, match="needs at least 3, these training pictures have 1"):
+    with pytest.raises(DataError, match=r"pairs=arbitrary.*3.*1"):
         kind(config, facts=PictureFacts(num_classes=1))
     some = PictureFacts(num_classes=4, num_samples=48, num_unlabelled=5)
     with pytest.raises(DataError, match=r"5.*48.*data\.labelled_only=true"):
         kind(config, facts=some)
     module = kind(config, facts=FACTS)
-    with pytest.raises(DataError, match="3 of 12 pictures of a batch have none"):
+    with pytest.raises(DataError, match="3 of 12 pictures of a batch"):
         module.training_step(make_batch()._replace(labels=LABELS - 1), 0)
 
 
@@ -53,7 +53,7 @@ def test_pictures_without_labels_are_refused_for_the_method_not_for_its_protocol
     recipe = load_recipe(
         "hydra/quick", ["data.name=image-folder", f"data.path={tmp_path}", "data.batch_size=4"]
     )
-    with pytest.raises(DataError, match="Hydra learns from class labels"):
+    with pytest.raises(DataError, match=r"data.name: Hydra"):
         prepare(recipe)
 
 

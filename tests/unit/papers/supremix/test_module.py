@@ -116,7 +116,7 @@ def test_labels_on_the_window_have_no_mixture_in_a_step():
 
 def test_steps_that_leave_no_pair_within_the_window_or_one_label_are_refused():
     wide = ["method.label_step=50"]
-    with pytest.raises(ConfigError, match=r"window=50.*label_step=50.*method\.mix_pos=false"):
+    with pytest.raises(ConfigError, match=r"window=50.*label_step=50.*method\.mix_pos"):
         build(*wide)
     build(*wide, "method.mix_pos=false")
     with pytest.raises(ConfigError, match=r"label_step=900.*25.*346"):

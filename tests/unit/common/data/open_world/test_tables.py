@@ -133,7 +133,7 @@ def test_a_broken_picture_stops_the_run_by_name(folder):
 def test_pictures_may_lie_in_another_folder(folder):
     (folder / "tables").mkdir()
     (folder / "table.csv").rename(folder / "tables" / "p1.csv")
-    with pytest.raises(DataError, match=r"data\.folder="):
+    with pytest.raises(DataError, match=r"data\.folder"):
         load(folder, path=str(folder / "tables/p1.csv"))
     assert load(folder, path=str(folder / "tables/p1.csv"), folder=str(folder)).facts.size == 16
 
@@ -201,7 +201,7 @@ def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):
         (lambda rows: [r.__setitem__(1, 5) for r in rows if r[1] == 2], "no picture has label 2"),
         (
             lambda rows: [r.__setitem__(6, 2) for r in rows if r[1] == 0],
-            r"Deepfakes \(FF\+\+\) \(label 0\) has no labelled picture but stands among",
+            r"Deepfakes \(FF\+\+\) \(label 0\)",
         ),
         (
             lambda rows: [(r.__setitem__(2, "FOMM")) for r in rows if r[1] == 2],

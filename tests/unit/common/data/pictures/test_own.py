@@ -75,7 +75,7 @@ def test_embeds_without_views_and_restores_the_mode(tmp_path):
 
 
 def test_broken_pictures_are_named(tmp_path):
-    with pytest.raises(DataError, match=r"no pictures in it"):
+    with pytest.raises(DataError, match=r"holds no pictures"):
         read_own(tmp_path, GREY)
     with pytest.raises(DataError, match=r"gone: no such file"):
         read_own(tmp_path / "gone", GREY)
