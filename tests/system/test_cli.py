@@ -48,6 +48,7 @@ def run(papers, trained, tmp_path):
     ("words", "place", "mend"),
     [
         ("train swvb", "'swvb'", "'swav'"),
+        ("list swaw", "'swaw'", "'swav'"),
         ("train swav/quik", "'quik'", "'quick'"),
         ("info meow/bad", "'bad'", "acm, aminer,"),
         ("train /some/path.yaml", "/some/path.yaml", "no such file"),
@@ -79,6 +80,7 @@ def run(papers, trained, tmp_path):
         ("frobnicate", "frobnicate", "No such command"),
         ("train swav --seed 1", "--seed", "No such option"),
         ("data prepare meow/acm", "'meow/acm'", "acm"),
+        ("train meow baseline=simclr", "'simclr'", "meow"),
         ("train swav trainer.devices=0", "trainer.devices", "at least 1"),
         ("train swav trainer.strategy=foo", 'trainer.strategy="foo"', "ddp"),
         ("train swav trainer.precision=16", "trainer.precision", "16-mixed"),

@@ -133,11 +133,6 @@ def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(liste
     assert "swav/imagenet data imagenet: no" in text
 
 
-def test_the_list_of_no_paper_offers_the_nearest(listed):
-    with pytest.raises(UsageError, match="'swav'"):
-        listed("swaw")
-
-
 @pytest.fixture
 def meow(tmp_path, monkeypatch):
     """Returns the folder of MEOW's recipes, a copy of which is all that the lists see of it."""

@@ -155,11 +155,6 @@ def test_a_folder_unpacked_by_hand_serves_as_well(console, tmp_path: Path, monke
         prepare("stl10", str(tmp_path / "again"), console, originals=tmp_path / "hand")
 
 
-def test_an_unknown_set_offers_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="'dblp'"):
-        prepare("dbpl", str(tmp_path))
-
-
 def test_archives_inside_an_archive_are_unpacked_where_they_lie(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w:gz") as archive:

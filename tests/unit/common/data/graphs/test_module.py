@@ -125,11 +125,6 @@ def test_hops_of_long_metapaths_are_shared(data):
     assert contexts == [[0], [0, 1, 2], [0, 3, 4]]
 
 
-def test_missing_file_says_how_to_get_it(tmp_path):
-    with pytest.raises(DataError, match="papers data prepare acm"):
-        GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
-
-
 def test_broken_file_is_named(tmp_path):
     (tmp_path / "hin").mkdir()
     np.savez(tmp_path / "hin/acm.npz", labels=np.zeros(3))

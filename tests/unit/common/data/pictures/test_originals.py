@@ -119,9 +119,3 @@ def test_broken_files_name_record_and_mend(tmp_path, cifar10, stl10):
     write(tmp_path / "stl10_binary/test_y.bin", [1])
     with pytest.raises(DataError, match=r"test_y\.bin.*1.*2"):
         read_pictures("stl10", tmp_path)
-
-
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "tiny-imagenet"])
-def test_a_missing_set_says_how_to_get_it(tmp_path, name):
-    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        read_pictures(name, tmp_path)

@@ -18,13 +18,6 @@ def shapes(pictures):
     return {split: tuple(part.pictures.shape) for split, part in pictures.items()}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_missing_set_says_how_to_get_it(tmp_path, name):
-    data = PictureData(PictureConfig(name=name, root=str(tmp_path)), 0)
-    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        data.load()
-
-
 def test_cifar10_jpeg(tmp_path, packing):
     for split, num in (("train", 3), ("test", 2)):
         labels = np.arange(num, dtype=np.uint8)

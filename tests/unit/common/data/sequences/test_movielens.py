@@ -64,12 +64,6 @@ def test_errors_name_file_and_line(tmp_path, text, message):
         read_ratings(write(tmp_path, text), "ml")
 
 
-def test_a_missing_set_says_how_to_get_it(tmp_path):
-    config = SequenceConfig(name="ml-latest-small", root=str(tmp_path))
-    with pytest.raises(DataError, match=r"ratings.csv.gz.*`papers"):
-        SequenceData(config, 0).load()
-
-
 def test_what_the_packer_writes_is_what_is_read(tmp_path):
     (tmp_path / "ml-latest-small").mkdir()
     for name in ("README.txt", "movies.csv", "ratings.csv"):
