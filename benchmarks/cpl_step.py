@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import BatchKey
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.config import OpenWorldFacts
 from papers.owdfa_cpl.backbone import ForensicConv
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL

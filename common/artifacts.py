@@ -106,9 +106,9 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
 def embed_data(experiment: Experiment, weights: Path, path: Path, target: Path) -> None:
     """Embeds the user's data at ``path`` and writes them to ``target``, an npz.
 
-    The data module of the run's modality reads ``path`` in its ordinary form and says which
-    arrays it returns (at least ``embedding``, shape ``(rows, dim)``). ``weights`` is where the
-    module's come from, the run's folder or their file: the run's own items are no part of the data.
+    The run's data module reads ``path`` in its ordinary form and says which arrays it returns (at
+    least ``embedding``, shape ``(rows, dim)``). ``weights`` is where the module's come from, the
+    run's folder or their file: the run's own items are no part of the data.
 
     Raises:
         LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is

@@ -176,7 +176,8 @@ def print_paper(reference: str, console: Console) -> None:
     else:
         recipes = [list_recipe(f"{paper.name}/{item}", read) for item in recipe_names(paper.name)]
     console.print(f"[bold]{paper.title}[/bold]")
-    console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}\n")
+    console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}")
+    console.print(f"target: {paper.target}; samples: {', '.join(paper.modalities)}\n")
     for item in recipes:
         path = find_recipe(item.reference, read).path
         _print_recipe_page(item, path, one is not None, console)

@@ -31,7 +31,7 @@ CTRL_C = 130  # what typer makes of it
 ReferenceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or a recipe of your own: FILE.yaml."
+        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or FILE.yaml, RECORD.json."
     ),
 ]
 OverridesArgument = Annotated[

@@ -4,16 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from common.data.sets import DATASETS, DataSets, Modality
 from common.errors import ConfigError, UsageError, suggest
-from common.registry import METHODS, MODALITIES, PROTOCOLS, Pair, load
+from common.registry import DATA_MODULES, METHODS, PROTOCOLS, Pair, load
+
+Target = Literal["none", "class", "number", "known-and-novel classes", "next item"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
     """A paper's declaration, made in ``papers/<name>/__init__.py`` as ``PAPER``.
 
+    ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
+    labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
+    ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
+    `common.data.sets`.
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
@@ -31,7 +38,8 @@ class Paper:
     year: int
     arxiv: str
     bibtex: str
-    modality: str
+    target: Target
+    modalities: tuple[Modality, ...]
     module_class: str
     config_class: str
     protocols: tuple[str, ...]
@@ -42,6 +50,16 @@ class Paper:
     baselines: Mapping[str, Pair] = field(default_factory=dict)
     own_protocols: Mapping[str, str] = field(default_factory=dict)
     headline_metric: str | None = None
+
+    @property
+    def data_kind(self) -> str:
+        """The name of its data module: the target where that has one, else the modality."""
+        return self.target if self.target in DATA_MODULES else self.modalities[0]
+
+    @property
+    def data_sets(self) -> DataSets:
+        """The sets that its data module reads, those of modalities it does not take included."""
+        return DATASETS[self.data_kind]
 
     def part(self, name: str) -> Any:
         """Imports ``papers.<paper>.<name>``."""
@@ -55,17 +73,17 @@ class Paper:
         """Returns the dataclass that is the schema of ``method:`` (imports no torch).
 
         Raises:
-            ConfigError: If ``baseline`` is neither the paper's nor one of its modality's `METHODS`.
+            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`.
         """
         return load(self._method(baseline)[1])
 
     def data_module(self) -> Any:
-        """Returns the class of the modality's data module (imports torch)."""
-        return load(MODALITIES[self.modality][0])
+        """Returns the class of the data module (imports torch)."""
+        return load(DATA_MODULES[self.data_kind][0])
 
     def data_config(self) -> Any:
         """Returns the dataclass that is the schema of ``data:`` (imports no torch)."""
-        return load(MODALITIES[self.modality][1])
+        return load(DATA_MODULES[self.data_kind][1])
 
     def protocol(self, name: str) -> Any:
         """Returns the dataclass of protocol ``name`` (imports no torch)."""
@@ -77,7 +95,7 @@ class Paper:
             return self._own((f"module:{self.module_class}", f"config:{self.config_class}"))
         if baseline in self.baselines:
             return self._own(self.baselines[baseline])
-        shared = METHODS.get(self.modality, {})
+        shared = METHODS.get(self.data_kind, {})
         if baseline not in shared:
             known = suggest(baseline, [*self.baselines, *shared])
             raise ConfigError(f"baseline: {baseline!r} is no baseline of {self.name}{known}")

@@ -55,7 +55,8 @@ def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Refer
     A file under ``configs/`` is the recipe of its name.
 
     Raises:
-        UsageError: There is no such paper, recipe or file, or the file's name cannot be a recipe's.
+        UsageError: There is no such paper, recipe or file, or the file's name cannot be a recipe's
+            or is one of the paper's own.
         ConfigError: The file names no paper.
     """
     match = FILE_PATTERN.fullmatch(reference)
@@ -70,7 +71,10 @@ def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Refer
         return Reference(whole.parent.name, whole.stem, variant, whole)
     if not OWN_NAME_PATTERN.fullmatch(path.stem):
         raise UsageError(f"{path}: a recipe's name has letters, digits, _ and - only; rename it")
-    return Reference(_paper_of(path, read(path)), path.stem, variant, path, match[1])
+    paper = _paper_of(path, read(path))
+    if path.stem in recipe_names(paper):  # its runs and records would be filed as that one's
+        raise UsageError(f"{path}: {paper} has a recipe {path.stem!r}; rename the file")
+    return Reference(paper, path.stem, variant, path, match[1])
 
 
 def _paper_of(path: Path, content: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ BACKBONES = Registry(
     },
 )
 
-# Of samples with numbers as labels, which need not be pictures.
+# For samples with numbers as labels, which need not be pictures.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {
@@ -65,7 +65,8 @@ SAMPLE_BACKBONES = Registry(
     },
 )
 
-# By the modality whose batches they take: the module, and the schema of ``method:``.
+# By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of
+# ``method:``.
 METHODS = {
     "pictures": {
         "barlow-twins": (
@@ -83,144 +84,13 @@ METHODS = {
     },
 }
 
-DATASETS = {
-    "pictures": Registry(
-        "picture data set",
-        {
-            "bccd": "common.data.pictures.readers.blood_cells:bccd",
-            "caltech101": "common.data.pictures.readers.published:caltech101",
-            "camvid": "common.data.pictures.readers.dense:camvid",
-            "cifar10": "common.data.pictures.readers.originals:cifar10",
-            "cifar10-jpeg": "common.data.pictures.readers.published:cifar10_jpeg",
-            "cifar100": "common.data.pictures.readers.originals:cifar100",
-            "coco": "common.data.pictures.readers.box_files:coco",
-            "digit-scenes": "papers.pixpro.readers.digit_scenes:digit_scenes",
-            "faces-att": "common.data.pictures.readers.published:faces_att",
-            "faces-caltech": "common.data.pictures.readers.published:faces_caltech",
-            "fashion-mnist": "common.data.pictures.readers.published:fashion_mnist",
-            "fashion-mnist-full": "common.data.pictures.readers.published:fashion_mnist_full",
-            "image-folder": "common.data.pictures.readers.files:image_folder",
-            "imagenet": "common.data.pictures.readers.files:imagenet",
-            "imagenet100": "common.data.pictures.readers.files:imagenet100",
-            "nuclei": "common.data.pictures.readers.dense:nuclei",
-            "scattered-digits": "common.data.pictures.readers.digits:scattered_digits",
-            "stl10": "common.data.pictures.readers.originals:stl10",
-            "tiny-imagenet": "common.data.pictures.readers.published:tiny_imagenet",
-            "voc": "common.data.pictures.readers.box_files:voc",
-        },
-    ),
-    "graphs": Registry(
-        "graph data set",
-        {
-            "acm": "common.data.graphs.readers.packed:read_packed",
-            "aminer": "common.data.graphs.readers.packed:read_packed",
-            "dblp": "common.data.graphs.readers.packed:read_packed",
-            "folder": "common.data.graphs.readers.folder:read_folder",
-            "freebase": "common.data.graphs.readers.packed:read_packed",
-            "hetero-data": "common.data.graphs.readers.hetero:read_hetero_data",
-            "imdb": "common.data.graphs.readers.packed:read_packed",
-            "papers-at-scale": "papers.meow.readers.large:papers_at_scale",
-            "papers-authors-subjects": ("papers.meow.readers.small:papers_authors_subjects"),
-        },
-    ),
-    "open-world": Registry(
-        "open-world data set",
-        {
-            "ow-dfa": "common.data.open_world.readers.tables:ow_dfa",
-            "ow-forge-20": "papers.owdfa_cpl.readers.ow_forge_20:from_config",
-        },
-    ),
-    "regression": Registry(
-        "regression data set",
-        {
-            "abalone": "common.data.regression.readers.tables:abalone",
-            "agedb": "common.data.regression.readers.pictures:agedb",
-            "airfoil": "common.data.regression.readers.tables:packed",
-            "autompg": "common.data.regression.readers.tables:packed",
-            "bike": "common.data.regression.readers.tables:packed",
-            "cmapss-fd001": "common.data.regression.readers.windows:cmapss_fd001",
-            "concrete": "common.data.regression.readers.tables:packed",
-            "diabetes": "common.data.regression.readers.tables:diabetes",
-            "elevators": "common.data.regression.readers.tables:packed",
-            "energy": "common.data.regression.readers.tables:packed",
-            "gas": "common.data.regression.readers.tables:packed",
-            "imdb-wiki": "common.data.regression.readers.pictures:imdb_wiki",
-            "kin40k": "common.data.regression.readers.tables:packed",
-            "kin8nm": "common.data.regression.readers.tables:packed",
-            "naval": "common.data.regression.readers.tables:packed",
-            "parkinsons": "common.data.regression.readers.tables:packed",
-            "picture-table": "common.data.regression.readers.pictures:own_pictures",
-            "pol": "common.data.regression.readers.tables:packed",
-            "power": "common.data.regression.readers.tables:packed",
-            "protein": "common.data.regression.readers.tables:packed",
-            "rotated-digits": "papers.supremix.readers.rotated_digits:rotated_digits",
-            "scattered-rotated-digits": (
-                "papers.supremix.readers.rotated_digits:scattered_rotated_digits"
-            ),
-            "skillcraft": "common.data.regression.readers.tables:packed",
-            "sml": "common.data.regression.readers.tables:packed",
-            "stsb": "common.data.regression.readers.text:stsb",
-            "table": "common.data.regression.readers.tables:own_table",
-            "volume-table": "common.data.regression.readers.volumes:own_volumes",
-            "wine-red": "common.data.regression.readers.tables:packed",
-            "yacht": "common.data.regression.readers.tables:packed",
-        },
-    ),
-    "sequences": Registry(
-        "sequence data set",
-        {
-            "beauty": "common.data.sequences.readers.sets:packed",
-            "file": "common.data.sequences.readers.sets:own_file",
-            "ml-latest-small": "common.data.sequences.readers.movielens:movielens",
-            "sessions": "papers.mclrec.readers.sessions:sessions",
-            "sports": "common.data.sequences.readers.sets:packed",
-            "toys": "common.data.sequences.readers.sets:packed",
-            "yelp": "common.data.sequences.readers.sets:packed",
-        },
-    ),
-    "series": Registry(
-        "time series",
-        {
-            "acsf1": "common.data.series.readers.labelled:archived",
-            "arrow-head": "common.data.series.readers.labelled:archived",
-            "basic-motions": "common.data.series.readers.labelled:archived",
-            "coffee": "common.data.series.readers.labelled:archived",
-            "csv": "common.data.series.readers.files:own_csv",
-            "electricity": "common.data.series.readers.files:published",
-            "etth1": "common.data.series.readers.files:published",
-            "etth2": "common.data.series.readers.files:published",
-            "ettm1": "common.data.series.readers.files:published",
-            "exchange-rate": "common.data.series.readers.files:exchange_rate",
-            "gun-point": "common.data.series.readers.labelled:archived",
-            "italy-power-demand": "common.data.series.readers.labelled:archived",
-            "japanese-vowels": "common.data.series.readers.labelled:archived",
-            "labelled": "common.data.series.readers.labelled:own_labelled",
-            "lora": "common.data.series.readers.files:published",
-            "osu-leaf": "common.data.series.readers.labelled:archived",
-            "pickup-gesture": "common.data.series.readers.labelled:archived",
-            "plaid": "common.data.series.readers.labelled:archived",
-            "seasons-equal": "papers.autotcl.readers.seasons:seasons",
-            "seasons-loud": "papers.autotcl.readers.seasons:seasons",
-            "seasons-quiet": "papers.autotcl.readers.seasons:seasons",
-            "trace": "common.data.series.readers.labelled:archived",
-            "wth": "common.data.series.readers.files:published",
-        },
-    ),
-}
-
 # Sets that no file of the catalogue describes: what `papers data verify` says of each.
 VERIFIERS = Registry(
     "data set with a check of its own",
     {
-        "ow-dfa": "common.data.open_world.readers.tables:verify",
+        "ow-dfa": "common.data.targets.open_world.readers.tables:verify",
         "ow-forge-20": "papers.owdfa_cpl.readers.sanity:verify",
     },
-)
-
-# Sets whose pictures may have no label to be measured by.
-MAY_LACK_LABELS = (
-    *("bccd", "camvid", "coco", "digit-scenes", "faces-caltech"),
-    *("image-folder", "nuclei", "voc"),
 )
 
 # What data modules ask of readers beside the set itself: a user's own data, and lists of names.
@@ -228,32 +98,33 @@ READERS = Registry(
     "reader",
     {
         "graphs": "common.data.graphs.readers.own:read_own",
+        "known-and-novel classes": "common.data.targets.open_world.readers.tables:picture_paths",
         "labelled-series": "common.data.series.readers.labelled:read_unlabelled",
-        "open-world": "common.data.open_world.readers.tables:picture_paths",
+        "number": "common.data.targets.regression.readers.own:read_inputs",
         "picture-files": "common.data.pictures.readers.files:own_folder",
         "picture-list": "common.data.pictures.readers.files:read_list",
         "pictures": "common.data.pictures.readers.own:read_own",
         "readable-pictures": "common.data.pictures.readers.unreadable:keep_readable",
-        "regression": "common.data.regression.readers.own:read_inputs",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
     },
 )
 
-# The data module, and the schema of ``data:``.
-MODALITIES = {
+# The data module, and the schema of ``data:``: by the target where it has a module of its own, else
+# by the modality.
+DATA_MODULES = {
     "graphs": ("common.data.graphs.module:GraphData", "common.data.graphs.config:GraphConfig"),
-    "open-world": (
-        "common.data.open_world.module:OpenWorldData",
-        "common.data.open_world.config:OpenWorldConfig",
+    "known-and-novel classes": (
+        "common.data.targets.open_world.module:OpenWorldData",
+        "common.data.targets.open_world.config:OpenWorldConfig",
+    ),
+    "number": (
+        "common.data.targets.regression.module:RegressionData",
+        "common.data.targets.regression.config:RegressionConfig",
     ),
     "pictures": (
         "common.data.pictures.module:PictureData",
         "common.data.pictures.config:PictureConfig",
-    ),
-    "regression": (
-        "common.data.regression.module:RegressionData",
-        "common.data.regression.config:RegressionConfig",
     ),
     "sequences": (
         "common.data.sequences.module:SequenceData",
@@ -277,5 +148,5 @@ PROTOCOLS = {
     "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
 }
 
-# Plots of every paper of a modality; a paper's own are in its plots.py.
-PLOTS = Registry("modality with plots", {"pictures": "common.plots.pictures:draw"})
+# Plots of every paper of a data module; a paper's own are in its plots.py.
+PLOTS = Registry("data module with plots", {"pictures": "common.plots.pictures:draw"})

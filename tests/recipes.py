@@ -15,8 +15,8 @@ from common.config.recipe import load_recipe, take_variants
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import read_yaml
 from common.data.pictures.config import PictureFacts
-from common.data.regression.config import RegressionFacts
 from common.data.sources import load_sources
+from common.data.targets.regression.config import RegressionFacts
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
 from common.references import recipe_names, recipe_path

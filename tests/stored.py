@@ -8,8 +8,8 @@ import pytest
 
 from common.data.pictures.sets import check_set
 from common.data.root import VARIABLE, data_root
+from common.data.sets import DATASETS
 from common.data.sources import get_source
-from common.registry import DATASETS
 
 
 def stored(name: str) -> Path:

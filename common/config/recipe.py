@@ -47,12 +47,17 @@ def load_recipe(
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
-    ``read`` gives the content of its file; a caller of many variants gives one that keeps it.
+    A run's record, ``file.json``, is the recipe that made it. ``read`` gives the content of its
+    file; a caller of many variants gives one that keeps it.
 
     Raises:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
+    if reference.endswith(".json"):
+        from common.leaderboard.configuration import recipe_of_file  # which imports this module
+
+        return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
@@ -156,7 +161,14 @@ def check_recipe(recipe: Recipe, source: str) -> None:
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    if not evaluation.protocols and not getattr(recipe.data, "may_lack_labels", False):
+    known = paper.data_sets.sets[recipe.data.name]
+    if known.modality not in paper.modalities:
+        origin = recipe.origins.get("data.name", source)
+        raise ConfigError(
+            f"{origin}: data.name: {recipe.data.name} holds {known.modality}; {paper.name} takes "
+            f"{', '.join(paper.modalities)}"
+        )
+    if not evaluation.protocols and not known.may_lack_labels:
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
     named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}

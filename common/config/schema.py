@@ -80,7 +80,7 @@ class TrackingConfig:
 
 @dataclass
 class Recipe:
-    """A whole run; ``data`` and ``method`` are the modality's and the paper's dataclasses."""
+    """A whole run; ``data`` and ``method`` are dataclasses of the data module and the paper."""
 
     paper: str
     recipe: str

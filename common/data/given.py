@@ -15,7 +15,6 @@ class Given:
     """
 
     title: str
-    modality: str
     layout: str
     ways: tuple[tuple[str, ...], ...]
 
@@ -28,13 +27,11 @@ IMAGENET = ("imagenet/*train*", "imagenet/*val*")
 GIVEN = {
     "imagenet": Given(
         title="ImageNet (ILSVRC 2012): from image-net.org, with an account",
-        modality="pictures",
         layout="imagenet/{train,val}/<class>/*.JPEG, or tar shards imagenet/{train,val}/*.tar",
         ways=(IMAGENET,),
     ),
     "imagenet100": Given(
         title="100 classes of ImageNet",
-        modality="pictures",
         layout="imagenet100/classes.txt, the names of its class folders, beside a whole imagenet/ "
         "(as `papers data prepare imagenet` says), or imagenet100/{train,val}/<class>/*.JPEG",
         ways=(
@@ -44,46 +41,39 @@ GIVEN = {
     ),
     "agedb": Given(
         title="AgeDB-DIR: on request, for research only",
-        modality="regression",
         layout="agedb/agedb.csv with the columns age, path and split, and the pictures beside it",
         ways=(("agedb/agedb.csv",),),
     ),
     "imdb-wiki": Given(
         title="IMDB-WIKI-DIR: on request, for research only",
-        modality="regression",
         layout="imdb-wiki/imdb_wiki.csv with the columns age, path and split, and the pictures "
         "beside it",
         ways=(("imdb-wiki/imdb_wiki.csv",),),
     ),
     "voc": Given(
         title="Pascal VOC 2007 and 2012, with boxes",
-        modality="pictures",
         layout="VOCdevkit/{VOC2007,VOC2012}/, as its archives unpack",
         ways=(("VOCdevkit/VOC2007", "VOCdevkit/VOC2012"),),
     ),
     "coco": Given(
         title="COCO 2017, with boxes and masks",
-        modality="pictures",
         layout="coco/{train2017,val2017,annotations}/, as its archives unpack",
         ways=(("coco/train2017", "coco/val2017", "coco/annotations"),),
     ),
     "stsb": Given(
         title="STS-B's open part: pairs of sentences",
-        modality="regression",
         layout="text_sts/stsb_open_subset.csv.gz with the columns split, sentence1, sentence2 and "
         "score",
         ways=(("text_sts/stsb_open_subset.csv.gz",),),
     ),
     "ow-dfa": Given(
         title="OW-DFA: its sources on request from their authors, the tables from the paper's",
-        modality="open-world",
         layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the pictures beside them, or as "
         "data.path and data.folder",
         ways=(("ow-dfa/protocol-1.csv",), ("ow-dfa/protocol-2.csv",)),
     ),
     "lora": Given(
         title="Lora: signals of two gateways, on request from an author of AutoTCL",
-        modality="series",
         layout="timeseries/lora/lora-all.csv.gz, its CSV gzipped, with a column time",
         ways=(("timeseries/lora/lora-all.csv.gz",),),
     ),

@@ -5,8 +5,12 @@ from rich.text import Text
 
 from common.data.given import GIVEN, YOURS
 from common.data.root import data_root
+from common.data.sets import find_set
 from common.data.sources import get_source, load_sources
 from common.messages import plain_table, print_table
+
+# What is fetched as a data set is and is none.
+WEIGHTS = "weights"
 
 
 def data_state(name: str, root: str | None = None) -> str:
@@ -20,13 +24,14 @@ def data_state(name: str, root: str | None = None) -> str:
 
 def print_data_sets(console: Console) -> None:
     """Prints the catalogue: what each set is, whether it is here, and its licence."""
-    rows = [(s.modality, s.name, s.title, s.licence) for s in load_sources().values()]
-    rows += [(given.modality, name, given.title, "its owner's") for name, given in GIVEN.items()]
+    rows = [(s.name, s.title, s.licence) for s in load_sources().values()]
+    rows += [(name, given.title, "its owner's") for name, given in GIVEN.items()]
+    kinds = {name: found.modality if (found := find_set(name)) else WEIGHTS for name, *_ in rows}
     table = plain_table("name", "here")
     table.add_column("what it is, and its licence", overflow="fold", ratio=1)
-    for modality in sorted({row[0] for row in rows}):
-        table.add_row(f"[bold]{modality}[/bold]")
-        for _, name, title, licence in (row for row in rows if row[0] == modality):
+    for kind in sorted(set(kinds.values())):
+        table.add_row(f"[bold]{kind}[/bold]")
+        for name, title, licence in (row for row in rows if kinds[row[0]] == kind):
             table.add_row(name, data_state(name), Text(f"{title}. Licence: {licence}"))
     print_table(table, console)
     root = f"data root: {data_root()} (set LIKEWISE_DATA or data.root= to change it)"

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from common.config.yaml_io import read_yaml
 from common.data.given import YOURS, refuse_given
+from common.data.sets import find_set
 from common.errors import DataError, suggest
-from common.registry import DATASETS
 
 CATALOGUE = Path(__file__).with_name("sources.yaml")
 
@@ -47,7 +47,6 @@ class Source:
 
     name: str
     title: str
-    modality: str
     packer: str
     page: str
     licence: str
@@ -78,7 +77,7 @@ def get_source(name: str) -> Source:
     if name not in known:
         if name in YOURS:
             raise DataError(f"{name} is read from data.path; there is nothing to prepare or verify")
-        if any(name in registry.entries for registry in DATASETS.values()):
+        if find_set(name):
             raise DataError(f"{name} is built in; there is nothing to prepare")
         raise DataError(f"unknown data set {name!r}{suggest(name, sorted(known))}")
     return known[name]

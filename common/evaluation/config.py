@@ -24,7 +24,7 @@ class ProtocolConfig:
     needs_labels: ClassVar[bool] = True
 
     def function(self) -> Measure:
-        """Returns what makes metrics of the modality's ``evaluation_inputs``, this and a seed."""
+        """Returns what makes metrics of the data's ``evaluation_inputs``, this and a seed."""
         raise NotImplementedError
 
     def check(self, recipe: Any) -> None:

@@ -7,7 +7,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from common.data.regression.samples import Samples
+from common.data.targets.regression.samples import Samples
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
 

@@ -15,7 +15,7 @@ def run_protocols(
 
     Args:
         names: Protocols that the paper declares.
-        inputs: What the modality's ``evaluation_inputs`` returned.
+        inputs: What the data's ``evaluation_inputs`` returned.
         config: Holds the settings of each protocol under its own name.
         seed: Seeds the protocols' own generators.
         prefix: Such as ``test/``.

@@ -5,7 +5,7 @@ a field was renamed still gives its recipe.
 """
 
 from dataclasses import fields, is_dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, get_type_hints
 
 from common.config.build import COMMAND_LINE, entry_class
@@ -14,7 +14,7 @@ from common.config.recipe import resolve
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
-from common.leaderboard.record import CONFIG_PARTS, Record, RecordError
+from common.leaderboard.record import CONFIG_PARTS, Record, RecordError, read_record
 from common.paper import get_paper
 from common.settings import frozen_name
 
@@ -63,6 +63,13 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
         return resolve(record.paper, record.recipe, record.variant, layers)
     except UsageError as error:
         raise RecordError(f"{record.filename}: config: {error}") from None
+
+
+def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Returns `recipe_of` the record at ``path``; raises `UsageError` where there is none."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such record")
+    return recipe_of(read_record(path), overrides)
 
 
 def _renamed(values: Any, schema: Any) -> Any:

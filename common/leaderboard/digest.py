@@ -21,6 +21,7 @@ from common.checkout import SOURCE_ROOT
 from common.leaderboard.halves import is_numbers
 
 PACKAGES = ("common", "papers")
+TABLES = ("common/registry.py", "common/data/sets.py")
 FIT = "common/training/fit.py"
 READERS = ("DATASETS", "READERS")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
@@ -105,14 +106,28 @@ def names_in_use(paper: str, root: Path) -> set[str]:
     for path in (root / "papers" / paper).rglob("*.py"):
         if is_numbers(path.relative_to(root).as_posix()):
             names |= string_constants(parse(path))
+    names -= _of_other_modules(root / "papers" / paper / "__init__.py", root)
     recipes = (root / "configs" / paper).glob("*.yaml")
     for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
-    for path in registry_targets(names, root, tables=("MODALITIES",)):
+    for path in registry_targets(names, root, tables=("DATA_MODULES",)):
         names |= string_constants(parse(path)) if path.is_file() else frozenset()
     return names
+
+
+def _of_other_modules(declaration: Path, root: Path) -> frozenset[str]:
+    """Returns the modalities that a paper declares beside a target that has a data module.
+
+    They say what its samples may be, and are the names of data modules that it does not use.
+    """
+    nodes = ast.walk(parse(declaration)) if declaration.is_file() else ()
+    declared = {n.arg: string_constants(n.value) for n in nodes if isinstance(n, ast.keyword)}
+    modules = {name for table, _, name, _ in registry_entries(root) if table == "DATA_MODULES"}
+    nothing = frozenset[str]()
+    has_its_own = declared.get("target", nothing) & modules
+    return declared.get("modalities", nothing) if has_its_own else nothing
 
 
 @lru_cache(maxsize=1024)
@@ -192,10 +207,10 @@ def _absolute(node: ast.ImportFrom, parts: tuple[str, ...]) -> str:
 def registry_targets(
     names: set[str], root: Path, tables: tuple[str, ...] | None = None
 ) -> list[Path]:
-    """Returns the files that ``common/registry.py`` resolves ``names`` to.
+    """Returns the files that the tables of names resolve ``names`` to.
 
-    A table of parts, as the data sets are one by modality, is asked only in the parts in ``names``:
-    a picture's ``folder`` is not the graphs' one.
+    A table of parts, as the data sets are one by data module, is asked only in the parts in
+    ``names``: a picture's ``folder`` is not the graphs' one.
 
     Args:
         names: Words a paper uses; what is registered under another name is left out.
@@ -211,16 +226,17 @@ def registry_targets(
 
 def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration below ``root``."""
-    path = root / "common" / "registry.py"
-    return _entries(parse(path)) if path.is_file() else []
+    files = filter(Path.is_file, (root / name for name in TABLES))
+    return [entry for path in files for entry in _entries(parse(path))]
 
 
 @lru_cache(maxsize=16)
 def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration in ``tree``.
 
-    Read are mappings of names to a target ``module:attribute``, or to a pair of them, within an
-    assignment to ``TABLE``, or to parts of it. The part is "" where none is read.
+    Read are mappings of names to a target ``module:attribute``, to a pair of them or to a call that
+    takes one, within an assignment to ``TABLE``, or to parts of it. The part is "" where none is
+    read.
     """
     found = []
     for statement in tree.body:
@@ -229,11 +245,18 @@ def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
             if not isinstance(node, ast.Dict):
                 continue
             for key, value in zip(node.keys, node.values, strict=True):
-                targets = value.elts if isinstance(value, ast.Tuple) else [value]
-                for target in filter(None, map(_text, targets)):
-                    if ":" in target:
-                        found.append((table, part, _text(key), target))
+                found += [(table, part, _text(key), target) for target in _targets(value)]
     return found
+
+
+def _targets(value: ast.expr) -> list[str]:
+    """Returns the targets in ``value``: itself, or what a pair or a call is made of."""
+    nodes = [value]
+    if isinstance(value, ast.Tuple):
+        nodes = value.elts
+    elif isinstance(value, ast.Call):
+        nodes = value.args
+    return [text for text in map(_text, nodes) if ":" in text]
 
 
 def _parts(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:

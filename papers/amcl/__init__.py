@@ -16,7 +16,8 @@ PAPER = Paper(
   pages     = {404--421},
   year      = {2024}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("pictures",),
     module_class="AMCL",
     config_class="AMCLConfig",
     protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),

@@ -16,7 +16,8 @@ PAPER = Paper(
   booktitle = {International Conference on Learning Representations},
   year      = {2024}
 }""",
-    modality="series",
+    target="none",
+    modalities=("series",),
     module_class="AutoTCL",
     config_class="AutoTCLConfig",
     protocols=("forecasting", "mask-agreement", "series-svm"),

@@ -17,7 +17,8 @@ PAPER = Paper(
   eprint        = {2410.18200},
   archiveprefix = {arXiv}
 }""",
-    modality="pictures",
+    target="class",
+    modalities=("pictures",),
     module_class="SimLAP",
     config_class="SimLAPConfig",
     protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),

@@ -19,7 +19,8 @@ PAPER = Paper(
   year      = {2023},
   doi       = {10.1137/1.9781611977653.ch5}
 }""",
-    modality="graphs",
+    target="none",
+    modalities=("graphs",),
     module_class="MEOW",
     config_class="MEOWConfig",
     protocols=("node-probe", "clustering"),

@@ -17,7 +17,8 @@ PAPER = Paper(
   pages     = {20882--20892},
   year      = {2023}
 }""",
-    modality="open-world",
+    target="known-and-novel classes",
+    modalities=("pictures",),
     module_class="CPL",
     config_class="CPLConfig",
     protocols=("head-clusters", "feature-clusters"),

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.diagnostics import is_log_due
 from common.distributed.reduce import gather
 from common.errors import ConfigError

@@ -7,7 +7,7 @@ the paper's date; the paper's own text could not be read.
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.errors import ConfigError
 from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import BACKBONES

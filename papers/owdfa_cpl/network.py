@@ -8,7 +8,7 @@ from torch import Tensor
 
 from common.checkpoints.published import read_state_dict
 from common.config.schema import OptimizerConfig
-from common.data.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.errors import ConfigError, DataError

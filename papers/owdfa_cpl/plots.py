@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor, nn
 
-from common.data.open_world.module import OpenWorldData
+from common.data.targets.open_world.module import OpenWorldData
 from common.evaluation.open_world import OpenWorldInputs
 from common.plots.style import new_figure
 from papers.owdfa_cpl.voting import vote

@@ -21,7 +21,8 @@ PAPER = Paper(
   pages     = {16684--16693},
   year      = {2021}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("pictures",),
     module_class="PixPro",
     config_class="PixProConfig",
     protocols=(

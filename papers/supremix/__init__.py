@@ -16,7 +16,8 @@ PAPER = Paper(
   journal = {arXiv preprint arXiv:2309.16633},
   year    = {2023}
 }""",
-    modality="regression",
+    target="number",
+    modalities=("pictures", "series", "tables", "text", "volumes"),
     module_class="SupReMix",
     config_class="SupReMixConfig",
     headline_metric="test/mae",

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from common.data.regression.config import RegressionFacts
+from common.data.targets.regression.config import RegressionFacts
 from common.errors import ConfigError
 from common.registry import SAMPLE_BACKBONES
 from papers.supremix.config import EncoderConfig, SupReMixConfig

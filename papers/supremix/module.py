@@ -7,9 +7,9 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionFacts
-from common.data.regression.views import RegressionBatch
 from common.data.sampler import keyed_generator
+from common.data.targets.regression.config import RegressionFacts
+from common.data.targets.regression.views import RegressionBatch
 from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size

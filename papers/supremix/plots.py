@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from common.data.regression.module import RegressionData
+from common.data.targets.regression.module import RegressionData
 from common.evaluation.regression import ProbeSet, RegressionInputs
 from common.evaluation.regression_probe import fit_ridge
 from common.plots.components import main_components

@@ -18,7 +18,8 @@ PAPER = Paper(
   pages     = {9912--9924},
   year      = {2020}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("pictures",),
     module_class="SwAV",
     config_class="SwAVConfig",
     protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),

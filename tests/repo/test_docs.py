@@ -22,7 +22,7 @@ PAGES = sorted(
     key=lambda path: str(path),
 )
 # Stand for something that the reader puts in, or for what `papers new` makes.
-PLACEHOLDER = re.compile(r"\b(PAPER|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
+PLACEHOLDER = re.compile(r"\b(PAPER|RECORD|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
 TOOLS = {
     *("pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run"),
     *("torchrun", "python", "sbatch", "wandb"),

@@ -94,7 +94,7 @@ def test_an_edit_of_the_shell_moves_no_digest(copy, name, old, new):
     ("name", "old", "new", "papers"),
     [
         ("papers/swav/loss.py", "", "", ["swav"]),
-        ("papers/meow/__init__.py", 'modality="graphs"', 'modality="pictures"', ["meow"]),
+        ("papers/meow/__init__.py", 'target="none"', 'target="class"', ["meow"]),
         ("common/data/graphs/prepare.py", "", "", ["meow"]),
         ("papers/owdfa_cpl/standin/forgeries.py", "", "", ["owdfa_cpl"]),
         ("common/training/fit.py", "", "", paper_names()),

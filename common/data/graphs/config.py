@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.data.sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS
 from common.settings import setting
 
 # Sets that are read from a path of the user's.

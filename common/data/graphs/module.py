@@ -18,12 +18,13 @@ from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare
 from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey
+from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.losses.precision import wide
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
 FAMILY_SEED = 0

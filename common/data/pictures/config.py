@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from common.data.sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS, MAY_LACK_LABELS
 from common.settings import setting
 
 # Sets whose pictures stay in files until a batch needs them.
@@ -106,11 +106,6 @@ class PictureConfig:
     # null: all.
     shuffle_window: int | None = setting(65536, at_least=1)
     views: list[ViewConfig] = field(default_factory=lambda: [ViewConfig(count=2)])
-
-    @property
-    def may_lack_labels(self) -> bool:
-        """Whether a run may have nothing to be measured by."""
-        return self.name in MAY_LACK_LABELS
 
     def __post_init__(self) -> None:
         """Checks what no single field shows; raises `ConfigError`."""

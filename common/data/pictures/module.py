@@ -32,11 +32,12 @@ from common.data.pictures.sets import (
 from common.data.pictures.views import make_view_batch
 from common.data.pictures.workers import PictureLoader, watched
 from common.data.sampler import BatchKey
+from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.frozen import embed_frozen
 from common.evaluation.pictures import PictureInputs
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 Batch = PictureBatch | CutBatch | ViewBatch
 

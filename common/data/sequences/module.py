@@ -22,9 +22,10 @@ from common.data.sequences.store import (
     prefix_instances,
 )
 from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.data.sets import DATASETS
 from common.errors import DataError
 from common.evaluation.ranking import History, RankingInput
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 EVALUATION_CHUNK = 2048
 

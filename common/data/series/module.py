@@ -22,10 +22,11 @@ from common.data.series.sets import (
     prepare_long,
     scale_labelled,
 )
+from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.series import ForecastInputs, LabelledInputs
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 
 class SeriesData(RunData):

@@ -130,7 +130,7 @@ def _finite(number: float | None) -> float | None:
 
 
 def _source(kind: type[RunData]) -> Any:
-    """Returns the module of the modality's synthetic source, beside its data module."""
+    """Returns the module of the synthetic source, which stands beside the data module."""
     return import_module(f"{kind.__module__.rpartition('.')[0]}.synthetic")
 
 
@@ -145,18 +145,26 @@ def _shortened(recipe: Recipe, shape: dict[str, Any]) -> Recipe:
     """Returns the recipe with batches of one section, and without forecasts of the far future."""
     if shape.get("kind") != "long":
         return recipe
-    forecasting: Any = recipe.evaluation.settings("forecasting")
-    near = [h for h in forecasting.horizons if h <= HORIZON] or [min(forecasting.horizons)]
-    sections: dict[str, Any] = {"forecasting": replace(forecasting, horizons=near)}
+    sections: dict[str, Any] = {
+        name: replace(
+            each, horizons=[h for h in each.horizons if h <= HORIZON] or [min(each.horizons)]
+        )
+        for name, each in _with_horizons(recipe).items()
+    }
     settings = replace(recipe.evaluation, **sections)
     return replace(_with_batch(recipe, shape, 1), evaluation=settings)
+
+
+def _with_horizons(recipe: Recipe) -> dict[str, Any]:
+    """Returns the sections of the protocols that forecast, by key; a paper may declare none."""
+    sections = vars(recipe.evaluation).items()
+    return {name: each for name, each in sections if hasattr(each, "horizons")}
 
 
 def _longest_windows(recipe: Recipe, shape: dict[str, Any]) -> int:
     """Returns the training steps that leave each part steps to forecast at every horizon."""
     own, *others = (end - start for start, end in shape["parts"])
-    forecasting: Any = recipe.evaluation.settings("forecasting")
-    horizon = max(forecasting.horizons)
+    horizon = max((max(each.horizons) for each in _with_horizons(recipe).values()), default=0)
     return own * (horizon + FORECASTS) // min(own, *others) + recipe.data.window
 
 
@@ -172,7 +180,6 @@ def _rows(recipe: Recipe, shape: dict[str, Any]) -> int | None:
     # A test part comes on top, and maybe a hold-out.
     size = max(size, 3 * (getattr(recipe.data, "num_train", None) or 0))
     classes = shape.get("num_classes", 0)
-    if "few-label" in recipe.evaluation.protocols:
-        few: Any = recipe.evaluation.settings("few-label")
-        least = max(least, classes * max(few.labels))
+    for section in map(recipe.evaluation.settings, recipe.evaluation.protocols):
+        least = max(least, classes * max(getattr(section, "labels", [0])))  # of each class
     return max(size, 2 * classes, least, FEWEST_MAPPED if shape.get("map_classes") else FEWEST)

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.data.graphs.batch import GraphBatch
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.regression.views import RegressionBatch
 from common.data.sequences.module import SequenceBatch
 from common.data.series.batches import SeriesBatch
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.regression.views import RegressionBatch
 from common.results.steps.entering import named_generator
 
 Values = dict[str, list[float | None]]
@@ -88,7 +88,7 @@ class Watch(Callback):
 
 @torch.no_grad()
 def embed(module: Any, batch: Any) -> Tensor:
-    """Returns what is evaluated of a batch of any modality, ``(rows, dim)``."""
+    """Returns what is evaluated of a batch of any kind, ``(rows, dim)``."""
     module.eval()
     match batch:
         case GraphBatch():

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.data.open_world.config import OpenWorldConfig
-from common.data.open_world.samples import OpenWorldSet, Part
 from common.data.packers.arrays import BROKEN
 from common.data.pictures.readers.packed import Packed
 from common.data.pictures.readers.published import FACES_ATT_FILE
+from common.data.targets.open_world.config import OpenWorldConfig
+from common.data.targets.open_world.samples import OpenWorldSet, Part
 from common.errors import DataError, LikewiseError
 from common.files import write_atomic
 from papers.owdfa_cpl.standin.carriers import Pool, high_band, reduced_face

@@ -6,7 +6,7 @@ from rich.console import Console
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from common.data.open_world.samples import OpenWorldSet
+from common.data.targets.open_world.samples import OpenWorldSet
 from papers.owdfa_cpl.metrics import matched_accuracy
 from papers.owdfa_cpl.readers.ow_forge_20 import ow_forge_20
 

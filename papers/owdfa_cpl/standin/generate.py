@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.data.open_world.samples import LABELLED, UNLABELLED
+from common.data.targets.open_world.samples import LABELLED, UNLABELLED
 from common.evaluation.progress import show_progress
 from papers.owdfa_cpl.standin.carriers import Pool, draw_carrier, render_carrier
 from papers.owdfa_cpl.standin.filters import Array, compress

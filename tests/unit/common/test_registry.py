@@ -1,11 +1,11 @@
 import pytest
 
+from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.registry import (
     BACKBONES,
-    DATASETS,
+    DATA_MODULES,
     METHODS,
-    MODALITIES,
     PROTOCOLS,
     SAMPLE_BACKBONES,
     VERIFIERS,
@@ -15,7 +15,7 @@ from common.registry import (
 
 TABLES = [BACKBONES.entries, SAMPLE_BACKBONES.entries, VERIFIERS.entries, PROTOCOLS]
 TABLES += [table.entries for table in DATASETS.values()]
-PAIRS = [MODALITIES, *METHODS.values()]
+PAIRS = [DATA_MODULES, *METHODS.values()]
 
 
 def test_a_miss_offers_the_nearest_name():

@@ -2,12 +2,12 @@ import pytest
 
 from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
-from common.registry import MODALITIES, load
+from common.registry import DATA_MODULES, load
 
 
-@pytest.mark.parametrize("modality", sorted(MODALITIES))
-def test_every_modality_offers_what_a_run_asks_of_its_data(modality):
-    kind = load(MODALITIES[modality][0])
+@pytest.mark.parametrize("name", sorted(DATA_MODULES))
+def test_every_data_module_offers_what_a_run_asks_of_its_data(name):
+    kind = load(DATA_MODULES[name][0])
     assert issubclass(kind, RunData) and not kind.__abstractmethods__
 
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from common.data.given import GIVEN
 from common.data.listing import data_state, print_data_sets
 from common.data.root import VARIABLE
+from common.data.sets import DATASETS
 from common.data.sources import load_sources
-from common.registry import DATASETS
 
 BUILT_IN = {
     "diabetes",

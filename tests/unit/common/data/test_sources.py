@@ -9,7 +9,6 @@ from common.errors import DataError
 ENTRY = """
 mine:
   title: Mine
-  modality: graphs
   packer: graph
   page: https://example.org
   licence: mine

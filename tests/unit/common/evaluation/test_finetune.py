@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from common.errors import ConfigError
+from common.evaluation import progress
 from common.evaluation.crop import CropConfig
 from common.evaluation.finetune import draw_share, evaluate_finetune
 from common.evaluation.finetune_config import FinetuneConfig
@@ -23,14 +24,16 @@ def test_learns_and_tells_how_many_labels_it_had(inputs):
     assert found["finetune_25pct_best_top5"] >= found["finetune_25pct_best_top1"]
 
 
-def test_says_which_labels_it_trains_on(inputs, monkeypatch, capsys):
+def test_says_which_labels_it_trains_on(inputs, monkeypatch):
+    told = []
+    monkeypatch.setattr(progress, "_tell", told.append)
     evaluate_finetune(inputs, settings(epochs=1), 3)
-    said = "finetune, 25 %: 32 labels, drawn by seed 3, the same share of each class"
-    assert said in capsys.readouterr().err
+    first = "finetune, 25 %: 32 labels, drawn by seed 3, the same share of each class"
+    assert first == told[0].strip()
     monkeypatch.setattr(inputs.train, "listed", lambda file: torch.arange(40))
     found = evaluate_finetune(inputs, settings(epochs=1, lists=["some.txt"]), 3)
     assert found["finetune_25pct_labels"] == 40
-    assert "finetune, 25 %: 40 labels, listed in some.txt" in capsys.readouterr().err
+    assert told[1].strip() == "finetune, 25 %: 40 labels, listed in some.txt"
 
 
 NAMES = ("top1", "best_top1", "best_top5", "labels")

@@ -8,9 +8,9 @@ from torch import nn
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
-from common.data.regression.samples import Samples
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
+from common.data.targets.regression.samples import Samples
 from common.errors import LikewiseError
 from common.evaluation.finite import require_finite
 from common.evaluation.knn import evaluate_knn

@@ -7,9 +7,8 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
-from torch import nn
 
-from common.data.regression.samples import Samples
+from common.data.targets.regression.samples import Samples
 from common.evaluation.regression import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import (
     absolute_error_metrics,
@@ -24,36 +23,7 @@ from common.evaluation.regression_probe import (
     fit_ridge,
 )
 from common.evaluation.regression_probe_config import RegressionProbeConfig
-
-
-def make_parts(num=120, noise=0.1, dim=5):
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(dim, generator=generator)
-    parts = {}
-    for name in ("train", "val", "test"):
-        x = torch.randn(num, dim, generator=generator) * 3 + 1
-        y = x @ weight + noise * torch.randn(num, generator=generator) + 40
-        parts[name] = Samples(x, y)
-    return parts
-
-
-class Net(nn.Module):
-    """Embeds by a linear layer; predicts its first feature, projects to unit length."""
-
-    def __init__(self, dim=5):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = nn.Linear(dim, 4)
-        self.drop = nn.Dropout(0.5)
-
-    def embed(self, x):
-        return self.drop(self.layer(x))
-
-    def predict(self, x):
-        return self.embed(x)[:, 0]
-
-    def project(self, x):
-        return nn.functional.normalize(self.embed(x), dim=1)
+from tests.regression import Net, make_parts
 
 
 def test_metrics_are_those_of_their_definitions():

@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.open_world.config import OpenWorldConfig
-from common.data.open_world.module import OpenWorldData
-from common.data.open_world.synthetic import make as make_open_world
 from common.data.pictures.config import PictureConfig, ViewConfig
 from common.data.pictures.module import PictureData
 from common.data.pictures.synthetic import make as make_pictures
-from common.data.regression.samples import Samples
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.synthetic import make as make_series
+from common.data.targets.open_world.config import OpenWorldConfig
+from common.data.targets.open_world.module import OpenWorldData
+from common.data.targets.open_world.synthetic import make as make_open_world
+from common.data.targets.regression.samples import Samples
 from common.evaluation.clustering_config import ClusteringConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.few_label_config import FewLabelConfig

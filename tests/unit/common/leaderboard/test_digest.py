@@ -6,18 +6,22 @@ from common.leaderboard.digest import closure, code_digest
 
 FILES = {
     "papers/__init__.py": "",
-    "papers/a/__init__.py": 'PAPER = dict(title="A", modality="pictures", protocols=("knn",))',
+    "papers/a/__init__.py": (
+        'PAPER = dict(title="A", target="none", modalities=("pictures",), protocols=("knn",))'
+    ),
     "papers/a/module.py": 'from common.losses import nce\nBASE = "common.methods.base:Base"\n',
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
     "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
     "papers/a/readers/made.py": "from common.data.pictures.stroke import s\nNAME = 'plain'\n",
-    "papers/b/__init__.py": 'PAPER = dict(title="B", modality="graphs", protocols=("nmi",))',
+    "papers/b/__init__.py": (
+        'PAPER = dict(title="B", target="none", modalities=("graphs",), protocols=("nmi",))'
+    ),
     "papers/b/module.py": "x = 1\n",
     "common/__init__.py": "",
     "common/training/fit.py": (
         "from common.errors import say\nfrom . import loop\n"
-        "from common.registry import DATASETS\n"
+        "from common.data.sets import DATASETS\n"
         "from common.evaluation.config import EvaluationConfig\n"
     ),
     "common/training/loop.py": "z = 1\n",
@@ -36,12 +40,17 @@ FILES = {
     "common/data/graphs/config.py": 'class Graphs:\n    name: str = "acm"\n',
     "common/data/graphs/readers/acm.py": "from common.data.graphs.links import e\n",
     "common/data/graphs/links.py": "e = 1\n",
+    "common/data/targets/number.py": "t = 1\n",
+    "common/data/sets.py": (
+        'DATASETS = {"pictures": R("p", {\n'
+        '    "digits": S("common.data.pictures.readers.digits:load", "pictures"),\n'
+        '    "made": S("papers.a.readers.made:make", "pictures")}),\n'
+        '    "graphs": R("g", {"acm": S("common.data.graphs.readers.acm:load", "graphs")})}\n'
+    ),
     "common/registry.py": (
-        'DATASETS = {"pictures": R("p", {"digits": "common.data.pictures.readers.digits:load",\n'
-        '    "made": "papers.a.readers.made:make"}),\n'
-        '    "graphs": R("g", {"acm": "common.data.graphs.readers.acm:load"})}\n'
-        'MODALITIES = {"pictures": ("common.data.pictures.module:P",\n'
+        'DATA_MODULES = {"pictures": ("common.data.pictures.module:P",\n'
         '    "common.data.pictures.config:P"),\n'
+        '    "number": ("common.data.targets.number:N", "common.data.targets.number:C"),\n'
         '    "graphs": ("common.data.graphs.module:G", "common.data.graphs.config:G")}\n'
         'PROTOCOLS = {"knn": "common.evaluation.knn_config:Knn",\n'
         '    "nmi": "common.evaluation.nmi:Nmi"}\n'
@@ -140,7 +149,14 @@ def test_a_papers_own_reader_leads_to_the_numbers_that_it_calls(tree):
     assert "common/data/pictures/stroke.py" in found and "papers/a/readers/made.py" not in found
 
 
-def test_a_name_is_asked_for_in_the_part_of_the_papers_own_modality(tree):
+def test_a_target_with_a_data_module_leads_to_that_and_to_none_of_its_modalities(tree):
+    assert "common/data/targets/number.py" not in closure("a", tree)
+    edit(tree, "papers/a/__init__.py", '"none"', '"number"')
+    found = [name for name in closure("a", tree) if name.startswith("common/data/")]
+    assert found == ["common/data/targets/number.py"]
+
+
+def test_a_name_is_asked_for_in_the_part_of_the_papers_own_data_module(tree):
     edit(tree, "configs/a/quick.yaml", "name: digits", "name: digits, root: acm")
     assert "common/data/graphs/links.py" not in closure("a", tree)
     edit(tree, "configs/a/quick.yaml", "root: acm", "root: acm, beside: graphs")

@@ -23,8 +23,6 @@ class Method:
 
 
 class PaperStandIn:
-    modality = "stand-in"
-
     protocols = ()
 
     @staticmethod

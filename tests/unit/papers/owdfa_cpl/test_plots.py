@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from common.data.open_world.config import OpenWorldFacts
-from common.data.open_world.samples import Part
+from common.data.targets.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.samples import Part
 from common.evaluation.open_world import OpenWorldInputs
 from common.plots.draw import to_png
 from papers.owdfa_cpl.baselines import Classifier

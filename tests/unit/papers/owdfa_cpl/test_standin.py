@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.data.open_world.samples import LABELLED, UNLABELLED
+from common.data.targets.open_world.samples import LABELLED, UNLABELLED
 from common.data.verify import verify
 from common.errors import DataError
 from papers.owdfa_cpl.readers import ow_forge_20 as standin

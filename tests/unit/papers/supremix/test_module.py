@@ -3,10 +3,10 @@ import torch
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionFacts
-from common.data.regression.module import RegressionData
-from common.data.regression.views import RegressionBatch
 from common.data.sampler import BatchKey
+from common.data.targets.regression.config import RegressionFacts
+from common.data.targets.regression.module import RegressionData
+from common.data.targets.regression.views import RegressionBatch
 from common.errors import ConfigError
 from papers.supremix.config import BETA_OPTIONS, SupReMixConfig
 from papers.supremix.encoder import compared_labels, compared_window, draw_beta

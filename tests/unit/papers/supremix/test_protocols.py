@@ -9,7 +9,7 @@ from common.evaluation.regression import RegressionInputs
 from papers.supremix.config import LabelOrderConfig, RegressionFinetuneConfig
 from papers.supremix.label_order import evaluate_label_order, rank_correlation
 from papers.supremix.regression_finetune import evaluate_regression_finetune
-from tests.unit.common.evaluation.test_regression import Net, make_parts
+from tests.regression import Net, make_parts
 
 
 def test_trees_have_neither():

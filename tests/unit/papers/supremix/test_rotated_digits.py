@@ -1,8 +1,8 @@
 import torch
 from sklearn.datasets import load_digits
 
-from common.data.regression.config import RegressionConfig
-from common.data.regression.samples import TEST, TRAIN, VAL, fingerprint
+from common.data.targets.regression.config import RegressionConfig
+from common.data.targets.regression.samples import TEST, TRAIN, VAL, fingerprint
 from papers.supremix.readers.rotated_digits import (
     STEPS,
     _centred,

@@ -6,10 +6,10 @@ import torch
 
 from common.config.recipe import load_recipe
 from common.data.keyed import KeyedData
-from common.data.open_world.order import alternating_order
 from common.data.pictures.module import PictureData
 from common.data.pictures.synthetic import make
 from common.data.sampler import EpochBatchSampler
+from common.data.targets.open_world.order import alternating_order
 from common.results.steps.double import widened
 from common.results.steps.folding import describe_orders, fold
 from tests.shapes import IMAGES

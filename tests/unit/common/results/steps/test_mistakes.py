@@ -151,7 +151,7 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
     ),
     "inputs are larger": (
         "supremix/quick",
-        changed("common.data.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
+        changed("common.data.targets.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
         (),
     ),
     "Adam's epsilon": (
