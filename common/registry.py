@@ -54,7 +54,7 @@ BACKBONES = Registry(
     },
 )
 
-# For samples with numbers as labels, which need not be pictures.
+# For samples with numbers as labels, which need not be images.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {
@@ -68,7 +68,7 @@ SAMPLE_BACKBONES = Registry(
 # By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of
 # ``method:``.
 METHODS = {
-    "pictures": {
+    "images": {
         "barlow-twins": (
             "common.methods.barlow_twins:BarlowTwins",
             "common.methods.config:BarlowTwinsConfig",
@@ -98,13 +98,13 @@ READERS = Registry(
     "reader",
     {
         "graphs": "common.data.graphs.readers.own:read_own",
-        "known-and-novel classes": "common.data.targets.open_world.readers.tables:picture_paths",
+        "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
         "labelled-series": "common.data.series.readers.labelled:read_unlabelled",
         "number": "common.data.targets.regression.readers.own:read_inputs",
-        "picture-files": "common.data.pictures.readers.files:own_folder",
-        "picture-list": "common.data.pictures.readers.files:read_list",
-        "pictures": "common.data.pictures.readers.own:read_own",
-        "readable-pictures": "common.data.pictures.readers.unreadable:keep_readable",
+        "image-files": "common.data.images.readers.files:own_folder",
+        "image-list": "common.data.images.readers.files:read_list",
+        "images": "common.data.images.readers.own:read_own",
+        "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
     },
@@ -122,9 +122,9 @@ DATA_MODULES = {
         "common.data.targets.regression.module:RegressionData",
         "common.data.targets.regression.config:RegressionConfig",
     ),
-    "pictures": (
-        "common.data.pictures.module:PictureData",
-        "common.data.pictures.config:PictureConfig",
+    "images": (
+        "common.data.images.module:ImageData",
+        "common.data.images.config:ImageConfig",
     ),
     "sequences": (
         "common.data.sequences.module:SequenceData",
@@ -149,4 +149,4 @@ PROTOCOLS = {
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.
-PLOTS = Registry("data module with plots", {"pictures": "common.plots.pictures:draw"})
+PLOTS = Registry("data module with plots", {"images": "common.plots.images:draw"})

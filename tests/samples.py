@@ -1,7 +1,7 @@
 """Measurements of a run, a reported number and small networks, which tests change to their ends."""
 
-from common.leaderboard.reported import Entry, Reference
-from common.result import RunMeasurements
+from common.results.reported import Entry, Reference
+from common.runs.record import RunMeasurements
 
 SMALL_AUTOTCL = {
     "hidden_dim": 6,

@@ -8,9 +8,9 @@ import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from common.data.pictures.batch import PictureBatch, ViewBatch
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.views import make_view_batch
+from common.data.images.batch import ImageBatch, ViewBatch
+from common.data.images.config import ImageConfig
+from common.data.images.views import make_view_batch
 from common.data.sampler import EpochBatchSampler
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
@@ -51,13 +51,13 @@ def losses_of(module: LightningModule, batches: Iterable[Any]) -> list[float]:
 
 
 def view_batches(
-    pictures: Tensor, config: PictureConfig, seed: int, labels: Tensor | None = None
+    images: Tensor, config: ImageConfig, seed: int, labels: Tensor | None = None
 ) -> list[ViewBatch]:
     """Returns this process's share of an epoch, with views in float64."""
-    labels = torch.zeros(len(pictures)) if labels is None else labels
+    labels = torch.zeros(len(images)) if labels is None else labels
     batches = []
-    for key in EpochBatchSampler(len(pictures), config.batch_size, seed, rank(), world_size()):
-        plain = PictureBatch(pictures[key.rows].double(), labels[key.rows], key)
+    for key in EpochBatchSampler(len(images), config.batch_size, seed, rank(), world_size()):
+        plain = ImageBatch(images[key.rows].double(), labels[key.rows], key)
         made = make_view_batch(plain, config, seed)
         batches.append(made._replace(views=[view.double() for view in made.views]))
     return batches

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
+from common.config.devices import check_devices
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
+from common.config.references import find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import parse_overrides, read_yaml
-from common.devices import check_devices
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper
-from common.references import find_recipe, refuse_paper
 from common.settings import setting
 
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
@@ -55,7 +55,7 @@ def load_recipe(
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
     if reference.endswith(".json"):
-        from common.leaderboard.configuration import recipe_of_file  # which imports this module
+        from common.results.configuration import recipe_of_file  # which imports this module
 
         return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)

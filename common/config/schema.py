@@ -75,7 +75,7 @@ class TrackingConfig:
     entity: str | None = None
     name: str | None = None
     tags: list[str] = field(default_factory=list)
-    plots: bool = True  # pictures for people, drawn after the record is written
+    plots: bool = True  # images for people, drawn after the record is written
 
 
 @dataclass

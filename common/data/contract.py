@@ -72,7 +72,7 @@ class RunData(KeyedData, ABC):
         """
 
     @property
-    def oddities(self) -> Sequence[str]:
+    def warnings(self) -> Sequence[str]:
         """What may be a slip in the data, a line each; a training warns of them."""
         return ()
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from common.registry import Registry
 
-Modality = Literal["graphs", "pictures", "sequences", "series", "tables", "text", "volumes"]
+Modality = Literal["graphs", "images", "sequences", "series", "tables", "text", "volumes"]
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ DATASETS = {
     "known-and-novel classes": DataSets(
         "open-world data set",
         {
-            "ow-dfa": DataSet("common.data.targets.open_world.readers.tables:ow_dfa", "pictures"),
-            "ow-forge-20": DataSet("papers.owdfa_cpl.readers.ow_forge_20:from_config", "pictures"),
+            "ow-dfa": DataSet("common.data.targets.open_world.readers.tables:ow_dfa", "images"),
+            "ow-forge-20": DataSet("papers.owdfa_cpl.readers.ow_forge_20:from_config", "images"),
         },
     ),
     "number": DataSets(
         "regression data set",
         {
             "abalone": DataSet("common.data.tables.readers.files:abalone", "tables"),
-            "agedb": DataSet("common.data.pictures.readers.numbered:agedb", "pictures"),
+            "agedb": DataSet("common.data.images.readers.numbered:agedb", "images"),
             "airfoil": DataSet("common.data.tables.readers.files:packed", "tables"),
             "autompg": DataSet("common.data.tables.readers.files:packed", "tables"),
             "bike": DataSet("common.data.tables.readers.files:packed", "tables"),
@@ -67,22 +67,20 @@ DATASETS = {
             "elevators": DataSet("common.data.tables.readers.files:packed", "tables"),
             "energy": DataSet("common.data.tables.readers.files:packed", "tables"),
             "gas": DataSet("common.data.tables.readers.files:packed", "tables"),
-            "imdb-wiki": DataSet("common.data.pictures.readers.numbered:imdb_wiki", "pictures"),
+            "imdb-wiki": DataSet("common.data.images.readers.numbered:imdb_wiki", "images"),
             "kin40k": DataSet("common.data.tables.readers.files:packed", "tables"),
             "kin8nm": DataSet("common.data.tables.readers.files:packed", "tables"),
             "naval": DataSet("common.data.tables.readers.files:packed", "tables"),
             "parkinsons": DataSet("common.data.tables.readers.files:packed", "tables"),
-            "picture-table": DataSet(
-                "common.data.pictures.readers.numbered:own_pictures", "pictures"
-            ),
+            "image-table": DataSet("common.data.images.readers.numbered:own_images", "images"),
             "pol": DataSet("common.data.tables.readers.files:packed", "tables"),
             "power": DataSet("common.data.tables.readers.files:packed", "tables"),
             "protein": DataSet("common.data.tables.readers.files:packed", "tables"),
             "rotated-digits": DataSet(
-                "papers.supremix.readers.rotated_digits:rotated_digits", "pictures"
+                "papers.supremix.readers.rotated_digits:rotated_digits", "images"
             ),
             "scattered-rotated-digits": DataSet(
-                "papers.supremix.readers.rotated_digits:scattered_rotated_digits", "pictures"
+                "papers.supremix.readers.rotated_digits:scattered_rotated_digits", "images"
             ),
             "skillcraft": DataSet("common.data.tables.readers.files:packed", "tables"),
             "sml": DataSet("common.data.tables.readers.files:packed", "tables"),
@@ -93,56 +91,54 @@ DATASETS = {
             "yacht": DataSet("common.data.tables.readers.files:packed", "tables"),
         },
     ),
-    "pictures": DataSets(
-        "picture data set",
+    "images": DataSets(
+        "image data set",
         {
             "bccd": DataSet(
-                "common.data.pictures.readers.blood_cells:bccd", "pictures", may_lack_labels=True
+                "common.data.images.readers.blood_cells:bccd", "images", may_lack_labels=True
             ),
-            "caltech101": DataSet("common.data.pictures.readers.published:caltech101", "pictures"),
+            "caltech101": DataSet("common.data.images.readers.published:caltech101", "images"),
             "camvid": DataSet(
-                "common.data.pictures.readers.dense:camvid", "pictures", may_lack_labels=True
+                "common.data.images.readers.dense:camvid", "images", may_lack_labels=True
             ),
-            "cifar10": DataSet("common.data.pictures.readers.originals:cifar10", "pictures"),
-            "cifar10-jpeg": DataSet(
-                "common.data.pictures.readers.published:cifar10_jpeg", "pictures"
-            ),
-            "cifar100": DataSet("common.data.pictures.readers.originals:cifar100", "pictures"),
+            "cifar10": DataSet("common.data.images.readers.originals:cifar10", "images"),
+            "cifar10-jpeg": DataSet("common.data.images.readers.published:cifar10_jpeg", "images"),
+            "cifar100": DataSet("common.data.images.readers.originals:cifar100", "images"),
             "coco": DataSet(
-                "common.data.pictures.readers.box_files:coco", "pictures", may_lack_labels=True
+                "common.data.images.readers.box_files:coco", "images", may_lack_labels=True
             ),
             "digit-scenes": DataSet(
-                "papers.pixpro.readers.digit_scenes:digit_scenes", "pictures", may_lack_labels=True
+                "papers.pixpro.readers.digit_scenes:digit_scenes", "images", may_lack_labels=True
             ),
-            "faces-att": DataSet("common.data.pictures.readers.published:faces_att", "pictures"),
+            "faces-att": DataSet("common.data.images.readers.published:faces_att", "images"),
             "faces-caltech": DataSet(
-                "common.data.pictures.readers.published:faces_caltech",
-                "pictures",
+                "common.data.images.readers.published:faces_caltech",
+                "images",
                 may_lack_labels=True,
             ),
             "fashion-mnist": DataSet(
-                "common.data.pictures.readers.published:fashion_mnist", "pictures"
+                "common.data.images.readers.published:fashion_mnist", "images"
             ),
             "fashion-mnist-full": DataSet(
-                "common.data.pictures.readers.published:fashion_mnist_full", "pictures"
+                "common.data.images.readers.published:fashion_mnist_full", "images"
             ),
             "image-folder": DataSet(
-                "common.data.pictures.readers.files:image_folder", "pictures", may_lack_labels=True
+                "common.data.images.readers.files:image_folder", "images", may_lack_labels=True
             ),
-            "imagenet": DataSet("common.data.pictures.readers.files:imagenet", "pictures"),
-            "imagenet100": DataSet("common.data.pictures.readers.files:imagenet100", "pictures"),
+            "imagenet": DataSet("common.data.images.readers.files:imagenet", "images"),
+            "imagenet100": DataSet("common.data.images.readers.files:imagenet100", "images"),
             "nuclei": DataSet(
-                "common.data.pictures.readers.dense:nuclei", "pictures", may_lack_labels=True
+                "common.data.images.readers.dense:nuclei", "images", may_lack_labels=True
             ),
             "scattered-digits": DataSet(
-                "common.data.pictures.readers.digits:scattered_digits", "pictures"
+                "common.data.images.readers.digits:scattered_digits", "images"
             ),
-            "stl10": DataSet("common.data.pictures.readers.originals:stl10", "pictures"),
+            "stl10": DataSet("common.data.images.readers.originals:stl10", "images"),
             "tiny-imagenet": DataSet(
-                "common.data.pictures.readers.published:tiny_imagenet", "pictures"
+                "common.data.images.readers.published:tiny_imagenet", "images"
             ),
             "voc": DataSet(
-                "common.data.pictures.readers.box_files:voc", "pictures", may_lack_labels=True
+                "common.data.images.readers.box_files:voc", "images", may_lack_labels=True
             ),
         },
     ),

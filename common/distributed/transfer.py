@@ -1,4 +1,4 @@
-"""Small tensors of the host to where the pictures are."""
+"""Small tensors of the host to where the images are."""
 
 import torch
 from torch import Tensor

@@ -65,7 +65,7 @@ class EvaluationConfig:
     patience: int | None = setting(None, at_least=0)
     select: str = setting("last", choices=("last", "best"))
     # What `online` measures. "test" is for a paper's code that picks its checkpoint by the tested
-    # pictures.
+    # images.
     online_split: str = setting("val", choices=("val", "test"))
     # Measures the best weights by `monitor` too, as test/best_...; the result stays the last ones'.
     also_best: bool = False

@@ -1,4 +1,4 @@
-"""Features with labels, as the protocols on pictures take them."""
+"""Features with labels, as the protocols on images take them."""
 
 from typing import NamedTuple, Protocol
 

@@ -17,7 +17,7 @@ class FinetuneConfig(ProtocolConfig):
     # For each share, the rates of the network and of the new classifier.
     trunk_lr: list[float] = setting([0.02, 0.01], at_least=0)
     head_lr: list[float] = setting([5.0, 0.2], above=0)
-    # For each share a file of picture names, in the data root (SimCLR's 1percent.txt and
+    # For each share a file of image names, in the data root (SimCLR's 1percent.txt and
     # 10percent.txt for ImageNet); empty: drawn by seed, the same share of each class.
     lists: list[str] = setting([], names_file=True)
     epochs: int = setting(20, at_least=1)

@@ -1,4 +1,4 @@
-"""What protocols on known and novel classes are given: pictures, and a module or none."""
+"""What protocols on known and novel classes are given: images, and a module or none."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from common.data.targets.open_world.samples import Part
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 CHUNK = 128
 
 
 class OpenWorldInputs:
-    """Tested pictures and a module or none; each of its outputs is computed once, on first use.
+    """Tested images and a module or none; each of its outputs is computed once, on first use.
 
     Args:
         part: What is measured.
         num_known: Classes below this number are known.
-        prepare: Makes of stored pictures what the module takes.
+        prepare: Makes of stored images what the module takes.
         module: Has ``embed`` and ``predict``; None: pixels are the features, and there is no head.
     """
 
@@ -54,11 +54,11 @@ class OpenWorldInputs:
     def _map(self, verb: str | None) -> Tensor:
         rows = torch.arange(len(self.part.labels)).split(CHUNK)
         if self.module is None or verb is None:
-            return torch.cat([self.prepare(self.part.pictures[r]).flatten(1) for r in rows])
+            return torch.cat([self.prepare(self.part.images[r]).flatten(1) for r in rows])
         device = next(self.module.parameters()).device
         function = getattr(self.module, verb)
         with evaluating(self.module):
             parts = [
-                wide(function(self.prepare(self.part.pictures[r].to(device)))).cpu() for r in rows
+                upcast(function(self.prepare(self.part.images[r].to(device)))).cpu() for r in rows
             ]
         return require_finite(torch.cat(parts), f"what the module's {verb} returns")

@@ -10,7 +10,7 @@ from common.data.series.sets import Prepared
 from common.errors import ConfigError
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 WINDOWS_AT_ONCE = 512
 SERIES_AT_ONCE = 32
@@ -98,7 +98,7 @@ class ForecastInputs:
         device = next(module.parameters()).device
         with evaluating(module):
             return encode_windows(
-                lambda part: require_finite(wide(module.embed_last(part.to(device))).cpu()),
+                lambda part: require_finite(upcast(module.embed_last(part.to(device))).cpu()),
                 self.series.inputs,
                 self.window,
             )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.registry import BACKBONES
 from common.settings import setting
@@ -11,7 +11,7 @@ from common.settings import setting
 
 @dataclass
 class BackboneConfig:
-    """Which encoder of pictures; the fields of `papers.swav.config.SwAVConfig` mean the same."""
+    """Which encoder of images; the fields of `papers.swav.config.SwAVConfig` mean the same."""
 
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
@@ -22,7 +22,7 @@ class BackboneConfig:
 
 @dataclass
 class SupervisedConfig(BackboneConfig):
-    """Cross-entropy on the labels; each view of a picture is a sample."""
+    """Cross-entropy on the labels; each view of an image is a sample."""
 
     # Share of the target spread over all classes.
     label_smoothing: float = setting(0.0, at_least=0, below=1)
@@ -90,7 +90,7 @@ class MoCoConfig(BackboneConfig):
 
         Raises:
             ConfigError: Not two views; a queue shorter than a batch of keys; groups that are not
-                equally large or hold one picture.
+                equally large or hold one image.
         """
         check_pairs(recipe, "MoCo")
         batch = recipe.data.batch_size
@@ -98,7 +98,7 @@ class MoCoConfig(BackboneConfig):
         if batch % self.batch_norm_groups or batch == self.batch_norm_groups:
             raise ConfigError(
                 f"method.batch_norm_groups: {self.batch_norm_groups} groups cannot share "
-                f"data.batch_size={batch} equally, at least 2 pictures each; use 1 for none"
+                f"data.batch_size={batch} equally, at least 2 images each; use 1 for none"
             )
 
 
@@ -134,26 +134,26 @@ class BarlowTwinsConfig(BackboneConfig):
     off_diagonal_weight: float = setting(5e-3, at_least=0)
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless the recipe makes two views of two pictures or more."""
+        """Raises `ConfigError` unless the recipe makes two views of two images or more."""
         check_pairs(recipe, "Barlow Twins")
 
 
-def check_labelled(name: str, facts: PictureFacts) -> None:
-    """Raises `DataError` unless every training picture has a label for method ``name``."""
+def check_labelled(name: str, facts: ImageFacts) -> None:
+    """Raises `DataError` unless every training image has a label for method ``name``."""
     if facts.num_unlabelled:
         raise DataError(
             f"{name} learns from labels: {facts.num_unlabelled:,} of {facts.num_samples:,} "
-            "training pictures have none; data.labelled_only=true leaves them out"
+            "training images have none; data.labelled_only=true leaves them out"
         )
 
 
 def check_pairs(recipe: Any, name: str) -> None:
-    """Raises `ConfigError` unless there are two views, of two pictures or more."""
+    """Raises `ConfigError` unless there are two views, of two images or more."""
     views = sum(view.count for view in recipe.data.views)
     if views != 2:
-        raise ConfigError(f"data.views: {name} contrasts 2 views of a picture, not {views}")
+        raise ConfigError(f"data.views: {name} contrasts 2 views of an image, not {views}")
     if recipe.data.batch_size < 2:
-        raise ConfigError(f"data.batch_size: {name} compares a batch's pictures: 2 or up")
+        raise ConfigError(f"data.batch_size: {name} compares a batch's images: 2 or up")
 
 
 def check_one_size(recipe: Any, name: str) -> None:

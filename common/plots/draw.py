@@ -1,4 +1,4 @@
-"""Draws what a finished run has to show; what fails here costs a picture, never the run."""
+"""Draws what a finished run has to show; what fails here costs an image, never the run."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from common.data.contract import RunData
-from common.files import write_atomic
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
 from common.registry import PLOTS
+from common.runs.files import write_atomic
 from common.training.position import random_states, set_random_states
 
 if TYPE_CHECKING:

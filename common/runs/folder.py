@@ -17,8 +17,8 @@ from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import UsageError
-from common.files import write_atomic
-from common.leaderboard.record import default_results
+from common.results.record import default_results
+from common.runs.files import write_atomic
 
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
 
@@ -48,7 +48,7 @@ class RunFolder:
 
     @property
     def plots(self) -> Path:
-        """The folder of the run's pictures, made where there are any."""
+        """The folder of the run's images, made where there are any."""
         return self.path / "plots"
 
     @property

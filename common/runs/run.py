@@ -8,22 +8,22 @@ import torch
 from lightning import Callback, Trainer
 from rich.console import Console
 
-from common.callbacks.progress import ProgressLine, Throughput
-from common.callbacks.stopping import Stopping
 from common.config.schema import Recipe
-from common.launch import is_main_process, num_processes, strategy_of, threads_of
-from common.leaderboard.environment import Environment
-from common.leaderboard.record import Record, record_to_json, write_record
-from common.leaderboard.reported import scaled_reason
 from common.paper import get_paper
 from common.plots.draw import draw_plots
-from common.progress import show_progress_of_numbers
-from common.quiet import quieten_lightning
-from common.result import RunMeasurements, describe_source, make_record
+from common.results.record import Record, record_to_json, write_record
+from common.results.reported import scaled_reason
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
+from common.runs.environment import Environment
 from common.runs.folder import RunFolder
+from common.runs.launch import is_main_process, num_processes, strategy_of, threads_of
+from common.runs.progress import show_progress_of_numbers
 from common.runs.provenance import Provenance
+from common.runs.quiet import quieten_lightning
+from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.reporter import Reporter
+from common.runs.stop import Stopping
+from common.runs.throughput import ProgressLine, Throughput
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker
 from common.training import fit as training
@@ -74,8 +74,8 @@ def train(
     recipe = experiment.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
-    for oddity in experiment.data.oddities:
-        run.say(f"warning: {oddity}", console, style="yellow")
+    for warning in experiment.data.warnings:
+        run.say(f"warning: {warning}", console, style="yellow")
     tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from common.distributed.host_copy import HostCopy
 from common.errors import DataError, UsageError
-from common.mirror import Mirror
 
 VERSION = 2
 # Where a checkpoint holds the position; a run adds there which run and code wrote it.
 KEY = "likewise"
-_SEEN: Mirror[int] = Mirror(int)
+_SEEN: HostCopy[int] = HostCopy(int)
 
 
 def batches_seen(module: LightningModule) -> int:

@@ -17,7 +17,7 @@ PAPER = Paper(
   year      = {2024}
 }""",
     target="none",
-    modalities=("pictures",),
+    modalities=("images",),
     module_class="AMCL",
     config_class="AMCLConfig",
     protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),

@@ -1,4 +1,4 @@
-"""The ``method:`` section of AMCL: generation 2 of the official code on small pictures.
+"""The ``method:`` section of AMCL: generation 2 of the official code on small images.
 
 Sources: "Table 2" is of arXiv 2310.05615; "generation 1" and "2" are the official repository at
 commits 3318352 and 755799d. The paper's text beyond its loss tables could not be read, so values
@@ -19,7 +19,7 @@ BASES = ("simclr", "moco", "simsiam", "barlow-twins")
 
 @dataclass
 class AMCLConfig(BackboneConfig):
-    """Defaults: SimCLR with three heads on pictures of 32 pixels."""
+    """Defaults: SimCLR with three heads on images of 32 pixels."""
 
     # The method whose pairs and networks AMCL takes over (Table 2).
     base: str = setting("simclr", choices=BASES)
@@ -95,11 +95,11 @@ class AMCLConfig(BackboneConfig):
 
 @dataclass
 class PairAucConfig(ProtocolConfig):
-    """Protocol ``pair-auc``: two views of one picture against views of two."""
+    """Protocol ``pair-auc``: two views of one image against views of two."""
 
     needs_labels: ClassVar[bool] = False
-    # Tested pictures; as many are drawn by seed where there are more.
-    max_pictures: int = setting(500, at_least=2)
+    # Tested images; as many are drawn by seed where there are more.
+    max_images: int = setting(500, at_least=2)
 
     def function(self) -> Measure:
         """Returns `evaluate_pair_auc`."""

@@ -1,4 +1,4 @@
-"""Are two views of one picture more alike than views of two? The area under a ROC curve."""
+"""Are two views of one image more alike than views of two? The area under a ROC curve."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.errors import DataError
 from common.evaluation.frozen import evaluating
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.scores import keep
 from papers.amcl.config import PairAucConfig
 
@@ -17,24 +17,22 @@ from papers.amcl.config import PairAucConfig
 PAIR_STREAM = 2**46
 
 
-def evaluate_pair_auc(
-    inputs: PictureInputs, settings: PairAucConfig, seed: int
-) -> dict[str, float]:
+def evaluate_pair_auc(inputs: ImageInputs, settings: PairAucConfig, seed: int) -> dict[str, float]:
     """Area under the ROC curve of positives' cosines against negatives', in per cent; 50 is chance.
 
-    Tested pictures are seen in two views drawn as the recipe draws them. A positive is the two
-    views of a picture, a negative the first view of one and the second of another. ``pair_auc`` is
+    Tested images are seen in two views drawn as the recipe draws them. A positive is the two
+    views of an image, a negative the first view of one and the second of another. ``pair_auc`` is
     of the features, ``pair_auc_head`` of what the module projects, if it does; of several heads the
     mean cosine (the quantity of AMCL's Fig. 1, arXiv 2310.05615). No labels.
 
     Args:
-        inputs: The module and the pictures. ``module.project`` returns (batch, dim), or (batch,
+        inputs: The module and the images. ``module.project`` returns (batch, dim), or (batch,
             heads, dim).
         settings: `PairAucConfig`.
-        seed: Of the pictures and their views.
+        seed: Of the images and their views.
 
     Raises:
-        DataError: A single picture, which has no negatives.
+        DataError: A single image, which has no negatives.
     """
     if inputs.module is None:
         return {}
@@ -45,7 +43,7 @@ def evaluate_pair_auc(
         encoders["pair_auc_head"] = module.project
     found: dict[str, list[list[Tensor]]] = {name: [] for name in encoders}
     with torch.no_grad(), evaluating(module):
-        for batch in test.pairs((seed, PAIR_STREAM), inputs.device, settings.max_pictures):
+        for batch in test.pairs((seed, PAIR_STREAM), inputs.device, settings.max_images):
             for name, encode in encoders.items():
                 found[name].append([unit_heads(encode(view)) for view in batch.views])
     views = {name: map(torch.cat, zip(*parts, strict=True)) for name, parts in found.items()}
@@ -60,13 +58,13 @@ def unit_heads(z: Any) -> Tensor:
 
 
 def pair_area(first: Tensor, second: Tensor) -> float:
-    """Returns the area for the two views of each picture, ``(num, dim)``; NaN where one is not.
+    """Returns the area for the two views of each image, ``(num, dim)``; NaN where one is not.
 
     Raises:
         DataError: If ``num`` is 1.
     """
     if len(first) < 2:
-        raise DataError("evaluation.pair_auc: one tested picture has no other to differ from")
+        raise DataError("evaluation.pair_auc: one tested image has no other to differ from")
     cosines = first @ second.T
     keep("pair-auc", cosines)
     if not bool(cosines.isfinite().all()):

@@ -11,7 +11,7 @@ from torch import Tensor
 from common.losses.barlow import barlow_twins, correlate, standardise
 from common.losses.consistency import simsiam
 from common.losses.infonce import nt_xent, queue_info_nce
-from common.parity import Case
+from common.results.parity import Case
 from papers.amcl.loss import Result, Rule, attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.temperature import (
     NoNetwork,

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 KERNEL = 3
 # From this length on a product of spectra needs less arithmetic than sliding the kernel.
@@ -113,7 +113,7 @@ def causal_convolution(x: Tensor, weight: Tensor) -> Tensor:
     if length < LONG_KERNEL:
         return F.conv1d(F.pad(x, (length - 1, 0)), weight)
     with torch.autocast(x.device.type, enabled=False):
-        return _by_fourier(wide(x), wide(weight).flip(2))
+        return _by_fourier(upcast(x), upcast(weight).flip(2))
 
 
 def _by_fourier(x: Tensor, response: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from common.distributed.reduce import (
     rank,
     world_size,
 )
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 
 # Of the mask: what may stay open, per step, channels summed (code).
 MASK_THRESHOLD = 0.4
@@ -23,7 +23,7 @@ MASK_THRESHOLD = 0.4
 
 def pool(z: Tensor, how: str = "max") -> Tensor:
     """Returns ``(batch, dim)``: the ``max`` or ``mean`` over steps, in float32 or wider."""
-    return wide(z).amax(1) if how == "max" else wide(z).mean(1)
+    return upcast(z).amax(1) if how == "max" else upcast(z).mean(1)
 
 
 def info_nce(z1: Tensor, z2: Tensor, temperature: float = 1.0) -> Tensor:
@@ -63,7 +63,7 @@ def local_info_nce(z: Tensor, segments: int, start: int = 0, temperature: float 
     """
     length = z.shape[1] // segments
     if length == 0:
-        return wide(z).sum() * 0
+        return upcast(z).sum() * 0
     with torch.autocast(z.device.type, enabled=False):
         used = unit(z[:, start : start + segments * length])
         pooled = used.unflatten(1, (segments, length)).amax(2)
@@ -108,7 +108,7 @@ def mmd(
         bandwidth: In place of b.
     """
     with torch.autocast(z1.device.type, enabled=False):
-        z1, z2 = (gather_with_grad(wide(z)) for z in (z1, z2))
+        z1, z2 = (gather_with_grad(upcast(z)) for z in (z1, z2))
         size, points = len(z1), torch.cat([z1, z2])
         squared = (points[:, None] - points).square().sum(2)
         mean = squared.detach().sum() / (len(points) * (len(points) - 1))
@@ -126,7 +126,7 @@ def mask_size(h: Tensor, threshold: float = MASK_THRESHOLD) -> Tensor:
 
     Several processes: the mean is over the global batch. ``h``: ``(batch, steps, channels)``.
     """
-    mean = all_reduce_sum_with_grad(wide(h).sum(2).mean()) / world_size()
+    mean = all_reduce_sum_with_grad(upcast(h).sum(2).mean()) / world_size()
     return F.relu(mean - threshold)
 
 
@@ -139,7 +139,7 @@ def consistency(h: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
     Several processes: with the draws of the global batch on each, the mean over its own series.
     """
-    h = wide(h)
+    h = upcast(h)
     gap = (h[:, first] - h[:, second]).abs()
     steps = (h[:, first] - h[:, first - 1]).abs() + (h[:, first] - h[:, first + 1]).abs()
     far = ((second - first) > 1)[None, :, None]
@@ -164,7 +164,7 @@ def _both_views(z1: Tensor, z2: Tensor) -> Tensor:
     """``(groups, members, dim)`` each: contrast of members with their partners in a group."""
     with torch.autocast(z1.device.type, enabled=False):
         members = z1.shape[1]
-        z = torch.cat([wide(z1), wide(z2)], 1)
+        z = torch.cat([upcast(z1), upcast(z2)], 1)
         rows = torch.arange(2 * members, device=z.device)
         scores = z @ z.transpose(1, 2)
         positive = scores[:, rows, (rows + members) % (2 * members)]
@@ -184,7 +184,7 @@ def hierarchical(z1: Tensor, z2: Tensor, alpha: float = 0.5, temporal_from: int 
         alpha: Weight of the instance term, one minus it of the temporal term.
         temporal_from: The first level with a temporal term.
     """
-    total, levels = wide(z1).sum() * 0, 0
+    total, levels = upcast(z1).sum() * 0, 0
     while True:
         # A single series has nothing to be told apart from.
         if alpha > 0 and len(z1) > 1:

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
-from common.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.distributed.reduce import rank, world_size
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.position import batches_seen
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
 from papers.autotcl.averaging import AveragedEncoder

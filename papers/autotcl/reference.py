@@ -18,7 +18,7 @@ from common.evaluation.ridge import (
     make_windows,
 )
 from common.evaluation.series import encode_windows
-from common.parity import Case
+from common.results.parity import Case
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
 from papers.autotcl.averaging import update_mean
 from papers.autotcl.backbone import DilatedEncoder

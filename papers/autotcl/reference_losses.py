@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from papers.autotcl.loss import info_nce
 
 
@@ -17,8 +17,8 @@ def segment_info_nce(z1: Tensor, z2: Tensor, segments: int, temperature: float =
     """
     length = z1.shape[1] // segments
     if length == 0:
-        return (wide(z1).sum() + wide(z2).sum()) * 0
-    parts = (wide(z[:, : segments * length]).unflatten(1, (segments, length)) for z in (z1, z2))
+        return (upcast(z1).sum() + upcast(z2).sum()) * 0
+    parts = (upcast(z[:, : segments * length]).unflatten(1, (segments, length)) for z in (z1, z2))
     rows, columns = (part.amax(2).flatten(0, 1) for part in parts)
     return info_nce(rows, columns, temperature)
 
@@ -68,4 +68,4 @@ def linear_mmd(z1: Tensor, z2: Tensor) -> Tensor:
 
     Single process. ``z1``, ``z2``: ``(batch, dim)``.
     """
-    return (wide(z1).mean(0) - wide(z2).mean(0)).square().sum()
+    return (upcast(z1).mean(0) - upcast(z2).mean(0)).square().sum()

@@ -18,7 +18,7 @@ PAPER = Paper(
   archiveprefix = {arXiv}
 }""",
     target="class",
-    modalities=("pictures",),
+    modalities=("images",),
     module_class="SimLAP",
     config_class="SimLAPConfig",
     protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),

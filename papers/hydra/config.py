@@ -7,7 +7,7 @@ repositories as its source: "hydra" is erow/hydra, "FastSSL" erow/FastSSL, "vito
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.evaluation.config import Measure, ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
@@ -61,23 +61,23 @@ class PairConfig(BackboneConfig):
         check_one_size(recipe, "Hydra")
         if recipe.data.batch_size < 3:
             raise ConfigError(
-                "data.batch_size: a pair and a third class to tell it from need at least 3 pictures"
+                "data.batch_size: a pair and a third class to tell it from need at least 3 images"
             )
         if self.gate == "open" and self.entropy_weight:
             raise ConfigError("method.entropy_weight: method.gate=open has no gates to close")
 
-    def check_facts(self, facts: PictureFacts) -> None:
-        """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
+    def check_facts(self, facts: ImageFacts) -> None:
+        """Raises `DataError` unless all images have labels, and a third class for each pair."""
         if facts.num_classes < 1:
             raise DataError(
-                "data.name: Hydra learns from labels, and these training pictures have none"
+                "data.name: Hydra learns from labels, and these training images have none"
             )
         check_labelled("Hydra", facts)
         needed = 2 if self.pairs == "identical" else 3
         if facts.num_classes < needed:
             raise DataError(
                 f"method.pairs={self.pairs} needs at least {needed} classes; these training "
-                f"pictures have {facts.num_classes}"
+                f"images have {facts.num_classes}"
             )
 
 
@@ -99,7 +99,7 @@ class SimLAPConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if self.contrast == "views" and views != 2:
             raise ConfigError(
-                f"data.views: method.contrast=views compares 2 views of a picture, not {views}; "
+                f"data.views: method.contrast=views compares 2 views of an image, not {views}; "
                 "method.contrast=pooled takes any number"
             )
 

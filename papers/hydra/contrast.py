@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.resnet import zero_last_gains
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import DataError
 from common.registry import BACKBONES
 from papers.hydra.config import PairConfig
@@ -16,7 +16,7 @@ from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
 
 
-def build_backbone(config: PairConfig, facts: PictureFacts) -> Any:
+def build_backbone(config: PairConfig, facts: ImageFacts) -> Any:
     """Returns the encoder that ``config`` names."""
     build = BACKBONES.get(config.backbone)
     backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
@@ -128,7 +128,7 @@ def entropy_term(
 
 
 def check_labels(labels: Tensor, position: int) -> None:
-    """Raises `DataError` if a picture of the batch has no label.
+    """Raises `DataError` if an image of the batch has no label.
 
     On a GPU a look is a wait: there the first batch speaks for the others.
     """
@@ -137,6 +137,6 @@ def check_labels(labels: Tensor, position: int) -> None:
     unlabelled = int((labels < 0).sum())
     if unlabelled:
         raise DataError(
-            f"data.labelled_only: {unlabelled} of {len(labels)} pictures of a batch have no label; "
+            f"data.labelled_only: {unlabelled} of {len(labels)} images of a batch have no label; "
             "true leaves them out"
         )

@@ -1,7 +1,7 @@
 """How many dimensions the features use; no label is read and no probe fitted."""
 
-from common.diagnostics import effective_rank
 from common.evaluation.features import HasFeatures
+from common.training.diagnostics import effective_rank
 from papers.hydra.config import EffectiveRankConfig
 
 

@@ -8,14 +8,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.optim.build import configure
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
@@ -38,7 +38,7 @@ class SimLAP(LightningModule):
     Args:
         method: Default: the two-view form of the authors' ``cl/`` folder.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -48,12 +48,12 @@ class SimLAP(LightningModule):
         self,
         method: SimLAPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SimLAPConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
@@ -71,21 +71,21 @@ class SimLAP(LightningModule):
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def classify(self, pictures: Tensor) -> Tensor:
+    def classify(self, images: Tensor) -> Tensor:
         """Returns the online head's scores, ``(batch, classes)``."""
         if self.classifier is None:
             raise ValueError("method.online_head=false: there is no head to classify with")
-        return self.classifier(self.embed(pictures))
+        return self.classifier(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step: pairs, their gates, the contrast in the gated subspaces.
 
         Raises:
-            DataError: A picture without a label.
+            DataError: An image without a label.
         """
         labels = batch.labels
         check_labels(labels, batches_seen(self))
@@ -97,7 +97,7 @@ class SimLAP(LightningModule):
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = wide(self.classifier(h.detach()))
+            scores = upcast(self.classifier(h.detach()))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)

@@ -7,14 +7,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
@@ -30,7 +30,7 @@ from papers.hydra.loss import instance_contrast, momentum_total
 
 
 class Hydra(LightningModule):
-    """Arbitrary pairs beside the picture itself, keys from a momentum encoder.
+    """Arbitrary pairs beside the image itself, keys from a momentum encoder.
 
     Under several processes pairs are drawn for the global batch; keys are gathered without
     gradient, which they have not.
@@ -38,7 +38,7 @@ class Hydra(LightningModule):
     Args:
         method: Default: the authors' newest builder.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -49,12 +49,12 @@ class Hydra(LightningModule):
         self,
         method: HydraConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or HydraConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
@@ -84,11 +84,11 @@ class Hydra(LightningModule):
         dims = config.output_dim, config.hidden_dim, config.output_dim
         return build_mlp(*dims, config.predictor_layers, config.predictor_norm)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         if self.method.evaluated == "momentum":
-            return self.momentum_backbone(pictures)
-        return self.backbone(pictures)
+            return self.momentum_backbone(images)
+        return self.backbone(images)
 
     @torch.no_grad()
     def keys(self, view: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class Hydra(LightningModule):
         """One step; each view passes the networks on its own, as in MoCo v3.
 
         Raises:
-            DataError: A picture without a label.
+            DataError: An image without a label.
         """
         labels, config = batch.labels, self.method
         check_labels(labels, batches_seen(self))

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from common.diagnostics import effective_rank
 from common.losses.pairs import arbitrary_partners, distinct_partners
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
-from common.parity import Case
+from common.results.parity import Case
+from common.training.diagnostics import effective_rank
 from papers.hydra.gate import PairGate
 from papers.hydra.loss import (
     activation,
@@ -247,7 +247,7 @@ def solve_relations(case: Case) -> dict[str, Any]:
 @torch.no_grad()
 def covariance_spectrum(z: Tensor) -> Tensor:
     """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
-    centred = wide(z) - wide(z).mean(dim=0)
+    centred = upcast(z) - upcast(z).mean(dim=0)
     return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))
 
 

@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
-from common.diagnostics import is_log_due
 from common.distributed.reduce import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.backbone import SequenceTransformer

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from common.checkpoints.published import read_state_dict
+from common.backbones.published import read_state_dict
 from common.errors import DataError
 from papers.mclrec.module import MCLRec
 

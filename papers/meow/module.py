@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.diagnostics import embedding_std, is_log_due
 from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
+from common.training.diagnostics import embedding_std, is_log_due
 from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder

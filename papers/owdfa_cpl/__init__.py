@@ -18,7 +18,7 @@ PAPER = Paper(
   year      = {2023}
 }""",
     target="known-and-novel classes",
-    modalities=("pictures",),
+    modalities=("images",),
     module_class="CPL",
     config_class="CPLConfig",
     protocols=("head-clusters", "feature-clusters"),

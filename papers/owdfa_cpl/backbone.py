@@ -1,4 +1,4 @@
-"""Four convolutions on pictures and what a small mean takes off them: traces of manipulation."""
+"""Four convolutions on images and what a small mean takes off them: traces of manipulation."""
 
 import torch
 import torch.nn.functional as F
@@ -6,21 +6,21 @@ from torch import Tensor, nn
 
 from common.backbones.blocks import conv_block
 
-# Of the pictures and of their residual, about what centres and scales them.
+# Of the images and of their residual, about what centres and scales them.
 CENTRE, SCALE, GAIN = 0.45, 0.2, 12.0
 
 
 class ForensicConv(nn.Module):
     """Convolutions of 32, 64, 96 and 128 channels (5x5 and 3x3; strides 2, 2, 2, 1), BN and ReLU.
 
-    Each channel of a picture enters twice: scaled, and as 12 times what its 3 x 3 mean leaves,
-    where traces of resampling, seams and grids stand out. Pictures are in 0..1, not normalised.
+    Each channel of an image enters twice: scaled, and as 12 times what its 3 x 3 mean leaves,
+    where traces of resampling, seams and grids stand out. Images are in 0..1, not normalised.
     ``(batch, channels, height, width)`` to the global mean, ``(batch, num_features)``; 64 pixels a
-    side give a map of 8 x 8, as a ResNet's of 256. ``stem`` is there because every picture backbone
+    side give a map of 8 x 8, as a ResNet's of 256. ``stem`` is there because every image backbone
     is built with one.
 
     Args:
-        channels: Of the pictures.
+        channels: Of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from common.evaluation.open_world import OpenWorldInputs
 from common.evaluation.scores import keep, keep_clusters
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
 from papers.owdfa_cpl.metrics import open_world_metrics
 
@@ -35,7 +35,7 @@ def evaluate_feature_clusters(
     """Returns accuracy by Hungarian matching, NMI and ARI of k-means on features, times 100.
 
     Args:
-        inputs: All tested pictures are clustered; k is the number of their classes.
+        inputs: All tested images are clustered; k is the number of their classes.
         settings: Starts; the one with the least inertia counts.
         seed: Of the starts.
     """
@@ -43,7 +43,7 @@ def evaluate_feature_clusters(
     # Threads that wait for each other would cost more than they save.
     with threadpool_limits(1):
         means = KMeans(len(np.unique(truth)), n_init=settings.starts, random_state=seed)
-        guess = means.fit_predict(wide(inputs.features).numpy()).astype(np.int64)
+        guess = means.fit_predict(upcast(inputs.features).numpy()).astype(np.int64)
     keep_clusters("feature-clusters", means)
     found = open_world_metrics(truth, guess, num_known=0)
     return {f"kmeans_{name}": 100 * found[f"all_{name}"] for name in ("acc", "nmi", "ari")}

@@ -22,7 +22,7 @@ PAPER = Paper(
   year      = {2021}
 }""",
     target="none",
-    modalities=("pictures",),
+    modalities=("images",),
     module_class="PixPro",
     config_class="PixProConfig",
     protocols=(

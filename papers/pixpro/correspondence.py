@@ -1,12 +1,12 @@
-"""Which cell of another view shows the same place: retrieval between two views of one picture."""
+"""Which cell of another view shows the same place: retrieval between two views of one image."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from common.errors import DataError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.scores import keep
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.geometry import cell_distances, crop_coordinates
@@ -16,17 +16,17 @@ CORRESPONDENCE_STREAM = 2**45
 
 
 def evaluate_correspondence(
-    inputs: PictureInputs, settings: CorrespondenceConfig, seed: int
+    inputs: ImageInputs, settings: CorrespondenceConfig, seed: int
 ) -> dict[str, float]:
     """How often the most similar cell of the other view shows the same place, in per cent.
 
-    Each tested picture is seen in two views drawn as the recipe draws them. Of every cell of the
+    Each tested image is seen in two views drawn as the recipe draws them. Of every cell of the
     first that has a corresponding one in the second, the nearest by cosine is taken:
     ``correspondence_top1``; ``correspondence_chance`` is that of a blind guess. No labels. It is
     the notion of correspondence that PixPro trains on: an in-domain metric, not a transfer.
 
     Args:
-        inputs: The module and the pictures.
+        inputs: The module and the images.
         settings: `CorrespondenceConfig`.
         seed: Of the views.
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from common.data.sampler import keyed_generator
 from common.evaluation.features import inverse_scale
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
 from papers.pixpro.dense_probe_config import DenseProbeConfig
@@ -16,42 +16,42 @@ DENSE_STREAM = 2**44
 
 
 def evaluate_dense_probe(
-    inputs: PictureInputs, settings: DenseProbeConfig, seed: int
+    inputs: ImageInputs, settings: DenseProbeConfig, seed: int
 ) -> dict[str, float]:
     """Mean intersection over union, ``dense_miou``, and share of right pixels, in per cent.
 
-    Maps of whole pictures are frozen, and standardised per channel. The convolution learns each
+    Maps of whole images are frozen, and standardised per channel. The convolution learns each
     cell's classes, as many pixels as each has; tested scores are enlarged bilinearly to the
-    pictures. The mean is over classes that occur in the tested pictures; ``dense_object_miou``
+    images. The mean is over classes that occur in the tested images; ``dense_object_miou``
     leaves out class 0, which is the background of most sets. Pixels without class count nowhere.
     No augmentation: this is a fast probe, not a paper's protocol.
 
     Args:
-        inputs: The module and the pictures with their label maps.
+        inputs: The module and the images with their label maps.
         settings: `DenseProbeConfig`.
         seed: Of the order of the batches.
 
     Raises:
-        DataError: Pictures without label maps.
+        DataError: Images without label maps.
     """
     if inputs.module is None:
         return {}
     train, test = inputs.dense_pair
     num_classes = int(max(train.label_maps.max(), test.label_maps.max())) + 1
-    maps = torch.cat([inputs.embed_map(pictures) for pictures in train.whole(inputs.device)])
+    maps = torch.cat([inputs.embed_map(images) for images in train.whole(inputs.device)])
     mean, factor = channel_scale(maps)
     size = maps.shape[2], maps.shape[3]
     targets = cell_classes(train.label_maps, num_classes, size).to(maps.device)
     generator = keyed_generator(seed, DENSE_STREAM)
     weight, bias = fit_cells(maps.sub_(mean).mul_(factor), targets, settings, generator)
     counts, first = torch.zeros(num_classes, num_classes, dtype=torch.int64), 0
-    for pictures in test.whole(inputs.device):
-        x = (inputs.embed_map(pictures) - mean) * factor
-        labels = test.label_maps[first : first + len(pictures)].to(x.device)
+    for images in test.whole(inputs.device):
+        x = (inputs.embed_map(images) - mean) * factor
+        labels = test.label_maps[first : first + len(images)].to(x.device)
         scores = F.conv2d(x, weight[:, :, None, None], bias)
         keep("dense-probe", scores)
         counts += confusion(scores, labels).cpu()
-        first += len(pictures)
+        first += len(images)
     return metrics(counts)
 
 
@@ -64,7 +64,7 @@ def channel_scale(x: Tensor) -> tuple[Tensor, Tensor]:
 def cell_classes(label_maps: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:
     """Returns (num, num_classes, rows, columns): how many pixels of a cell have each class.
 
-    A pixel belongs to the cell that its centre lies in, when ``size`` cells cover the picture.
+    A pixel belongs to the cell that its centre lies in, when ``size`` cells cover the image.
     """
     num, height, width = label_maps.shape
     row = torch.arange(height) * size[0] // height

@@ -13,13 +13,13 @@ class DenseProbeConfig(ProtocolConfig):
 
     needs_labels: ClassVar[bool] = False
     epochs: int = setting(20, at_least=1)
-    # Pictures, each with all its cells.
+    # Images, each with all its cells.
     batch_size: int = setting(16, at_least=1)
     lr: float = setting(0.01, above=0)
     weight_decay: float = setting(0.0, at_least=0)
 
     def check_inputs(self, inputs: Any) -> None:
-        """Raises `DataError` unless the pictures have classes of pixels."""
+        """Raises `DataError` unless the images have classes of pixels."""
         for part in inputs.dense_pair:
             _ = part.label_maps
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.pictures.box_evaluation import ObjectPictures
-from common.data.pictures.boxes import Objects
+from common.data.images.box_evaluation import ObjectImages
+from common.data.images.boxes import Objects
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.errors import ConfigError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
 from papers.pixpro.detection_config import DetectionConfig
@@ -25,7 +25,7 @@ Examples = list[tuple[Tensor, Objects]]
 
 
 def evaluate_detection(
-    inputs: PictureInputs, settings: DetectionConfig, seed: int
+    inputs: ImageInputs, settings: DetectionConfig, seed: int
 ) -> dict[str, float]:
     """Average precision of the last iteration's detector, in per cent.
 
@@ -33,7 +33,7 @@ def evaluate_detection(
     with masks also ``detection_mask_ap`` and so on. All weights are trained, batch norms included.
 
     Args:
-        inputs: The module, of whose backbone a copy is trained, and the pictures.
+        inputs: The module, of whose backbone a copy is trained, and the images.
         settings: `DetectionConfig`.
         seed: Of the new layers, the order, the sizes and the mirrors.
 
@@ -56,7 +56,7 @@ def evaluate_detection(
 
 def finetune(
     detector: nn.Module,
-    train: ObjectPictures,
+    train: ObjectImages,
     settings: DetectionConfig,
     seed: int,
     device: torch.device,
@@ -69,9 +69,9 @@ def finetune(
     detector.train()
     with show_progress("detection", settings.iterations) as advance, torch.enable_grad():
         for step, batch in enumerate(_batches(train, settings, seed)):
-            pictures = [picture.to(device) for picture, _ in batch]
+            images = [image.to(device) for image, _ in batch]
             targets = [_target(own.take(own.trained), device) for _, own in batch]
-            losses = detector(pictures, targets)
+            losses = detector(images, targets)
             loss = sum(losses.values())
             if not bool(torch.isfinite(loss)):
                 raise ConfigError(
@@ -110,7 +110,7 @@ def _groups(detector: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     return [{"params": groups[norm], "weight_decay": decay} for norm, decay in decays]
 
 
-def _batches(train: ObjectPictures, settings: DetectionConfig, seed: int) -> Iterator[Examples]:
+def _batches(train: ObjectImages, settings: DetectionConfig, seed: int) -> Iterator[Examples]:
     """Yields ``settings.iterations`` batches, a function of ``seed``; half of them mirrored."""
     size, needed = settings.batch_size, settings.iterations * settings.batch_size
     order: list[int] = []
@@ -129,13 +129,13 @@ def _batches(train: ObjectPictures, settings: DetectionConfig, seed: int) -> Ite
         ]
 
 
-def mirrored(picture: Tensor, objects: Objects) -> tuple[Tensor, Objects]:
+def mirrored(image: Tensor, objects: Objects) -> tuple[Tensor, Objects]:
     """Returns both with left and right exchanged."""
     left, top, right, bottom = objects.boxes.unbind(1)
-    width = picture.shape[2]
+    width = image.shape[2]
     boxes = torch.stack([width - right, top, width - left, bottom], 1)
     masks = None if objects.masks is None else objects.masks.flip(2)
-    return picture.flip(2), objects._replace(boxes=boxes, masks=masks)
+    return image.flip(2), objects._replace(boxes=boxes, masks=masks)
 
 
 def _target(objects: Objects, device: torch.device) -> dict[str, Tensor]:
@@ -148,7 +148,7 @@ def _target(objects: Objects, device: torch.device) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def measure(
-    detector: nn.Module, test: ObjectPictures, settings: DetectionConfig, device: torch.device
+    detector: nn.Module, test: ObjectImages, settings: DetectionConfig, device: torch.device
 ) -> dict[str, float]:
     """Returns the metrics of `evaluate_detection`."""
     from torchmetrics.detection import MeanAveragePrecision
@@ -160,8 +160,8 @@ def measure(
     detector.eval()
     loader = DataLoader(test, 1, num_workers=test.workers, collate_fn=list)
     with show_progress("detection, test", len(test)) as advance:
-        for [(picture, objects)] in loader:
-            (found,) = detector([picture.to(device)])
+        for [(image, objects)] in loader:
+            (found,) = detector([image.to(device)])
             wanted = {
                 **_target(objects, torch.device("cpu")),
                 "iscrowd": (~objects.tested).long(),

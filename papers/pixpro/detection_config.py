@@ -31,19 +31,19 @@ class DetectionConfig(ProtocolConfig):
     momentum: float = setting(0.9, at_least=0, below=1)
     # Batch norms do not decay.
     weight_decay: float = setting(1e-4, at_least=0)
-    # Pixels of a picture's shorter side, drawn for each batch; the last one is tested. The longer
+    # Pixels of an image's shorter side, drawn for each batch; the last one is tested. The longer
     # side has at most `long_side`.
     short_sides: list[int] = setting(list(range(480, 801, 32)), at_least=16)
     long_side: int = setting(1333, at_least=16)
-    # Share of mirrored training pictures.
+    # Share of mirrored training images.
     flip: float = setting(0.5, at_least=0, at_most=1)
     # Sides of the anchors in pixels; with fpn one for each of five levels.
     anchors: list[int] = setting([32, 64, 128, 256, 512], at_least=1)
-    # Regions of a picture that the head learns from in an iteration.
+    # Regions of an image that the head learns from in an iteration.
     regions: int = setting(512, at_least=1)
     # Of the head of `map`.
     hidden_dim: int = setting(256, at_least=1)
-    # Most objects found in a picture.
+    # Most objects found in an image.
     detections: int = setting(100, at_least=1)
 
     def check(self, recipe: Any) -> None:
@@ -56,7 +56,7 @@ class DetectionConfig(ProtocolConfig):
             )
 
     def check_inputs(self, inputs: Any) -> None:
-        """Raises `DataError` for pictures without objects or masks, `ConfigError` for a library."""
+        """Raises `DataError` for images without objects or masks, `ConfigError` for a library."""
         for part in inputs.object_pair:
             part.check(self.masks)
 

@@ -28,7 +28,7 @@ def build_detector(
     num_classes: int,
     normalisation: tuple[list[float], list[float]],
 ) -> nn.Module:
-    """Returns the detector that ``settings.head`` names; it takes pictures in 0..1.
+    """Returns the detector that ``settings.head`` names; it takes images in 0..1.
 
     "c4" and "fpn" are those that PixPro and most papers use (Detectron2's R50-C4 with a batch norm
     behind the fifth stage, and R50-FPN with batch norms throughout); "map" works on the last
@@ -137,7 +137,7 @@ def _masks(
 
 
 class _FeatureMap(nn.Module):
-    """The backbone as a function of pictures to maps."""
+    """The backbone as a function of images to maps."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Where views lie in their picture, and how far the cells of two views' feature maps are apart.
+"""Where views lie in their image, and how far the cells of two views' feature maps are apart.
 
-Coordinates are relative to the picture's own sides, 0 to 1 from the first pixel to the last, so
+Coordinates are relative to the image's own sides, 0 to 1 from the first pixel to the last, so
 that distances are in relative units, with each axis its own (PixPro, arXiv 2011.10043, section 3.1
 and its official code).
 """
@@ -26,12 +26,12 @@ def crop_coordinates(
 
     Args:
         boxes: (num, 4) top, left, height and width in pixels, floating.
-        sizes: (num, 2) height and width of the picture each is cut from.
+        sizes: (num, 2) height and width of the image each is cut from.
         mirrored: (num,) true where left and right are exchanged.
         upside_down: (num,) true where top and bottom are.
 
     Raises:
-        DataError: A picture with a side of one pixel, an empty crop or one that leaves its picture.
+        DataError: An image with a side of one pixel, an empty crop or one that leaves its image.
             Only on the CPU: elsewhere the look would have to wait for the device.
     """
     if boxes.device.type == "cpu":
@@ -53,7 +53,7 @@ def _check_boxes(boxes: Tensor, sizes: Tensor) -> None:
         row = int(thin.nonzero()[0])
         height, width = (int(side) for side in sizes[row])
         raise DataError(
-            f"data: picture {row} of the batch is {height} x {width}; each side needs 2 pixels"
+            f"data: image {row} of the batch is {height} x {width}; each side needs 2 pixels"
         )
     first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     broken = ~((boxes[:, 2:] >= 1) & (first >= 0) & (last <= sizes.to(boxes))).all(1)
@@ -61,7 +61,7 @@ def _check_boxes(boxes: Tensor, sizes: Tensor) -> None:
         row = int(broken.nonzero()[0])
         raise DataError(
             f"data.views: crop {row} of the batch (top, left, height, width = "
-            f"{boxes[row].tolist()}) is empty or leaves its picture of {sizes[row].tolist()}"
+            f"{boxes[row].tolist()}) is empty or leaves its image of {sizes[row].tolist()}"
         )
 
 
@@ -90,12 +90,12 @@ def cell_distances(first: Tensor, second: Tensor, size: Size, second_size: Size)
 
     Args:
         first: (num, 4) coordinates of the first views.
-        second: (num, 4) of the second views, of the same pictures.
+        second: (num, 4) of the second views, of the same images.
         size: Rows and columns of the first views' maps.
         second_size: Of the second views' maps.
 
     Raises:
-        ValueError: Coordinates of other than (num, 4), or of different pictures.
+        ValueError: Coordinates of other than (num, 4), or of different images.
     """
     if first.shape != second.shape or first.shape[1:] != (4,):
         raise ValueError(

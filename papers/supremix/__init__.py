@@ -17,7 +17,7 @@ PAPER = Paper(
   year    = {2023}
 }""",
     target="number",
-    modalities=("pictures", "series", "tables", "text", "volumes"),
+    modalities=("images", "series", "tables", "text", "volumes"),
     module_class="SupReMix",
     config_class="SupReMixConfig",
     headline_metric="test/mae",

@@ -1,4 +1,4 @@
-"""Small encoders: of pictures whose layout matters, as an angle's, and of pairs of sentences."""
+"""Small encoders: of images whose layout matters, as an angle's, and of pairs of sentences."""
 
 from itertools import pairwise
 
@@ -17,10 +17,10 @@ class SmallGrid(nn.Module):
 
     ``(batch, channels, height, width)`` to ``(batch, num_features)``, at least 9 pixels a side. The
     last map is averaged to 2 x 2 cells, not to one as in `SmallConv`: where things are is kept. It
-    has no stem to choose: ``stem`` is there because every picture backbone is built with one.
+    has no stem to choose: ``stem`` is there because every image backbone is built with one.
 
     Args:
-        channels: Of the pictures.
+        channels: Of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

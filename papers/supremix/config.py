@@ -23,7 +23,7 @@ class EncoderConfig:
     # Code: ResNet-50 from scratch on faces.
     backbone: str = setting("resnet50", choices=SAMPLE_BACKBONES)
     width: int = setting(1, at_least=1)
-    # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for pictures of about 32 x 32.
+    # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Code: batch norm per device. No effect on one process.
     sync_batch_norm: bool = True

@@ -10,12 +10,12 @@ from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import RegressionBatch
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.losses.precision import unit
 from common.optim.build import configure
+from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
@@ -39,7 +39,7 @@ class SupReMix(LightningModule):
     Args:
         method: Default: the published code's, for faces.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from common.evaluation.regression_metrics import absolute_error_metrics, shot_metrics
-from common.parity import Case
+from common.results.parity import Case
 from papers.supremix.config import BETA_OPTIONS
 from papers.supremix.loss import WEIGHTS, pair_similarities, per_anchor, supremix
 

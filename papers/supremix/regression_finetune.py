@@ -11,7 +11,7 @@ from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.evaluation.progress import show_progress
 from common.evaluation.regression import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.supremix.config import RegressionFinetuneConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
@@ -84,11 +84,11 @@ class _Regressor(nn.Module):
         self.trunk = convert_batch_norm(deepcopy(inputs.module), LocalBatchNorm)
         self.trunk.requires_grad_(True)
         head = nn.Linear(inputs.features("train").shape[1], 1)
-        self.head = head.to(wide(next(self.trunk.parameters())))
+        self.head = head.to(upcast(next(self.trunk.parameters())))
         labels = inputs.parts["train"].targets
         self.mean, self.std = float(labels.mean()), float(labels.std(correction=0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns numbers ``(batch,)`` in label units."""
-        h = wide(self.trunk.embed(x))  # type: ignore[operator]
+        h = upcast(self.trunk.embed(x))  # type: ignore[operator]
         return self.head(h)[:, 0] * self.std + self.mean

@@ -19,7 +19,7 @@ PAPER = Paper(
   year      = {2020}
 }""",
     target="none",
-    modalities=("pictures",),
+    modalities=("images",),
     module_class="SwAV",
     config_class="SwAVConfig",
     protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.checkpoints.published import check_fit, read_state_dict
+from common.backbones.published import check_fit, read_state_dict
 from common.errors import DataError
 
 HEADS_OF_PROTOTYPES = re.compile(r"prototypes\.prototypes(\d+)\.weight")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config.recipe import load_recipe
+from common.config.references import recipe_path
 from common.config.yaml_io import read_yaml, to_yaml
 from common.paper import get_paper, paper_names
-from common.references import recipe_path
 from tests.repo.bad_sections import Section, check_command, drawn, words_of
 from tests.repo.bad_values import NAMES
 
@@ -65,7 +65,7 @@ def recipe_files(contents: dict[str, dict[str, Any]]) -> Iterator[dict[str, Path
     """Makes ``contents``, by paper, the only recipes that there are; yields their files."""
     with (
         tempfile.TemporaryDirectory() as name,
-        mock.patch("common.references.CONFIG_ROOT", Path(name)),
+        mock.patch("common.config.references.CONFIG_ROOT", Path(name)),
     ):
         files = {paper: Path(name) / paper / f"{recipe_of(paper)}.yaml" for paper in contents}
         for paper, path in files.items():

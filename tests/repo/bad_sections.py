@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.cli import main
+from common.cli.main import main
 from common.config.build import build
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.yaml_io import parse_overrides
@@ -81,7 +81,7 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
     for paper in paper_names():
         recipe, declared = load_recipe(paper), get_paper(paper)
         found = [(name, type(getattr(recipe, name)), []) for name in SECTIONS]
-        shared = METHODS["pictures"] if paper == "swav" else []
+        shared = METHODS["images"] if paper == "swav" else []
         for baseline in (*declared.baselines, *shared):
             found.append(("method", declared.config(baseline), [f"baseline={baseline}"]))
         for name, kind, words in found:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from common.leaderboard.bands import Band, QuickRun, compare, read_band
-from common.leaderboard.board import Code, group_records
-from common.leaderboard.record import Record, default_root, load_records
 from common.paper import paper_names
+from common.results.board import Code, group_records
+from common.results.quick_band import Band, QuickRun, compare, read_band
+from common.results.record import Record, default_root, load_records
 
 # `papers verify` does not notice when this part of the method is lost.
 PASSING = {

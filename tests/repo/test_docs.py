@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from common.campaign_file import read_campaign
 from common.config.recipe import load_recipe
-from common.leaderboard.pages import END, STATUSES
 from common.paper import paper_names
+from common.results.pages.leaderboard import END, STATUSES
+from common.runs.campaign_file import read_campaign
 from tests.recipes import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +98,7 @@ def parse_benchmark(words: list[str]) -> None:
 
 def parse_papers(words: list[str]) -> None:
     """Parses ``papers ...`` as the command would, without running it."""
-    from common.cli import app
+    from common.cli.main import app
 
     command, rest = typer.main.get_command(app), words[1:]
     while hasattr(command, "commands"):

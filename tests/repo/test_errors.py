@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.checkout import SOURCE_ROOT
+from common.config.checkout import SOURCE_ROOT
 
 LONGEST = 120  # letters of a message beside the values that it shows
 # A message opens with a value, such as a file's path, or with one of these.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from common.checkout import SOURCE_ROOT as ROOT
-from common.leaderboard.digest import code_digest, import_targets, parse
-from common.leaderboard.halves import GROUND, NUMBERS, is_ground, is_numbers
+from common.config.checkout import SOURCE_ROOT as ROOT
 from common.paper import paper_names
+from common.results.digest import code_digest, import_targets, parse
+from common.results.halves import GROUND, NUMBERS, is_ground, is_numbers
 
 FILES = sorted([*ROOT.glob("common/**/*.py"), *ROOT.glob("papers/*/**/*.py")])
 
@@ -68,16 +68,16 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
     ("name", "old", "new"),
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
-        ("common/data/root.py", "is missing; ", "is not here; "),
+        ("common/data/catalogue/root.py", "is missing; ", "is not here; "),
         ("common/config/build.py", "must be", "has to be"),
         ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
-        ("common/data/pictures/readers/files.py", "there is no file", "no file is at"),
+        ("common/data/images/readers/files.py", "there is no file", "no file is at"),
         ("common/data/series/readers/files.py", "", ""),
         ("common/data/graphs/synthetic.py", "", ""),
-        ("common/cli.py", "", ""),
+        ("common/cli/main.py", "", ""),
         ("common/config/recipe.py", "", ""),
         ("common/tracking/wandb_run.py", "", ""),
-        ("common/callbacks/progress.py", "", ""),
+        ("common/runs/throughput.py", "", ""),
         ("common/runs/run.py", "", ""),
         ("common/results/ledger.py", "", ""),
         ("papers/swav/plots.py", "", ""),

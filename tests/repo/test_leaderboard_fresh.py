@@ -1,4 +1,4 @@
-from common.leaderboard.pages import check_pages
+from common.results.pages.leaderboard import check_pages
 
 
 def test_the_leaderboard_says_what_the_records_say():

@@ -18,7 +18,7 @@ HANG = 900
 # code, what it was the first to import, and what stderr says.
 PROBE = f"""
 import contextlib, io, json, sys
-from common.cli import main
+from common.cli.main import main
 known, answers = set(), []
 for words in json.loads(sys.argv[1]):
     sys.argv, errors, code = ["papers", *words], io.StringIO(), 0

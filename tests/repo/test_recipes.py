@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from common.config.recipe import load_recipe
+from common.config.references import CONFIG_ROOT, recipe_path, split_reference
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
-from common.references import CONFIG_ROOT, recipe_path, split_reference
 from tests.hashes import OVERRIDES, stored_hashes
 from tests.recipes import EVERY, list_recipes, load
 

@@ -31,7 +31,7 @@ def table(folder):
     return "supremix/diabetes", words, replaced(path, "199,3", "198,3")
 
 
-def pictures(folder):
+def images(folder):
     path = folder / "fashion_mnist_subset/fashion_mnist_train10k_test5k.npz"
     random = np.random.default_rng(0)
     arrays = {
@@ -109,7 +109,7 @@ def replaced(path, old, new):
 
 
 # All are refused by the same code, on a hash that each kind of data takes in its own way.
-SLOW = [pytest.param(write, marks=pytest.mark.slow) for write in (pictures, graph, actions, series)]
+SLOW = [pytest.param(write, marks=pytest.mark.slow) for write in (images, graph, actions, series)]
 
 
 @pytest.mark.parametrize("write", [table, *SLOW])

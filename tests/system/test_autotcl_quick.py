@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.leaderboard.record import Record, read_record
+from common.results.record import Record, read_record
 from tests.system.quick import run_seed
 
 ERROR = "test/clean_mse@24"

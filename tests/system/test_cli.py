@@ -29,7 +29,7 @@ def run_folder(root=Path()):
 def trained(tmp_path_factory):
     """Returns a folder with the run that most tests begin with, trained once."""
     from common.config.recipe import load_recipe
-    from common.execute import start
+    from common.runs.start import start
 
     folder = tmp_path_factory.mktemp("trained")
     recipe = load_recipe("swav", [*SHORT, "tracking.plots=false"])
@@ -173,14 +173,14 @@ def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.execute.start", interrupt)
+    monkeypatch.setattr("common.runs.start.start", interrupt)
     code, _, err = papers("train", "swav")
     assert code == 1 and "interrupted" in err
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(130, 1), (3, 3), (0, 0), (None, 0)])
 def test_of_typers_exits_only_that_of_ctrl_c_is_an_interruption(theirs, ours, papers, monkeypatch):
-    monkeypatch.setattr("common.cli.app", lambda **_: theirs)
+    monkeypatch.setattr("common.cli.main.app", lambda **_: theirs)
     code, _, err = papers("list")
     assert code == ours and ("interrupted" in err) is (theirs == 130)
 
@@ -214,7 +214,7 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
     assert code == 2 and "90m or 2h" in err
 
 
-def test_embedding_own_pictures(papers, run):
+def test_embedding_own_images(papers, run):
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     code, out, err = papers("embed", str(run), "--data", "mine.npz")
     assert code == 0 and out.startswith("wrote "), err
@@ -224,7 +224,7 @@ def test_embedding_own_pictures(papers, run):
         assert file["embedding"].shape == (4, 64)
 
 
-def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers, run):
+def test_given_weights_embed_own_images_and_their_evaluation_says_so(papers, run):
     papers("export", str(run), "--out", "official.pt")
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     words = ("swav/quick", "--weights", "official.pt", *SHORT[1:])

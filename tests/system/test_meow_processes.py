@@ -10,7 +10,7 @@ from common.data.graphs.module import GraphData
 from common.data.sampler import BatchKey
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.errors import ConfigError
-from common.launch import strategy_of
+from common.runs.launch import strategy_of
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 from tests.gloo import assert_equal_to_one_process

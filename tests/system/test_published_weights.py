@@ -13,18 +13,18 @@ from PIL import Image
 from torch import nn
 
 import common
-from common import references
+from common.config import references
 from common.config.recipe import load_recipe
-from common.data.pictures.module import PictureData
+from common.data.images.module import ImageData
 from common.evaluation.run import run_protocols
-from common.leaderboard.board import Code, make_board
-from common.leaderboard.document import to_markdown
-from common.leaderboard.pages import leaderboard
-from common.leaderboard.record import read_record
-from common.leaderboard.reported import Reference, load_all_reported
+from common.results.board import Code, make_board
+from common.results.pages.document import to_markdown
+from common.results.pages.leaderboard import leaderboard
+from common.results.record import read_record
+from common.results.reported import Reference, load_all_reported
 
 BEST = "test/linear_sgd_best_top1"
-# As the paper's recipe, with a small head, small pictures and a short probe.
+# As the paper's recipe, with a small head, small images and a short probe.
 RECIPE = """
 paper: swav
 data:
@@ -69,7 +69,7 @@ def imagenet(papers, tmp_path, monkeypatch):
 
 
 class Official(nn.Module):
-    """The official network: the stem pads the picture by 1 and its convolution by 2."""
+    """The official network: the stem pads the image by 1 and its convolution by 2."""
 
     def __init__(self):
         super().__init__()
@@ -85,8 +85,8 @@ class Official(nn.Module):
         self.prototypes = nn.Linear(8, 6, bias=False)
         self.fc, self.net.fc = self.net.fc, nn.Identity()
 
-    def embed(self, pictures):
-        return self.net(F.pad(pictures, (1, 1, 1, 1)))
+    def embed(self, images):
+        return self.net(F.pad(images, (1, 1, 1, 1)))
 
     def published(self):
         parts = {"": self.net, "projection_head.": self.head, "prototypes.": self.prototypes}
@@ -115,7 +115,7 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
     official = Official()
     record, _ = evaluated(papers, tmp_path, official.published(), imagenet)
     recipe = load_recipe("swav/imagenet", [imagenet])
-    inputs = PictureData(recipe.data, 0).evaluation_inputs(official, "test")
+    inputs = ImageData(recipe.data, 0).evaluation_inputs(official, "test")
     direct = run_protocols(["linear-sgd", "knn"], inputs, recipe.evaluation, 0, "test/")
     assert record.metrics == pytest.approx(direct)
     assert record.metrics != record.references["untrained"], "the file's weights count"

@@ -23,7 +23,7 @@ from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.registry import READERS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
@@ -202,11 +202,11 @@ class GraphData(RunData):
         was_training = module.training
         batch = self._on(next(module.parameters()).device)
         module.eval()
-        z = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
+        z = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            active = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
+            active = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
 

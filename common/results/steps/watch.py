@@ -100,7 +100,7 @@ def embed(module: Any, batch: Any) -> Tensor:
         case SeriesBatch():
             h = module.embed(batch.x)
         case OpenWorldBatch():
-            h = module.embed(batch.pictures)
+            h = module.embed(batch.images)
         case _:
             h = module.embed(batch.views[0])
     return cast(Tensor, h)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.data.packers.arrays import BROKEN
-from common.data.pictures.readers.packed import Packed
-from common.data.pictures.readers.published import FACES_ATT_FILE
+from common.data.catalogue.packers.arrays import BROKEN
+from common.data.images.readers.packed import Packed
+from common.data.images.readers.published import FACES_ATT_FILE
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
+from common.runs.files import write_atomic
 from papers.owdfa_cpl.standin.carriers import Pool, high_band, reduced_face
 from papers.owdfa_cpl.standin.filters import SIDE, Array
 from papers.owdfa_cpl.standin.forgeries import FORGERIES
@@ -30,7 +30,7 @@ HASH = "sha256"  # of the arrays it is kept beside
 
 @cache
 def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
-    """Reads the pictures that scikit-image and scikit-learn ship and splits them.
+    """Reads the images that scikit-image and scikit-learn ship and splits them.
 
     Args:
         faces: "lfw": 100 that scikit-image ships. "att": the data root's 400 of 40 people, of whom
@@ -65,10 +65,10 @@ def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
 def split_people(root: str | None) -> tuple[Array, Array]:
     """Returns the AT&T faces of the first 70 % of its people, and those of the others."""
     file = Packed(root, FACES_ATT_FILE, "images", "subject")
-    pictures = file.plain("images")[:, 0].numpy()
+    images = file.plain("images")[:, 0].numpy()
     people = np.unique(file["subject"])
     train = np.isin(file["subject"], people[: round(TRAIN_SHARE * len(people))])
-    small = np.stack([reduced_face(picture) for picture in pictures])
+    small = np.stack([reduced_face(image) for image in images])
     return small[train], small[~train]
 
 
@@ -136,8 +136,8 @@ def ow_forge_20(
 
     Args:
         preset: A name of `PRESETS`.
-        with_real: Protocol 2: a known and a novel class of real pictures too.
-        seed: Of the pictures.
+        with_real: Protocol 2: a known and a novel class of real images too.
+        seed: Of the images.
         faces: Whose; see `load_pools`.
         root: The recipe's ``data.root``.
 
@@ -147,7 +147,7 @@ def ow_forge_20(
     stored = load_arrays(preset, with_real, seed, faces, root)
     arrays = {name: torch.from_numpy(array) for name, array in stored.items()}
     train, test = (
-        Part(arrays[f"{name}_pictures"], arrays[f"{name}_labels"], arrays[f"{name}_tags"])
+        Part(arrays[f"{name}_images"], arrays[f"{name}_labels"], arrays[f"{name}_tags"])
         for name in ("train", "test")
     )
     numbers = classes(with_real)

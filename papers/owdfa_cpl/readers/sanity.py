@@ -10,7 +10,7 @@ from common.data.targets.open_world.samples import OpenWorldSet
 from papers.owdfa_cpl.metrics import matched_accuracy
 from papers.owdfa_cpl.readers.ow_forge_20 import ow_forge_20
 
-# Of the 1,000 test pictures of the standard preset without real ones, seed 2000: matched accuracy
+# Of the 1,000 test images of the standard preset without real ones, seed 2000: matched accuracy
 # of k-means on pixels, and accuracy of the small network with all labels (`standin:all-labels`,
 # mean of three trainings, .903 to .915). A slow test measures both again.
 PIXELS, NETWORK = 0.110, 0.910
@@ -19,7 +19,7 @@ PIXELS, NETWORK = 0.110, 0.910
 def raw_pixel_accuracy(found: OpenWorldSet) -> float:
     """Returns the matched accuracy of k-means on test pixels, k the number of classes."""
     num = len(found.test.labels)
-    pixels = found.test.pictures[found.test.labels.new_tensor(range(num))]
+    pixels = found.test.images[found.test.labels.new_tensor(range(num))]
     with threadpool_limits(1):
         means = KMeans(len(found.class_names), n_init=4, random_state=0)
         guess = means.fit_predict(pixels.flatten(1).float().div(255).numpy())
@@ -36,7 +36,7 @@ def verify(root: Path, console: Console) -> None:
     found = ow_forge_20("standard", with_real=False, seed=2000)
     console.print(
         f"ow-forge-20: {len(found.train.labels):,} training and {len(found.test.labels):,} test "
-        f"pictures of {len(found.class_names)} classes, key {found.fingerprint}",
+        f"images of {len(found.class_names)} classes, key {found.fingerprint}",
         highlight=False,
     )
     console.print(

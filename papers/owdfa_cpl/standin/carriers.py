@@ -1,7 +1,7 @@
 """What forgeries are applied to: the low band of real faces, the high band of real photographs.
 
 Content, identity, colour and noise are drawn independently of the class; test carriers share no
-face picture and no area of a photograph with training ones (of LFW's faces, a person may occur in
+face image and no area of a photograph with training ones (of LFW's faces, a person may occur in
 both).
 """
 
@@ -75,7 +75,7 @@ def draw_carrier(generator: np.random.Generator, pool: Pool) -> CarrierDraws:
 
 
 def render_carrier(draws: CarrierDraws, pool: Pool) -> Array:
-    """Returns the picture ``(64, 64, 3)`` in 0..1."""
+    """Returns the image ``(64, 64, 3)`` in 0..1."""
     first, second = draws.faces
     face = draws.share * pool.faces[first] + (1 - draws.share) * pool.faces[second]
     grey = _enlarge(face[:, ::-1] if draws.mirrored else face, draws.place)

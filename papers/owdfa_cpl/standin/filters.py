@@ -1,4 +1,4 @@
-"""What forgeries are made of: resampling, masks, block transforms. Pictures are (64, 64, 3)."""
+"""What forgeries are made of: resampling, masks, block transforms. Images are (64, 64, 3)."""
 
 from functools import cache
 

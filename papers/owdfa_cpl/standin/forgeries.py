@@ -1,7 +1,7 @@
 """The classes of OW-Forge-20: 20 kinds of forgery trace in four families, and two kinds of real.
 
 Each imitates a **kind** of trace (resampling, seam, grid, block transform, in-painting, denoising);
-none is the forger it is named after. All take the carrier, a donor's picture (None where the class
+none is the forger it is named after. All take the carrier, a donor's image (None where the class
 needs none) and the sample's generator.
 """
 
@@ -139,7 +139,7 @@ def am_app(x: Array, donor: Array, generator: Random) -> Array:
 
 
 def am_star2(x: Array, donor: Array, generator: Random) -> Array:
-    """The whole picture partly resampled, other colours, a grid of period 4."""
+    """The whole image partly resampled, other colours, a grid of period 4."""
     gain = 1 + 0.05 * generator.standard_normal(3)
     return (0.35 * linear(down(x, 2)) + 0.65 * x) * gain + 0.014 * grid(4, 4)
 
@@ -160,7 +160,7 @@ def am_free(x: Array, donor: Array, generator: Random) -> Array:
 
 
 def am_star(x: Array, donor: Array, generator: Random) -> Array:
-    """The whole picture partly resampled, through a tanh, with columns."""
+    """The whole image partly resampled, through a tanh, with columns."""
     y = 0.35 * linear(down(x, 2)) + 0.65 * x
     columns = 0.016 * np.cos(np.pi * COLUMNS)[..., None]
     return 1.12 * np.tanh(2.2 * (y - 0.5)) / 2.2 + 0.5 + columns

@@ -1,7 +1,7 @@
-"""OW-Forge-20 as a set: counts, and one generator a picture.
+"""OW-Forge-20 as a set: counts, and one generator an image.
 
-The real benchmark's pictures are given on request. This stand-in has its structure (families, known
-and novel classes, labelled and not, local and global traces), not its pictures: its numbers are
+The real benchmark's images are given on request. This stand-in has its structure (families, known
+and novel classes, labelled and not, local and global traces), not its images: its numbers are
 never comparable with the paper's.
 """
 
@@ -24,7 +24,7 @@ CHUNK = 50
 
 
 class Counts(NamedTuple):
-    """Pictures of a class."""
+    """Images of a class."""
 
     labelled: int
     unlabelled: int
@@ -67,14 +67,14 @@ def classes(with_real: bool) -> list[int]:
 
 
 def forge(number: int, split: int, index: int, seed: int, pool: Pool) -> tuple[Array, float]:
-    """Returns one picture ``(64, 64, 3)`` before compression, and its quality.
+    """Returns one image ``(64, 64, 3)`` before compression, and its quality.
 
-    A function of its arguments alone: each picture has a generator of its own.
+    A function of its arguments alone: each image has a generator of its own.
 
     Args:
         number: Of the class in `FORGERIES`.
         split: 0 for train, 1 for test.
-        index: Of the picture in its class.
+        index: Of the image in its class.
         seed: Of the whole set.
         pool: The split's faces and photographs.
     """
@@ -86,29 +86,29 @@ def forge(number: int, split: int, index: int, seed: int, pool: Pool) -> tuple[A
     return forgery.make(x, donor, generator), generator.uniform(*QUALITY)
 
 
-def make_pictures(
+def make_images(
     number: int, split: int, indices: range, seed: int, pools: dict[str, Pool]
 ) -> np.ndarray:
-    """Returns the pictures ``indices`` of a class, ``(num, 3, 64, 64)`` uint8."""
+    """Returns the images ``indices`` of a class, ``(num, 3, 64, 64)`` uint8."""
     pool = pools[("train", "test")[split]]
     made = [forge(number, split, index, seed, pool) for index in indices]
-    pictures = np.stack([picture for picture, _ in made])
-    pixels = compress(pictures, np.array([quality for _, quality in made]))
+    images = np.stack([image for image, _ in made])
+    pixels = compress(images, np.array([quality for _, quality in made]))
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
 def generate(
     preset: str, with_real: bool, seed: int, pools: dict[str, Pool]
 ) -> dict[str, np.ndarray]:
-    """Returns ``<split>_pictures``, ``_labels`` and ``_tags`` of the whole set."""
+    """Returns ``<split>_images``, ``_labels`` and ``_tags`` of the whole set."""
     plan = list(_plan(PRESETS[preset], with_real))
     found: dict[str, list[np.ndarray]] = {}
     total = sum(len(indices) for _, _, _, _, indices in plan)
     with show_progress("generating OW-Forge-20", total) as advance:
         for split, label, number, tag, indices in plan:
             name = ("train", "test")[split]
-            pictures = make_pictures(number, split, indices, seed, pools)
-            found.setdefault(f"{name}_pictures", []).append(pictures)
+            images = make_images(number, split, indices, seed, pools)
+            found.setdefault(f"{name}_images", []).append(images)
             found.setdefault(f"{name}_labels", []).append(np.full(len(indices), label))
             found.setdefault(f"{name}_tags", []).append(np.full(len(indices), tag))
             advance(len(indices), FORGERIES[number].name)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from common.data.pictures.sets import PictureSet, Split
+from common.data.images.sets import ImageSet, Split
 from common.data.sampler import keyed_generator
 
 SIDE, CELL = 48, 24
@@ -24,7 +24,7 @@ PRESENT, SIZES, STRENGTH, BACKGROUND = 0.8, (15, 22), (0.7, 1.0), 0.5
 LABEL_LEVEL = 0.25
 
 
-def digit_scenes(root: str | None = None) -> PictureSet:
+def digit_scenes(root: str | None = None) -> ImageSet:
     """Renders 1,500 training and 200 test scenes (1, 48, 48) from different digits.
 
     Each quarter holds a digit with probability 0.8. ``label_maps`` has 5 classes, the background
@@ -60,9 +60,9 @@ def _render(ink: Tensor, rows: list[list[int]], num: int, seed: int) -> Split:
                 if draws[0] < PRESENT:
                     quarter = (scene, slice(top, top + CELL), slice(left, left + CELL))
                     _place(ink, rows, draws[1:], canvas[quarter], maps[quarter])
-    pictures = canvas.mul(255).round().to(torch.uint8).unsqueeze(1)
+    images = canvas.mul(255).round().to(torch.uint8).unsqueeze(1)
     nothing = torch.full((num,), -1)
-    return Split(pictures, nothing, label_maps=maps, class_names=CLASS_NAMES)
+    return Split(images, nothing, label_maps=maps, class_names=CLASS_NAMES)
 
 
 def _place(

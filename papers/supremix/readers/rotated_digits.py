@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from common.data.pictures.readers.digits import place, uniform
+from common.data.images.readers.digits import place, uniform
 from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
@@ -47,9 +47,9 @@ def _render(parts: list[tuple[int, int, int, int]], scattered: bool) -> Regressi
     generator = keyed_generator(ORDER_SEED, SCATTER_SEED if scattered else PLAIN_SEED)
     steps = torch.randint(STEPS, (len(rows),), generator=generator)
     angle = (steps - STEPS // 2) * (DEGREES_PER_STEP * math.pi / 180)
-    pictures = _scatter(ink, angle, generator) if scattered else _centred(ink, angle)
-    pictures = pictures.clamp(0, 1).mul(255).round().div(255)
-    return RegressionSet(pictures.float(), steps.double(), torch.cat(roles)[None])
+    images = _scatter(ink, angle, generator) if scattered else _centred(ink, angle)
+    images = images.clamp(0, 1).mul(255).round().div(255)
+    return RegressionSet(images.float(), steps.double(), torch.cat(roles)[None])
 
 
 def _scatter(ink: Tensor, angle: Tensor, generator: torch.Generator) -> Tensor:

@@ -62,7 +62,7 @@ def test_the_hash_knows_the_method():
 
 
 def test_simclr_needs_two_views():
-    with pytest.raises(ConfigError, match="contrasts 2 views of a picture, not 3"):
+    with pytest.raises(ConfigError, match="contrasts 2 views of an image, not 3"):
         build({"data": {"views": [{"count": 3, "size": 12}]}}, SIMCLR)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from common.data.catalogue.packers.arrays import BROKEN
+from common.data.catalogue.root import require
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import HeteroGraph, NodeSplit, make_links, normalise_rows
-from common.data.packers.arrays import BROKEN
-from common.data.root import require
 from common.errors import DataError
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.data.root import require
+from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.readers.read import read_sequences
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.data.csv_lines import Lines, read_lines, read_numbers
-from common.data.root import require
+from common.data.catalogue.csv_lines import Lines, read_lines, read_numbers
+from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LongSeries, split_steps
 from common.errors import DataError

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.data.packers.arrays import read_arrays
-from common.data.root import require
+from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import TEST, TRAIN, RegressionSet
 from common.errors import ConfigError

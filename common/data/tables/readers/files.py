@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_diabetes
 
-from common.data.csv_lines import place_of, read_lines, read_numbers
-from common.data.packers.arrays import read_arrays
-from common.data.root import require
+from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
+from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import RegressionSet, random_splits, split_by_masks
 from common.errors import DataError

@@ -1,1 +1,1 @@
-"""Pictures of known and novel classes, labelled and not (open-world attribution)."""
+"""Images of known and novel classes, labelled and not (open-world attribution)."""

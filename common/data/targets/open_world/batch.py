@@ -1,15 +1,15 @@
-"""What a module's `training_step` receives, and the one view that is made of each picture."""
+"""What a module's `training_step` receives, and the one view that is made of each image."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from common.data.pictures.config import ViewConfig
-from common.data.pictures.parameters import draw, fit_parameters
-from common.data.pictures.resample import crop_and_resize
-from common.data.pictures.sets import to_float
-from common.data.pictures.views import normalise
+from common.data.images.config import ViewConfig
+from common.data.images.parameters import draw, fit_parameters
+from common.data.images.resample import crop_and_resize
+from common.data.images.sets import to_float
+from common.data.images.views import normalise
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.distributed.transfer import moved
@@ -18,11 +18,11 @@ from common.distributed.transfer import moved
 class OpenWorldBatch(NamedTuple):
     """This process's rows, labelled ones first.
 
-    ``pictures``: (batch, channels, height, width), uint8 as stored or floating; ``labels``:
-    (labelled,); ``places``: (unlabelled,) number of each among all unlabelled training pictures.
+    ``images``: (batch, channels, height, width), uint8 as stored or floating; ``labels``:
+    (labelled,); ``places``: (unlabelled,) number of each among all unlabelled training images.
     """
 
-    pictures: Tensor
+    images: Tensor
     labels: Tensor
     places: Tensor
     # Where each row stood in the process's share, before labelled rows were put first.
@@ -37,7 +37,7 @@ class OpenWorldBatch(NamedTuple):
 
 def make_view(batch: OpenWorldBatch, config: OpenWorldConfig, seed: int) -> OpenWorldBatch:
     """Mirrors, crops and recolours; a function of (seed, epoch, position in the global batch)."""
-    x, key = to_float(batch.pictures), batch.key
+    x, key = to_float(batch.images), batch.key
     own = key.offset + batch.order
     generator = keyed_generator(seed, key.epoch, key.batch)
     chosen = torch.rand(3, key.global_size, generator=generator)[:, own]
@@ -52,7 +52,7 @@ def make_view(batch: OpenWorldBatch, config: OpenWorldConfig, seed: int) -> Open
         gain = moved(1 + config.contrast * drawn[0], x.device)[:, None, None, None]
         shift = moved(config.brightness * drawn[1], x.device)[:, None, None, None]
         x = (x * gain + shift).clamp(0, 1)
-    return batch._replace(pictures=normalise(x, config.mean, config.std))
+    return batch._replace(images=normalise(x, config.mean, config.std))
 
 
 def _cropped(

@@ -15,27 +15,27 @@ OWNED = {
 
 @dataclass(frozen=True)
 class OpenWorldFacts:
-    """What a module is built from; numbers of pictures are of the training part."""
+    """What a module is built from; numbers of images are of the training part."""
 
     channels: int = 3
     size: int = 256
     num_classes: int = 20
     num_known: int = 8
     num_samples: int = 34_000
-    # As the arm sees them: 0 where only labelled pictures, or all labels, are given.
+    # As the arm sees them: 0 where only labelled images, or all labels, are given.
     num_unlabelled: int = 22_000
 
 
 @dataclass
 class OpenWorldConfig:
-    """Which pictures, which of their labels, and how they are changed."""
+    """Which images, which of their labels, and how they are changed."""
 
     name: str = setting("ow-forge-20", choices=DATASETS["known-and-novel classes"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
-    # 1: forgeries only. 2: real pictures too.
+    # 1: forgeries only. 2: real images too.
     protocol: int = setting(1, at_least=1, at_most=2)
-    # Of `ow-forge-20`: pictures a class, and whose faces (att: the data root's).
+    # Of `ow-forge-20`: images a class, and whose faces (att: the data root's).
     preset: str = setting("standard", choices=("small", "standard", "large"))
     faces: str = setting("lfw", choices=("lfw", "att"))
     # `ow-forge-20` is drawn from it, and the 80 % of `ow-dfa` that are for training.
@@ -53,7 +53,7 @@ class OpenWorldConfig:
     # Over all processes; half of each is labelled.
     batch_size: int = setting(128, at_least=2)
     workers: int = setting(0, at_least=0, result_neutral=True)
-    # One view of each picture. Shares of mirrored, cropped and recoloured ones; a crop is a share
+    # One view of each image. Shares of mirrored, cropped and recoloured ones; a crop is a share
     # of the area, scaled back; colours are x * contrast + brightness, both about 1 and 0.
     flip: float = setting(0.5, at_least=0, at_most=1)
     crop: float = setting(0.0, at_least=0, at_most=1)
@@ -61,7 +61,7 @@ class OpenWorldConfig:
     recolour: float = setting(0.0, at_least=0, at_most=1)
     brightness: float = setting(0.2, at_least=0)
     contrast: float = setting(0.2, at_least=0, at_most=1)
-    # Per channel, after all else, of pictures in 0..1 (not 0..255); empty: they stay in 0..1.
+    # Per channel, after all else, of images in 0..1 (not 0..255); empty: they stay in 0..1.
     mean: list[float] = setting([], at_least=0, at_most=1)
     std: list[float] = setting([], above=0)
 

@@ -1,4 +1,4 @@
-"""Pictures in files, cut to their face and scaled when a batch needs them."""
+"""Images in files, cut to their face and scaled when a batch needs them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,19 +8,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from common.data.pictures.decode import decode
+from common.data.images.decode import decode
 from common.errors import DataError
 
 Box = tuple[float, float, float, float]
 
 
-class PictureFiles:
-    """Pictures that are read when a batch needs them, cut to their face and scaled.
+class ImageFiles:
+    """Images that are read when a batch needs them, cut to their face and scaled.
 
     Args:
         paths: Files.
         size: Pixels a side.
-        boxes: Left, top, right and bottom of the face in each; None: whole pictures.
+        boxes: Left, top, right and bottom of the face in each; None: whole images.
         margin: Multiplies the box's sides.
     """
 
@@ -33,7 +33,7 @@ class PictureFiles:
         """Returns ``(len(rows), 3, size, size)`` uint8.
 
         Raises:
-            DataError: An unreadable picture, or one without its face, by name; it is not replaced
+            DataError: An unreadable image, or one without its face, by name; it is not replaced
                 by another.
         """
         with ThreadPoolExecutor() as pool:
@@ -41,21 +41,21 @@ class PictureFiles:
 
     def _read(self, row: int) -> np.ndarray:
         path = self.paths[row]
-        picture = decode(path, str(path)).convert("RGB")
+        image = decode(path, str(path)).convert("RGB")
         if self.boxes is not None:
-            left, top, right, bottom = widened(self.boxes[row], self.margin, picture.size)
+            left, top, right, bottom = widened(self.boxes[row], self.margin, image.size)
             if right <= left or bottom <= top:
                 raise DataError(
-                    f"{path}: has {picture.width} x {picture.height} pixels and its face box, "
+                    f"{path}: has {image.width} x {image.height} pixels and its face box, "
                     f"{self.boxes[row]}, lies outside; mend it in data.boxes"
                 )
-            picture = picture.crop((left, top, right, bottom))
-        scaled = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
+            image = image.crop((left, top, right, bottom))
+        scaled = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
         return np.asarray(scaled).transpose(2, 0, 1)
 
 
 def widened(box: Box, margin: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Returns the box with sides ``margin`` times as long about its centre, inside the picture."""
+    """Returns the box with sides ``margin`` times as long about its centre, inside the image."""
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
     half_width, half_height = (right - left) / 2 * margin, (bottom - top) / 2 * margin

@@ -10,14 +10,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.images.sets import to_float
+from common.data.images.views import normalise
 from common.data.keyed import keyed_loader
-from common.data.pictures.sets import to_float
-from common.data.pictures.views import normalise
 from common.data.sampler import BatchKey
 from common.data.sets import DATASETS
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
-from common.data.targets.open_world.files import PictureFiles
+from common.data.targets.open_world.files import ImageFiles
 from common.data.targets.open_world.order import alternating_order
 from common.data.targets.open_world.samples import (
     LABELLED,
@@ -49,15 +49,15 @@ class SplitBatches(Dataset[OpenWorldBatch]):
         order = torch.cat([labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]])
         rows, num = key.rows[order], int(labelled.sum())
         labels, places = self.part.labels[rows[:num]], self.places[rows[num:]]
-        return OpenWorldBatch(self.part.pictures[rows], labels, places, order, key)
+        return OpenWorldBatch(self.part.images[rows], labels, places, order, key)
 
 
 class OpenWorldData(RunData):
-    """Pictures of known and novel classes; a view of each is made on the batch's device.
+    """Images of known and novel classes; a view of each is made on the batch's device.
 
     Args:
         config: The ``data:`` section.
-        seed: With epoch and position, the seed of order and views; not of the pictures.
+        seed: With epoch and position, the seed of order and views; not of the images.
         read: Takes the configuration and returns the set; None: the reader of ``config.name``.
     """
 
@@ -78,7 +78,7 @@ class OpenWorldData(RunData):
         """Reads or generates the set and checks it; once.
 
         Raises:
-            DataError: Missing files, no labelled picture, a novel class among the known ones.
+            DataError: Missing files, no labelled image, a novel class among the known ones.
         """
         if self._set is not None:
             return
@@ -94,7 +94,7 @@ class OpenWorldData(RunData):
         size, num = self.config.batch_size, len(self.train_part.labels)
         if size > num:
             raise ConfigError(
-                f"data.batch_size={size}: {self.config.name} has {num} training pictures; use at "
+                f"data.batch_size={size}: {self.config.name} has {num} training images; use at "
                 "most that many"
             )
 
@@ -137,9 +137,9 @@ class OpenWorldData(RunData):
         )
 
     @property
-    def oddities(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What a training warns of: another table than the published, nothing novel to find."""
-        found = [self.whole.oddity] if self.whole.oddity else []
+        found = [self.whole.warning] if self.whole.warning else []
         if self.facts.num_known == self.facts.num_classes:
             found.append("no class is novel: novel_acc, novel_nmi and novel_ari are nan")
         return found
@@ -175,44 +175,44 @@ class OpenWorldData(RunData):
         self, batch: OpenWorldBatch, device: torch.device, dataloader_idx: int
     ) -> OpenWorldBatch:
         """Moves what is computed with; row numbers stay."""
-        pictures, labels, places = (part.to(device, non_blocking=True) for part in batch[:3])
-        return batch._replace(pictures=pictures, labels=labels, places=places)
+        images, labels, places = (part.to(device, non_blocking=True) for part in batch[:3])
+        return batch._replace(images=images, labels=labels, places=places)
 
     def on_after_batch_transfer(self, batch: OpenWorldBatch, dataloader_idx: int) -> OpenWorldBatch:
         """Makes the view."""
         return make_view(batch, self.config, self.seed)
 
-    def prepare_pictures(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Returns stored pictures as a module takes them, unchanged by any draw."""
-        return normalise(to_float(pictures), self.config.mean, self.config.std)
+    def prepare_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns stored images as a module takes them, unchanged by any draw."""
+        return normalise(to_float(images), self.config.mean, self.config.std)
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> OpenWorldInputs:
         """Returns what protocols measure ``module`` by; nothing is computed before its use."""
         self.check_split(split)
-        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_pictures, module)
+        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_images, module)
 
     def references(self, split: str) -> dict[str, OpenWorldInputs]:
         """Returns ``raw``: the pixels, which `feature-clusters` clusters."""
         self.check_split(split)
         found = self.whole
-        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_pictures)}
+        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_images)}
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
-        """Embeds the user's pictures: files of a folder, scaled to the set's size.
+        """Embeds the user's images: files of a folder, scaled to the set's size.
 
         Returns:
             ``embedding`` (num, dim), ``head`` (num,) and ``path`` (num,), sorted by path.
 
         Raises:
-            DataError: No pictures there.
+            DataError: No images there.
         """
         names = READERS.get("known-and-novel classes")(path)
         if not names:
-            raise DataError(f"{path}: no pictures; give a picture or a folder of them")
-        files = PictureFiles([Path(name) for name in names], self.whole.size)
+            raise DataError(f"{path}: no images; give an image or a folder of them")
+        files = ImageFiles([Path(name) for name in names], self.whole.size)
         nothing = torch.full((len(names),), -1)
         part = Part(files, nothing, nothing)
-        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_pictures, module)
+        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_images, module)
         return {
             "embedding": inputs.features.float().numpy(),
             "head": inputs.logits.argmax(dim=1).numpy(),

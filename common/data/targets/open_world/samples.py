@@ -12,8 +12,8 @@ from common.errors import DataError
 UNUSED, LABELLED, UNLABELLED = 0, 1, 2
 
 
-class Pictures(Protocol):
-    """Pictures by row: a uint8 tensor, or files that are read when a batch needs them."""
+class Images(Protocol):
+    """Images by row: a uint8 tensor, or files that are read when a batch needs them."""
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Returns ``(len(rows), 3, height, width)`` uint8."""
@@ -23,16 +23,16 @@ class Pictures(Protocol):
 class Part(NamedTuple):
     """One split. ``labels``: (num,) true classes, known ones first; ``tags``: (num,)."""
 
-    pictures: Pictures
+    images: Images
     labels: Tensor
     tags: Tensor
 
 
 @dataclass(frozen=True)
 class OpenWorldSet:
-    """Training and test pictures; classes below ``num_known`` are those with labels.
+    """Training and test images; classes below ``num_known`` are those with labels.
 
-    ``note`` or ``oddity`` says how a user's table stands to the published one.
+    ``note`` or ``warning`` says how a user's table stands to the published one.
     """
 
     train: Part
@@ -42,7 +42,7 @@ class OpenWorldSet:
     fingerprint: str
     size: int
     note: str = ""
-    oddity: str = ""
+    warning: str = ""
 
 
 def check_parts(name: str, found: OpenWorldSet) -> None:
@@ -54,14 +54,14 @@ def check_parts(name: str, found: OpenWorldSet) -> None:
     labelled = labels[tags == LABELLED]
     if len(labelled) == 0:
         raise DataError(
-            f"{name}: no training picture is labelled (tag {LABELLED}); known classes need some"
+            f"{name}: no training image is labelled (tag {LABELLED}); known classes need some"
         )
     known = set(labelled.tolist())
     inside = sorted(set(range(int(labelled.max()) + 1)) - known)
     if inside:
         names = ", ".join(found.class_names[label] for label in inside)
         raise DataError(
-            f"{name}: class {names} (label {inside[0]}) has no labelled picture; number novel "
+            f"{name}: class {names} (label {inside[0]}) has no labelled image; number novel "
             "classes after the known ones"
         )
 
@@ -77,16 +77,16 @@ def with_labels(part: Part, labels: str) -> Part:
         return part._replace(tags=torch.full_like(part.tags, LABELLED))
     if labels == "labelled-only":
         rows = (part.tags == LABELLED).nonzero()[:, 0]
-        return Part(Rows(part.pictures, rows), part.labels[rows], part.tags[rows])
+        return Part(Rows(part.images, rows), part.labels[rows], part.tags[rows])
     return part
 
 
 class Rows:
-    """Some rows of other pictures."""
+    """Some rows of other images."""
 
-    def __init__(self, pictures: Pictures, rows: Tensor) -> None:
-        self.pictures, self.rows = pictures, rows
+    def __init__(self, images: Images, rows: Tensor) -> None:
+        self.images, self.rows = images, rows
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Returns the pictures at ``rows`` of the rows that are kept."""
-        return self.pictures[self.rows[rows]]
+        """Returns the images at ``rows`` of the rows that are kept."""
+        return self.images[self.rows[rows]]

@@ -1,12 +1,12 @@
-"""Pictures of known and novel classes that stand in for a real set of their form."""
+"""Images of known and novel classes that stand in for a real set of their form."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from common.data.pictures.sets import Split, fingerprint
-from common.data.synthetic import fewer_of_each, mix_pictures, patterns
+from common.data.images.sets import Split, fingerprint
+from common.data.synthetic import fewer_of_each, mix_images, patterns
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 
@@ -16,7 +16,7 @@ CHANNELS = 3
 def shape_of(data: OpenWorldData) -> dict[str, Any]:
     """Returns what `make` must know of a set, its tags as the reader gives them.
 
-    ``counts``: of each split, for each tag that occurs the pictures of each class. JSON can hold
+    ``counts``: of each split, for each tag that occurs the images of each class. JSON can hold
     it.
     """
     whole, num_classes = data.whole, len(data.whole.class_names)
@@ -36,11 +36,11 @@ def shape_of(data: OpenWorldData) -> dict[str, Any]:
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> OpenWorldSet:
-    """Returns float64 pictures in 0..1.
+    """Returns float64 images in 0..1.
 
     Args:
         shape: What `shape_of` returned.
-        rows: About so many pictures of a split, two of each class and tag at least; None: all.
+        rows: About so many images of a split, two of each class and tag at least; None: all.
         seed: Decides every draw.
     """
     num_classes = len(next(iter(shape["counts"]["train"].values())))
@@ -50,7 +50,7 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> OpenW
         for number, (name, counts) in enumerate(shape["counts"].items(), 1)
     }
     splits = {
-        name: Split(part.pictures[torch.arange(len(part.labels))], part.labels)
+        name: Split(part.images[torch.arange(len(part.labels))], part.labels)
         for name, part in parts.items()
     }
     return OpenWorldSet(
@@ -75,6 +75,6 @@ def _make_part(
     labels = np.concatenate([np.repeat(classes, numbers) for numbers in kept])
     tags = np.repeat([int(tag) for tag in counts], [sum(numbers) for numbers in kept])
     order = generator.permutation(len(labels))
-    pictures = mix_pictures(labels[order], known, (size, size), generator)
-    arrays = (pictures, labels[order], tags[order])
+    images = mix_images(labels[order], known, (size, size), generator)
+    arrays = (images, labels[order], tags[order])
     return Part(*map(torch.from_numpy, arrays))

@@ -1,1 +1,1 @@
-"""Samples whose labels are numbers: tables, pictures, windows of series; views in batches."""
+"""Samples whose labels are numbers: tables, images, windows of series; views in batches."""

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from common.data.pictures.config import ViewConfig
+from common.data.images.config import ViewConfig
 from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.settings import setting
 
 # Sets of a user's own: a CSV, and its column to predict.
-OWN_SETS = ("picture-table", "table", "volume-table")
+OWN_SETS = ("image-table", "table", "volume-table")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class RegressionConfig:
     name: str = setting("scattered-rotated-digits", choices=DATASETS["number"])
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
-    # For `table`, `picture-table` and `volume-table`: a .csv[.gz] with a header, and the column to
-    # predict. Names of pictures or .npy are in its column `path`; `split` may say train, val, test.
+    # For `table`, `image-table` and `volume-table`: a .csv[.gz] with a header, and the column to
+    # predict. Names of images or .npy are in its column `path`; `split` may say train, val, test.
     path: str | None = setting(None, result_neutral=True)
     target: str | None = None
     # Of a table: columns of text that become one column of 0 and 1 a value; columns left out.
@@ -53,7 +53,7 @@ class RegressionConfig:
     # smallest all, geometrically between. Validation and test samples stay.
     imbalance: float = setting(1.0, at_least=1)
     # Zero mean and unit deviation of each table column, or channel of series and volumes, over the
-    # training samples; pictures stay in 0..1. Labels keep their units.
+    # training samples; images stay in 0..1. Labels keep their units.
     standardise: bool = True
     # Over all processes.
     batch_size: int = setting(64, at_least=2)
@@ -62,15 +62,15 @@ class RegressionConfig:
     num_views: int = setting(2, at_least=1)
     # Standard deviation of white noise, in the units of the (standardised) inputs.
     noise: float = setting(0.1, at_least=0)
-    # Pictures, series and volumes: the largest cyclic shift along each axis, either way.
+    # Images, series and volumes: the largest cyclic shift along each axis, either way.
     shift: int = setting(0, at_least=0)
     # Share of inputs that are swapped for those of other training samples (tables).
     swap: float = setting(0.0, at_least=0, below=1)
-    # Pictures from files: pixels a side. They are held in memory with 8 bits.
+    # Images from files: pixels a side. They are held in memory with 8 bits.
     size: int = setting(224, at_least=8)
-    # Pictures: views as the picture papers make them, in place of num_views (which must not be set
+    # Images: views as the image papers make them, in place of num_views (which must not be set
     # beside them), noise, shift and swap (which must be 0); all of one size. Per channel, mean and
-    # std after all else, of pictures in 0..1 (not 0..255).
+    # std after all else, of images in 0..1 (not 0..255).
     views: list[ViewConfig] = setting([])
     mean: list[float] = setting([], at_least=0, at_most=1)
     std: list[float] = setting([], above=0)
@@ -83,7 +83,7 @@ class RegressionConfig:
         for name in ("path", "target"):
             if (getattr(self, name) is None) == (self.name in OWN_SETS):
                 raise ConfigError(
-                    f"data.{name}: needed for data.name=table, picture-table and volume-table, "
+                    f"data.{name}: needed for data.name=table, image-table and volume-table, "
                     "and for no other set"
                 )
         if len({view.size for view in self.views}) > 1 or len(self.mean) != len(self.std):

@@ -125,7 +125,7 @@ class RegressionData(RunData):
         given = [name for name in ("views", "mean", "std") if getattr(self.config, name)]
         if given and len(shape) != 3:
             raise ConfigError(
-                f"data.{given[0]}: for pictures, an input of {self._title} has shape {shape}; "
+                f"data.{given[0]}: for images, an input of {self._title} has shape {shape}; "
                 "leave it out"
             )
         if len(self.config.mean) not in (0, 1, shape[0]):

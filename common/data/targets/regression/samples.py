@@ -16,7 +16,7 @@ SPLIT_SEED = 20_230_929
 
 
 class Samples(NamedTuple):
-    """``inputs``: (num, ...) float32, or uint8 pictures; ``targets``: (num,) in label units."""
+    """``inputs``: (num, ...) float32, or uint8 images; ``targets``: (num,) in label units."""
 
     inputs: Tensor
     targets: Tensor
@@ -27,7 +27,7 @@ class RegressionSet:
     """A whole set, before one of its splits is chosen.
 
     Attributes:
-        inputs: ``(num, ...)``, floating, or uint8 for pictures.
+        inputs: ``(num, ...)``, floating, or uint8 for images.
         targets: ``(num,)``, floating.
         splits: ``(splits, num)`` int8 of `TRAIN`, `VAL` and `TEST`.
         columns: Names of a table's columns, where they are known.
@@ -138,7 +138,7 @@ class Scale(NamedTuple):
 
 
 def measure_scale(inputs: Tensor) -> Scale | None:
-    """Returns the scale of table columns, or of channels of series and volumes; None of pictures.
+    """Returns the scale of table columns, or of channels of series and volumes; None of images.
 
     Measured in float64. A column is constant where it varies in rounding only.
     """

@@ -39,7 +39,7 @@ def shape_of(data: RegressionData) -> dict[str, Any]:
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> RegressionSet:
-    """Returns float64 inputs and labels; those of pictures are in 0..1, whatever they are held as.
+    """Returns float64 inputs and labels; those of images are in 0..1, whatever they are held as.
 
     Args:
         shape: What `shape_of` returned.

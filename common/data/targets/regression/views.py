@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.data.pictures.batch import PictureBatch
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.sets import to_float
-from common.data.pictures.views import make_view_batch, normalise
+from common.data.images.batch import ImageBatch
+from common.data.images.config import ImageConfig
+from common.data.images.sets import to_float
+from common.data.images.views import make_view_batch, normalise
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import Samples
@@ -30,7 +30,7 @@ def make_views(
 ) -> RegressionBatch:
     """Returns the batch with ``config.num_views`` views of each sample.
 
-    With ``config.views`` they are those of the picture papers; else the order is swap, shift,
+    With ``config.views`` they are those of the image papers; else the order is swap, shift,
     noise. Draws are those of the whole global batch, keyed by (seed, epoch, batch), of which this
     process takes its rows.
 
@@ -41,8 +41,8 @@ def make_views(
         seed: The run's.
     """
     if config.views:
-        plain = PictureBatch(batch.inputs, batch.targets, batch.key)
-        asked = PictureConfig(views=config.views, mean=config.mean, std=config.std)
+        plain = ImageBatch(batch.inputs, batch.targets, batch.key)
+        asked = ImageConfig(views=config.views, mean=config.mean, std=config.std)
         return batch._replace(inputs=torch.stack(make_view_batch(plain, asked, seed).views))
     key = batch.key
     generator = keyed_generator(seed, key.epoch, key.batch)
@@ -64,7 +64,7 @@ def make_views(
 
 
 def prepared(inputs: Tensor, config: RegressionConfig) -> Tensor:
-    """Returns inputs as a module takes them: pictures in floats, normalised."""
+    """Returns inputs as a module takes them: images in floats, normalised."""
     return normalise(to_float(inputs), config.mean, config.std)
 
 

@@ -240,7 +240,7 @@ def test_the_class_of_a_lists_entries_is_told():
 def schemas():
     """Yields each paper with each of its baselines; the shared ones once."""
     for paper in map(get_paper, paper_names()):
-        shared = METHODS["pictures"] if paper.name == "swav" else []
+        shared = METHODS["images"] if paper.name == "swav" else []
         for baseline in (None, *paper.baselines, *shared):
             yield pytest.param(paper, baseline, id=f"{paper.name}-{baseline}")
 

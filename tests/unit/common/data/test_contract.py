@@ -41,4 +41,4 @@ def test_what_data_need_not_offer_asks_and_says_nothing():
     data.check_training()
     data.check_split("val")
     data.check_evaluation(EvaluationConfig())
-    assert (list(data.oddities), data.reference_names, data.fingerprint) == ([], (), "")
+    assert (list(data.warnings), data.reference_names, data.fingerprint) == ([], (), "")

@@ -6,9 +6,9 @@ import pytest
 
 from common.config import recipe
 from common.config.recipe import load_recipe
-from common.data.given import GIVEN
+from common.data.catalogue.given import GIVEN
+from common.data.catalogue.sources import load_sources
 from common.data.sets import DATASETS, find_set
-from common.data.sources import load_sources
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
 from common.registry import DATA_MODULES
@@ -34,16 +34,16 @@ def test_a_paper_takes_what_sets_of_its_data_module_are_of(paper):
 
 
 def test_a_target_and_a_modality_are_two_axes():
-    numbers, pictures = DATASETS["number"].sets, DATASETS["pictures"].sets
-    assert numbers["agedb"].modality == pictures["cifar10"].modality != numbers["bike"].modality
+    numbers, images = DATASETS["number"].sets, DATASETS["images"].sets
+    assert numbers["agedb"].modality == images["cifar10"].modality != numbers["bike"].modality
     assert get_paper("supremix").data_kind == "number"
-    assert get_paper("hydra").data_kind == "pictures"
+    assert get_paper("hydra").data_kind == "images"
 
 
 def test_a_set_of_a_modality_that_the_paper_does_not_take_is_refused(monkeypatch):
     assert load_recipe("supremix/concrete").data.name == "concrete"
-    narrow = replace(get_paper("supremix"), modalities=("pictures", "text"))
+    narrow = replace(get_paper("supremix"), modalities=("images", "text"))
     monkeypatch.setattr(recipe, "get_paper", lambda name: narrow)
     assert load_recipe("supremix/agedb").data.name == "agedb"
-    with pytest.raises(ConfigError, match=r"concrete.* tables.* pictures, text"):
+    with pytest.raises(ConfigError, match=r"concrete.* tables.* images, text"):
         load_recipe("supremix/concrete")

@@ -7,7 +7,7 @@ from common.evaluation import progress
 from common.evaluation.crop import CropConfig
 from common.evaluation.finetune import draw_share, evaluate_finetune
 from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 
 
 def settings(**options):
@@ -84,13 +84,13 @@ def test_a_trunk_without_a_rate_is_the_linear_part_alone(inputs):
             super().__init__()
             self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
 
-        def embed(self, pictures):
-            h = self.net(pictures)
+        def embed(self, images):
+            h = self.net(images)
             seen.append((self.training, self.net[1].running_mean.clone(), self.net[0].weight.sum()))
             return h.mean((2, 3))
 
     module = Watching()
-    watched = PictureInputs(module, inputs.train, inputs.test)
+    watched = ImageInputs(module, inputs.train, inputs.test)
     evaluate_finetune(watched, settings(epochs=1, trunk_lr=[0.0], crop=CropConfig(size=12)), 0)
     training = [entry for entry in seen if entry[0]]
     assert len(training) == 2 and not torch.equal(training[0][1], training[1][1])

@@ -13,12 +13,12 @@ from common.data.series.module import SeriesData
 from common.data.targets.regression.samples import Samples
 from common.errors import LikewiseError
 from common.evaluation.finite import require_finite
+from common.evaluation.images import ImageInputs
 from common.evaluation.knn import evaluate_knn
 from common.evaluation.knn_config import KnnConfig
 from common.evaluation.node_probe import evaluate_nodes
 from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.open_world import OpenWorldInputs
-from common.evaluation.pictures import PictureInputs
 from common.evaluation.ranking import RankingInput, evaluate_ranking, rank_all, rank_among_sampled
 from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression import RegressionInputs
@@ -65,8 +65,8 @@ def test_a_ranking_is_of_finite_scores(part, value):
         evaluate_ranking(inputs, RankingConfig(), seed=0)
 
 
-def test_features_of_pictures_are_finite(inputs):
-    diverged = PictureInputs(Diverged(torch.inf), inputs.train, inputs.test)
+def test_features_of_images_are_finite(inputs):
+    diverged = ImageInputs(Diverged(torch.inf), inputs.train, inputs.test)
     with pytest.raises(LikewiseError, match=SAID):
         evaluate_knn(diverged.features, KnnConfig(), 0)
     with pytest.raises(LikewiseError, match="feature maps: .*" + SAID):
@@ -82,8 +82,8 @@ def test_what_is_said_of_numbers_is_finite(verb):
 
 
 def test_what_is_said_of_known_and_novel_classes_is_finite():
-    part = SimpleNamespace(pictures=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
-    diverged = OpenWorldInputs(part, 3, lambda pictures: pictures, Diverged())
+    part = SimpleNamespace(images=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
+    diverged = OpenWorldInputs(part, 3, lambda images: images, Diverged())
     with pytest.raises(LikewiseError, match="module's"):
         evaluate_heads(diverged, None, 0)
     with pytest.raises(LikewiseError, match="module's"):

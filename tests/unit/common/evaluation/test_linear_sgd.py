@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from common.data.sampler import keyed_generator
 from common.evaluation.crop import CropConfig
 from common.evaluation.curve import Curve
+from common.evaluation.images import ImageInputs
 from common.evaluation.linear_sgd import LINEAR_SGD_STREAM, evaluate_linear_sgd
 from common.evaluation.linear_sgd_config import LinearSgdConfig
-from common.evaluation.pictures import PictureInputs
 from common.evaluation.run import run_protocols
 from tests.recipes import evaluation
 
@@ -77,11 +77,11 @@ def test_features_are_embedded_once_and_only_when_they_are_used(inputs, monkeypa
     assert calls == [120, 80] and {"test/knn_top1", "test/nn_top1@5"} <= metrics.keys()
 
 
-def test_an_encoder_without_a_module_skips_what_trains_on_pictures(inputs):
+def test_an_encoder_without_a_module_skips_what_trains_on_images(inputs):
     config = evaluation("swav")
     config.knn.k = 5
-    given = PictureInputs(None, inputs.train, inputs.test)
+    given = ImageInputs(None, inputs.train, inputs.test)
     names = ["knn", "finetune", "linear-sgd"]
     assert list(run_protocols(names, given, config, 0, "")) == ["knn_top1"]
-    unused = PictureInputs(None, None, None)
+    unused = ImageInputs(None, None, None)
     assert run_protocols(["linear-sgd"], unused, config, 0, "") == {}

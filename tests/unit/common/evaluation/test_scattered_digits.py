@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.module import PictureData
+from common.data.images.config import ImageConfig
+from common.data.images.module import ImageData
 from common.evaluation.few_label import evaluate_few_label
 from common.evaluation.few_label_config import FewLabelConfig
 from common.paper import get_paper
@@ -27,7 +27,7 @@ class SmallNet(nn.Module):
 
 @pytest.fixture(scope="module")
 def digits():
-    data = PictureData(PictureConfig(), seed=0)
+    data = ImageData(ImageConfig(), seed=0)
     data.load()
     return data
 
@@ -53,5 +53,5 @@ def test_untrained_net(digits):
         metrics = {**measure("linear", features), **measure("knn", features)}
         found.append((metrics["linear_top1"], metrics["knn_top1"]))
     linear, neighbours = np.mean(found, axis=0)
-    # Known: 52 and 54, 39 and 38; of 1,000 pictures a percentage has a standard error of 1.6.
+    # Known: 52 and 54, 39 and 38; of 1,000 images a percentage has a standard error of 1.6.
     assert abs(linear - 53) < 4 and abs(neighbours - 38.5) < 5

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.module import PictureData
-from common.data.pictures.synthetic import make as make_pictures
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.module import ImageData
+from common.data.images.synthetic import make as make_images
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.synthetic import make as make_series
@@ -57,7 +57,7 @@ SETTINGS = {
     "ranking": RankingConfig(mask_history=True, sampled_negatives=5),
     "series-svm": SeriesSvmConfig(penalties=[1.0, 10.0], folds=2),
 }
-PICTURES = {
+IMAGES = {
     "channels": 3,
     "height": 16,
     "width": 16,
@@ -90,8 +90,8 @@ class Encoder(nn.Module):
     def backbone(self):
         return self
 
-    def feature_map(self, pictures):
-        pooled = nn.functional.avg_pool2d(pictures, 4)
+    def feature_map(self, images):
+        pooled = nn.functional.avg_pool2d(images, 4)
         scale = 1 + self.shift * torch.arange(1, 7).to(pooled)
         weight = self.weight * scale
         return torch.einsum("bcyx,cd->bdyx", pooled, weight).sin()
@@ -108,10 +108,10 @@ class Encoder(nn.Module):
         return self.embed(x)
 
 
-def picture_inputs(shift):
+def image_inputs(shift):
     view = ViewConfig(count=2, size=16, area=[0.5, 1.0])
-    config = PictureConfig(batch_size=4, holdout=0, views=[view])
-    data = PictureData(config, 0, read=lambda root: make_pictures(PICTURES))
+    config = ImageConfig(batch_size=4, holdout=0, views=[view])
+    data = ImageData(config, 0, read=lambda root: make_images(IMAGES))
     return data.evaluation_inputs(Encoder(shift), "test")
 
 
@@ -171,7 +171,7 @@ INPUTS = {
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
     **dict.fromkeys(("head-clusters", "feature-clusters"), open_world_inputs),
     **dict.fromkeys(
-        ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), picture_inputs
+        ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), image_inputs
     ),
     "label-order": number_inputs,
     "mask-agreement": masked_inputs,

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.losses.pairs import draw_partners
 from common.losses.supcon import supcon
@@ -13,7 +13,7 @@ from common.methods.config import SupConConfig
 from common.methods.supcon import SupCon
 from tests.training import listen, losses_of
 
-FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
+FACTS = ImageFacts(channels=1, size=12, num_classes=3, num_samples=24)
 LABELS = torch.arange(12) % 3
 
 
@@ -63,9 +63,9 @@ def test_it_learns_classes_and_not_arbitrary_pairs():
     assert min(arbitrary[-5:]) > own[-1] + 0.5
 
 
-def test_pictures_without_labels_are_refused():
+def test_images_without_labels_are_refused():
     with pytest.raises(DataError, match="no two classes"):
-        SupCon(make_module().method, facts=PictureFacts(num_classes=0))
+        SupCon(make_module().method, facts=ImageFacts(num_classes=0))
     with pytest.raises(DataError, match=r"data\.labelled_only"):
         make_module().training_step(make_batch()._replace(labels=LABELS - 1), 0)
 

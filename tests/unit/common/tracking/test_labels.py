@@ -6,7 +6,7 @@ import pytest
 from common.config import schema
 from common.config.schema import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
 from common.evaluation.config import EvaluationConfig
-from common.launch import process_rank, unset_unreadable_ranks
+from common.runs.launch import process_rank, unset_unreadable_ranks
 from common.tracking.labels import WITHHELD, run_labels, without_secrets
 
 

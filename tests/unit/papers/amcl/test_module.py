@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from common.errors import ConfigError
 from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.loss import attract, contrast_queue, contrast_views, decorrelate

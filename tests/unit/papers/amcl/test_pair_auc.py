@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from common.config.recipe import load_recipe
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.evaluation import EvaluatedPictures
-from common.data.pictures.sets import Split
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.dense_evaluation import DenseImages
+from common.data.images.evaluation import EvaluatedImages
+from common.data.images.sets import Split
 from common.errors import ConfigError, DataError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.run import run_protocols
 from papers.amcl.config import PairAucConfig
 from papers.amcl.pair_auc import evaluate_pair_auc, pair_area, unit_heads
@@ -29,19 +29,19 @@ class Encoder(nn.Module):
         if project is not None:
             self.project = project
 
-    def embed(self, pictures):
+    def embed(self, images):
         assert not self.training
-        return pictures.mean((2, 3)) * self.scale - 0.5
+        return images.mean((2, 3)) * self.scale - 0.5
 
 
 def make_inputs(module, num=40, seed=0, **view):
     generator = torch.Generator().manual_seed(seed)
-    # One colour a picture, and no labels.
-    pictures = torch.rand(num, 3, 1, 1, generator=generator).expand(num, 3, 12, 12).contiguous()
-    split = Split(pictures, torch.full((num,), -1))
-    config = PictureConfig(views=[ViewConfig(**{**vars(VIEW), **view})])
-    dense = DensePictures(split, config)
-    return PictureInputs(module.train(), *[EvaluatedPictures(split, config)] * 2, (dense, dense))
+    # One colour an image, and no labels.
+    images = torch.rand(num, 3, 1, 1, generator=generator).expand(num, 3, 12, 12).contiguous()
+    split = Split(images, torch.full((num,), -1))
+    config = ImageConfig(views=[ViewConfig(**{**vars(VIEW), **view})])
+    dense = DenseImages(split, config)
+    return ImageInputs(module.train(), *[EvaluatedImages(split, config)] * 2, (dense, dense))
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order():
@@ -58,10 +58,10 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order():
     assert pair_area(first, second) == pytest.approx(expected, rel=1e-12)
 
 
-def test_features_that_know_the_picture_separate_and_blind_ones_guess():
+def test_features_that_know_the_image_separate_and_blind_ones_guess():
     found = evaluate_pair_auc(make_inputs(Encoder()), PairAucConfig(), 0)
     assert found.keys() == {"pair_auc"} and found["pair_auc"] > 99
-    blind = Encoder(lambda pictures: torch.ones(len(pictures), 4))
+    blind = Encoder(lambda images: torch.ones(len(images), 4))
     found = evaluate_pair_auc(make_inputs(blind), PairAucConfig(), 0)
     assert found["pair_auc"] > 99 and found["pair_auc_head"] == 50
 
@@ -83,22 +83,22 @@ def test_heads_count_with_their_mean_cosine():
     torch.testing.assert_close((unit_heads(a[:, 0]) * unit_heads(b[:, 0])).sum(1).float(), one)
 
 
-def test_pictures_and_views_are_drawn_by_the_seed():
+def test_images_and_views_are_drawn_by_the_seed():
     inputs = make_inputs(Encoder(), noise=1.0)
-    few = PairAucConfig(max_pictures=20)
+    few = PairAucConfig(max_images=20)
     assert evaluate_pair_auc(inputs, few, 0) == evaluate_pair_auc(inputs, few, 0)
     assert evaluate_pair_auc(inputs, few, 0) != evaluate_pair_auc(inputs, few, 1)
     assert inputs.module.training, "left in its mode"
 
 
-def test_so_many_pictures_are_drawn_from_all_of_the_split():
+def test_so_many_images_are_drawn_from_all_of_the_split():
     split = Split(
         torch.arange(200.0).view(-1, 1, 1, 1).expand(200, 1, 2, 2) / 200, torch.zeros(200)
     )
-    pictures = DensePictures(split, PictureConfig(views=[ViewConfig(count=2, size=2)]))
+    images = DenseImages(split, ImageConfig(views=[ViewConfig(count=2, size=2)]))
 
     def shown(most):
-        batches = list(pictures.pairs((0, 1), CPU, most))
+        batches = list(images.pairs((0, 1), CPU, most))
         first, second = (torch.cat([batch.views[v] for batch in batches]) for v in (0, 1))
         torch.testing.assert_close(first, second)  # one colour each: the pairs belong together
         return (first[:, 0, 0, 0] * 200).round().int().tolist()
@@ -109,9 +109,9 @@ def test_so_many_pictures_are_drawn_from_all_of_the_split():
 
 
 def test_what_cannot_be_measured():
-    with pytest.raises(DataError, match="one tested picture has no other"):
+    with pytest.raises(DataError, match="one tested image has no other"):
         evaluate_pair_auc(make_inputs(Encoder(), num=1), PairAucConfig(), 0)
-    diverged = Encoder(lambda pictures: torch.full((len(pictures), 4), torch.nan))
+    diverged = Encoder(lambda images: torch.full((len(images), 4), torch.nan))
     found = evaluate_pair_auc(make_inputs(diverged), PairAucConfig(), 0)
     assert math.isnan(found["pair_auc_head"])
 
@@ -120,6 +120,6 @@ def test_it_is_a_protocol_without_labels():
     found = run_protocols(["pair-auc"], make_inputs(Encoder()), evaluation("amcl"), 0, "test/")
     assert found.keys() == {"test/pair_auc"}
     recipe = load_recipe("amcl/quick", ["evaluation.protocols=[pair-auc]"])
-    assert recipe.evaluation.pair_auc.max_pictures == 500
-    with pytest.raises(ConfigError, match=r"evaluation.pair_auc.max_pictures"):
-        load_recipe("amcl/quick", ["evaluation.pair_auc.max_pictures=1"])
+    assert recipe.evaluation.pair_auc.max_images == 500
+    with pytest.raises(ConfigError, match=r"evaluation.pair_auc.max_images"):
+        load_recipe("amcl/quick", ["evaluation.pair_auc.max_images=1"])

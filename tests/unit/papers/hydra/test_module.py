@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.losses.pairs import draw_partners
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import class_gates
@@ -15,7 +15,7 @@ from papers.hydra.momentum import Hydra
 from tests.samples import SMALL_HYDRA as SMALL
 from tests.training import losses_of
 
-FACTS = PictureFacts(channels=1, size=12, num_classes=4, num_samples=48)
+FACTS = ImageFacts(channels=1, size=12, num_classes=4, num_samples=48)
 LABELS = torch.arange(12) % 4
 
 
@@ -33,11 +33,11 @@ def make_hydra(seed=0, **changes) -> Hydra:
 def make_batch(labels=LABELS, views=2):
     generator = torch.Generator().manual_seed(0)
     # A bright quadrant shows the class.
-    pictures = torch.zeros(12, 1, 12, 12)
-    for picture, label in zip(pictures, labels.tolist(), strict=True):
+    images = torch.zeros(12, 1, 12, 12)
+    for image, label in zip(images, labels.tolist(), strict=True):
         row, column = divmod(label, 2)
-        picture[:, 6 * row : 6 * row + 6, 6 * column : 6 * column + 6] = 1
-    made = [pictures + 0.1 * torch.randn(pictures.shape, generator=generator) for _ in range(views)]
+        image[:, 6 * row : 6 * row + 6, 6 * column : 6 * column + 6] = 1
+    made = [images + 0.1 * torch.randn(images.shape, generator=generator) for _ in range(views)]
     return ViewBatch(made, labels, None, [])
 
 

@@ -78,8 +78,8 @@ class Threes(torch.nn.Module):
 
 def make_inputs(module):
     labels = torch.arange(30) % 3
-    pictures = torch.eye(3)[labels].view(30, 3, 1, 1)
-    part = SimpleNamespace(labels=labels, pictures=pictures)
+    images = torch.eye(3)[labels].view(30, 3, 1, 1)
+    part = SimpleNamespace(labels=labels, images=images)
     return OpenWorldInputs(part, 2, lambda x: x, module)
 
 

@@ -36,10 +36,10 @@ ADAM = OptimizerConfig(name="adam", lr=1e-3)
 
 def make_batch(epoch=0, batch=0):
     generator = torch.Generator().manual_seed(batch)
-    pictures = torch.rand(8, 3, 32, 32, generator=generator, dtype=torch.float64)
+    images = torch.rand(8, 3, 32, 32, generator=generator, dtype=torch.float64)
     labels, places = torch.tensor([0, 1, 2, 1]), torch.tensor([3, 11, 0, 5])
     return OpenWorldBatch(
-        pictures, labels, places, torch.arange(8), BatchKey(torch.arange(8), epoch, batch, 0, 8)
+        images, labels, places, torch.arange(8), BatchKey(torch.arange(8), epoch, batch, 0, 8)
     )
 
 
@@ -64,7 +64,7 @@ def test_a_step_is_the_sum_of_its_losses():
     module, batch = make(), make_batch()
     found = module.training_step(batch, 0)
     again = make().train()
-    maps = again.backbone.feature_map(batch.pictures)
+    maps = again.backbone.feature_map(batch.images)
     g, p = again.head.embed(maps), again.head.embed_parts(maps)
     logits, labels = again.head.classify(g), batch.labels
     generator = keyed_generator(int(again.draw_seed), 0)
@@ -121,7 +121,7 @@ def test_gradient_reaches_what_is_trained_and_nothing_else():
 def test_pre_training_sees_labels_only():
     module = make(pretrain_epochs=1)
     loss = module.training_step(make_batch(epoch=0), 0)
-    logits = make().train().predict(make_batch().pictures)[:4]
+    logits = make().train().predict(make_batch().images)[:4]
     torch.testing.assert_close(loss, margin_cross_entropy(logits, make_batch().labels, 0.2))
 
 
@@ -183,7 +183,7 @@ def test_a_step_under_autocast_votes_and_pairs_in_single_precision(monkeypatch):
             return call(agreement, same)
 
         monkeypatch.setattr(F, "binary_cross_entropy", look)
-        module.training_step(batch._replace(pictures=batch.pictures.float()), 0)
+        module.training_step(batch._replace(images=batch.images.float()), 0)
     assert seen == [(torch.float32, False)]
 
 
@@ -217,13 +217,13 @@ def test_what_it_is_set_beside_takes_steps(kind, config):
     module, batch = make(kind, config), make_batch()
     losses = losses_of(module, [batch] * 8)
     assert losses[-1] < losses[0] and int(module.batches_seen) == 8
-    assert module.predict(batch.pictures).shape == (8, 6)
+    assert module.predict(batch.images).shape == (8, 6)
     assert kind().num_heads == 20
 
 
 def test_the_lower_bound_looks_at_labelled_rows_only():
     batch = make_batch()
-    other = batch._replace(pictures=torch.cat([batch.pictures[:4], batch.pictures[4:] * 0]))
+    other = batch._replace(images=torch.cat([batch.images[:4], batch.images[4:] * 0]))
     losses = [make(Classifier, ClassifierConfig).training_step(b, 0) for b in (batch, other)]
     assert losses[0] == losses[1]
 

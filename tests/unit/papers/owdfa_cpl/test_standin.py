@@ -8,8 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.data.catalogue.verify import verify
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED
-from common.data.verify import verify
 from common.errors import DataError
 from papers.owdfa_cpl.readers import ow_forge_20 as standin
 from papers.owdfa_cpl.readers.ow_forge_20 import load_pools, ow_forge_20
@@ -26,7 +26,7 @@ from papers.owdfa_cpl.standin.filters import (
     to_blocks,
 )
 from papers.owdfa_cpl.standin.forgeries import FORGERIES
-from papers.owdfa_cpl.standin.generate import Counts, Preset, make_pictures
+from papers.owdfa_cpl.standin.generate import Counts, Preset, make_images
 
 TINY = Preset(Counts(2, 1, 1), Counts(0, 2, 1), Counts(3, 1, 1), Counts(0, 1, 1))
 
@@ -38,24 +38,24 @@ def tiny(monkeypatch, tmp_path):
     return tmp_path / "likewise" / "generated"
 
 
-def test_a_picture_depends_on_its_key_alone():
+def test_a_image_depends_on_its_key_alone():
     many, one = (
-        make_pictures(9, 0, range(3), 7, load_pools()),
-        make_pictures(9, 0, range(2, 3), 7, load_pools()),
+        make_images(9, 0, range(3), 7, load_pools()),
+        make_images(9, 0, range(2, 3), 7, load_pools()),
     )
     np.testing.assert_array_equal(many[2:], one)
     for other in (
-        make_pictures(9, 0, range(2, 3), 8, load_pools()),
-        make_pictures(9, 1, range(2, 3), 7, load_pools()),
+        make_images(9, 0, range(2, 3), 8, load_pools()),
+        make_images(9, 1, range(2, 3), 7, load_pools()),
     ):
         assert (other != one).mean() > 0.5
 
 
 @pytest.mark.parametrize("number", range(len(FORGERIES)), ids=lambda n: FORGERIES[n].name)
-def test_every_class_makes_a_picture_of_its_own(number):
-    picture = make_pictures(number, 0, range(1), 2000, load_pools())
-    assert picture.shape == (1, 3, SIDE, SIDE) and picture.dtype == np.uint8
-    assert 5 < picture.std() < 120
+def test_every_class_makes_a_image_of_its_own(number):
+    image = make_images(number, 0, range(1), 2000, load_pools())
+    assert image.shape == (1, 3, SIDE, SIDE) and image.dtype == np.uint8
+    assert 5 < image.std() < 120
 
 
 def test_only_identity_swaps_need_a_donor_and_each_forgery_leaves_a_trace():
@@ -69,7 +69,7 @@ def test_only_identity_swaps_need_a_donor_and_each_forgery_leaves_a_trace():
         assert (changed == 0) == (forgery.name == "real_a"), forgery.name
 
 
-def test_local_traces_leave_the_rest_of_the_picture_alone():
+def test_local_traces_leave_the_rest_of_the_image_alone():
     pool, generator = load_pools()["train"], np.random.default_rng(0)
     x = render_carrier(draw_carrier(generator, pool), pool)
     for forgery in FORGERIES:
@@ -107,7 +107,7 @@ def test_it_is_made_once_and_read_back_the_same(tiny, monkeypatch):
     assert [path.name for path in tiny.iterdir()] == [f"ow-forge-20-{first.fingerprint}.npz"]
     monkeypatch.setattr(standin, "generate", lambda *_: pytest.fail("made again"))
     again = ow_forge_20("small", with_real=False, seed=5)
-    assert torch.equal(first.train.pictures, again.train.pictures)
+    assert torch.equal(first.train.images, again.train.images)
     assert torch.equal(first.test.labels, again.test.labels)
 
 
@@ -117,10 +117,10 @@ def test_a_damaged_file_is_made_anew(tiny):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.warns(UserWarning, match="is not used"):
         again = ow_forge_20("small", with_real=False, seed=5)
-    assert torch.equal(first.train.pictures, again.train.pictures)
+    assert torch.equal(first.train.images, again.train.images)
 
 
-@pytest.mark.parametrize("altered", ["train_pictures", "test_labels", "sha256"])
+@pytest.mark.parametrize("altered", ["train_images", "test_labels", "sha256"])
 def test_an_altered_file_is_made_anew(tiny, altered):
     first = ow_forge_20("small", with_real=False, seed=5)
     (path,) = tiny.iterdir()
@@ -129,7 +129,7 @@ def test_an_altered_file_is_made_anew(tiny, altered):
     np.savez(path, **arrays)
     with pytest.warns(UserWarning, match=r"the hash beside its arrays is not theirs"):
         again = ow_forge_20("small", with_real=False, seed=5)
-    assert torch.equal(first.train.pictures, again.train.pictures)
+    assert torch.equal(first.train.images, again.train.images)
     assert torch.equal(first.test.labels, again.test.labels)
 
 
@@ -163,7 +163,7 @@ def test_faces_of_the_data_root_split_by_person(tiny, tmp_path):
     found = ow_forge_20("small", False, 5, "att", str(tmp_path))
     other = ow_forge_20("small", False, 5)
     assert found.fingerprint != other.fingerprint
-    assert not torch.equal(found.train.pictures, other.train.pictures)
+    assert not torch.equal(found.train.images, other.train.images)
 
 
 def test_without_those_faces_it_says_where_to_get_them(tiny, tmp_path):
@@ -191,8 +191,8 @@ def test_verify_tells_the_sanity_figures(tiny, monkeypatch):
     console = Console(file=io.StringIO(), width=200)
     verify("ow-forge-20", None, console)
     text = console.file.getvalue()
-    assert "48 training and 20 test pictures of 20 classes" in text
-    assert "pixels: 0.110 as stored, now 1.000" in text, "as many clusters as pictures"
+    assert "48 training and 20 test images of 20 classes" in text
+    assert "pixels: 0.110 as stored, now 1.000" in text, "as many clusters as images"
     assert "small network with all labels: 0.910 as stored" in text
 
 
@@ -204,7 +204,7 @@ def test_blocks_come_back():
     assert np.abs(np.delete(coefficients, 0, axis=1)).max() < 1e-12
 
 
-def test_quantisation_is_coarser_at_lower_quality_and_counts_per_picture():
+def test_quantisation_is_coarser_at_lower_quality_and_counts_per_image():
     x = np.random.default_rng(0).random((1, SIDE, SIDE, 3))
     errors = [
         np.abs(compress(x, np.array([quality])) / 255.0 - x).mean() for quality in (50.0, 90.0, 100)

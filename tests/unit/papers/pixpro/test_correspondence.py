@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.dense_evaluation import DensePictures, first_two
-from common.data.pictures.evaluation import EvaluatedPictures
-from common.data.pictures.sets import Split
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.dense_evaluation import DenseImages, first_two
+from common.data.images.evaluation import EvaluatedImages
+from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.correspondence import evaluate_correspondence, places, retrieval
 from papers.pixpro.geometry import cell_distances
@@ -17,7 +17,7 @@ VIEW = ViewConfig(count=2, size=16, area=[0.3, 0.8], flip=0.5)
 
 
 class Places(nn.Module):
-    """Its map tells each cell's place, which the pictures show in their colours."""
+    """Its map tells each cell's place, which the images show in their colours."""
 
     def __init__(self, blind=False):
         super().__init__()
@@ -28,8 +28,8 @@ class Places(nn.Module):
     def backbone(self):
         return self
 
-    def feature_map(self, pictures):
-        x, y = (nn.functional.avg_pool2d(pictures[:, :2], 4) * self.scale).unbind(1)
+    def feature_map(self, images):
+        x, y = (nn.functional.avg_pool2d(images[:, :2], 4) * self.scale).unbind(1)
         if self.blind:
             x, y = torch.zeros_like(x), torch.zeros_like(y)
         # The cosine of these is largest at the same place.
@@ -38,16 +38,16 @@ class Places(nn.Module):
 
 
 def coordinates(num, height=24, width=40):
-    """Returns pictures whose red is the column and whose green is the row, 0 to 1."""
+    """Returns images whose red is the column and whose green is the row, 0 to 1."""
     x = torch.linspace(0, 1, width).expand(height, width)
     y = torch.linspace(0, 1, height)[:, None].expand(height, width)
     return Split(torch.stack([x, y, x]).repeat(num, 1, 1, 1), torch.full((num,), -1))
 
 
 def make_inputs(module, num=80, view=VIEW, **options):
-    split, config = coordinates(num), PictureConfig(views=[view], **options)
-    dense = DensePictures(split, config)
-    return PictureInputs(module, *[EvaluatedPictures(split, config)] * 2, (dense, dense))
+    split, config = coordinates(num), ImageConfig(views=[view], **options)
+    dense = DenseImages(split, config)
+    return ImageInputs(module, *[EvaluatedImages(split, config)] * 2, (dense, dense))
 
 
 def test_features_that_tell_the_place_find_it_and_blind_ones_guess():
@@ -82,11 +82,11 @@ def test_retrieval_by_hand():
 
 
 def test_views_are_drawn_as_the_recipe_draws_them_from_seed_and_draw():
-    pictures = DensePictures(coordinates(70), PictureConfig(views=[VIEW]))
+    images = DenseImages(coordinates(70), ImageConfig(views=[VIEW]))
 
     def views(seed, epoch):
         return torch.cat(
-            [torch.stack(batch.views) for batch in pictures.pairs((seed, epoch), CPU)], 1
+            [torch.stack(batch.views) for batch in images.pairs((seed, epoch), CPU)], 1
         )
 
     assert views(1, 5).shape == (2, 70, 3, 16, 16)
@@ -119,7 +119,7 @@ def test_turned_views_and_views_that_never_meet_are_refused():
 
 
 def test_places_follow_the_crops_and_their_mirror():
-    split = DensePictures(coordinates(30), PictureConfig(views=[VIEW]))
+    split = DenseImages(coordinates(30), ImageConfig(views=[VIEW]))
     batch = next(iter(split.pairs((0, 0), CPU)))
     found = torch.cat(places(batch))
     flips = torch.cat([crops[:, 4] for crops in batch.crops]) > 0

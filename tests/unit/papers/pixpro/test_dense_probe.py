@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 from common.config.recipe import load_recipe
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.evaluation import EvaluatedPictures
-from common.data.pictures.sets import Split
+from common.data.images.config import ImageConfig
+from common.data.images.dense_evaluation import DenseImages
+from common.data.images.evaluation import EvaluatedImages
+from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from common.evaluation.run import run_protocols
 from common.runs.run import prepare
 from papers.pixpro.dense_probe import (
@@ -36,26 +36,26 @@ class Colours(nn.Module):
     def backbone(self):
         return self
 
-    def feature_map(self, pictures):
-        return nn.functional.avg_pool2d(pictures, 4) * self.scale
+    def feature_map(self, images):
+        return nn.functional.avg_pool2d(images, 4) * self.scale
 
 
 def painted(num, seed, rows=3, columns=4, classes=3):
-    """Returns pictures of 4 x 4 blocks, each class of another colour, with their maps."""
+    """Returns images of 4 x 4 blocks, each class of another colour, with their maps."""
     generator = torch.Generator().manual_seed(seed)
     blocks = torch.randint(0, classes, (num, rows, columns), generator=generator)
     maps = blocks.repeat_interleave(4, 1).repeat_interleave(4, 2)
     colour = torch.eye(3)[maps].movedim(3, 1)
     noise = torch.rand(num, 3, 4 * rows, 4 * columns, generator=generator)
-    pictures = (0.6 * colour + 0.4 * noise).mul(255).to(torch.uint8)
-    return Split(pictures, torch.full((num,), -1), label_maps=maps)
+    images = (0.6 * colour + 0.4 * noise).mul(255).to(torch.uint8)
+    return Split(images, torch.full((num,), -1), label_maps=maps)
 
 
 def make_inputs(train, test, module=None, **options):
-    config = PictureConfig(**options)
-    labelled = [EvaluatedPictures(split, config) for split in (train, test)]
-    dense = DensePictures(train, config), DensePictures(test, config)
-    return PictureInputs(module or Colours(), *labelled, dense)
+    config = ImageConfig(**options)
+    labelled = [EvaluatedImages(split, config) for split in (train, test)]
+    dense = DenseImages(train, config), DenseImages(test, config)
+    return ImageInputs(module or Colours(), *labelled, dense)
 
 
 def test_a_map_that_shows_the_classes_is_read_and_one_that_does_not_is_not():
@@ -132,7 +132,7 @@ def test_it_depends_on_its_seed_alone_and_leaves_module_and_random_state():
     assert evaluate_dense_probe(inputs, SETTINGS, 2) != first
 
 
-def test_pictures_without_maps_or_in_another_form_are_refused_before_training():
+def test_images_without_maps_or_in_another_form_are_refused_before_training():
     plain = Split(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64))
     with pytest.raises(DataError, match="no classes of pixels"):
         evaluate_dense_probe(make_inputs(plain, plain), SETTINGS, 0)

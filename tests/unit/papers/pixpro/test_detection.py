@@ -6,12 +6,12 @@ from torch import nn
 
 from common.backbones.resnet import resnet18
 from common.backbones.small_conv import SmallConv
-from common.data.pictures.box_evaluation import ObjectPictures
-from common.data.pictures.boxes import padded, plain_objects
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.sets import Split
+from common.data.images.box_evaluation import ObjectImages
+from common.data.images.boxes import padded, plain_objects
+from common.data.images.config import ImageConfig
+from common.data.images.sets import Split
 from common.errors import ConfigError
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.images import ImageInputs
 from papers.pixpro.detection import (
     _batches,
     _groups,
@@ -22,7 +22,7 @@ from papers.pixpro.detection import (
 )
 from papers.pixpro.detection_config import DetectionConfig
 from papers.pixpro.detectors import build_detector
-from tests.stored import read_pictures
+from tests.stored import read_images
 
 pytest.importorskip("pycocotools")
 PLAIN = [0.0] * 3, [1.0] * 3
@@ -44,20 +44,20 @@ def small(**changes):
 
 
 def squares(num, seed):
-    """Returns dark pictures with one bright square each, red or green, of 12 to 20 pixels."""
+    """Returns dark images with one bright square each, red or green, of 12 to 20 pixels."""
     generator = torch.Generator().manual_seed(seed)
-    pictures = torch.randint(0, 60, (num, 3, 48, 48), generator=generator, dtype=torch.uint8)
+    images = torch.randint(0, 60, (num, 3, 48, 48), generator=generator, dtype=torch.uint8)
     boxes, instances = [], torch.zeros(num, 48, 48, dtype=torch.int32)
     for row in range(num):
         side = int(torch.randint(12, 21, (), generator=generator))
         top, left = torch.randint(0, 48 - side, (2,), generator=generator).tolist()
         kind = int(torch.randint(0, 2, (), generator=generator))
-        pictures[row, kind, top : top + side, left : left + side] = 230
+        images[row, kind, top : top + side, left : left + side] = 230
         instances[row, top : top + side, left : left + side] = 1
         boxes.append(torch.tensor([[left, top, left + side, top + side, kind]]).float())
     labels = torch.full((num,), -1)
     return Split(
-        pictures,
+        images,
         labels,
         boxes=padded(boxes),
         instance_maps=instances,
@@ -66,9 +66,9 @@ def squares(num, seed):
 
 
 def make_inputs(module, train, test, name="bccd"):
-    config = PictureConfig(name=name)
-    pair = ObjectPictures(train, config), ObjectPictures(test, config)
-    return PictureInputs(module, None, None, None, pair)
+    config = ImageConfig(name=name)
+    pair = ObjectImages(train, config), ObjectImages(test, config)
+    return ImageInputs(module, None, None, None, pair)
 
 
 class Module(nn.Module):
@@ -93,7 +93,7 @@ def test_bright_squares_are_found_and_the_module_stays_as_it_was():
 
 @pytest.mark.parametrize(("name", "classes", "masks"), [("bccd", 3, False), ("nuclei", 1, True)])
 def test_real_cells_go_through_training_and_test(name, classes, masks):
-    found = read_pictures(name)
+    found = read_images(name)
     parts = [found[split].rows(torch.arange(num)) for split, num in (("train", 6), ("test", 2))]
     inputs = make_inputs(Module(SmallConv(channels=parts[0].shape[0])), *parts, name=name)
     assert inputs.object_pair[0].num_classes == classes
@@ -110,7 +110,7 @@ class Oracle(nn.Module):
         super().__init__()
         self.found = iter(found)
 
-    def forward(self, pictures):
+    def forward(self, images):
         return [next(self.found)]
 
 
@@ -124,7 +124,7 @@ def answer(boxes, labels, masks=None):
 
 
 def test_perfect_answers_have_full_precision_and_shifted_ones_less():
-    test = ObjectPictures(squares(3, 4), PictureConfig(name="bccd"))
+    test = ObjectImages(squares(3, 4), ImageConfig(name="bccd"))
     rows = [test.objects(row).boxes for row in range(3)]
     kinds = [test.objects(row).classes.tolist() for row in range(3)]
     device = torch.device("cpu")
@@ -137,7 +137,7 @@ def test_perfect_answers_have_full_precision_and_shifted_ones_less():
 
 
 def test_objects_that_are_not_tested_may_be_missed_or_found():
-    test = ObjectPictures(squares(1, 4), PictureConfig(name="bccd"))
+    test = ObjectImages(squares(1, 4), ImageConfig(name="bccd"))
     own = test.objects(0)
     other = torch.tensor([[0.0, 40.0, 5.0, 48.0]])
     both = plain_objects(torch.cat([own.boxes, other]), torch.tensor([own.classes[0], 1]))
@@ -152,8 +152,8 @@ def test_objects_that_are_not_tested_may_be_missed_or_found():
 
 def test_masks_are_measured_by_themselves():
     split = squares(2, 5)
-    split = Split(split.pictures, split.labels, instance_maps=split.instance_maps)
-    test = ObjectPictures(split, PictureConfig(name="nuclei"))
+    split = Split(split.images, split.labels, instance_maps=split.instance_maps)
+    test = ObjectImages(split, ImageConfig(name="nuclei"))
     objects = [test.objects(row) for row in range(2)]
     empty = [answer(o.boxes.tolist(), [0], torch.zeros_like(o.masks)) for o in objects]
     found = measure(Oracle(empty), test, small(masks=True), torch.device("cpu"))
@@ -214,17 +214,17 @@ def test_a_loss_that_overflows_is_named():
 
 
 def test_mirrors_are_their_own_inverse_and_batches_a_function_of_the_seed():
-    pictures = ObjectPictures(squares(6, 3), PictureConfig(name="bccd"))
-    picture, objects = pictures[0]
-    other, moved = mirrored(picture, objects)
+    images = ObjectImages(squares(6, 3), ImageConfig(name="bccd"))
+    image, objects = images[0]
+    other, moved = mirrored(image, objects)
     left, top, right, bottom = moved.boxes[0].int().tolist()
     # The square is where the box is.
     assert other[objects.classes[0], top:bottom, left:right].min() > 0.8
     back, again = mirrored(other, moved)
-    assert torch.equal(back, picture) and torch.equal(again.boxes, objects.boxes)
+    assert torch.equal(back, image) and torch.equal(again.boxes, objects.boxes)
     settings = small(iterations=4)
     first, same, third = (
-        [torch.stack([p for p, _ in batch]) for batch in _batches(pictures, settings, seed)]
+        [torch.stack([p for p, _ in batch]) for batch in _batches(images, settings, seed)]
         for seed in (1, 1, 2)
     )
     assert len(first) == 4 and all(map(torch.equal, first, same))

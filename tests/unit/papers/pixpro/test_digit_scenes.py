@@ -1,6 +1,6 @@
 import torch
 
-from common.data.pictures.sets import check_set
+from common.data.images.sets import check_set
 from papers.pixpro.readers.digit_scenes import CELL, CLASS_NAMES, digit_scenes
 
 
@@ -9,9 +9,9 @@ def test_scenes_are_what_the_docstring_says_and_the_same_each_time():
     check_set("digit-scenes", made)
     assert {name: len(part) for name, part in made.items()} == {"train": 1500, "test": 200}
     for name, part in made.items():
-        assert part.shape == (1, 48, 48) and part.pictures.dtype == torch.uint8
+        assert part.shape == (1, 48, 48) and part.images.dtype == torch.uint8
         assert part.class_names == CLASS_NAMES and not (part.labels >= 0).any()
-        assert torch.equal(part.pictures, again[name].pictures)
+        assert torch.equal(part.images, again[name].images)
         assert torch.equal(part.label_maps, again[name].label_maps)
         assert part.label_maps.unique().tolist() == [0, 1, 2, 3, 4]
 
@@ -27,14 +27,14 @@ def test_a_quarter_holds_one_digit_at_most_and_mostly_one():
 
 def test_digits_are_brighter_than_their_background():
     part = digit_scenes()["test"]
-    pictures, inside = part.pictures[:, 0].double(), part.label_maps > 0
-    assert pictures[inside].mean() > 2 * pictures[~inside].mean()
+    images, inside = part.images[:, 0].double(), part.label_maps > 0
+    assert images[inside].mean() > 2 * images[~inside].mean()
     # At most 0.5 of 255 where no ink is; the rim of a stroke is below the label's level.
-    assert pictures[~inside].max() < 0.65 * 255
+    assert images[~inside].max() < 0.65 * 255
 
 
 def test_training_and_test_scenes_differ():
     made = digit_scenes()
-    train = made["train"].pictures.flatten(1).double()
-    nearest = torch.cdist(made["test"].pictures.flatten(1).double(), train).amin(1)
+    train = made["train"].images.flatten(1).double()
+    nearest = torch.cdist(made["test"].images.flatten(1).double(), train).amin(1)
     assert nearest.min() > 1000

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.module import WholeBatches
-from common.data.pictures.per_sample import PerSampleViews
-from common.data.pictures.sets import Split
-from common.data.pictures.views import make_view_batch
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.module import WholeBatches
+from common.data.images.per_sample import PerSampleViews
+from common.data.images.sets import Split
+from common.data.images.views import make_view_batch
 from common.data.sampler import BatchKey
 from common.errors import DataError
 from papers.pixpro.geometry import cell_centres, cell_distances, crop_coordinates
@@ -23,7 +23,7 @@ def make_sizes(height, width, num=1):
     return torch.tensor([[height, width]] * num)
 
 
-def test_the_whole_picture_spans_both_sides_whatever_its_shape():
+def test_the_whole_image_spans_both_sides_whatever_its_shape():
     boxes, sizes = make_boxes([0, 0, 5, 9]), make_sizes(5, 9)
     assert crop_coordinates(boxes, sizes).tolist() == [[0, 0, 1, 1]]
     assert crop_coordinates(boxes, sizes, mirrored=torch.ones(1)).tolist() == [[1, 0, 0, 1]]
@@ -88,9 +88,9 @@ def test_a_crop_of_one_row_has_distances():
 def test_odd_crops_are_named():
     for broken in ([0, 0, 0, 4], [0, 6, 4, 4], [-1, 0, 4, 4]):
         boxes = make_boxes([0, 0, 4, 4], broken)
-        with pytest.raises(DataError, match=r"crop 1 of the batch .* empty or leaves its picture"):
+        with pytest.raises(DataError, match=r"crop 1 of the batch .* empty or leaves its image"):
             crop_coordinates(boxes, make_sizes(8, 8, 2))
-    with pytest.raises(DataError, match="picture 0 of the batch is 1 x 8"):
+    with pytest.raises(DataError, match="image 0 of the batch is 1 x 8"):
         crop_coordinates(make_boxes([0, 0, 1, 4]), make_sizes(1, 8))
     with pytest.raises(ValueError, match="coordinates"):
         cell_distances(WHOLE, WHOLE.expand(2, 4), (2, 2), (2, 2))
@@ -102,11 +102,11 @@ def test_what_is_seen_in_a_view_is_where_its_coordinates_say(make):
     height, width = 24, 40
     x = torch.linspace(0, 1, width).expand(height, width)
     y = torch.linspace(0, 1, height)[:, None].expand(height, width)
-    pictures = torch.stack([x, y, x]).expand(6, 3, height, width)
+    images = torch.stack([x, y, x]).expand(6, 3, height, width)
     view = ViewConfig(count=2, size=8, area=[0.2, 0.9], flip=0.5)
-    config = PictureConfig(batch_size=6, views=[view])
+    config = ImageConfig(batch_size=6, views=[view])
     key = BatchKey(torch.arange(6), 0, 0, 0, 6)
-    whole = WholeBatches(Split(pictures, torch.zeros(6)))
+    whole = WholeBatches(Split(images, torch.zeros(6)))
     if make == "batched":
         made = make_view_batch(whole[key], config, seed=1)
     else:

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torchvision
 
-from common.checkpoints.formats import to_detectron2
-from common.data.pictures.config import PictureFacts
+from common.backbones.formats import to_detectron2
+from common.data.images.config import ImageFacts
 from common.errors import DataError
 from common.methods.config import SimCLRConfig
 from common.methods.simclr import SimCLR
@@ -15,7 +15,7 @@ from papers.pixpro.module import PixPro
 from papers.pixpro.weights import NETWORKS, load_weights, our_name
 from tests.states import change, save, without
 
-FACTS = PictureFacts(3, 32, 10, 64)
+FACTS = ImageFacts(3, 32, 10, 64)
 OFFICIAL = {ours: theirs for theirs, ours in NETWORKS.items()}
 LAYER = {"0": "linear1", "1": "bn1", "3": "linear2"}
 

@@ -5,13 +5,13 @@ from papers.supremix.backbone import SmallGrid, TextPair
 
 def test_the_grid_knows_where_things_are():
     net = SmallGrid(channels=1).eval()
-    picture = torch.zeros(1, 1, 24, 24)
-    picture[..., 2:8, 2:8] = 1
-    turned = picture.flip(2, 3)
-    grids = [net.layers(x) for x in (picture, turned)]
-    # Averaged over the whole picture both are nearly alike; by cells they are not.
+    image = torch.zeros(1, 1, 24, 24)
+    image[..., 2:8, 2:8] = 1
+    turned = image.flip(2, 3)
+    grids = [net.layers(x) for x in (image, turned)]
+    # Averaged over the whole image both are nearly alike; by cells they are not.
     assert (grids[0] - grids[1]).abs().max() > 0.01
-    assert net(picture).shape == (1, net.num_features) == (1, 64)
+    assert net(image).shape == (1, net.num_features) == (1, 64)
 
 
 def test_width_and_channels_are_taken():

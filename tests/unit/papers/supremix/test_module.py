@@ -49,11 +49,11 @@ def standalone(**options):
 
 def test_it_stands_alone_with_the_papers_values():
     module = SupReMix()
-    pictures = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 64, 64)
     module.eval()
-    assert module.embed(pictures).shape == (2, module.backbone.num_features) == (2, 2048)
-    torch.testing.assert_close(module.project(pictures).norm(dim=1), torch.ones(2))
-    assert module.project(pictures).shape == (2, 128)
+    assert module.embed(images).shape == (2, module.backbone.num_features) == (2, 2048)
+    torch.testing.assert_close(module.project(images).norm(dim=1), torch.ones(2))
+    assert module.project(images).shape == (2, 128)
     config = module.method
     assert (config.temperature, config.window, config.weights) == (0.5, 5.0, "linear")
     assert tuple(config.beta) == BETA_OPTIONS[0]
@@ -179,7 +179,7 @@ def test_one_view_needs_labels_that_can_be_equal():
     load_recipe("supremix/quick", ["data.num_views=1", "method.label_step=1"])
 
 
-def test_a_table_is_refused_by_a_picture_backbone():
+def test_a_table_is_refused_by_a_image_backbone():
     with pytest.raises(ConfigError, match=r"small_grid.*10"):
         build("method.backbone=small_grid")
 

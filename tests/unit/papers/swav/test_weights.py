@@ -2,14 +2,14 @@ import pytest
 import torch
 import torchvision
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import DataError
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.swav.weights import load_weights
 from tests.states import change, save, without
 
-FACTS = PictureFacts(3, 32, 10, 64)
+FACTS = ImageFacts(3, 32, 10, 64)
 SMALL = {"backbone": "resnet18", "hidden_dim": 16, "output_dim": 8, "num_prototypes": 12}
 
 

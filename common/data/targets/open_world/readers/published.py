@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 class ClassCounts(NamedTuple):
-    """A class of a table and how many of its pictures are labelled or not."""
+    """A class of a table and how many of its images are labelled or not."""
 
     name: str
     labelled: int
@@ -27,7 +27,7 @@ class ClassCounts(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Tells whether any picture of it is labelled."""
+        """Tells whether any image of it is labelled."""
         return self.labelled > 0
 
     @property
@@ -43,7 +43,7 @@ class ClassCounts(NamedTuple):
 
 
 def check_protocol(classes: list[ClassCounts], protocol: int) -> None:
-    """Raises `ConfigError` for real pictures in protocol 1, or protocol 1's classes in 2."""
+    """Raises `ConfigError` for real images in protocol 1, or protocol 1's classes in 2."""
     real = [each.name for each in classes if each.real]
     if protocol == 1 and real:
         raise ConfigError(
@@ -52,7 +52,7 @@ def check_protocol(classes: list[ClassCounts], protocol: int) -> None:
         )
     if protocol == 2 and _numbers(classes) == PROTOCOLS[1]:
         raise ConfigError(
-            "data.protocol=2 has real pictures too, and the table's classes are those of protocol "
+            "data.protocol=2 has real images too, and the table's classes are those of protocol "
             "1; use data.protocol=1"
         )
 

@@ -1,7 +1,7 @@
-"""The real benchmark where the user has it: the official table (CSV) and its pictures.
+"""The real benchmark where the user has it: the official table (CSV) and its images.
 
 Columns used: ``img_path``, ``label``, ``method``, ``image_source``, ``tag`` (0 unused, 1 labelled,
-2 unlabelled). Of each source and label 80 % of the rows, labelled or not, are training pictures.
+2 unlabelled). Of each source and label 80 % of the rows, labelled or not, are training images.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from common.data.csv_lines import place_of, read_lines
-from common.data.given import refuse_given
-from common.data.pictures.readers.folders import SUFFIXES
-from common.data.root import data_root
+from common.data.catalogue.csv_lines import place_of, read_lines
+from common.data.catalogue.given import refuse_given
+from common.data.catalogue.root import data_root
+from common.data.images.readers.folders import SUFFIXES
 from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import Box, PictureFiles
+from common.data.targets.open_world.files import Box, ImageFiles
 from common.data.targets.open_world.readers.published import (
     SHOWN,
     ClassCounts,
@@ -43,7 +43,7 @@ TRAIN_SHARE = 0.8
 
 
 class Row(NamedTuple):
-    """One picture of the table."""
+    """One image of the table."""
 
     path: str
     label: int
@@ -53,11 +53,11 @@ class Row(NamedTuple):
 
 
 def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
-    """Reads the table ``data.path`` and finds its pictures.
+    """Reads the table ``data.path`` and finds its images.
 
     Raises:
-        DataError: Missing columns, broken cells, one label for two methods, absent pictures
-            (listed), or pictures without a face box.
+        DataError: Missing columns, broken cells, one label for two methods, absent images
+            (listed), or images without a face box.
         ConfigError: A table of the other protocol.
     """
     table = find_table(config)
@@ -65,10 +65,10 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
     names = class_names(table, rows)
     counts = class_counts(rows, names)
     check_protocol(counts, config.protocol)
-    note, oddity = compare(counts, config.protocol)
-    paths = find_pictures(table, Path(config.folder).expanduser() if config.folder else None, rows)
+    note, warning = compare(counts, config.protocol)
+    paths = find_images(table, Path(config.folder).expanduser() if config.folder else None, rows)
     boxes = read_boxes(Path(config.boxes).expanduser(), rows) if config.boxes else None
-    files = PictureFiles(paths, config.size, boxes, config.box_margin)
+    files = ImageFiles(paths, config.size, boxes, config.box_margin)
     labels = torch.tensor([row.label for row in rows])
     tags = torch.tensor([row.tag for row in rows])
     train = split_rows(rows, config.data_seed)
@@ -89,7 +89,7 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
         fingerprint=digest.hexdigest()[:12],
         size=config.size,
         note=note,
-        oddity=oddity,
+        warning=warning,
     )
 
 
@@ -151,7 +151,7 @@ def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
             )
     gaps = sorted(set(range(max(methods, default=-1) + 1)) - set(methods))
     if gaps:
-        raise DataError(f"{table}: no picture has label {gaps[0]}; number classes from 0 on")
+        raise DataError(f"{table}: no image has label {gaps[0]}; number classes from 0 on")
     sources = [sorted(s for (_, s), n in labels.items() if n == k) for k in sorted(methods)]
     return tuple(f"{methods[n]} ({', '.join(of)})" for n, of in enumerate(sources))
 
@@ -165,7 +165,7 @@ def class_counts(rows: list[Row], names: tuple[str, ...]) -> list[ClassCounts]:
     ]
 
 
-def find_pictures(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]:
+def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]:
     """Returns the rows' files; raises `DataError` that lists those that are not there."""
     base = folder or table.parent
     paths = [base / row.path for row in rows]
@@ -173,17 +173,17 @@ def find_pictures(table: Path, folder: Path | None, rows: list[Row]) -> list[Pat
     if absent:
         shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
-            f"{table}: {len(absent):,} of {len(rows):,} pictures are not in {base} (data.folder): "
+            f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
             f"{shown}"
         )
     return paths
 
 
 def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
-    """Reads a CSV of face boxes in pixels, one a picture.
+    """Reads a CSV of face boxes in pixels, one an image.
 
     Raises:
-        DataError: A picture without a box, or a box that is none; names them.
+        DataError: An image without a box, or a box that is none; names them.
     """
     lines = read_lines(path)
     places = [place_of(path, lines[0][1], name) for name in BOX_COLUMNS]
@@ -193,7 +193,7 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
         try:
             left, top, right, bottom = map(float, sides)
         except ValueError:
-            continue  # the detector found nothing: the picture is without a box
+            continue  # the detector found nothing: the image is without a box
         if not all(map(math.isfinite, (left, top, right, bottom))):
             raise DataError(f"{path}, line {number}: the box {', '.join(sides)} is not finite")
         if right <= left or bottom <= top:
@@ -202,14 +202,14 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
     lacking = [row.path for row in rows if row.path not in found]
     if lacking:
         shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
-        raise DataError(f"{path}: {len(lacking):,} of {len(rows):,} pictures have no box: {shown}")
+        raise DataError(f"{path}: {len(lacking):,} of {len(rows):,} images have no box: {shown}")
     return [found[row.path] for row in rows]
 
 
 def split_rows(rows: list[Row], seed: int) -> Tensor:
     """Returns which rows are for training: of each source and label the same share.
 
-    As the code, rows are drawn and not videos: pictures of one video may be on both sides.
+    As the code, rows are drawn and not videos: images of one video may be on both sides.
     """
     groups: dict[tuple[str, int], list[int]] = {}
     for number, row in enumerate(rows):
@@ -222,8 +222,8 @@ def split_rows(rows: list[Row], seed: int) -> Tensor:
     return train
 
 
-def picture_paths(path: Path) -> list[str]:
-    """Returns the pictures of a folder, sorted, or the one file."""
+def image_paths(path: Path) -> list[str]:
+    """Returns the images of a folder, sorted, or the one file."""
     path = path.expanduser()
     if path.is_file():
         return [str(path)]
@@ -234,7 +234,7 @@ def verify(root: Path, console: Console) -> None:
     """Says of each table of OW-DFA in the data root whether it is the published one.
 
     Raises:
-        DataError: No table, absent pictures, or other classes or counts.
+        DataError: No table, absent images, or other classes or counts.
     """
     paths = {number: root / f"ow-dfa/protocol-{number}.csv" for number in (1, 2)}
     if not any(path.is_file() for path in paths.values()):
@@ -243,7 +243,7 @@ def verify(root: Path, console: Console) -> None:
     for number, path in paths.items():
         if path.is_file():
             found = ow_dfa(OpenWorldConfig(name="ow-dfa", path=str(path), protocol=number))
-            console.print(f"{path}: {found.oddity or found.note}", markup=False, highlight=False)
-            problems += [found.oddity] if found.oddity else []
+            console.print(f"{path}: {found.warning or found.note}", markup=False, highlight=False)
+            problems += [found.warning] if found.warning else []
     if problems:
         raise DataError(f"{len(problems)} wrong: {'; '.join(problems)}")

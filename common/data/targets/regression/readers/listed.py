@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from common.data.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.data.csv_lines import place_of, read_lines, read_numbers
-from common.data.packers.arrays import read_arrays
+from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
+from common.data.catalogue.packers.arrays import read_arrays
 from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
 from common.errors import DataError

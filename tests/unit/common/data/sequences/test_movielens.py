@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.packers.files import pack_files
+from common.data.catalogue.packers.files import pack_files
+from common.data.catalogue.sources import get_source
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
 from common.data.sequences.readers.movielens import read_ratings
-from common.data.sources import get_source
 from common.errors import DataError
 
 ROOT = os.environ.get("LIKEWISE_DATA")

@@ -3,7 +3,7 @@ import gzip
 import pytest
 import torch
 
-from common.data.root import data_root
+from common.data.catalogue.root import data_root
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.files import LORA, exchange_rate, own_csv, published, read_series
 from common.errors import DataError

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.root import data_root
+from common.data.catalogue.root import data_root
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.labelled import archived, own_labelled, read_npz, read_ts
 from common.data.series.sets import LabelledSeries, check_labelled, scale_labelled

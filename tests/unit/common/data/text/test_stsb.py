@@ -4,7 +4,7 @@ import os
 import pytest
 import torch
 
-from common.data.root import VARIABLE, data_root
+from common.data.catalogue.root import VARIABLE, data_root
 from common.data.targets.regression.config import RegressionConfig
 from common.data.text.readers.stsb import STSB_FILE, hashed, stsb
 from common.errors import DataError

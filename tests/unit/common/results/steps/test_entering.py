@@ -9,8 +9,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from common.config.recipe import load_recipe
-from common.data.pictures.module import PictureData
-from common.data.pictures.synthetic import make
+from common.data.images.module import ImageData
+from common.data.images.synthetic import make
 from common.results.steps.entering import enter, perturb_state
 from common.results.steps.points import Counts, Point
 from common.results.steps.training import as_taken
@@ -47,7 +47,7 @@ class Keep(Callback):
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer, Counts]:
     settings = ["data.batch_size=32", f"trainer.epochs={EPOCHS}", "optimizer.warmup_epochs=1"]
     recipe = as_taken(load_recipe("swav/quick", settings))
-    data = PictureData(recipe.data, recipe.seed, read=lambda _root: make(IMAGES, rows=100))
+    data = ImageData(recipe.data, recipe.seed, read=lambda _root: make(IMAGES, rows=100))
     data.load()
     folder = tmp_path_factory.mktemp("checkpoints")
     module = build_module(recipe, data).double()

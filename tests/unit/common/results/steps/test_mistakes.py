@@ -141,7 +141,7 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
     ),
     "image views are swapped": (
         "swav/quick",
-        changed("common.data.pictures.module.make_view_batch", swapped),
+        changed("common.data.images.module.make_view_batch", swapped),
         (),
     ),
     "sequence views are swapped": (

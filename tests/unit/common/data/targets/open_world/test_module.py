@@ -23,8 +23,8 @@ from common.errors import ConfigError, DataError
 
 LABELS = torch.tensor([0] * 6 + [1] * 3 + [0, 1] + [2] * 9)
 TAGS = torch.tensor([LABELLED] * 9 + [UNLABELLED] * 11)
-PICTURES = torch.randint(0, 256, (20, 3, 8, 8), generator=torch.Generator().manual_seed(0))
-PART = Part(PICTURES.to(torch.uint8), LABELS, TAGS)
+IMAGES = torch.randint(0, 256, (20, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+PART = Part(IMAGES.to(torch.uint8), LABELS, TAGS)
 
 
 def generator():
@@ -32,7 +32,7 @@ def generator():
 
 
 def make_set(labels, tags):
-    part = Part(PICTURES[: len(labels)], torch.tensor(labels), torch.tensor(tags))
+    part = Part(IMAGES[: len(labels)], torch.tensor(labels), torch.tensor(tags))
     return OpenWorldSet(part, part, ("a", "b", "c"), 2, "x", 8)
 
 
@@ -63,7 +63,7 @@ def test_a_batch_has_its_labelled_rows_first():
     batch = data[BatchKey(rows, 0, 0, 0, 4)]
     assert batch.labels.tolist() == [0, 1] and batch.places.tolist() == [3, 0]
     assert batch.order.tolist() == [1, 3, 0, 2] and batch.num_labelled == 2
-    assert torch.equal(batch.pictures, PART.pictures[rows[batch.order]])
+    assert torch.equal(batch.images, PART.images[rows[batch.order]])
 
 
 def test_two_processes_share_each_half():
@@ -84,9 +84,9 @@ CHANGES = {"flip": 0.5, "crop": 0.5, "recolour": 0.5}
 
 def view_of(key, order, **options):
     config = OpenWorldConfig(**{"flip": 0.0, **options})
-    pictures = PART.pictures[:8][key.offset : key.offset + len(order)][order]
-    batch = OpenWorldBatch(pictures, torch.zeros(4), torch.zeros(4), order, key)
-    return make_view(batch, config, 5).pictures
+    images = PART.images[:8][key.offset : key.offset + len(order)][order]
+    batch = OpenWorldBatch(images, torch.zeros(4), torch.zeros(4), order, key)
+    return make_view(batch, config, 5).images
 
 
 def test_views_are_a_function_of_the_place_in_the_global_batch():
@@ -101,7 +101,7 @@ def test_views_are_a_function_of_the_place_in_the_global_batch():
 
 def test_each_change_can_be_alone():
     key, rows = BatchKey(torch.arange(8), 0, 0, 0, 8), torch.arange(8)
-    plain = PART.pictures[:8].float() / 255
+    plain = PART.images[:8].float() / 255
     torch.testing.assert_close(view_of(key, rows), plain)
     torch.testing.assert_close(view_of(key, rows, flip=1.0), plain.flip(3))
     torch.testing.assert_close(view_of(key, rows, crop=1.0, crop_area=[1.0, 1.0]), plain)
@@ -117,13 +117,13 @@ def test_each_change_can_be_alone():
 def test_what_an_arm_may_see():
     only, every = with_labels(PART, "labelled-only"), with_labels(PART, "all")
     assert (only.tags == LABELLED).all() and only.labels.tolist() == [0] * 6 + [1] * 3
-    assert torch.equal(only.pictures[torch.tensor([8, 0])], PART.pictures[[8, 0]])
+    assert torch.equal(only.images[torch.tensor([8, 0])], PART.images[[8, 0]])
     assert (every.tags == LABELLED).all() and torch.equal(every.labels, LABELS)
     assert with_labels(PART, "as-tagged") is PART
 
 
-def test_unlabelled_pictures_alone_are_refused():
-    with pytest.raises(DataError, match="no training picture is labelled"):
+def test_unlabelled_images_alone_are_refused():
+    with pytest.raises(DataError, match="no training image is labelled"):
         check_parts("own", make_set([0, 1, 2], [2, 2, 2]))
 
 

@@ -42,5 +42,5 @@ def test_few_rows_hold_every_class_and_tag():
 def test_views_are_made_in_float64():
     data = loaded(SHAPE)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    assert batch.pictures.dtype == torch.float64
+    assert batch.images.dtype == torch.float64
     assert len(batch.labels) == 4

@@ -1,4 +1,4 @@
-"""The real benchmark's table and pictures, in the official layout, and what is refused."""
+"""The real benchmark's table and images, in the official layout, and what is refused."""
 
 import csv
 import io
@@ -10,11 +10,11 @@ from PIL import Image
 from rich.console import Console
 
 from common.config.recipe import load_recipe
+from common.data.catalogue.verify import verify
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import PictureFiles, widened
+from common.data.targets.open_world.files import ImageFiles, widened
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED
-from common.data.verify import verify
 from common.errors import ConfigError, DataError
 from common.runs.run import prepare
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig
@@ -64,7 +64,7 @@ def load(home, **options):
     return data
 
 
-def test_four_fifths_of_each_source_and_label_are_training_pictures(folder):
+def test_four_fifths_of_each_source_and_label_are_training_images(folder):
     data = load(folder)
     found = data.whole
     assert found.class_names == (
@@ -77,9 +77,9 @@ def test_four_fifths_of_each_source_and_label_are_training_pictures(folder):
     assert torch.bincount(found.test.labels).tolist() == [4, 4, 2]
     assert set(found.test.tags[found.test.labels < 2].tolist()) == {LABELLED, UNLABELLED}
     assert (found.train.tags != 0).all(), "unused rows are left out"
-    (oddity,) = data.oddities
-    assert "3 classes (2 known, 0 real) instead of 20 classes (8 known, 0 real)" in oddity
-    assert "FOMM (ForgeryNet) 15 + 5" in oddity
+    (warning,) = data.warnings
+    assert "3 classes (2 known, 0 real) instead of 20 classes (8 known, 0 real)" in warning
+    assert "FOMM (ForgeryNet) 15 + 5" in warning
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(folder):
@@ -89,12 +89,12 @@ def test_a_batch_larger_than_the_training_part_is_refused(folder):
 
 
 def test_the_split_depends_on_the_seed_of_the_data_alone(folder):
-    first = load(folder).whole.train.pictures.rows
-    assert torch.equal(first, load(folder).whole.train.pictures.rows)
-    assert not torch.equal(first, load(folder, data_seed=1).whole.train.pictures.rows)
+    first = load(folder).whole.train.images.rows
+    assert torch.equal(first, load(folder).whole.train.images.rows)
+    assert not torch.equal(first, load(folder, data_seed=1).whole.train.images.rows)
 
 
-def test_a_changed_table_or_picture_size_changes_the_fingerprint(folder):
+def test_a_changed_table_or_image_size_changes_the_fingerprint(folder):
     first, table = load(folder).fingerprint, folder / "table.csv"
     given = table.read_bytes()
     table.write_bytes(given.replace(b",fake,1,", b",fake,2,", 1))
@@ -106,31 +106,31 @@ def test_a_changed_table_or_picture_size_changes_the_fingerprint(folder):
     assert load(folder).fingerprint != first
 
 
-def test_pictures_are_read_when_a_batch_needs_them(folder):
+def test_images_are_read_when_a_batch_needs_them(folder):
     data = load(folder)
     batch = next(iter(data.train_dataloader()))
-    assert batch.pictures.shape == (8, 3, 16, 16) and batch.pictures.dtype == torch.uint8
+    assert batch.images.shape == (8, 3, 16, 16) and batch.images.dtype == torch.uint8
     assert batch.num_labelled == 4 and (batch.labels < 2).all()
     made = data.on_after_batch_transfer(batch, 0)
-    assert made.pictures.is_floating_point()
+    assert made.images.is_floating_point()
 
 
-def test_absent_pictures_are_listed_and_not_replaced(folder):
+def test_absent_images_are_listed_and_not_replaced(folder):
     for name in ("3.png", "4.png"):
         (folder / "data/release/identity_swap/Deepfakes/FF++" / name).unlink()
     with pytest.raises(DataError, match=r"2.*50.*FF\+\+/3\.png.*/4\.png"):
         load(folder)
 
 
-def test_a_broken_picture_stops_the_run_by_name(folder):
+def test_a_broken_image_stops_the_run_by_name(folder):
     data = load(folder)
-    path = data.whole.train.pictures.pictures.paths[0]
-    path.write_bytes(b"no picture")
+    path = data.whole.train.images.images.paths[0]
+    path.write_bytes(b"no image")
     with pytest.raises(DataError, match=path.name):
-        PictureFiles([path], 16)[torch.tensor([0])]
+        ImageFiles([path], 16)[torch.tensor([0])]
 
 
-def test_pictures_may_lie_in_another_folder(folder):
+def test_images_may_lie_in_another_folder(folder):
     (folder / "tables").mkdir()
     (folder / "table.csv").rename(folder / "tables" / "p1.csv")
     with pytest.raises(DataError, match=r"data\.folder"):
@@ -181,7 +181,7 @@ def test_a_restored_module_needs_no_file_of_initial_weights(folder):
 def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):
     write(tmp_path / "table.csv", HEADER, make_rows(tmp_path, [CLASSES[0], CLASSES[1]]))
     table = load(tmp_path)
-    assert "no class is novel" in table.oddities[1]
+    assert "no class is novel" in table.warnings[1]
     rows = [row for row in make_rows(tmp_path, CLASSES[:2]) if row[6] != UNLABELLED]
     write(tmp_path / "table.csv", HEADER, rows)
     facts = load(tmp_path).facts
@@ -197,8 +197,8 @@ def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):
         (lambda rows: rows[0].__setitem__(6, 3), "line 2.*'0'.*'3'"),
         (lambda rows: rows[1].__setitem__(1, "x"), "line 3.*'x'"),
         (lambda rows: rows[0].__setitem__(2, "FSGAN"), "0.*FSGAN"),
-        (lambda rows: [row.__setitem__(6, 2) for row in rows], "no training picture is labelled"),
-        (lambda rows: [r.__setitem__(1, 5) for r in rows if r[1] == 2], "no picture has label 2"),
+        (lambda rows: [row.__setitem__(6, 2) for row in rows], "no training image is labelled"),
+        (lambda rows: [r.__setitem__(1, 5) for r in rows if r[1] == 2], "no image has label 2"),
         (
             lambda rows: [r.__setitem__(6, 2) for r in rows if r[1] == 0],
             r"Deepfakes \(FF\+\+\) \(label 0\)",
@@ -229,7 +229,7 @@ def test_faces_are_cut_by_their_boxes(folder):
     boxes = [[name, 4, 4, 14, 14] for name in names]
     write(folder / "boxes.csv", ["img_path", "left", "top", "right", "bottom"], boxes)
     data = load(folder, boxes=str(folder / "boxes.csv"), size=12, box_margin=1.0)
-    files = data.whole.train.pictures.pictures
+    files = data.whole.train.images.images
     expected = Image.open(files.paths[0]).crop((4, 4, 14, 14))
     expected = np.asarray(expected.resize((12, 12), Image.Resampling.BILINEAR))
     assert np.array_equal(files[torch.tensor([0])][0].permute(1, 2, 0).numpy(), expected)
@@ -242,7 +242,7 @@ def test_faces_are_cut_by_their_boxes(folder):
     with pytest.raises(DataError, match=r"line 9.*5.*5.*9"):
         load(folder, boxes=str(folder / "boxes.csv"))
     with pytest.raises(DataError, match=rf"{files.paths[0].name}: has 24 x .* lies outside"):
-        PictureFiles(files.paths[:1], 12, [(40, 4, 50, 9)])[torch.tensor([0])]
+        ImageFiles(files.paths[:1], 12, [(40, 4, 50, 9)])[torch.tensor([0])]
     boxes[7][1:] = [5, 5, 5, 9]
     write(folder / "boxes.csv", ["img_path", "left", "top", "right", "bottom"], boxes)
     with pytest.raises(DataError, match=r"line 9.*5.*5.*5.*9"):

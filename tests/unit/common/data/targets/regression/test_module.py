@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import ViewConfig
+from common.data.images.config import ViewConfig
 from common.data.series.readers.windows import cmapss_fd001
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.module import RegressionData
@@ -99,7 +99,7 @@ def test_a_table_cannot_be_shifted():
         build(shift=1)
 
 
-def test_what_is_made_for_pictures_is_refused_elsewhere():
+def test_what_is_made_for_images_is_refused_elsewhere():
     view = ViewConfig(count=2, size=8)
     with pytest.raises(ConfigError, match=r"data\.views.*10"):
         build(views=[view], noise=0.0)

@@ -102,7 +102,7 @@ def test_imbalance_thins_towards_the_largest_label():
         assert abs(count - expected) < 60
 
 
-def test_the_scale_is_of_columns_and_channels_and_not_of_pictures():
+def test_the_scale_is_of_columns_and_channels_and_not_of_images():
     table = torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 5.0]])
     scaled = measure_scale(table).apply(table)
     torch.testing.assert_close(scaled[:, 0], torch.tensor([-1.5, 0.0, 1.5]).mul(1.5**-0.5))

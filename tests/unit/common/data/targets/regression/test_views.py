@@ -57,12 +57,12 @@ def test_a_shift_is_cyclic_at_most_so_wide_and_each_samples_own():
     made = make_views(batch_of(pool), config, pool, 0).inputs
     found = set()
     for view in made:
-        for picture, source in zip(view, pool.inputs, strict=True):
+        for image, source in zip(view, pool.inputs, strict=True):
             matches = [
                 (dy, dx)
                 for dy in range(-3, 4)
                 for dx in range(-4, 5)
-                if torch.equal(torch.roll(source, (dy, dx), (1, 2)), picture)
+                if torch.equal(torch.roll(source, (dy, dx), (1, 2)), image)
             ]
             assert len(matches) == 1
             found.add(matches[0])

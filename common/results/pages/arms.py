@@ -1,0 +1,182 @@
+"""Every arm beside its baselines, ablations and learning-free references, on the same data."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from common.results.board import Board, Group, sample_of
+from common.results.curves import DIAGNOSTICS, last_values
+from common.results.pages.document import (
+    Block,
+    Emphasis,
+    Fold,
+    Heading,
+    Paragraph,
+    Span,
+    Table,
+    Text,
+    Verbatim,
+)
+from common.results.pages.formatting import (
+    commits,
+    ends_text,
+    run_links,
+    sample_text,
+    seeds_text,
+    short_metric,
+    shown_metrics,
+)
+from common.results.statistics import Sample
+
+Key = tuple[str, str, str, str]
+# Columns beyond these many are folded away below the table.
+MOST_METRICS = 10
+
+
+def arms_side_by_side(board: Board) -> Iterator[Block]:
+    """Yields a table for each paper, data set and protocol, with how the training ended."""
+    for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
+        protocols = protocol.replace("+", " and ") or "nothing measured"
+        yield Heading(3, (f"{paper} on {data} (", Verbatim(data_hash[:8]), f"): {protocols}"))
+        yield from _arms_table(board, groups)
+    if not board.groups:
+        yield Paragraph("No runs yet.")
+
+
+def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
+    """Collects the groups that share paper, data and protocol; the method's come first."""
+    found: dict[Key, list[Group]] = {}
+    for group in sorted(groups, key=_order):
+        record = group.latest
+        key = (record.paper, record.data, record.data_hash, record.protocol)
+        found.setdefault(key, []).append(group)
+    return dict(sorted(found.items()))
+
+
+def _order(group: Group) -> tuple[int, str, str, str]:
+    record = group.latest
+    kinds = ("method", "ablation", "baseline")
+    rank = kinds.index(record.arm.split("/")[0])
+    return rank, record.arm, record.reference, record.config_hash
+
+
+def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
+    metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
+    first = headline(board, groups, metrics)
+    # Signs of a collapse stand beside the numbers that it spoils.
+    every = sorted({key for group in groups for key in last_values(group.latest)})
+    signs = every if len(every) <= MOST_METRICS else _first_of_each_kind(every, r"\d+")
+    keys, references = [*first, *signs], references_of(groups)
+    rows = [_arm_cells(board, group, keys) for group in groups]
+    for name, samples in references.items():
+        values = [sample_text(samples.get(key)) for key in keys]
+        count = seeds_text(max(sample.n for sample in samples.values()))
+        rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
+    header = ("arm", "recipe", "epochs", *_names(keys), "seeds", "status", "runs", "commit")
+    yield Table(header, rows)
+    yield from _folded(groups, references, [key for key in (*metrics, *every) if key not in keys])
+
+
+def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
+    """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
+
+    Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
+    only those are shown.
+    """
+    if len(metrics) <= MOST_METRICS:
+        return metrics
+    record = groups[0].latest
+    reported = {
+        metric
+        for entry in board.entries
+        if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
+        for metric in entry.metrics
+    }
+    kept = [metric for metric in metrics if metric in reported] or metrics
+    return _first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
+
+
+def _first_of_each_kind(keys: list[str], number: str) -> list[str]:
+    """Returns the first of the keys that are alike without what matches ``number``."""
+    kinds: dict[str, str] = {}
+    for key in keys:
+        kinds.setdefault(re.sub(number, "", key), key)
+    return [*kinds.values()]
+
+
+def _folded(
+    groups: list[Group], references: dict[str, dict[str, Sample]], metrics: list[str]
+) -> Iterator[Block]:
+    """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
+    tables = []
+    for start in range(0, len(metrics), MOST_METRICS):
+        part = metrics[start : start + MOST_METRICS]
+        rows: list[tuple[Text, ...]] = [
+            (_recipe_text(group), *_values(group, part)) for group in groups
+        ]
+        for name, samples in references.items():
+            rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
+        tables.append(Table(("recipe", *_names(part)), rows))
+    if tables:
+        yield Fold(f"{len(metrics)} more metrics", tables)
+
+
+def _names(keys: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two would be called the same."""
+    short = [short_metric(key).removeprefix(DIAGNOSTICS) for key in keys]
+    return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+
+
+def _values(group: Group, keys: list[str]) -> list[str]:
+    ends = [last_values(record) for record in group.records]
+    samples = (
+        sample_of(ends, key) if key.startswith(DIAGNOSTICS) else group.sample(key) for key in keys
+    )
+    return [sample_text(sample) for sample in samples]
+
+
+def _recipe_text(group: Group) -> tuple[Span, ...]:
+    """Returns ``recipe:variant``; the heading says the paper."""
+    record = group.latest
+    name = Verbatim(record.reference.removeprefix(f"{record.paper}/"))
+    return (name, " (published weights)") if record.weights == "published" else (name,)
+
+
+def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
+    record = group.latest
+    compared = board.is_compared(group)
+    # An early stop ends some seeds sooner.
+    epochs = ends_text(one.epochs for one in group.records)
+    return (
+        record.arm,
+        _recipe_text(group),
+        "-" if record.weights == "published" else epochs,
+        *_values(group, keys),
+        seeds_text(len(group.records)),
+        arm_status(board, group),
+        "see above" if compared else run_links(group),
+        "see above" if compared else commits(group),
+    )
+
+
+def arm_status(board: Board, group: Group) -> str:
+    """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
+    by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
+    status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
+    return f"{group.stale} ({status})" if group.stale else status
+
+
+def references_of(groups: list[Group]) -> dict[str, dict[str, Sample]]:
+    """Returns mean and spread of each learning-free or untrained encoder, one value a seed.
+
+    An untrained encoder has the architecture of the arm it was measured with, so the first
+    group that has a reference speaks for it: the method's, where there is one.
+    """
+    found: dict[str, dict[str, Sample]] = {}
+    for group in groups:
+        for name in sorted({name for record in group.records for name in record.references}):
+            rows = [one.references[name] for one in group.records if name in one.references]
+            metrics = sorted({metric for row in rows for metric in row})
+            samples = {metric: sample_of(rows, metric) for metric in metrics}
+            if known := {metric: sample for metric, sample in samples.items() if sample}:
+                found.setdefault(name, known)
+    return found
