@@ -1,7 +1,6 @@
 """Files of published weights, in the forms in which they are passed on."""
 
 import argparse
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,8 +84,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         # Settings as argparse keeps them: a class without code of its own.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types for what is broken or no weights
-        raise DataError(f"{path}: {_reason(path, error)}") from None
+    except Exception:  # of many types; torch's advice would run what the file holds
+        raise DataError(f"{path}: not readable as an .npz or a saved state_dict") from None
     if isinstance(content, dict):
         content = next((content[key] for key in ("state_dict", "model") if key in content), content)
     if not isinstance(content, dict) or not content or not _all_tensors(content):
@@ -94,26 +93,5 @@ def _read(path: Path) -> dict[str, Tensor]:
     return content
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Returns what is wrong in our words: torch's advice would be to run the file's code."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    code = refused_code(error)
-    if code is not None:
-        return (
-            f"holds an object ({code}) and not only tensors, and reading it would run its "
-            "code; save model.state_dict() and give that file"
-        )
-    if start not in (b"PK", b"\x80\x02"):  # a zip archive, or torch's older form, a pickle
-        return "neither an .npz nor a file that torch.save wrote"
-    return f"truncated or not a file of plain weights ({str(error).partition(chr(10))[0]})"
-
-
 def _all_tensors(content: dict[str, Any]) -> bool:
     return all(isinstance(value, Tensor) for value in content.values())
-
-
-def refused_code(error: Exception) -> str | None:
-    """Returns the code that reading a file would have run, if that is why torch refused it."""
-    refused = re.search(r"nsupported (?:global: )?GLOBAL (\S+)", str(error))
-    return refused and refused[1]

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from common.cli.data import data_app
-from common.cli.messages import option_hint, say, say_warnings
+from common.cli.messages import say, say_warnings
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
@@ -290,8 +290,6 @@ def main() -> None:
         # Click's own usage errors carry the message to show and the exit code.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()
-            if hint := option_hint(error):
-                say(hint)
             sys.exit(error.exit_code)
         raise
 

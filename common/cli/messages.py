@@ -1,9 +1,8 @@
-"""How the command shows warnings, tables and options that it does not know."""
+"""How the command shows warnings and tables."""
 
 import warnings
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.measure import Measurement, measure_renderables
@@ -61,18 +60,3 @@ def print_table(table: Table, console: Console) -> None:
                 words = [column.header, *column.cells]
                 column.width = measure_renderables(console, unbounded, words).minimum
     console.print(table, crop=console.is_terminal)
-
-
-def option_hint(error: Any) -> str | None:
-    """Returns how values of a recipe are written, where Click's ``error`` is an unknown option."""
-    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
-    takes_values = "overrides" in [
-        entry.name for entry in getattr(getattr(context, "command", None), "params", [])
-    ]
-    possible = getattr(error, "possibilities", None) or []
-    if not option or not takes_values or get_close_matches(option, possible, cutoff=0.8):
-        return None  # Click names an option that is near
-    return (
-        "values of the recipe have no dashes: write KEY=VALUE, such as optimizer.lr=0.3; "
-        "`papers train PAPER --print-config` shows the keys"
-    )

@@ -68,10 +68,8 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         console.print(said, highlight=False, soft_wrap=True)
     if check.differ or others:
         raise LikewiseError(
-            f"{paper}: {len(check.differ)} files of steps moved, and {len(others)} data sets are "
-            "not those of the records. Their rows say so until they are run again. If a change of "
-            f"numbers is meant, store the steps anew (papers verify {paper} --store) and write "
-            "(numbers) into the commit"
+            f"{paper}: {len(check.differ)} files of steps moved, {len(others)} data sets are not "
+            f"those of the records; if that is meant: papers verify {paper} --store"
         )
     console.print("next:  papers leaderboard")
 

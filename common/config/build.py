@@ -22,7 +22,6 @@ Bounds and choices are those of `common.settings.setting`.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -152,32 +151,13 @@ def _leaves(
 
 def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
     """Returns the dataclass that has ``key``, and the default there."""
-    holder, node, above = root, root, ""
+    holder, node = root, root
     for part in key.split("."):
         names = list(_fields(node.__class__)) if is_dataclass(node) else []
         if part not in names:
-            near = suggest(part, names, above) if names else f"; {above} is no section"
-            near = _elsewhere(root, key) or near
-            raise ConfigError(f"{origin}: unknown key {key!r}{near}")
+            raise ConfigError(f"{origin}: unknown key {key!r}{suggest(part, names)}")
         holder, node = node, getattr(node, part)
-        above = f"{above}.{part}" if above else part
     return holder, node
-
-
-def _elsewhere(root: Any, key: str) -> str:
-    """Offers the key that ends alike in another section, if there is one."""
-    name = key.rpartition(".")[2]
-    homes = [home for home in _keys(root) if home.rpartition(".")[2] == name]
-    near = get_close_matches(key, homes, n=1, cutoff=0)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _keys(section: Any, prefix: str = "") -> Iterator[str]:
-    for name in _fields(section.__class__):
-        if is_dataclass(value := getattr(section, name)):
-            yield from _keys(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
 
 
 def _filled(section: Section, values: dict[str, Any]) -> Section:

@@ -21,6 +21,6 @@ def require_checkout(what: str) -> None:
     """
     if not is_checkout():
         raise UsageError(
-            f"{what} works on the records and pages of a checkout, and this Likewise is installed "
-            f"in {SOURCE_ROOT}: clone the project and use pip install -e ."
+            f"{SOURCE_ROOT} is no checkout, which {what} needs; clone the project and use "
+            "pip install -e ."
         )

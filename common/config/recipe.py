@@ -13,7 +13,7 @@ from typing import Any
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
-from common.config.references import find_recipe, refuse_paper, refuse_second
+from common.config.references import find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
 from common.config.stored import present_names
 from common.config.yaml_io import parse_overrides, read_yaml
@@ -60,7 +60,6 @@ def load_recipe(
 
         return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
-    refuse_second(overrides or [], reference, found.paper)
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:

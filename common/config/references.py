@@ -80,41 +80,14 @@ def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Refer
 def _paper_of(path: Path, content: dict[str, Any]) -> str:
     paper = content.get("paper")
     if paper not in paper_names():
-        said = f"unknown {shown(paper)}" if paper is not None else "it must name one"
-        raise ConfigError(f"{path}: paper: {said}{suggest(str(paper), paper_names())}")
+        near = suggest(str(paper), paper_names())
+        raise ConfigError(f"{path}: paper={shown(paper)}: it must name a paper{near}")
     return str(paper)
-
-
-def refuse_second(words: list[str], reference: str, paper: str) -> None:
-    """Raises `UsageError` where one of ``words`` is a recipe beside ``reference``, of ``paper``."""
-    for word in words:
-        if "=" not in word and _is_recipe(word, paper):
-            raise UsageError(f"{word}: a second recipe beside {reference}; leave one of them out")
-
-
-def _is_recipe(word: str, paper: str) -> bool:
-    """Tells whether ``word`` is a recipe's file or name; a bare name is one of ``paper``."""
-    if FILE_PATTERN.fullmatch(word):
-        return True
-    owner, slash, recipe = word.partition(":")[0].rpartition("/")
-    owner = owner if slash else paper
-    return owner in paper_names() and recipe in recipe_names(owner)
 
 
 def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
     """Raises `ConfigError` where one of ``layers``, by origin, is of another paper."""
     for origin, layer in layers:
         named = layer.get("paper", paper)
-        if named == paper:
-            continue
-        if origin == "command line":
-            known = f"name one of {named} in its place (papers list {named}), or "
-            mend = f"{known if named in paper_names() else ''}leave paper= out"
-            said = f"the recipe asked for is of {paper}"
-            raise ConfigError(f"{origin}: paper={shown(named)}: {said}; {mend}")
-        mend = f"write paper: {paper}"
-        if named in paper_names():
-            folder = CONFIG_ROOT / named
-            mend = f"ask for {named}/RECIPE, whose file is in {folder}, or {mend}"
-        said = f"the recipe is of {shown(named)}, asked for {paper}"
-        raise ConfigError(f"{origin}: paper: {said}; {mend}")
+        if named != paper:
+            raise ConfigError(f"{origin}: paper={shown(named)}: the recipe is of {paper}")

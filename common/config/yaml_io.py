@@ -47,10 +47,7 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
         try:
             value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
         except Exception:
-            raise ConfigError(
-                f"command line: {word}: the value is no YAML; close its brackets and quotes, or "
-                f"write it as a text: \"{key}='...'\""
-            ) from None
+            raise ConfigError(f"command line: {word}: the value is no YAML") from None
         parsed.pop(key.lstrip("-"), None)  # the last word on a key stands last
         parsed[key.lstrip("-")] = value["value"]
     return parsed

@@ -107,7 +107,7 @@ class MoCoConfig(BackboneConfig):
         if batch % self.batch_norm_groups or batch == self.batch_norm_groups:
             raise ConfigError(
                 f"method.batch_norm_groups: {self.batch_norm_groups} groups cannot share "
-                f"data.batch_size={batch} equally, at least 2 images each; 1 switches them off"
+                f"data.batch_size={batch} equally, at least 2 images each; use 1 for none"
             )
 
 

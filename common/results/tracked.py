@@ -86,7 +86,7 @@ def _runs(project: str, api: Any) -> list[TrackedRun]:
         # W&B reads pages as the loop asks for them: all are read here, where errors are told.
         return list(api.runs(project))
     except Exception as error:
-        raise LikewiseError(f"W&B project {project} cannot be read: {_reason(error)}") from error
+        raise LikewiseError(f"--wandb {project} cannot be read: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

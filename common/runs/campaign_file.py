@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from common.config.recipe import is_seed, load_recipe
-from common.config.references import CONFIG_ROOT
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, shown
@@ -37,10 +36,7 @@ def read_campaign(path: Path) -> Campaign:
             load: nothing runs then.
     """
     if not path.is_file():
-        ours = CONFIG_ROOT / "campaigns" / f"{path.stem}.yaml"
-        raise UsageError(
-            f"{path}: no such campaign file" + (f"; did you mean {ours}?" if ours.is_file() else "")
-        )
+        raise UsageError(f"{path}: no such campaign file")
     content = read_yaml(path)
     unknown = [shown(key) for key in content if key not in ("arms", "seeds", "overrides")]
     lacking = [key for key in ("arms", "seeds") if content.get(key) in (None, [])]
@@ -62,9 +58,7 @@ def _load(path: Path, arm: str, words: list[str]) -> Recipe:
     try:
         return load_recipe(arm, words)
     except UsageError as error:
-        # The words are the file's, and the arm has been named.
-        said = str(error).removeprefix("command line: ").removeprefix(f"{arm}: ")
-        raise type(error)(f"{path}: {arm}: {said}") from None
+        raise type(error)(f"{path}: {arm}: {error}") from None
 
 
 def _texts(path: Path, key: str, value: Any, what: str) -> list[str]:

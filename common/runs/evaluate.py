@@ -1,6 +1,5 @@
 """`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
 
-import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +19,7 @@ from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
 from common.runs.export import load_run, load_weights
 from common.runs.files import file_digest
-from common.runs.folder import RunFolder, is_run, new_run, new_run_id, open_run
+from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.launch import evaluation_device
 from common.runs.provenance import joined_digest
 from common.runs.record import RunMeasurements, describe_source, make_record
@@ -39,15 +38,11 @@ def evaluate_run(
     """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``.
 
     Raises:
-        UsageError: A run that has not finished, or a second run.
+        UsageError: A run that has not finished.
         DataError: Data that are not those the run was trained on.
         ConfigError: An unknown protocol, or an override of what the run was trained with.
     """
     run = open_run(run_dir)
-    runs = (word for word in overrides or [] if is_run(word))
-    if other := next(runs, None):
-        mend = shlex.join(["papers", "evaluate", other])
-        raise UsageError(f"{other}: one run is evaluated at a time; after {run_dir}: {mend}")
     if not run.record.is_file():
         raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
     record, trained = read_record(run.record), run.read_recipe()
@@ -57,9 +52,8 @@ def evaluate_run(
     experiment = load_run(run_dir, with_protocols(recipe, names))
     if experiment.data.fingerprint != record.data_hash:
         raise DataError(
-            f"the data have changed since {run.path} was trained (hash {record.data_hash}, now "
-            f"{experiment.data.fingerprint}): put the first ones back (data.root=DIR says where "
-            "they are) or train again"
+            f"{run.path}: its data had the hash {record.data_hash}, and have "
+            f"{experiment.data.fingerprint} now: put the first ones back or train again"
         )
     started, source = time.perf_counter(), describe_source(record.paper)
     experiment.module.to(evaluation_device(recipe))
@@ -106,8 +100,7 @@ def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
         changed.append("seed or arm")
     if changed:
         raise ConfigError(
-            f"{', '.join(changed)}: the run was trained with it; evaluation.* may be set here, and "
-            "what changes no result, such as data.root, data.workers or trainer.accelerator"
+            f"{', '.join(changed)}: the run was trained with it; here evaluation.* may be set"
         )
     return recipe
 

@@ -9,13 +9,12 @@ import torch
 from common.backbones.formats import to_detectron2
 from common.config.schema import Recipe
 from common.data.catalogue.packers.arrays import npz_bytes
-from common.errors import LikewiseError, UsageError, suggest
+from common.errors import LikewiseError, UsageError
 from common.evaluation.finite import require_finite
 from common.paper import get_paper
-from common.results.record import read_record
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.files import write_atomic
-from common.runs.folder import RunFolder, open_run
+from common.runs.folder import open_run
 from common.runs.launch import evaluation_device
 from common.runs.run import prepare
 from common.training.checkpoint import read_checkpoint
@@ -45,25 +44,12 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Experiment:
     else:
         path, problems = last_good_checkpoint(run.checkpoints)
         if path is None and experiment.recipe.trainer.epochs > 0:
-            said = " ".join(problems) or _without_checkpoint(run, experiment.recipe)
-            raise LikewiseError(f"{run.checkpoints}: no readable checkpoint; {said}")
+            said = "; ".join([f"{run.checkpoints} holds no readable checkpoint", *problems])
+            raise LikewiseError(said)
         if path is not None:
             experiment.module.load_state_dict(read_checkpoint(path)["state_dict"])
     experiment.module.eval()
     return experiment
-
-
-def _without_checkpoint(run: RunFolder, recipe: Recipe) -> str:
-    record = read_record(run.record) if run.record.is_file() else None
-    if record is None:
-        return f"go on with: papers resume {run.path}"
-    if record.weights == "trained" or record.weights_file is None:
-        return "the run is complete, they have been removed since"
-    file = record.weights_file.partition(" sha256:")[0]
-    return (
-        f"the folder holds an evaluation of {file}; give the file again: "
-        f"papers embed {recipe.reference} --weights {file}, or papers evaluate likewise"
-    )
 
 
 def load_weights(recipe: Recipe, weights: Path) -> tuple[Experiment, str | None]:
@@ -100,7 +86,7 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
         UsageError: If the paper's module has no ``backbone``, or not one that ``keys`` can name.
     """
     if keys not in KEYS:
-        raise UsageError(f"--keys {keys}: must be one of {', '.join(KEYS)}{suggest(keys, KEYS)}")
+        raise UsageError(f"--keys {keys}: must be one of {', '.join(KEYS)}")
     module = load_run(run_dir).module
     backbone = getattr(module, "backbone", None)
     if backbone is None:

@@ -164,8 +164,7 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
         run.checkpoints.mkdir(parents=True)
     except FileExistsError:
         raise UsageError(
-            f"{run.path}: the sweep's agent names a run that exists; go on with: papers resume "
-            f"{run.path}"
+            f"{run.path} exists already; go on with: papers resume {run.path}"
         ) from None
     except OSError as error:
         raise UsageError(

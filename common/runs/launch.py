@@ -81,8 +81,7 @@ def strategy_of(recipe: Recipe) -> str:
     processes, paper = num_processes(recipe), get_paper(recipe.paper)
     if paper.manual_optimization and recipe.trainer.accumulate > 1:
         raise ConfigError(
-            f"trainer.accumulate: {paper.name} makes several updates from each batch, which "
-            "cannot be gathered over batches; set it to 1 and choose data.batch_size"
+            f"trainer.accumulate: {paper.name} makes several updates from each batch; set it to 1"
         )
     if paper.manual_optimization and recipe.optimizer.clip_norm is not None:
         raise ConfigError(f"optimizer.clip_norm: {paper.name} takes its steps itself; use null")

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from common.backbones.published import refused_code
 from common.errors import LikewiseError
 
 
@@ -24,13 +23,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or unsafe file
-        code = refused_code(error)
-        said = (
-            f"would run code ({code}) and was refused; no run of ours writes such a file: remove it"
-            if code
-            else "truncated or not a checkpoint"
-        )
-        raise CheckpointError(f"{path}: {said}") from error
+        raise CheckpointError(f"{path}: not a whole checkpoint of plain tensors") from error
     if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
         raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
     return checkpoint

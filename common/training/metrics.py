@@ -78,6 +78,6 @@ class MetricsLog(Callback):
 def _require_finite(loss: float, seen: int) -> None:
     if not math.isfinite(loss):
         raise LikewiseError(
-            f"train/loss is {loss} at batch {seen}: training stopped; the last checkpoint, "
-            "written while it was finite, is kept. Lower optimizer.lr or raise method.temperature"
+            f"train/loss is {loss} at batch {seen}: lower optimizer.lr; the last checkpoint is of "
+            "before"
         )

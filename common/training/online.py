@@ -125,9 +125,8 @@ def best_state(recipe: Recipe, checkpoints: Path) -> Mapping[str, Any] | None:
         return None
     if not path.is_file():
         raise LikewiseError(
-            f"{path}: the best weights are missing: evaluation.monitor={evaluation.monitor} has "
-            "not been measured yet, or never was a number; evaluation.every_epochs and "
-            "evaluation.every_batches say when it is measured"
+            f"{path}: there are no best weights: evaluation.monitor={evaluation.monitor} has not "
+            "been measured, or was never a number"
         )
     state: Mapping[str, Any] = read_checkpoint(path)["state_dict"]
     return state

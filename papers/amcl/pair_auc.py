@@ -64,7 +64,7 @@ def pair_area(first: Tensor, second: Tensor) -> float:
         DataError: If ``num`` is 1.
     """
     if len(first) < 2:
-        raise DataError("pair-auc: one tested image has no other to differ from")
+        raise DataError("evaluation.pair_auc: one tested image has no other to differ from")
     cosines = first @ second.T
     keep("pair-auc", cosines)
     if not bool(cosines.isfinite().all()):

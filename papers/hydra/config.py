@@ -73,15 +73,14 @@ class PairConfig(BackboneConfig):
         """Raises `DataError` unless all images have labels, and a third class for each pair."""
         if facts.num_classes < 1:
             raise DataError(
-                "Hydra learns from class labels and these training images have none; use a "
-                "labelled set, or a method without labels (baseline=simclr)"
+                "data.name: Hydra learns from labels, and these training images have none"
             )
         check_labelled("Hydra", facts)
         needed = 2 if self.pairs == "identical" else 3
         if facts.num_classes < needed:
             raise DataError(
-                f"Hydra tells a pair of classes from the other classes: method.pairs={self.pairs} "
-                f"needs at least {needed}, these training images have {facts.num_classes}"
+                f"method.pairs={self.pairs} needs at least {needed} classes; these training "
+                f"images have {facts.num_classes}"
             )
 
 

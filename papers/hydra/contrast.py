@@ -147,6 +147,6 @@ def check_labels(labels: Tensor, position: int) -> None:
     unlabelled = int((labels < 0).sum())
     if unlabelled:
         raise DataError(
-            f"Hydra learns from class labels: {unlabelled} of {len(labels)} images of a batch "
-            "have none; data.labelled_only=true leaves them out"
+            f"data.labelled_only: {unlabelled} of {len(labels)} images of a batch have no label; "
+            "true leaves them out"
         )

@@ -52,8 +52,8 @@ class PairedConfig(HeadsConfig):
         """Raises `ConfigError` for a table without unlabelled images."""
         if facts.num_unlabelled == 0:
             raise ConfigError(
-                "data.path: the table has no unlabelled training image (tag 2), and this method "
-                "learns from them; tag some rows 2, or use baseline=classifier"
+                "data.path: the table has no unlabelled training image (tag 2); baseline="
+                "classifier needs none"
             )
 
 

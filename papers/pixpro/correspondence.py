@@ -43,7 +43,7 @@ def evaluate_correspondence(
             found += retrieval(maps, places(batch), settings.threshold).cpu()
     right, chance, cells = found.tolist()
     if not cells:
-        raise DataError("correspondence: no two views share a place; widen the area of data.views")
+        raise DataError("data.views: no two views share a place; widen their area")
     return {
         "correspondence_top1": 100 * right / cells,
         "correspondence_chance": 100 * chance / cells,
@@ -54,7 +54,7 @@ def places(batch: ViewBatch) -> list[Tensor]:
     """Returns the coordinates of each view, ``(batch, 4)``; raises `DataError` if one is turned."""
     assert batch.sizes is not None  # every pipeline fills it
     if any(bool(crops[:, 5].any()) for crops in batch.crops):
-        raise DataError("correspondence: views are turned; set rotation of data.views to 0")
+        raise DataError("data.views: views are turned; set their rotation to 0")
     return [crop_coordinates(crops[:, :4], batch.sizes, crops[:, 4]) for crops in batch.crops]
 
 

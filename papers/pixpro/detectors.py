@@ -68,7 +68,7 @@ def check_head(head: str, backbone: Any) -> None:
             "with method.backbone=resnet50"
         )
     if not hasattr(backbone, "feature_map"):
-        raise ConfigError("evaluation: detection needs a backbone with a feature map")
+        raise ConfigError("evaluation.detection needs a backbone with a feature map")
 
 
 def _c4(backbone: Any, settings: DetectionConfig, num_classes: int) -> dict[str, Any]:

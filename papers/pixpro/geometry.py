@@ -53,16 +53,15 @@ def _check_boxes(boxes: Tensor, sizes: Tensor) -> None:
         row = int(thin.nonzero()[0])
         height, width = (int(side) for side in sizes[row])
         raise DataError(
-            f"image {row} of the batch is {height} x {width}: a side of one pixel has no places "
-            "to compare"
+            f"data: image {row} of the batch is {height} x {width}; each side needs 2 pixels"
         )
     first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     broken = ~((boxes[:, 2:] >= 1) & (first >= 0) & (last <= sizes.to(boxes))).all(1)
     if bool(broken.any()):
         row = int(broken.nonzero()[0])
         raise DataError(
-            f"crop {row} of the batch (top, left, height, width = {boxes[row].tolist()}) is empty "
-            f"or leaves its image of {sizes[row].tolist()}"
+            f"data.views: crop {row} of the batch (top, left, height, width = "
+            f"{boxes[row].tolist()}) is empty or leaves its image of {sizes[row].tolist()}"
         )
 
 

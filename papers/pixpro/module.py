@@ -233,7 +233,7 @@ class PixPro(LightningModule):
 def sizes_of(batch: ViewBatch) -> Tensor:
     """Returns (batch, 2): the images' sizes; raises `ConfigError` if the views lack them."""
     if batch.sizes is None:
-        raise ConfigError("the views do not tell how large their images were (ViewBatch.sizes)")
+        raise ConfigError("data.views: ViewBatch.sizes must tell how large the images were")
     return batch.sizes
 
 

@@ -58,9 +58,8 @@ class SupReMixConfig(EncoderConfig):
             raise ConfigError(f"method.beta: {self.beta} must be two numbers, as [2, 8]")
         if self.mix_pos and self.window <= self.label_step:
             raise ConfigError(
-                f"method.window={self.window:g}: labels are multiples of method.label_step="
-                f"{self.label_step:g}: no two of them lie within the window, and Mix-pos would do "
-                "nothing; widen the window, lower the step, or set method.mix_pos=false"
+                f"method.window={self.window:g}: it must be above method.label_step="
+                f"{self.label_step:g}, or method.mix_pos false"
             )
         if recipe.data.total_views < 2 and not self.label_step:
             key = "data.views" if recipe.data.views else "data.num_views"

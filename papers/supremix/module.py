@@ -127,12 +127,11 @@ def check_labels(config: SupReMixConfig, facts: RegressionFacts) -> None:
     first, last = compared_labels(ends, config.label_step).tolist()
     if first == last:
         raise ConfigError(
-            f"method.label_step={config.label_step:g}: all training labels, {low:g} to {high:g}, "
-            "round to one of its multiples; it is in label units: lower it"
+            f"method.label_step={config.label_step:g}: all training labels, {low:g} to "
+            f"{high:g}, round to one multiple; lower it"
         )
     if config.mix_pos and config.window >= facts.batch_range:
         raise ConfigError(
-            f"method.window={config.window:g}: no batch of the first epoch has labels that far "
-            f"apart (at most {facts.batch_range:g}), so it would exclude nothing; it is in label "
-            "units: lower it, or set method.mix_pos=false"
+            f"method.window={config.window:g}: labels of a batch are at most "
+            f"{facts.batch_range:g} apart; lower it, or set method.mix_pos=false"
         )

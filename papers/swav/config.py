@@ -91,9 +91,8 @@ class SwAVConfig(EncoderConfig):
         """
         if facts.num_samples < self.num_prototypes:
             raise ConfigError(
-                f"method.num_prototypes: {self.num_prototypes} prototypes cannot share "
-                f"{facts.num_samples} training images; use fewer prototypes (a small multiple of "
-                "the number of classes one expects)"
+                f"method.num_prototypes={self.num_prototypes}: there are only "
+                f"{facts.num_samples} training images; use fewer prototypes"
             )
         if facts.num_samples < self.num_prototypes + self.queue_length:
             warnings.warn(
@@ -139,8 +138,8 @@ class DeepClusterConfig(EncoderConfig):
         largest = max(self.num_prototypes)
         if num_images < largest:
             raise ConfigError(
-                f"method.num_prototypes: {largest} prototypes cannot be started from "
-                f"{num_images} remembered images; use fewer prototypes or a smaller batch"
+                f"method.num_prototypes={largest}: only {num_images} images are remembered to "
+                "start them from; use fewer"
             )
 
 

@@ -71,7 +71,7 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
         ("common/data/catalogue/root.py", "is missing; ", "is not here; "),
         ("common/config/build.py", "must be", "has to be"),
         ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
-        ("common/data/images/readers/files.py", "no such list of names", "no list of names"),
+        ("common/data/images/readers/files.py", "there is no file", "no file is at"),
         ("common/data/series/readers/files.py", "", ""),
         ("common/data/graphs/synthetic.py", "", ""),
         ("common/cli/main.py", "", ""),

@@ -45,56 +45,58 @@ def run(papers, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "place", "mend"),
     [
-        (["train", "swvb"], "unknown paper 'swvb'; did you mean 'swav'?"),
-        (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
-        (["info", "meow/bad"], "meow has no recipe 'bad'; known: acm, aminer,"),
-        (["info", "meow/quik"], "meow has no recipe 'quik'; did you mean 'quick'?"),
-        (["train", "/some/path.yaml"], "/some/path.yaml: no such file"),
-        (["info", "path.yaml:a"], "path.yaml: no such file"),
-        (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
-        (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
-        (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
-        (["train", "swav", "method.temperature=0"], "method.temperature=0: must be above 0"),
-        (["train", "swav", "method.temperature=warm"], 'method.temperature="warm"'),
-        (["train", "swav", "optimizer.lr"], "'optimizer.lr' is not key=value"),
-        (["train", "swav", "tracking.project=${oc.env:HOME}"], "interpolation is refused"),
-        (["train", "swav", "tracking.entity=None"], "write null, not None"),
-        (["train", "swav", "seed=-1"], "seed=-1: must be at least 0"),
-        (["train", "swav", "trainer.devices=2", "data.batch_size=127"], "use 126 or 128"),
-        (["train", "meow", "trainer.devices=2"], "runs on one device only"),
-        (["train", "mclrec", "trainer.accumulate=2"], "trainer.accumulate"),
-        (["train", "meow/acm"], "papers data prepare acm"),
-        (["train", "swav", "data.batch_size=9999"], "data.batch_size"),
-        (["resume", "nowhere"], "nowhere: no run folder"),
-        (["evaluate", "nowhere"], "no run folder; for published weights add --weights FILE"),
-        (["evaluate", "."], "no run folder (it has no config.yaml)"),
-        (["evaluate", "long" * 100], "no run folder"),
-        (["evaluate", "swav/quick", "--weights", "none.npz"], "none.npz: no such file"),
-        (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
-        (["parity", "swav", "--cases", "none"], "none"),
-        (["frobnicate"], "frobnicate"),
-        (["train", "swav", "--seed", "1"], "No such option: --seed"),
-        (["train", "swav", "--seed", "1"], "write KEY=VALUE"),
-        (["embed", "swav/quick", "--data", "x.npz"], "for published weights add --weights FILE"),
-        (["train", "swav", "lr=1"], "did you mean 'optimizer.lr'?"),
-        (["train", "swav", "trainer.devices=0"], "trainer.devices: at least 1"),
-        (["train", "swav", "trainer.strategy=foo"], 'trainer.strategy="foo": unknown value'),
-        (["train", "swav", "trainer.precision=16"], "trainer.precision"),
-        (["train", "swav", "arm=Foo"], 'arm="Foo": must be method'),
-        (["train", "swav", "evaluation.protocols=[]"], "name at least one of"),
-        (["train", "swav", "evaluation.protocols=[ranking]"], "'ranking' is no protocol of swav"),
-        (["train", "swav", "evaluation.select=best"], "need evaluation.monitor"),
-        (["train", "swav", "evaluation.references=[popularity]"], "unknown 'popularity'"),
-        (["train", "meow", "optimizer.schedule=cosine"], "learning rate of this paper is constant"),
+        ("train swvb", "'swvb'", "'swav'"),
+        ("list swaw", "'swaw'", "'swav'"),
+        ("train swav/quik", "'quik'", "'quick'"),
+        ("info meow/bad", "'bad'", "acm, aminer,"),
+        ("train /some/path.yaml", "/some/path.yaml", "no such file"),
+        ("info path.yaml:a", "path.yaml", "no such file"),
+        ("train swav/quick:hardcodes", "'hardcodes'", "'hard-codes'"),
+        ("train swav method.temprature=1", "'method.temprature'", "'temperature'"),
+        ("train swav lr=1", "'lr'", "optimizer"),
+        ("train swav data.name=scattered", "data.name", "'scattered-digits'"),
+        ("train swav method.temperature=0", "method.temperature=0", "above 0"),
+        ("train swav method.temperature=warm", 'method.temperature="warm"', "number"),
+        ("train swav optimizer.lr", "'optimizer.lr'", "key=value"),
+        ("train swav quick", "'quick'", "key=value"),
+        ("train swav tracking.project=${oc.env:HOME}", "tracking.project", "the value itself"),
+        ("train swav tracking.entity=None", "tracking.entity", "null"),
+        ("train swav seed=-1", "seed=-1", "at least 0"),
+        ("train swav trainer.devices=2 data.batch_size=127", "data.batch_size", "126 or 128"),
+        ("train meow trainer.devices=2", "trainer.devices", "one device"),
+        ("train mclrec trainer.accumulate=2", "trainer.accumulate", "1"),
+        ("train meow/acm", "acm", "papers data prepare acm"),
+        ("train swav data.batch_size=9999", "data.batch_size=9999", "use"),
+        ("resume nowhere", "nowhere", "no run folder"),
+        ("evaluate nowhere", "nowhere", "--weights FILE"),
+        ("evaluate .", ".", "config.yaml"),
+        (f"evaluate {'long' * 100}", "long", "--weights FILE"),
+        ("evaluate swav/quick --weights none.npz", "none.npz", "no such file"),
+        ("embed swav/quick --data x.npz", "swav/quick", "--weights FILE"),
+        ("campaign none.yaml", "none.yaml", "no such campaign file"),
+        ("parity swav --cases none", "--cases none", "no such folder"),
+        ("frobnicate", "frobnicate", "No such command"),
+        ("train swav --seed 1", "--seed", "No such option"),
+        ("data prepare meow/acm", "'meow/acm'", "acm"),
+        ("train meow baseline=simclr", "'simclr'", "meow"),
+        ("train swav trainer.devices=0", "trainer.devices", "at least 1"),
+        ("train swav trainer.strategy=foo", 'trainer.strategy="foo"', "ddp"),
+        ("train swav trainer.precision=16", "trainer.precision", "16-mixed"),
+        ("train swav arm=Foo", 'arm="Foo"', "method"),
+        ("train swav evaluation.protocols=[]", "evaluation.protocols", "knn"),
+        ("train swav evaluation.protocols=[ranking]", "'ranking'", "knn"),
+        ("train swav evaluation.select=best", "evaluation.select", "evaluation.monitor"),
+        ("train swav evaluation.references=[popularity]", "'popularity'", "untrained"),
+        ("train meow optimizer.schedule=cosine", "optimizer.schedule", "constant"),
     ],
 )
-def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words, message):
-    code, _, err = papers(*words)
+def test_bad_usage_is_exit_code_2_with_place_and_mend_and_leaves_no_run(papers, words, place, mend):
+    code, _, err = papers(*words.split())
     assert code == 2
-    assert message in " ".join(err.replace("│", " ").split())
-    assert "Traceback" not in err
+    said = " ".join(err.replace("│", " ").split())
+    assert place in said and mend in said and "Traceback" not in said
     assert not list(Path("runs").glob("*/*/*/config.yaml"))
 
 
@@ -138,7 +140,7 @@ def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(pape
     code, _, err = papers("evaluate", str(run), "data.batch_size=64", "seed=3", "trainer.threads=1")
     assert code == 2 and "data.batch_size, seed or arm: the run was trained with it" in err
     code, _, err = papers("evaluate", str(run), "evaluation.knn.l=3")
-    assert code == 2 and "known in evaluation.knn: k, " in err
+    assert code == 2 and "'evaluation.knn.l'" in err
     assert not (run / "evaluations").exists()
     words = ("--protocol", "few-label", "evaluation.few_label.labels=[2]", "trainer.threads=1")
     code, _, err = papers("evaluate", str(run), *words)
@@ -154,7 +156,11 @@ def test_filing_a_record_needs_one(papers):
     Path("empty").mkdir()
     code, _, err = papers("leaderboard", "--add", "empty")
     assert code == 2
+<<<<<<< errors_t
+    assert "empty" in err and "result.json" in err
+=======
     assert "empty/result.json" in err and "--add takes the folder of a finished run" in err
+>>>>>>> fin
 
 
 def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):
@@ -236,8 +242,7 @@ def test_given_weights_embed_own_images_and_their_evaluation_says_so(papers, run
     (config,) = Path("measured").glob("*/*/*/config.yaml")
     for verb in (("export",), ("embed", "--data", "mine.npz")):
         code, _, err = papers(verb[0], str(config.parent), *verb[1:])
-        assert code == 1 and "holds an evaluation of official.pt" in err
-        assert "papers embed swav/quick --weights official.pt" in err
+        assert code == 1 and str(config.parent / "checkpoints") in err
 
 
 def test_a_renamed_unfinished_run_is_to_be_named_back(papers, run):

@@ -55,7 +55,7 @@ def test_loss_gradient_and_state_are_those_of_one_process() -> None:
 
 
 def test_the_full_batch_refuses_and_a_sampled_one_does_not() -> None:
-    with pytest.raises(ConfigError, match=r"one device only: .*data.batch_size=512"):
+    with pytest.raises(ConfigError, match=r"data.batch_size=512"):
         strategy_of(load_recipe("meow/quick", ["trainer.devices=2"]))
     assert strategy_of(load_recipe("meow/scale", ["trainer.devices=2"])) == "ddp"
     with pytest.raises(ConfigError, match="batch"):

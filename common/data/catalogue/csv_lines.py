@@ -7,9 +7,6 @@ from pathlib import Path
 
 from common.errors import DataError, suggest
 
-# Of files that are no CSV, though they are often called so.
-SEPARATORS = (";", "\t", "|")
-
 # (line number, cells), the header first.
 Lines = list[tuple[int, list[str]]]
 
@@ -18,8 +15,7 @@ def read_lines(path: Path) -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
 
     Raises:
-        DataError: No such file, no table, other separators, a column named twice, or a line of
-            another length.
+        DataError: No such file, no table, a column named twice, or a line of another length.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -32,34 +28,26 @@ def read_lines(path: Path) -> Lines:
         raise DataError(f"{path}: not readable as CSV: {error}") from None
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
-    _check_header(path, lines[0][1], lines[1][1])
-    width = len(lines[0][1])
+    header = lines[0][1]
+    for place, name in enumerate(header):
+        if name in header[:place]:
+            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
     for number, cells in lines:
-        if len(cells) != width:
+        if len(cells) != len(header):
             raise DataError(
-                f"{path}, line {number}: {len(cells)} cells, but the header names {width} columns"
+                f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}"
             )
     return lines
 
 
-def _check_header(path: Path, header: list[str], first: list[str]) -> None:
-    """Raises `DataError` for cells that no comma parts, and for a column named twice."""
-    for mark in SEPARATORS:
-        if len(header) == 1 and mark in header[0] and mark in "".join(first):
-            raise DataError(f"{path}: cells are parted by {mark!r}; write the file with commas")
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise DataError(f"{path}, line 1: the header names column {name!r} twice; rename one")
-
-
-def place_of(path: Path, header: list[str], name: str, hint: str = "") -> int:
+def place_of(path: Path, header: list[str], name: str) -> int:
     """Returns where column ``name`` stands.
 
     Raises:
-        DataError: No such column; with the nearest name, and ``hint``.
+        DataError: No such column; with the nearest name.
     """
     if name not in header:
-        raise DataError(f"{path}: no column {name!r}{suggest(name, header)}{hint}")
+        raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
     return header.index(name)
 
 

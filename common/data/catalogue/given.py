@@ -96,6 +96,6 @@ def refuse_given(name: str) -> None:
     """Raises `DataError` with the place of its files if ``name`` is brought by its user."""
     if name in GIVEN:
         raise DataError(
-            f"{name} is not fetched from here: bring it, and lay it out below the data root "
-            f"(data.root=, or LIKEWISE_DATA) as {GIVEN[name].layout}. {GIVEN[name].title}"
+            f"{name} is not fetched from here; lay it out below the data root (data.root) as "
+            f"{GIVEN[name].layout}. {GIVEN[name].title}"
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from common.data.catalogue.download import Opener, Unreachable, download, open_https, unpack
-from common.data.catalogue.of_recipes import refuse_recipe
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import Original, Source, get_source
 from common.data.catalogue.verify import verify_source
@@ -62,11 +61,9 @@ def prepare(
         opener: Opens an address; tests pass their own.
 
     Raises:
-        UsageError: A recipe or a paper in place of a set, with the sets that it reads.
         DataError: Unknown name, a data root that cannot be written to, no network, or files that
             are not what the catalogue says; the data root is as it was.
     """
-    refuse_recipe(name, "papers data prepare")
     source, folder, console = get_source(name), data_root(root), console or Console()
     if not source.missing(folder):
         console.print(f"{name} is in {folder} already; check it with: papers data verify {name}")

@@ -76,9 +76,9 @@ def get_source(name: str) -> Source:
     refuse_given(name)
     if name not in known:
         if name in YOURS:
-            raise DataError(f"{name}: a path of your own, data.path=: nothing to prepare or verify")
+            raise DataError(f"{name} is read from data.path; there is nothing to prepare or verify")
         if find_set(name):
-            raise DataError(f"{name} is built in, made at its first use: nothing to prepare")
+            raise DataError(f"{name} is built in; there is nothing to prepare")
         raise DataError(f"unknown data set {name!r}{suggest(name, sorted(known))}")
     return known[name]
 

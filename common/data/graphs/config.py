@@ -64,6 +64,6 @@ class GraphConfig:
         """Refuses a path that nothing would read; raises `ConfigError`."""
         if self.path is not None and self.name not in OWN_SETS:
             raise ConfigError(
-                f"data.path: {self.name} has files of its own; for your graph add data.name=folder "
-                "(CSV files) or data.name=hetero-data (a saved HeteroData)"
+                f"data.path: {self.name} has files of its own; data.name=folder and "
+                "data.name=hetero-data read yours"
             )

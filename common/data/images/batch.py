@@ -63,6 +63,5 @@ def stacked(images: Images) -> Tensor:
     other = next(image.shape for image in images if image.shape != first)
     sizes = [f"{height} x {width}" for _, height, width in (first, other)]
     raise DataError(
-        f"images differ in size ({', '.join(sizes)}): data.pipeline=batched takes one size; use "
-        "data.pipeline=hybrid (or per-sample)"
+        f"data.pipeline=batched: images differ in size ({', '.join(sizes)}); use hybrid"
     )

@@ -84,16 +84,15 @@ class ObjectImages(Dataset[tuple[Tensor, Objects]]):
             shapes = split.instance_maps is not None
             boxes = shapes or split.boxes is not None
         if not boxes:
-            raise DataError(f"detection: {name} has no objects (bccd, nuclei, voc and coco do)")
+            raise DataError(f"evaluation.detection: {name} has no objects")
         if masks and not shapes:
             raise DataError(
-                f"evaluation.detection.masks: objects of {name} have boxes only; set it to false "
-                "(nuclei and coco have masks)"
+                f"evaluation.detection.masks: objects of {name} have boxes only; set it to false"
             )
         if find_spec("pycocotools") is None:
             raise ConfigError(
-                "evaluation: detection is measured with what Likewise's extra [detection] holds: "
-                "pip install pycocotools torchmetrics"
+                "evaluation.detection needs Likewise's extra [detection]: pip install pycocotools "
+                "torchmetrics"
             )
 
 

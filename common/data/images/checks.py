@@ -96,9 +96,8 @@ def check_files(images: Mapping[str, AnySplit], measured: list[str], data: Image
         first = first or (part.name(row), size)
         if data.test_crop is None and size != first[1]:
             raise DataError(
-                f"{part.name(row)}: {size[0]} x {size[1]} pixels, where {first[0]} has "
-                f"{first[1][0]} x {first[1][1]}, and images are tested at one size: set "
-                "data.test_resize and data.test_crop (256 and 224 are usual for photographs)"
+                f"{part.name(row)} has {size[0]} x {size[1]} pixels, {first[0]} {first[1][0]} x "
+                f"{first[1][1]}: set data.test_resize and data.test_crop"
             )
 
 

@@ -114,7 +114,7 @@ class ImageConfig:
         if len(self.mean) != len(self.std):
             raise ConfigError(f"data.mean={self.mean} and data.std={self.std} differ in length")
         if self.name == "image-folder" and self.path is None:
-            raise ConfigError("image-folder needs data.path=FOLDER, a folder of images")
+            raise ConfigError("data.path: data.name=image-folder needs a folder of images")
         if self.name != "image-folder" and self.path is not None:
             raise ConfigError(
                 f"data.path: {self.name} has files of its own; only data.name=image-folder reads "

@@ -41,11 +41,11 @@ class DenseImages(EvaluatedImages):
         """
         name = self.config.name
         if isinstance(self.split, LazySplit) or self.split.label_maps is None:
-            raise DataError(f"dense-probe: {name} has no classes of pixels (camvid and nuclei do)")
+            raise DataError(f"evaluation.dense_probe: {name} has no classes of pixels")
         if self.config.test_resize is not None or self.config.test_crop is not None:
             raise DataError(
-                "dense-probe: the classes are those of the pixels as stored; set data.test_resize "
-                "and data.test_crop to null"
+                "evaluation.dense_probe: pixels are classed as stored; data.test_resize and "
+                "data.test_crop must be null"
             )
         return self.split.label_maps
 

@@ -135,13 +135,9 @@ def find_names(split: LazySplit, names: list[str], where: str) -> list[int]:
 
 def without_labels(config: ImageConfig) -> DataError:
     """Returns what to raise where protocols find no label."""
-    if config.name == "image-folder":
-        mend = "give each class a folder"
-    else:
-        mend = "choose protocols that need none"
     return DataError(
         f"{config.path or config.name}: its images have no labels, which the protocols need; "
-        f"{mend}, or train with evaluation.protocols=[] evaluation.online=[]"
+        "use evaluation.protocols=[] evaluation.online=[]"
     )
 
 
@@ -156,8 +152,7 @@ def split_pair(
         DataError: If the set has no such split.
     """
     if split not in images:
-        hint = "; data.holdout=0.1 keeps one" if split == "val" else ""
-        raise DataError(f"{config.name} has no split {split!r}{hint}")
+        raise DataError(f"data.name={config.name} has no split {split!r} (data.holdout keeps val)")
     references = (images[name] for name in reference_names(images, split))
     return reduce(_merge, references), images[split]
 

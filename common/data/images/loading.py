@@ -43,10 +43,7 @@ class CentreCrop:
             return self._apply(images)
         made = [self._apply(image) for image in images]
         if len({image.shape for image in made}) > 1:
-            raise DataError(
-                "images differ in size: set data.test_resize and data.test_crop "
-                "(256 and 224 are usual)"
-            )
+            raise DataError("data.test_resize: images differ in size; set it and data.test_crop")
         return torch.stack(made)
 
     def _apply(self, image: Tensor) -> Tensor:

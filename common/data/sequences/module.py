@@ -102,8 +102,8 @@ class SequenceData(RunData):
         self.instances = prefix_instances(sequences)
         if not len(self.instances):
             raise DataError(
-                f"{self.config.path or sequences.name}: no user has more than 3 actions, so that "
-                "none is left to predict in training: the last two are validation and test"
+                f"{self.config.path or sequences.name}: no user has more than 3 actions, of which "
+                "the last two validate and test"
             )
         if len(self.instances) < self.config.batch_size:
             raise DataError(

@@ -153,14 +153,13 @@ def check_pages(root: Path | None = None) -> None:
             for path, text in stale.items()
         ]
         raise LikewiseError(
-            "these files do not say what the records say; run `papers leaderboard` and commit "
-            "what it writes:\n  " + "\n  ".join(found)
+            "papers leaderboard writes other pages than are here; run it and commit:\n  "
+            + "\n  ".join(found)
         )
     if missing := unexplained(board.rows):
         raise LikewiseError(
-            "these results miss a reported number, and papers/PAPER/reported.yaml does not say "
-            "what was checked; add `checks:` for the metric to the entry:\n  "
-            + "\n  ".join(missing)
+            "papers/PAPER/reported.yaml: `checks` must say what was checked of each number that "
+            "is missed:\n  " + "\n  ".join(missing)
         )
 
 

@@ -44,8 +44,8 @@ def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
         from skimage import data
     except ImportError:
         raise DataError(
-            "ow-forge-20 is made from the images that scikit-image ships, and that is not "
-            "installed: pip install scikit-image, which Likewise's extra [standin] holds"
+            "data.name=ow-forge-20 needs scikit-image, Likewise's extra [standin]: "
+            "pip install scikit-image"
         ) from None
     from sklearn.datasets import load_sample_image
 

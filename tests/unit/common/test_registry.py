@@ -20,9 +20,9 @@ PAIRS = [DATA_MODULES, *METHODS.values()]
 
 def test_a_miss_offers_the_nearest_name():
     table = Registry("backbone", {"resnet18": "x:y", "resnet50": "x:y"})
-    with pytest.raises(ConfigError, match=r"unknown backbone 'resnet81'; did you mean 'resnet18'"):
+    with pytest.raises(ConfigError, match=r"'resnet81'.*'resnet18'"):
         table.get("resnet81")
-    with pytest.raises(ConfigError, match="known: resnet18, resnet50"):
+    with pytest.raises(ConfigError, match=r"resnet18.*resnet50"):
         table.get("vit")
 
 

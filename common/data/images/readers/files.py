@@ -82,8 +82,7 @@ def _imagenet(folder: Path, only: list[str] | None = None) -> FileSet:
     parts = find_parts(folder)
     if not {"train", "val"} <= set(parts):
         raise DataError(
-            f"{folder}: needs train/ and val/ with a folder a class, or shards named so "
-            "(`papers data prepare imagenet` tells how)"
+            f"{folder}: needs train/ and val/ with a folder a class, or shards named so"
         )
     # ImageNet's own test images have no labels: everybody reports on "val".
     wanted = {"train": parts["train"], "test": parts["val"]}
@@ -115,8 +114,7 @@ def read_list(root: str | None, file: str) -> list[str]:
     path = data_root(root) / Path(file).expanduser()
     if not path.is_file():
         raise DataError(
-            f"{path}: no such list of names; put it there, give its path in "
-            "evaluation.finetune.lists, or leave that empty to draw the labels by seed"
+            f"evaluation.finetune.lists: there is no file {path}; leave it empty to draw by seed"
         )
     names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     if not names:

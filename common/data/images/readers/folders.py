@@ -1,7 +1,6 @@
 """Images in folders: `FolderSource`, and how folders become splits and classes. No torch."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 from common.errors import DataError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-
-PACKED = r"\.(tar\..+|t[gbx]z2?|zip)$"
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
     found = sorted(pair for start in starts for pair in _walk(folder / start, start))
     if not found:
-        raise _no_images(folder)
+        raise DataError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))})")
     names = np.array([os.fsencode(name) for name, _ in found])
     heads = [name.split("/", 1)[0] if "/" in name else "" for name, _ in found]
     class_names, classes = np.unique(heads, return_inverse=True)
@@ -73,17 +70,6 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
         classes.astype(np.int64) - unlabelled,
         class_names[unlabelled:].tolist(),
     )
-
-
-def _no_images(folder: Path) -> DataError:
-    packed = sorted(p.name for p in folder.rglob("*") if re.search(PACKED, p.name.lower()))
-    if packed:
-        return DataError(
-            f"{folder}: no images in it or its folders; {packed[0]} is read in place only as an "
-            "uncompressed .tar: unpack it"
-        )
-    known = " ".join(sorted(SUFFIXES))
-    return DataError(f"{folder}: no images in it or its folders (looked for {known})")
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:

@@ -148,8 +148,7 @@ class OpenWorldData(RunData):
         """Raises `ConfigError` for a split that there is not."""
         if split != "test":
             raise ConfigError(
-                f"{self.config.name} has no split {split!r}: the paper has training and test "
-                "images only; evaluation.online_split=test is its code's rule"
+                f"evaluation.online_split={split}: {self.config.name} has none; use test"
             )
 
     def train_dataloader(self) -> DataLoader[OpenWorldBatch]:

@@ -54,16 +54,15 @@ def check_parts(name: str, found: OpenWorldSet) -> None:
     labelled = labels[tags == LABELLED]
     if len(labelled) == 0:
         raise DataError(
-            f"{name}: no training image is labelled (tag {LABELLED}): there is no known class to "
-            "attribute to, and nothing here learns from unlabelled images alone"
+            f"{name}: no training image is labelled (tag {LABELLED}); known classes need some"
         )
     known = set(labelled.tolist())
     inside = sorted(set(range(int(labelled.max()) + 1)) - known)
     if inside:
         names = ", ".join(found.class_names[label] for label in inside)
         raise DataError(
-            f"{name}: class {names} (label {inside[0]}) has no labelled image but stands among "
-            "the known classes: number novel classes after all known ones"
+            f"{name}: class {names} (label {inside[0]}) has no labelled image; number novel "
+            "classes after the known ones"
         )
 
 

@@ -87,8 +87,8 @@ class RegressionConfig:
         for name in ("path", "target"):
             if (getattr(self, name) is None) == (self.name in OWN_SETS):
                 raise ConfigError(
-                    f"data.{name}: needed for data.name=table, image-table and volume-table (the "
-                    "file, and its column to predict), and for no other set"
+                    f"data.{name}: needed for data.name=table, image-table and volume-table, "
+                    "and for no other set"
                 )
         if len({view.size for view in self.views}) > 1 or len(self.mean) != len(self.std):
             raise ConfigError("data: views must be of one size, mean and std of one length")

@@ -126,7 +126,7 @@ class RegressionData(RunData):
         if given and len(shape) != 3:
             raise ConfigError(
                 f"data.{given[0]}: for images, an input of {self._title} has shape {shape}; "
-                "leave it out (data.standardise takes mean and deviation of tables and series)"
+                "leave it out"
             )
         if len(self.config.mean) not in (0, 1, shape[0]):
             raise ConfigError(

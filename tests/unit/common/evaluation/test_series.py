@@ -80,9 +80,9 @@ def test_online_protocols_are_measured_on_validation(data):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (SeriesSvmConfig(folds=41), "folds=41: the largest class has 40 training"),
+        (SeriesSvmConfig(folds=41), "folds=41.*40"),
         (SeriesSvmConfig(folds=21, max_samples=30), "the largest class has 20 training"),
-        (SeriesSvmConfig(max_samples=59), "max_samples=59: so many of 60 cannot be drawn"),
+        (SeriesSvmConfig(max_samples=59), "max_samples=59.*60"),
     ],
 )
 def test_a_search_that_cannot_be_made_is_refused_before_training(settings, message):

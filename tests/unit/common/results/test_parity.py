@@ -91,8 +91,8 @@ def test_a_folder_without_cases_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("double.npz", b"PK", r"double\.npz: not a readable"),
-        ("double.json", b"{", r"double\.json: no JSON"),
+        ("double.npz", b"PK", r"double\.npz"),
+        ("double.json", b"{", r"double\.json.*JSON"),
     ],
 )
 def test_a_case_that_does_not_load_is_named(case_path, name, content, message):
@@ -126,5 +126,5 @@ def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path,
 
 
 def test_a_folder_that_is_not_there_is_named_as_such(tmp_path):
-    with pytest.raises(UsageError, match=r"gone: no such folder; give the one that holds PAPER"):
+    with pytest.raises(UsageError, match=r"--cases.*gone"):
         report_parity("swav", tmp_path / "gone", Console(quiet=True))

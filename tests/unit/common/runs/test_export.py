@@ -74,7 +74,7 @@ def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
 def test_a_recipe_that_selects_the_best_weights_gets_no_others(run):
     folder = run(*BEST)
     save(folder, NAME.format(5), 5.0)
-    with pytest.raises(LikewiseError, match="best weights are missing"):
+    with pytest.raises(LikewiseError, match=r"best.ckpt.*evaluation.monitor"):
         loaded(folder)
     save(folder, "best.ckpt", 1.0)
     assert loaded(folder) == 1.0
@@ -110,7 +110,7 @@ def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(run, tmp_path, mo
 def test_names_that_are_unknown_or_do_not_apply_are_refused(run):
     folder = run()
     save(folder, NAME.format(5), 5.0)
-    with pytest.raises(UsageError, match="did you mean 'detectron2'"):
+    with pytest.raises(UsageError, match=r"--keys detectron.*detectron2"):
         export_backbone(folder.path, None, "detectron")
     with pytest.raises(UsageError, match="those of ResNets"):
         export_backbone(folder.path, None, "detectron2")

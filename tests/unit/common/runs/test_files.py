@@ -26,7 +26,7 @@ def test_a_failure_in_mid_write_leaves_the_old_content(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LikewiseError, match=r"a\.txt: could not be written \(No space left"):
+    with pytest.raises(LikewiseError, match=r"a\.txt"):
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]

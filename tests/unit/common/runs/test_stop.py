@@ -59,7 +59,7 @@ def send(number):
 
 def test_a_spent_budget_stops_after_the_batch_with_a_checkpoint(checkpoints):
     stopping = Stopping(checkpoints, time.monotonic() - 1)
-    with pytest.raises(RunStopped, match=r"stopped by budget after 3 batches, saved batch-3"):
+    with pytest.raises(RunStopped, match=r"3.*batch-3"):
         stopping.on_train_batch_end(make_trainer(), Counted(3), {}, None, 2)
     assert checkpoints.saved == [3]
 
@@ -102,7 +102,7 @@ def test_after_a_spent_budget_the_first_ctrl_c_is_patient_too(listening):
         send(signal.SIGINT)
     except KeyboardInterrupt:
         pytest.fail("ended in the middle of the epoch's work")
-    with pytest.raises(RunStopped, match="stopped by SIGINT after 30") as stop:
+    with pytest.raises(RunStopped, match=r"SIGINT.*30") as stop:
         listening.on_train_end(trainer, module)
     assert stop.value.by_user
 

@@ -168,7 +168,7 @@ def test_faces_of_the_data_root_split_by_person(tiny, tmp_path):
 
 
 def test_without_those_faces_it_says_where_to_get_them(tiny, tmp_path):
-    with pytest.raises(DataError, match="papers data prepare faces-att"):
+    with pytest.raises(DataError, match="faces-att"):
         ow_forge_20("small", False, 5, "att", str(tmp_path / "nowhere"))
 
 

@@ -136,8 +136,8 @@ def test_images_without_maps_or_in_another_form_are_refused_before_training():
     plain = Split(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64))
     with pytest.raises(DataError, match="no classes of pixels"):
         evaluate_dense_probe(make_inputs(plain, plain), SETTINGS, 0)
-    with pytest.raises(DataError, match="test_crop to null"):
+    with pytest.raises(DataError, match="test_crop"):
         evaluate_dense_probe(make_inputs(painted(4, 1), painted(4, 2), test_crop=8), SETTINGS, 0)
     words = ["data.name=scattered-digits", "data.holdout=0.1"]
-    with pytest.raises(DataError, match="scattered-digits has no classes of pixels"):
+    with pytest.raises(DataError, match="scattered-digits"):
         prepare(load_recipe("pixpro/quick", words))

@@ -90,7 +90,7 @@ def test_odd_crops_are_named():
         boxes = make_boxes([0, 0, 4, 4], broken)
         with pytest.raises(DataError, match=r"crop 1 of the batch .* empty or leaves its image"):
             crop_coordinates(boxes, make_sizes(8, 8, 2))
-    with pytest.raises(DataError, match="image 0 of the batch is 1 x 8: a side of one pixel"):
+    with pytest.raises(DataError, match="image 0 of the batch is 1 x 8"):
         crop_coordinates(make_boxes([0, 0, 1, 4]), make_sizes(1, 8))
     with pytest.raises(ValueError, match="coordinates"):
         cell_distances(WHOLE, WHOLE.expand(2, 4), (2, 2), (2, 2))

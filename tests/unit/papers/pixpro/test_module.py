@@ -238,7 +238,7 @@ def test_views_that_never_meet_are_warned_of():
     module, batch = make_module(), make_batch()
     logged = listen(module)
     apart = [torch.tensor([[0.0, left, 8.0, 8.0, 0.0, 0.0]] * 6) for left in (0.0, 16.0)]
-    with pytest.warns(UserWarning, match=r"no image has two views that meet \(data\.views"):
+    with pytest.warns(UserWarning, match=r"data\.views"):
         module.training_step(batch._replace(crops=apart), 0)
     assert logged["diag/images_with_pairs"] == 0
 
@@ -253,10 +253,10 @@ def test_grey_images():
     [
         ("data.views=[{count: 3}]", "compares 2 views of an image, not 3"),
         ("data.views=[{count: 2, rotation: 0.1}]", "rotation must be 0"),
-        ("method.pixel_loss=none", "needs method.instance_weight above 0"),
+        ("method.pixel_loss=none", "method.instance_weight.*0"),
         ("method.transform_layers=3", "transform_layers"),
         ("method.threshold=0", "threshold"),
-        ("evaluation.protocols=[detection]", "head=c4 needs the stages of a ResNet"),
+        ("evaluation.protocols=[detection]", "head=c4"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
@@ -271,5 +271,5 @@ def test_contrast_of_images_needs_others():
 
 
 def test_a_backbone_without_cells_is_refused():
-    with pytest.raises(ConfigError, match=r"method\.backbone=vit_tiny has no feature map"):
+    with pytest.raises(ConfigError, match=r"method\.backbone=vit_tiny"):
         PixPro(PixProConfig(backbone="vit_tiny"))

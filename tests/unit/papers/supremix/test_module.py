@@ -116,10 +116,10 @@ def test_labels_on_the_window_have_no_mixture_in_a_step():
 
 def test_steps_that_leave_no_pair_within_the_window_or_one_label_are_refused():
     wide = ["method.label_step=50"]
-    with pytest.raises(ConfigError, match=r"window=50: .*label_step=50: .*method\.mix_pos=false"):
+    with pytest.raises(ConfigError, match=r"window=50.*label_step=50.*method\.mix_pos"):
         build(*wide)
     build(*wide, "method.mix_pos=false")
-    with pytest.raises(ConfigError, match=r"label_step=900: all training labels, 25 to 346, round"):
+    with pytest.raises(ConfigError, match=r"label_step=900.*25.*346"):
         build("method.label_step=900", "method.mix_pos=false")
 
 
@@ -166,7 +166,7 @@ def test_what_is_logged_says_how_pairs_look():
 
 
 def test_a_window_wider_than_any_batch_is_refused_before_training():
-    with pytest.raises(ConfigError, match=r"method\.window=400: no batch .* that far apart"):
+    with pytest.raises(ConfigError, match=r"method\.window=400"):
         build("method.window=400")
     assert build("method.window=400", "method.mix_pos=false")
 
@@ -174,13 +174,13 @@ def test_a_window_wider_than_any_batch_is_refused_before_training():
 def test_one_view_needs_labels_that_can_be_equal():
     with pytest.raises(ConfigError, match=r"data\.num_views"):
         load_recipe("supremix/quick", ["data.num_views=1"])
-    with pytest.raises(ConfigError, match=r"data\.views: with one view"):
+    with pytest.raises(ConfigError, match=r"data\.views"):
         load_recipe("supremix/agedb", ["data.views=[{count: 1, size: 64}]", "method.label_step=0"])
     load_recipe("supremix/quick", ["data.num_views=1", "method.label_step=1"])
 
 
 def test_a_table_is_refused_by_a_image_backbone():
-    with pytest.raises(ConfigError, match=r"small_grid reads images.* shape \(10,\); use mlp"):
+    with pytest.raises(ConfigError, match=r"small_grid.*10"):
         build("method.backbone=small_grid")
 
 

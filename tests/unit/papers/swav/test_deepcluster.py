@@ -119,11 +119,11 @@ def test_images_that_were_never_seen_have_no_target():
 
 
 def test_too_many_prototypes_are_refused():
-    with pytest.raises(ConfigError, match="41 prototypes cannot be started from 40"):
+    with pytest.raises(ConfigError, match=r"num_prototypes=41.*40"):
         make_module(num_prototypes=[41]).method.check_facts(FACTS)
     module = make_module(num_prototypes=[31])
     fill(module, [make_batch(step) for step in range(3)])
-    with pytest.raises(ConfigError, match="31 prototypes cannot be started from 30"):
+    with pytest.raises(ConfigError, match=r"num_prototypes=31.*30"):
         module.cluster(epoch=0)
 
 

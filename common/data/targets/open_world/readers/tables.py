@@ -97,16 +97,14 @@ def find_table(config: OpenWorldConfig) -> Path:
     """Returns the table's file: ``data.path``, or that path in the data root.
 
     Raises:
-        DataError: No such file; says who gives the data.
+        DataError: No such file.
     """
     path = Path(str(config.path)).expanduser()
     table = path if path.is_file() else data_root(config.root) / path
     if not table.is_file():
-        places = str(path) if path.is_absolute() else f"{path} and {table}"
         raise DataError(
-            f"{places}: no such table. The OW-DFA images are given on request by the authors of "
-            "its sources (papers/owdfa_cpl/README.md); point data.path= at your table. "
-            "data.name=ow-forge-20 is a stand-in that needs no file"
+            f"data.path={path}: there is no such table, nor {table}; papers/owdfa_cpl/README.md "
+            "says who gives it"
         )
     return table
 
@@ -146,12 +144,10 @@ def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
             raise DataError(f"{table}: label {row.label} is both {both}")
         first = labels.setdefault((row.method, row.source), row.label)
         if first != row.label:
-            known = {other.label for other in rows if other.tag == LABELLED}
             twice = sorted((first, row.label))
-            kinds = " and ".join("known" if label in known else "novel" for label in twice)
             raise DataError(
-                f"{table}: {row.method} ({row.source}) stands under labels {twice[0]}, {twice[1]} "
-                f"({kinds}): one method is one class; give it one label or take one of them out"
+                f"{table}: {row.method} ({row.source}) has labels {twice[0]} and {twice[1]}; it "
+                "needs one"
             )
     gaps = sorted(set(range(max(methods, default=-1) + 1)) - set(methods))
     if gaps:
@@ -177,8 +173,8 @@ def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]
     if absent:
         shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
-            f"{table}: {len(absent):,} of {len(rows):,} images are not in {base}: {shown}; "
-            "give their folder with data.folder=, or take their rows out"
+            f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
+            f"{shown}"
         )
     return paths
 
@@ -206,10 +202,7 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
     lacking = [row.path for row in rows if row.path not in found]
     if lacking:
         shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
-        raise DataError(
-            f"{path}: {len(lacking):,} of {len(rows):,} images have no face box: {shown}; add "
-            "them (0, 0, width, height takes the whole image), or take their rows out"
-        )
+        raise DataError(f"{path}: {len(lacking):,} of {len(rows):,} images have no box: {shown}")
     return [found[row.path] for row in rows]
 
 

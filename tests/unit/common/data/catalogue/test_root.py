@@ -3,8 +3,11 @@ from pathlib import Path
 import pytest
 
 from common.data.catalogue.root import VARIABLE, data_root, require
-from common.data.catalogue.sources import get_source
+from common.data.catalogue.sources import get_source, load_sources
 from common.errors import DataError
+from common.registry import DATASETS, MODALITIES, load
+
+SETS = [(kind, name) for kind, table in DATASETS.items() for name in table.entries]
 
 
 def test_the_value_of_the_recipe_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,11 +44,18 @@ def test_a_missing_file_is_named_with_the_command(tmp_path: Path, relative: str,
     assert VARIABLE in str(caught.value)
 
 
+@pytest.mark.parametrize(("kind", "name"), [each for each in SETS if each[1] in load_sources()])
+def test_a_reader_whose_set_is_missing_names_the_command(tmp_path: Path, kind: str, name: str):
+    module, config = (load(target) for target in MODALITIES[kind])
+    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
+        module(config(name=name, root=str(tmp_path)), 0).load()
+
+
 def test_of_a_set_that_its_user_brings_the_layout_is_said(tmp_path: Path) -> None:
-    layout = r"as imagenet/\{train,val\}/<class>/\*\.JPEG"
-    with pytest.raises(DataError, match=rf"imagenet is missing; imagenet is not .* {layout}"):
+    layout = r"imagenet/\{train,val\}/<class>/\*\.JPEG"
+    with pytest.raises(DataError, match=rf"imagenet is missing.*{layout}"):
         require(str(tmp_path), "imagenet", "imagenet")
-    with pytest.raises(DataError, match=rf"imagenet is not fetched .* {layout}"):
+    with pytest.raises(DataError, match=rf"imagenet.*{layout}"):
         get_source("imagenet")
 
 

@@ -58,17 +58,17 @@ def test_github_addresses_name_a_commit() -> None:
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:
-    with pytest.raises(DataError, match="did you mean 'beauty'"):
+    with pytest.raises(DataError, match="'beauty'"):
         get_source("beaty")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ow-forge-20", "is built in, made at its first use: nothing to prepare"),
-        ("image-table", "a path of your own"),
-        ("lora", r"as timeseries/lora/lora-all\.csv\.gz.* on request from an author of AutoTCL"),
-        ("ow-dfa", r"as ow-dfa/protocol-1\.csv .* on request from their authors"),
+        ("ow-forge-20", "built in"),
+        ("image-table", "data.path"),
+        ("lora", r"timeseries/lora/lora-all\.csv\.gz.*AutoTCL"),
+        ("ow-dfa", r"ow-dfa/protocol-1\.csv"),
     ],
 )
 def test_what_is_not_fetched_says_where_it_comes_from(name: str, message: str) -> None:
@@ -98,10 +98,10 @@ def test_a_digest_may_be_md5(tmp_path: Path) -> None:
 
 
 def test_an_address_without_encryption_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"s\.yaml: entry 'mine': http://.* not an https"):
+    with pytest.raises(DataError, match=r"s\.yaml.*'mine'.*http://"):
         load_sources(write(tmp_path / "s.yaml", base="http://example.org/"))
 
 
 def test_an_unknown_field_names_file_and_entry(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"s\.yaml: entry 'mine': .*colour"):
+    with pytest.raises(DataError, match=r"s\.yaml.*'mine'"):
         load_sources(write(tmp_path / "s.yaml", extra="  colour: red"))

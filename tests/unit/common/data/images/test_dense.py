@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.images.config import ImageConfig
-from common.data.images.module import ImageData
 from common.data.images.sets import IGNORED, fingerprint, hold_out
 from common.errors import DataError
 from tests.stored import read_images
@@ -24,13 +22,6 @@ def camvid(tmp_path, packing):
         return tmp_path
 
     return make
-
-
-@pytest.mark.parametrize("name", ["camvid", "nuclei"])
-def test_a_missing_set_says_how_to_get_it(tmp_path, name):
-    data = ImageData(ImageConfig(name=name, root=str(tmp_path)), 0)
-    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        data.load()
 
 
 def test_camvid_has_a_class_a_pixel_and_ignores_what_has_none(camvid):

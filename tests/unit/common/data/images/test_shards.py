@@ -40,7 +40,7 @@ def test_a_whole_shard_is_read_also_without_padding_to_a_record(shard):
 @pytest.mark.parametrize("member", [2, 3, 6])
 def test_a_shard_cut_between_members_or_within_a_header_is_refused(shard, member, beyond):
     shard.write_bytes(shard.read_bytes()[: ends(shard)[member] + beyond])
-    with pytest.raises(DataError, match=r"train-0\.tar: ends early, at byte .*; fetch it again"):
+    with pytest.raises(DataError, match=r"train-0\.tar"):
         open_shards(shard.parent, [shard])
 
 

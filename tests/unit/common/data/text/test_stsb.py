@@ -41,10 +41,10 @@ def test_a_sentence_is_the_same_wherever_it_stands():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("train,images,A.,B.,high", "line 3: column 'score' holds 'high'"),
-        ("train,images,A.,B.,nan", "line 3: column 'score' holds 'nan'"),
-        ("train,images,,B.,1.0", "line 3: an empty sentence"),
-        ("val,images,A.,B.,1.0", "line 3: split 'val' is not train, dev or test"),
+        ("train,images,A.,B.,high", "line 3.*'score'.*'high'"),
+        ("train,images,A.,B.,nan", "line 3.*'score'.*'nan'"),
+        ("train,images,,B.,1.0", "line 3"),
+        ("val,images,A.,B.,1.0", "line 3.*'val'"),
     ],
 )
 def test_broken_lines_are_named(tmp_path, line, message):
@@ -54,7 +54,7 @@ def test_broken_lines_are_named(tmp_path, line, message):
 
 def test_a_missing_column_is_named(tmp_path):
     lines = [LINES[0].replace("sentence2", "sentence_2"), *LINES[1:]]
-    with pytest.raises(DataError, match="no column 'sentence2'; did you mean 'sentence_2'"):
+    with pytest.raises(DataError, match=r"'sentence2'.*'sentence_2'"):
         stsb(write(tmp_path, lines))
 
 

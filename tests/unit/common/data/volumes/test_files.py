@@ -75,10 +75,10 @@ def test_volumes_that_do_not_fit_are_named(tmp_path, array, message):
 
 def test_missing_files_columns_and_settings_are_named(tmp_path):
     path = write(tmp_path)
-    with pytest.raises(DataError, match="no column 'weight'"):
+    with pytest.raises(DataError, match="'weight'"):
         read_volumes(path, "weight")
     (tmp_path / "7.npy").unlink()
-    with pytest.raises(DataError, match=r"line 9: .*7\.npy is no readable"):
+    with pytest.raises(DataError, match=r"line 9.*7\.npy"):
         read_volumes(path, "age")
     with pytest.raises(ConfigError, match=r"data\.target"):
         RegressionConfig(name="volume-table", path=str(path))

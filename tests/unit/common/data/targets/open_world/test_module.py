@@ -128,7 +128,7 @@ def test_unlabelled_images_alone_are_refused():
 
 
 def test_a_novel_class_among_the_known_ones_is_refused():
-    with pytest.raises(DataError, match=r"class b \(label 1\) has no labelled image but stands"):
+    with pytest.raises(DataError, match=r"class b \(label 1\)"):
         check_parts("own", make_set([0, 1, 2], [1, 2, 1]))
     check_parts("own", make_set([0, 1, 2], [1, 1, 2]))
 
@@ -136,21 +136,21 @@ def test_a_novel_class_among_the_known_ones_is_refused():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.batch_size=33"], r"data\.batch_size=33: half of a batch"),
-        (["data.name=ow-dfa"], r"data\.path: the table"),
-        (["data.path=x.csv"], r"data\.path: the table"),
+        (["data.batch_size=33"], r"data\.batch_size=33"),
+        (["data.name=ow-dfa"], r"data\.path"),
+        (["data.path=x.csv"], r"data\.path"),
         (["data.mean=[0.5]"], "differ in length"),
         (["data.crop_area=[1.0,0.5]"], "low, high"),
-        (["data.labels=all"], "CPL learns from unlabelled images too; baseline=classifier"),
+        (["data.labels=all"], "CPL.*baseline=classifier"),
         (["data.labels=all", "baseline=orca"], "orca learns from unlabelled"),
-        (["data.size=32"], r"data\.size: of data\.name=ow-dfa"),
-        (["data.name=ow-dfa", "data.path=x.csv", "data.preset=small"], r"data\.preset: of data"),
-        (["method.pretrain_epochs=10"], "pretrain_epochs=10: trainer.epochs=10 .* more than 10"),
-        (["method.pretrain_epochs=4", "method.relabel_epochs=6"], "relabel_epochs=6: trainer"),
+        (["data.size=32"], r"data\.size.*data\.name=ow-dfa"),
+        (["data.name=ow-dfa", "data.path=x.csv", "data.preset=small"], r"data\.preset"),
+        (["method.pretrain_epochs=10"], "pretrain_epochs=10.*trainer.epochs=10.*10"),
+        (["method.pretrain_epochs=4", "method.relabel_epochs=6"], "relabel_epochs=6"),
         (["baseline=orca", "method.margin=0.2"], r"method\.uncertainty_weight"),
         (["data.batch_size=2"], "4 or up"),
-        (["evaluation.also_best=true"], r"need evaluation\.monitor"),
-        (["evaluation.monitor=test/all_nmi"], r"needs evaluation\.online"),
+        (["evaluation.also_best=true"], r"evaluation\.monitor"),
+        (["evaluation.monitor=test/all_nmi"], r"evaluation\.online"),
     ],
 )
 def test_recipes_that_cannot_be_run_are_refused(words, message):

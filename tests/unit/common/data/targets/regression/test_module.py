@@ -79,10 +79,10 @@ def test_a_users_file_is_called_by_its_path(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("size,price\n" + "".join(f"{i},{i}\n" for i in range(40)))
     own = {"name": "table", "path": str(path), "target": "price"}
-    with pytest.raises(ConfigError, match=r"mine\.csv has 32 training samples"):
+    with pytest.raises(ConfigError, match=r"mine\.csv.*32"):
         build(**own, batch_size=33)
     path.write_text("size,price\n" + "".join(f"{i},7\n" for i in range(40)))
-    with pytest.raises(DataError, match=r"mine\.csv: all training labels are 7 \(split 0\)"):
+    with pytest.raises(DataError, match=r"mine\.csv.*7.*0"):
         build(**own)
 
 
@@ -90,7 +90,7 @@ def test_labels_that_are_constant_once_thinned_are_refused(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("size,price\n" + "".join(f"{i},{i // 38}\n" for i in range(40)))
     own = {"name": "table", "path": str(path), "target": "price", "batch_size": 2, "split": 0}
-    with pytest.raises(DataError, match="all training labels are 0 beside the hold-out, as they"):
+    with pytest.raises(DataError, match=r"0.*hold-out"):
         build(**own, num_train=2)
 
 
@@ -101,15 +101,15 @@ def test_a_table_cannot_be_shifted():
 
 def test_what_is_made_for_images_is_refused_elsewhere():
     view = ViewConfig(count=2, size=8)
-    with pytest.raises(ConfigError, match=r"data\.views: for images, .* diabetes .* \(10,\)"):
+    with pytest.raises(ConfigError, match=r"data\.views.*10"):
         build(views=[view], noise=0.0)
-    with pytest.raises(ConfigError, match=r"data\.mean: for images"):
+    with pytest.raises(ConfigError, match=r"data\.mean"):
         build(mean=[0.5], std=[0.5])
-    with pytest.raises(ConfigError, match=r"data\.mean: 3 numbers for the 1 channels"):
+    with pytest.raises(ConfigError, match=r"data\.mean.*3.*1"):
         build(name="rotated-digits", mean=[0.5] * 3, std=[0.5] * 3)
-    with pytest.raises(ConfigError, match=r"set data\.noise=0 data\.shift=0"):
+    with pytest.raises(ConfigError, match=r"data\.noise=0 data\.shift=0"):
         RegressionConfig(views=[view], shift=1)
-    with pytest.raises(ConfigError, match=r"data\.num_views=3: data\.views are made in its place"):
+    with pytest.raises(ConfigError, match=r"data\.num_views=3.*data\.views"):
         RegressionConfig(views=[view], noise=0.0, num_views=3)
 
 
@@ -174,5 +174,5 @@ def test_engine_windows_are_labelled_with_the_cycles_left(tmp_path):
     assert found.splits[0].tolist() == [0] * 7 + [2] * 2
     assert found.inputs[1, 0].tolist() == [2, 3, 4]
     assert found.inputs[-2, 0].tolist() == [2, 3, 4]  # the last three cycles of test engine 1
-    with pytest.raises(ConfigError, match=r"data\.window=4: the shortest series .* has 3 cycles"):
+    with pytest.raises(ConfigError, match=r"data\.window=4.*3"):
         cmapss_fd001(RegressionConfig(**{**options, "window": 4}))

@@ -52,13 +52,13 @@ def test_a_set_keeps_its_own_validation_part():
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(ConfigError, match=r"data\.split=3: x has splits 0 to 2"):
+    with pytest.raises(ConfigError, match=r"data\.split=3.*0.*2"):
         choose_split("x", make_set(), 3, 0, 0.1)
 
 
 def test_a_set_without_test_samples_is_refused():
     found = RegressionSet(torch.rand(6, 1), torch.arange(6.0), torch.zeros(1, 6, dtype=torch.int8))
-    with pytest.raises(DataError, match="no samples left for 'test'"):
+    with pytest.raises(DataError, match="'test'"):
         choose_split("x", found, 0, 0, 0.2)
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_finite_is_named():
         check_set("x", found)
     found.targets[5] = 5
     found.inputs[7, 1] = float("inf")
-    with pytest.raises(DataError, match="sample 7, column 'size' holds NaN or infinity"):
+    with pytest.raises(DataError, match=r"7.*'size'"):
         check_set("x", found)
 
 
@@ -90,7 +90,7 @@ def test_fewer_samples_are_the_same_ones_each_time():
     assert len(few.targets) == 50 and torch.equal(few.inputs[:, 0], few.targets)
     assert torch.equal(few.targets, thin(whole, 50, 1.0).targets)
     assert torch.equal(thin(whole, None, 1.0).targets, whole.targets)
-    with pytest.raises(ConfigError, match=r"data\.num_train=1001: there are 1000"):
+    with pytest.raises(ConfigError, match=r"data\.num_train=1001.*1000"):
         thin(whole, 1001, 1.0)
 
 
