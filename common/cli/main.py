@@ -106,7 +106,7 @@ def train(
 def resume(run_dir: RunArgument) -> None:
     """Goes on from the last good checkpoint of a run."""
     from common.runs.folder import open_run
-    from common.runs.start import resume_run
+    from common.runs.resume import resume_run
 
     resume_run(open_run(run_dir), console)
 

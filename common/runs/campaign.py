@@ -14,7 +14,8 @@ from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.launch import is_main_process
-from common.runs.start import resume_run, start
+from common.runs.resume import resume_run
+from common.runs.start import start
 from common.runs.stop import RunStopped
 from common.training.checkpoint import read_checkpoint
 from common.training.position import KEY

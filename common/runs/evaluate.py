@@ -24,7 +24,7 @@ from common.runs.launch import evaluation_device
 from common.runs.provenance import joined_digest
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
-from common.runs.start import show_result
+from common.runs.summary import show_result
 from common.settings import collect_changes
 from common.training.fit import Experiment, evaluate, measure_references, num_parameters
 

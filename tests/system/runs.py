@@ -18,7 +18,7 @@ def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
 
 def _resume(run_dir: Path, kill: Any) -> None:
     from common.runs.folder import open_run
-    from common.runs.start import resume_run
+    from common.runs.resume import resume_run
 
     if kill is not None:
         kill.arm()

@@ -12,7 +12,7 @@ from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.record import RunMeasurements, Source, describe_source, make_record
-from common.runs.start import show_result, training_text
+from common.runs.summary import show_result, training_text
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},

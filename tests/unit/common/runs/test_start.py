@@ -13,12 +13,13 @@ from common.config.recipe import load_recipe
 from common.errors import LikewiseError
 from common.results.record import RecordError
 from common.runs import folder as run_folders
-from common.runs import start as execute
 from common.runs.files import write_atomic
 from common.runs.folder import RunFolder, new_run
+from common.runs.resume import resume_run
 from common.runs.signals import SIGNALS
-from common.runs.start import resume_run, show_result, start
+from common.runs.start import start
 from common.runs.stop import RunStopped
+from common.runs.summary import show_result
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
 
@@ -28,14 +29,19 @@ def console():
     return Console(file=io.StringIO(), width=200)
 
 
+def replace(monkeypatch, name, function):
+    for module in ("start", "resume"):
+        monkeypatch.setattr(f"common.runs.{module}.{name}", function)
+
+
 @pytest.fixture
 def recipe(monkeypatch):
-    monkeypatch.setattr(execute, "prepare", lambda recipe, **_: recipe)
+    replace(monkeypatch, "prepare", lambda recipe, **_: recipe)
     return load_recipe("swav/quick")
 
 
 def play(monkeypatch, act):
-    monkeypatch.setattr(execute, "train", lambda _ready, run, *_: act(run))
+    replace(monkeypatch, "train", lambda _ready, run, *_: act(run))
 
 
 def log_of(root):
@@ -113,7 +119,7 @@ def test_interrupted_the_other_processes_leave_the_words_to_the_main_one(
 
 
 def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):
-    monkeypatch.setattr(execute, "prepare", terminate)
+    replace(monkeypatch, "prepare", terminate)
     with pytest.raises(KeyboardInterrupt):
         start(recipe, tmp_path, console)
     assert not list(tmp_path.iterdir()), "there is no run yet"
