@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from common.data.sets import DATASETS, DataSets, Modality
+from common.data.data_sets import DATASETS, DataSets, Modality
 from common.errors import ConfigError, UsageError, suggest
 from common.registry import DATA_MODULES, METHODS, PROTOCOLS, Pair, load
 
@@ -20,7 +20,7 @@ class Paper:
     ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
     labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
     ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
-    `common.data.sets`.
+    `common.data.data_sets`.
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,

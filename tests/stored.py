@@ -8,8 +8,8 @@ import pytest
 
 from common.data.catalogue.root import VARIABLE, data_root
 from common.data.catalogue.sources import get_source
+from common.data.data_sets import DATASETS
 from common.data.images.sets import check_set
-from common.data.sets import DATASETS
 
 
 def stored(name: str) -> Path:

@@ -3,7 +3,7 @@
 import torch
 
 from common.data.images.config import ViewConfig
-from common.data.images.parameters import ViewParameters, draw, fit_parameters
+from common.data.images.draws import ViewParameters, draw, fit_parameters
 
 
 def draw_parameters(

@@ -26,7 +26,7 @@ from common.results.pages.document import plain
 from common.results.pages.formatting import sample_text, short_metric, shown_metrics
 from common.results.pages.leaderboard import check_pages, results_path, write_pages
 from common.results.record import commit_record, default_root, read_record
-from common.results.tracked import import_tracked, offline_runs
+from common.results.wandb_records import import_tracked, offline_runs
 
 
 def build_leaderboard(

@@ -16,8 +16,8 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.runs.cores import let_threads_sleep
+from common.runs.glibc_memory import keep_memory
 from common.runs.launch import unset_unreadable_ranks
-from common.runs.memory import keep_memory
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,10 +12,10 @@ from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
+from common.config.present_names import present_names
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
 from common.config.references import find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
-from common.config.stored import present_names
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper

@@ -10,7 +10,7 @@ from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.evaluation.curve import Curve
 from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress, tell
 from common.losses.precision import upcast
 

@@ -24,7 +24,7 @@ class ForecastingConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for short series, and for settings beyond the data."""
-        from common.evaluation.series import ForecastInputs, require
+        from common.evaluation.series_inputs import ForecastInputs, require
 
         require(ForecastInputs, inputs, "forecasting")
         if self.lags > inputs.window:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
 from common.evaluation.curve import Curve
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.progress import show_progress
 

@@ -17,7 +17,7 @@ class SeriesSvmConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for a long series, and for labels that allow no search."""
-        from common.evaluation.series import LabelledInputs, require
+        from common.evaluation.series_inputs import LabelledInputs, require
         from common.evaluation.svm_folds import check_folds
 
         require(LabelledInputs, inputs, "series-svm")

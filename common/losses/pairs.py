@@ -6,7 +6,7 @@ from torch import Tensor
 from common.data.sampler import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank
-from common.distributed.transfer import moved
+from common.distributed.to_device import moved
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44

@@ -17,7 +17,8 @@ from common.results.groups import Code, Group, differences, group_records
 from common.results.ledger import read_ledger
 from common.results.record import Record, default_root, load_records
 from common.results.reported import Entry, Reference, load_all_reported
-from common.results.statistics import Sample, Verdict, judge_published, judge_trained
+from common.results.statistics import Sample
+from common.results.status import Verdict, judge_published, judge_trained
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from common.config.recipe import take_variants
 from common.config.references import recipe_path, split_reference
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.results.checked import build_checked
 from common.results.record import ARM_PATTERN
+from common.results.strict_dataclasses import build_checked
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REFERENCE = "reference/"

@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from common.config.build import COMMAND_LINE
+from common.config.present_names import present_names
 from common.config.protocols import declared
 from common.config.recipe import resolve
 from common.config.schema import Recipe, section_defaults
-from common.config.stored import present_names
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.paper import get_paper

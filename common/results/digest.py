@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
-from common.results.halves import is_numbers
+from common.results.numbers_and_shell import is_numbers
 
 PACKAGES = ("common", "papers")
-TABLES = ("common/registry.py", "common/data/sets.py")
+TABLES = ("common/registry.py", "common/data/data_sets.py")
 FIT = "common/training/fit.py"
 READERS = ("DATASETS", "READERS")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.results.checked import build_checked
 from common.results.digest import code_digest
 from common.results.record import Record, RecordError, read_record
+from common.results.strict_dataclasses import build_checked
 from common.runs.files import write_atomic
 
 LEDGER_VERSION = 1

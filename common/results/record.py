@@ -13,7 +13,7 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
-from common.results.checked import build_checked
+from common.results.strict_dataclasses import build_checked
 from common.runs.files import remove_torn, write_atomic
 
 RECORD_VERSION = 1

@@ -10,8 +10,8 @@ from common.config.recipe import load_recipe
 from common.config.schema import HASHED_SECTIONS, Recipe
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
-from common.results.checked import build_checked
 from common.results.record import ARM_PATTERN, NO_NUMBER, Record
+from common.results.strict_dataclasses import build_checked
 from common.settings import collect_changes
 
 PAPER, AUTHORS, OFFICIAL = "paper", "authors' repository", "official code, run by us"

@@ -13,10 +13,10 @@ from common.results.record import Record, commit_record, default_results
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
+from common.runs.interruption import RunStopped
 from common.runs.launch import is_main_process
 from common.runs.resume import resume_run
 from common.runs.start import start
-from common.runs.stop import RunStopped
 from common.training.checkpoint import read_checkpoint
 from common.training.position import KEY
 

@@ -9,8 +9,8 @@ from common.data.workers import died_in_words
 from common.errors import LikewiseError
 from common.results.record import Record
 from common.runs.folder import RunFolder
+from common.runs.interruption import RunStopped, Terminations
 from common.runs.launch import is_main_process, launched_by_lightning
-from common.runs.stop import RunStopped, Terminations
 from common.runs.summary import training_text
 
 

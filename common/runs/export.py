@@ -19,7 +19,7 @@ from common.runs.launch import evaluation_device
 from common.runs.run import prepare
 from common.training.checkpoint import read_checkpoint
 from common.training.fit import Experiment
-from common.training.online import best_state
+from common.training.selection import best_state
 
 KEYS = ["torchvision", "detectron2"]
 

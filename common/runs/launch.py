@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.config.schema import Recipe
-from common.distributed.share import check_share
+from common.distributed.batch_share import check_share
 from common.errors import ConfigError
 from common.paper import get_paper
 from common.runs.cores import choose_threads

@@ -10,9 +10,9 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.ending import ended_in_words, to_the_end
 from common.runs.files import remove_torn
 from common.runs.folder import RunFolder
+from common.runs.interruption import Terminations
 from common.runs.launch import is_main_process
 from common.runs.run import prepare, train
-from common.runs.stop import Terminations
 from common.runs.summary import show_end
 
 

@@ -16,13 +16,13 @@ from common.results.reported import scaled_reason
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
+from common.runs.interruption import Stopping
 from common.runs.launch import is_main_process, num_processes, strategy_of, threads_of
+from common.runs.lightning_notices import quieten_lightning
 from common.runs.progress import show_progress_of_numbers
 from common.runs.provenance import Provenance
-from common.runs.quiet import quieten_lightning
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.reporter import Reporter
-from common.runs.stop import Stopping
 from common.runs.throughput import ProgressLine, Throughput
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker

@@ -13,11 +13,11 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.errors import ConfigError, suggest
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 from common.paper import get_paper
 from common.training.metrics import MetricsLog
-from common.training.online import OnlineEvaluation, best_state
 from common.training.position import Position
+from common.training.selection import OnlineEvaluation, best_state
 from common.training.trainer import BatchLimit, make_trainer
 
 
@@ -88,7 +88,6 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
         if name not in known:
             raise ConfigError(f"evaluation.references: unknown {name!r}{suggest(name, known)}")
     if training and recipe.trainer.epochs > 0:
-        _check_selection(recipe)
         check_training(recipe, data)
     data.check_evaluation(recipe.evaluation)
     restored = recipe.trainer.epochs > 0 and (resumed or not training)
@@ -132,6 +131,7 @@ def fit(
     if recipe.trainer.epochs > 0:
         with given.around(trainer):
             trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=resume_from)
+            online.choose_one(trainer, experiment.module)
     if trainer.is_global_zero:
         experiment.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     return trainer
@@ -198,16 +198,6 @@ def check_training(recipe: Recipe, data: RunData) -> None:
     data.check_training()
     if hasattr(recipe.method, "check_facts"):
         recipe.method.check_facts(data.facts)
-
-
-def _check_selection(recipe: Recipe) -> None:
-    """Raises `ConfigError` where the best weights are asked for and none will be looked at."""
-    config, epochs = recipe.evaluation, recipe.trainer.epochs
-    if config.keeps_best and config.every_batches is None and config.every_epochs > epochs:
-        raise ConfigError(
-            f"evaluation.every_epochs={config.every_epochs}: the best weights are chosen at these "
-            f"epochs, and trainer.epochs={epochs}; set it to {epochs} or less"
-        )
 
 
 def build_module(recipe: Recipe, data: RunData) -> LightningModule:

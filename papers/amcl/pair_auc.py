@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.errors import DataError
 from common.evaluation.frozen import evaluating
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep
 from papers.amcl.config import PairAucConfig
 

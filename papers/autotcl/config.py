@@ -148,7 +148,7 @@ class MaskAgreementConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for short series."""
-        from common.evaluation.series import ForecastInputs, require
+        from common.evaluation.series_inputs import ForecastInputs, require
 
         require(ForecastInputs, inputs, "mask-agreement")
 

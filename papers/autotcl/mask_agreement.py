@@ -9,7 +9,7 @@ from torch import Tensor
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
 from common.evaluation.scores import keep
-from common.evaluation.series import ForecastInputs
+from common.evaluation.series_inputs import ForecastInputs
 from papers.autotcl.config import MaskAgreementConfig
 
 

@@ -17,7 +17,7 @@ from common.evaluation.ridge import (
     last_value,
     make_windows,
 )
-from common.evaluation.series import encode_windows
+from common.evaluation.series_inputs import encode_windows
 from common.results.parity import Case
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
 from papers.autotcl.averaging import update_mean

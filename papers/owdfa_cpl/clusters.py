@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from common.evaluation.open_world import OpenWorldInputs
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.evaluation.scores import keep, keep_clusters
 from common.losses.precision import upcast
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig

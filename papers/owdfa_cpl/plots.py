@@ -10,7 +10,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor, nn
 
 from common.data.targets.open_world.module import OpenWorldData
-from common.evaluation.open_world import OpenWorldInputs
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.plots.style import new_figure
 from papers.owdfa_cpl.voting import vote
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from common.data.images.batch import ViewBatch
 from common.errors import DataError
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.geometry import cell_distances, crop_coordinates

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from common.data.sampler import keyed_generator
 from common.evaluation.features import inverse_scale
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
 from papers.pixpro.dense_probe_config import DenseProbeConfig

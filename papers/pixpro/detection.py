@@ -13,7 +13,7 @@ from common.data.images.boxes import Objects
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.errors import ConfigError
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
 from papers.pixpro.detection_config import DetectionConfig

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.evaluation.progress import show_progress
-from common.evaluation.regression import CHUNK, RegressionInputs
+from common.evaluation.regression_inputs import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics
 from common.losses.precision import upcast
 from papers.supremix.config import RegressionFinetuneConfig

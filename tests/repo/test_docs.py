@@ -12,9 +12,9 @@ import typer
 from common.config.recipe import load_recipe
 from common.paper import paper_names
 from common.results.board import read_board
+from common.results.claim_verdicts import decisions
 from common.results.ledger import STANDINGS
 from common.results.pages.leaderboard import END, STATUSES, VERDICTS
-from common.results.verdicts import decisions
 from common.runs.campaign_file import read_campaign
 from tests.recipes import PROTOCOLS
 

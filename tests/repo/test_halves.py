@@ -10,7 +10,7 @@ import pytest
 from common.config.checkout import SOURCE_ROOT as ROOT
 from common.paper import paper_names
 from common.results.digest import code_digest, import_targets, parse
-from common.results.halves import GROUND, NUMBERS, is_ground, is_numbers
+from common.results.numbers_and_shell import GROUND, NUMBERS, is_ground, is_numbers
 
 FILES = sorted([*ROOT.glob("common/**/*.py"), *ROOT.glob("papers/*/**/*.py")])
 
@@ -70,7 +70,7 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/catalogue/root.py", "is missing; ", "is not here; "),
         ("common/config/build.py", "must be", "has to be"),
-        ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
+        ("common/distributed/batch_share.py", "cannot be divided by", "is not divisible by"),
         ("common/data/images/readers/files.py", "there is no file", "no file is at"),
         ("common/data/series/readers/files.py", "", ""),
         ("common/data/graphs/synthetic.py", "", ""),

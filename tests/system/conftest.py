@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from common.cli.main import main as cli
+from common.cli import main as cli
 
 
 @pytest.fixture

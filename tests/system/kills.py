@@ -22,8 +22,8 @@ import common.runs.run
 import common.training.fit
 from common.runs.checkpoints import NAME, PATTERN, AtomicCheckpointIO
 from common.tracking.metrics_file import MetricsFile
-from common.training.online import OnlineEvaluation
 from common.training.position import batches_seen
+from common.training.selection import OnlineEvaluation
 
 FINAL = "final"
 

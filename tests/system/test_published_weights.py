@@ -16,7 +16,7 @@ import common
 from common.config import references
 from common.config.recipe import load_recipe
 from common.data.images.module import ImageData
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 from common.results.board import make_board
 from common.results.groups import Code
 from common.results.pages.document import to_markdown

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from common.data.catalogue.given import GIVEN
 from common.data.catalogue.sources import name_of_file
+from common.data.catalogue.user_provided import GIVEN
 from common.errors import DataError
 
 VARIABLE = "LIKEWISE_DATA"

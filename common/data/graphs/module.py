@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
@@ -18,7 +19,6 @@ from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare
 from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey
-from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite

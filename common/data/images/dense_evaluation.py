@@ -20,7 +20,7 @@ PAIR_BATCH = 64
 
 
 class DenseImages(EvaluatedImages):
-    """All images of a split, labelled or not (`common.evaluation.images.MappedImages`).
+    """All images of a split, labelled or not (`common.evaluation.image_inputs.MappedImages`).
 
     Args:
         split: In memory or read as needed.

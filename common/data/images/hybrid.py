@@ -10,8 +10,8 @@ from torch.utils.data import Dataset
 
 from common.data.images.batch import CutBatch, ImageBatch, Images, ViewBatch
 from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.draws import ViewParameters
 from common.data.images.lazy import image_sizes
-from common.data.images.parameters import ViewParameters
 from common.data.images.per_sample import cut
 from common.data.images.views import change_views, normalise, own_parameters
 from common.data.sampler import BatchKey

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
 from common.data.images.box_evaluation import ObjectImages
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
@@ -32,11 +33,10 @@ from common.data.images.sets import (
 from common.data.images.views import make_view_batch
 from common.data.images.workers import ImageLoader, watched
 from common.data.sampler import BatchKey
-from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.frozen import embed_frozen
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.registry import READERS
 
 Batch = ImageBatch | CutBatch | ViewBatch

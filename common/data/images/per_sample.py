@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as F
 from common.data.images.batch import ImageBatch, Images, ViewBatch
 from common.data.images.colour import ORDERS, SOLARISE_THRESHOLD
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.parameters import ViewParameters
+from common.data.images.draws import ViewParameters
 from common.data.images.resample import blur_radius
 from common.data.images.sets import to_float
 from common.data.images.views import affine_crop, collect_views

@@ -12,13 +12,13 @@ from torch import Tensor
 from common.data.images.batch import ImageBatch, Images, ViewBatch, stacked
 from common.data.images.colour import jitter, solarise, to_grey
 from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.draws import ViewParameters, draw, fit_parameters
 from common.data.images.lazy import image_sizes
-from common.data.images.parameters import ViewParameters, draw, fit_parameters
 from common.data.images.resample import blur, blur_radius, crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.threads import in_threads
 from common.data.sampler import BatchKey, keyed_generator
-from common.distributed.transfer import moved
+from common.distributed.to_device import moved
 
 # Floats of a chunk: 128 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation; of smaller ones starting an operation is the cost.

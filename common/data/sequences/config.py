@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.sets import DATASETS
+from common.data.data_sets import DATASETS
 from common.errors import ConfigError
 from common.settings import setting
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
@@ -22,7 +23,6 @@ from common.data.sequences.store import (
     prefix_instances,
 )
 from common.data.sequences.views import ViewRatios, draw_views, make_views
-from common.data.sets import DATASETS
 from common.errors import DataError
 from common.evaluation.ranking import History, RankingInput
 from common.registry import READERS

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
@@ -22,10 +23,9 @@ from common.data.series.sets import (
     prepare_long,
     scale_labelled,
 )
-from common.data.sets import DATASETS
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.series import ForecastInputs, LabelledInputs
+from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
 from common.registry import READERS
 
 

@@ -1,1 +1,1 @@
-"""Run records and the table made from them."""
+"""The pages made of the records: LEADERBOARD.md, RESULTS.md of each paper, HTML."""

@@ -163,13 +163,6 @@ def mark_unverified(text: str, entry: Entry) -> Text:
     return text if entry.verified else (f"{text}, ", Emphasis("unverified"))
 
 
-def ours_text(row: Row) -> str:
-    """Returns mean, spread and number of seeds, or ``-``."""
-    if row.ours is None:
-        return "-"
-    return f"{sample_text(row.ours, places_of(row))} ({runs_text(row.entry.weights, row.ours.n)})"
-
-
 def runs_text(weights: str, count: int) -> str:
     """Returns the number of seeds, or that the weights are the authors'."""
     return "authors' weights" if weights == "published" else seeds_text(count)

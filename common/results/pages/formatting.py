@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
 from common.results.record import Record
-from common.results.statistics import MOST_SEEDS, Sample, Verdict, half_width
+from common.results.statistics import MOST_SEEDS, Sample, half_width
+from common.results.status import Verdict
 
 # Four places say nothing of what is below.
 SMALLEST = 5e-4

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.results.board import Board
+from common.results.claim_verdicts import decisions
 from common.results.groups import Group
 from common.results.pages.document import Link, Paragraph, Table, Text, Verbatim, joined
 from common.results.pages.formatting import (
@@ -16,7 +17,6 @@ from common.results.pages.formatting import (
 )
 from common.results.pages.sections import Section, sections_of
 from common.results.statistics import Sample, excludes_zero
-from common.results.verdicts import decisions
 
 # Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
 LEARNING_REFERENCES = ("trees",)

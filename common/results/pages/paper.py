@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from common.results.board import Board
+from common.results.claim_verdicts import Decision, decisions
 from common.results.claims import Claim
 from common.results.curves import curves_of_paper
 from common.results.groups import Group, sample_of
@@ -33,7 +34,6 @@ from common.results.pages.formatting import (
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
 from common.results.reported import OFFICIAL
-from common.results.verdicts import Decision, decisions
 
 CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")

@@ -129,8 +129,8 @@ def plan(
     records: list[Record], ledger: Ledger, root: Path, store: bool
 ) -> tuple[list[Job], dict[str, list[str]]]:
     """Returns a job for each file, and the names of each setting's files."""
-    from common.results.steps.run import measures_key
-    from common.results.steps.stored import read_steps, steps_path
+    from common.results.steps.file_format import read_steps, steps_path
+    from common.results.steps.of_setting import measures_key
 
     jobs: dict[str, Job] = {}
     names: dict[str, list[str]] = {}
@@ -186,7 +186,7 @@ class Shapes:
         Raises:
             DataError: If they are not at hand.
         """
-        from common.results.steps.run import describe_data
+        from common.results.steps.of_setting import describe_data
 
         recipe = quiet_recipe(record)
         key = repr((recipe.data, recipe.seed))
@@ -223,8 +223,8 @@ def one_thread() -> Iterator[None]:
 
 def run_job(job: Job, root: Path, store: bool) -> Outcome:
     """Computes a file of steps and compares it with the stored one, or stores it."""
-    from common.results.steps.run import run_measures, run_steps
-    from common.results.steps.stored import compare, read_steps, steps_path, write_steps
+    from common.results.steps.file_format import compare, read_steps, steps_path, write_steps
+    from common.results.steps.of_setting import run_measures, run_steps
 
     record, recipe = job.record, quiet_recipe(job.record)
     # Trainer, module and data hold each other: only the collector frees what the last job made.

@@ -13,7 +13,7 @@ import torch
 
 from common.data.catalogue.packers.arrays import BROKEN
 from common.data.images.readers.packed import Packed
-from common.data.images.readers.published import FACES_ATT_FILE
+from common.data.images.readers.packed_sets import FACES_ATT_FILE
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 from common.errors import DataError, LikewiseError

@@ -1,6 +1,6 @@
 import pytest
 
-from common.data.sets import DATASETS
+from common.data.data_sets import DATASETS
 from common.errors import ConfigError
 from common.registry import (
     BACKBONES,

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from common.data.images.config import ViewConfig
-from common.data.images.parameters import draw, fit_parameters
+from common.data.images.draws import draw, fit_parameters
 from common.data.images.resample import crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.distributed.transfer import moved
+from common.distributed.to_device import moved
 
 
 class OpenWorldBatch(NamedTuple):

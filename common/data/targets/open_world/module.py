@@ -10,11 +10,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey
-from common.data.sets import DATASETS
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
 from common.data.targets.open_world.files import ImageFiles
@@ -27,7 +27,7 @@ from common.data.targets.open_world.samples import (
     with_labels,
 )
 from common.errors import ConfigError, DataError
-from common.evaluation.open_world import OpenWorldInputs
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.registry import READERS
 
 

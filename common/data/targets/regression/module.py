@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, EpochBatchSampler
-from common.data.sets import DATASETS
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
 from common.data.targets.regression.samples import (
     VAL,
@@ -28,7 +28,7 @@ from common.data.targets.regression.samples import (
 )
 from common.data.targets.regression.views import RegressionBatch, make_views, prepared
 from common.errors import ConfigError
-from common.evaluation.regression import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs
 from common.registry import READERS
 
 

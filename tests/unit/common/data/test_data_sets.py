@@ -6,9 +6,9 @@ import pytest
 
 from common.config import recipe
 from common.config.recipe import load_recipe
-from common.data.catalogue.given import GIVEN
 from common.data.catalogue.sources import load_sources
-from common.data.sets import DATASETS, find_set
+from common.data.catalogue.user_provided import GIVEN
+from common.data.data_sets import DATASETS, find_set
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
 from common.registry import DATA_MODULES

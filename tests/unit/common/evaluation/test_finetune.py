@@ -7,7 +7,7 @@ from common.evaluation import progress
 from common.evaluation.crop import CropConfig
 from common.evaluation.finetune import draw_share, evaluate_finetune
 from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 
 
 def settings(**options):

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from common.data.sampler import keyed_generator
 from common.evaluation.crop import CropConfig
 from common.evaluation.curve import Curve
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.linear_sgd import LINEAR_SGD_STREAM, evaluate_linear_sgd
 from common.evaluation.linear_sgd_config import LinearSgdConfig
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 from tests.recipes import evaluation
 
 AS_STORED = CropConfig(area=[1.0, 1.0], flip=0.0)

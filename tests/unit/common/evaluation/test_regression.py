@@ -9,7 +9,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
 
 from common.data.targets.regression.samples import Samples
-from common.evaluation.regression import ProbeSet, RegressionInputs
+from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import (
     absolute_error_metrics,
     ranks,

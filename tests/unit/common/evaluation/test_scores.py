@@ -26,7 +26,7 @@ from common.evaluation.node_embeddings import NodeEmbeddings
 from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.ranking import History, RankingInput
 from common.evaluation.ranking_config import RankingConfig
-from common.evaluation.regression import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs
 from common.evaluation.scores import keep, recorded
 from common.evaluation.series_svm_config import SeriesSvmConfig
 from papers.amcl.config import PairAucConfig

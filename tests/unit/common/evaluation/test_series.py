@@ -10,7 +10,7 @@ from common.data.series.module import SeriesData
 from common.errors import ConfigError
 from common.evaluation.forecasting import evaluate_forecasting
 from common.evaluation.forecasting_config import ForecastingConfig
-from common.evaluation.series import LabelledInputs, encode_windows
+from common.evaluation.series_inputs import LabelledInputs, encode_windows
 from common.evaluation.series_svm import UNBOUNDED, evaluate_series_svm, fit_svm
 from common.evaluation.series_svm_config import SeriesSvmConfig
 from common.evaluation.svm_folds import check_folds

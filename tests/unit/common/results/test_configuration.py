@@ -6,10 +6,10 @@ from typing import get_type_hints
 import pytest
 
 from common.config.build import entry_class
+from common.config.present_names import present_names
 from common.config.protocols import declared
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
-from common.config.stored import present_names
 from common.paper import get_paper, paper_names
 from common.results.configuration import _stored, recipe_of, resolved_config
 from common.results.record import RecordError, default_results, load_records

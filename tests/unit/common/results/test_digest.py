@@ -21,7 +21,7 @@ FILES = {
     "common/__init__.py": "",
     "common/training/fit.py": (
         "from common.errors import say\nfrom . import loop\n"
-        "from common.data.sets import DATASETS\n"
+        "from common.data.data_sets import DATASETS\n"
         "from common.evaluation.config import EvaluationConfig\n"
     ),
     "common/training/loop.py": "z = 1\n",
@@ -41,7 +41,7 @@ FILES = {
     "common/data/graphs/readers/acm.py": "from common.data.graphs.links import e\n",
     "common/data/graphs/links.py": "e = 1\n",
     "common/data/targets/number.py": "t = 1\n",
-    "common/data/sets.py": (
+    "common/data/data_sets.py": (
         'DATASETS = {"images": R("p", {\n'
         '    "digits": S("common.data.images.readers.digits:load", "images"),\n'
         '    "made": S("papers.a.readers.made:make", "images")}),\n'

@@ -16,7 +16,7 @@ from common.runs.campaign import _find_unfinished, find_complete, run_campaign
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder
-from common.runs.stop import RunStopped
+from common.runs.interruption import RunStopped
 
 DIGEST = "a" * 12
 BASE = {

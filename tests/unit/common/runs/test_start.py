@@ -15,10 +15,10 @@ from common.results.record import RecordError
 from common.runs import folder as run_folders
 from common.runs.files import write_atomic
 from common.runs.folder import RunFolder, new_run
+from common.runs.interruption import RunStopped
 from common.runs.resume import resume_run
 from common.runs.signals import SIGNALS
 from common.runs.start import start
-from common.runs.stop import RunStopped
 from common.runs.summary import show_result
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"

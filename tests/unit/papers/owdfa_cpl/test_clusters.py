@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.evaluation.open_world import OpenWorldInputs
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 from papers.owdfa_cpl.config import FeatureClustersConfig
 from papers.owdfa_cpl.metrics import (

@@ -5,7 +5,7 @@ import torch
 
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.data.targets.open_world.samples import Part
-from common.evaluation.open_world import OpenWorldInputs
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.plots.draw import to_png
 from papers.owdfa_cpl.baselines import Classifier
 from papers.owdfa_cpl.config import ClassifierConfig, CPLConfig

@@ -8,8 +8,8 @@ from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.images import ImageInputs
-from common.evaluation.run import run_protocols
+from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.run_protocols import run_protocols
 from common.runs.run import prepare
 from papers.pixpro.dense_probe import (
     cell_classes,

@@ -11,7 +11,7 @@ from common.data.images.boxes import padded, plain_objects
 from common.data.images.config import ImageConfig
 from common.data.images.sets import Split
 from common.errors import ConfigError
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 from papers.pixpro.detection import (
     _batches,
     _groups,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from common.evaluation.regression import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs
 from papers.supremix.config import LabelOrderConfig, RegressionFinetuneConfig
 from papers.supremix.label_order import evaluate_label_order, rank_correlation
 from papers.supremix.regression_finetune import evaluate_regression_finetune

@@ -15,8 +15,8 @@ from rich.console import Console
 from torch import Tensor
 
 from common.data.catalogue.csv_lines import place_of, read_lines
-from common.data.catalogue.given import refuse_given
 from common.data.catalogue.root import data_root
+from common.data.catalogue.user_provided import refuse_given
 from common.data.images.readers.folders import SUFFIXES
 from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig

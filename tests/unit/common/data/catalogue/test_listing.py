@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.data.catalogue.given import GIVEN
 from common.data.catalogue.listing import data_state, print_data_sets
 from common.data.catalogue.root import VARIABLE
 from common.data.catalogue.sources import load_sources
-from common.data.sets import DATASETS
+from common.data.catalogue.user_provided import GIVEN
+from common.data.data_sets import DATASETS
 
 BUILT_IN = {
     "diabetes",

@@ -15,7 +15,7 @@ from common.data.images.lazy import LazySplit
 from common.data.images.sets import Split
 from common.errors import DataError
 from common.evaluation.crop import CropConfig
-from common.evaluation.images import ImageInputs
+from common.evaluation.image_inputs import ImageInputs
 
 CPU = torch.device("cpu")
 

@@ -57,12 +57,12 @@ def test_another_size_covers_the_run_s_and_is_cropped_at_the_centre(tmp_path):
 @pytest.mark.parametrize("shape", [(4, 20, 20), (4, 20, 20, 1), (4, 20, 20, 3), (4, 9, 7, 3)])
 @pytest.mark.parametrize("wanted", [GREY, COLOUR])
 def test_arrays_of_grey_and_colour(tmp_path, shape, wanted):
-    images = noise(*shape)
-    np.savez(tmp_path / "mine.npz", images=images)
+    stored = noise(*shape)
+    np.savez(tmp_path / "mine.npz", images=stored)
     images, names = read_own(tmp_path / "mine.npz", wanted)
     assert images.shape == (4, *wanted) and names is None
     if shape[1:] == (20, 20, 3) and wanted == COLOUR:
-        assert (images.permute(0, 2, 3, 1).numpy() == images).all()
+        assert (images.permute(0, 2, 3, 1).numpy() == stored).all()
 
 
 def test_embeds_without_views_and_restores_the_mode(tmp_path):

@@ -33,7 +33,7 @@ def test_where_none_is_readable_the_reason_is_said(config, tmp_path, workers):
     config.workers = workers
     for number in range(4):
         Image.fromarray(np.full((8, 8), 900, np.uint16)).save(tmp_path / f"images/{number}.png")
-    message = r"\d\.png: pixels are not 8-bit \(mode I;16\); .*; nor can any other of these 2 pict"
+    message = r"\d\.png: pixels are not 8-bit \(mode I;16\); .*; nor can any other of these 2 imag"
     for _ in range(2):
         with pytest.raises(DataError, match=message) as caught:
             keep_readable(image_folder(config), config)

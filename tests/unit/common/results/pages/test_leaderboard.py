@@ -22,7 +22,8 @@ from common.results.pages.leaderboard import (
 from common.results.pages.paper import paper_page
 from common.results.record import NO_NUMBER, commit_record
 from common.results.reported import Reference
-from common.results.statistics import Sample, judge_trained
+from common.results.statistics import Sample
+from common.results.status import judge_trained
 from tests.samples import ENTRY, KNN
 
 CODE = Code(

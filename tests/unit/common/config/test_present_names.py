@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from common.config.present_names import present_names
 from common.config.recipe import load_recipe, recipe_from_dict
-from common.config.stored import present_names
 from common.errors import ConfigError
 from common.settings import collect_changes, setting
 

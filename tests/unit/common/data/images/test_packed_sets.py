@@ -79,13 +79,13 @@ def test_of_each_person_five_images_train(tmp_path):
     path = tmp_path / "faces_att/att_faces.npz"
     path.parent.mkdir()
     poses = np.array([10, 5, 6, 1], np.int16)
-    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 3, 2)
-    np.savez(path, images=images, subject=np.array([0, 0, 1, 1], np.int16), pose=poses)
+    stored = np.arange(4 * 6, dtype=np.uint8).reshape(4, 3, 2)
+    np.savez(path, images=stored, subject=np.array([0, 0, 1, 1], np.int16), pose=poses)
     images = read_images("faces-att", tmp_path)
     assert shapes(images) == {"train": (2, 1, 3, 2), "test": (2, 1, 3, 2)}
     assert images["train"].labels.tolist() == [0, 1]
     assert images["test"].images[0, 0, 0, 0] == 0
-    np.savez(path, images=images, subject=np.zeros(4, np.int16), pose=poses[:1])
+    np.savez(path, images=stored, subject=np.zeros(4, np.int16), pose=poses[:1])
     with pytest.raises(DataError, match=r"att_faces\.npz.*4.*1"):
         read_images("faces-att", tmp_path)
 

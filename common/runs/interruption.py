@@ -1,4 +1,4 @@
-"""Ends a run early, always after a whole batch and with a checkpoint to go on from."""
+"""Interrupts a run, by a signal or at its deadline, after a whole batch and with a checkpoint."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from lightning import Callback, LightningModule, Trainer
 
-from common.distributed.launched import until_joined
+from common.distributed.rendezvous import until_joined
 from common.errors import LikewiseError
 from common.runs.checkpoints import Checkpoints
 from common.runs.signals import SIGNALS

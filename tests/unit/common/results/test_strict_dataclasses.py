@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from common.errors import UsageError
-from common.results.checked import build_checked, type_test
+from common.results.strict_dataclasses import build_checked, type_test
 
 
 @dataclass

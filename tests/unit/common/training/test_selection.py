@@ -10,7 +10,7 @@ from common.config.recipe import load_recipe
 from common.errors import ConfigError, LikewiseError
 from common.evaluation.config import EvaluationConfig
 from common.training.metrics import MetricsLog
-from common.training.online import BEST, OnlineEvaluation, best_state
+from common.training.selection import BEST, OnlineEvaluation, best_state
 from tests.states import Counted
 
 KEY = "val/knn_top1"
@@ -181,6 +181,15 @@ def test_what_the_module_logs_can_be_watched_whenever_it_is_written(tmp_path):
         trainer.callback_metrics = {"train/loss": torch.tensor(loss)}
         look(callback, 1, trainer)
     assert (callback.best, len(trainer.saved)) == (2.0, 2)
+
+
+def test_a_training_shorter_than_the_interval_is_evaluated_at_its_end(tmp_path):
+    callback, trainer = make(tmp_path, [0.5], every_batches=10, select="best"), Trainer()
+    look(callback, 3, trainer)
+    assert trainer.saved == []
+    callback.choose_one(trainer, Counted(3))
+    callback.choose_one(trainer, Counted(3))
+    assert (callback.best, trainer.saved) == (0.5, [BEST])
 
 
 def test_best_weights_that_are_missing_are_an_error_and_not_the_last_ones(tmp_path):

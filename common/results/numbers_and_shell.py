@@ -3,7 +3,7 @@
 # Imported by both halves; it holds declarations, tables of names, messages and bounds. What a
 # paper uses of the declarations and tables is hashed with the numbers.
 GROUND = (
-    "common/data/sets.py",
+    "common/data/data_sets.py",
     "common/errors.py",
     "common/paper.py",
     "common/registry.py",

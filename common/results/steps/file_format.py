@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.results.checked import build_checked
+from common.results.strict_dataclasses import build_checked
 from common.runs.files import write_atomic
 
 STEPS_VERSION = 1

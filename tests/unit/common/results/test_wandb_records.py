@@ -6,9 +6,9 @@ from rich.console import Console
 
 from common.cli.leaderboard import build_leaderboard
 from common.errors import LikewiseError, UsageError
-from common.results import tracked
+from common.results import wandb_records as tracked
 from common.results.record import commit_record, load_records, record_to_json
-from common.results.tracked import import_tracked, offline_runs
+from common.results.wandb_records import import_tracked, offline_runs
 
 
 class Api:

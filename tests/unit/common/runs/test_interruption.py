@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from common.runs.interruption import RunStopped, Stopping, Terminations
 from common.runs.signals import SIGNALS
-from common.runs.stop import RunStopped, Stopping, Terminations
 from tests.states import Counted
 
 

@@ -76,6 +76,14 @@ class OnlineEvaluation(Callback):
         if self.config.every_batches is None and due:
             self._look(trainer, pl_module)
 
+    def choose_one(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Evaluates after a training that was shorter than the interval, so that there is a best.
+
+        It is no hook of Lightning's: those are not called where a resumed run is at its end.
+        """
+        if self.config.keeps_best and math.isinf(self.best):
+            self._look(trainer, pl_module)
+
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
         measured: dict[str, float] = {}
         if self.config.online:

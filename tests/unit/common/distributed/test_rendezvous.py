@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.distributed import launched
-from common.distributed.launched import MAIN, until_joined
+from common.distributed import rendezvous as launched
+from common.distributed.rendezvous import MAIN, until_joined
 
 # Those that were launched have a launcher too, which launches none.
 TRAINER = SimpleNamespace(strategy=SimpleNamespace(launcher=SimpleNamespace(procs=[])))

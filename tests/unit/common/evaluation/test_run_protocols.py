@@ -3,7 +3,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from common.evaluation.config import ProtocolConfig, with_protocols
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 
 
 class Pools(ProtocolConfig):

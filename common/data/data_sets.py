@@ -97,30 +97,32 @@ DATASETS = {
             "bccd": DataSet(
                 "common.data.images.readers.blood_cells:bccd", "images", may_lack_labels=True
             ),
-            "caltech101": DataSet("common.data.images.readers.published:caltech101", "images"),
+            "caltech101": DataSet("common.data.images.readers.packed_sets:caltech101", "images"),
             "camvid": DataSet(
                 "common.data.images.readers.dense:camvid", "images", may_lack_labels=True
             ),
-            "cifar10": DataSet("common.data.images.readers.originals:cifar10", "images"),
-            "cifar10-jpeg": DataSet("common.data.images.readers.published:cifar10_jpeg", "images"),
-            "cifar100": DataSet("common.data.images.readers.originals:cifar100", "images"),
+            "cifar10": DataSet("common.data.images.readers.cifar_stl:cifar10", "images"),
+            "cifar10-jpeg": DataSet(
+                "common.data.images.readers.packed_sets:cifar10_jpeg", "images"
+            ),
+            "cifar100": DataSet("common.data.images.readers.cifar_stl:cifar100", "images"),
             "coco": DataSet(
                 "common.data.images.readers.box_files:coco", "images", may_lack_labels=True
             ),
             "digit-scenes": DataSet(
                 "papers.pixpro.readers.digit_scenes:digit_scenes", "images", may_lack_labels=True
             ),
-            "faces-att": DataSet("common.data.images.readers.published:faces_att", "images"),
+            "faces-att": DataSet("common.data.images.readers.packed_sets:faces_att", "images"),
             "faces-caltech": DataSet(
-                "common.data.images.readers.published:faces_caltech",
+                "common.data.images.readers.packed_sets:faces_caltech",
                 "images",
                 may_lack_labels=True,
             ),
             "fashion-mnist": DataSet(
-                "common.data.images.readers.published:fashion_mnist", "images"
+                "common.data.images.readers.packed_sets:fashion_mnist", "images"
             ),
             "fashion-mnist-full": DataSet(
-                "common.data.images.readers.published:fashion_mnist_full", "images"
+                "common.data.images.readers.packed_sets:fashion_mnist_full", "images"
             ),
             "image-folder": DataSet(
                 "common.data.images.readers.files:image_folder", "images", may_lack_labels=True
@@ -133,9 +135,9 @@ DATASETS = {
             "scattered-digits": DataSet(
                 "common.data.images.readers.digits:scattered_digits", "images"
             ),
-            "stl10": DataSet("common.data.images.readers.originals:stl10", "images"),
+            "stl10": DataSet("common.data.images.readers.cifar_stl:stl10", "images"),
             "tiny-imagenet": DataSet(
-                "common.data.images.readers.published:tiny_imagenet", "images"
+                "common.data.images.readers.packed_sets:tiny_imagenet", "images"
             ),
             "voc": DataSet(
                 "common.data.images.readers.box_files:voc", "images", may_lack_labels=True

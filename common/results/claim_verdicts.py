@@ -7,7 +7,8 @@ from itertools import product
 from common.results.board import Board
 from common.results.claims import REFERENCE, Claim, Comparison
 from common.results.groups import Group, differences
-from common.results.statistics import Sample, Verdict, judge_claim
+from common.results.statistics import Sample
+from common.results.status import Verdict, judge_claim
 
 
 @dataclass(frozen=True)
