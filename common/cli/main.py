@@ -30,15 +30,13 @@ CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="PAPER[/RECIPE[:VARIANT]]", help="What to run; or FILE.yaml, RECORD.json."
-    ),
+    typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="A recipe, FILE.yaml or RECORD.json."),
 ]
 OverridesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Such as seed=1 optimizer.lr=0.3"),
+    typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
 ]
-RunsOption = Annotated[Path, typer.Option("--runs", help="Where run folders are made.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
 
 
@@ -61,10 +59,10 @@ def options(
 
 @app.command("list")
 def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
-    """The papers and their recipes, and whether their data are here; of one paper all variants.
+    """Lists papers, their recipes and whether their data are here; for PAPER also the variants.
 
-    A recipe that does not load is listed with its error, and the exit code is 2 then.
-    Variants are not tried here: `papers info PAPER/RECIPE` tries those of a recipe.
+    A recipe that does not load is listed with its error, and the exit code is then 2.
+    `papers info PAPER/RECIPE` also loads the variants of a recipe.
     """
     from common.cli.listing import print_papers
 
@@ -75,7 +73,7 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 def info(
     paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
 ) -> None:
-    """What a paper is, its recipes, reported numbers, our numbers, BibTeX; or of one recipe."""
+    """Shows a paper, its recipes, reported numbers, our numbers and BibTeX; or one recipe."""
     from common.cli.listing import print_paper
 
     print_paper(paper, console)
@@ -87,10 +85,10 @@ def train(
     overrides: OverridesArgument = None,
     runs: RunsOption = Path("runs"),
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show the final values and stop.")
+        bool, typer.Option("--print-config", help="Show the resolved recipe and stop.")
     ] = False,
 ) -> None:
-    """Trains, evaluates and writes the run; without a recipe: `quick`, two minutes on a CPU."""
+    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU."""
     recipe = load_recipe(reference, overrides)
     if print_config:
         from common.cli.listing import print_recipe
@@ -104,7 +102,7 @@ def train(
 
 @app.command()
 def resume(run_dir: RunArgument) -> None:
-    """Goes on from the last good checkpoint of a run."""
+    """Continues a run from its last good checkpoint."""
     from common.runs.folder import open_run
     from common.runs.resume import resume_run
 
@@ -120,12 +118,10 @@ def campaign(
     runs: RunsOption = Path("runs"),
     results: Annotated[
         Path | None,
-        typer.Option(
-            help="Where records are collected (default: results/, but your own recipes')."
-        ),
+        typer.Option(help="The folder for records. Default: results/; for your own recipes none."),
     ] = None,
 ) -> None:
-    """Arms x seeds: skips complete records, resumes unfinished runs, stops at the budget."""
+    """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
     from common.runs.campaign_file import parse_budget, read_campaign
 
     deadline = time.monotonic() + parse_budget(budget) if budget else None
@@ -143,7 +139,7 @@ def evaluate(
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Runs protocols on a run's checkpoint or on published weights; writes its own record."""
+    """Runs protocols on a run's checkpoint or on published weights and writes a record."""
     published = _published(target, weights, overrides)
     from common.runs.evaluate import evaluate_run, evaluate_weights
 
@@ -168,14 +164,14 @@ def export(
 @app.command()
 def embed(
     source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
-    data: Annotated[Path, typer.Option(help="Your data, in the modality's ordinary form.")],
+    data: Annotated[Path, typer.Option(help="Your data, in a form of docs/data.md.")],
     overrides: OverridesArgument = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz, or here with --weights")
+        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz; here with --weights.")
     ] = None,
 ) -> None:
-    """Embeds your own data with a trained run or published weights; writes an .npz."""
+    """Embeds your own data with a trained run or published weights and writes an .npz."""
     published = _published(source, weights, overrides)
     if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
@@ -205,10 +201,10 @@ def _published(
 def parity(
     paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
     cases: Annotated[
-        Path | None, typer.Option(help="A folder of reference values, or of one a paper.")
+        Path | None, typer.Option(help="A folder of cases, or with one such folder for each paper.")
     ] = None,
 ) -> None:
-    """Our functions against stored reference values; non-zero exit on a miss."""
+    """Compares our functions with stored reference values; the exit code is 1 on a miss."""
     from common.results.parity import report_parity
 
     report_parity(paper, cases, console)
@@ -217,12 +213,14 @@ def parity(
 @app.command()
 def verify(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
-    store: Annotated[bool, typer.Option("--store", help="Store what is missing or moved.")] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Store steps that are missing or moved.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Train `quick` instead.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="With --quick --store: how many.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds for --quick --store.")] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Tells whether code and data still give the numbers of the records, by their stored steps."""
+    """Checks by stored steps whether code and data still give the numbers of the records."""
     from common.cli.verify import verify_paper, verify_quick
 
     if quick:
@@ -233,22 +231,24 @@ def verify(
 
 @app.command()
 def leaderboard(
-    check: Annotated[bool, typer.Option("--check", help="Fail when the file is stale.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
     wandb: Annotated[
         str | None,
-        typer.Option(metavar="ENTITY/PROJECT", help="File the records of tracked runs first."),
+        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
     ] = None,
     add: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RUN_DIR", help="File this run's record first, or this file's."),
+        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
     ] = None,
-    pilot: Annotated[str | None, typer.Option(help="Split that pilots were looked at on.")] = None,
+    pilot: Annotated[
+        str | None, typer.Option(help="The split that pilots were compared on.")
+    ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also a page there, with learning curves and images."),
+        typer.Option(metavar="DIR", help="Also write a page with learning curves and images."),
     ] = None,
     runs: Annotated[
-        Path, typer.Option(help="Where --html looks for images, --wandb for offline runs.")
+        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
     ] = Path("runs"),
 ) -> None:
     """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
@@ -262,7 +262,7 @@ app.add_typer(data_app, name="data")
 
 @app.command()
 def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Makes a new paper's folder, recipe and tests, which pass."""
+    """Writes the folder, a recipe and passing tests of a new paper."""
     from common.cli.new import scaffold
 
     scaffold(name, console)

@@ -37,10 +37,10 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # A point farther from a share than half the way to the next one says nothing about it.
 REACH = 0.125
 INTRODUCTION = """\
-What finished runs of the method wrote on their way: mean ± spread over seeds at shares of the
-training, each from the nearest point that was written (`-`: none near). The loss and `diag/` are of
-training batches, `val/` of the hold-out. A run of yours that is far outside is worth a look before
-it ends."""
+The tables show finished runs of the method: mean ± spread over seeds at shares of the training,
+each from the nearest logged point (`-`: no point is near). The loss and `diag/` are measured on
+training batches, `val/` on the hold-out. Check a run of your own that is far outside before it
+ends."""
 
 
 def curves_of(rows: Iterable[Row], wanted: Sequence[str] = LEARNING) -> dict[str, dict[int, float]]:

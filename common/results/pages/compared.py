@@ -46,7 +46,7 @@ def beside_reported(board: Board, paper: str, links: bool) -> Iterator[Block]:
         yield Paragraph(none)
     yield from _waiting([row for row in rows if row.ours is None], sources)
     if sources:
-        yield Paragraph("From:")
+        yield Paragraph("Sources:")
         yield Items(sources, numbered=True)
     yield from _checks(rows, sources)
 

@@ -186,7 +186,7 @@ def _cells(front: Front | None) -> tuple[Text, ...]:
         _values(front.nothing),
         joined(ablation.name, " ", difference_text(ablation.differences, places))
         if ablation
-        else "none is told apart",
+        else "no difference excludes 0",
         front.best.start if front.best else (Verbatim(front.method.latest.reference),),
     )
 

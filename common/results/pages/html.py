@@ -134,7 +134,7 @@ def _curves(board: Board) -> Iterator[str]:
     if not settings:
         yield "<p>No run has a learning curve yet.</p>"
     for (paper, data), groups in sorted(settings.items()):
-        caption = f"{paper} on {data}: training loss against batches, a line a seed"
+        caption = f"{paper} on {data}: training loss against batches, one line for each seed"
         yield _figure("\n".join(map(_panel, groups)), caption)
 
 
@@ -182,7 +182,7 @@ def _images(board: Board, runs: Path) -> Iterator[str]:
             image = f'<img src="data:image/png;base64,{data}" alt="{escape(caption)}">'
             yield _figure(image, caption)
     if not found:
-        yield f"<p>None: no run of a row above is in {escape(str(runs))}.</p>"
+        yield f"<p>{escape(str(runs))} holds no run of the rows above.</p>"
 
 
 def _figure(content: str, caption: str) -> str:

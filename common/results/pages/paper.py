@@ -38,11 +38,12 @@ from common.results.reported import OFFICIAL
 CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")
 ARMS_TEXT = """\
-Mean ± sample standard deviation over training seeds, and the paired difference to the first method
-of the same recipe, data and protocol, in brackets the half-width of its 95 % interval."""
+The mean is ± the sample standard deviation over training seeds. The difference is paired and taken
+to the first method of the same recipe, data and protocol; the brackets give the half-width of its
+95 % interval."""
 UNRECORDED = """\
-{count} numbers of the official code come from runs that left no record: what is known of them was
-written down beside them, and each run's own metrics, environment and time are missing."""
+{count} numbers of the official code come from runs that left no record, so the metrics, environment
+and time of each run are missing. The notes beside the numbers say what is known."""
 
 
 def page_title(board: Board, paper: str) -> str:
@@ -123,7 +124,7 @@ def _caveats(board: Board, paper: str) -> Iterator[Block]:
     if missing:
         texts.append((UNRECORDED.format(count=missing).replace("\n", " "),))
     if texts:
-        yield Paragraph("To be read with them:")
+        yield Paragraph("Keep in mind:")
         yield Items(texts)
 
 
