@@ -166,7 +166,8 @@ def matching_records(
 ) -> list[tuple[Path, Record]]:
     """Returns the files of ``paths`` that hold ``recipe``'s trained record of the present code.
 
-    A record of another version of the schema matches nothing; `papers leaderboard` names it.
+    A pilot and a run of the official code match nothing. Neither does a record of another version
+    of the schema; `papers leaderboard` names it.
 
     Args:
         recipe: With its seed.
@@ -183,6 +184,6 @@ def matching_records(
         except RecordError:
             continue
         theirs = (record.arm, record.config_hash, record.seed, record.weights)
-        if theirs == wanted and ledger.standing(record, now) is None:
+        if theirs == wanted and record.counts and ledger.standing(record, now) is None:
             found.append((path, record))
     return found

@@ -1,5 +1,6 @@
 """A paper's page of the leaderboard, ``papers/<paper>/RESULTS.md``."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from common.results.board import Board
@@ -118,9 +119,10 @@ def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
 
 def _caveats(board: Board, paper: str) -> Iterator[Block]:
     texts = [marked(text) for text in board.claims_of(paper).caveats or []]
-    recorded = {(one.paper, one.reference) for one in board.aside if one.origin == "official"}
+    recorded = Counter(one.reference for one in board.aside if one.origin == "official")
     official = [one for one in board.entries if (one.paper, one.origin) == (paper, OFFICIAL)]
-    missing = sum(len(e.metrics) for e in official if (paper, e.reference) not in recorded)
+    runs = [(recorded[e.reference], value.n or 1) for e in official for value in e.metrics.values()]
+    missing = sum(known < needed for known, needed in runs)
     if missing:
         texts.append((UNRECORDED.format(count=missing).replace("\n", " "),))
     if texts:

@@ -206,6 +206,14 @@ def test_every_record_is_filed_and_a_second_time_nothing_is_done(stage, tmp_path
     assert console.file.getvalue().count("complete, run 260101") == 3
 
 
+def test_a_pilot_of_a_seed_is_not_its_run(stage, tmp_path, recipe):
+    play, done = stage
+    pilot = record_of(recipe, 9, pilot=True, looked_at="val")
+    commit_record(pilot, tmp_path / "results")
+    play(lambda recipe: record_of(recipe, recipe.seed))
+    assert done == [0, 1, 2]
+
+
 def test_a_run_that_fails_is_named_at_the_end_and_the_others_run(stage, tmp_path):
     play, done = stage
 

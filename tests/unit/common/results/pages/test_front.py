@@ -175,10 +175,13 @@ def test_one_table_sets_all_arms_beside_the_method(board):
 
 def test_numbers_of_official_code_without_a_record_are_named_as_such(board, make_record):
     entry = dataclasses.replace(ENTRY, origin=OFFICIAL)
+    needed = max(one.n or 1 for one in entry.metrics.values())
     assert "2 numbers of the official code" in page(board(entries=[entry]))
-    official = make_record(
-        run_id="o", origin="official", command="python main.py", changes="CPU alone"
-    )
-    text = page(board(entries=[entry], more=[official]))
+    official = [
+        make_record(run_id=run_id, origin="official", command="python main.py", changes="CPU alone")
+        for run_id in "abcdefgh"[:needed]
+    ]
+    text = page(board(entries=[entry], more=official))
     assert "numbers of the official code" not in text
     assert "`python main.py`; changes: CPU alone | knn_top1 0.8000 |" in text
+    assert "numbers of the official code" in page(board(entries=[entry], more=official[1:]))
