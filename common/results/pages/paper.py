@@ -1,6 +1,5 @@
 """A paper's page of the leaderboard, ``papers/<paper>/RESULTS.md``."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from common.results.board import Board
@@ -26,6 +25,7 @@ from common.results.pages.formatting import (
     decimals_of,
     difference_text,
     fine_places,
+    number,
     sample_text,
     seeds_text,
     short_metric,
@@ -34,7 +34,7 @@ from common.results.pages.formatting import (
 )
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
-from common.results.reported import OFFICIAL
+from common.results.reported import OFFICIAL, Entry
 
 CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")
@@ -119,15 +119,24 @@ def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
 
 def _caveats(board: Board, paper: str) -> Iterator[Block]:
     texts = [marked(text) for text in board.claims_of(paper).caveats or []]
-    recorded = Counter(one.reference for one in board.aside if one.origin == "official")
-    official = [one for one in board.entries if (one.paper, one.origin) == (paper, OFFICIAL)]
-    runs = [(recorded[e.reference], value.n or 1) for e in official for value in e.metrics.values()]
-    missing = sum(known < needed for known, needed in runs)
+    entries = [one for one in board.entries if (one.paper, one.origin) == (paper, OFFICIAL)]
+    missing = sum(not _is_recorded(board, one, metric) for one in entries for metric in one.metrics)
     if missing:
         texts.append((UNRECORDED.format(count=missing).replace("\n", " "),))
     if texts:
         yield Paragraph("Keep in mind:")
         yield Items(texts)
+
+
+def _is_recorded(board: Board, entry: Entry, metric: str) -> bool:
+    """Tells whether the mean over records of the official code rounds to the entry's number."""
+    records = [one for one in board.aside if (one.origin, one.data) == ("official", entry.data)]
+    mine = [one.metrics for one in records if one.reference == entry.reference]
+    sample, stated = sample_of(mine, metric), entry.metrics[metric]
+    if sample is None or sample.n != (stated.n or 1):
+        return False
+    places = len(str(stated.value).partition(".")[2])
+    return number(sample.mean, places) == number(stated.value, places)
 
 
 def _arms(board: Board, paper: str) -> Iterator[Block]:

@@ -10,7 +10,7 @@ from common.results.groups import Code
 from common.results.pages.document import plain, to_markdown
 from common.results.pages.front import SMALL, front_of, front_table
 from common.results.pages.paper import paper_page
-from common.results.reported import OFFICIAL
+from common.results.reported import OFFICIAL, Reference
 from tests.samples import ENTRY, KNN
 
 COMPARISON = Comparison(
@@ -173,15 +173,27 @@ def test_one_table_sets_all_arms_beside_the_method(board):
     assert "results/swav/" not in text, "links to runs are on the HTML page"
 
 
-def test_numbers_of_official_code_without_a_record_are_named_as_such(board, make_record):
-    entry = dataclasses.replace(ENTRY, origin=OFFICIAL)
-    needed = max(one.n or 1 for one in entry.metrics.values())
-    assert "2 numbers of the official code" in page(board(entries=[entry]))
-    official = [
-        make_record(run_id=run_id, origin="official", command="python main.py", changes="CPU alone")
-        for run_id in "abcdefgh"[:needed]
+@pytest.mark.parametrize(
+    ("values", "missing"), [([], 2), ([0.78, 0.82, 0.80], 1), ([0.78, 0.82], 2), ([0.7] * 3, 2)]
+)
+def test_numbers_that_records_of_the_official_code_do_not_give_are_counted(
+    board, make_record, values, missing
+):
+    official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
+    records = [
+        make_record(run_id=f"o{seed}", seed=seed, metrics={KNN: value}, **official)
+        for seed, value in enumerate(values)
     ]
-    text = page(board(entries=[entry], more=official))
-    assert "numbers of the official code" not in text
-    assert "`python main.py`; changes: CPU alone | knn_top1 0.8000 |" in text
-    assert "numbers of the official code" in page(board(entries=[entry], more=official[1:]))
+    entry = dataclasses.replace(ENTRY, origin=OFFICIAL)
+    text = page(board(entries=[entry], more=records))
+    assert f"{missing} numbers of the official code" in text
+    row = f"`python main.py`; changes: CPU alone | knn_top1 {values[0]:.4f} |" if values else ""
+    assert row in text
+
+
+def test_nothing_is_said_where_records_give_all_numbers_of_the_official_code(board, make_record):
+    known = {KNN: Reference(value=0.8, margin=0.05)}
+    entry = dataclasses.replace(ENTRY, origin=OFFICIAL, metrics=known)
+    official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
+    record = make_record(run_id="o", metrics={KNN: 0.8004}, **official)
+    assert "official code come from" not in page(board(entries=[entry], more=[record]))
