@@ -190,6 +190,6 @@ def test_of_two_checkpoints_a_cut_one_leaves_the_other_to_go_on_from(case, unint
     os.truncate(newest, newest.stat().st_size // 2)
     runs.resume(run_dir)
     log = (run_dir / "log.txt").read_text()
-    assert f"warning: {newest}: truncated or not a checkpoint" in log
+    assert f"warning: {newest}: not a whole checkpoint" in log
     assert f"resuming from {first.name}" in log
     assert_same(run_dir, whole)
