@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.backbones.dilated_conv import DilatedEncoder
 from common.data.sampler import BatchKey
 from common.data.series.batches import SeriesBatch
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.module import AutoTCL
 
 CHANNELS, WINDOW, SECTION = 8, 201, 257

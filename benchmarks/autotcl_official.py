@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
-from common.data.root import require
+from common.data.catalogue.root import require
 from common.evaluation.forecasting import evaluate_forecasting
 from common.runs.run import prepare
 from papers.autotcl.reference import our_name

@@ -1,8 +1,8 @@
-"""A step of CPL against the bare backbone with a linear layer on the same pictures.
+"""A step of CPL against the bare backbone with a linear layer on the same images.
 
     python -m benchmarks.cpl_step
 
-Sizes of `quick`: forensic_conv, 64 pictures of 64 pixels, half of them labelled, 20 heads, Adam.
+Sizes of `quick`: forensic_conv, 64 images of 64 pixels, half of them labelled, 20 heads, Adam.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.backbones.forensic_conv import ForensicConv
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import BatchKey
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.config import OpenWorldFacts
+from papers.owdfa_cpl.backbone import ForensicConv
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 
@@ -26,11 +26,9 @@ SIZE, BATCH, HEADS = 64, 64, 20
 
 def make_batch() -> OpenWorldBatch:
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.rand(BATCH, 3, SIZE, SIZE, generator=generator)
+    images = torch.rand(BATCH, 3, SIZE, SIZE, generator=generator)
     labels, rows = torch.arange(BATCH // 2) % 8, torch.arange(BATCH)
-    return OpenWorldBatch(
-        pictures, labels, rows[BATCH // 2 :], rows, BatchKey(rows, 0, 0, 0, BATCH)
-    )
+    return OpenWorldBatch(images, labels, rows[BATCH // 2 :], rows, BatchKey(rows, 0, 0, 0, BATCH))
 
 
 def cpl_step(batch: OpenWorldBatch, **options: object) -> Callable[[], None]:
@@ -55,7 +53,7 @@ def bare_step(batch: OpenWorldBatch) -> Callable[[], None]:
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(network(batch.pictures), targets).backward()
+        F.cross_entropy(network(batch.images), targets).backward()
         optimizer.step()
 
     return step

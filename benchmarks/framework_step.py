@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from benchmarks.fit import fit_with_callbacks, make_ready
 from benchmarks.timing import CLOCKS, StepClock, interleave, parse, parser, report
-from common.data.pictures.batch import ViewBatch
-from common.diagnostics import is_log_due
+from common.data.images.batch import ViewBatch
+from common.training.diagnostics import is_log_due
 from common.training.fit import Experiment
 
 # recipe, overrides, batches, batches before the clock starts
@@ -40,9 +40,9 @@ class MLP(LightningModule):
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(400, 64), nn.ReLU(), nn.Linear(64, 10))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the hidden layer, ``(batch, 64)``."""
-        return self.layers[:3](pictures)
+        return self.layers[:3](images)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One supervised step."""

@@ -1,6 +1,6 @@
-"""SwAV's step on a GPU as for ImageNet: pictures a second, memory, share outside the backbone.
+"""SwAV's step on a GPU as for ImageNet: images a second, memory, share outside the backbone.
 
-    python -m benchmarks.gpu_swav                 # ResNet-50, 2 x 224 + 6 x 96, 64 pictures
+    python -m benchmarks.gpu_swav                 # ResNet-50, 2 x 224 + 6 x 96, 64 images
     python -m benchmarks.gpu_swav --device cpu --crops small --batch 4   # does it run?
 
 bf16 and channels-last, with and without compilation of the backbone, as `trainer.compile` does it.
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmarks.swav_step import alone, stepper
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 
@@ -80,7 +80,7 @@ def measure(crops: str, batch: int, device: str, compiled: bool, rounds: int, st
     whole, passes = timings["step"].median, timings["backbone"].median
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else float("nan")
     print(
-        f"{batch / whole:.1f} pictures/s, peak {memory:.1f} GiB, "
+        f"{batch / whole:.1f} images/s, peak {memory:.1f} GiB, "
         f"{1 - passes / whole:.1%} of the step outside the backbone"
     )
 

@@ -23,7 +23,7 @@ import torch
 from lightning import Callback, Trainer
 
 from common.config.recipe import load_recipe
-from common.data.root import data_root
+from common.data.catalogue.root import data_root
 from common.data.sequences.module import SequenceData
 from common.evaluation.ranking import evaluate_ranking
 from papers.mclrec.module import MCLRec

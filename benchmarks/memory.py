@@ -8,8 +8,8 @@ from functools import partial
 import torch
 
 from benchmarks.timing import interleave, report, timed
-from common.backbones.dilated_conv import DilatedEncoder
-from common.memory import keep_memory
+from common.runs.glibc_memory import keep_memory
+from papers.autotcl.backbone import DilatedEncoder
 
 KEEP, BARE = "keep_memory", "as it is"
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.methods.config import SimCLRConfig
 from common.methods.simclr import SimCLR
 from papers.amcl.config import AMCLConfig
@@ -65,7 +65,7 @@ def measure_step(rounds: int, clock: str) -> None:
         config = AMCLConfig(**HEAD, num_heads=heads, temperature_hidden_dim=64)
         steps[f"AMCL, {heads} heads"] = make_step(AMCL(config, OptimizerConfig()), views)
     pairs = SimLAPConfig(**HEAD, projector_layers=2, gate_embedding_dim=32, gate_hidden_dim=64)
-    facts = PictureFacts(num_classes=CLASSES)
+    facts = ImageFacts(num_classes=CLASSES)
     steps["SimLAP"] = make_step(SimLAP(pairs, OptimizerConfig(), facts), views)
     timings = interleave({name: timed(step, 3, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbone")

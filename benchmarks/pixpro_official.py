@@ -1,4 +1,4 @@
-"""A step of PixPro beside the official code's, with the same backbone on the same pictures.
+"""A step of PixPro beside the official code's, with the same backbone on the same images.
 
     git clone https://github.com/zdaxie/PixPro DIR
     python -m benchmarks.pixpro_official --official DIR --threads 1 --clock cpu
@@ -37,9 +37,9 @@ class Patch(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, self.num_features, 32, stride=32)
 
-    def feature_map(self, pictures: Tensor) -> Tensor:
-        """Returns the map of ``pictures``, (batch, 3, 224, 224)."""
-        return self.conv(pictures)
+    def feature_map(self, images: Tensor) -> Tensor:
+        """Returns the map of ``images``, (batch, 3, 224, 224)."""
+        return self.conv(images)
 
 
 def build(name: str) -> Any:
@@ -53,9 +53,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.backbone = backbone
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Returns the map, as the official ResNet does when its head is left out."""
-        return self.backbone.feature_map(pictures)
+        return self.backbone.feature_map(images)
 
 
 def official(folder: str, name: str, instance: float) -> Any:

@@ -1,4 +1,4 @@
-"""A step of PixPro against the bare work of its two backbones on the same pictures.
+"""A step of PixPro against the bare work of its two backbones on the same images.
 
     python -m benchmarks.pixpro_step
 
@@ -16,27 +16,27 @@ from torch import Tensor, nn
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.optim.ema import momentum_copy, update_momentum
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.layers import conv_mlp
 from papers.pixpro.module import PixPro
 
-SIZE, BATCH, PICTURE = 32, 32, 48
+SIZE, BATCH, IMAGE = 32, 32, 48
 
 
 def make_batch() -> ViewBatch:
     generator = torch.Generator().manual_seed(0)
     views = [torch.rand(BATCH, 1, SIZE, SIZE, generator=generator) for _ in range(2)]
     box = torch.tensor([[4.0, 4.0, 40.0, 40.0, 0.0, 0.0]]).expand(BATCH, 6)
-    sizes = torch.full((BATCH, 2), PICTURE)
+    sizes = torch.full((BATCH, 2), IMAGE)
     return ViewBatch(views, torch.zeros(BATCH), None, [box, box], sizes)  # type: ignore[arg-type]
 
 
 def pixpro_step(batch: ViewBatch, **options: object) -> Callable[[], None]:
     config = PixProConfig(backbone="small_conv", hidden_dim=128, output_dim=64, **options)  # type: ignore[arg-type]
-    module = PixPro(config, OptimizerConfig(), PictureFacts(channels=1))
+    module = PixPro(config, OptimizerConfig(), ImageFacts(channels=1))
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module._trainer = SimpleNamespace(log_every_n_steps=0)  # type: ignore[assignment]
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=1e-3)

@@ -1,15 +1,15 @@
-"""Pictures a second and core at which OW-Forge-20 is generated.
+"""Images a second and core at which OW-Forge-20 is generated.
 
     python -m benchmarks.standin
 
-Makes the same number of pictures of every forger in a round, faces and photographs being loaded
+Makes the same number of images of every forger in a round, faces and photographs being loaded
 before.
 """
 
 from benchmarks.timing import interleave, parse, parser, timed
-from common.data.open_world.readers.standin import load_pools
-from common.data.open_world.standin.forgeries import FORGERIES
-from common.data.open_world.standin.generate import make_pictures
+from papers.owdfa_cpl.readers.ow_forge_20 import load_pools
+from papers.owdfa_cpl.standin.forgeries import FORGERIES
+from papers.owdfa_cpl.standin.generate import make_images
 
 EACH = 10
 
@@ -19,12 +19,12 @@ def measure(rounds: int, clock: str) -> None:
 
     def generate() -> None:
         for number in range(len(FORGERIES)):
-            make_pictures(number, 0, range(EACH), 2000, pools)
+            make_images(number, 0, range(EACH), 2000, pools)
 
     timing = interleave({"generate": timed(generate, 1, clock)}, rounds)["generate"]
     rates = sorted(EACH * len(FORGERIES) / seconds for seconds in timing.seconds)
     rate = EACH * len(FORGERIES) / timing.median
-    print(f"{rate:.0f} pictures/s [{rates[0]:.0f} .. {rates[-1]:.0f}], {rounds} rounds")
+    print(f"{rate:.0f} images/s [{rates[0]:.0f} .. {rates[-1]:.0f}], {rounds} rounds")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.timing import peak_resident_bytes
 from papers.supremix.loss import supremix
-from papers.supremix.mixtures import mix, mix_neg_slots, mix_pos_shares, mix_pos_slots
+from papers.supremix.reference import mix, mix_neg_slots, mix_pos_shares, mix_pos_slots
 
 TEMPERATURE, WINDOW, VIEWS = 0.5, 5.0, 2
 WARM_UP = 1

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from common.registry import BACKBONES
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV

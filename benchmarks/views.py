@@ -1,4 +1,4 @@
-"""Views a second and core: ours on batches against torchvision's objects on single pictures.
+"""Views a second and core: ours on batches against torchvision's objects on single images.
 
     python -m benchmarks.views
 
@@ -14,27 +14,27 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.data.pictures.batch import PictureBatch
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.views import make_view_batch
+from common.data.images.batch import ImageBatch
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.views import make_view_batch
 from common.data.sampler import BatchKey
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.228, 0.224, 0.225]
 NUM_VIEWS = 512
 
 
-def batched(pictures: torch.Tensor) -> Callable[[], object]:
-    """Ours: two views of each picture of a batch."""
+def batched(images: torch.Tensor) -> Callable[[], object]:
+    """Ours: two views of each image of a batch."""
     view = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5)
-    config = PictureConfig(views=[view], mean=MEAN, std=STD)
+    config = ImageConfig(views=[view], mean=MEAN, std=STD)
     num = NUM_VIEWS // 2
     key = BatchKey(torch.arange(num), 0, 0, 0, num)
-    batch = PictureBatch(pictures[:num], torch.zeros(num), key)
+    batch = ImageBatch(images[:num], torch.zeros(num), key)
     return lambda: make_view_batch(batch, config, seed=0)
 
 
-def objects(pictures: torch.Tensor, on_pillow: bool) -> Callable[[], object]:
-    """Torchvision's transform objects on Pillow pictures, as the official code, or tensors."""
+def objects(images: torch.Tensor, on_pillow: bool) -> Callable[[], object]:
+    """Torchvision's transform objects on Pillow images, as the official code, or tensors."""
     to_tensor = [v2.PILToTensor()] if on_pillow else []
     transform = v2.Compose(
         [
@@ -48,18 +48,18 @@ def objects(pictures: torch.Tensor, on_pillow: bool) -> Callable[[], object]:
             v2.Normalize(MEAN, STD),
         ]
     )
-    single = list(pictures)
+    single = list(images)
     if on_pillow:
-        single = [Image.fromarray(np.asarray(p.permute(1, 2, 0))) for p in pictures]
-    return lambda: torch.stack([transform(picture) for picture in single[:NUM_VIEWS]])
+        single = [Image.fromarray(np.asarray(p.permute(1, 2, 0))) for p in images]
+    return lambda: torch.stack([transform(image) for image in single[:NUM_VIEWS]])
 
 
 def measure(rounds: int) -> None:
-    pictures = torch.randint(0, 256, (NUM_VIEWS, 3, 32, 32), dtype=torch.uint8)
+    images = torch.randint(0, 256, (NUM_VIEWS, 3, 32, 32), dtype=torch.uint8)
     makers = {
-        "ours, batched": batched(pictures),
-        "torchvision objects, Pillow": objects(pictures, on_pillow=True),
-        "torchvision objects, tensors": objects(pictures, on_pillow=False),
+        "ours, batched": batched(images),
+        "torchvision objects, Pillow": objects(images, on_pillow=True),
+        "torchvision objects, tensors": objects(images, on_pillow=False),
     }
     timings = interleave({name: timed(make, 1, "cpu") for name, make in makers.items()}, rounds)
     report(timings, "ours, batched")

@@ -10,7 +10,7 @@ def load(run_dir: str | Path) -> Any:
     """Returns the trained LightningModule of a run, in evaluation mode, on the CPU."""
     import torch  # only when it is needed
 
-    from common.artifacts import load_run
+    from common.runs.export import load_run
 
     threads = torch.get_num_threads()
     try:

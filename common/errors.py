@@ -27,20 +27,12 @@ class DataError(UsageError):
     """Data that are missing or broken."""
 
 
-def suggest(name: str, known: list[str], section: str = "") -> str:
-    """Returns ``; did you mean 'x'?``, all known names if none is close, or nothing without any.
-
-    Args:
-        name: What was written.
-        known: What might have been.
-        section: The recipe's section that both stand in. It goes before the name that is offered,
-            and is not compared: a long section's name would make any two keys in it alike.
-    """
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+def suggest(name: str, known: list[str]) -> str:
+    """Returns ``; did you mean 'x'?``, all known names if none is close, or nothing without any."""
+    close = get_close_matches(name, known, n=1)
     if close:
-        return f"; did you mean {(f'{section}.' if section else '') + close[0]!r}?"
-    place = f" in {section}" if section else ""
-    return f"; known{place}: {', '.join(sorted(known))}" if known else ""
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""
 
 
 def shown(value: Any) -> str:

@@ -3,23 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from pkgutil import iter_modules
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from common.data.data_sets import DATASETS, DataSets, Modality
 from common.errors import ConfigError, UsageError, suggest
-from common.registry import METHOD_SCHEMAS, METHODS, METHODS_MODALITY
+from common.registry import DATA_MODULES, METHODS, PROTOCOLS, Pair, load
+
+Target = Literal["none", "class", "number", "known-and-novel classes", "next item"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
     """A paper's declaration, made in ``papers/<name>/__init__.py`` as ``PAPER``.
 
+    ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
+    labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
+    ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
+    `common.data.data_sets`.
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
-    by name: the module's and the schema's ``file:Class``. The first of ``evaluators`` is what the
-    default recipe measures first: messages show it as the example. ``headline_metric`` is what the
-    README's table shows of a run that no reported number stands beside; None is its last metric.
+    by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
+    measure by, the first what the default recipe measures first: messages show it as the example.
+    ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
     """
 
     name: str
@@ -29,16 +36,27 @@ class Paper:
     year: int
     arxiv: str
     bibtex: str
-    modality: str
+    target: Target
+    modalities: tuple[Modality, ...]
     module_class: str
     config_class: str
-    evaluators: tuple[str, ...]
+    protocols: tuple[str, ...]
     default_recipe: str = "quick"
     ddp_strategy: str | None = "ddp"
     ddp_refusal: str = ""
     manual_optimization: bool = False
-    baselines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    headline_metric: str | None = None
+    baselines: Mapping[str, Pair] = field(default_factory=dict)
+    own_protocols: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_kind(self) -> str:
+        """The name of its data module: the target where that has one, else the modality."""
+        return self.target if self.target in DATA_MODULES else self.modalities[0]
+
+    @property
+    def data_sets(self) -> DataSets:
+        """The sets that its data module reads, those of modalities it does not take included."""
+        return DATASETS[self.data_kind]
 
     def part(self, name: str) -> Any:
         """Imports ``papers.<paper>.<name>``."""
@@ -46,45 +64,48 @@ class Paper:
 
     def module(self, baseline: str | None = None) -> Any:
         """Returns the LightningModule class of the paper or of ``baseline`` (imports torch)."""
-        if baseline is None:
-            return getattr(self.part("module"), self.module_class)
-        if baseline in self.baselines:
-            return self._attribute(self.baselines[baseline][0])
-        return METHODS.get(baseline)
+        return load(self._method(baseline)[0])
 
     def config(self, baseline: str | None = None) -> Any:
         """Returns the dataclass that is the schema of ``method:`` (imports no torch).
 
         Raises:
-            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`, or is one of
-                these for data of another modality.
+            ConfigError: If ``baseline`` is neither the paper's nor one of `METHODS`.
         """
-        if baseline is None:
-            return getattr(self.part("config"), self.config_class)
-        if baseline in self.baselines:
-            return self._attribute(self.baselines[baseline][1])
-        shared = METHOD_SCHEMAS.names()
-        fitting = shared if self.modality == METHODS_MODALITY else []
-        known = [*self.baselines, *fitting]
-        if baseline in shared and not fitting:
-            own = ", ".join(known) or "none"
-            raise ConfigError(
-                f"baseline: {baseline} learns from {METHODS_MODALITY}, {self.name} has "
-                f"{self.modality}; its own baselines: {own}"
-            )
-        if baseline not in known:
-            raise ConfigError(f"baseline: unknown {baseline!r}{suggest(baseline, known)}")
-        return METHOD_SCHEMAS.get(baseline)
+        return load(self._method(baseline)[1])
 
-    def _attribute(self, target: str) -> Any:
-        file, _, name = target.partition(":")
-        return getattr(self.part(file), name)
+    def data_module(self) -> Any:
+        """Returns the class of the data module (imports torch)."""
+        return load(DATA_MODULES[self.data_kind][0])
+
+    def data_config(self) -> Any:
+        """Returns the dataclass that is the schema of ``data:`` (imports no torch)."""
+        return load(DATA_MODULES[self.data_kind][1])
+
+    def protocol(self, name: str) -> Any:
+        """Returns the dataclass of protocol ``name`` (imports no torch)."""
+        own = self.own_protocols.get(name)
+        return load(PROTOCOLS[name] if own is None else f"papers.{self.name}.{own}")
+
+    def _method(self, baseline: str | None) -> Pair:
+        if baseline is None:
+            return self._own((f"module:{self.module_class}", f"config:{self.config_class}"))
+        if baseline in self.baselines:
+            return self._own(self.baselines[baseline])
+        shared = METHODS.get(self.data_kind, {})
+        if baseline not in shared:
+            known = suggest(baseline, [*self.baselines, *shared])
+            raise ConfigError(f"baseline: {baseline!r} is no baseline of {self.name}{known}")
+        return shared[baseline]
+
+    def _own(self, pair: Pair) -> Pair:
+        return f"papers.{self.name}.{pair[0]}", f"papers.{self.name}.{pair[1]}"
 
 
 def paper_names() -> list[str]:
-    """Returns the names of all papers, sorted."""
-    folder = import_module("papers")
-    return sorted(entry.name for entry in iter_modules(folder.__path__) if entry.ispkg)
+    """Returns the names of all papers, sorted; a recipe asks several times."""
+    folders = (Path(root) for root in import_module("papers").__path__)
+    return sorted(path.parent.name for folder in folders for path in folder.glob("*/__init__.py"))
 
 
 def get_paper(name: str) -> Paper:

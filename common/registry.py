@@ -1,7 +1,8 @@
 """Names that recipes may use, and where each is defined.
 
 A table holds ``name -> "module:attribute"`` so that a recipe's names are checked without
-importing torch; the target is imported on first use.
+importing torch; the target is imported on first use. Of a pair the second is the dataclass of the
+settings, which imports no torch.
 """
 
 from importlib import import_module
@@ -9,19 +10,14 @@ from typing import Any
 
 from common.errors import ConfigError, suggest
 
+Pair = tuple[str, str]
+
 
 class Registry:
-    """A table of names; a duplicate is an error, a miss offers the nearest name."""
+    """A table of names; a miss offers the nearest name."""
 
-    def __init__(self, kind: str, entries: dict[str, str] | None = None) -> None:
-        self.kind = kind
-        self.entries = dict(entries or {})
-
-    def add(self, name: str, target: str) -> None:
-        """Adds ``name``; raises `ValueError` if it is taken."""
-        if name in self.entries:
-            raise ValueError(f"{self.kind} {name!r} is registered already")
-        self.entries[name] = target
+    def __init__(self, kind: str, entries: dict[str, str]) -> None:
+        self.kind, self.entries = kind, entries
 
     def names(self) -> list[str]:
         """Returns all names, sorted."""
@@ -35,263 +31,122 @@ class Registry:
     def get(self, name: str) -> Any:
         """Imports and returns what ``name`` stands for."""
         self.check(name)
-        module, attribute = self.entries[name].split(":")
-        return getattr(import_module(module), attribute)
+        return load(self.entries[name])
+
+
+def load(target: str) -> Any:
+    """Imports and returns ``module:attribute``."""
+    module, attribute = target.split(":")
+    return getattr(import_module(module), attribute)
 
 
 BACKBONES = Registry(
     "backbone",
     {
-        "forensic_conv": "common.backbones.forensic_conv:ForensicConv",
+        "forensic_conv": "papers.owdfa_cpl.backbone:ForensicConv",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
-        "small_grid": "common.backbones.small_grid:SmallGrid",
+        "small_grid": "papers.supremix.backbone:SmallGrid",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
     },
 )
 
-# Of samples with numbers as labels, which need not be pictures.
+# For samples with numbers as labels, which need not be images.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {
         **BACKBONES.entries,
         "mlp": "common.backbones.mlp:MLP",
         "small_volume": "common.backbones.small_volume:SmallVolume",
-        "text_pair": "common.backbones.text_pair:TextPair",
+        "text_pair": "papers.supremix.backbone:TextPair",
     },
 )
 
-# Whose batches the shared methods take.
-METHODS_MODALITY = "pictures"
-
-METHODS = Registry(
-    "method",
-    {
-        "barlow-twins": "common.methods.barlow_twins:BarlowTwins",
-        "moco": "common.methods.moco:MoCo",
-        "simclr": "common.methods.simclr:SimCLR",
-        "simsiam": "common.methods.simsiam:SimSiam",
-        "supcon": "common.methods.supcon:SupCon",
-        "supervised": "common.methods.supervised:Supervised",
+# By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of
+# ``method:``.
+METHODS = {
+    "images": {
+        "barlow-twins": (
+            "common.methods.barlow_twins:BarlowTwins",
+            "common.methods.config:BarlowTwinsConfig",
+        ),
+        "moco": ("common.methods.moco:MoCo", "common.methods.config:MoCoConfig"),
+        "simclr": ("common.methods.simclr:SimCLR", "common.methods.config:SimCLRConfig"),
+        "simsiam": ("common.methods.simsiam:SimSiam", "common.methods.config:SimSiamConfig"),
+        "supcon": ("common.methods.supcon:SupCon", "common.methods.config:SupConConfig"),
+        "supervised": (
+            "common.methods.supervised:Supervised",
+            "common.methods.config:SupervisedConfig",
+        ),
     },
-)
-
-METHOD_SCHEMAS = Registry(
-    "method",
-    {
-        "barlow-twins": "common.methods.config:BarlowTwinsConfig",
-        "moco": "common.methods.config:MoCoConfig",
-        "simclr": "common.methods.config:SimCLRConfig",
-        "simsiam": "common.methods.config:SimSiamConfig",
-        "supcon": "common.methods.config:SupConConfig",
-        "supervised": "common.methods.config:SupervisedConfig",
-    },
-)
-
-DATASETS = {
-    "pictures": Registry(
-        "picture data set",
-        {
-            "bccd": "common.data.pictures.readers.blood_cells:bccd",
-            "caltech101": "common.data.pictures.readers.published:caltech101",
-            "camvid": "common.data.pictures.readers.dense:camvid",
-            "cifar10": "common.data.pictures.readers.originals:cifar10",
-            "cifar10-jpeg": "common.data.pictures.readers.published:cifar10_jpeg",
-            "cifar100": "common.data.pictures.readers.originals:cifar100",
-            "coco": "common.data.pictures.readers.box_files:coco",
-            "digit-scenes": "common.data.pictures.readers.scenes:digit_scenes",
-            "faces-att": "common.data.pictures.readers.published:faces_att",
-            "faces-caltech": "common.data.pictures.readers.published:faces_caltech",
-            "fashion-mnist": "common.data.pictures.readers.published:fashion_mnist",
-            "fashion-mnist-full": "common.data.pictures.readers.published:fashion_mnist_full",
-            "image-folder": "common.data.pictures.readers.files:image_folder",
-            "imagenet": "common.data.pictures.readers.files:imagenet",
-            "imagenet100": "common.data.pictures.readers.files:imagenet100",
-            "nuclei": "common.data.pictures.readers.dense:nuclei",
-            "scattered-digits": "common.data.pictures.readers.digits:scattered_digits",
-            "stl10": "common.data.pictures.readers.originals:stl10",
-            "tiny-imagenet": "common.data.pictures.readers.published:tiny_imagenet",
-            "voc": "common.data.pictures.readers.box_files:voc",
-        },
-    ),
-    "graphs": Registry(
-        "graph data set",
-        {
-            "acm": "common.data.graphs.readers.packed:read_packed",
-            "aminer": "common.data.graphs.readers.packed:read_packed",
-            "dblp": "common.data.graphs.readers.packed:read_packed",
-            "folder": "common.data.graphs.readers.folder:read_folder",
-            "freebase": "common.data.graphs.readers.packed:read_packed",
-            "hetero-data": "common.data.graphs.readers.hetero:read_hetero_data",
-            "imdb": "common.data.graphs.readers.packed:read_packed",
-            "papers-at-scale": "common.data.graphs.readers.large:papers_at_scale",
-            "papers-authors-subjects": (
-                "common.data.graphs.readers.generated:papers_authors_subjects"
-            ),
-        },
-    ),
-    "open-world": Registry(
-        "open-world data set",
-        {
-            "ow-dfa": "common.data.open_world.readers.tables:ow_dfa",
-            "ow-forge-20": "common.data.open_world.readers.standin:from_config",
-        },
-    ),
-    "regression": Registry(
-        "regression data set",
-        {
-            "abalone": "common.data.regression.readers.tables:abalone",
-            "agedb": "common.data.regression.readers.pictures:agedb",
-            "airfoil": "common.data.regression.readers.tables:packed",
-            "autompg": "common.data.regression.readers.tables:packed",
-            "bike": "common.data.regression.readers.tables:packed",
-            "cmapss-fd001": "common.data.regression.readers.windows:cmapss_fd001",
-            "concrete": "common.data.regression.readers.tables:packed",
-            "diabetes": "common.data.regression.readers.tables:diabetes",
-            "elevators": "common.data.regression.readers.tables:packed",
-            "energy": "common.data.regression.readers.tables:packed",
-            "gas": "common.data.regression.readers.tables:packed",
-            "imdb-wiki": "common.data.regression.readers.pictures:imdb_wiki",
-            "kin40k": "common.data.regression.readers.tables:packed",
-            "kin8nm": "common.data.regression.readers.tables:packed",
-            "naval": "common.data.regression.readers.tables:packed",
-            "parkinsons": "common.data.regression.readers.tables:packed",
-            "picture-table": "common.data.regression.readers.pictures:own_pictures",
-            "pol": "common.data.regression.readers.tables:packed",
-            "power": "common.data.regression.readers.tables:packed",
-            "protein": "common.data.regression.readers.tables:packed",
-            "rotated-digits": "common.data.regression.readers.digits:rotated_digits",
-            "scattered-rotated-digits": (
-                "common.data.regression.readers.digits:scattered_rotated_digits"
-            ),
-            "skillcraft": "common.data.regression.readers.tables:packed",
-            "sml": "common.data.regression.readers.tables:packed",
-            "stsb": "common.data.regression.readers.text:stsb",
-            "table": "common.data.regression.readers.tables:own_table",
-            "volume-table": "common.data.regression.readers.volumes:own_volumes",
-            "wine-red": "common.data.regression.readers.tables:packed",
-            "yacht": "common.data.regression.readers.tables:packed",
-        },
-    ),
-    "sequences": Registry(
-        "sequence data set",
-        {
-            "beauty": "common.data.sequences.readers.sets:packed",
-            "file": "common.data.sequences.readers.sets:own_file",
-            "ml-latest-small": "common.data.sequences.readers.movielens:movielens",
-            "sessions": "common.data.sequences.readers.sets:sessions",
-            "sports": "common.data.sequences.readers.sets:packed",
-            "toys": "common.data.sequences.readers.sets:packed",
-            "yelp": "common.data.sequences.readers.sets:packed",
-        },
-    ),
-    "series": Registry(
-        "time series",
-        {
-            "acsf1": "common.data.series.readers.labelled:archived",
-            "arrow-head": "common.data.series.readers.labelled:archived",
-            "basic-motions": "common.data.series.readers.labelled:archived",
-            "coffee": "common.data.series.readers.labelled:archived",
-            "csv": "common.data.series.readers.files:own_csv",
-            "electricity": "common.data.series.readers.files:published",
-            "etth1": "common.data.series.readers.files:published",
-            "etth2": "common.data.series.readers.files:published",
-            "ettm1": "common.data.series.readers.files:published",
-            "exchange-rate": "common.data.series.readers.files:exchange_rate",
-            "gun-point": "common.data.series.readers.labelled:archived",
-            "italy-power-demand": "common.data.series.readers.labelled:archived",
-            "japanese-vowels": "common.data.series.readers.labelled:archived",
-            "labelled": "common.data.series.readers.labelled:own_labelled",
-            "lora": "common.data.series.readers.files:published",
-            "osu-leaf": "common.data.series.readers.labelled:archived",
-            "pickup-gesture": "common.data.series.readers.labelled:archived",
-            "plaid": "common.data.series.readers.labelled:archived",
-            "seasons-equal": "common.data.series.readers.generated:seasons",
-            "seasons-loud": "common.data.series.readers.generated:seasons",
-            "seasons-quiet": "common.data.series.readers.generated:seasons",
-            "trace": "common.data.series.readers.labelled:archived",
-            "wth": "common.data.series.readers.files:published",
-        },
-    ),
 }
+
+# Sets that no file of the catalogue describes: what `papers data verify` says of each.
+VERIFIERS = Registry(
+    "data set with a check of its own",
+    {
+        "ow-dfa": "common.data.targets.open_world.readers.tables:verify",
+        "ow-forge-20": "papers.owdfa_cpl.readers.sanity:verify",
+    },
+)
 
 # What data modules ask of readers beside the set itself: a user's own data, and lists of names.
 READERS = Registry(
     "reader",
     {
         "graphs": "common.data.graphs.readers.own:read_own",
+        "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
         "labelled-series": "common.data.series.readers.labelled:read_unlabelled",
-        "open-world": "common.data.open_world.readers.tables:picture_paths",
-        "picture-files": "common.data.pictures.readers.files:own_folder",
-        "picture-list": "common.data.pictures.readers.files:read_list",
-        "pictures": "common.data.pictures.readers.own:read_own",
-        "readable-pictures": "common.data.pictures.readers.unreadable:keep_readable",
-        "regression": "common.data.regression.readers.own:read_inputs",
+        "number": "common.data.targets.regression.readers.own:read_inputs",
+        "image-files": "common.data.images.readers.files:own_folder",
+        "image-list": "common.data.images.readers.files:read_list",
+        "images": "common.data.images.readers.own:read_own",
+        "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
     },
 )
 
-DATA_MODULES = Registry(
-    "modality",
-    {
-        "graphs": "common.data.graphs.module:GraphData",
-        "open-world": "common.data.open_world.module:OpenWorldData",
-        "pictures": "common.data.pictures.module:PictureData",
-        "regression": "common.data.regression.module:RegressionData",
-        "sequences": "common.data.sequences.module:SequenceData",
-        "series": "common.data.series.module:SeriesData",
-    },
-)
+# The data module, and the schema of ``data:``: by the target where it has a module of its own, else
+# by the modality.
+DATA_MODULES = {
+    "graphs": ("common.data.graphs.module:GraphData", "common.data.graphs.config:GraphConfig"),
+    "known-and-novel classes": (
+        "common.data.targets.open_world.module:OpenWorldData",
+        "common.data.targets.open_world.config:OpenWorldConfig",
+    ),
+    "number": (
+        "common.data.targets.regression.module:RegressionData",
+        "common.data.targets.regression.config:RegressionConfig",
+    ),
+    "images": (
+        "common.data.images.module:ImageData",
+        "common.data.images.config:ImageConfig",
+    ),
+    "sequences": (
+        "common.data.sequences.module:SequenceData",
+        "common.data.sequences.config:SequenceConfig",
+    ),
+    "series": ("common.data.series.module:SeriesData", "common.data.series.config:SeriesConfig"),
+}
 
-DATA_SCHEMAS = Registry(
-    "modality",
-    {
-        "graphs": "common.data.graphs.config:GraphConfig",
-        "open-world": "common.data.open_world.config:OpenWorldConfig",
-        "pictures": "common.data.pictures.config:PictureConfig",
-        "regression": "common.data.regression.config:RegressionConfig",
-        "sequences": "common.data.sequences.config:SequenceConfig",
-        "series": "common.data.series.config:SeriesConfig",
-    },
-)
+# Protocols that papers share (`common.evaluation.config.ProtocolConfig`); a paper declares its own.
+PROTOCOLS = {
+    "clustering": "common.evaluation.clustering_config:ClusteringConfig",
+    "few-label": "common.evaluation.few_label_config:FewLabelConfig",
+    "finetune": "common.evaluation.finetune_config:FinetuneConfig",
+    "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
+    "knn": "common.evaluation.knn_config:KnnConfig",
+    "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
+    "linear-sgd": "common.evaluation.linear_sgd_config:LinearSgdConfig",
+    "node-probe": "common.evaluation.node_probe_config:NodeProbeConfig",
+    "ranking": "common.evaluation.ranking_config:RankingConfig",
+    "regression-probe": "common.evaluation.regression_probe_config:RegressionProbeConfig",
+    "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
+}
 
-EVALUATORS = Registry(
-    "evaluation protocol",
-    {
-        "clustering": "common.evaluation.clustering:evaluate_clustering",
-        "correspondence": "common.evaluation.correspondence:evaluate_correspondence",
-        "dense-probe": "common.evaluation.dense_probe:evaluate_dense_probe",
-        "detection": "common.evaluation.detection:evaluate_detection",
-        "effective-rank": "common.evaluation.effective_rank:evaluate_effective_rank",
-        "feature-clusters": "common.evaluation.open_world:evaluate_feature_clusters",
-        "few-label": "common.evaluation.few_label:evaluate_few_label",
-        "finetune": "common.evaluation.finetune:evaluate_finetune",
-        "forecasting": "common.evaluation.forecasting:evaluate_forecasting",
-        "head-clusters": "common.evaluation.open_world:evaluate_heads",
-        "knn": "common.evaluation.knn:evaluate_knn",
-        "label-order": "common.evaluation.label_order:evaluate_label_order",
-        "linear": "common.evaluation.linear_probe:evaluate_linear",
-        "linear-sgd": "common.evaluation.linear_sgd:evaluate_linear_sgd",
-        "mask-agreement": "common.evaluation.mask_agreement:evaluate_mask_agreement",
-        "node-probe": "common.evaluation.node_probe:evaluate_nodes",
-        "pair-auc": "common.evaluation.pair_auc:evaluate_pair_auc",
-        "ranking": "common.evaluation.ranking:evaluate_ranking",
-        "regression-finetune": "common.evaluation.regression_finetune:evaluate_regression_finetune",
-        "regression-probe": "common.evaluation.regression_probe:evaluate_regression_probe",
-        "series-svm": "common.evaluation.series_svm:evaluate_series_svm",
-    },
-)
-
-# Plots of every paper of a modality; a paper's own are in its plots.py.
-PLOTS = Registry(
-    "modality with plots",
-    {
-        "graphs": "common.plots.graphs:draw",
-        "pictures": "common.plots.pictures:draw",
-        "sequences": "common.plots.sequences:draw",
-    },
-)
+# Plots of every paper of a data module; a paper's own are in its plots.py.
+PLOTS = Registry("data module with plots", {"images": "common.plots.images:draw"})

@@ -1,10 +1,8 @@
 """Fields of a recipe with their bounds: ``temperature: float = setting(0.1, above=0)``."""
 
-import math
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Any
 
-from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
 
 
@@ -19,8 +17,9 @@ def setting(
     result_neutral: bool = False,
     names_file: bool = False,
     hashed_as: str | None = None,
+    hashed_values: dict[str, str] | None = None,
 ) -> Any:
-    """Declares a dataclass field whose value is checked by `check_settings`.
+    """Declares a dataclass field whose value in a recipe `common.config.build` checks.
 
     Args:
         default: The value; a list or a dict is copied for each instance.
@@ -34,6 +33,7 @@ def setting(
         names_file: The value is the path of a file that changes a result, or a list of such: a
             record keeps the names without their folders, which may be private.
         hashed_as: The name of the field before it was renamed; hashes and records keep it.
+        hashed_values: Texts that were renamed, and what hashes and records keep of each.
     """
     metadata = {
         "bounds": {"above": above, "at_least": at_least, "below": below, "at_most": at_most},
@@ -41,54 +41,11 @@ def setting(
         "result_neutral": result_neutral,
         "names_file": names_file,
         "hashed_as": hashed_as,
+        "hashed_values": hashed_values or {},
     }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-def check_settings(config: Any, path: str = "") -> None:
-    """Checks every field of ``config`` and of the dataclasses inside it.
-
-    No number may be infinite or no number (NaN), whatever its bounds: a NaN passes none of them,
-    an infinity all of one side, and either makes every later loss NaN without a word.
-
-    Raises:
-        ConfigError: Naming the dotted key, the value and what is allowed.
-    """
-    for entry in fields(config):
-        key = f"{path}.{entry.name}" if path else entry.name
-        value = getattr(config, entry.name)
-        for index, item in enumerate(value if isinstance(value, list) else [value]):
-            where = f"{key}[{index}]" if isinstance(value, list) else key
-            if is_dataclass(item):
-                check_settings(item, where)
-            elif item is not None:
-                _check_value(where, item, entry.metadata)
-
-
-def _check_value(key: str, value: Any, metadata: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{key}: must be a finite number, got {value}; write an ordinary one")
-    choices = metadata.get("choices")
-    if isinstance(choices, Registry):
-        try:
-            choices.check(value)
-        except ConfigError as error:
-            raise ConfigError(f"{key}: {error}") from None
-    elif choices is not None and value not in choices:
-        raise ConfigError(f"{key}: unknown value {value!r}{suggest(str(value), list(choices))}")
-    holds = {
-        "above": lambda bound: value > bound,
-        "at_least": lambda bound: value >= bound,
-        "below": lambda bound: value < bound,
-        "at_most": lambda bound: value <= bound,
-    }
-    for name, bound in metadata.get("bounds", {}).items():
-        if bound is not None and not holds[name](bound):
-            raise ConfigError(
-                f"{key}: must be {name.replace('_', ' ')} {bound}, got {shown(value)}"
-            )
 
 
 def frozen_name(entry: Field[Any]) -> str:
@@ -96,13 +53,25 @@ def frozen_name(entry: Field[Any]) -> str:
     return entry.metadata.get("hashed_as") or entry.name
 
 
+def frozen_value(entry: Field[Any], value: Any) -> Any:
+    """Returns what hashes and records hold of ``value``, however often it is renamed."""
+    renamed = entry.metadata.get("hashed_values", {})
+    return renamed.get(value, value) if isinstance(value, str) else value
+
+
+def present_value(entry: Field[Any], stored: Any) -> Any:
+    """Returns the value that hashes and records know as ``stored``."""
+    renamed = entry.metadata.get("hashed_values", {})
+    return next((now for now, frozen in renamed.items() if frozen == stored), stored)
+
+
 def collect_changes(
     value: Any, default: Any, path: str, into: dict[str, Any], frozen: bool = False
 ) -> None:
     """Adds to ``into`` each dotted key where ``value`` differs in what can change a result.
 
-    With ``frozen`` the keys are the names that hashes know. A dataclass in a list, or where the
-    default has none, is known by its class attribute ``hashed_as``.
+    With ``frozen`` the keys and values are those that hashes know. A dataclass in a list, or where
+    the default has none, is known by its class attribute ``hashed_as``.
     """
     for entry in fields(value):
         mine, theirs = getattr(value, entry.name), getattr(default, entry.name)
@@ -114,7 +83,8 @@ def collect_changes(
         elif isinstance(mine, list):
             into[key] = [_changes(item) if is_dataclass(item) else item for item in mine]
         else:
-            into[key] = _changes(mine) if is_dataclass(mine) else mine
+            plain = frozen_value(entry, mine) if frozen else mine
+            into[key] = _changes(mine) if is_dataclass(mine) else plain
 
 
 def _changes(item: Any) -> dict[str, Any]:

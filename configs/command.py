@@ -17,7 +17,7 @@ def main() -> None:
         place = _place(name)
         if place != OURS / name:
             sys.exit(_foreign(name, place))
-    from common.cli import main as start
+    from common.cli.main import main as start
 
     start()
 

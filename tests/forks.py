@@ -7,4 +7,4 @@ import multiprocessing
 
 METHOD = "forkserver"
 CONTEXT = multiprocessing.get_context(METHOD)
-CONTEXT.set_forkserver_preload(["common.execute", "papers.swav.module", "sklearn.datasets"])
+CONTEXT.set_forkserver_preload(["common.runs.start", "papers.swav.module", "sklearn.datasets"])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -10,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from common.config.recipe import load_recipe
-from common.config.schema import Recipe
-from common.data.pictures.config import PictureFacts
-from common.data.regression.config import RegressionFacts
-from common.data.sources import load_sources
-from common.layers import read_yaml, take_variants
+from common.config.recipe import load_recipe, take_variants
+from common.config.references import recipe_names, recipe_path
+from common.config.schema import Recipe, section_defaults
+from common.config.yaml_io import read_yaml
+from common.data.catalogue.sources import load_sources
+from common.data.images.config import ImageFacts
+from common.data.targets.regression.config import RegressionFacts
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
-from common.references import recipe_names, recipe_path
 
 
 def list_recipes(paper: str) -> dict[str, list[str]]:
@@ -50,8 +51,8 @@ ROUND_TRIPS = [
     for name in SAMPLE
 ]
 load = cache(load_recipe)
-# Training samples, channels and classes of pictures where the catalogue does not count them so.
-PICTURES = {
+# Training samples, channels and classes of images where the catalogue does not count them so.
+IMAGES = {
     "caltech101": (6_982, 3, 101),
     "cifar10-jpeg": (50_000, 3, 10),
     "cifar10": (50_000, 3, 10),
@@ -68,11 +69,24 @@ PICTURES = {
 SHAPES = {"stsb": (2, 2048)}
 
 
+# The dataclass of every protocol that a paper declares.
+PROTOCOLS = {
+    name: get_paper(paper).protocol(name)
+    for paper in paper_names()
+    for name in get_paper(paper).protocols
+}
+
+
+def evaluation(paper: str, **values: Any) -> Any:
+    """Returns the ``evaluation:`` section of ``paper`` with ``values``."""
+    return replace(section_defaults(get_paper(paper), None)["evaluation"], **values)
+
+
 def num_samples(recipe: Recipe) -> int:
     """Returns the training samples: of the table, of the catalogue, or a number to count with."""
     name = recipe.data.name
-    if name in PICTURES:
-        total = PICTURES[name][0]
+    if name in IMAGES:
+        total = IMAGES[name][0]
     else:
         files = load_sources()[name].files if name in load_sources() else ()
         counts = [file.counts.get(key, 0) for file in files for key in ("labels", "lines")]
@@ -91,10 +105,10 @@ def build(recipe: Recipe) -> Any:
     facts: Any = None
     if recipe.data.name in SHAPES:
         facts = RegressionFacts(SHAPES[recipe.data.name])
-    if recipe.data.name in PICTURES:
-        _, channels, classes = PICTURES[recipe.data.name]
+    if recipe.data.name in IMAGES:
+        _, channels, classes = IMAGES[recipe.data.name]
         size = max(view.size for view in recipe.data.views)
-        facts = PictureFacts(channels, size, classes, num_samples(recipe))
+        facts = ImageFacts(channels, size, classes, num_samples(recipe))
     with torch.device("meta"):
         return get_paper(recipe.paper).module(recipe.baseline)(
             recipe.method, recipe.optimizer, facts

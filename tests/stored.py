@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from common.data.pictures.sets import check_set
-from common.data.root import VARIABLE, data_root
-from common.data.sources import get_source
-from common.registry import DATASETS
+from common.data.catalogue.root import VARIABLE, data_root
+from common.data.catalogue.sources import get_source
+from common.data.data_sets import DATASETS
+from common.data.images.sets import check_set
 
 
 def stored(name: str) -> Path:
@@ -22,10 +22,10 @@ def stored(name: str) -> Path:
     return data_root() / source.files[0].path
 
 
-def read_pictures(name: str, root: Path | None = None) -> dict[str, Any]:
-    """Returns a set of pictures, checked; without ``root`` the real one, or the test is skipped."""
+def read_images(name: str, root: Path | None = None) -> dict[str, Any]:
+    """Returns a set of images, checked; without ``root`` the real one, or the test is skipped."""
     if root is None:
         stored(name)
-    pictures = DATASETS["pictures"].get(name)(None if root is None else str(root))
-    check_set(name, pictures)
-    return pictures
+    images = DATASETS["images"].get(name)(None if root is None else str(root))
+    check_set(name, images)
+    return images

@@ -1,6 +1,6 @@
 """Training as tests do it: step by step, alone or as DDP would, and by a silent Trainer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +8,9 @@ import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from common.data.pictures.batch import PictureBatch, ViewBatch
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.views import make_view_batch
+from common.data.images.batch import ImageBatch, ViewBatch
+from common.data.images.config import ImageConfig
+from common.data.images.views import make_view_batch
 from common.data.sampler import EpochBatchSampler
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
@@ -50,14 +50,55 @@ def losses_of(module: LightningModule, batches: Iterable[Any]) -> list[float]:
     return found
 
 
+def take_steps(
+    module: LightningModule,
+    batches: Iterable[Any],
+    per_epoch: int,
+    epochs: int = 100,
+    watch: Callable[[Any], object] = lambda module: None,
+) -> list[float]:
+    """Takes a step on each batch with the optimizer and the rates of the module's own recipe.
+
+    Args:
+        module: Its ``optimizer`` section is used.
+        batches: One after the other from the start of the training.
+        per_epoch: Batches that an epoch of the training has.
+        epochs: How long the training is.
+        watch: Is given the module before each step.
+
+    Returns:
+        The losses.
+    """
+    module._trainer = SimpleNamespace(
+        log_every_n_steps=0,
+        max_epochs=epochs,
+        num_training_batches=per_epoch,
+        accumulate_grad_batches=1,
+        estimated_stepping_batches=epochs * per_epoch,
+    )
+    module.log = lambda *_, **__: None
+    made: Any = module.configure_optimizers()
+    module.on_train_start()
+    optimizer, losses = made["optimizer"], []
+    for step, batch in enumerate(batches):
+        watch(module)
+        loss = module.training_step(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        module.optimizer_step(0, step, optimizer, None)
+        made["lr_scheduler"]["scheduler"].step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 def view_batches(
-    pictures: Tensor, config: PictureConfig, seed: int, labels: Tensor | None = None
+    images: Tensor, config: ImageConfig, seed: int, labels: Tensor | None = None
 ) -> list[ViewBatch]:
     """Returns this process's share of an epoch, with views in float64."""
-    labels = torch.zeros(len(pictures)) if labels is None else labels
+    labels = torch.zeros(len(images)) if labels is None else labels
     batches = []
-    for key in EpochBatchSampler(len(pictures), config.batch_size, seed, rank(), world_size()):
-        plain = PictureBatch(pictures[key.rows].double(), labels[key.rows], key)
+    for key in EpochBatchSampler(len(images), config.batch_size, seed, rank(), world_size()):
+        plain = ImageBatch(images[key.rows].double(), labels[key.rows], key)
         made = make_view_batch(plain, config, seed)
         batches.append(made._replace(views=[view.double() for view in made.views]))
     return batches

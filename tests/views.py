@@ -1,14 +1,14 @@
-"""Parameters of views in one call, for tests on pictures of one size."""
+"""Parameters of views in one call, for tests on images of one size."""
 
 import torch
 
-from common.data.pictures.config import ViewConfig
-from common.data.pictures.parameters import ViewParameters, draw, fit_parameters
+from common.data.images.config import ViewConfig
+from common.data.images.draws import ViewParameters, draw, fit_parameters
 
 
 def draw_parameters(
-    config: ViewConfig, num_pictures: int, shape: tuple[int, int, int], generator: torch.Generator
+    config: ViewConfig, num_images: int, shape: tuple[int, int, int], generator: torch.Generator
 ) -> ViewParameters:
-    """Draws and fits them for pictures of one ``shape`` (channels, height, width)."""
-    draws = draw(config, num_pictures, shape[0], generator)
+    """Draws and fits them for images of one ``shape`` (channels, height, width)."""
+    draws = draw(config, num_images, shape[0], generator)
     return fit_parameters(config, draws, torch.tensor([shape[1:]]))

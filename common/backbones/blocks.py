@@ -16,7 +16,7 @@ def conv_block(
         after: Channels of the output.
         kernel: Cells a side, an odd number; padded by half, so that stride 1 keeps the size.
         stride: Of the convolution.
-        dims: 2 for pictures, 3 for volumes.
+        dims: 2 for images, 3 for volumes.
     """
     return [
         CONVOLUTIONS[dims](before, after, kernel, stride, kernel // 2, bias=False),

@@ -1,4 +1,4 @@
-"""Three convolutions for small pictures: what `quick` recipes train in seconds an epoch."""
+"""Three convolutions for small images: what `quick` recipes train in seconds an epoch."""
 
 from torch import Tensor, nn
 
@@ -9,10 +9,10 @@ class SmallConv(nn.Module):
     """3x3 convolutions of 32, 64 and 64 channels (strides 2, 2, 1), each with BN and ReLU.
 
     ``(batch, channels, height, width)`` to the global mean, ``(batch, num_features)``. It has no
-    stem to choose: ``stem`` is there because every picture backbone is built with one.
+    stem to choose: ``stem`` is there because every image backbone is built with one.
 
     Args:
-        channels: Of the pictures.
+        channels: Of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -15,13 +15,13 @@ class ViT(nn.Module):
     """A transformer over patches that ends in the class token, ``(batch, num_features)``.
 
     After MoCo v3 (arXiv 2104.02057): positions are sines and cosines and are not learned, so that
-    pictures of any size in patches pass; the embedding of patches stays as it was drawn (their
+    images of any size in patches pass; the embedding of patches stays as it was drawn (their
     section 4). Blocks are torchvision's, and so are the names of arrays.
 
     Args:
         dim: Of each token.
         num_heads: Of the attention.
-        channels: Of the pictures.
+        channels: Of the images.
         width: Multiplies tokens and heads.
         stem: "imagenet" (patches of 16) or "cifar" (of 4).
     """
@@ -64,11 +64,11 @@ class ViT(nn.Module):
         """Returns the class token after the last norm.
 
         Raises:
-            ValueError: Pictures whose sides are no multiples of the patch.
+            ValueError: Images whose sides are no multiples of the patch.
         """
         if x.shape[2] % self.patch or x.shape[3] % self.patch:
             raise ValueError(
-                f"pictures of {x.shape[2]} x {x.shape[3]} do not divide into patches of "
+                f"images of {x.shape[2]} x {x.shape[3]} do not divide into patches of "
                 f"{self.patch}: choose data.views sizes that do, or method.stem=cifar (of 4)"
             )
         patches = self.conv_proj(x)  # (batch, dim, rows, columns)

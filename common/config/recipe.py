@@ -1,48 +1,44 @@
 """Reads a recipe, merges its layers and checks it. Imports neither torch nor lightning.
 
 Layers, each over the one before: schema defaults, ``configs/<paper>/<recipe>.yaml``, one of its
-``variants``, then ``key=value`` from the command line. Every layer is flattened to dotted keys,
-so that each final value knows where it came from.
+``variants``, then ``key=value`` from the command line.
 """
 
 import re
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from common.config.protocols import check_protocols, needs_protocol
+from common.config.build import COMMAND_LINE, Layer, build
+from common.config.devices import check_devices
+from common.config.present_names import present_names
+from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
+from common.config.references import find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
-from common.devices import check_devices
+from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.evaluation.config import MAY_LACK_LABELS
-from common.layers import (
-    TOP_LEVEL,
-    assign,
-    flatten,
-    parse_overrides,
-    read_yaml,
-    take_variants,
-    with_baseline,
-)
 from common.paper import get_paper
-from common.references import find_recipe, refuse_paper, refuse_second
-from common.settings import check_settings
-from common.signals import interrupts_wait
+from common.settings import setting
 
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
-SEEDS = range(2**31)
+LAST_SEED = 2**31 - 1
 
 
-@cache
-def _container(*sections: tuple[str, type]) -> DictConfig:
-    """Returns the defaults as OmegaConf holds them: for many recipes, a copy costs a fifth."""
-    with interrupts_wait():
-        return OmegaConf.create({**TOP_LEVEL, **{name: section() for name, section in sections}})
+@dataclass
+class _Whole:
+    """What a recipe can say, from the top: its sections, and the keys beside them."""
+
+    data: object
+    method: object
+    optimizer: object
+    trainer: object
+    tracking: object
+    evaluation: object
+    paper: str | None = None
+    arm: str = "method"
+    baseline: str | None = None
+    seed: int = setting(0, at_least=0, at_most=LAST_SEED)
 
 
 def load_recipe(
@@ -52,14 +48,18 @@ def load_recipe(
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
-    ``read`` gives the content of its file: a caller of many variants reads it once.
+    A run's record, ``file.json``, is the recipe that made it. ``read`` gives the content of its
+    file; a caller of many variants gives one that keeps it.
 
     Raises:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
+    if reference.endswith(".json"):
+        from common.results.configuration import recipe_of_file  # which imports this module
+
+        return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
-    refuse_second(overrides or [], reference, found.paper)
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:
@@ -71,7 +71,7 @@ def load_recipe(
     layers = [(str(path), content)]
     if variant is not None:
         layers.append((f"variant {variant}", variants[variant]))
-    layers.append(("command line", parse_overrides(overrides or [])))
+    layers.append((COMMAND_LINE, parse_overrides(overrides or [])))
     return replace(resolve(found.paper, found.recipe, variant, layers), file=found.file)
 
 
@@ -80,45 +80,81 @@ def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
-    content = {k: v for k, v in values.items() if k not in ("recipe", "variant")}
+    paper = get_paper(values["paper"])
+    schema = section_defaults(paper, values.get("baseline"))
+    content = {
+        key: present_names(value, type(schema[key])) if key in schema else value
+        for key, value in values.items()
+        if key not in ("recipe", "variant")
+    }
+    if isinstance(content.get("evaluation"), dict):
+        content["evaluation"] = declared(paper, content["evaluation"])
     return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
 
 
-def resolve(
-    paper_name: str,
-    recipe_name: str,
-    variant: str | None,
-    layers: list[tuple[str, dict[str, Any]]],
-) -> Recipe:
+def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
+    """Takes ``variants:`` out of a recipe's content; one without a value changes nothing.
+
+    Raises:
+        ConfigError: If they are no mapping of mappings; names the file.
+    """
+    variants = content.pop("variants", None)
+    if not isinstance(variants, dict | None):
+        raise ConfigError(f"{path}: variants={shown(variants)}: a mapping of names is needed")
+    for name, layer in (variants or {}).items():
+        if not isinstance(layer, dict | None):
+            raise ConfigError(f"{path}: variants.{name}={shown(layer)}: sections are needed")
+    return {
+        str(name): {str(key): value for key, value in (layer or {}).items()}
+        for name, layer in (variants or {}).items()
+    }
+
+
+def resolve(paper_name: str, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     paper = get_paper(paper_name)
     refuse_paper(layers, paper_name)
-    baseline, layers = with_baseline(layers)
-    schema = section_defaults(paper, baseline)
-    flat = [(origin, flatten(layer, schema, origin)) for origin, layer in layers]
-    # After what names nothing has been refused: the copy takes longer than all of that.
-    merged = deepcopy(_container(*((name, type(section)) for name, section in schema.items())))
-    origins: dict[str, str] = {}
-    for origin, layer in flat:
-        for key, value in layer.items():
-            assign(merged, key, value, origin)
-            origins[key] = origin
-    sections: dict[str, Any] = {name: OmegaConf.to_object(merged[name]) for name in schema}
-    seed, arm = merged.seed, merged.arm if isinstance(merged.arm, str) else shown(merged.arm)
-    if not is_seed(seed):
-        raise ConfigError(f"seed: must be a whole number from 0 to 2^31 - 1, got {shown(seed)}")
+    refuse_undeclared(paper, layers)
+    baseline, layers = _with_baseline(layers)
+    found, origins = build(_Whole(**section_defaults(paper, baseline)), layers)
+    sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
-        paper_name, recipe_name, variant, arm, baseline, seed, **sections, origins=origins
+        paper_name,
+        recipe_name,
+        variant,
+        found.arm,
+        baseline,
+        found.seed,
+        **sections,
+        origins=origins,
     )
-    for name in schema:
-        check_settings(getattr(result, name), name)
     check_recipe(result, layers[0][0])
     return result
 
 
+def _with_baseline(layers: list[Layer]) -> tuple[str | None, list[Layer]]:
+    """Returns the baseline that the last layer to speak of one names, and the layers that count.
+
+    ``method:`` sections below that layer are of another method's schema: they are left out.
+    """
+    baseline: str | None = None
+    kept: list[Layer] = []
+    for origin, layer in layers:
+        if layer.get("baseline", baseline) != baseline:
+            baseline = layer["baseline"]
+            if not isinstance(baseline, str | None):
+                raise ConfigError(f"{origin}: baseline={shown(baseline)}: a name is needed")
+            kept = [
+                (source, {k: v for k, v in below.items() if k.partition(".")[0] != "method"})
+                for source, below in kept
+            ]
+        kept.append((origin, layer))
+    return baseline, kept
+
+
 def is_seed(value: Any) -> bool:
     """Tells whether ``value`` is a whole number that every random generator takes."""
-    return type(value) is int and value in SEEDS
+    return type(value) is int and 0 <= value <= LAST_SEED
 
 
 def check_recipe(recipe: Recipe, source: str) -> None:
@@ -129,10 +165,17 @@ def check_recipe(recipe: Recipe, source: str) -> None:
     paper, evaluation = get_paper(recipe.paper), recipe.evaluation
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
-            f"arm: must be method, ablation/<name> or baseline/<name>, got {shown(recipe.arm)}"
+            f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    if not evaluation.protocols and getattr(recipe.data, "name", None) not in MAY_LACK_LABELS:
+    known = paper.data_sets.sets[recipe.data.name]
+    if known.modality not in paper.modalities:
+        origin = recipe.origins.get("data.name", source)
+        raise ConfigError(
+            f"{origin}: data.name: {recipe.data.name} holds {known.modality}; {paper.name} takes "
+            f"{', '.join(paper.modalities)}"
+        )
+    if not evaluation.protocols and not known.may_lack_labels:
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
     named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}

@@ -8,9 +8,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, with_protocols
 from common.paper import Paper, get_paper
-from common.registry import DATA_SCHEMAS
 from common.settings import collect_changes, setting
 
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
@@ -39,6 +38,8 @@ class OptimizerConfig:
     step_epochs: int = setting(10, at_least=1)
     step_factor: float = setting(0.2, above=0)
     trust_coefficient: float = setting(0.001, above=0)
+    # LARC and LARS add it to the ratio's denominator (PixPro's code; MoCo v3's adds nothing).
+    trust_eps: float = setting(1e-8, at_least=0)
     clip: bool = False
     exclude_1d: bool = False
     clip_norm: float | None = setting(None, above=0)  # of all gradients together; null: none
@@ -76,12 +77,12 @@ class TrackingConfig:
     entity: str | None = None
     name: str | None = None
     tags: list[str] = field(default_factory=list)
-    plots: bool = True  # pictures for people, drawn after the record is written
+    plots: bool = True  # images for people, drawn after the record is written
 
 
 @dataclass
 class Recipe:
-    """A whole run; ``data`` and ``method`` are the modality's and the paper's dataclasses."""
+    """A whole run; ``data`` and ``method`` are dataclasses of the data module and the paper."""
 
     paper: str
     recipe: str
@@ -154,10 +155,10 @@ class Recipe:
 def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
     """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe."""
     return {
-        "data": DATA_SCHEMAS.get(paper.modality)(),
+        "data": paper.data_config()(),
         "method": paper.config(baseline)(),
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
-        "evaluation": EvaluationConfig(),
+        "evaluation": with_protocols(*((name, paper.protocol(name)) for name in paper.protocols))(),
     }

@@ -1,1 +1,1 @@
-"""Data modules, one a modality, and the data sets they read."""
+"""Data modules, one a modality or a target, and the data sets they read."""

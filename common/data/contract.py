@@ -1,4 +1,4 @@
-"""What a run asks of its data: the one face by which the pipeline knows a modality."""
+"""What a run asks of its data: the one face by which the pipeline knows them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from common.evaluation.config import EvaluationConfig
 
 
 class RunData(KeyedData, ABC):
-    """A data module as `common.training.fit` uses it; each modality of `DATA_MODULES` is one.
+    """A data module as `common.training.fit` uses it; `DATA_MODULES` names them.
 
-    A recipe's data are built as ``Class(config, seed)`` and read by `load`; all modalities here
+    A recipe's data are built as ``Class(config, seed)`` and read by `load`; all classes here
     take ``read`` as well, a function in place of the reader that ``config.name`` stands for. With
-    Lightning's own ``train_dataloader`` the abstract methods are what a modality must write. The
+    Lightning's own ``train_dataloader`` the abstract methods are what a class must write. The
     others have a default that asks nothing and says nothing.
 
     Args:
@@ -54,7 +54,7 @@ class RunData(KeyedData, ABC):
 
     @abstractmethod
     def evaluation_inputs(self, module: nn.Module, split: str) -> Any:
-        """Returns what the modality's protocols measure ``module`` by on ``split``."""
+        """Returns what protocols measure ``module`` by on ``split``."""
 
     @abstractmethod
     def references(self, split: str) -> Mapping[str, Any]:
@@ -72,7 +72,7 @@ class RunData(KeyedData, ABC):
         """
 
     @property
-    def oddities(self) -> Sequence[str]:
+    def warnings(self) -> Sequence[str]:
         """What may be a slip in the data, a line each; a training warns of them."""
         return ()
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from common.distributed.share import check_share
+from common.distributed.batch_share import check_share
 
 
 class BatchKey(NamedTuple):

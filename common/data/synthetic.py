@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-# What a picture is mixed of: the pattern of its class, a coarse pattern of its own, and noise.
+# What an image is mixed of: the pattern of its class, a coarse pattern of its own, and noise.
 # The first is weak, so that a probe finds the class often, and not always.
 SHARES = (0.15, 0.45, 0.4)
 CELLS = 4
@@ -42,16 +42,16 @@ def patterns(num_classes: int, channels: int, seed: int) -> Numbers:
     return np.random.default_rng((seed, 0)).random((num_classes, channels, CELLS, CELLS))
 
 
-def mix_pictures(
+def mix_images(
     labels: Labels, known: Numbers, size: tuple[int, int], generator: np.random.Generator
 ) -> Numbers:
-    """Returns pictures ``(num, channels, height, width)`` within 0.05 and 0.85.
+    """Returns images ``(num, channels, height, width)`` within 0.05 and 0.85.
 
     Args:
-        labels: ``(num,)``; -1 is a picture of no class.
+        labels: ``(num,)``; -1 is an image of no class.
         known: `patterns` of the classes.
         size: Height and width.
-        generator: Draws what is a picture's own.
+        generator: Draws what is an image's own.
     """
     shape = (len(labels), *known.shape[1:])
     own = SHARES[1] * generator.random(shape)

@@ -6,10 +6,10 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from threadpoolctl import threadpool_limits
 
-from common.evaluation.config import ClusteringConfig
+from common.evaluation.clustering_config import ClusteringConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
 from common.evaluation.scores import keep_clusters
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 def evaluate_clustering(
@@ -26,7 +26,7 @@ def evaluate_clustering(
     labels = inputs.labels.numpy()[known]
     metrics: dict[str, float] = {}
     for prefix, z in inputs.variants(settings.dropout_active).items():
-        points = wide(z).numpy()[known]
+        points = upcast(z).numpy()[known]
         scores = [
             _fit(points, labels, settings.starts, (seed, fit)) for fit in range(settings.fits)
         ]

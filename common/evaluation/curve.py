@@ -9,7 +9,7 @@ from common.evaluation.scores import keep
 class Curve:
     """Top-1 and top-5 of each epoch in per cent.
 
-    The best epoch is chosen on the tested pictures themselves, as the papers do: it flatters, so
+    The best epoch is chosen on the tested images themselves, as the papers do: it flatters, so
     the last one stands beside it.
     """
 

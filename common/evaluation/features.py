@@ -1,9 +1,18 @@
-"""Features with labels, as the protocols on pictures take them."""
+"""Features with labels, as the protocols on images take them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+
+class HasFeatures(Protocol):
+    """What protocols on features are given."""
+
+    @property
+    def features(self) -> "FeatureSet":
+        """Features of whole samples with their labels, on the CPU."""
+        ...
 
 
 class FeatureSet(NamedTuple):
@@ -13,6 +22,11 @@ class FeatureSet(NamedTuple):
     train_y: Tensor
     test_x: Tensor
     test_y: Tensor
+
+    @property
+    def features(self) -> "FeatureSet":
+        """Itself: a protocol on features takes whatever has them."""
+        return self
 
     def standardised(self) -> "FeatureSet":
         """Returns features of zero mean and unit deviation, measured on ``train_x``."""

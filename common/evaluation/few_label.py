@@ -9,17 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import FewLabelConfig
-from common.evaluation.features import FeatureSet, percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
+from common.evaluation.few_label_config import FewLabelConfig, check_classes
 from common.evaluation.knn import predict_knn
-from common.evaluation.label_counts import check_classes
 from common.evaluation.scores import keep
 
 # Streams of their own: far beyond any epoch, so that no draw of the training is repeated.
 FEW_LABEL_STREAM = 2**41
 
 
-def evaluate_few_label(inputs: FeatureSet, settings: FewLabelConfig, seed: int) -> dict[str, float]:
+def evaluate_few_label(
+    inputs: HasFeatures, settings: FewLabelConfig, seed: int
+) -> dict[str, float]:
     """Accuracies in per cent, the mean over draws of ``labels`` references of each class.
 
     ``nn_top1@5`` is the cosine nearest neighbour and ``linear_top1@5`` a logistic regression,
@@ -33,7 +34,7 @@ def evaluate_few_label(inputs: FeatureSet, settings: FewLabelConfig, seed: int) 
     Raises:
         ConfigError: If a class has fewer features than labels to draw.
     """
-    features = inputs.standardised()
+    features = inputs.features.standardised()
     metrics = {}
     for labels in settings.labels:
         found = []

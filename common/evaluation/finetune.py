@@ -8,34 +8,34 @@ from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
-from common.evaluation.config import FinetuneConfig
 from common.evaluation.curve import Curve
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.finetune_config import FinetuneConfig
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress, tell
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 FINETUNE_STREAM = 2**43
 
 
-def evaluate_finetune(
-    inputs: PictureInputs, settings: FinetuneConfig, seed: int
-) -> dict[str, float]:
+def evaluate_finetune(inputs: ImageInputs, settings: FinetuneConfig, seed: int) -> dict[str, float]:
     """Accuracies in per cent of one fine-tuning for each share of the labels.
 
     For 1 %: ``finetune_1pct_top1`` of the last epoch, ``finetune_1pct_best_top1`` of the best one,
-    chosen on the tested pictures as papers do, and its ``finetune_1pct_best_top5``; and
+    chosen on the tested images as papers do, and its ``finetune_1pct_best_top5``; and
     ``finetune_1pct_labels``, how many labels were used.
 
     Args:
-        inputs: The module, of which a copy is trained, and the pictures.
+        inputs: The module, of which a copy is trained, and the images.
         settings: `FinetuneConfig`.
         seed: Of the draw of labels, the new classifier, the order and the crops.
 
     Raises:
-        DataError: A list of names that cannot be read or does not fit the pictures.
+        DataError: A list of names that cannot be read or does not fit the images.
     """
     metrics: dict[str, float] = {}
+    if inputs.module is None:
+        return metrics
     for number, share in enumerate(settings.shares):
         if settings.lists:
             rows = inputs.train.listed(settings.lists[number])
@@ -65,7 +65,7 @@ def draw_share(labels: Tensor, share: float, generator: torch.Generator) -> Tens
 
 
 def _finetune(
-    inputs: PictureInputs, settings: FinetuneConfig, number: int, rows: Tensor, seed: int
+    inputs: ImageInputs, settings: FinetuneConfig, number: int, rows: Tensor, seed: int
 ) -> Curve:
     network, curve = _Classifier(inputs), Curve()
     optimizer = torch.optim.SGD(
@@ -85,23 +85,23 @@ def _finetune(
                 rows, settings.crop, settings.batch_size, key, inputs.device
             )
             network.train()
-            for pictures, labels in batches:
-                # Batch norm cannot measure a single picture.
+            for images, labels in batches:
+                # Batch norm cannot measure a single image.
                 if len(labels) > 1:
-                    _step(network, optimizer, pictures, labels)
+                    _step(network, optimizer, images, labels)
                 advance(len(labels), f"epoch {epoch + 1}/{settings.epochs}")
             schedule.step()
             network.eval()
-            scores = [network(pictures) for pictures in inputs.test.whole(inputs.device)]
+            scores = [network(images) for images in inputs.test.whole(inputs.device)]
             curve.add(torch.cat(scores), inputs.test.labels)
     return curve
 
 
 def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, pictures: Tensor, labels: Tensor
+    network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> None:
     with torch.enable_grad():
-        loss = F.cross_entropy(network(pictures), labels)
+        loss = F.cross_entropy(network(images), labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -114,13 +114,13 @@ class _Classifier(nn.Module):
     would have over several; other processes may not be evaluating.
     """
 
-    def __init__(self, inputs: PictureInputs) -> None:
+    def __init__(self, inputs: ImageInputs) -> None:
         super().__init__()
         self.trunk = convert_batch_norm(deepcopy(inputs.module), LocalBatchNorm)
         self.trunk.requires_grad_(True)
         head = nn.Linear(inputs.num_features, inputs.num_classes)
         self.head = head.to(inputs.one_embedded)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Returns scores ``(batch, num_classes)``."""
-        return self.head(wide(self.trunk.embed(pictures)))  # type: ignore[operator]
+        return self.head(upcast(self.trunk.embed(images)))  # type: ignore[operator]

@@ -16,7 +16,6 @@ def require_finite(values: Tensor, name: str = "embeddings") -> Tensor:
     if bool(finite.all()):
         return values
     raise LikewiseError(
-        f"{name}: {int((~finite).sum()):,} of {values.numel():,} numbers are NaN or infinite, so "
-        "that nothing measured on them means anything; the weights have diverged: train anew with "
-        "a lower optimizer.lr, or give weights that are whole"
+        f"{name}: {int((~finite).sum()):,} of {values.numel():,} numbers are NaN or infinite; "
+        "train anew with a lower optimizer.lr"
     )

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from common.evaluation.config import ForecastingConfig
+from common.evaluation.forecasting_config import ForecastingConfig
 from common.evaluation.ridge import (
     Forecast,
     RidgePath,
@@ -12,7 +12,7 @@ from common.evaluation.ridge import (
     last_value,
     make_windows,
 )
-from common.evaluation.series import ForecastInputs
+from common.evaluation.series_inputs import ForecastInputs
 
 
 def evaluate_forecasting(

@@ -7,22 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 @torch.no_grad()
-def embed_frozen(module: Any, pictures: Tensor) -> Tensor:
+def embed_frozen(module: Any, images: Tensor) -> Tensor:
     """Returns ``module.embed`` in evaluation mode, ``(batch, dim)`` in float32 or wider."""
     with evaluating(module):
-        return wide(module.embed(pictures.to(next(module.parameters()).device)))
+        return upcast(module.embed(images.to(next(module.parameters()).device)))
 
 
 @torch.no_grad()
-def map_frozen(module: Any, pictures: Tensor) -> Tensor:
+def map_frozen(module: Any, images: Tensor) -> Tensor:
     """Returns ``module.backbone.feature_map`` in evaluation mode, in float32 or wider."""
     with evaluating(module):
-        found = module.backbone.feature_map(pictures.to(next(module.parameters()).device))
-    return wide(found)
+        found = module.backbone.feature_map(images.to(next(module.parameters()).device))
+    return upcast(found)
 
 
 @contextmanager

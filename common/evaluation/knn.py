@@ -4,16 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.config import KnnConfig
-from common.evaluation.features import FeatureSet, percent_equal
-from common.evaluation.label_counts import check_neighbours
+from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
+from common.evaluation.knn_config import KnnConfig
 from common.evaluation.scores import keep
 
 # Similarities held at a time; 2^24 floats are 64 MiB.
 MAX_ELEMENTS = 2**24
 
 
-def evaluate_knn(inputs: FeatureSet, settings: KnnConfig, seed: int) -> dict[str, float]:
+def evaluate_knn(inputs: HasFeatures, settings: KnnConfig, seed: int) -> dict[str, float]:
     """Weighted k-NN accuracy in per cent, ``knn_top1`` (Wu et al. 2018, section 3.4).
 
     Args:
@@ -24,10 +23,11 @@ def evaluate_knn(inputs: FeatureSet, settings: KnnConfig, seed: int) -> dict[str
     Raises:
         ConfigError: If there are fewer labelled features than ``k``.
     """
-    check_neighbours(len(inputs.train_x), settings.k)
-    features = inputs.standardised() if settings.standardise else inputs
+    features = inputs.features
+    settings.check_count(len(features.train_x))
+    features = features.standardised() if settings.standardise else features
     predicted = predict_knn(features, settings.k, settings.temperature)
-    return {"knn_top1": percent_equal(predicted, inputs.test_y)}
+    return {"knn_top1": percent_equal(predicted, features.test_y)}
 
 
 def predict_knn(features: FeatureSet, k: int, temperature: float) -> Tensor:

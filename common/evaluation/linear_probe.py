@@ -5,15 +5,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import LinearProbeConfig
-from common.evaluation.features import FeatureSet, percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
+from common.evaluation.linear_probe_config import LinearProbeConfig
 from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PROBE_STREAM = 2**40
 
 
-def evaluate_linear(inputs: FeatureSet, settings: LinearProbeConfig, seed: int) -> dict[str, float]:
+def evaluate_linear(
+    inputs: HasFeatures, settings: LinearProbeConfig, seed: int
+) -> dict[str, float]:
     """Accuracy of the last epoch in per cent, ``linear_top1``, and on the labelled features.
 
     ``linear_train_top1`` shows whether the probe was fitted at all. Features are standardised
@@ -24,7 +26,7 @@ def evaluate_linear(inputs: FeatureSet, settings: LinearProbeConfig, seed: int) 
         settings: `LinearProbeConfig`.
         seed: Of the order of the batches.
     """
-    features = inputs.standardised()
+    features = inputs.features.standardised()
     weight, bias = fit_linear(features, settings, keyed_generator(seed, PROBE_STREAM))
     scores = F.linear(features.test_x, weight, bias)
     keep("linear", scores)

@@ -1,4 +1,4 @@
-"""SwAV's linear protocol: SGD on frozen features of augmented pictures."""
+"""SwAV's linear protocol: SGD on frozen features of augmented images."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import LinearSgdConfig
 from common.evaluation.curve import Curve
-from common.evaluation.pictures import PictureInputs
+from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.progress import show_progress
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
@@ -18,18 +18,20 @@ INITIAL_STD = 0.01
 
 
 def evaluate_linear_sgd(
-    inputs: PictureInputs, settings: LinearSgdConfig, seed: int
+    inputs: ImageInputs, settings: LinearSgdConfig, seed: int
 ) -> dict[str, float]:
     """Accuracies in per cent: ``linear_sgd_top1``, ``..._best_top1`` and ``..._best_top5``.
 
-    The backbone stays in evaluation mode; every epoch sees new crops of the labelled pictures.
-    Papers report the best epoch, chosen on the tested pictures; the plain key is the last one.
+    The backbone stays in evaluation mode; every epoch sees new crops of the labelled images.
+    Papers report the best epoch, chosen on the tested images; the plain key is the last one.
 
     Args:
-        inputs: The module and the pictures.
+        inputs: The module and the images.
         settings: `LinearSgdConfig`.
         seed: Of the initial weights, the order and the crops.
     """
+    if inputs.module is None:
+        return {}
     head, curve = _make_head(inputs, seed), Curve()
     optimizer = torch.optim.SGD(
         head.parameters(),
@@ -54,7 +56,7 @@ def evaluate_linear_sgd(
     return curve.metrics("linear_sgd")
 
 
-def _make_head(inputs: PictureInputs, seed: int) -> nn.Linear:
+def _make_head(inputs: ImageInputs, seed: int) -> nn.Linear:
     """Returns the classifier: weights from N(0, 0.01), no bias at first."""
     sizes, dtype = (inputs.num_features, inputs.num_classes), inputs.one_embedded.dtype
     head = nn.utils.skip_init(nn.Linear, *sizes, dtype=dtype)
@@ -66,10 +68,10 @@ def _make_head(inputs: PictureInputs, seed: int) -> nn.Linear:
 
 
 def _features(
-    inputs: PictureInputs, settings: LinearSgdConfig, key: tuple[int, int]
+    inputs: ImageInputs, settings: LinearSgdConfig, key: tuple[int, int]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields one epoch of frozen features and labels."""
     rows = torch.arange(len(inputs.train.labels))
     crops = inputs.train.augmented(rows, settings.crop, settings.batch_size, key, inputs.device)
-    for pictures, labels in crops:
-        yield inputs.embed(pictures), labels
+    for images, labels in crops:
+        yield inputs.embed(images), labels

@@ -7,10 +7,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from common.evaluation.config import NodeProbeConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.scores import keep
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 def evaluate_nodes(
@@ -31,7 +31,7 @@ def evaluate_nodes(
     metrics = {}
     for prefix, z in inputs.variants(settings.dropout_active).items():
         for number, split in inputs.splits.items():
-            scores = _probe(wide(z), inputs.labels, split, settings, seed)
+            scores = _probe(upcast(z), inputs.labels, split, settings, seed)
             for name, values in scores.items():
                 metrics[f"{prefix}{name}_{number}"] = 100 * float(values.mean())
                 metrics[f"{prefix}{name}_{number}_std"] = 100 * float(values.std(correction=0))

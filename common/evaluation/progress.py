@@ -12,8 +12,11 @@ def _silent(_what: str, _total: int) -> Iterator[Advance]:
     yield lambda _steps, _text: None
 
 
+def _quiet(_text: str) -> None: ...
+
+
 _show: Show = _silent
-_tell: Callable[[str], None] = lambda _text: None  # noqa: E731
+_tell: Callable[[str], None] = _quiet
 
 
 def show_by(show: Show, tell: Callable[[str], None]) -> None:

@@ -22,7 +22,7 @@ from common.evaluation.finite import require_finite
 from common.evaluation.scores import keep
 
 if TYPE_CHECKING:
-    from common.evaluation.config import RankingConfig
+    from common.evaluation.ranking_config import RankingConfig
 
 
 class History(NamedTuple):

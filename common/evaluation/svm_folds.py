@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from common.errors import ConfigError
-from common.evaluation.config import SeriesSvmConfig
+from common.evaluation.series_svm_config import SeriesSvmConfig
 
 FEW_SAMPLES, FEW_OF_A_CLASS = 50, 5
 
 
-def check_folds(y: Any, settings: SeriesSvmConfig, name: str) -> None:
-    """Raises `ConfigError` where training labels ``y (num,)`` of set ``name`` allow no search."""
+def check_folds(y: Any, settings: SeriesSvmConfig) -> None:
+    """Raises `ConfigError` where training labels ``y (num,)`` allow no search."""
     counts = class_sizes(y)
     if is_small(counts):
         return
@@ -19,13 +19,13 @@ def check_folds(y: Any, settings: SeriesSvmConfig, name: str) -> None:
     if left_out > 0 and (min(settings.max_samples, left_out) < len(counts) or counts.min() < 2):
         raise ConfigError(
             f"evaluation.series_svm.max_samples={settings.max_samples}: so many of {len(y)} cannot "
-            f"be drawn of each of the {len(counts)} classes of {name}; use {len(y)}"
+            f"be drawn of each of the {len(counts)} classes; use {len(y)}"
         )
     largest = int(counts.max() * min(1, settings.max_samples / len(y)))
     if settings.folds > largest:
         raise ConfigError(
-            f"evaluation.series_svm.folds={settings.folds}: the largest class of {name} has "
-            f"{largest} training series; use at most as many"
+            f"evaluation.series_svm.folds={settings.folds}: the largest class has {largest} "
+            "training series; use at most as many"
         )
 
 

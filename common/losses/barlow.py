@@ -5,7 +5,7 @@ from torch import Tensor
 
 from common.distributed.reduce import gather_with_grad
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 CHUNK_ROWS = 512
 STD_EPS = 1e-9
@@ -30,7 +30,7 @@ def barlow_twins(
         std_eps: Added to the deviations that columns are divided by.
     """
     with torch.autocast(z1.device.type, enabled=False):
-        x, y = (standardise(gather_with_grad(wide(z)), std_eps) for z in (z1, z2))
+        x, y = (standardise(gather_with_grad(upcast(z)), std_eps) for z in (z1, z2))
 
         def row_loss(rows: slice, x: Tensor, y: Tensor) -> Tensor:
             correlations = correlate(x[:, rows], y)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 def negative_cosine(p: Tensor, target: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def negative_cosine(p: Tensor, target: Tensor) -> Tensor:
         target: ``(batch, dim)``, what they are to agree with.
     """
     with torch.autocast(p.device.type, enabled=False):
-        return -F.cosine_similarity(wide(p), wide(target.detach()), dim=1).mean()
+        return -F.cosine_similarity(upcast(p), upcast(target.detach()), dim=1).mean()
 
 
 def simsiam(p1: Tensor, z1: Tensor, p2: Tensor, z2: Tensor) -> Tensor:

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 from common.data.sampler import keyed_generator
+from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank
-from common.distributed.transfer import moved
-from common.mirror import Mirror
+from common.distributed.to_device import moved
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44
-_SEEDS: Mirror[int] = Mirror(int)
+_SEEDS: HostCopy[int] = HostCopy(int)
 
 
 def arbitrary_partners(labels: Tensor, order: Tensor) -> Tensor:

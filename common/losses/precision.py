@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def wide(x: Tensor) -> Tensor:
+def upcast(x: Tensor) -> Tensor:
     """Returns ``x`` in float32, or in float64 where it is that already."""
     return x if x.dtype == torch.float64 else x.float()
 
 
 def unit(x: Tensor) -> Tensor:
     """Returns ``x`` over its norm along the last dimension, in float32 or wider."""
-    return F.normalize(wide(x), dim=-1)
+    return F.normalize(upcast(x), dim=-1)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from common.distributed.reduce import all_reduce_sum, gather, gather_with_grad, rank, world_size
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 CHUNK_ROWS = 512
 
@@ -29,13 +29,13 @@ def supcon(z: Tensor, labels: Tensor, temperature: float, partners: Tensor | Non
     """
     views, batch = z.shape[:2]
     # By view, then by process: rows of one view follow each other.
-    keys = torch.cat([gather_with_grad(wide(view)) for view in z])
+    keys = torch.cat([gather_with_grad(upcast(view)) for view in z])
     key_labels = gather(labels).repeat(views)
     first = torch.arange(views, device=z.device) * (batch * world_size()) + rank() * batch
     itself = (first[:, None] + torch.arange(batch, device=z.device)).flatten()
     wanted = (labels if partners is None else partners).repeat(views)
     total, counted = class_contrast(
-        wide(z).flatten(0, 1), keys, wanted, key_labels, temperature, itself
+        upcast(z).flatten(0, 1), keys, wanted, key_labels, temperature, itself
     )
     # Several processes may have unlike numbers of anchors with a positive.
     return total / (all_reduce_sum(counted) / world_size()).clamp(min=1 / world_size())
@@ -71,7 +71,7 @@ def class_contrast(
         return ((scores.logsumexp(1) - agreement) * (count > 0)).sum()
 
     with torch.autocast(anchors.device.type, enabled=False):
-        anchors, keys = wide(anchors), wide(keys)
+        anchors, keys = upcast(anchors), upcast(keys)
         total = sum_over_row_chunks(row_loss, len(anchors), CHUNK_ROWS, anchors, keys)
     return total, _with_positive(wanted, key_labels, itself).sum().to(total.dtype)
 

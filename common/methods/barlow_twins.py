@@ -7,15 +7,15 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.barlow import barlow_twins
 from common.methods.config import BarlowTwinsConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
 ADVICE = "Try a lower optimizer.lr, or a larger method.off_diagonal_weight"
@@ -27,7 +27,7 @@ class BarlowTwins(LightningModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     batches_seen: Tensor
@@ -36,7 +36,7 @@ class BarlowTwins(LightningModule):
         self,
         method: BarlowTwinsConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or BarlowTwinsConfig()
@@ -52,13 +52,13 @@ class BarlowTwins(LightningModule):
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def project(self, pictures: Tensor) -> Tensor:
+    def project(self, images: Tensor) -> Tensor:
         """Returns what is correlated, ``(batch, output_dim)``, of any norm."""
-        return self.projector(self.embed(pictures))
+        return self.projector(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; each view passes the network alone."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.registry import BACKBONES
 from common.settings import setting
@@ -11,7 +11,7 @@ from common.settings import setting
 
 @dataclass
 class BackboneConfig:
-    """Which encoder of pictures; the fields of `papers.swav.config.SwAVConfig` mean the same."""
+    """Which encoder of images; the fields of `papers.swav.config.SwAVConfig` mean the same."""
 
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
@@ -22,7 +22,7 @@ class BackboneConfig:
 
 @dataclass
 class SupervisedConfig(BackboneConfig):
-    """Cross-entropy on the labels; each view of a picture is a sample."""
+    """Cross-entropy on the labels; each view of an image is a sample."""
 
     # Share of the target spread over all classes.
     label_smoothing: float = setting(0.0, at_least=0, below=1)
@@ -32,11 +32,15 @@ class SupervisedConfig(BackboneConfig):
 class SimCLRConfig(BackboneConfig):
     """Defaults: ImageNet, Chen et al. 2020 (arXiv 2002.05709), sections 2.2 and B.9."""
 
+    # Each residual block starts as the identity (hydra's main_cl.py).
+    zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128.
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     # Batch norm after the hidden layer; the paper's own text has none, its code has.
     head_batch_norm: bool = True
+    # Batch norm after the last layer too, without weights (hydra's main_cl.py).
+    output_batch_norm: bool = False
     # 0.1 is best on ImageNet at batch 4096, 0.5 on CIFAR-10.
     temperature: float = setting(0.1, above=0)
 
@@ -50,10 +54,15 @@ class SimCLRConfig(BackboneConfig):
 class SupConConfig(BackboneConfig):
     """Defaults: ImageNet, Khosla et al. 2020 (arXiv 2004.11362), section 4 and their code."""
 
+    # Each residual block starts as the identity (hydra's main_cl.py).
+    zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128, without batch norm.
+    projector_layers: int = setting(2, at_least=1)
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     head_batch_norm: bool = False
+    # Batch norm after the last layer, without weights (hydra's main_cl.py).
+    output_batch_norm: bool = False
     temperature: float = setting(0.1, above=0)
     # Whose class the positives are of: the anchor's own, or (Hydra's ablation) that of another
     # sample of the batch.
@@ -90,7 +99,7 @@ class MoCoConfig(BackboneConfig):
 
         Raises:
             ConfigError: Not two views; a queue shorter than a batch of keys; groups that are not
-                equally large or hold one picture.
+                equally large or hold one image.
         """
         check_pairs(recipe, "MoCo")
         batch = recipe.data.batch_size
@@ -98,7 +107,7 @@ class MoCoConfig(BackboneConfig):
         if batch % self.batch_norm_groups or batch == self.batch_norm_groups:
             raise ConfigError(
                 f"method.batch_norm_groups: {self.batch_norm_groups} groups cannot share "
-                f"data.batch_size={batch} equally, at least 2 pictures each; 1 switches them off"
+                f"data.batch_size={batch} equally, at least 2 images each; use 1 for none"
             )
 
 
@@ -134,26 +143,26 @@ class BarlowTwinsConfig(BackboneConfig):
     off_diagonal_weight: float = setting(5e-3, at_least=0)
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless the recipe makes two views of two pictures or more."""
+        """Raises `ConfigError` unless the recipe makes two views of two images or more."""
         check_pairs(recipe, "Barlow Twins")
 
 
-def check_labelled(name: str, facts: PictureFacts) -> None:
-    """Raises `DataError` unless every training picture has a label for method ``name``."""
+def check_labelled(name: str, facts: ImageFacts) -> None:
+    """Raises `DataError` unless every training image has a label for method ``name``."""
     if facts.num_unlabelled:
         raise DataError(
             f"{name} learns from labels: {facts.num_unlabelled:,} of {facts.num_samples:,} "
-            "training pictures have none; data.labelled_only=true leaves them out"
+            "training images have none; data.labelled_only=true leaves them out"
         )
 
 
 def check_pairs(recipe: Any, name: str) -> None:
-    """Raises `ConfigError` unless there are two views, of two pictures or more."""
+    """Raises `ConfigError` unless there are two views, of two images or more."""
     views = sum(view.count for view in recipe.data.views)
     if views != 2:
-        raise ConfigError(f"data.views: {name} contrasts 2 views of a picture, not {views}")
+        raise ConfigError(f"data.views: {name} contrasts 2 views of an image, not {views}")
     if recipe.data.batch_size < 2:
-        raise ConfigError(f"data.batch_size: {name} compares a batch's pictures: 2 or up")
+        raise ConfigError(f"data.batch_size: {name} compares a batch's images: 2 or up")
 
 
 def check_one_size(recipe: Any, name: str) -> None:

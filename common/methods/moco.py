@@ -8,10 +8,9 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
@@ -22,6 +21,7 @@ from common.methods.queue import enqueue
 from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.batch_norm_groups"
@@ -39,7 +39,7 @@ class MoCo(LightningModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     queue: Tensor
@@ -50,7 +50,7 @@ class MoCo(LightningModule):
         self,
         method: MoCoConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or MoCoConfig()
@@ -71,13 +71,13 @@ class MoCo(LightningModule):
         self._ddp_params_and_buffers_to_ignore = ["queue"]
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the query encoder's features, which are evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def project(self, pictures: Tensor) -> Tensor:
+    def project(self, images: Tensor) -> Tensor:
         """Returns queries, ``(batch, output_dim)``, of any norm."""
-        return self.projector(self.embed(pictures))
+        return self.projector(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; the momentum update is `on_update`."""
@@ -95,26 +95,26 @@ class MoCo(LightningModule):
         count_batch(self)
         return loss
 
-    def queries(self, pictures: Tensor) -> Tensor:
+    def queries(self, images: Tensor) -> Tensor:
         """Returns `project`, group by group of batch norm."""
         groups = groups_of_this_process(self.method.batch_norm_groups)
-        return torch.cat([self.project(part) for part in pictures.chunk(groups)])
+        return torch.cat([self.project(part) for part in images.chunk(groups)])
 
     @torch.no_grad()
-    def keys(self, pictures: Tensor, turn: int = 0) -> Tensor:
-        """Returns unit keys of ``pictures``, ``(batch, output_dim)``, normalised in other groups.
+    def keys(self, images: Tensor, turn: int = 0) -> Tensor:
+        """Returns unit keys of ``images``, ``(batch, output_dim)``, normalised in other groups.
 
         Args:
-            pictures: This process's.
+            images: This process's.
             turn: Which call of the step this is: each deals anew.
         """
         groups = groups_of_this_process(self.method.batch_norm_groups)
         if self.method.batch_norm_groups == 1:
-            return F.normalize(self.key_encoder(pictures).to(self.queue.dtype), dim=1)
-        own = slice(rank() * len(pictures), (rank() + 1) * len(pictures))
-        everyone = gather(pictures)
+            return F.normalize(self.key_encoder(images).to(self.queue.dtype), dim=1)
+        own = slice(rank() * len(images), (rank() + 1) * len(images))
+        everyone = gather(images)
         generator = keyed_generator(SHUFFLE_STREAM, batches_seen(self), turn)
-        order = torch.randperm(len(everyone), generator=generator).to(pictures.device)
+        order = torch.randperm(len(everyone), generator=generator).to(images.device)
         dealt = everyone[order[own]].chunk(groups)
         k = gather(torch.cat([self.key_encoder(part) for part in dealt]))
         return F.normalize(k[order.argsort()][own].to(self.queue.dtype), dim=1)

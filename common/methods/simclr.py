@@ -1,20 +1,22 @@
-"""SimCLR (arXiv 2002.05709): two views of a picture attract, all other pictures repel."""
+"""SimCLR (arXiv 2002.05709): two views of an image attract, all other images repel."""
 
 from typing import Any
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
+from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
@@ -26,7 +28,7 @@ class SimCLR(LightningModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     batches_seen: Tensor
@@ -35,7 +37,7 @@ class SimCLR(LightningModule):
         self,
         method: SimCLRConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SimCLRConfig()
@@ -43,25 +45,22 @@ class SimCLR(LightningModule):
         channels = facts.channels if facts else 3
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=channels, width=config.width, stem=config.stem)
-        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
-        self.projector = nn.Sequential(
-            nn.Linear(self.backbone.num_features, config.hidden_dim),
-            *norm,
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden_dim, config.output_dim),
-        )
+        if config.zero_init_residual:
+            zero_last_gains(self.backbone)
+        dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
+        self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def project(self, pictures: Tensor) -> Tensor:
+    def project(self, images: Tensor) -> Tensor:
         """Returns what is contrasted, ``(batch, output_dim)``, of any norm."""
-        return self.projector(self.embed(pictures))
+        return self.projector(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; both views pass the network together."""

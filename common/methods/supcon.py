@@ -4,20 +4,22 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, log_embeddings
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.pairs import draw_partners
 from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
+from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
@@ -29,7 +31,7 @@ class SupCon(LightningModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -39,25 +41,23 @@ class SupCon(LightningModule):
         self,
         method: SupConConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupConConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         if facts.num_classes < 2:
-            raise DataError("baseline supcon: the training pictures have no two classes to tell")
+            raise DataError("baseline supcon: the training images have no two classes to tell")
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
-        norm = [nn.BatchNorm1d(config.hidden_dim)] if config.head_batch_norm else []
-        self.projector = nn.Sequential(
-            nn.Linear(self.backbone.num_features, config.hidden_dim),
-            *norm,
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden_dim, config.output_dim),
-        )
+        if config.zero_init_residual:
+            zero_last_gains(self.backbone)
+        hidden = [config.hidden_dim] * (config.projector_layers - 1)
+        dims = [self.backbone.num_features, *hidden, config.output_dim]
+        self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
@@ -65,23 +65,23 @@ class SupCon(LightningModule):
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """All views pass the network together; positives are of the anchor's or its pair's class.
 
         Raises:
-            DataError: A picture without a label.
+            DataError: An image without a label.
         """
         position = batches_seen(self)
         # On a GPU a look is a wait: there the first batch speaks for the others.
         looks = position == 0 or batch.labels.device.type == "cpu"
         if looks and bool((batch.labels < 0).any()):
             raise DataError(
-                "baseline supcon: a training picture has no label; data.labelled_only=true leaves "
-                "such pictures out"
+                "baseline supcon: a training image has no label; data.labelled_only=true leaves "
+                "such images out"
             )
         h = self.projector(self.embed(torch.cat(batch.views)))
         z = unit(h)

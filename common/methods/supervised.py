@@ -8,14 +8,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 
 
@@ -28,7 +28,7 @@ class Supervised(LightningModule):
     Args:
         method: Default: ResNet-50.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -37,14 +37,14 @@ class Supervised(LightningModule):
         self,
         method: SupervisedConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupervisedConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         if facts.num_classes < 2:
-            raise DataError("baseline supervised: the training pictures have no labels to learn")
+            raise DataError("baseline supervised: the training images have no labels to learn")
         check_labelled("baseline supervised", facts)
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
@@ -53,12 +53,12 @@ class Supervised(LightningModule):
             convert_batch_norm(self)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
-        """Classifies every view of every picture."""
+        """Classifies every view of every image."""
         logits = [self.classifier(self.embed(view)).float() for view in batch.views]
         smoothing = self.method.label_smoothing
         losses = [

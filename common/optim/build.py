@@ -52,8 +52,13 @@ def build_optimizer(parameters: Iterable[Parameter], config: OptimizerConfig) ->
     sgd: dict[str, Any] = {"lr": config.lr, "momentum": momentum, "nesterov": nesterov}
     if config.name == "sgd":
         return torch.optim.SGD(groups, **sgd)
-    layerwise = LAYERWISE[config.name]
-    return layerwise(groups, **sgd, trust_coefficient=config.trust_coefficient, clip=config.clip)
+    return LAYERWISE[config.name](
+        groups,
+        **sgd,
+        trust_coefficient=config.trust_coefficient,
+        clip=config.clip,
+        eps=config.trust_eps,
+    )
 
 
 def configure(

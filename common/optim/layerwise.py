@@ -80,18 +80,19 @@ class LARC(Optimizer):
         if not group["adapt"]:
             return list(torch._foreach_add(gradients, weights, alpha=decay))
         weight_norms = torch.stack(torch._foreach_norm(weights))
-        gradient_norms = torch.stack(torch._foreach_norm(gradients))
-        usable = (weight_norms > 0) & (gradient_norms > 0)
         if self.norm_of_sum:
             sums = torch._foreach_add(gradients, weights, alpha=decay)
-            denominator = torch.stack(torch._foreach_norm(sums))
+            denominator = norms = torch.stack(torch._foreach_norm(sums))
         else:
-            denominator = gradient_norms + decay * weight_norms
+            norms = torch.stack(torch._foreach_norm(gradients))
+            denominator = norms + decay * weight_norms
+        usable = (weight_norms > 0) & (norms > 0)
         ratio = group["trust_coefficient"] * weight_norms / (denominator + group["eps"])
         if group["clip"]:
             ratio = (ratio / group["lr"]).clamp(max=1)
         ratio = torch.where(usable, ratio, torch.ones_like(ratio))
-        decayed = torch._foreach_mul(weights, list((usable * decay).to(ratio.dtype).unbind()))
+        decays = usable.to(ratio.dtype) * decay
+        decayed = torch._foreach_mul(weights, list(decays.unbind()))
         torch._foreach_add_(decayed, gradients)
         torch._foreach_mul_(decayed, list(ratio.unbind()))
         return list(decayed)
@@ -119,7 +120,9 @@ class LARC(Optimizer):
 class LARS(LARC):
     """LARS (You et al., arXiv 1708.03888, as SimCLR uses it): the norm of the decayed gradient.
 
-    ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``; all else as `LARC`.
+    ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``. A weight whose gradient is
+    zero, as in a residual branch that starts at zero, decays with this ratio all the same. All
+    else is as in `LARC`.
     """
 
     norm_of_sum = True

@@ -1,1 +1,1 @@
-"""Pictures for people, drawn from a finished run; they watch and change nothing."""
+"""Images for people, drawn from a finished run; they watch and change nothing."""

@@ -1,4 +1,4 @@
-"""Draws what a finished run has to show; what fails here costs a picture, never the run."""
+"""Draws what a finished run has to show; what fails here costs an image, never the run."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from common.data.contract import RunData
-from common.files import write_atomic
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
 from common.registry import PLOTS
+from common.runs.files import write_atomic
 from common.training.position import random_states, set_random_states
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ DOTS_PER_INCH = 110
 def draw_plots(
     paper: Paper, module: nn.Module, data: RunData, folder: Path, say: Callable[[str], None]
 ) -> list[Path]:
-    """Writes ``folder/<name>.png`` for every plot of the run, of the modality and of the paper.
+    """Writes ``folder/<name>.png`` for every plot of the run, of its kind of data and of the paper.
 
     A source of plots is a function ``draw(module, data)`` that returns ``{name: function}``; each
-    function makes one matplotlib figure. `PLOTS` names the modality's, and a paper has its own in
-    ``papers/<paper>/plots.py``. A run that was measured on the way has learning curves. The
+    function makes one matplotlib figure. `PLOTS` names those of a data module, and a paper has its
+    own in ``papers/<paper>/plots.py``. A run that was measured on the way has learning curves. The
     weights, the training mode and the random states are left as they were.
 
     Args:
@@ -70,8 +70,8 @@ def _plots(
     paper: Paper, module: nn.Module, data: RunData, run_dir: Path, failures: list[str]
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     sources = {"the run": lambda: draw_run(run_dir)}
-    if paper.modality in PLOTS.names():
-        sources[paper.modality] = lambda: PLOTS.get(paper.modality)(module, data)
+    if paper.data_kind in PLOTS.entries:
+        sources[paper.data_kind] = lambda: PLOTS.get(paper.data_kind)(module, data)
     if find_spec(f"papers.{paper.name}.plots") is not None:
         own = f"papers.{paper.name}.plots"
         sources[paper.name] = lambda: import_module(own).draw(module, data)

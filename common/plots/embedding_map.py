@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COMPONENTS = 50
 PERPLEXITY = 30
-# Half of scikit-learn's: the picture hardly changes after that.
+# Half of scikit-learn's: the image hardly changes after that.
 ITERATIONS = 500
 # More colours than these nobody tells apart.
 NAMED_CLASSES = 10

@@ -1,4 +1,4 @@
-"""Pictures in rows and columns, with labels and frames."""
+"""Images in rows and columns, with labels and frames."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 from torchvision.utils import make_grid
 
-from common.data.pictures.sets import to_float
+from common.data.images.sets import to_float
 from common.plots.style import OTHER, SAME, new_figure
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ GAP = 8
 INCHES = 0.72
 
 
-def fit(pictures: Tensor | Sequence[Tensor]) -> Tensor:
-    """Returns the central squares of pictures of any size, ``(num, 3, CELL, CELL)`` in 0..1."""
-    return torch.stack([_fit(picture) for picture in pictures])
+def fit(images: Tensor | Sequence[Tensor]) -> Tensor:
+    """Returns the central squares of images of any size, ``(num, 3, CELL, CELL)`` in 0..1."""
+    return torch.stack([_fit(image) for image in images])
 
 
-def _fit(picture: Tensor) -> Tensor:
-    x = to_float(picture.cpu()).clamp(0, 1)
+def _fit(image: Tensor) -> Tensor:
+    x = to_float(image.cpu()).clamp(0, 1)
     # Other counts of channels have no colours of their own.
     x = x if len(x) in (1, 3) else x.mean(0, keepdim=True)
     # Pixels to be seen as such are doubled at least; 48 of them in 64 would be uneven.
@@ -37,14 +37,14 @@ def _fit(picture: Tensor) -> Tensor:
     return x.clamp(0, 1).expand(3, CELL, CELL)
 
 
-def picture_grid(
+def image_grid(
     cells: Tensor,
     title: str,
     columns: Sequence[str],
     rows: Sequence[str] = (),
     same: Tensor | None = None,
 ) -> "Figure":
-    """Returns a figure of pictures with a label over each column and beside each row.
+    """Returns a figure of images with a label over each column and beside each row.
 
     Args:
         cells: ``(rows, columns, 3, CELL, CELL)``, as `fit` returns them.

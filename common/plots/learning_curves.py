@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.leaderboard.curves import curves_of
 from common.plots.style import COLOURS, MARKERS, new_figure
+from common.results.curves import curves_of
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""What records say of the present code: stored steps, and which state of the code passed them."""
+"""Run records, what they say of reported numbers and claims, and whether code still gives them."""

@@ -5,13 +5,16 @@ a configuration, trained or with published weights.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import write_atomic
-from common.leaderboard.checked import build_checked
-from common.leaderboard.record import Record
+from common.results.digest import code_digest
+from common.results.record import Record, RecordError, read_record
+from common.results.strict_dataclasses import build_checked
+from common.runs.files import write_atomic
 
 LEDGER_VERSION = 1
 # The digest of a run made by states of the code that need not agree: equal to none.
@@ -156,3 +159,31 @@ def write_ledger(ledger: Ledger, root: Path) -> Path:
     path = ledger_path(ledger.paper, root)
     write_atomic(path, "{\n " + ",\n ".join(parts) + "\n}\n")
     return path
+
+
+def matching_records(
+    recipe: Recipe, paths: Iterable[Path], root: Path | None = None
+) -> list[tuple[Path, Record]]:
+    """Returns the files of ``paths`` that hold ``recipe``'s trained record of the present code.
+
+    A pilot and a run of the official code match nothing. Neither does a record of another version
+    of the schema; `papers leaderboard` names it.
+
+    Args:
+        recipe: With its seed.
+        paths: Of records.
+        root: Where ``results/`` tells which code gives the same numbers; None: the present alone.
+    """
+    now = code_digest(recipe.paper)
+    ledger = Ledger(paper=recipe.paper) if root is None else read_ledger(recipe.paper, root)
+    wanted = (recipe.arm, recipe.hash(), recipe.seed, "trained")
+    found = []
+    for path in paths:
+        try:
+            record = read_record(path)
+        except RecordError:
+            continue
+        theirs = (record.arm, record.config_hash, record.seed, record.weights)
+        if theirs == wanted and record.counts and ledger.standing(record, now) is None:
+            found.append((path, record))
+    return found

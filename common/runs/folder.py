@@ -11,15 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import UsageError
-from common.files import write_atomic
-from common.layers import read_yaml
-from common.leaderboard.record import default_results
+from common.results.record import default_results
+from common.runs.files import write_atomic
 
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
 
@@ -49,7 +48,7 @@ class RunFolder:
 
     @property
     def plots(self) -> Path:
-        """The folder of the run's pictures, made where there are any."""
+        """The folder of the run's images, made where there are any."""
         return self.path / "plots"
 
     @property
@@ -165,16 +164,14 @@ def new_run(recipe: Recipe, root: Path) -> RunFolder:
         run.checkpoints.mkdir(parents=True)
     except FileExistsError:
         raise UsageError(
-            f"{run.path}: the sweep's agent names a run that exists; go on with: papers resume "
-            f"{run.path}"
+            f"{run.path} exists already; go on with: papers resume {run.path}"
         ) from None
     except OSError as error:
         raise UsageError(
             f"{run.path}: cannot be made ({error.strerror}); choose --runs DIR"
         ) from None
     run.lock()
-    text = OmegaConf.to_yaml(OmegaConf.create(recipe.to_dict()))
-    write_atomic(run.path / "config.yaml", text)
+    write_atomic(run.path / "config.yaml", to_yaml(recipe.to_dict()))
     return run
 
 

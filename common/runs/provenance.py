@@ -5,8 +5,8 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from common.leaderboard.board import default_root
 from common.results.ledger import MIXED, read_ledger
+from common.results.record import default_root
 from common.training.position import KEY
 
 

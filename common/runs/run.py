@@ -1,39 +1,34 @@
 """A run: a fit with its record, its tracker and what shows it."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import Callback, Trainer
 from rich.console import Console
 
-from common.callbacks.checkpointing import Checkpoints
-from common.callbacks.metrics_log import MetricsLog, Reporter
-from common.callbacks.progress import ProgressLine, Throughput
-from common.callbacks.stopping import Stopping
-from common.checkpoints.io import AtomicCheckpointIO, read_checkpoint
 from common.config.schema import Recipe
-from common.launch import is_main_process, num_processes, strategy_of, threads_of
-from common.leaderboard.environment import Environment
-from common.leaderboard.record import Record, record_to_json, write_record
-from common.leaderboard.reported import scaled_reason
 from common.paper import get_paper
 from common.plots.draw import draw_plots
-from common.progress import show_progress_of_numbers
-from common.quiet import quieten_lightning
-from common.result import RunMeasurements, describe_source, make_record
+from common.results.record import Record, record_to_json, write_record
+from common.results.reported import scaled_reason
+from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
+from common.runs.environment import Environment
 from common.runs.folder import RunFolder
+from common.runs.interruption import Stopping
+from common.runs.launch import is_main_process, num_processes, strategy_of, threads_of
+from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import show_progress_of_numbers
 from common.runs.provenance import Provenance
+from common.runs.record import RunMeasurements, describe_source, make_record
+from common.runs.reporter import Reporter
+from common.runs.throughput import ProgressLine, Throughput
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker
 from common.training import fit as training
 from common.training.fit import Experiment, Surroundings, num_parameters
 from common.training.position import batches_seen
-
-BEST = "best.ckpt"
 
 
 def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
@@ -79,8 +74,8 @@ def train(
     recipe = experiment.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
-    for oddity in experiment.data.oddities:
-        run.say(f"warning: {oddity}", console, style="yellow")
+    for warning in experiment.data.warnings:
+        run.say(f"warning: {warning}", console, style="yellow")
     tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)
@@ -149,10 +144,9 @@ def _surroundings(
         after.append(ProgressLine(console, settings.batches))
     return Surroundings(
         folder=run.path,
-        best_path=run.checkpoints / BEST,
+        checkpoints=run.checkpoints,
         report=reporter.report,
-        latest=reporter.latest,
-        before=[provenance, MetricsLog(reporter, settings.log_every), throughput],
+        before=[provenance, throughput],
         after=after,
         strategy=strategy_of(recipe),
         plugins=[AtomicCheckpointIO()],
@@ -164,7 +158,7 @@ def _measure(
     experiment: Experiment, run: RunFolder, trainer: Trainer, throughput: Throughput
 ) -> RunMeasurements:
     batches = batches_seen(experiment.module)
-    measured = training.measure(experiment, best_state(experiment.recipe, run))
+    measured = training.measure(experiment, run.checkpoints)
     return RunMeasurements(
         metrics=measured.metrics,
         references=measured.references,
@@ -177,14 +171,6 @@ def _measure(
         devices=trainer.world_size,
         parameters=num_parameters(experiment.module),
     )
-
-
-def best_state(recipe: Recipe, run: RunFolder) -> Mapping[str, Any] | None:
-    """Returns the best module's state, if the recipe keeps one and one was kept."""
-    path = run.checkpoints / BEST
-    if not recipe.evaluation.keeps_best or not path.is_file():
-        return None
-    return read_checkpoint(path)["state_dict"]
 
 
 def _draw(experiment: Experiment, run: RunFolder, console: Console) -> list[Path]:

@@ -34,7 +34,7 @@ class Channel:
         # Why tracking stopped, and why it goes on offline; None while all is well.
         self.fault: str | None = None
         self.notice: str | None = None
-        # Why pictures were not taken; all else goes on.
+        # Why images were not taken; all else goes on.
         self.lost: str | None = None
         self._ended = threading.Event()
         self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)

@@ -85,7 +85,7 @@ class Session:
         self._run.summary.update(metrics)
 
     def images(self, batch: int, files: dict[str, str]) -> None:
-        """Logs picture files; what goes wrong is reported and ends nothing."""
+        """Logs image files; what goes wrong is reported and ends nothing."""
         try:
             image = importlib.import_module("wandb").Image
             self._run.log({name: image(path) for name, path in files.items()}, step=batch)

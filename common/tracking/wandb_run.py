@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from common.config.schema import Recipe, TrackingConfig
-from common.launch import process_rank
+from common.runs.launch import process_rank
 from common.tracking.channel import Channel
 from common.tracking.labels import run_labels, without_secrets
 from common.tracking.mode import resolve_mode
@@ -131,7 +131,7 @@ class Tracker:
             channel.send({"call": "summary", "metrics": {"record": text}})
 
     def images(self, batch: int, files: Sequence[Path]) -> None:
-        """Shows picture files as ``plots/<name>``; those that W&B refuses cost a warning only."""
+        """Shows image files as ``plots/<name>``; those that W&B refuses cost a warning only."""
         channel = self._open_channel()
         if channel is not None and files:
             named = {f"plots/{path.stem}": str(path.resolve()) for path in files}

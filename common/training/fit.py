@@ -13,11 +13,11 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.errors import ConfigError, suggest
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 from common.paper import get_paper
-from common.registry import DATA_MODULES
-from common.training.online import OnlineEvaluation
+from common.training.metrics import MetricsLog
 from common.training.position import Position
+from common.training.selection import OnlineEvaluation, best_state
 from common.training.trainer import BatchLimit, make_trainer
 
 
@@ -36,9 +36,8 @@ class Surroundings:
 
     Args:
         folder: The run's.
-        best_path: Where the best checkpoint is kept, if the recipe selects one.
-        report: Takes batch, epoch and values of the evaluation during training.
-        latest: The newest value of each key that was reported.
+        checkpoints: The folder of checkpoints, where the best one is kept if the recipe uses it.
+        report: Takes batch, epoch and values of what is measured during training.
         before: Callbacks that act before the evaluation during training.
         after: Callbacks that act after it: a checkpoint holds what was decided before it.
         strategy: Lightning's, for the number of processes.
@@ -47,9 +46,8 @@ class Surroundings:
     """
 
     folder: Path
-    best_path: Path
+    checkpoints: Path
     report: Callable[[int, int, dict[str, float]], None]
-    latest: Mapping[str, float]
     before: Sequence[Callback] = ()
     after: Sequence[Callback] = ()
     strategy: str = "auto"
@@ -82,8 +80,7 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
     # it counts objects, not bytes. A campaign's memory would grow by a data set a run.
     gc.collect()
     seed_everything(recipe.seed, verbose=False)
-    data: RunData = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
-    data.load()
+    data = load_data(recipe)
     if recipe.evaluation.online:
         data.check_split(recipe.evaluation.online_split)  # not at the first look, after an epoch
     known = ["untrained", *data.reference_names]
@@ -98,6 +95,13 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
     return Experiment(recipe, data, module)
 
 
+def load_data(recipe: Recipe) -> RunData:
+    """Reads the recipe's data; raises `DataError` where they are missing or broken."""
+    data: RunData = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
+    data.load()
+    return data
+
+
 def fit(
     experiment: Experiment, surroundings: Surroundings, resume_from: Path | None = None
 ) -> Trainer:
@@ -109,42 +113,48 @@ def fit(
         resume_from: A checkpoint to go on from.
     """
     recipe, given = experiment.recipe, surroundings
+    metrics = MetricsLog(given.report, recipe.trainer.log_every)
     online = OnlineEvaluation(
         recipe.evaluation,
         lambda _module: evaluate(
             experiment, recipe.evaluation.online, recipe.evaluation.online_split
         ),
         given.report,
-        given.latest,
-        given.best_path,
+        metrics,
+        given.checkpoints,
     )
     limit = BatchLimit(recipe.trainer.batches)
-    callbacks: list[Callback] = [Position(), *given.before, online, limit, *given.after]
+    callbacks = [Position(), metrics, *given.before, online, limit, *given.after]
     trainer = make_trainer(
         recipe, experiment.module, callbacks, given.folder, given.strategy, given.plugins
     )
     if recipe.trainer.epochs > 0:
         with given.around(trainer):
             trainer.fit(experiment.module, datamodule=experiment.data, ckpt_path=resume_from)
+            online.choose_one(trainer, experiment.module)
     if trainer.is_global_zero:
         experiment.module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     return trainer
 
 
-def measure(experiment: Experiment, best: Mapping[str, Any] | None = None) -> Measured:
+def measure(experiment: Experiment, checkpoints: Path) -> Measured:
     """Measures the module on the test split, and what learns nothing beside it.
 
     Args:
         experiment: With the module as training left it; with ``evaluation.select=best`` its
             weights become the best ones.
-        best: The state of the best module by ``evaluation.monitor``, where one was kept.
+        checkpoints: The folder that the fit was given.
+
+    Raises:
+        LikewiseError: The recipe keeps the best weights, and there are none.
     """
     config = experiment.recipe.evaluation
+    best = best_state(experiment.recipe, checkpoints)
     selected = best is not None and config.select == "best"
     if best is not None and selected:
         experiment.module.load_state_dict(best)
     metrics = evaluate(experiment, config.protocols, "test")
-    if config.also_best and best is not None and not selected:
+    if best is not None and not selected:
         metrics |= _measure_best(experiment, best)
     selection = f"best {config.monitor}" if selected else "last"
     return Measured(metrics, measure_references(experiment), selection)

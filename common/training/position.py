@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from common.distributed.host_copy import HostCopy
 from common.errors import DataError, UsageError
-from common.mirror import Mirror
 
 VERSION = 2
 # Where a checkpoint holds the position; a run adds there which run and code wrote it.
 KEY = "likewise"
-_SEEN: Mirror[int] = Mirror(int)
+_SEEN: HostCopy[int] = HostCopy(int)
 
 
 def batches_seen(module: LightningModule) -> int:
@@ -95,15 +95,15 @@ class Position(Callback):
         position = checkpoint[KEY]
         if position["version"] != VERSION:
             raise UsageError(
-                f"the checkpoint is of version {position['version']}, this code resumes version "
-                f"{VERSION}: resume it with the code that began it, or start the run anew"
+                f"checkpoints: version {position['version']}, this code resumes {VERSION}; resume "
+                "with the code that began the run"
             )
         # Attached when fitting starts: the type of Trainer does not know it.
         now = trainer.datamodule.fingerprint  # type: ignore[attr-defined]
         if position["data_hash"] != now:
             raise DataError(
-                f"the data have changed since this run began (hash {position['data_hash']}, now "
-                f"{now}): put the first ones back, or start a new run"
+                f"data: their hash was {position['data_hash']} when this run began, and is {now} "
+                "now; put the first ones back, or start anew"
             )
         trainer.datamodule.seek(position["batches_seen"])  # type: ignore[attr-defined]
         states = position["random_states"]

@@ -16,8 +16,10 @@ PAPER = Paper(
   pages     = {404--421},
   year      = {2024}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("images",),
     module_class="AMCL",
     config_class="AMCLConfig",
-    evaluators=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
+    protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
+    own_protocols={"pair-auc": "config:PairAucConfig"},
 )

@@ -137,7 +137,7 @@ class SimSiamBase(Base):
 
 
 class BarlowBase(Base):
-    """Barlow Twins: channels are paired, not pictures; each view passes the network alone."""
+    """Barlow Twins: channels are paired, not images; each view passes the network alone."""
 
     def encode(self, project: Encoder, views: list[Tensor]) -> Encoded:
         """Returns ``z1`` and ``z2``."""

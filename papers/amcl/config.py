@@ -1,4 +1,4 @@
-"""The ``method:`` section of AMCL: generation 2 of the official code on small pictures.
+"""The ``method:`` section of AMCL: generation 2 of the official code on small images.
 
 Sources: "Table 2" is of arXiv 2310.05615; "generation 1" and "2" are the official repository at
 commits 3318352 and 755799d. The paper's text beyond its loss tables could not be read, so values
@@ -6,9 +6,10 @@ without a table are the code's.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.methods.config import BackboneConfig, check_one_size, check_pairs, check_queue
 from common.registry import BACKBONES
 from common.settings import setting
@@ -18,7 +19,7 @@ BASES = ("simclr", "moco", "simsiam", "barlow-twins")
 
 @dataclass
 class AMCLConfig(BackboneConfig):
-    """Defaults: SimCLR with three heads on pictures of 32 pixels."""
+    """Defaults: SimCLR with three heads on images of 32 pixels."""
 
     # The method whose pairs and networks AMCL takes over (Table 2).
     base: str = setting("simclr", choices=BASES)
@@ -90,3 +91,18 @@ class AMCLConfig(BackboneConfig):
                 f"method.channel_batch: {self.channel_batch} must be data.batch_size={batch}: the "
                 "temperature network reads each channel over the whole batch"
             )
+
+
+@dataclass
+class PairAucConfig(ProtocolConfig):
+    """Protocol ``pair-auc``: two views of one image against views of two."""
+
+    needs_labels: ClassVar[bool] = False
+    # Tested images; as many are drawn by seed where there are more.
+    max_images: int = setting(500, at_least=2, hashed_as="max_pictures")
+
+    def function(self) -> Measure:
+        """Returns `evaluate_pair_auc`."""
+        from papers.amcl.pair_auc import evaluate_pair_auc
+
+        return evaluate_pair_auc

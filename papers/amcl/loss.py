@@ -17,7 +17,7 @@ from torch import Tensor
 from common.distributed.reduce import gather_with_grad, rank, world_size
 from common.losses.barlow import STD_EPS, correlate, standardise
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from papers.amcl.temperature import omega, temperature
 
 CHUNK_ROWS = 512
@@ -89,7 +89,7 @@ def points(z: Tensor, phi: Phi) -> Points:
 def contrast_views(z1: Tensor, z2: Tensor, phi: Phi, rule: Rule) -> Result:
     """SimCLR's pairs (Eq. 2.1; generation 2's top-k form, or log-sum-exp).
 
-    An anchor's negatives are both views of all other pictures: 2 * batch - 2.
+    An anchor's negatives are both views of all other images: 2 * batch - 2.
 
     Args:
         z1: ``(batch, heads, dim)``, of any norm.
@@ -176,7 +176,7 @@ def decorrelate(z1: Tensor, z2: Tensor, phi: Phi, rule: Rule) -> Result:
     results = []
     with torch.autocast(z1.device.type, enabled=False):
         for a, b in zip(z1.unbind(1), z2.unbind(1), strict=True):
-            x, y = (gather_with_grad(wide(z)) for z in (a, b))
+            x, y = (gather_with_grad(upcast(z)) for z in (a, b))
             results.append(_decorrelate(x, y, phi, rule))
     return _sum_heads(results, 1)
 

@@ -7,12 +7,12 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due, log_embeddings
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.position import count_batch
 from papers.amcl.bases import BASES, Encoded, projection_heads
 from papers.amcl.config import AMCLConfig
@@ -36,7 +36,7 @@ class AMCL(LightningModule):
     Args:
         method: Default: generation 2 on SimCLR.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     batches_seen: Tensor
@@ -45,7 +45,7 @@ class AMCL(LightningModule):
         self,
         method: AMCLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or AMCLConfig()
@@ -66,13 +66,13 @@ class AMCL(LightningModule):
         self._ddp_params_and_buffers_to_ignore = ["base.queue"]
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def project(self, pictures: Tensor) -> Tensor:
+    def project(self, images: Tensor) -> Tensor:
         """Returns what the heads make of it, ``(batch, heads, output_dim)``, of any norm."""
-        return self.heads(self.embed(pictures))
+        return self.heads(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """Table 2: each head pulls and pushes the base's pairs, each pair at its temperature."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.module import PictureData
+from common.data.images.dense_evaluation import DenseImages
+from common.data.images.module import ImageData
 from common.plots.style import COLOURS, GREY
 from papers.amcl.module import AMCL
 
@@ -21,15 +21,15 @@ KINDS = ("positives", "nearest negatives")
 FORMS = ({"histtype": "stepfilled", "alpha": 0.5}, {"histtype": "step", "linewidth": 1.6})
 
 
-def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: ImageData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a baseline or a constant temperature."""
     if not isinstance(module, AMCL) or module.method.temperature == "constant":
         return {}
     return {"temperatures": lambda: draw_temperatures(module, data)}
 
 
-def draw_temperatures(module: AMCL, data: PictureData) -> "Figure":
-    """Draws a histogram for each head, of one batch of training pictures in evaluation mode.
+def draw_temperatures(module: AMCL, data: ImageData) -> "Figure":
+    """Draws a histogram for each head, of one batch of training images in evaluation mode.
 
     On a logarithmic axis from the least temperature to the largest: where the objective is
     ill-posed all of them stand at the left end, positives and negatives alike.
@@ -51,12 +51,12 @@ def draw_temperatures(module: AMCL, data: PictureData) -> "Figure":
     return figure
 
 
-def temperatures(module: AMCL, data: PictureData) -> Tensor:
+def temperatures(module: AMCL, data: ImageData) -> Tensor:
     """Returns the temperatures of one batch, ``(heads, kinds, pairs)``; kinds as in `KINDS`."""
-    pictures = DensePictures(data.set["train"], data.config)
+    images = DenseImages(data.set["train"], data.config)
     device = next(module.parameters()).device
     # As large as a batch of training, which the temperature network of a Barlow base reads whole.
-    parts = list(pictures.pairs((SEED, 0), device, data.config.batch_size))
+    parts = list(images.pairs((SEED, 0), device, data.config.batch_size))
     views = [torch.cat([part.views[view] for part in parts]) for view in (0, 1)]
     encoded = module.base.encode(module.project, views)
     return module.base.loss(encoded, module.phi, module.rule).taus.float().cpu()

@@ -11,13 +11,12 @@ from torch import Tensor
 from common.losses.barlow import barlow_twins, correlate, standardise
 from common.losses.consistency import simsiam
 from common.losses.infonce import nt_xent, queue_info_nce
-from common.parity import Case
+from common.results.parity import Case
 from papers.amcl.loss import Result, Rule, attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.temperature import (
     NoNetwork,
     TemperatureNetwork,
     omega,
-    stationary_temperature,
     temperature,
 )
 
@@ -200,6 +199,14 @@ def solve_barlow(case: Case) -> dict[str, Any]:
             loss = decorrelate(inputs["z1"], inputs["z2"], phi, own).loss
             found[f"loss{name.removeprefix('beta')}"] = loss
     return found | gradients(found["loss"], case.outputs, inputs)
+
+
+def stationary_temperature(similarity: Tensor, beta: float, dim: float) -> Tensor:
+    """Returns where ``-similarity / tau + beta * omega(tau, dim)`` is least: its one extremum.
+
+    At or below 0 there is none: the positives of ``similarity >= beta`` drive tau to its floor.
+    """
+    return 2 * (1 - similarity / beta) / dim
 
 
 CASES: dict[str, Callable[[Case], dict[str, Any]]] = {

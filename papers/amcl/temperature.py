@@ -14,14 +14,6 @@ def omega(tau: Tensor, dim: float) -> Tensor:
     return dim / 2 * tau.log() + 1 / tau
 
 
-def stationary_temperature(similarity: Tensor, beta: float, dim: float) -> Tensor:
-    """Returns where ``-similarity / tau + beta * omega(tau, dim)`` is least: its one extremum.
-
-    At or below 0 there is none: the positives of ``similarity >= beta`` drive tau to its floor.
-    """
-    return 2 * (1 - similarity / beta) / dim
-
-
 def temperature(score: Tensor, low: float, high: float) -> Tensor:
     """Returns Eq. 3, ``low + (high - low) * sigmoid(-score)``: a high score sharpens."""
     return low + (high - low) * torch.sigmoid(-score)

@@ -16,10 +16,12 @@ PAPER = Paper(
   booktitle = {International Conference on Learning Representations},
   year      = {2024}
 }""",
-    modality="series",
+    target="none",
+    modalities=("series",),
     module_class="AutoTCL",
     config_class="AutoTCLConfig",
-    evaluators=("forecasting", "mask-agreement", "series-svm"),
+    protocols=("forecasting", "mask-agreement", "series-svm"),
+    own_protocols={"mask-agreement": "config:MaskAgreementConfig"},
     # Each of the two updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,

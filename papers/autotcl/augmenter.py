@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from common.backbones.dilated_conv import DilatedEncoder
+from papers.autotcl.backbone import DilatedEncoder
 
 
 class Factors(NamedTuple):

@@ -4,13 +4,13 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.backbones.dilated_conv import DilatedEncoder
 from common.data.sampler import keyed_generator
-from common.mirror import Mirror
+from common.distributed.host_copy import HostCopy
 from common.optim.ema import momentum_copy
 from common.training.position import batches_seen, count_batch
+from papers.autotcl.backbone import DilatedEncoder
 
-_SEEDS: Mirror[int] = Mirror(int)
+_SEEDS: HostCopy[int] = HostCopy(int)
 
 
 class AveragedEncoder(LightningModule):

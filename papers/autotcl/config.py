@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.settings import setting
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -129,3 +130,30 @@ def check_constant_rate(recipe: Any) -> None:
     """Raises `ConfigError` for a schedule: both papers train at a constant rate."""
     if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
         raise ConfigError("optimizer.schedule: the learning rate of this paper is constant")
+
+
+@dataclass
+class MaskAgreementConfig(ProtocolConfig):
+    """Protocol ``mask-agreement``: a mask's score against the truth of a generated series."""
+
+    # Steps that the comparison, the size of the values, is averaged over.
+    neighbours: int = setting(9, at_least=1)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for an even number, which has no middle."""
+        if self.neighbours % 2 == 0:
+            raise ConfigError(
+                f"evaluation.mask_agreement.neighbours: {self.neighbours} must be odd"
+            )
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `ConfigError` for short series."""
+        from common.evaluation.series_inputs import ForecastInputs, require
+
+        require(ForecastInputs, inputs, "mask-agreement")
+
+    def function(self) -> Measure:
+        """Returns `evaluate_mask_agreement`."""
+        from papers.autotcl.mask_agreement import evaluate_mask_agreement
+
+        return evaluate_mask_agreement

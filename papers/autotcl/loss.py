@@ -15,7 +15,7 @@ from common.distributed.reduce import (
     rank,
     world_size,
 )
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 
 # Of the mask: what may stay open, per step, channels summed (code).
 MASK_THRESHOLD = 0.4
@@ -23,7 +23,7 @@ MASK_THRESHOLD = 0.4
 
 def pool(z: Tensor, how: str = "max") -> Tensor:
     """Returns ``(batch, dim)``: the ``max`` or ``mean`` over steps, in float32 or wider."""
-    return wide(z).amax(1) if how == "max" else wide(z).mean(1)
+    return upcast(z).amax(1) if how == "max" else upcast(z).mean(1)
 
 
 def info_nce(z1: Tensor, z2: Tensor, temperature: float = 1.0) -> Tensor:
@@ -63,7 +63,7 @@ def local_info_nce(z: Tensor, segments: int, start: int = 0, temperature: float 
     """
     length = z.shape[1] // segments
     if length == 0:
-        return wide(z).sum() * 0
+        return upcast(z).sum() * 0
     with torch.autocast(z.device.type, enabled=False):
         used = unit(z[:, start : start + segments * length])
         pooled = used.unflatten(1, (segments, length)).amax(2)
@@ -82,70 +82,6 @@ def neighbours(segments: int, device: torch.device) -> tuple[Tensor, Tensor]:
     left_out[0, 2] = left_out[-1, segments - 3] = True
     left_out[rows, positive] = False
     return positive, left_out
-
-
-def segment_info_nce(z1: Tensor, z2: Tensor, segments: int, temperature: float = 1.0) -> Tensor:
-    """Returns the contrast of a batch's segments with their views (code; not trained with).
-
-    `info_nce` of ``batch * segments`` vectors: raw steps are max-pooled over ``segments`` stretches
-    of equal length from the start on. 0 where a series has fewer steps than segments.
-
-    ``z1``, ``z2``: ``(batch, steps, dim)``.
-    """
-    length = z1.shape[1] // segments
-    if length == 0:
-        return (wide(z1).sum() + wide(z2).sum()) * 0
-    parts = (wide(z[:, : segments * length]).unflatten(1, (segments, length)) for z in (z1, z2))
-    rows, columns = (part.amax(2).flatten(0, 1) for part in parts)
-    return info_nce(rows, columns, temperature)
-
-
-def leave_one_out_lower(
-    z1: Tensor, z2: Tensor, eps_positive: float = 1e-5, eps_negative: float = 1e-6
-) -> Tensor:
-    """Returns the leave-one-out estimate of what series and views share (code; not trained with).
-
-    The mean over rows i of the log of ``exp s_ii`` over the mean of ``exp s_ij`` of the other
-    columns, s the cosines; two small numbers keep it finite. Single process.
-
-    ``z1``, ``z2``: ``(batch, dim)``, of any norm; a batch of one is minus infinity.
-    """
-    with torch.autocast(z1.device.type, enabled=False):
-        scores = (unit(z1) @ unit(z2).T).exp()
-        itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-        others = scores.masked_fill(itself, 0).sum(1) + eps_negative
-        ratio = (scores.diagonal() + eps_positive) / (others / (len(scores) - 1))
-        return ratio.log().mean()
-
-
-def leave_one_out(
-    z1: Tensor, z2: Tensor, eps_positive: float = 1e-5, eps_negative: float = 1e-6
-) -> Tensor:
-    """Returns the leave-one-out loss over the 2B vectors of both views (code; not trained with).
-
-    Each against its other view and the 2B - 2 others, which alone are in the denominator. Cosines
-    are shifted by the greatest of the row, and gradient runs through that, too: beside the small
-    numbers the shift does not cancel. Single process.
-
-    ``z1``, ``z2``: ``(batch, dim)``, of any norm.
-    """
-    with torch.autocast(z1.device.type, enabled=False):
-        z = torch.cat([unit(z1), unit(z2)])
-        rows = torch.arange(len(z), device=z.device)
-        partner = (rows + len(z1)) % len(z)
-        scores = z @ z.T
-        scores = scores.masked_fill(rows[:, None] == rows, -torch.inf)
-        shifted = (scores - scores.amax(1, keepdim=True)).exp()
-        others = shifted.masked_fill(partner[:, None] == rows, 0).sum(1) + eps_negative
-        return -((shifted[rows, partner] + eps_positive) / others).log().mean()
-
-
-def linear_mmd(z1: Tensor, z2: Tensor) -> Tensor:
-    """Returns the squared distance of the two batch means (code; not trained with).
-
-    Single process. ``z1``, ``z2``: ``(batch, dim)``.
-    """
-    return (wide(z1).mean(0) - wide(z2).mean(0)).square().sum()
 
 
 def mmd(
@@ -172,7 +108,7 @@ def mmd(
         bandwidth: In place of b.
     """
     with torch.autocast(z1.device.type, enabled=False):
-        z1, z2 = (gather_with_grad(wide(z)) for z in (z1, z2))
+        z1, z2 = (gather_with_grad(upcast(z)) for z in (z1, z2))
         size, points = len(z1), torch.cat([z1, z2])
         squared = (points[:, None] - points).square().sum(2)
         mean = squared.detach().sum() / (len(points) * (len(points) - 1))
@@ -190,7 +126,7 @@ def mask_size(h: Tensor, threshold: float = MASK_THRESHOLD) -> Tensor:
 
     Several processes: the mean is over the global batch. ``h``: ``(batch, steps, channels)``.
     """
-    mean = all_reduce_sum_with_grad(wide(h).sum(2).mean()) / world_size()
+    mean = all_reduce_sum_with_grad(upcast(h).sum(2).mean()) / world_size()
     return F.relu(mean - threshold)
 
 
@@ -203,7 +139,7 @@ def consistency(h: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
     Several processes: with the draws of the global batch on each, the mean over its own series.
     """
-    h = wide(h)
+    h = upcast(h)
     gap = (h[:, first] - h[:, second]).abs()
     steps = (h[:, first] - h[:, first - 1]).abs() + (h[:, first] - h[:, first + 1]).abs()
     far = ((second - first) > 1)[None, :, None]
@@ -228,7 +164,7 @@ def _both_views(z1: Tensor, z2: Tensor) -> Tensor:
     """``(groups, members, dim)`` each: contrast of members with their partners in a group."""
     with torch.autocast(z1.device.type, enabled=False):
         members = z1.shape[1]
-        z = torch.cat([wide(z1), wide(z2)], 1)
+        z = torch.cat([upcast(z1), upcast(z2)], 1)
         rows = torch.arange(2 * members, device=z.device)
         scores = z @ z.transpose(1, 2)
         positive = scores[:, rows, (rows + members) % (2 * members)]
@@ -248,7 +184,7 @@ def hierarchical(z1: Tensor, z2: Tensor, alpha: float = 0.5, temporal_from: int 
         alpha: Weight of the instance term, one minus it of the temporal term.
         temporal_from: The first level with a temporal term.
     """
-    total, levels = wide(z1).sum() * 0, 0
+    total, levels = upcast(z1).sum() * 0, 0
     while True:
         # A single series has nothing to be told apart from.
         if alpha > 0 and len(z1) > 1:

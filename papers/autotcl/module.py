@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from common.backbones.dilated_conv import DilatedEncoder
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
-from common.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.distributed.reduce import rank, world_size
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.position import batches_seen
 from papers.autotcl.augmenter import Augmenter, Factors, gate, harden, view
 from papers.autotcl.averaging import AveragedEncoder
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import (
     consistency,

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from common.data.series.module import SeriesData
 from common.data.series.sets import Prepared
 from common.evaluation.forecasting import windows_of
-from common.evaluation.mask_agreement import has_mask, mask_scores
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
-from common.evaluation.series import ForecastInputs, LabelledInputs
+from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
 from common.plots.components import main_components
 from common.plots.style import COLOURS, GREY, MARKERS, new_figure
+from papers.autotcl.mask_agreement import has_mask, mask_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.dilated_conv import DilatedEncoder
 from common.data.series.sections import cut_sections, time_covariates
 from common.evaluation.ridge import (
     MAX_SAMPLES,
@@ -18,25 +17,28 @@ from common.evaluation.ridge import (
     last_value,
     make_windows,
 )
-from common.evaluation.series import encode_windows
-from common.parity import Case
+from common.evaluation.series_inputs import encode_windows
+from common.results.parity import Case
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
 from papers.autotcl.averaging import update_mean
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.loss import (
     consistency,
     hierarchical,
     info_nce,
     instance_contrast,
-    leave_one_out,
-    leave_one_out_lower,
-    linear_mmd,
     local_info_nce,
     mask_size,
     mean_cosine,
     mmd,
     pool,
-    segment_info_nce,
     temporal_contrast,
+)
+from papers.autotcl.reference_losses import (
+    leave_one_out,
+    leave_one_out_lower,
+    linear_mmd,
+    segment_info_nce,
 )
 
 # Names of the official encoder's parts -> ours.

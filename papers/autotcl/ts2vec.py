@@ -5,14 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.backbones.dilated_conv import DilatedEncoder
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
-from common.diagnostics import CollapseWarning, log_embeddings
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
+from common.training.diagnostics import CollapseWarning, log_embeddings
 from papers.autotcl.averaging import AveragedEncoder
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.config import TS2VecConfig, check_steps
 from papers.autotcl.loss import hierarchical, pool
 from papers.autotcl.masks import draw_keep

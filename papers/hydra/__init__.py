@@ -17,9 +17,11 @@ PAPER = Paper(
   eprint        = {2410.18200},
   archiveprefix = {arXiv}
 }""",
-    modality="pictures",
+    target="class",
+    modalities=("images",),
     module_class="SimLAP",
     config_class="SimLAPConfig",
-    evaluators=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
+    protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
+    own_protocols={"effective-rank": "config:EffectiveRankConfig"},
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
 )

@@ -7,8 +7,9 @@ repositories as its source: "hydra" is erow/hydra, "FastSSL" erow/FastSSL, "vito
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
@@ -43,8 +44,11 @@ class PairConfig(BackboneConfig):
     reduction: str = setting("micro", choices=("micro", "macro"))
     # cl/losses.py and vitookit: 1 / 10, fixed; main_moco.py: 1.0, 0.2 for ViT, 0.15 with ffcv.
     temperature: float = setting(0.1, above=0)
-    # FastSSL and older builders learn exp(log scale), from 1 / temperature on.
+    # FastSSL and the builders 0c13b6f and d3cdb34 of moco/ learn exp(log scale).
     learn_scale: bool = False
+    # The pairs' scale starts here; null: at 1 / temperature, as in FastSSL. The two builders start
+    # at 20, beside the temperature of the instance term.
+    initial_scale: float | None = setting(None, above=0)
     # FastSSL's alpha (0.5, learned): takes off this much of the whole space's cosine.
     whole_space: float = setting(0.0, at_least=0, at_most=1)
     learn_whole_space: bool = False
@@ -60,24 +64,23 @@ class PairConfig(BackboneConfig):
         check_one_size(recipe, "Hydra")
         if recipe.data.batch_size < 3:
             raise ConfigError(
-                "data.batch_size: a pair and a third class to tell it from need at least 3 pictures"
+                "data.batch_size: a pair and a third class to tell it from need at least 3 images"
             )
         if self.gate == "open" and self.entropy_weight:
             raise ConfigError("method.entropy_weight: method.gate=open has no gates to close")
 
-    def check_facts(self, facts: PictureFacts) -> None:
-        """Raises `DataError` unless all pictures have labels, and a third class for each pair."""
+    def check_facts(self, facts: ImageFacts) -> None:
+        """Raises `DataError` unless all images have labels, and a third class for each pair."""
         if facts.num_classes < 1:
             raise DataError(
-                "Hydra learns from class labels and these training pictures have none; use a "
-                "labelled set, or a method without labels (baseline=simclr)"
+                "data.name: Hydra learns from labels, and these training images have none"
             )
         check_labelled("Hydra", facts)
         needed = 2 if self.pairs == "identical" else 3
         if facts.num_classes < needed:
             raise DataError(
-                f"Hydra tells a pair of classes from the other classes: method.pairs={self.pairs} "
-                f"needs at least {needed}, these training pictures have {facts.num_classes}"
+                f"method.pairs={self.pairs} needs at least {needed} classes; these training "
+                f"images have {facts.num_classes}"
             )
 
 
@@ -99,7 +102,7 @@ class SimLAPConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if self.contrast == "views" and views != 2:
             raise ConfigError(
-                f"data.views: method.contrast=views compares 2 views of a picture, not {views}; "
+                f"data.views: method.contrast=views compares 2 views of an image, not {views}; "
                 "method.contrast=pooled takes any number"
             )
 
@@ -117,6 +120,9 @@ class HydraConfig(PairConfig):
     temperature: float = setting(0.2, above=0)
     # beta: 1 in CONFIG.md, 100 in most of todo.sh.
     disparate_weight: float = setting(1.0, at_least=0)
+    # For so many epochs the pairs train the filter alone. The builders 0c13b6f and d3cdb34 have 10;
+    # the newest one has the argument and does not read it.
+    filter_epochs: int = setting(0, at_least=0)
     # Rises to 1 along a half cosine over all updates; 0.996 for 1000 epochs.
     momentum: float = setting(0.99, at_least=0, at_most=1)
     # Which encoder is evaluated: the released extractor reads the base encoder.
@@ -128,3 +134,17 @@ class HydraConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if views != 2:
             raise ConfigError(f"data.views: momentum Hydra compares 2 views, not {views}")
+
+
+@dataclass
+class EffectiveRankConfig(ProtocolConfig):
+    """Protocol ``effective-rank``: the entropy of the features' singular values."""
+
+    # Zero mean and unit deviation first, so that no dimension counts for its scale.
+    standardise: bool = True
+
+    def function(self) -> Measure:
+        """Returns `evaluate_effective_rank`."""
+        from papers.hydra.effective_rank import evaluate_effective_rank
+
+        return evaluate_effective_rank

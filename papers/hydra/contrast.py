@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.resnet import zero_last_gains
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import DataError
 from common.registry import BACKBONES
 from papers.hydra.config import PairConfig
@@ -16,7 +16,7 @@ from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
 
 
-def build_backbone(config: PairConfig, facts: PictureFacts) -> Any:
+def build_backbone(config: PairConfig, facts: ImageFacts) -> Any:
     """Returns the encoder that ``config`` names."""
     build = BACKBONES.get(config.backbone)
     backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
@@ -60,6 +60,15 @@ def build_gate(config: PairConfig, num_classes: int) -> PairGate | SharedGate | 
     )
 
 
+def pair_gate(gate: nn.Module | None, labels: Tensor, partners: Tensor) -> Tensor | None:
+    """Returns the gates of pairs, ``(batch, dim)``; null for the open gate.
+
+    Call it once a direction, as hydra does: the gates are equal, but each call moves the running
+    statistics of the filter's batch norms, which evaluation reads.
+    """
+    return None if gate is None else gate(labels, partners)
+
+
 class PairContrast(nn.Module):
     """The contrast of pairs with its scale and its share of the whole space, learned or fixed.
 
@@ -74,7 +83,8 @@ class PairContrast(nn.Module):
         super().__init__()
         self.form, self.reduction = config.form, config.reduction
         self.has_whole_space = config.learn_whole_space or config.whole_space != 0
-        _put(self, "log_scale", -math.log(config.temperature), config.learn_scale)
+        scale = config.initial_scale or 1 / config.temperature
+        _put(self, "log_scale", math.log(scale), config.learn_scale)
         _put(self, "whole_space", config.whole_space, config.learn_whole_space)
 
     def forward(
@@ -128,7 +138,7 @@ def entropy_term(
 
 
 def check_labels(labels: Tensor, position: int) -> None:
-    """Raises `DataError` if a picture of the batch has no label.
+    """Raises `DataError` if an image of the batch has no label.
 
     On a GPU a look is a wait: there the first batch speaks for the others.
     """
@@ -137,6 +147,6 @@ def check_labels(labels: Tensor, position: int) -> None:
     unlabelled = int((labels < 0).sum())
     if unlabelled:
         raise DataError(
-            f"Hydra learns from class labels: {unlabelled} of {len(labels)} pictures of a batch "
-            "have none; data.labelled_only=true leaves them out"
+            f"data.labelled_only: {unlabelled} of {len(labels)} images of a batch have no label; "
+            "true leaves them out"
         )

@@ -3,10 +3,10 @@
 from lightning import LightningModule
 from torch import Tensor
 
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std
 from common.distributed.reduce import gather
 from common.losses.precision import unit
 from common.losses.supcon import count_label
+from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std
 from papers.hydra.loss import activation, gate_entropy
 
 ADVICE = (

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from common.evaluation.frozen import evaluating
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 class PairGate(nn.Module):
@@ -49,9 +49,9 @@ class PairGate(nn.Module):
         with torch.autocast(labels.device.type, enabled=False):
             first, second = self.embedding(labels), self.embedding(partners)
             if self.fusion == "average":
-                return torch.sigmoid(wide(self.logits((first + second) / 2)))
+                return torch.sigmoid(upcast(self.logits((first + second) / 2)))
             # Together, so that both have the same batch statistics and the order does not matter.
-            both = torch.sigmoid(wide(self.logits(torch.cat([first, second]))))
+            both = torch.sigmoid(upcast(self.logits(torch.cat([first, second]))))
             return both[: len(labels)] * both[len(labels) :]
 
 
@@ -71,7 +71,7 @@ class SharedGate(nn.Module):
 
     def forward(self, labels: Tensor, partners: Tensor) -> Tensor:
         """Returns the same gate for each pair, ``(pairs, dim)``."""
-        return torch.sigmoid(wide(self.shared_logits)).expand(len(labels), -1)
+        return torch.sigmoid(upcast(self.shared_logits)).expand(len(labels), -1)
 
 
 def class_gates(gate: nn.Module, num_classes: int) -> Tensor:

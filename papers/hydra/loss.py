@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label
 
 CHUNK_ROWS = 512
@@ -104,7 +104,7 @@ def pair_contrast(
     with torch.autocast(q.device.type, enabled=False):
         q, keys = unit(q), unit(keys)
         numbers = [_number(x, q) for x in (scale, whole_space)]
-        gates = [] if gate is None else [wide(gate)]
+        gates = [] if gate is None else [upcast(gate)]
         has_whole_space = isinstance(whole_space, Tensor) or whole_space != 0
 
         def row_loss(rows: slice, q: Tensor, k: Tensor, *rest: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ def instance_contrast(q: Tensor, keys: Tensor, temperature: float) -> Tensor:
 
 def gate_entropy(gate: Tensor) -> Tensor:
     """Returns the mean Bernoulli entropy of the entries in nats; 0 if all gates are 0 or 1."""
-    gate = wide(gate)
+    gate = upcast(gate)
     # At 0 and 1 the slope is infinite: entries there get no gradient.
     eps = torch.finfo(gate.dtype).eps
     inside = gate.clamp(eps, 1 - eps)

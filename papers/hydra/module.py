@@ -8,14 +8,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.pairs import draw_partners
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.optim.build import configure
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
@@ -25,6 +25,7 @@ from papers.hydra.contrast import (
     build_mlp,
     check_labels,
     entropy_term,
+    pair_gate,
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 
@@ -38,7 +39,7 @@ class SimLAP(LightningModule):
     Args:
         method: Default: the two-view form of the authors' ``cl/`` folder.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -48,12 +49,12 @@ class SimLAP(LightningModule):
         self,
         method: SimLAPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SimLAPConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
@@ -71,33 +72,32 @@ class SimLAP(LightningModule):
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
-    def classify(self, pictures: Tensor) -> Tensor:
+    def classify(self, images: Tensor) -> Tensor:
         """Returns the online head's scores, ``(batch, classes)``."""
         if self.classifier is None:
             raise ValueError("method.online_head=false: there is no head to classify with")
-        return self.classifier(self.embed(pictures))
+        return self.classifier(self.embed(images))
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step: pairs, their gates, the contrast in the gated subspaces.
 
         Raises:
-            DataError: A picture without a label.
+            DataError: An image without a label.
         """
         labels = batch.labels
         check_labels(labels, batches_seen(self))
         h = self.embed(torch.cat(batch.views))
         z = self.projector(h).unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
         partners = self.partners(labels)
-        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
-        loss = self.compare(z, gate, labels, partners)
+        loss, gate = self.compare(z, labels, partners)
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = wide(self.classifier(h.detach()))
+            scores = upcast(self.classifier(h.detach()))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)
@@ -108,20 +108,25 @@ class SimLAP(LightningModule):
         pairs, position = self.method.pairs, batches_seen(self)
         return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
 
-    def compare(self, z: Tensor, gate: Tensor | None, labels: Tensor, partners: Tensor) -> Tensor:
-        """Returns the loss of views ``z (views, batch, dim)`` against each other, or pooled."""
+    def compare(self, z: Tensor, labels: Tensor, partners: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Returns the loss of views ``z (views, batch, dim)`` and the gates ``(batch, dim)``.
+
+        The views are compared with each other, or pooled.
+        """
         views, everyone = len(z), gather(labels)
         keys = [gather_with_grad(view) for view in z]  # (global batch, dim) each
         if self.method.contrast == "pooled":
+            gate = pair_gate(self.gate, labels, partners)
             gates = None if gate is None else gate.repeat(views, 1)
             pool, own = torch.cat(keys), z.flatten(0, 1)
             anchors = labels.repeat(views), partners.repeat(views)
-            return self.contrast(own, pool, gates, *anchors, everyone.repeat(views))
+            return self.contrast(own, pool, gates, *anchors, everyone.repeat(views)), gate
         directions = [(0, 1), (1, 0)] if self.method.symmetric else [(0, 1)]
-        losses = [
-            self.contrast(z[a], keys[b], gate, labels, partners, everyone) for a, b in directions
-        ]
-        return torch.stack(losses).mean()
+        losses = []
+        for a, b in directions:
+            gate = pair_gate(self.gate, labels, partners)
+            losses.append(self.contrast(z[a], keys[b], gate, labels, partners, everyone))
+        return torch.stack(losses).mean(), gate
 
     def configure_optimizers(self) -> Any:
         """LARS in the authors' recipe; the filter has the encoder's rate."""

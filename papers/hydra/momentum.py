@@ -7,14 +7,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import CollapseWarning, is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
@@ -24,13 +24,14 @@ from papers.hydra.contrast import (
     build_mlp,
     check_labels,
     entropy_term,
+    pair_gate,
 )
 from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
 
 
 class Hydra(LightningModule):
-    """Arbitrary pairs beside the picture itself, keys from a momentum encoder.
+    """Arbitrary pairs beside the image itself, keys from a momentum encoder.
 
     Under several processes pairs are drawn for the global batch; keys are gathered without
     gradient, which they have not.
@@ -38,7 +39,7 @@ class Hydra(LightningModule):
     Args:
         method: Default: the authors' newest builder.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: 10 classes in colour.
+        facts: Of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor
@@ -49,12 +50,12 @@ class Hydra(LightningModule):
         self,
         method: HydraConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or HydraConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts)
@@ -84,11 +85,11 @@ class Hydra(LightningModule):
         dims = config.output_dim, config.hidden_dim, config.output_dim
         return build_mlp(*dims, config.predictor_layers, config.predictor_norm)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         if self.method.evaluated == "momentum":
-            return self.momentum_backbone(pictures)
-        return self.backbone(pictures)
+            return self.momentum_backbone(images)
+        return self.backbone(images)
 
     @torch.no_grad()
     def keys(self, view: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ class Hydra(LightningModule):
         """One step; each view passes the networks on its own, as in MoCo v3.
 
         Raises:
-            DataError: A picture without a label.
+            DataError: An image without a label.
         """
         labels, config = batch.labels, self.method
         check_labels(labels, batches_seen(self))
@@ -112,23 +113,31 @@ class Hydra(LightningModule):
             + instance_contrast(q[1], keys[0], temperature)
         ) / 2
         partners = self.partners(labels)
-        gate = None if self.gate is None else self.gate(labels, partners)  # (batch, dim)
+        gates = [pair_gate(self.gate, labels, partners) for _ in z]  # (batch, dim) each
         if self.pair_predictor is not None:
             q = [self.pair_predictor(view) for view in z]
-        chosen = gate, labels, partners, gather(labels)
+        if self.trains_filter_alone():
+            q = [view.detach() for view in q]
+        classes = labels, partners, gather(labels)
         disparate = (
-            self.contrast(q[0], keys[1], *chosen) + self.contrast(q[1], keys[0], *chosen)
+            self.contrast(q[0], keys[1], gates[0], *classes)
+            + self.contrast(q[1], keys[0], gates[1], *classes)
         ) / 2
         loss = momentum_total(instance, disparate, config.disparate_weight)
-        loss = loss + entropy_term(config, self.gate, gate, self.num_classes)
+        loss = loss + entropy_term(config, self.gate, gates[0], self.num_classes)
         if is_log_due(self):
             self.log("train/loss", loss.detach(), sync_dist=True)
             self.log("train/instance", instance.detach(), sync_dist=True)
             self.log("train/disparate", disparate.detach(), sync_dist=True)
             with torch.no_grad():
-                log_pairs(self, self.collapse, z[0].detach(), gate, labels, partners)
+                log_pairs(self, self.collapse, z[0].detach(), gates[0], labels, partners)
         count_batch(self)
         return loss
+
+    def trains_filter_alone(self) -> bool:
+        """Tells whether the pairs send no gradient to the encoder yet."""
+        epochs = self.method.filter_epochs
+        return epochs > 0 and batches_seen(self) < epochs * self.trainer.num_training_batches
 
     def partners(self, labels: Tensor) -> Tensor:
         """Returns each anchor's partner class, ``(batch,)``."""

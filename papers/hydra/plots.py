@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from common.data.pictures.module import PictureData
+from common.data.images.module import ImageData
 from common.plots.style import new_figure
 from papers.hydra.relations import active_count, class_relations, pair_gates
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_CLASSES, MOST_NUMBERS, MOST_PAIRS = 40, 12, 45
 
 
-def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: ImageData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a module without gates."""
     gate = getattr(module, "gate", None)
     if gate is None:
@@ -36,7 +36,7 @@ def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure
     }
 
 
-def class_name(data: PictureData, label: int) -> str:
+def class_name(data: ImageData, label: int) -> str:
     """Returns what ``label`` stands for, or the number."""
     names = data.set["train"].class_names
     return names[label] if label < len(names) else str(label)

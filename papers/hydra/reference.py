@@ -1,17 +1,19 @@
 """Our functions on Hydra's stored reference values, case by case."""
 
+import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from common.diagnostics import effective_rank
 from common.losses.pairs import arbitrary_partners, distinct_partners
-from common.losses.precision import unit
+from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
-from common.parity import Case
+from common.results.parity import Case
+from common.training.diagnostics import effective_rank
 from papers.hydra.gate import PairGate
 from papers.hydra.loss import (
     activation,
@@ -23,8 +25,9 @@ from papers.hydra.loss import (
     pair_terms,
     positives_and_negatives,
 )
-from papers.hydra.relations import active_count, class_relations, covariance_spectrum, pair_gates
-from papers.hydra.schedules import learning_rates, pair_weights
+from papers.hydra.relations import active_count, class_relations, pair_gates
+
+Floats = npt.NDArray[np.float64]
 
 
 def _load_gate(case: Case, fusion: str = "average", statistics: str = "") -> PairGate:
@@ -198,6 +201,35 @@ def solve_schedules(case: Case) -> dict[str, Any]:
     return found
 
 
+def learning_rates(
+    epoch: Floats,
+    peak: float,
+    warmup_epochs: int,
+    epochs: int,
+    start: float = 0.0,
+    final: float = 0.0,
+) -> Floats:
+    """Returns the rate at each fractional ``epoch``: a linear rise to ``peak``, a half cosine.
+
+    MoCo v3's, and so hydra's: the first update has the rate ``start``, and ``peak`` stands once.
+    Training reads the shared table with ``optimizer.peak_once``, which a test holds equal to this.
+    """
+    progress = (epoch - warmup_epochs) / max(epochs - warmup_epochs, 1)
+    cosine = final + (peak - final) * (1 + np.cos(math.pi * progress)) / 2
+    rise = start + (peak - start) * epoch / max(warmup_epochs, 1)
+    return np.where(epoch < warmup_epochs, rise, cosine)
+
+
+def pair_weights(distance: Tensor, sharpness: float) -> Tensor:
+    """Returns the share of each class pair by its distance, ``(1 + d)^-sharpness``, normalised.
+
+    The weights of hydra's older sampler (WordNet distances); 0 makes all pairs alike, 2 favours
+    near ones.
+    """
+    weights = (1 + distance) ** -sharpness
+    return weights / weights.sum()
+
+
 def solve_relations(case: Case) -> dict[str, Any]:
     """Gates of all pairs, relations of classes, and the spectrum of embeddings."""
     gate = _load_gate(case.other("gate"), statistics="_after")
@@ -210,6 +242,13 @@ def solve_relations(case: Case) -> dict[str, Any]:
         "cov_singular_values": covariance_spectrum(case["Z"]),
         "effective_rank": effective_rank(case["Z"], centre=False),
     }
+
+
+@torch.no_grad()
+def covariance_spectrum(z: Tensor) -> Tensor:
+    """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
+    centred = upcast(z) - upcast(z).mean(dim=0)
+    return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))
 
 
 CASES = {

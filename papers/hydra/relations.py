@@ -1,4 +1,4 @@
-"""What the gates tell of the classes, and the spectrum of embeddings.
+"""What the gates tell of the classes.
 
 How the paper turns gates into relations could not be read: these definitions are ours.
 """
@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.evaluation.frozen import evaluating
-from common.losses.precision import wide
 from papers.hydra.gate import class_gates
 
 
@@ -31,10 +30,3 @@ def class_relations(gate: nn.Module, num_classes: int) -> Tensor:
     """Returns the cosine between the gates of single classes, ``(C, C)``."""
     rows = F.normalize(class_gates(gate, num_classes), dim=1)
     return rows @ rows.T
-
-
-@torch.no_grad()
-def covariance_spectrum(z: Tensor) -> Tensor:
-    """Returns the singular values of the unbiased covariance of ``z (rows, dim)``, descending."""
-    centred = wide(z) - wide(z).mean(dim=0)
-    return torch.linalg.svdvals(centred.T @ centred / (len(z) - 1))

@@ -1,10 +1,18 @@
-"""What of Hydra's trainings follows a schedule, beside the rates."""
+"""Where Hydra's trainings are looked at, and what of them follows a schedule."""
 
 from lightning import LightningModule
 
+from common.config.schema import Recipe
 from common.optim.ema import cosine_momentum
-from common.results.steps.points import Place
+from common.results.steps.points import Counts, Place, Point, late, start
 from papers.hydra.momentum import Hydra
+
+
+def points(recipe: Recipe, counts: Counts) -> list[Point]:
+    """Returns start, end of the filter's own epochs if there are some, and late."""
+    alone = getattr(recipe.method, "filter_epochs", 0)
+    ends = [Point("encoder joins", counts.end_of_epoch(alone - 1))] if alone else []
+    return [start(), *ends, late(counts)]
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:

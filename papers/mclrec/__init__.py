@@ -19,10 +19,11 @@ PAPER = Paper(
   year      = {2023},
   doi       = {10.1145/3539618.3591727},
 }""",
-    modality="sequences",
+    target="next item",
+    modalities=("sequences",),
     module_class="MCLRec",
     config_class="MCLRecConfig",
-    evaluators=("ranking",),
+    protocols=("ranking",),
     # Each of the three updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,

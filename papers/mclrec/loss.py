@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 class PairScores(NamedTuple):
@@ -72,8 +72,8 @@ def pair_scores(
     all_first = first if all_first is None else all_first
     all_second = second if all_second is None else all_second
     with torch.autocast(first.device.type, enabled=False):
-        anchors = wide(torch.cat((first, second)))
-        columns = wide(torch.cat((all_first, all_second)))
+        anchors = upcast(torch.cat((first, second)))
+        columns = upcast(torch.cat((all_first, all_second)))
         if similarity == "cosine":
             anchors, columns = F.normalize(anchors, dim=1), F.normalize(columns, dim=1)
         scores = anchors @ columns.T / temperature

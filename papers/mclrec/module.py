@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from common.backbones.sequence_transformer import SequenceTransformer
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
-from common.diagnostics import is_log_due
 from common.distributed.reduce import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 from papers.mclrec.augmenters import ModelAugmenter
+from papers.mclrec.backbone import SequenceTransformer
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import REGULARISERS, PairScores, contrast, pair_scores
 

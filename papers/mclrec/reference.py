@@ -9,7 +9,7 @@ from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
 from common.data.sequences.views import MASK, REORDER, ViewChoices, apply_view, kept_by_crop
 from common.evaluation.ranking import rank_scores, ranking_metrics
-from common.parity import Case, Solver
+from common.results.parity import Case, Solver
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import contrast, global_regulariser, pair_scores, row_regulariser

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from common.checkpoints.published import read_state_dict
-from common.errors import DataError, suggest
+from common.backbones.published import read_state_dict
+from common.errors import DataError
 from papers.mclrec.module import MCLRec
 
 # Their names -> ours, in this order; both sides use torch's shapes (linear: out x in).
@@ -40,14 +40,13 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
     wanted = module.encoder.state_dict()
     missing, foreign = sorted(wanted.keys() - arrays), sorted(arrays.keys() - wanted)
     if missing:
-        hint = suggest(missing[0], foreign) if foreign else ""
-        raise DataError(f"{path}: holds no {missing[0]} ({len(missing)} arrays missing){hint}")
+        raise DataError(f"{path}: holds no {missing[0]} ({len(missing)} arrays missing)")
     if foreign:
         raise DataError(f"{path}: holds {foreign[0]}, which this recipe's encoder does not have")
     for name, tensor in arrays.items():
         if tensor.shape != wanted[name].shape:
             raise DataError(
                 f"{path}: {name} is {tuple(tensor.shape)}, this recipe's data and method give "
-                f"{tuple(wanted[name].shape)}; published weights belong to their own data set"
+                f"{tuple(wanted[name].shape)}"
             )
     module.encoder.load_state_dict(arrays)

@@ -19,10 +19,11 @@ PAPER = Paper(
   year      = {2023},
   doi       = {10.1137/1.9781611977653.ch5}
 }""",
-    modality="graphs",
+    target="none",
+    modalities=("graphs",),
     module_class="MEOW",
     config_class="MEOWConfig",
-    evaluators=("node-probe", "clustering"),
+    protocols=("node-probe", "clustering"),
     ddp_strategy="ddp",
     ddp_refusal="the full batch couples all nodes (one normalisation, one contrast, one k-means "
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.hetero_gcn import NodeProjection, SemanticAttention, WholeGraphGCN
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.data.graphs.operators import MeanOperator, Operator
+from common.data.graphs.operators import Operator
+from papers.meow.backbone import MeanOperator, NodeProjection, SemanticAttention, WholeGraphGCN
 
 Layers = tuple[Operator, Operator | None]
 

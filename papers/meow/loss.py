@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.meow.kmeans import assign, kmeans
 
 ROWS_AT_A_TIME = 256
@@ -38,7 +38,7 @@ def cluster(
     Under several processes ``u`` is gathered, and each process finds the same clusters.
     """
     found = []
-    u = wide(u)
+    u = upcast(u)
     with torch.autocast(u.device.type, enabled=False):
         for seed, number in enumerate(num_clusters):
             centroids = kmeans(u, number, seed, **settings)
@@ -119,7 +119,7 @@ def weighted_infonce(
         return (shifted.sum(1).log() + top.squeeze(1) - positive).sum()
 
     with torch.autocast(anchor.device.type, enabled=False):
-        views = wide(anchor), wide(other)
+        views = upcast(anchor), upcast(other)
         return sum_over_row_chunks(row_loss, num_nodes, ROWS_AT_A_TIME, *views) / num_nodes
 
 
@@ -131,7 +131,7 @@ def prototype_loss(anchor: Tensor, clusterings: list[Clustering]) -> Tensor:
     processes ``anchor`` is gathered and each computes all rows.
     """
     losses = []
-    anchor = wide(anchor)
+    anchor = upcast(anchor)
     with torch.autocast(anchor.device.type, enabled=False):
         for assigned, prototypes, concentration in clusterings:
             logits = anchor @ prototypes.T / concentration

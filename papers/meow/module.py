@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.diagnostics import embedding_std, is_log_due
 from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
+from common.training.diagnostics import embedding_std, is_log_due
 from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
@@ -107,8 +107,7 @@ def check_negatives(method: MEOWConfig, assigned: Tensor) -> None:
     if bool((assigned == assigned[:, :1]).all()):
         raise LikewiseError(
             f"method.num_clusters={method.num_clusters}: k-means puts all {assigned.shape[1]} "
-            "nodes into one cluster, so that none has a negative and the loss is infinite: the "
-            "embeddings have collapsed. Lower optimizer.lr, or take other numbers of clusters"
+            "nodes into one cluster, and the loss is infinite; lower optimizer.lr"
         )
 
 
@@ -121,10 +120,8 @@ def check_concentrations(method: MEOWConfig, u: Tensor, clusterings: list[Cluste
     values = torch.cat([found.concentration for found in clusterings])
     if not bool(values.isfinite().all()) and bool(u.isfinite().all()):
         raise LikewiseError(
-            f"method.num_clusters={method.num_clusters}: a node lies on the far side of its "
-            "cluster's centre (a negative inner product), whose concentration is then no number, "
-            "in the official code too. Take more clusters, so that each is narrower, or "
-            "method.prototype_weight=0"
+            f"method.num_clusters={method.num_clusters}: a node's inner product with its cluster's "
+            "centre is negative; take more clusters"
         )
 
 

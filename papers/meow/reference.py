@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.backbones.hetero_gcn import SemanticAttention, WholeGraphGCN
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.data.graphs.metapaths import keep_nearest, normalise, pathsim, row_mean
 from common.data.graphs.operators import make_operator
-from common.parity import Case, Solver
+from common.results.parity import Case, Solver
+from papers.meow.backbone import SemanticAttention, WholeGraphGCN
 from papers.meow.config import MEOWConfig
 from papers.meow.kmeans import assign
 from papers.meow.loss import (

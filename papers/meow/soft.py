@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 ROWS_AT_A_TIME = 256  # of (rows, nodes) matrices; more are no faster
 # Bounds of half the range of a side. A constant one has none; beyond the upper one some 530 terms
@@ -31,7 +31,7 @@ class SoftWeights(nn.Module):
     def forward(self, anchor: Tensor, other: Tensor) -> Tensor:
         """Returns gamma: (anchors, others)."""
         with torch.autocast(anchor.device.type, enabled=False):
-            logits, tensors = self._logits(wide(anchor), wide(other))
+            logits, tensors = self._logits(upcast(anchor), upcast(other))
             return torch.sigmoid(logits(slice(None), *tensors))
 
     def _logits(self, anchor: Tensor, other: Tensor) -> tuple[Callable[..., Tensor], list[Tensor]]:
@@ -63,7 +63,7 @@ class SoftWeights(nn.Module):
             return (torch.logsumexp(logits + log_gamma, 1) - positive).sum()
 
         with torch.autocast(anchor.device.type, enabled=False):
-            views = wide(anchor), wide(other)
+            views = upcast(anchor), upcast(other)
             pair_logits, tensors = self._logits(*views)
             total = sum_over_row_chunks(row_loss, len(anchor), ROWS_AT_A_TIME, *views, *tensors)
         return total / len(anchor)

@@ -17,11 +17,15 @@ PAPER = Paper(
   pages     = {20882--20892},
   year      = {2023}
 }""",
-    modality="open-world",
+    target="known-and-novel classes",
+    modalities=("images",),
     module_class="CPL",
     config_class="CPLConfig",
-    evaluators=("head-clusters", "feature-clusters"),
-    headline_metric="test/all_acc",
+    protocols=("head-clusters", "feature-clusters"),
+    own_protocols={
+        "head-clusters": "config:HeadClustersConfig",
+        "feature-clusters": "config:FeatureClustersConfig",
+    },
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),
         "orca": ("baselines:ORCA", "config:ORCAConfig"),

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
-from common.diagnostics import is_log_due
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.reduce import gather
 from common.errors import ConfigError
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
+from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 from papers.owdfa_cpl.config import ClassifierConfig, ORCAConfig, RankStatsConfig
 from papers.owdfa_cpl.loss import entropy, margin_cross_entropy, mean_entropy
@@ -26,7 +26,7 @@ class Classifier(Heads[ClassifierConfig]):
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """Names the labelled rows; unlabelled ones are not looked at."""
         num = batch.num_labelled
-        logits = self.predict(batch.pictures[:num])
+        logits = self.predict(batch.images[:num])
         loss = margin_cross_entropy(logits, batch.labels, self.method.margin)
         if is_log_due(self):
             self.log("train/loss", loss.detach(), sync_dist=True)
@@ -61,9 +61,9 @@ class ORCA(Heads[ORCAConfig]):
 
     defaults = ORCAConfig
 
-    def predict(self, pictures: Tensor) -> Tensor:
+    def predict(self, images: Tensor) -> Tensor:
         """Returns scores of all heads, scaled cosines ``(batch, heads)``."""
-        return self.scores(self.embed(pictures))
+        return self.scores(self.embed(images))
 
     def scores(self, g: Tensor) -> Tensor:
         """Returns the scaled cosines of features ``(batch, dim)`` with the heads."""
@@ -73,7 +73,7 @@ class ORCA(Heads[ORCAConfig]):
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """One step over the global batch."""
         config, num = self.method, batch.num_labelled
-        g = self.embed(batch.pictures)
+        g = self.embed(batch.images)
         logits, labels = join_with_grad(self.scores(g), num), gather(batch.labels)
         probs = logits.softmax(dim=1)
         doubt = 1 - float(probs[len(labels) :].detach().amax(dim=1).mean())
@@ -122,12 +122,12 @@ class RankStats(Heads[RankStatsConfig]):
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """One step over the global batch; the second prediction differs by its dropout."""
         config, num = self.method, batch.num_labelled
-        g = self.embed(batch.pictures)
+        g = self.embed(batch.images)
         logits = join_with_grad(self.head.classify(g), num)
         again = join_with_grad(self.head.classify(g), num)
         labels, features = gather(batch.labels), join(g, num)
         ce = margin_cross_entropy(logits[: len(labels)], labels, config.margin)
-        probs, other = (wide(x).softmax(dim=1) for x in (logits, again))
+        probs, other = (upcast(x).softmax(dim=1) for x in (logits, again))
         same = same_strongest(features[len(labels) :], config.top_k).to(probs)
         with torch.autocast(probs.device.type, enabled=False):
             agreement = probs[len(labels) :] @ other[len(labels) :].T

@@ -7,8 +7,9 @@ the paper's date; the paper's own text could not be read.
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -37,22 +38,22 @@ class HeadsConfig:
 
 @dataclass
 class PairedConfig(HeadsConfig):
-    """Of what learns from pairs, and from pictures without labels."""
+    """Of what learns from pairs, and from images without labels."""
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for labels of all, or of nothing but, what is trained on."""
         if recipe.data.labels != "as-tagged":
             raise ConfigError(
                 f"data.labels={recipe.data.labels}: {recipe.baseline or 'CPL'} learns from "
-                "unlabelled pictures too; baseline=classifier is the lower or upper bound"
+                "unlabelled images too; baseline=classifier is the lower or upper bound"
             )
 
     def check_facts(self, facts: OpenWorldFacts) -> None:
-        """Raises `ConfigError` for a table without unlabelled pictures."""
+        """Raises `ConfigError` for a table without unlabelled images."""
         if facts.num_unlabelled == 0:
             raise ConfigError(
-                "data.path: the table has no unlabelled training picture (tag 2), and this method "
-                "learns from them; tag some rows 2, or use baseline=classifier"
+                "data.path: the table has no unlabelled training image (tag 2); baseline="
+                "classifier needs none"
             )
 
 
@@ -76,8 +77,8 @@ class CPLConfig(PairedConfig):
     # eta 3: entropy of the mean prediction.
     entropy_weight: float = setting(1.0, at_least=0)
     # The multi-stage extension, as far as the abstract and the code's pieces tell (no number of
-    # rounds is known): epochs of cross-entropy on labelled pictures first; then, every so many
-    # epochs, the last predictions of unlabelled pictures become labels. 0: never.
+    # rounds is known): epochs of cross-entropy on labelled images first; then, every so many
+    # epochs, the last predictions of unlabelled images become labels. 0: never.
     pretrain_epochs: int = setting(0, at_least=0)
     relabel_epochs: int = setting(0, at_least=0)
 
@@ -85,7 +86,7 @@ class CPLConfig(PairedConfig):
         """Raises `ConfigError` for too small a batch, or stages that never come."""
         super().check(recipe)
         if recipe.data.batch_size < 4:
-            raise ConfigError("data.batch_size: CPL pairs pictures of a batch: 4 or up")
+            raise ConfigError("data.batch_size: CPL pairs images of a batch: 4 or up")
         epochs, ends = recipe.trainer.epochs, self.pretrain_epochs
         for name in ("pretrain_epochs", "relabel_epochs"):
             number = getattr(self, name)
@@ -99,7 +100,7 @@ class CPLConfig(PairedConfig):
 
 @dataclass
 class ClassifierConfig(HeadsConfig):
-    """Cross-entropy on the labelled pictures: the lower bound, or with all labels the upper one."""
+    """Cross-entropy on the labelled images: the lower bound, or with all labels the upper one."""
 
 
 @dataclass
@@ -137,3 +138,27 @@ class RankStatsConfig(PairedConfig):
     pair_weight: float = setting(1.0, at_least=0)
     consistency_weight: float = setting(5.0, at_least=0)
     entropy_weight: float = setting(0.0, at_least=0)
+
+
+@dataclass
+class HeadClustersConfig(ProtocolConfig):
+    """Protocol ``head-clusters``: what the heads name and find; there is nothing to set."""
+
+    def function(self) -> Measure:
+        """Returns `evaluate_heads`."""
+        from papers.owdfa_cpl.clusters import evaluate_heads
+
+        return evaluate_heads
+
+
+@dataclass
+class FeatureClustersConfig(ProtocolConfig):
+    """Protocol ``feature-clusters``: k-means on features, k the number of classes."""
+
+    starts: int = setting(4, at_least=1)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_feature_clusters`."""
+        from papers.owdfa_cpl.clusters import evaluate_feature_clusters
+
+        return evaluate_feature_clusters

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 # Code: torch's binary cross-entropy cuts the logarithm here.
 LOG_FLOOR = -100.0
@@ -27,7 +27,7 @@ def margin_cross_entropy(logits: Tensor, labels: Tensor, margin: float) -> Tenso
         labels: ``(rows,)``.
         margin: The code's m, with its sign turned, times its scale.
     """
-    logits = wide(logits)
+    logits = upcast(logits)
     raised = logits + margin * F.one_hot(labels, logits.shape[1]).to(logits)
     return F.cross_entropy(raised, labels)
 
@@ -41,7 +41,7 @@ def pair_consistency(logits: Tensor, partners: Tensor) -> Tensor:
         logits: ``(rows, classes)``.
         partners: ``(rows,)``, indices of rows.
     """
-    log_probs = wide(logits).log_softmax(dim=1)
+    log_probs = upcast(logits).log_softmax(dim=1)
     agreement = (log_probs + log_probs[partners]).logsumexp(dim=1)
     return -agreement.clamp(min=LOG_FLOOR).mean()
 
@@ -54,7 +54,7 @@ def soft_labels(logits: Tensor, noise: Tensor, temperature: float = 1.0) -> Tens
         noise: Standard Gumbel noise, ``(rows, classes)``.
         temperature: The code's is 1; towards 0 labels become hard draws.
     """
-    return ((wide(logits.detach()) + noise) / temperature).softmax(dim=1)
+    return ((upcast(logits.detach()) + noise) / temperature).softmax(dim=1)
 
 
 def confidence_weighted(logits: Tensor, soft: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ def confidence_weighted(logits: Tensor, soft: Tensor, trusted: Tensor) -> tuple[
         soft: Their `soft_labels`.
         trusted: ``(rows,)``, the votes.
     """
-    log_probs = wide(logits).log_softmax(dim=1)
+    log_probs = upcast(logits).log_softmax(dim=1)
     favoured = soft.argmax(dim=1, keepdim=True)
     weight = log_probs.gather(1, favoured)[:, 0].exp()
     cross_entropy = -(soft * log_probs).sum(dim=1)
@@ -87,7 +87,7 @@ def mean_entropy(logits: Tensor) -> Tensor:
     Args:
         logits: ``(rows, classes)``.
     """
-    return entropy(wide(logits).softmax(dim=1).mean(dim=0))
+    return entropy(upcast(logits).softmax(dim=1).mean(dim=0))
 
 
 def hard_pseudo_label(logits: Tensor, mask: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def hard_pseudo_label(logits: Tensor, mask: Tensor) -> Tensor:
         logits: Of unlabelled rows, ``(rows, classes)``.
         mask: ``(rows,)``, which rows a rule of `selection` lets through.
     """
-    losses = F.cross_entropy(wide(logits), logits.argmax(dim=1), reduction="none")
+    losses = F.cross_entropy(upcast(logits), logits.argmax(dim=1), reduction="none")
     return (losses * mask.to(losses)).mean()
 
 

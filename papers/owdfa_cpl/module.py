@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.open_world.config import OpenWorldFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, effective_rank, is_log_due
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.reduce import gather
+from common.training.diagnostics import CollapseWarning, effective_rank, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.loss import (
@@ -60,7 +60,7 @@ class CPL(Heads[CPLConfig]):
     def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
         """One step: features, votes, partners, and the four losses over the global batch."""
         config, num, epoch = self.method, batch.num_labelled, batch.key.epoch
-        maps = self.backbone.feature_map(batch.pictures)
+        maps = self.backbone.feature_map(batch.images)
         g = self.head.embed(maps)
         logits = join_with_grad(self.head.classify(g), num)  # (rows of all, heads)
         labels, places = gather(batch.labels), gather(batch.places)
@@ -121,4 +121,4 @@ class CPL(Heads[CPLConfig]):
             self.log("diag/trusted", votes.trusted.float().mean())
         self.log("diag/heads_used", float(used))
         self.log("diag/effective_rank", effective_rank(logits))
-        self.collapse.check({"one head takes every picture": used == 1}, batches_seen(self) + 1)
+        self.collapse.check({"one head takes every image": used == 1}, batches_seen(self) + 1)

@@ -6,9 +6,9 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from common.checkpoints.published import read_state_dict
+from common.backbones.published import read_state_dict
 from common.config.schema import OptimizerConfig
-from common.data.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.errors import ConfigError, DataError
@@ -60,13 +60,13 @@ class Heads(LightningModule, Generic[Method]):
         # With the position, the seed of partners and noise, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the global feature that is evaluated, ``(batch, num_features)``."""
-        return self.head.embed(self.backbone.feature_map(pictures))
+        return self.head.embed(self.backbone.feature_map(images))
 
-    def predict(self, pictures: Tensor) -> Tensor:
+    def predict(self, images: Tensor) -> Tensor:
         """Returns scores of all heads, ``(batch, heads)``."""
-        return self.head.classify(self.embed(pictures))
+        return self.head.classify(self.embed(images))
 
     def configure_optimizers(self) -> Any:
         """Adam in the published code."""

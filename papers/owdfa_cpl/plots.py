@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 from torch import Tensor, nn
 
-from common.data.open_world.module import OpenWorldData
-from common.evaluation.open_world import OpenWorldInputs
+from common.data.targets.open_world.module import OpenWorldData
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.plots.style import new_figure
 from papers.owdfa_cpl.voting import vote
 
@@ -44,7 +44,7 @@ def matched_heads(truth: np.ndarray, guess: np.ndarray, num_heads: int) -> np.nd
 
 
 def draw_confusion(inputs: OpenWorldInputs, names: tuple[str, ...]) -> "Figure":
-    """Draws the share of each class's test pictures in each head, heads matched to classes."""
+    """Draws the share of each class's test images in each head, heads matched to classes."""
     truth, guess = inputs.truth, inputs.logits.argmax(dim=1).numpy()
     heads = matched_heads(truth, guess, inputs.logits.shape[1])
     shares = np.zeros((len(names), len(heads)))
@@ -52,7 +52,7 @@ def draw_confusion(inputs: OpenWorldInputs, names: tuple[str, ...]) -> "Figure":
         mine = guess[truth == label]
         shares[label] = [(mine == head).mean() if len(mine) else 0 for head in heads]
     title = (
-        f"Share of each class's test pictures in each head, in the order of the best matching; "
+        f"Share of each class's test images in each head, in the order of the best matching; "
         f"classes below the line are novel ({inputs.num_known} known)"
     )
     figure, axes = new_figure(7.5, 7.0, title)
@@ -66,25 +66,25 @@ def draw_confusion(inputs: OpenWorldInputs, names: tuple[str, ...]) -> "Figure":
 
 
 @torch.no_grad()
-def _vote(module: Any, pictures: Tensor) -> tuple[Any, Tensor]:
-    maps = module.backbone.feature_map(pictures)
+def _vote(module: Any, images: Tensor) -> tuple[Any, Tensor]:
+    maps = module.backbone.feature_map(images)
     parts = module.head.embed_parts(maps)  # (batch, dim, parts)
     return vote(module.head.embed(maps), parts, 0), parts
 
 
 def draw_votes(module: Any, data: OpenWorldData) -> "Figure":
-    """Draws test pictures beside their candidates, with the weight of each part in the vote."""
+    """Draws test images beside their candidates, with the weight of each part in the vote."""
     generator = torch.Generator().manual_seed(0)
     part = data.whole.test
     rows = torch.randperm(len(part.labels), generator=generator)[:BATCH]
     device = next(module.parameters()).device
-    stored = part.pictures[rows]
-    found, parts = _vote(module, data.prepare_pictures(stored.to(device)))
+    stored = part.images[rows]
+    found, parts = _vote(module, data.prepare_images(stored.to(device)))
     weights = parts.norm(dim=1)
     weights = (weights / weights.norm(dim=1, keepdim=True)).cpu()
     side = round(weights.shape[1] ** 0.5)
     title = (
-        "Test pictures, their nearest by the global feature, and the parts' weight in the vote: "
+        "Test images, their nearest by the global feature, and the parts' weight in the vote: "
         "bright parts decide"
     )
     figure, _ = new_figure(6.0, 2.1 * SHOWN_PAIRS, title)

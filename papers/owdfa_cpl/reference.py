@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.evaluation.open_world_metrics import count_known, open_world_metrics
-from common.losses.precision import wide
-from common.parity import Case
+from common.losses.precision import upcast
+from common.results.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
 from papers.owdfa_cpl.loss import (
     confidence_weighted,
@@ -19,6 +18,7 @@ from papers.owdfa_cpl.loss import (
     pair_consistency,
     soft_labels,
 )
+from papers.owdfa_cpl.metrics import count_known, open_world_metrics
 from papers.owdfa_cpl.selection import (
     AdaptiveThresholds,
     ClassThresholds,
@@ -115,7 +115,7 @@ def solve_margin_entropy(case: Case) -> dict[str, Tensor]:
         loss = margin_cross_entropy(x, case["target"], -constants["m"] * constants["s"])
         found[name] = loss
         found[f"grad{name.removeprefix('margin')}"] = torch.autograd.grad(loss, x)[0]
-    found["ent2d"] = entropy(wide(x).softmax(dim=1)).mean()
+    found["ent2d"] = entropy(upcast(x).softmax(dim=1)).mean()
     return found | {"ent1d": mean_entropy(x)}
 
 

@@ -7,7 +7,7 @@ several processes all are given the rows of all, so that their states stay equal
 import torch
 from torch import Tensor, nn
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 
 class Everything(nn.Module):
@@ -33,7 +33,7 @@ class FixedThreshold(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, places: Tensor) -> Tensor:
         """Returns the mask; arguments as `Everything`."""
-        return wide(logits).softmax(dim=1).amax(dim=1) >= self.cutoff
+        return upcast(logits).softmax(dim=1).amax(dim=1) >= self.cutoff
 
 
 class ClassThresholds(nn.Module):
@@ -61,7 +61,7 @@ class ClassThresholds(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, places: Tensor) -> Tensor:
         """Returns the mask by the state so far, then remembers; arguments as `Everything`."""
-        confidence, classes = wide(logits).softmax(dim=1).max(dim=1)
+        confidence, classes = upcast(logits).softmax(dim=1).max(dim=1)
         ratio = self.ratio[classes]
         mask = confidence >= self.cutoff * ratio / (2 - ratio)
         sure = confidence >= self.cutoff
@@ -98,7 +98,7 @@ class AdaptiveThresholds(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, places: Tensor) -> Tensor:
         """Updates the running values, then returns the mask; arguments as `Everything`."""
-        probs = wide(logits).softmax(dim=1).double()
+        probs = upcast(logits).softmax(dim=1).double()
         confidence, classes = probs.max(dim=1)
         shares = torch.bincount(classes, minlength=probs.shape[1]).double() / len(probs)
         self._follow(self.overall, torch.quantile(confidence, self.quantile))

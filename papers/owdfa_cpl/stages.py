@@ -1,7 +1,7 @@
 """The multi-stage extension: pre-training, CPL, and rounds on the labels that CPL has given.
 
 The abstract promises it; the published code has its pieces and nothing that joins them. A faithful
-reading (UNVERIFIED): train on labelled pictures, go on with CPL, predict the unlabelled ones, go on
+reading (UNVERIFIED): train on labelled images, go on with CPL, predict the unlabelled ones, go on
 with those predictions as labels beside CPL's own losses, and again.
 """
 
@@ -12,12 +12,12 @@ NONE = -1
 
 
 class Relabelling(nn.Module):
-    """Remembers the last prediction of each unlabelled picture and hands it out a round later.
+    """Remembers the last prediction of each unlabelled image and hands it out a round later.
 
     Several processes: each is given the rows of all, so that the memories stay equal.
 
     Args:
-        num_samples: Unlabelled training pictures.
+        num_samples: Unlabelled training images.
         pretrain_epochs: Epochs before the first round, which has no given labels.
         round_epochs: Epochs of a round; 0: there is but the first.
     """
@@ -43,7 +43,7 @@ class Relabelling(nn.Module):
         """Returns the given labels ``(rows,)``, `NONE` where there is none, then remembers.
 
         Args:
-            places: Numbers of the rows among all unlabelled pictures.
+            places: Numbers of the rows among all unlabelled images.
             logits: Their present scores, ``(rows, classes)``.
             epoch: Of the whole training.
         """

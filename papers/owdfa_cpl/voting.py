@@ -1,4 +1,4 @@
-"""Global-Local Voting: who an unlabelled picture is paired with, and whether the pair is trusted.
+"""Global-Local Voting: who an unlabelled image is paired with, and whether the pair is trusted.
 
 Nothing here carries gradient. Rows are labelled first, then unlabelled, over all processes.
 """
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.losses.precision import unit, wide
+from common.losses.precision import unit, upcast
 
 
 class Vote(NamedTuple):
@@ -43,7 +43,7 @@ def part_similarity(p: Tensor) -> Tensor:
         p: ``(rows, dim, parts)``.
     """
     with torch.autocast(p.device.type, enabled=False):
-        p = wide(p)
+        p = upcast(p)
         norms = p.norm(dim=1)  # (rows, parts)
         weights = norms / norms.norm(dim=1, keepdim=True).clamp(min=1e-12)
         directions = p / norms.clamp(min=1e-8)[:, None]
@@ -68,7 +68,7 @@ def vote(g: Tensor, p: Tensor, num_labelled: int, trust_all: bool = False) -> Vo
         ValueError: Fewer than two rows.
     """
     if len(g) < 2:
-        raise ValueError("a vote needs two rows: a picture and a candidate")
+        raise ValueError("a vote needs two rows: an image and a candidate")
     own = torch.arange(num_labelled, len(g), device=g.device)
     near = global_similarity(g)
     near.fill_diagonal_(-torch.inf)

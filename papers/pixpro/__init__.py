@@ -21,10 +21,11 @@ PAPER = Paper(
   pages     = {16684--16693},
   year      = {2021}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("images",),
     module_class="PixPro",
     config_class="PixProConfig",
-    evaluators=(
+    protocols=(
         "correspondence",
         "dense-probe",
         "detection",
@@ -34,4 +35,9 @@ PAPER = Paper(
         "linear",
         "linear-sgd",
     ),
+    own_protocols={
+        "correspondence": "config:CorrespondenceConfig",
+        "dense-probe": "dense_probe_config:DenseProbeConfig",
+        "detection": "detection_config:DetectionConfig",
+    },
 )

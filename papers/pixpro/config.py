@@ -5,9 +5,10 @@ Sources: "paper" is arXiv 2011.10043, "script" the official repository's ``tools
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -32,9 +33,11 @@ class PixProConfig:
     pixel_loss: str = setting("consistency", choices=("consistency", "contrast", "none"))
     # Cells closer than this, in diagonals of the larger cell, correspond (paper, section 3.1).
     threshold: float = setting(0.7, above=0)
-    # pictures: mean over a picture's pairs, then over pictures, those without pairs too (code);
+    # images: mean over an image's pairs, then over images, those without pairs too (code);
     # pairs: mean over all pairs (paper), half as large.
-    averaging: str = setting("pictures", choices=("pictures", "pairs"))
+    averaging: str = setting(
+        "images", choices=("images", "pairs"), hashed_values={"images": "pictures"}
+    )
     # Of PixContrast (digest).
     temperature: float = setting(0.3, above=0)
 
@@ -71,7 +74,7 @@ class PixProConfig:
         """
         views = sum(view.count for view in recipe.data.views)
         if views != 2:
-            raise ConfigError(f"data.views: PixPro compares 2 views of a picture, not {views}")
+            raise ConfigError(f"data.views: PixPro compares 2 views of an image, not {views}")
         if any(view.rotation for view in recipe.data.views):
             raise ConfigError(
                 "data.views: rotation must be 0: corners of a turned crop do not tell where its "
@@ -80,4 +83,21 @@ class PixProConfig:
         if self.pixel_loss == "none" and self.instance_weight == 0:
             raise ConfigError("method.pixel_loss=none needs method.instance_weight above 0")
         if self.instance_weight and self.instance_loss == "contrast" and recipe.global_batch < 2:
-            raise ConfigError("data.batch_size: negatives are the other pictures: 2 or up")
+            raise ConfigError("data.batch_size: negatives are the other images: 2 or up")
+
+
+@dataclass
+class CorrespondenceConfig(ProtocolConfig):
+    """Protocol ``correspondence``: the same place in two views of an image."""
+
+    needs_labels: ClassVar[bool] = False
+    # Pairs of views of each image.
+    draws: int = setting(1, at_least=1)
+    # Distance below which cells correspond, in diagonals of the larger one; PixPro's.
+    threshold: float = setting(0.7, above=0)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_correspondence`."""
+        from papers.pixpro.correspondence import evaluate_correspondence
+
+        return evaluate_correspondence

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from papers.pixpro.loss import unit
 
 # Added to similarities under a power below 1, whose slope at 0 is infinite (official code).
@@ -67,14 +67,14 @@ class PixelPropagation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the propagated map, in float32 or wider."""
         values = self.transform(x)
-        values = unit(values) if self.normalise_values else wide(values)
+        values = unit(values) if self.normalise_values else upcast(values)
         return propagate(unit(x), values, self.sharpness, self.clamp)
 
 
 def propagate(u: Tensor, values: Tensor, sharpness: float, clamp: float) -> Tensor:
     """Returns ``y_a = sum_b max(<u_a, u_b>, clamp)^sharpness values_b``, b = a included.
 
-    A plain sum over the picture's own cells; gradients flow through the similarities too.
+    A plain sum over the image's own cells; gradients flow through the similarities too.
 
     Args:
         u: Unit map.

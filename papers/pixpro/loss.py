@@ -1,4 +1,4 @@
-"""PixPro's equations: consistency and contrast of corresponding cells, and of whole pictures.
+"""PixPro's equations: consistency and contrast of corresponding cells, and of whole images.
 
 Maps are ``(batch, channels, rows, columns)``; masks ``(batch, cells, key cells)`` tell which cells
 correspond, counted row by row. All is computed in float32 or wider.
@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.pictures.geometry import cell_distances
 from common.distributed.reduce import all_reduce_sum, world_size
-from common.losses.precision import wide
+from common.losses.precision import upcast
+from papers.pixpro.geometry import cell_distances
 
-# Keeps a picture without pairs from dividing by 0 (official code).
+# Keeps an image without pairs from dividing by 0 (official code).
 EPSILON = 1e-6
 
 
 def unit(x: Tensor) -> Tensor:
     """Returns ``x`` with unit length over its channels (dimension 1), in float32 or wider."""
-    return F.normalize(wide(x), dim=1)
+    return F.normalize(upcast(x), dim=1)
 
 
 def positive_mask(
@@ -36,7 +36,7 @@ def positive_mask(
         threshold: In diagonals of the larger cell; the distance is below it.
 
     Raises:
-        ValueError: Maps or coordinates of different pictures.
+        ValueError: Maps or coordinates of different images.
     """
     if q.shape[:2] != k.shape[:2] or len(q_place) != len(q):
         raise ValueError(
@@ -53,25 +53,25 @@ def similarities(q: Tensor, k: Tensor) -> Tensor:
         return q.flatten(2).transpose(1, 2) @ k.flatten(2)
 
 
-def pixel_consistency(q: Tensor, k: Tensor, mask: Tensor, averaging: str = "pictures") -> Tensor:
+def pixel_consistency(q: Tensor, k: Tensor, mask: Tensor, averaging: str = "images") -> Tensor:
     """Returns minus the cosine of corresponding cells (Eq. 5), one direction.
 
-    With ``averaging="pictures"`` minus twice the mean over pictures of each one's mean, as the
-    official code: a picture without pairs counts as 0. With ``"pairs"`` minus the mean over all
+    With ``averaging="images"`` minus twice the mean over images of each one's mean, as the
+    official code: an image without pairs counts as 0. With ``"pairs"`` minus the mean over all
     pairs, as the paper; 0 if there are none.
 
-    Several processes: "pictures" is local, "pairs" counts those of all; averaged gradients are
+    Several processes: "images" is local, "pairs" counts those of all; averaged gradients are
     those of the global batch either way.
 
     Args:
         q: Unit query map.
         k: Unit key map.
         mask: Which cells correspond.
-        averaging: "pictures" or "pairs".
+        averaging: "images" or "pairs".
     """
     weight = mask.to(q.dtype)
     agreement = (similarities(q, k) * weight).sum((1, 2))
-    if averaging == "pictures":
+    if averaging == "images":
         return -2 * (agreement / (weight.sum((1, 2)) + EPSILON)).mean()
     pairs = all_reduce_sum(weight.sum()) / world_size()
     return -agreement.sum() / pairs.clamp(min=EPSILON)
@@ -80,7 +80,7 @@ def pixel_consistency(q: Tensor, k: Tensor, mask: Tensor, averaging: str = "pict
 def pixel_contrast(q: Tensor, k: Tensor, mask: Tensor, temperature: float) -> Tensor:
     """Returns the contrast of each cell's positives with all cells of the other view (Eq. 2).
 
-    The mean over a picture's cells that have a positive, then over the pictures that have such a
+    The mean over an image's cells that have a positive, then over the images that have such a
     cell (of all processes); 0 if there are none.
 
     Args:
@@ -91,9 +91,9 @@ def pixel_contrast(q: Tensor, k: Tensor, mask: Tensor, temperature: float) -> Te
     """
     cells = mask.any(2)
     counts = cells.sum(1)
-    per_picture = contrast_per_cell(q, k, mask, temperature).sum(1) / counts.clamp(min=1)
-    pictures = all_reduce_sum((counts > 0).sum()) / world_size()
-    return per_picture.sum() / pictures.clamp(min=1 / world_size())
+    per_image = contrast_per_cell(q, k, mask, temperature).sum(1) / counts.clamp(min=1)
+    images = all_reduce_sum((counts > 0).sum()) / world_size()
+    return per_image.sum() / images.clamp(min=1 / world_size())
 
 
 def contrast_per_cell(q: Tensor, k: Tensor, mask: Tensor, temperature: float) -> Tensor:
@@ -104,6 +104,6 @@ def contrast_per_cell(q: Tensor, k: Tensor, mask: Tensor, temperature: float) ->
     return scores.logsumexp(2) - positives.logsumexp(2)
 
 
-def agreement_of_pictures(q: Tensor, k: Tensor) -> Tensor:
+def agreement_of_images(q: Tensor, k: Tensor) -> Tensor:
     """Returns minus twice the mean cosine of ``(batch, dim)`` (BYOL's loss, less its constant)."""
     return -2 * (unit(q) * unit(k)).sum(1).mean()

@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.data.pictures.geometry import crop_coordinates
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import ConfigError
 from common.losses.infonce import nt_xent
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
+from papers.pixpro.geometry import crop_coordinates
 from papers.pixpro.layers import PixelPropagation, conv_mlp
 from papers.pixpro.loss import (
-    agreement_of_pictures,
+    agreement_of_images,
     pixel_consistency,
     pixel_contrast,
     positive_mask,
@@ -37,7 +37,7 @@ DIAGNOSED = 1024
 class Watched(NamedTuple):
     """What is looked at for a collapse.
 
-    ``features``: (batch, dim, rows, columns). ``met``: share of pictures with corresponding cells;
+    ``features``: (batch, dim, rows, columns). ``met``: share of images with corresponding cells;
     None without pixel loss.
     """
 
@@ -54,7 +54,7 @@ class PixPro(LightningModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
         backbone: Has ``feature_map`` and ``num_features``; default: the one ``method`` names.
     """
 
@@ -65,7 +65,7 @@ class PixPro(LightningModule):
         self,
         method: PixProConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
         backbone: Any = None,
     ) -> None:
         super().__init__()
@@ -119,9 +119,9 @@ class PixPro(LightningModule):
         names = ["projector"] * self.has_pixel_branch + ["instance_projector"] * self.predicts
         return ["backbone", *names] if names else []
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step: each view's map must agree with the other view's momentum map."""
@@ -178,14 +178,14 @@ class PixPro(LightningModule):
         return pixel_consistency(q, k, mask, config.averaging)
 
     def instance_loss(self, maps: list[Tensor], keys: list[Tensor]) -> Tensor:
-        """Returns the loss of whole pictures; maps are pooled after the networks, not before."""
+        """Returns the loss of whole images; maps are pooled after the networks, not before."""
         z = [self.instance_projector(f) for f in maps]
         if not self.predicts:
             pooled = [of_view.mean((2, 3)) for of_view in z]
             return nt_xent(pooled[0], pooled[1], self.method.instance_temperature)
         q = [self.predictor(of_view).mean((2, 3)) for of_view in z]
         k = [self.momentum("instance_projector", f).mean((2, 3)) for f in keys]
-        return agreement_of_pictures(q[0], k[1]) + agreement_of_pictures(q[1], k[0])
+        return agreement_of_images(q[0], k[1]) + agreement_of_images(q[1], k[0])
 
     def follow(self, momentum: float) -> None:
         """Moves the momentum networks towards the trained ones."""
@@ -225,15 +225,15 @@ class PixPro(LightningModule):
         self.log("diag/effective_rank", effective_rank(z[::every]))
         signs = {"features do not differ": float(std) < 0.01 * z.shape[1] ** -0.5}
         if watched.met is not None:
-            self.log("diag/pictures_with_pairs", watched.met, sync_dist=True)
-            signs["no picture has two views that meet (data.views: larger area)"] = watched.met == 0
+            self.log("diag/images_with_pairs", watched.met, sync_dist=True)
+            signs["no image has two views that meet (data.views: larger area)"] = watched.met == 0
         self.collapse.check(signs, batches_seen(self) + 1)
 
 
 def sizes_of(batch: ViewBatch) -> Tensor:
-    """Returns (batch, 2): the pictures' sizes; raises `ConfigError` if the views lack them."""
+    """Returns (batch, 2): the images' sizes; raises `ConfigError` if the views lack them."""
     if batch.sizes is None:
-        raise ConfigError("the views do not tell how large their pictures were (ViewBatch.sizes)")
+        raise ConfigError("data.views: ViewBatch.sizes must tell how large the images were")
     return batch.sizes
 
 

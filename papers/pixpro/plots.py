@@ -7,39 +7,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.pictures.dense_evaluation import DensePictures
-from common.data.pictures.geometry import cell_distances
-from common.data.pictures.module import PictureData
-from common.evaluation.correspondence import places
+from common.data.images.dense_evaluation import DenseImages
+from common.data.images.module import ImageData
 from common.evaluation.frozen import map_frozen
+from papers.pixpro.correspondence import places
+from papers.pixpro.geometry import cell_distances
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PICTURES, LINES = 4, 12
+IMAGES, LINES = 4, 12
 SEED = 0
 RIGHT, WRONG = "#2a9d4a", "#d1495b"
 
 
-def draw(module: nn.Module, data: PictureData) -> "dict[str, Callable[[], Figure]]":
+def draw(module: nn.Module, data: ImageData) -> "dict[str, Callable[[], Figure]]":
     """Returns the plots; none for a module without feature map."""
     if not hasattr(getattr(module, "backbone", None), "feature_map"):
         return {}
     return {"correspondence": lambda: draw_correspondence(module, data)}
 
 
-def draw_correspondence(module: nn.Module, data: PictureData) -> "Figure":
+def draw_correspondence(module: nn.Module, data: ImageData) -> "Figure":
     """Draws pairs of views with a line from some cells to their most similar ones.
 
-    Green where these show the same place; of test pictures, or training ones where there are none.
+    Green where these show the same place; of test images, or training ones where there are none.
     """
     from matplotlib.figure import Figure
 
     split = data.set["test" if "test" in data.set else "train"]
-    some = split.rows(torch.arange(min(PICTURES, len(split))))
+    some = split.rows(torch.arange(min(IMAGES, len(split))))
     device = next(module.parameters()).device
-    batch = next(iter(DensePictures(some, data.config).pairs((SEED, 0), device)))
+    batch = next(iter(DenseImages(some, data.config).pairs((SEED, 0), device)))
     maps = [map_frozen(module, view) for view in batch.views]
     first, second, right = matches(maps, places(batch), data_threshold(module))
     figure = Figure(figsize=(4.4, 2.3 * len(some)))
@@ -65,7 +65,7 @@ def data_threshold(module: Any) -> float:
 def matches(
     maps: list[Tensor], coordinates: list[Tensor], threshold: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns for each picture (lines,) cells of the first view, their nearest, whether right.
+    """Returns for each image (lines,) cells of the first view, their nearest, whether right.
 
     Cells without a counterpart are left out: -1 fills up.
 

@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.data.pictures.geometry import cell_centres, cell_distances, crop_coordinates
 from common.optim.build import parameter_groups
 from common.optim.ema import cosine_momentum
 from common.optim.layerwise import LARS
 from common.optim.schedules import warmup_cosine
-from common.parity import Case
+from common.results.parity import Case
 from papers.pixpro.config import PixProConfig
+from papers.pixpro.geometry import cell_centres, cell_distances, crop_coordinates
 from papers.pixpro.layers import PixelPropagation
 from papers.pixpro.loss import (
     contrast_per_cell,

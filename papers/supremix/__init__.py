@@ -16,11 +16,15 @@ PAPER = Paper(
   journal = {arXiv preprint arXiv:2309.16633},
   year    = {2023}
 }""",
-    modality="regression",
+    target="number",
+    modalities=("images", "series", "tables", "text", "volumes"),
     module_class="SupReMix",
     config_class="SupReMixConfig",
-    headline_metric="test/mae",
-    evaluators=("regression-probe", "label-order", "regression-finetune"),
+    protocols=("regression-probe", "label-order", "regression-finetune"),
+    own_protocols={
+        "label-order": "config:LabelOrderConfig",
+        "regression-finetune": "config:RegressionFinetuneConfig",
+    },
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),

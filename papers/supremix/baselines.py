@@ -7,14 +7,14 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionFacts
-from common.data.regression.views import RegressionBatch
 from common.data.sampler import keyed_generator
-from common.diagnostics import is_log_due
+from common.data.targets.regression.config import RegressionFacts
+from common.data.targets.regression.views import RegressionBatch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
-from common.losses.precision import wide
+from common.losses.precision import upcast
 from common.optim.build import configure
+from common.training.diagnostics import is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from papers.supremix.encoder import build_backbone, draw_beta
@@ -30,7 +30,7 @@ class Regressor(LightningModule):
     Args:
         method: Default: L1 on a ResNet-50.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor
@@ -114,7 +114,7 @@ class RankNContrast(LightningModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor
@@ -167,7 +167,7 @@ def rank_n_contrast(h: Tensor, labels: Tensor, temperature: float) -> Tensor:
         temperature: Divides the distances.
     """
     with torch.autocast(h.device.type, enabled=False):
-        h = wide(h)
+        h = upcast(h)
         columns = torch.cat([gather_with_grad(view) for view in h])
         own = own_columns(len(h), len(labels), h.device)
         y = gather(labels).repeat(len(h))

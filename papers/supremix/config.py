@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
+from common.evaluation.config import Measure, ProtocolConfig
 from common.registry import SAMPLE_BACKBONES
 from common.settings import setting
 
@@ -22,7 +23,7 @@ class EncoderConfig:
     # Code: ResNet-50 from scratch on faces.
     backbone: str = setting("resnet50", choices=SAMPLE_BACKBONES)
     width: int = setting(1, at_least=1)
-    # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for pictures of about 32 x 32.
+    # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Code: batch norm per device. No effect on one process.
     sync_batch_norm: bool = True
@@ -57,9 +58,8 @@ class SupReMixConfig(EncoderConfig):
             raise ConfigError(f"method.beta: {self.beta} must be two numbers, as [2, 8]")
         if self.mix_pos and self.window <= self.label_step:
             raise ConfigError(
-                f"method.window={self.window:g}: labels are multiples of method.label_step="
-                f"{self.label_step:g}: no two of them lie within the window, and Mix-pos would do "
-                "nothing; widen the window, lower the step, or set method.mix_pos=false"
+                f"method.window={self.window:g}: it must be above method.label_step="
+                f"{self.label_step:g}, or method.mix_pos false"
             )
         if recipe.data.total_views < 2 and not self.label_step:
             key = "data.views" if recipe.data.views else "data.num_views"
@@ -89,3 +89,33 @@ class RegressorConfig(EncoderConfig):
     mixup_beta: float = setting(2.0, above=0)
     # Of the partners' Gaussian, in deviations of the labels. The paper tunes it for each set.
     bandwidth: float = setting(0.5, above=0)
+
+
+@dataclass
+class LabelOrderConfig(ProtocolConfig):
+    """Protocol ``label-order``: rank correlation of label distance and embedding distance."""
+
+    # All pairs of so many test samples; more are drawn from by seed.
+    max_samples: int = setting(1000, at_least=3)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_label_order`."""
+        from papers.supremix.label_order import evaluate_label_order
+
+        return evaluate_label_order
+
+
+@dataclass
+class RegressionFinetuneConfig(ProtocolConfig):
+    """Protocol ``regression-finetune``: all weights and a new linear layer, on the labels."""
+
+    loss: str = setting("l1", choices=("l1", "mse"))
+    lr: float = setting(1e-3, above=0)
+    epochs: int = setting(20, at_least=1)
+    batch_size: int = setting(64, at_least=2)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_regression_finetune`."""
+        from papers.supremix.regression_finetune import evaluate_regression_finetune
+
+        return evaluate_regression_finetune

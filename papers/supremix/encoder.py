@@ -5,18 +5,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from common.data.regression.config import RegressionFacts
+from common.data.targets.regression.config import RegressionFacts
 from common.errors import ConfigError
 from common.registry import SAMPLE_BACKBONES
 from papers.supremix.config import EncoderConfig, SupReMixConfig
 
 # What each backbone reads, and how many dimensions an input of it has; mlp reads anything.
-PICTURES, VOLUMES, TEXTS = ("pictures", 3), ("volumes", 4), ("pairs of hashed sentences", 2)
+IMAGES, VOLUMES, TEXTS = ("images", 3), ("volumes", 4), ("pairs of hashed sentences", 2)
 READS = {
-    "resnet18": PICTURES,
-    "resnet50": PICTURES,
-    "small_conv": PICTURES,
-    "small_grid": PICTURES,
+    "resnet18": IMAGES,
+    "resnet50": IMAGES,
+    "small_conv": IMAGES,
+    "small_grid": IMAGES,
     "small_volume": VOLUMES,
     "text_pair": TEXTS,
 }

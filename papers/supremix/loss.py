@@ -13,7 +13,7 @@ from torch import Tensor
 
 from common.distributed.reduce import all_reduce_sum, gather, gather_with_grad, rank, world_size
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import wide
+from common.losses.precision import upcast
 
 # Numbers of one chunk of anchors: their contrast with all columns and all Mix-pos pairs.
 CHUNK_NUMBERS = 2**20
@@ -134,7 +134,7 @@ def arrange(
         The contrast; anchors ``(anchors, dim)``; columns ``(columns, dim)``; and for each anchor
         its place before sorting.
     """
-    z = wide(z)
+    z = upcast(z)
     # The quotient of two whole numbers would be in float32, whatever z is.
     labels = labels if labels.is_floating_point() else labels.to(z.dtype)
     views = len(z)

@@ -7,15 +7,15 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionFacts
-from common.data.regression.views import RegressionBatch
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.data.targets.regression.config import RegressionFacts
+from common.data.targets.regression.views import RegressionBatch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.losses.precision import unit
 from common.optim.build import configure
+from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
@@ -39,7 +39,7 @@ class SupReMix(LightningModule):
     Args:
         method: Default: the published code's, for faces.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour pictures.
+        facts: Of the data; default: colour images.
     """
 
     batches_seen: Tensor
@@ -127,12 +127,11 @@ def check_labels(config: SupReMixConfig, facts: RegressionFacts) -> None:
     first, last = compared_labels(ends, config.label_step).tolist()
     if first == last:
         raise ConfigError(
-            f"method.label_step={config.label_step:g}: all training labels, {low:g} to {high:g}, "
-            "round to one of its multiples; it is in label units: lower it"
+            f"method.label_step={config.label_step:g}: all training labels, {low:g} to "
+            f"{high:g}, round to one multiple; lower it"
         )
     if config.mix_pos and config.window >= facts.batch_range:
         raise ConfigError(
-            f"method.window={config.window:g}: no batch of the first epoch has labels that far "
-            f"apart (at most {facts.batch_range:g}), so it would exclude nothing; it is in label "
-            "units: lower it, or set method.mix_pos=false"
+            f"method.window={config.window:g}: labels of a batch are at most "
+            f"{facts.batch_range:g} apart; lower it, or set method.mix_pos=false"
         )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from common.data.regression.module import RegressionData
-from common.evaluation.regression import ProbeSet, RegressionInputs
+from common.data.targets.regression.module import RegressionData
+from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_probe import fit_ridge
 from common.plots.components import main_components
 from common.plots.style import COLOURS, GREY, new_figure

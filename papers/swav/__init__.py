@@ -18,9 +18,10 @@ PAPER = Paper(
   pages     = {9912--9924},
   year      = {2020}
 }""",
-    modality="pictures",
+    target="none",
+    modalities=("images",),
     module_class="SwAV",
     config_class="SwAVConfig",
-    evaluators=("knn", "linear", "few-label", "finetune", "linear-sgd"),
+    protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),
     baselines={"deepcluster-v2": ("deepcluster:DeepClusterV2", "config:DeepClusterConfig")},
 )

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError
 from common.registry import BACKBONES
 from common.settings import setting
@@ -21,7 +21,7 @@ class EncoderConfig:
     # ResNet-50 (paper, section 4); wider ones have width 2, 4 or 5 (script names w2, w4, w5).
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
-    # "cifar": a 3x3 convolution and no max-pooling, for pictures of about 32 x 32.
+    # "cifar": a 3x3 convolution and no max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Head 2048 -> 2048 -> 128 (script: hidden_mlp, feat_dim); 0 is one linear layer.
     hidden_dim: int = setting(2048, at_least=0)
@@ -83,21 +83,20 @@ class SwAVConfig(EncoderConfig):
             raise ConfigError("data.views: SwAV predicts one view's code from another: at least 2")
         check_assignment_crops(self.assignment_crops, views)
 
-    def check_facts(self, facts: PictureFacts) -> None:
-        """Checks what training asks of the data; warns if prototypes nearly outnumber pictures.
+    def check_facts(self, facts: ImageFacts) -> None:
+        """Checks what training asks of the data; warns if prototypes nearly outnumber images.
 
         Raises:
-            ConfigError: More prototypes than training pictures.
+            ConfigError: More prototypes than training images.
         """
         if facts.num_samples < self.num_prototypes:
             raise ConfigError(
-                f"method.num_prototypes: {self.num_prototypes} prototypes cannot share "
-                f"{facts.num_samples} training pictures; use fewer prototypes (a small multiple of "
-                "the number of classes one expects)"
+                f"method.num_prototypes={self.num_prototypes}: there are only "
+                f"{facts.num_samples} training images; use fewer prototypes"
             )
         if facts.num_samples < self.num_prototypes + self.queue_length:
             warnings.warn(
-                f"{facts.num_samples} training pictures for {self.num_prototypes} prototypes and "
+                f"{facts.num_samples} training images for {self.num_prototypes} prototypes and "
                 f"a queue of {self.queue_length}: the queue will hold most of an epoch",
                 stacklevel=2,
             )
@@ -130,17 +129,17 @@ class DeepClusterConfig(EncoderConfig):
         views = sum(view.count for view in recipe.data.views)
         check_assignment_crops(self.assignment_crops, views)
 
-    def check_facts(self, facts: PictureFacts) -> None:
-        """Raises `ConfigError` if a clustering has more prototypes than there are pictures."""
+    def check_facts(self, facts: ImageFacts) -> None:
+        """Raises `ConfigError` if a clustering has more prototypes than there are images."""
         self.check_count(facts.num_samples)
 
-    def check_count(self, num_pictures: int) -> None:
-        """Raises `ConfigError` if ``num_pictures`` are too few to start each clustering from."""
+    def check_count(self, num_images: int) -> None:
+        """Raises `ConfigError` if ``num_images`` are too few to start each clustering from."""
         largest = max(self.num_prototypes)
-        if num_pictures < largest:
+        if num_images < largest:
             raise ConfigError(
-                f"method.num_prototypes: {largest} prototypes cannot be started from "
-                f"{num_pictures} remembered pictures; use fewer prototypes or a smaller batch"
+                f"method.num_prototypes={largest}: only {num_images} images are remembered to "
+                "start them from; use fewer"
             )
 
 

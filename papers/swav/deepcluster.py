@@ -9,20 +9,20 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.data.sampler import keyed_generator
-from common.diagnostics import CollapseWarning, is_log_due
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import DeepClusterConfig
 from papers.swav.module import log_clusters, projection_head, unit_embeddings
 from papers.swav.spherical_kmeans import spherical_kmeans
 
-# The target of a picture that no embedding is remembered of; such rows have no loss.
+# The target of an image that no embedding is remembered of; such rows have no loss.
 UNKNOWN = -100
 ADVICE = "Try a lower optimizer.lr, or fewer method.num_prototypes"
 
@@ -31,12 +31,12 @@ class DeepClusterV2(LightningModule):
     """Predicts clusters of last epoch's embeddings (arXiv 2006.09882, its DeepCluster-v2).
 
     Every process holds the whole memory and computes its share of the k-means, so that a checkpoint
-    has all of it: 4 bytes x assignment crops x training pictures x output_dim (1.3 GB on ImageNet).
+    has all of it: 4 bytes x assignment crops x training images x output_dim (1.3 GB on ImageNet).
 
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour, and 50,000 of them.
+        facts: Of the images; default: colour, and 50,000 of them.
     """
 
     memory: Tensor
@@ -48,12 +48,12 @@ class DeepClusterV2(LightningModule):
         self,
         method: DeepClusterConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or DeepClusterConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        facts = facts or PictureFacts()
+        facts = facts or ImageFacts()
         build = BACKBONES.get(config.backbone)
         self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
         self.head = projection_head(self.backbone.num_features, config)
@@ -73,16 +73,16 @@ class DeepClusterV2(LightningModule):
         self._ddp_params_and_buffers_to_ignore = same
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def project(self, views: list[Tensor]) -> Tensor:
         """Returns unit embeddings, ``(views, batch, dim)``."""
         return unit_embeddings(self.embed, self.head, views)
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
-        """Predicts the picture's cluster of each clustering from every view."""
+        """Predicts the image's cluster of each clustering from every view."""
         config = self.method
         if batch.key.batch == 0:
             self.cluster(batch.key.epoch)
@@ -123,7 +123,7 @@ class DeepClusterV2(LightningModule):
 
     @torch.no_grad()
     def remember(self, rows: Tensor, z: Tensor) -> None:
-        """Writes unit embeddings ``(crops, batch, dim)`` of pictures ``rows`` of all processes."""
+        """Writes unit embeddings ``(crops, batch, dim)`` of images ``rows`` of all processes."""
         everyone = gather(rows)
         for memory, of_crop in zip(self.memory, z, strict=True):
             memory[everyone] = gather(of_crop)
@@ -157,10 +157,10 @@ class DeepClusterV2(LightningModule):
 
 
 def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float) -> Tensor:
-    """Returns the cross-entropy of every view, averaged over views, pictures and clusterings.
+    """Returns the cross-entropy of every view, averaged over views, images and clusterings.
 
-    Pictures without a target do not count. Under several processes the average is over the
-    pictures of all: averaging gradients gives that of the global batch.
+    Images without a target do not count. Under several processes the average is over the
+    images of all: averaging gradients gives that of the global batch.
 
     Args:
         scores: Of each clustering ``(views, batch, prototypes)``, cosine similarities.

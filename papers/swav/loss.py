@@ -1,6 +1,5 @@
 """SwAV's equations: codes of the assignment crops and the swapped prediction of them."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.reduce import gather, world_size
+from common.losses.precision import upcast
+
+# A sample whose largest entry is below exp of this adds nothing that a prototype's mass, of 1 or
+# more, could hold: thousands of them stay below 1e-13 of it.
+LEAST_EXPONENT = -40.0
 
 
 @torch.no_grad()
@@ -25,27 +29,24 @@ def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     sample step is the last, rows sum to exactly 1 and the equal mass holds approximately. With
     0 iterations only the total is normalised (to ``batch``).
 
-    Computed on logarithms, so that a small ``epsilon`` neither overflows nor divides 0 by 0.
-    Under several processes each holds its rows (equally many) and the mass of a prototype counts
-    the rows of all; no gradient.
+    Logarithms are shifted before the one exponential, so that a small ``epsilon`` neither
+    overflows nor divides 0 by 0. Under several processes each holds its rows (equally many) and
+    the mass of a prototype counts the rows of all; no gradient.
     """
-    log_q = scores.double() if scores.dtype == torch.float64 else scores.float()
-    log_q = log_q / epsilon  # a new tensor: all that follows is in place, for memory and time
-    log_batch = math.log(scores.shape[0] * world_size())
-    log_prototypes = math.log(scores.shape[1])
-    # The batch's size is kept in the masses, so that no last multiplication is needed.
-    total = torch.logsumexp(_sum_over_samples(log_q), dim=1, keepdim=True)
-    log_q.sub_(total).add_(log_batch)
+    q = upcast(scores) / epsilon  # a new tensor: all that follows is in place, for memory and time
+    largest = gather(q.amax(dim=0, keepdim=True)).amax(dim=0, keepdim=True)
+    if iterations == 0:
+        q.sub_(largest.max()).exp_()
+        return q.mul_(len(q) * world_size() / gather(q.sum().view(1)).sum())
+    # The first step divides by the prototypes' masses, which takes this shift out again.
+    q.sub_(largest)
+    # A sample that is far from every prototype is lifted until its own mass can be divided by.
+    q.sub_((q.amax(dim=1, keepdim=True) - LEAST_EXPONENT).clamp_(max=0)).exp_()
     for _ in range(iterations):
-        log_q.sub_(_sum_over_samples(log_q)).add_(log_batch - log_prototypes)
-        log_q.sub_(torch.logsumexp(log_q, dim=1, keepdim=True))
-    return log_q.exp_()
-
-
-def _sum_over_samples(log_q: Tensor) -> Tensor:
-    """Log of the prototypes' masses over all processes: ``(batch, K)`` to ``(1, K)``."""
-    masses = torch.logsumexp(log_q, dim=0, keepdim=True)
-    return masses if world_size() == 1 else torch.logsumexp(gather(masses), dim=0, keepdim=True)
+        # Masses are not scaled to 1 / prototypes: the sample step takes any factor out.
+        q.div_(gather(q.sum(dim=0, keepdim=True)).sum(dim=0, keepdim=True))
+        q.div_(q.sum(dim=1, keepdim=True))
+    return q
 
 
 @torch.no_grad()

@@ -10,27 +10,26 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
-from common.diagnostics import (
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
+from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.host_copy import HostCopy
+from common.distributed.reduce import gather, rank, world_size
+from common.losses.precision import unit
+from common.optim.build import configure
+from common.registry import BACKBONES
+from common.training.diagnostics import (
     CollapseWarning,
     effective_rank,
     embedding_std,
     is_log_due,
-    prototype_usage,
 )
-from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, rank, world_size
-from common.losses.precision import unit
-from common.mirror import Mirror
-from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import EncoderConfig, SwAVConfig
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
 # Which queues are full, known without a look at the device, for which a step would wait.
-_FULL: Mirror[list[bool]] = Mirror(lambda queue: [queue_is_full(each) for each in queue])
+_FULL: HostCopy[list[bool]] = HostCopy(lambda queue: [queue_is_full(each) for each in queue])
 ADVICE = "Try method.epsilon=0.03, a longer method.freeze_batches or method.assignment=hard"
 
 
@@ -68,7 +67,7 @@ class SwAV(LightningModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the pictures; default: colour.
+        facts: Of the images; default: colour.
     """
 
     queue: Tensor
@@ -78,7 +77,7 @@ class SwAV(LightningModule):
         self,
         method: SwAVConfig | None = None,
         optimizer: OptimizerConfig | None = None,
-        facts: PictureFacts | None = None,
+        facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SwAVConfig()
@@ -97,9 +96,9 @@ class SwAV(LightningModule):
         self._ddp_params_and_buffers_to_ignore = ["queue", "batches_seen"]
         self.collapse = CollapseWarning(ADVICE)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
-        return self.backbone(pictures)
+        return self.backbone(images)
 
     def project(self, views: list[Tensor]) -> Tensor:
         """Returns unit embeddings, ``(views, batch, dim)``."""
@@ -113,8 +112,8 @@ class SwAV(LightningModule):
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1, with multi-crop and queue.
 
-        ``batch.views`` are made of the loaded pictures, on the batch's device, by
-        `PictureData.on_after_batch_transfer` (``common/data/pictures/module.py``).
+        ``batch.views`` are made of the loaded images, on the batch's device, by
+        `ImageData.on_after_batch_transfer` (``common/data/images/module.py``).
         """
         config = self.method
         normalise_rows(self.prototypes.weight)
@@ -217,6 +216,17 @@ def log_clusters(
     module.log("diag/embedding_std", std)
     module.log("diag/effective_rank", effective_rank(z))
     return {
-        "every picture has the same prototype": int(used) == 1,
+        "every image has the same prototype": int(used) == 1,
         "embeddings do not differ": float(std) < 0.01 * z.shape[-1] ** -0.5,
     }
+
+
+@torch.no_grad()
+def prototype_usage(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns how many prototypes are somebody's nearest, and the entropy of the assignment.
+
+    ``scores``: (samples, prototypes). The entropy is divided by ln(prototypes): 1 is even use.
+    """
+    counts = torch.bincount(scores.argmax(dim=1), minlength=scores.shape[1])
+    entropy = torch.special.entr(counts / counts.sum()).sum() / math.log(scores.shape[1])
+    return (counts > 0).sum(), entropy

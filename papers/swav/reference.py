@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from common.optim.layerwise import LARC
 from common.optim.schedules import warmup_cosine
-from common.parity import Case
+from common.results.parity import Case
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import (
     assign,

@@ -5,7 +5,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Place, Point, late, start, unit_rows
+from common.results.steps.points import Counts, Place, Point, late, start
 from papers.swav.module import SwAV
 
 
@@ -36,6 +36,12 @@ def remembered(state: dict[str, Tensor], generator: torch.Generator) -> None:
     unit_rows(state["prototypes"], generator)
     # The least number of prototypes that a clustering may have.
     state["targets"].random_(0, 2, generator=generator)
+
+
+def unit_rows(tensor: Tensor, generator: torch.Generator) -> None:
+    """Fills ``tensor`` with random rows of norm 1."""
+    drawn = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+    tensor.copy_(drawn / drawn.norm(dim=-1, keepdim=True))
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:

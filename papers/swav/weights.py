@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.checkpoints.published import check_fit, read_state_dict
+from common.backbones.published import check_fit, read_state_dict
 from common.errors import DataError
 
 HEADS_OF_PROTOTYPES = re.compile(r"prototypes\.prototypes(\d+)\.weight")
@@ -40,8 +40,8 @@ def load_weights(module: nn.Module, path: Path | str) -> str | None:
     foreign = sorted(name for name in arrays.keys() - wanted if name.startswith("prototypes"))
     if foreign:
         raise DataError(
-            f"{path}: holds the prototypes of another method ({foreign[-1]}): DeepCluster-v2's "
-            "files belong to the variant deepcluster-v2, SwAV's to the others"
+            f"{path} holds {foreign[-1]}: the variant deepcluster-v2 reads DeepCluster-v2's files, "
+            "the others SwAV's"
         )
     settings = "method.backbone, method.hidden_dim and method.head_batch_norm"
     check_fit(path, arrays, wanted, settings, _mend)

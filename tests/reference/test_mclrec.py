@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.parity import Case
+from common.results.parity import Case
 from papers.mclrec.reference import CASES, _module
 
 FOLDER = Path(__file__).parent / "mclrec"

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.parity import Case, compare
+from common.results.parity import Case, compare
 from papers.meow.reference import CASES
 
 NODES, OTHERS, DIM, NARROW, HIDDEN, TAU = 7, 9, 5, 3, 4, 0.7

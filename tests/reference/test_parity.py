@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.parity import run_cases
+from common.results.parity import run_cases
 
 HERE = Path(__file__).parent
 PAPERS = sorted(folder.name for folder in HERE.iterdir() if any(folder.glob("*.json")))

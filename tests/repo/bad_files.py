@@ -3,18 +3,18 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from common.config.recipe import load_recipe
-from common.layers import read_yaml
+from common.config.references import recipe_path
+from common.config.yaml_io import read_yaml, to_yaml
 from common.paper import get_paper, paper_names
-from common.references import recipe_path
 from tests.repo.bad_sections import Section, check_command, drawn, words_of
 from tests.repo.bad_values import NAMES
 
@@ -40,7 +40,7 @@ NO_LISTS = ["5", "swav", "{swav: 1}", "true", "1.5", "''", "[true]", "[null]", "
 def with_word(content: dict[str, Any], word: str, variant: bool) -> str:
     """Returns a recipe file's text with ``key=value`` set in it, or in its variant ``bad``."""
     key, _, text = word.partition("=")
-    whole: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(content))
+    whole: dict[str, Any] = deepcopy(content)
     node = whole
     if variant:
         whole["variants"] = {"bad": {}}
@@ -51,13 +51,13 @@ def with_word(content: dict[str, Any], word: str, variant: bool) -> str:
         node[part] = below if isinstance(below, dict) else {}
         node = node[part]
     node[last] = PLACE
-    return OmegaConf.to_yaml(OmegaConf.create(whole)).replace(PLACE, text)
+    return to_yaml(whole).replace(PLACE, text)
 
 
 def without(content: dict[str, Any], line: str) -> str:
     """Returns a recipe file's text with ``line`` in place of what it says of that key."""
     kept = {key: value for key, value in content.items() if key != line.partition(":")[0]}
-    return f"{OmegaConf.to_yaml(OmegaConf.create(kept))}\n{line}\n"
+    return f"{to_yaml(kept)}\n{line}\n"
 
 
 @contextlib.contextmanager
@@ -65,12 +65,12 @@ def recipe_files(contents: dict[str, dict[str, Any]]) -> Iterator[dict[str, Path
     """Makes ``contents``, by paper, the only recipes that there are; yields their files."""
     with (
         tempfile.TemporaryDirectory() as name,
-        mock.patch("common.references.CONFIG_ROOT", Path(name)),
+        mock.patch("common.config.references.CONFIG_ROOT", Path(name)),
     ):
         files = {paper: Path(name) / paper / f"{recipe_of(paper)}.yaml" for paper in contents}
         for paper, path in files.items():
             path.parent.mkdir()
-            path.write_text(OmegaConf.to_yaml(OmegaConf.create(contents[paper])))
+            path.write_text(to_yaml(contents[paper]))
             load_recipe(paper)  # what is refused later is refused for what is changed in it
         yield files
 
@@ -99,7 +99,7 @@ def check_recipe_files(plain: list[tuple[Section, str]]) -> None:
 
         refused()
         no_recipe()
-        others = [OmegaConf.to_yaml(OmegaConf.create(contents["meow"])), "", "# nothing"]
+        others = [to_yaml(contents["meow"]), "", "# nothing"]
         for text in (*others, *(without(contents["swav"], line) for line in TOP_LEVEL)):
             files["swav"].write_text(text)
             check_command("train", "swav", "--print-config", file=files["swav"])
@@ -133,7 +133,7 @@ def check_campaigns(plain: list[tuple[Section, str]]) -> None:
         @given(st.sampled_from(plain), st.data())
         def refused(place: tuple[Section, str], data: st.DataObject) -> None:
             section, paper = place
-            words = OmegaConf.to_yaml(OmegaConf.create([data.draw(words_of(section))]))
+            words = to_yaml([data.draw(words_of(section))])
             check_file({"arms": f"[{paper}]", "overrides": f"\n{words}"})
 
         @drawn(25)

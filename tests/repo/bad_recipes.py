@@ -2,9 +2,9 @@
 
     python -m tests.repo.bad_recipes [DRAWS]
 
-A key is tried against its section alone: a millisecond, where a recipe takes sixty, and the least
-one that a paper takes twenty: the command gets DRAWS words of each section with that. Ends with an
-error that names each word which was taken, or refused otherwise than with code 2 and a message.
+A key is tried against its section alone, and the command gets DRAWS words of each section with the
+least recipe that a paper takes. Ends with an error that names each word which was taken, or refused
+otherwise than with code 2 and a message.
 What is drawn is new with each call: an error names the falsifying example, and how to reproduce it.
 """
 

@@ -4,23 +4,21 @@ import contextlib
 import io
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from functools import reduce
+from dataclasses import fields, make_dataclass
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
-from common.cli import main
+from common.cli.main import main
+from common.config.build import build
 from common.config.recipe import SECTIONS, load_recipe
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
-from common.layers import assign, flatten, parse_overrides
+from common.evaluation.config import section_name
 from common.paper import get_paper, paper_names
-from common.registry import METHOD_SCHEMAS
-from common.settings import check_settings
+from common.registry import METHODS
 from tests.repo.bad_values import NAMES, keys
 
 
@@ -40,8 +38,10 @@ class Section:
 
     def __init__(self, name: str, schema: Any, seen: set[type]) -> None:
         self.name, self.config = name, schema
-        self.schema = {name: schema}
-        self.container = OmegaConf.create(self.schema)
+        *above, last = name.split(".")
+        self.root = schema
+        for part in (last, *reversed(above)):
+            self.root = make_dataclass("Part", [(part, object)])(self.root)
         found = list(keys(type(schema), seen, f"{name}."))
         self.words = [word for key in found for word in key.words()]
         unknown = NAMES.map(lambda text: f"{name}.{text}=1")
@@ -49,28 +49,17 @@ class Section:
         self.lacking_bounds = [key.name for key in found if key.lacks_bound]
 
     def takes(self, word: str) -> bool:
-        """Goes the steps of `common.config.resolve` with one word, for the part it touches.
+        """Builds the section with one word.
 
         Another error than `ConfigError` would be a traceback: raised with the word that led to it.
         """
         try:
-            for key, value in flatten(parse_overrides([word]), self.schema, "word").items():
-                self._set(key, value)
+            build(self.root, [("word", parse_overrides([word]))])
         except ConfigError:
             return False
         except Exception as error:
             raise AssertionError(f"{word}: {error!r}") from None
         return True
-
-    def _set(self, key: str, value: Any) -> None:
-        first, *path = key.split(".")
-        try:
-            assign(self.container, key, value, "word")
-            part = key.rpartition(".")[0]
-            check_settings(OmegaConf.to_object(OmegaConf.select(self.container, part)), part)
-        finally:
-            default = reduce(getattr, path, self.schema[first])
-            OmegaConf.update(self.container, key, default, merge=False)
 
     def check(self) -> None:
         """Raises `AssertionError` with the words that were taken, if there are any."""
@@ -92,7 +81,7 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
     for paper in paper_names():
         recipe, declared = load_recipe(paper), get_paper(paper)
         found = [(name, type(getattr(recipe, name)), []) for name in SECTIONS]
-        shared = METHOD_SCHEMAS.names() if paper == "swav" else []
+        shared = METHODS["images"] if paper == "swav" else []
         for baseline in (*declared.baselines, *shared):
             found.append(("method", declared.config(baseline), [f"baseline={baseline}"]))
         for name, kind, words in found:
@@ -102,10 +91,15 @@ def sections() -> Iterator[tuple[Section, list[str]]]:
 
 
 def protocol_sections() -> Iterator[tuple[Section, list[str]]]:
-    """Yields the sections of `EvaluationConfig`, which are parts of one of `sections`."""
-    for entry in fields(EvaluationConfig):
-        if is_dataclass(entry.type):
-            yield Section(f"evaluation.{entry.name}", entry.type(), set()), ["swav"]
+    """Yields the sections of protocols, which are parts of one of `sections`."""
+    found = {
+        name: get_paper(paper) for paper in paper_names() for name in get_paper(paper).protocols
+    }
+    for name, paper in found.items():
+        kind = paper.protocol(name)
+        if fields(kind):
+            section = Section(f"evaluation.{section_name(name)}", kind(), set())
+            yield section, [paper.name]
 
 
 def check_command(*words: str, file: Path | None = None) -> None:

@@ -20,7 +20,7 @@ WRONG = {
 }
 NO_LIST = ["{a: 1}", "7.5", "true", "null"]
 # Numbers of either sign, or of a form, that these keys take whatever they are: a bound would refuse
-# what makes sense. Devices are checked by `common.devices`.
+# what makes sense. Devices are checked by `common.config.devices`.
 WITHOUT_BOUND = {"method.margin", "trainer.devices"}
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12).map("{}_".format)
 FLOATS = st.floats().map(lambda number: yaml(number))

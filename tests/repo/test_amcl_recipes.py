@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.checkout import SOURCE_ROOT
-from common.leaderboard.reported import load_reported
+from common.config.checkout import SOURCE_ROOT
+from common.results.reported import load_reported
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from tests.recipes import build, list_recipes, load, optimizers, steps_per_epoch, tables
@@ -49,7 +49,7 @@ def test_rates_steps_and_decay(data: str, base: str, amcl: bool) -> None:
 
 @pytest.mark.parametrize("base", RATES)
 @pytest.mark.parametrize("data", CODE)
-def test_amcl_on_small_pictures_is_the_codes(data: str, base: str) -> None:
+def test_amcl_on_small_images_is_the_codes(data: str, base: str) -> None:
     recipe = load(name_of(data, base, True))
     method, plain = recipe.method, AMCLConfig()
     wide = base in ("simsiam", "barlow-twins")

@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from common.leaderboard.aggregate import Code, group_records
-from common.leaderboard.bands import Band, QuickRun, read_band
-from common.leaderboard.board import default_root
-from common.leaderboard.record import Record, load_records
-from common.leaderboard.verify import compare
 from common.paper import paper_names
+from common.results.groups import Code, group_records
+from common.results.quick_band import Band, QuickRun, compare, read_band
+from common.results.record import Record, default_root, load_records
 
 # `papers verify` does not notice when this part of the method is lost.
 PASSING = {

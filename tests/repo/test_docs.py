@@ -9,21 +9,23 @@ from pathlib import Path
 import pytest
 import typer
 
-from common.campaign_file import read_campaign
 from common.config.recipe import load_recipe
-from common.leaderboard.readme import END
-from common.leaderboard.render import STATUSES
 from common.paper import paper_names
-from common.registry import EVALUATORS
+from common.results.board import read_board
+from common.results.claim_verdicts import decisions
+from common.results.ledger import STANDINGS
+from common.results.pages.leaderboard import END, STATUSES, VERDICTS
+from common.runs.campaign_file import read_campaign
+from tests.recipes import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/README.md"), BENCHMARKS],
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/*.md"), BENCHMARKS],
     key=lambda path: str(path),
 )
 # Stand for something that the reader puts in, or for what `papers new` makes.
-PLACEHOLDER = re.compile(r"\b(PAPER|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
+PLACEHOLDER = re.compile(r"\b(PAPER|RECORD|RECIPE|VARIANT|RUN_DIR|NAME|FILE|PATH|FOLDER|mypaper)\b")
 TOOLS = {
     *("pip", "uv", "pytest", "ruff", "mypy", "pre-commit", ".ci/run"),
     *("torchrun", "python", "sbatch", "wandb"),
@@ -99,7 +101,7 @@ def parse_benchmark(words: list[str]) -> None:
 
 def parse_papers(words: list[str]) -> None:
     """Parses ``papers ...`` as the command would, without running it."""
-    from common.cli import app
+    from common.cli.main import app
 
     command, rest = typer.main.get_command(app), words[1:]
     while hasattr(command, "commands"):
@@ -172,11 +174,19 @@ def test_the_readme_knows_the_paper(paper: str) -> None:
     assert f"(papers/{paper})" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_the_readme_explains_the_leaderboards_words(status: str) -> None:
-    written_by_hand = (ROOT / "README.md").read_text().partition(END)[2]
-    assert f"`{status.split(' (')[0]}`" in written_by_hand
-    assert "LEADERBOARD.md#how-to-read-it" in written_by_hand
+def test_the_readme_leads_to_the_meaning_of_the_leaderboards_words() -> None:
+    assert "LEADERBOARD.md#how-to-read-it" in (ROOT / "README.md").read_text().partition(END)[2]
+    assert "\n## How to read it\n" in (ROOT / "LEADERBOARD.md").read_text()
+
+
+def test_every_word_of_a_verdict_is_explained() -> None:
+    board = read_board()
+    assert {row.verdict.status for row in board.rows} <= STATUSES.keys()
+    found = {one.verdict.status for paper in board.papers() for one in decisions(board, paper)}
+    assert found <= VERDICTS.keys()
+    words = [*STATUSES, *VERDICTS, *STANDINGS]
+    page = (ROOT / "LEADERBOARD.md").read_text()
+    assert [word for word in words if f"| `{word}` |" not in page] == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ def test_numbered_deviations_are_numbered_whole(path: Path) -> None:
             assert cells == [str(number + 1) for number in range(len(cells))]
 
 
-@pytest.mark.parametrize("protocol", EVALUATORS.names())
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_every_protocol_is_described(protocol: str) -> None:
     assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()
 

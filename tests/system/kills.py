@@ -20,10 +20,10 @@ import torch
 
 import common.runs.run
 import common.training.fit
-from common.checkpoints.io import NAME, PATTERN, AtomicCheckpointIO
+from common.runs.checkpoints import NAME, PATTERN, AtomicCheckpointIO
 from common.tracking.metrics_file import MetricsFile
-from common.training.online import OnlineEvaluation
 from common.training.position import batches_seen
+from common.training.selection import OnlineEvaluation
 
 FINAL = "final"
 
@@ -132,14 +132,14 @@ def at_each_online_call(act):
     """Calls ``act`` with batch and number of each call in `OnlineEvaluation`; notes how many."""
     begin = OnlineEvaluation.__init__
 
-    def begin_to_watch(callback, config, evaluate, report, latest, best_path):
+    def begin_to_watch(callback, config, evaluate, report, metrics, checkpoints):
         def evaluate_and_note(module):
             batch, calls = batches_seen(module), itertools.count(1)
             measured = watched(evaluate, lambda: act(batch, next(calls)))(module)
-            note(best_path.parent, "calls", f"{batch} {next(calls) - 1}")
+            note(checkpoints, "calls", f"{batch} {next(calls) - 1}")
             return measured
 
-        begin(callback, config, evaluate_and_note, report, latest, best_path)
+        begin(callback, config, evaluate_and_note, report, metrics, checkpoints)
 
     OnlineEvaluation.__init__ = begin_to_watch
 

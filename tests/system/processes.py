@@ -82,7 +82,7 @@ def _papers(folder, output, largest_file, words):
     os.environ["HOME"] = str(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-    from common.cli import main
+    from common.cli.main import main
 
     sys.argv = ["papers", *words]
     main()

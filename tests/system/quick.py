@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from common.config.recipe import load_recipe
-from common.leaderboard.record import Record
+from common.results.record import Record
 from common.runs.folder import new_run
 from common.runs.run import prepare, train
 from common.training.fit import Experiment

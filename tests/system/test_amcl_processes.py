@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.module import AMCL
 from tests.gloo import assert_equal_to_one_process
@@ -29,7 +29,7 @@ def train(base: str) -> dict[str, torch.Tensor]:
         channel_batch=BATCH,
         temperature_init_scale=0.5,
     )
-    module = AMCL(method, OptimizerConfig(lr=0.02), PictureFacts(channels=1))
+    module = AMCL(method, OptimizerConfig(lr=0.02), ImageFacts(channels=1))
     return train_module(module.double())
 
 

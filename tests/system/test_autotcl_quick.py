@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from common.leaderboard.record import Record, read_record
+from common.results.record import Record, read_record
 from tests.system.quick import run_seed
 
 ERROR = "test/clean_mse@24"
-# Bars of the recipe's header.
-METHOD_BAR, OF_UNTRAINED = 0.18, 0.9
+# Bars of the recipe's header, in errors of the untrained encoder. The method's is the mean and two
+# deviations of seeds 3 to 10; the true mask's was set after the seeds below had been seen.
+METHOD_BAR, TRUE_MASK_BAR = 0.98, 0.9
 ROOT = Path(__file__).parents[2]
 
 
@@ -17,8 +18,8 @@ def check_bars(method: Record, true_mask: Record) -> None:
     """Asserts what the header says of one seed."""
     references = {name: found[ERROR] for name, found in method.references.items()}
     ours, true = method.metrics[ERROR], true_mask.metrics[ERROR]
-    assert ours <= METHOD_BAR < references["last-value"]
-    assert true <= OF_UNTRAINED * references["untrained"]
+    assert ours <= METHOD_BAR * references["untrained"] < references["last-value"]
+    assert true <= TRUE_MASK_BAR * references["untrained"]
     # What quick does not show: that a learned representation beats the raw lags.
     assert references["lags"] < true
 
@@ -38,9 +39,10 @@ def test_the_bars_hold_on_the_stored_runs_and_are_said_alike(seed: int) -> None:
     check_bars(method, true_mask)
     # On the records alone: on another processor rounding makes the three level on seed 2.
     assert true_mask.metrics[ERROR] < min(method.metrics[ERROR], random_mask.metrics[ERROR])
-    said = f"at least {100 - 100 * OF_UNTRAINED:.0f} % below the untrained encoder"
     for text in (ROOT / "papers/autotcl/README.md", ROOT / "configs/autotcl/quick.yaml"):
-        assert said in " ".join(text.read_text().replace("#", "").split())
+        for bar in (METHOD_BAR, TRUE_MASK_BAR):
+            said = f"at least {100 - 100 * bar:.0f} % below the untrained encoder"
+            assert said in " ".join(text.read_text().replace("#", "").split())
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def run_folder(root=Path()):
 def trained(tmp_path_factory):
     """Returns a folder with the run that most tests begin with, trained once."""
     from common.config.recipe import load_recipe
-    from common.execute import start
+    from common.runs.start import start
 
     folder = tmp_path_factory.mktemp("trained")
     recipe = load_recipe("swav", [*SHORT, "tracking.plots=false"])
@@ -45,56 +45,58 @@ def run(papers, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "place", "mend"),
     [
-        (["train", "swvb"], "unknown paper 'swvb'; did you mean 'swav'?"),
-        (["train", "swav/quik"], "swav has no recipe 'quik'; did you mean 'quick'?"),
-        (["info", "meow/bad"], "meow has no recipe 'bad'; known: acm, aminer,"),
-        (["info", "meow/quik"], "meow has no recipe 'quik'; did you mean 'quick'?"),
-        (["train", "/some/path.yaml"], "/some/path.yaml: no such file"),
-        (["info", "path.yaml:a"], "path.yaml: no such file"),
-        (["train", "swav/quick:hardcodes"], "no variant 'hardcodes'; did you mean 'hard-codes'?"),
-        (["train", "swav", "method.temprature=1"], "did you mean 'method.temperature'?"),
-        (["train", "swav", "data.name=scattered"], "did you mean 'scattered-digits'?"),
-        (["train", "swav", "method.temperature=0"], "method.temperature: must be above 0"),
-        (["train", "swav", "method.temperature=warm"], 'method.temperature="warm"'),
-        (["train", "swav", "optimizer.lr"], "'optimizer.lr' is not key=value"),
-        (["train", "swav", "tracking.project=${oc.env:HOME}"], "interpolation is refused"),
-        (["train", "swav", "tracking.entity=None"], "write null, not None"),
-        (["train", "swav", "seed=-1"], "seed: must be a whole number"),
-        (["train", "swav", "trainer.devices=2", "data.batch_size=127"], "use 126 or 128"),
-        (["train", "meow", "trainer.devices=2"], "runs on one device only"),
-        (["train", "mclrec", "trainer.accumulate=2"], "trainer.accumulate"),
-        (["train", "meow/acm"], "papers data prepare acm"),
-        (["train", "swav", "data.batch_size=9999"], "data.batch_size"),
-        (["resume", "nowhere"], "nowhere: no run folder"),
-        (["evaluate", "nowhere"], "no run folder; for published weights add --weights FILE"),
-        (["evaluate", "."], "no run folder (it has no config.yaml)"),
-        (["evaluate", "long" * 100], "no run folder"),
-        (["evaluate", "swav/quick", "--weights", "none.npz"], "none.npz: no such file"),
-        (["campaign", "none.yaml"], "none.yaml: no such campaign file"),
-        (["parity", "swav", "--cases", "none"], "none"),
-        (["frobnicate"], "frobnicate"),
-        (["train", "swav", "--seed", "1"], "No such option: --seed"),
-        (["train", "swav", "--seed", "1"], "write seed=1"),
-        (["embed", "swav/quick", "--data", "x.npz"], "for published weights add --weights FILE"),
-        (["train", "swav", "lr=1"], "did you mean 'optimizer.lr'?"),
-        (["train", "swav", "trainer.devices=0"], "trainer.devices: at least 1"),
-        (["train", "swav", "trainer.strategy=foo"], "trainer.strategy: unknown value 'foo'"),
-        (["train", "swav", "trainer.precision=16"], "trainer.precision"),
-        (["train", "swav", "arm=Foo"], "arm: must be method"),
-        (["train", "swav", "evaluation.protocols=[]"], "name at least one of"),
-        (["train", "swav", "evaluation.protocols=[ranking]"], "'ranking' is no protocol of swav"),
-        (["train", "swav", "evaluation.select=best"], "need evaluation.monitor"),
-        (["train", "swav", "evaluation.references=[popularity]"], "unknown 'popularity'"),
-        (["train", "meow", "optimizer.schedule=cosine"], "learning rate of this paper is constant"),
+        ("train swvb", "'swvb'", "'swav'"),
+        ("list swaw", "'swaw'", "'swav'"),
+        ("train swav/quik", "'quik'", "'quick'"),
+        ("info meow/bad", "'bad'", "acm, aminer,"),
+        ("train /some/path.yaml", "/some/path.yaml", "no such file"),
+        ("info path.yaml:a", "path.yaml", "no such file"),
+        ("train swav/quick:hardcodes", "'hardcodes'", "'hard-codes'"),
+        ("train swav method.temprature=1", "'method.temprature'", "'temperature'"),
+        ("train swav lr=1", "'lr'", "optimizer"),
+        ("train swav data.name=scattered", "data.name", "'scattered-digits'"),
+        ("train swav method.temperature=0", "method.temperature=0", "above 0"),
+        ("train swav method.temperature=warm", 'method.temperature="warm"', "number"),
+        ("train swav optimizer.lr", "'optimizer.lr'", "key=value"),
+        ("train swav quick", "'quick'", "key=value"),
+        ("train swav tracking.project=${oc.env:HOME}", "tracking.project", "the value itself"),
+        ("train swav tracking.entity=None", "tracking.entity", "null"),
+        ("train swav seed=-1", "seed=-1", "at least 0"),
+        ("train swav trainer.devices=2 data.batch_size=127", "data.batch_size", "126 or 128"),
+        ("train meow trainer.devices=2", "trainer.devices", "one device"),
+        ("train mclrec trainer.accumulate=2", "trainer.accumulate", "1"),
+        ("train meow/acm", "acm", "papers data prepare acm"),
+        ("train swav data.batch_size=9999", "data.batch_size=9999", "use"),
+        ("resume nowhere", "nowhere", "no run folder"),
+        ("evaluate nowhere", "nowhere", "--weights FILE"),
+        ("evaluate .", ".", "config.yaml"),
+        (f"evaluate {'long' * 100}", "long", "--weights FILE"),
+        ("evaluate swav/quick --weights none.npz", "none.npz", "no such file"),
+        ("embed swav/quick --data x.npz", "swav/quick", "--weights FILE"),
+        ("campaign none.yaml", "none.yaml", "no such campaign file"),
+        ("parity swav --cases none", "--cases none", "no such folder"),
+        ("frobnicate", "frobnicate", "No such command"),
+        ("train swav --seed 1", "--seed", "No such option"),
+        ("data prepare meow/acm", "'meow/acm'", "acm"),
+        ("train meow baseline=simclr", "'simclr'", "meow"),
+        ("train swav trainer.devices=0", "trainer.devices", "at least 1"),
+        ("train swav trainer.strategy=foo", 'trainer.strategy="foo"', "ddp"),
+        ("train swav trainer.precision=16", "trainer.precision", "16-mixed"),
+        ("train swav arm=Foo", 'arm="Foo"', "method"),
+        ("train swav evaluation.protocols=[]", "evaluation.protocols", "knn"),
+        ("train swav evaluation.protocols=[ranking]", "'ranking'", "knn"),
+        ("train swav evaluation.select=best", "evaluation.select", "evaluation.monitor"),
+        ("train swav evaluation.references=[popularity]", "'popularity'", "untrained"),
+        ("train meow optimizer.schedule=cosine", "optimizer.schedule", "constant"),
     ],
 )
-def test_bad_usage_is_exit_code_2_with_the_mend_and_leaves_no_run(papers, words, message):
-    code, _, err = papers(*words)
+def test_bad_usage_is_exit_code_2_with_place_and_mend_and_leaves_no_run(papers, words, place, mend):
+    code, _, err = papers(*words.split())
     assert code == 2
-    assert message in " ".join(err.replace("│", " ").split())
-    assert "Traceback" not in err
+    said = " ".join(err.replace("│", " ").split())
+    assert place in said and mend in said and "Traceback" not in said
     assert not list(Path("runs").glob("*/*/*/config.yaml"))
 
 
@@ -138,7 +140,7 @@ def test_protocols_of_a_run_may_be_set_and_what_it_was_trained_with_may_not(pape
     code, _, err = papers("evaluate", str(run), "data.batch_size=64", "seed=3", "trainer.threads=1")
     assert code == 2 and "data.batch_size, seed or arm: the run was trained with it" in err
     code, _, err = papers("evaluate", str(run), "evaluation.knn.l=3")
-    assert code == 2 and "known in evaluation.knn: k, " in err
+    assert code == 2 and "'evaluation.knn.l'" in err
     assert not (run / "evaluations").exists()
     words = ("--protocol", "few-label", "evaluation.few_label.labels=[2]", "trainer.threads=1")
     code, _, err = papers("evaluate", str(run), *words)
@@ -154,7 +156,7 @@ def test_filing_a_record_needs_one(papers):
     Path("empty").mkdir()
     code, _, err = papers("leaderboard", "--add", "empty")
     assert code == 2
-    assert "empty: no result.json there; --add takes the folder of a finished run, such as" in err
+    assert "empty/result.json" in err and "--add" in err
 
 
 def test_a_diverging_loss_stops_the_run_and_keeps_the_last_good_checkpoint(papers):
@@ -171,14 +173,14 @@ def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.execute.start", interrupt)
+    monkeypatch.setattr("common.runs.start.start", interrupt)
     code, _, err = papers("train", "swav")
     assert code == 1 and "interrupted" in err
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(130, 1), (3, 3), (0, 0), (None, 0)])
 def test_of_typers_exits_only_that_of_ctrl_c_is_an_interruption(theirs, ours, papers, monkeypatch):
-    monkeypatch.setattr("common.cli.app", lambda **_: theirs)
+    monkeypatch.setattr("common.cli.main.app", lambda **_: theirs)
     code, _, err = papers("list")
     assert code == ours and ("interrupted" in err) is (theirs == 130)
 
@@ -212,7 +214,7 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
     assert code == 2 and "90m or 2h" in err
 
 
-def test_embedding_own_pictures(papers, run):
+def test_embedding_own_images(papers, run):
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     code, out, err = papers("embed", str(run), "--data", "mine.npz")
     assert code == 0 and out.startswith("wrote "), err
@@ -222,7 +224,7 @@ def test_embedding_own_pictures(papers, run):
         assert file["embedding"].shape == (4, 64)
 
 
-def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers, run):
+def test_given_weights_embed_own_images_and_their_evaluation_says_so(papers, run):
     papers("export", str(run), "--out", "official.pt")
     np.savez("mine.npz", images=np.zeros((4, 20, 20), dtype=np.uint8))
     words = ("swav/quick", "--weights", "official.pt", *SHORT[1:])
@@ -236,8 +238,7 @@ def test_given_weights_embed_own_pictures_and_their_evaluation_says_so(papers, r
     (config,) = Path("measured").glob("*/*/*/config.yaml")
     for verb in (("export",), ("embed", "--data", "mine.npz")):
         code, _, err = papers(verb[0], str(config.parent), *verb[1:])
-        assert code == 1 and "holds an evaluation of official.pt" in err
-        assert "papers embed swav/quick --weights official.pt" in err
+        assert code == 1 and str(config.parent / "checkpoints") in err
 
 
 def test_a_renamed_unfinished_run_is_to_be_named_back(papers, run):

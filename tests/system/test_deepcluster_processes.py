@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from papers.swav.config import DeepClusterConfig
 from papers.swav.deepcluster import DeepClusterV2
 from tests.gloo import assert_equal_to_one_process
-from tests.system.test_swav_processes import PICTURES, SEED, make_batches
+from tests.system.test_swav_processes import IMAGES, SEED, make_batches
 from tests.training import train_as_ddp
 
 
@@ -20,7 +20,7 @@ def train() -> dict[str, torch.Tensor]:
     method = DeepClusterConfig(
         backbone="small_conv", hidden_dim=16, output_dim=8, num_prototypes=[10, 7, 5]
     )
-    facts = PictureFacts(channels=1, num_samples=len(PICTURES))
+    facts = ImageFacts(channels=1, num_samples=len(IMAGES))
     module = DeepClusterV2(method, OptimizerConfig(name="larc", lr=0.05), facts).double()
     batches = make_batches()
     strategy = SimpleNamespace(batch_to_device=lambda batch, _: batch)

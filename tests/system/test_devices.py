@@ -70,7 +70,7 @@ OTHERS = {
 
 def start(folder, *words, **variables):
     """Starts `papers` in ``folder``, as a process group of its own."""
-    return start_command(folder, [sys.executable, "-m", "common.cli", *words], **variables)
+    return start_command(folder, [sys.executable, "-m", "common.cli.main", *words], **variables)
 
 
 def finish(process):

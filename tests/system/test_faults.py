@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from common.config.recipe import load_recipe
-from common.leaderboard.aggregate import Code, group_records
-from common.leaderboard.environment import Environment
-from common.leaderboard.record import commit_record, write_record
-from common.result import Source, make_record
+from common.results.groups import Code, group_records
+from common.results.record import commit_record, write_record
+from common.runs.environment import Environment
 from common.runs.folder import new_run
+from common.runs.record import Source, make_record
 from common.tracking.metrics_file import read_metrics
 from tests.samples import MEASURED
 from tests.system import kills, runs
@@ -91,7 +91,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_saved_to_resume_from(tmp_path):
 def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     words = ["trainer.batches=80", "data.workers=2", *COMMON]
     # In an interpreter of its own: forked, torch does not learn which signal it was.
-    command = [sys.executable, "-m", "common.cli", "train", "swav", *words]
+    command = [sys.executable, "-m", "common.cli.main", "train", "swav", *words]
     process = start_command(tmp_path, command)
     root = tmp_path / "runs"
     wait_until(lambda: has_checkpoint(root), process)

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from common.config.recipe import load_recipe
-from common.leaderboard.curves import curves_of
+from common.results.curves import curves_of
 from common.runs.folder import new_run
 from common.runs.run import prepare, train
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
@@ -93,7 +93,7 @@ def test_deepcluster_steps_on_imagenet_from_a_filled_memory(tmp_path: Path) -> N
 
 
 def write_cifar10(root: Path) -> None:
-    """Writes two pictures a file, as CIFAR-10's binary archive unpacks."""
+    """Writes two images a file, as CIFAR-10's binary archive unpacks."""
     generator = np.random.default_rng(0)
     folder = root / "cifar-10-batches-bin"
     folder.mkdir(parents=True)

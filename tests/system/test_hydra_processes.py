@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureConfig, PictureFacts, ViewConfig
+from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.hydra.momentum import Hydra
@@ -15,10 +15,10 @@ from tests.samples import SMALL_HYDRA as SMALL
 from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 16, 3
-PICTURES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
+IMAGES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
 # Unlike numbers of each class, so that the processes have unlike numbers of positives.
 LABELS = torch.arange(BATCH * STEPS).square() % 7
-FACTS = PictureFacts(channels=1, size=12, num_classes=7, num_samples=BATCH * STEPS)
+FACTS = ImageFacts(channels=1, size=12, num_classes=7, num_samples=BATCH * STEPS)
 CASES = {
     "views": (SimLAP, SimLAPConfig(**SMALL, learn_scale=True), 2),
     "pooled": (SimLAP, SimLAPConfig(**SMALL, contrast="pooled", online_head=True, form="B"), 1),
@@ -34,8 +34,8 @@ def train(name):
     module._trainer = SimpleNamespace(estimated_stepping_batches=STEPS)
     module.on_train_start()
     made = [ViewConfig(count=views, size=12, noise=0.05)]
-    config = PictureConfig(batch_size=BATCH, views=made)
-    return train_as_ddp(module, view_batches(PICTURES, config, SEED, LABELS))
+    config = ImageConfig(batch_size=BATCH, views=made)
+    return train_as_ddp(module, view_batches(IMAGES, config, SEED, LABELS))
 
 
 def train_all():

@@ -5,7 +5,7 @@ import torch
 
 from common.config.recipe import load_recipe
 from common.data.graphs.module import GraphData
-from common.evaluation.run import run_protocols
+from common.evaluation.run_protocols import run_protocols
 from papers.meow.module import MEOW
 from tests.training import quiet_trainer
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureConfig, PictureFacts, ViewConfig
+from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from common.methods.barlow_twins import BarlowTwins
 from common.methods.config import (
     BarlowTwinsConfig,
@@ -19,7 +19,7 @@ from tests.gloo import assert_equal_to_one_process
 from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 16, 3
-PICTURES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
+IMAGES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
 HEAD = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8}
 QUEUE = {"queue_length": 64, "momentum": 0.9}
 CASES = {
@@ -32,14 +32,14 @@ CASES = {
 
 
 def train_module(module) -> dict[str, torch.Tensor]:
-    config = PictureConfig(batch_size=BATCH, views=[ViewConfig(count=2, size=12, noise=0.05)])
-    return train_as_ddp(module, view_batches(PICTURES, config, SEED))
+    config = ImageConfig(batch_size=BATCH, views=[ViewConfig(count=2, size=12, noise=0.05)])
+    return train_as_ddp(module, view_batches(IMAGES, config, SEED))
 
 
 def train(name: str) -> dict[str, torch.Tensor]:
     kind, config = CASES[name]
     torch.manual_seed(SEED)
-    module = kind(config, OptimizerConfig(lr=0.05), PictureFacts(channels=1))
+    module = kind(config, OptimizerConfig(lr=0.05), ImageFacts(channels=1))
     found = train_module(module.double())
     if name == "moco-shuffled":  # running statistics are each process's own
         return {k: x for k, x in found.items() if "running" not in k and "tracked" not in k}

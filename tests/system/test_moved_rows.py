@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from common.checkout import SOURCE_ROOT as ROOT
+from common.config.checkout import SOURCE_ROOT as ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -17,8 +17,8 @@ SETTINGS = ("quick", "quick:simclr")
 CHECK = """
 import json, sys
 from pathlib import Path
-from common.leaderboard.board import read_board
-from common.results.checking import check_paper
+from common.results.board import read_board
+from common.results.steps.check import check_paper
 
 root = Path(sys.argv[1])
 if __name__ == "__main__":
@@ -74,8 +74,8 @@ def test_without_a_change_all_rows_hold(copy):
     ("name", "old", "new"),
     [
         ("common/errors.py", "; did you mean", "; do you mean"),
-        ("common/data/pictures/readers/digits.py", '"""', '"""Rewritten. '),
-        ("common/cli.py", "Where run folders are made.", "The folder of all runs."),
+        ("common/data/images/readers/digits.py", '"""', '"""Rewritten. '),
+        ("common/cli/main.py", "Where run folders are made.", "The folder of all runs."),
         ("common/tracking/wandb_run.py", "import", "import os  # added\nimport"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_rename_asks_for_the_steps_which_clear_it(copy):
     ("name", "old", "new", "moved"),
     [
         ("papers/amcl/module.py", "return result.loss", "return result.loss * 1.0001", {"quick"}),
-        ("common/data/pictures/views.py", "angle.sin()", "-angle.sin()", set(SETTINGS)),
+        ("common/data/images/views.py", "angle.sin()", "-angle.sin()", set(SETTINGS)),
         ("common/optim/schedules.py", "np.cos(np.pi * ", "np.cos(3.14 * ", set(SETTINGS)),
         (
             "common/registry.py",

@@ -25,7 +25,7 @@ WORDS = [
     "evaluation.references=[]",
 ]
 TWO_NODES = ["trainer.nodes=2", "trainer.devices=1"]
-PAPERS = [sys.executable, "-m", "common.cli", "train", *WORDS]
+PAPERS = [sys.executable, "-m", "common.cli.main", "train", *WORDS]
 
 
 def free_port():

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.open_world.batch import OpenWorldBatch, make_view
-from common.data.open_world.config import OpenWorldConfig, OpenWorldFacts
-from common.data.open_world.module import SplitBatches
-from common.data.open_world.order import alternating_order
-from common.data.open_world.samples import LABELLED, UNLABELLED, Part
 from common.data.sampler import EpochBatchSampler
+from common.data.targets.open_world.batch import OpenWorldBatch, make_view
+from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
+from common.data.targets.open_world.module import SplitBatches
+from common.data.targets.open_world.order import alternating_order
+from common.data.targets.open_world.samples import LABELLED, UNLABELLED, Part
 from common.distributed.reduce import rank, world_size
 from papers.owdfa_cpl.baselines import ORCA, RankStats
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.data.open_world.readers.standin import ow_forge_20
-from common.data.open_world.standin.sanity import NETWORK, PIXELS, raw_pixel_accuracy
+from papers.owdfa_cpl.readers.ow_forge_20 import ow_forge_20
+from papers.owdfa_cpl.readers.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 from tests.system.quick import run_seed
 
 ALL_BAR, NOVEL_BAR = 57.0, 48.0

@@ -46,7 +46,7 @@ def test_the_page_of_a_recipe_of_ones_own(papers):
 
 
 def test_a_campaign_files_such_a_recipe_only_where_it_is_asked_to(papers, monkeypatch):
-    monkeypatch.setattr("common.campaign.default_results", lambda: Path("committed"))
+    monkeypatch.setattr("common.runs.campaign.default_results", lambda: Path("committed"))
     Path("mine.yaml").write_text(OWN)
     Path("c.yaml").write_text("arms: [mine.yaml]\nseeds: [0]\n")
     for _ in ("trained", "complete"):
@@ -54,3 +54,21 @@ def test_a_campaign_files_such_a_recipe_only_where_it_is_asked_to(papers, monkey
         assert not Path("committed").exists()
     assert papers("campaign", "c.yaml", "--results", "given")[0] == 0
     assert len(list(Path("given/swav").glob("mine-s0-*.json"))) == 1
+
+
+def test_an_own_recipe_cannot_pass_for_one_of_the_papers(papers):
+    Path("quick.yaml").write_text(OWN)
+    code, _, err = papers("train", "quick.yaml", "--print-config")
+    assert code == 2 and "quick.yaml: swav has a recipe 'quick'" in err
+
+
+def test_a_record_is_a_recipe(papers):
+    Path("mine.yaml").write_text(OWN)
+    assert papers("train", "./mine.yaml:warm", "seed=3")[0] == 0
+    (first,) = Path("runs").glob("*/*/*/result.json")
+    code, _, err = papers("train", str(first), "--runs", "again", "tracking.mode=disabled")
+    assert code == 0, err
+    (second,) = Path("again").glob("*/*/*/result.json")
+    records = [json.loads(path.read_text()) for path in (first, second)]
+    for key in ("config", "config_hash", "seed", "metrics", "variant"):
+        assert records[0][key] == records[1][key]

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.images.config import ImageConfig, ViewConfig
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
 from tests.gloo import assert_equal_to_one_process
 from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 8, 4
-PICTURES = torch.rand(BATCH * STEPS, 3, 20, 26, generator=torch.Generator().manual_seed(SEED))
+IMAGES = torch.rand(BATCH * STEPS, 3, 20, 26, generator=torch.Generator().manual_seed(SEED))
 # Small crops: some pairs do not meet, so that the processes' counts of pairs differ.
 VIEWS = [ViewConfig(count=2, size=16, area=[0.1, 0.5], noise=0.05)]
 
@@ -31,8 +31,8 @@ def make_module(**changes) -> PixPro:
 
 
 def train(changes: dict) -> dict[str, torch.Tensor]:
-    config = PictureConfig(batch_size=BATCH, views=VIEWS)
-    return train_as_ddp(make_module(**changes), view_batches(PICTURES, config, SEED))
+    config = ImageConfig(batch_size=BATCH, views=VIEWS)
+    return train_as_ddp(make_module(**changes), view_batches(IMAGES, config, SEED))
 
 
 CASES = [

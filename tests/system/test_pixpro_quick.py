@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.leaderboard.record import Record
+from common.results.record import Record
 from tests.system.quick import run_seed
 
 BAR, ABOVE_UNTRAINED = 38.0, 8.0

@@ -13,18 +13,19 @@ from PIL import Image
 from torch import nn
 
 import common
-from common import references
+from common.config import references
 from common.config.recipe import load_recipe
-from common.data.pictures.module import PictureData
-from common.evaluation.run import run_protocols
-from common.leaderboard.aggregate import Code
-from common.leaderboard.board import make_board
-from common.leaderboard.record import read_record
-from common.leaderboard.render import render_board
-from common.leaderboard.reported import Reference, load_all_reported
+from common.data.images.module import ImageData
+from common.evaluation.run_protocols import run_protocols
+from common.results.board import make_board
+from common.results.groups import Code
+from common.results.pages.document import to_markdown
+from common.results.pages.paper import paper_page
+from common.results.record import read_record
+from common.results.reported import Reference, load_all_reported
 
 BEST = "test/linear_sgd_best_top1"
-# As the paper's recipe, with a small head, small pictures and a short probe.
+# As the paper's recipe, with a small head, small images and a short probe.
 RECIPE = """
 paper: swav
 data:
@@ -69,7 +70,7 @@ def imagenet(papers, tmp_path, monkeypatch):
 
 
 class Official(nn.Module):
-    """The official network: the stem pads the picture by 1 and its convolution by 2."""
+    """The official network: the stem pads the image by 1 and its convolution by 2."""
 
     def __init__(self):
         super().__init__()
@@ -85,8 +86,8 @@ class Official(nn.Module):
         self.prototypes = nn.Linear(8, 6, bias=False)
         self.fc, self.net.fc = self.net.fc, nn.Identity()
 
-    def embed(self, pictures):
-        return self.net(F.pad(pictures, (1, 1, 1, 1)))
+    def embed(self, images):
+        return self.net(F.pad(images, (1, 1, 1, 1)))
 
     def published(self):
         parts = {"": self.net, "projection_head.": self.head, "prototypes.": self.prototypes}
@@ -115,7 +116,7 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
     official = Official()
     record, _ = evaluated(papers, tmp_path, official.published(), imagenet)
     recipe = load_recipe("swav/imagenet", [imagenet])
-    inputs = PictureData(recipe.data, 0).evaluation_inputs(official, "test")
+    inputs = ImageData(recipe.data, 0).evaluation_inputs(official, "test")
     direct = run_protocols(["linear-sgd", "knn"], inputs, recipe.evaluation, 0, "test/")
     assert record.metrics == pytest.approx(direct)
     assert record.metrics != record.references["untrained"], "the file's weights count"
@@ -129,10 +130,10 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
         metrics = {BEST: Reference(value=value, margin=entry.metrics[BEST].margin)}
         code = Code({"swav": record.code_digest}, {}, {"swav/imagenet": record.config_hash})
         board = make_board([dataclasses.replace(entry, metrics=metrics)], [given], code)
-        return board.rows[0].status, render_board(board)
+        return board.rows[0].status, to_markdown(paper_page(board, "swav", "LEADERBOARD.md"))
 
     found, page = status(record.metrics[BEST] + 0.1)
-    assert found == "exact" and ": authors' weights [" in page
+    assert found == "exact" and ": authors' weights\n" in page
     assert status(record.metrics[BEST] + 0.3)[0] == "below"
     trained = dataclasses.replace(record, weights="trained")
     assert status(record.metrics[BEST], trained)[0] == "not run"
@@ -159,7 +160,10 @@ def test_torchvisions_file_loads_and_a_changed_protocol_is_never_exact(papers, i
         (lambda s: s.pop("module.layer4.2.conv3.weight"), "lacks backbone.layer4.2.conv3.weight"),
         (lambda s: s.update({"module.odd.weight": torch.zeros(2)}), "module backbone.odd.weight"),
         (lambda s: s.update({"epoch": 3}), "holds no state_dict of tensors"),
-        (lambda s: s.update({"module.odd": Image.new("L", (1, 1))}), "holds an object (PIL.Image"),
+        (
+            lambda s: s.update({"module.odd": Image.new("L", (1, 1))}),
+            "not readable as an .npz or a saved state_dict",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_name(papers, imagenet, tmp_path, change, message):

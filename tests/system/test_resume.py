@@ -13,8 +13,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from common.checkpoints.io import last_good_checkpoint, read_checkpoint
+from common.runs.checkpoints import last_good_checkpoint
 from common.tracking.metrics_file import read_metrics
+from common.training.checkpoint import read_checkpoint
 from tests.system import kills, runs
 from tests.system.resumed import CASES, evaluates_while_training, words_of
 
@@ -189,6 +190,6 @@ def test_of_two_checkpoints_a_cut_one_leaves_the_other_to_go_on_from(case, unint
     os.truncate(newest, newest.stat().st_size // 2)
     runs.resume(run_dir)
     log = (run_dir / "log.txt").read_text()
-    assert f"warning: {newest}: truncated or not a checkpoint" in log
+    assert f"warning: {newest}: not a whole checkpoint" in log
     assert f"resuming from {first.name}" in log
     assert_same(run_dir, whole)

@@ -19,7 +19,7 @@ CASES = {
 def numbers(folder, words, hash_seed):
     """Trains in an interpreter of its own; returns metrics.csv and the record's numbers."""
     folder.mkdir()
-    command = [sys.executable, "-m", "common.cli", "train", *words, *WORDS]
+    command = [sys.executable, "-m", "common.cli.main", "train", *words, *WORDS]
     # Sets of texts have another order under another seed of their hashes.
     process = start_command(folder, command, PYTHONHASHSEED=hash_seed)
     output, _ = process.communicate(timeout=3600)

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionConfig, RegressionFacts
-from common.data.regression.samples import Samples
-from common.data.regression.views import RegressionBatch, make_views
 from common.data.sampler import EpochBatchSampler
+from common.data.targets.regression.config import RegressionConfig, RegressionFacts
+from common.data.targets.regression.samples import Samples
+from common.data.targets.regression.views import RegressionBatch, make_views
 from common.distributed.reduce import rank, world_size
 from papers.supremix.baselines import RankNContrast, Regressor
 from papers.supremix.config import RankNContrastConfig, RegressorConfig, SupReMixConfig

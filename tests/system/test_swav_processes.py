@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.config import PictureConfig, ViewConfig
+from common.data.images.config import ImageConfig, ViewConfig
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from tests.gloo import assert_equal_to_one_process
 from tests.training import train_as_ddp, view_batches
 
 SEED, BATCH, STEPS = 3, 16, 4
-PICTURES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
+IMAGES = torch.rand(BATCH * STEPS, 1, 12, 12, generator=torch.Generator().manual_seed(SEED))
 
 
 def make_module(optimizer: str, queue: int) -> SwAV:
@@ -35,8 +35,8 @@ def make_module(optimizer: str, queue: int) -> SwAV:
 
 def make_batches() -> list:
     views = [ViewConfig(count=2, size=12, noise=0.05), ViewConfig(count=2, size=8, area=[0.2, 0.5])]
-    config = PictureConfig(batch_size=BATCH, views=views)
-    return view_batches(PICTURES, config, SEED)
+    config = ImageConfig(batch_size=BATCH, views=views)
+    return view_batches(IMAGES, config, SEED)
 
 
 def train(optimizer: str, queue: int) -> dict[str, torch.Tensor]:

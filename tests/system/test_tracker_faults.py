@@ -122,7 +122,15 @@ def test_killed_in_mid_run(tmp_path, word):
 @pytest.mark.slow
 def test_a_training_whose_tracker_is_killed_ends_well_with_all_its_numbers(tmp_path):
     words = ["trainer.batches=200", "trainer.log_every=1", "trainer.checkpoint_every_batches=5"]
-    command = [sys.executable, "-m", "common.cli", "train", "swav", *words, "tracking.mode=offline"]
+    command = [
+        sys.executable,
+        "-m",
+        "common.cli.main",
+        "train",
+        "swav",
+        *words,
+        "tracking.mode=offline",
+    ]
     process = start_command(tmp_path, command)
     run_dir = wait_for(lambda: runs.only_run(tmp_path / "runs"), 300)
     wait_for(lambda: opened(run_dir) and any((run_dir / "checkpoints").glob("batch-*")), 300)

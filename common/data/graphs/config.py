@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.data.data_sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS
 from common.settings import setting
 
 # Sets that are read from a path of the user's.
@@ -64,6 +64,6 @@ class GraphConfig:
         """Refuses a path that nothing would read; raises `ConfigError`."""
         if self.path is not None and self.name not in OWN_SETS:
             raise ConfigError(
-                f"data.path: {self.name} has files of its own; for your graph add data.name=folder "
-                "(CSV files) or data.name=hetero-data (a saved HeteroData)"
+                f"data.path: {self.name} has files of its own; data.name=folder and "
+                "data.name=hetero-data read yours"
             )

@@ -68,9 +68,8 @@ class HeteroGraph:
         if types != types[::-1]:
             half = types[: len(types) // 2 + 1]
             raise DataError(
-                f"meta-path {metapath} is another one backwards, and neighbours are chosen by "
-                "PathSim, which has no value there; give one that goes back as it came, such as "
-                f"{'-'.join(half + half[-2::-1])}"
+                f"meta-path {metapath} is another one backwards; PathSim needs one that goes back "
+                f"as it came, such as {'-'.join(half + half[-2::-1])}"
             )
         return types
 
@@ -117,12 +116,6 @@ def make_links(
     return incidence
 
 
-def likely_metapaths(target: str, links: Links) -> str:
-    """Returns a meta-path over each type that ``target`` is linked with, for errors."""
-    ends = [b if a == target else a for a, b in links if target in (a, b)]
-    return ", ".join(f"{target}-{end}-{target}" for end in dict.fromkeys(ends))
-
-
 def normalise_rows(features: Matrix) -> Matrix:
     """Returns ``features`` with rows that sum to 1; an empty row stays empty."""
     sums = np.asarray(features.sum(1), dtype=np.float64).ravel()
@@ -167,8 +160,7 @@ def draw_splits(
         if len(rest) < 2 or len(rest) < num_val + 1:
             raise DataError(
                 f"{where}: {len(rest)} labelled nodes are left beside {number} a class for "
-                f"training; {num_val} are needed for validation and at least 1 for test: label "
-                "more nodes, or lower data.labels_per_class"
+                f"training; {num_val + 1} are needed: label more or lower data.labels_per_class"
             )
         val, test = _share_out(rest, labels[rest], len(names), num_val, num_test)
         splits[number] = NodeSplit(np.concatenate(train), val, test)
@@ -178,9 +170,8 @@ def draw_splits(
 def _first_of_class(members: Ids, number: int, where: str) -> Ids:
     if len(members) < number + 2:
         raise DataError(
-            f"{where} has {len(members)} labelled nodes, the protocol needs {number} for "
-            "training and one each for validation and test; label more nodes, leave the class "
-            "out, or lower data.labels_per_class"
+            f"{where} has {len(members)} labelled nodes; {number + 2} are needed: label more or "
+            "lower data.labels_per_class"
         )
     return members[:number]
 

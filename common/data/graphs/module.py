@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
@@ -22,8 +23,8 @@ from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
-from common.losses.precision import wide
-from common.registry import DATASETS, READERS
+from common.losses.precision import upcast
+from common.registry import READERS
 
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
 FAMILY_SEED = 0
@@ -201,11 +202,11 @@ class GraphData(RunData):
         was_training = module.training
         batch = self._on(next(module.parameters()).device)
         module.eval()
-        z = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
+        z = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            active = require_finite(wide(module.embed(batch)).cpu())  # type: ignore[operator]
+            active = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
         module.train(was_training)
         return self._inputs(z, active, split)
 

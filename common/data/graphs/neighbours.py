@@ -58,8 +58,8 @@ class NeighbourBatches(Dataset[GraphBatch]):
     ) -> None:
         if 0 in hop_types:
             raise ConfigError(
-                "data.batch_size: a meta-path that passes the target type on its way needs the "
-                "whole graph; use null, or another meta-path"
+                "data.batch_size: a meta-path that passes the target type needs the whole graph; "
+                "use null"
             )
         self.prepared, self.hop_types, self.config = prepared, hop_types, config
         self.seed, self.dtype = seed, dtype

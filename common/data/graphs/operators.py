@@ -58,18 +58,6 @@ class RepeatedOperator:
         return RepeatedOperator(self.distinct.to(device), self.repeat.to(device))
 
 
-@dataclass(frozen=True)
-class MeanOperator:
-    """The mean of several operators, without a matrix of its own."""
-
-    parts: tuple[Operator, ...]
-
-    def __matmul__(self, x: Tensor) -> Tensor:
-        """Returns the mean of the products with ``x``."""
-        products = [part @ x for part in self.parts]
-        return torch.stack(products).mean(0)
-
-
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:

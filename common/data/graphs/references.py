@@ -34,9 +34,8 @@ def check_references(graph: HeteroGraph, metapaths: list[str], names: list[str])
         rows, columns = next(iter(large.values()))
         kept = [name for name in names if name not in large]
         raise ConfigError(
-            f"evaluation.references: {', '.join(large)} would hold {rows:,} x {columns:,} numbers "
-            f"(types without features have one-hot rows); take evaluation.references="
-            f"[{','.join(kept)}], or give the nodes features"
+            f"evaluation.references: {', '.join(large)} would hold {rows:,} x {columns:,} numbers; "
+            f"use [{','.join(kept)}]"
         )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey, keyed_generator
 from common.data.sequences.config import SequenceConfig, SequenceFacts
@@ -24,7 +25,7 @@ from common.data.sequences.store import (
 from common.data.sequences.views import ViewRatios, draw_views, make_views
 from common.errors import DataError
 from common.evaluation.ranking import History, RankingInput
-from common.registry import DATASETS, READERS
+from common.registry import READERS
 
 EVALUATION_CHUNK = 2048
 
@@ -101,8 +102,8 @@ class SequenceData(RunData):
         self.instances = prefix_instances(sequences)
         if not len(self.instances):
             raise DataError(
-                f"{self.config.path or sequences.name}: no user has more than 3 actions, so that "
-                "none is left to predict in training: the last two are validation and test"
+                f"{self.config.path or sequences.name}: no user has more than 3 actions, of which "
+                "the last two validate and test"
             )
         if len(self.instances) < self.config.batch_size:
             raise DataError(

@@ -136,12 +136,7 @@ def pack(
 
 def _check_user(items: list[int], place: str, num_items: int | None, fewest: int) -> None:
     if len(items) < fewest:
-        what = f"{len(items)} action{'s' * (len(items) != 1)}"
-        why = " (one to learn from, one for validation, one for the test)"
-        raise DataError(
-            f"{place}: {what}; each user needs at least {fewest}"
-            f"{why if fewest == FEWEST_ACTIONS else ''}: leave shorter users out"
-        )
+        raise DataError(f"{place}: {len(items)} actions; each user needs at least {fewest}")
     if min(items) < 1:
         raise DataError(f"{place}: item {min(items)}; ids start at 1, 0 is the padding item")
     if num_items is not None and max(items) > num_items:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.data.data_sets import DATASETS
 from common.errors import ConfigError
-from common.registry import DATASETS
 from common.settings import setting
 
 # Sets of a user's own: a CSV of one long series, a file of many short ones with labels.

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from common.data.contract import RunData
+from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.sections import cut_sections
 from common.data.series.sets import (
-    PARTS,
     LabelledSeries,
     LongSeries,
     Prepared,
@@ -24,12 +24,9 @@ from common.data.series.sets import (
     scale_labelled,
 )
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig, ForecastingConfig
-from common.evaluation.series import ForecastInputs, LabelledInputs
-from common.evaluation.svm_folds import check_folds
-from common.registry import DATASETS, READERS
-
-FORECASTS = ("forecasting", "mask-agreement")
+from common.evaluation.config import EvaluationConfig
+from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
+from common.registry import READERS
 
 
 class SeriesData(RunData):
@@ -148,31 +145,10 @@ class SeriesData(RunData):
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols of the other kind, and settings beyond the data."""
         self.load()
-        for name in (*evaluation.protocols, *evaluation.online):
-            if (name in FORECASTS) != (self.long is not None):
-                kind = "a long series" if self.long else "short series with classes"
-                raise ConfigError(f"evaluation: {name!r} does not measure {kind} ({self._title})")
-        if self.labelled is not None and "series-svm" in evaluation.protocols:
-            check_folds(self.labelled.y["train"].numpy(), evaluation.series_svm, self._title)
-        for names, parts in ((evaluation.protocols, PARTS), (evaluation.online, PARTS[:2])):
-            if "forecasting" in names:
-                self._check_horizons(evaluation.forecasting, parts)
-
-    def _check_horizons(self, settings: ForecastingConfig, parts: tuple[str, ...]) -> None:
-        assert self.long is not None
-        inputs = ForecastInputs(self.long, self.config.window)
-        if settings.lags > self.config.window:
-            raise ConfigError(
-                f"evaluation.forecasting.lags={settings.lags}: more than data.window="
-                f"{self.config.window} steps"
-            )
-        for part in parts:
-            start, end = inputs.bounds(part)
-            if end - start <= max(settings.horizons):
-                raise ConfigError(
-                    f"evaluation.forecasting.horizons: {max(settings.horizons)} steps ahead, but "
-                    f"{part!r} of {self._title} has {end - start}; leave the longest out"
-                )
+        asked = (("test", evaluation.protocols), (evaluation.online_split, evaluation.online))
+        for split, names in asked:
+            for name in names:
+                evaluation.settings(name).check_inputs(self._inputs(split, None))
 
     def train_dataloader(self) -> DataLoader[SeriesBatch]:
         """Returns whole batches in an order that depends on (seed, epoch) alone.

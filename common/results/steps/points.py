@@ -116,9 +116,3 @@ def own_part(recipe: Recipe, name: str) -> Callable[..., Any] | None:
     if find_spec(f"papers.{recipe.paper}.steps") is None:
         return None
     return getattr(get_paper(recipe.paper).part("steps"), name, None)
-
-
-def unit_rows(tensor: Tensor, generator: torch.Generator) -> None:
-    """Fills ``tensor`` with random rows of norm 1."""
-    drawn = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
-    tensor.copy_(drawn / drawn.norm(dim=-1, keepdim=True))

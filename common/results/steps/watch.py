@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.data.graphs.batch import GraphBatch
-from common.data.open_world.batch import OpenWorldBatch
-from common.data.regression.views import RegressionBatch
 from common.data.sequences.module import SequenceBatch
 from common.data.series.batches import SeriesBatch
-from common.results.steps.entering import named_generator
+from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.regression.views import RegressionBatch
+from common.results.steps.enter_state import named_generator
 
 Values = dict[str, list[float | None]]
 Names = dict[str, list[str]]
@@ -88,7 +88,7 @@ class Watch(Callback):
 
 @torch.no_grad()
 def embed(module: Any, batch: Any) -> Tensor:
-    """Returns what is evaluated of a batch of any modality, ``(rows, dim)``."""
+    """Returns what is evaluated of a batch of any kind, ``(rows, dim)``."""
     module.eval()
     match batch:
         case GraphBatch():
@@ -100,7 +100,7 @@ def embed(module: Any, batch: Any) -> Tensor:
         case SeriesBatch():
             h = module.embed(batch.x)
         case OpenWorldBatch():
-            h = module.embed(batch.pictures)
+            h = module.embed(batch.images)
         case _:
             h = module.embed(batch.views[0])
     return cast(Tensor, h)

@@ -26,5 +26,5 @@ def test_a_tiny_round_on_the_cpu_reports_speed_and_share(capsys, monkeypatch):
     monkeypatch.setattr(gpu_swav, "timed", timed)
     gpu_swav.measure("small", 2, "cpu", compiled=False, rounds=1, steps=1)
     text = capsys.readouterr().out
-    assert "0.5 pictures/s" in text and "CPU" in text
+    assert "0.5 images/s" in text and "CPU" in text
     assert re.search(r"25\.0% of the step outside the backbone", text)

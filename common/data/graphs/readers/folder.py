@@ -21,7 +21,6 @@ from common.data.graphs.graph import (
     Links,
     NodeSplit,
     draw_splits,
-    likely_metapaths,
 )
 from common.data.graphs.readers.undirected import add_links
 from common.errors import ConfigError, DataError
@@ -45,8 +44,7 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
     num_nodes, links, features = read_parts(folder)
     target = next(iter(num_nodes))
     if not config.metapaths:
-        likely = likely_metapaths(target, links)
-        raise ConfigError(f"data.metapaths: give them; {folder} has for example {likely}")
+        raise ConfigError(f"data.metapaths: name at least one, from {target} back to {target}")
     labels, classes = _read_labels(folder / "labels.csv", num_nodes[target])
     where = str(folder / "labels.csv")
     splits = split_labels(labels, config.labels_per_class, classes, where)
@@ -116,34 +114,20 @@ def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str]
 
 
 def _read_features(path: Path, count: int) -> NDArray[np.float32]:
-    header = int(next((_numbers_in(row) is None for _, row in _lines(path)), False))
-    try:
-        values = np.loadtxt(
-            path, delimiter=",", dtype=np.float32, ndmin=2, skiprows=header, encoding="utf-8-sig"
-        )
-    except ValueError:
-        raise DataError(_say_what_is_no_feature(path, header)) from None
-    if len(values) != count:
-        without = " below its first, which is no row of numbers" if header else ""
-        raise DataError(f"{path}: {len(values)} rows{without}, for {count} nodes")
+    found = [(line, _numbers_in(row)) for line, row in _lines(path)]
+    if found and found[0][1] is None:
+        del found[0]
+    width = len(found[0][1] or ()) if found else 0
+    for line, numbers in found:
+        if numbers is None or len(numbers) != width:
+            raise DataError(f"{path}, line {line}: {width} numbers are needed, as in the first row")
+    if len(found) != count:
+        raise DataError(f"{path}: {len(found)} rows of numbers, for {count} nodes")
+    values = np.array([numbers for _, numbers in found], dtype=np.float32)
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0]) + 1
         raise DataError(f"{path}: row {row} of the numbers holds NaN or infinity")
     return values
-
-
-def _say_what_is_no_feature(path: Path, header: int) -> str:
-    """Says where a table of numbers is none: numpy counts rows from 0 and names its own options."""
-    width = None
-    for line, row in _lines(path):
-        if line <= header:
-            continue
-        width = width or len(row)
-        if len(row) != width:
-            return f"{path}, line {line}: {len(row)} columns, those above have {width}"
-        if _numbers_in(row) is None:
-            return f"{path}, line {line}: {','.join(row)[:60]!r} are no numbers"
-    return f"{path}: no table of numbers with commas between"
 
 
 def _numbers_in(row: list[str]) -> list[float] | None:
@@ -176,9 +160,7 @@ def _read_pairs(path: Path, ends: tuple[str, str]) -> NDArray[np.int64]:
         try:
             pairs.append([int(item) for item in row])
         except ValueError:
-            raise DataError(
-                f"{path}, line {line}: {','.join(row)!r} is no pair of numbers"
-            ) from None
+            raise DataError(f"{path}, line {line}: {row} is no pair of numbers") from None
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
@@ -191,17 +173,12 @@ def _rows(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, list[str]
     wanted = ",".join(columns)
     for line, row in _lines(path):
         if len(row) != len(columns):
-            raise DataError(
-                f"{path}, line {line}: {len(row)} columns ({','.join(row)[:60]}); needed are "
-                f"{wanted} and no others"
-            )
+            raise DataError(f"{path}, line {line}: {len(row)} columns; needed are {wanted}")
         # No name of a column begins like a number, while "6o" is a slip of the pen.
         if line == 1 and not any(re.match(r"\s*-?\d", item) for item in row):
             names = tuple(item.strip() for item in row)
             if names != columns and names == columns[::-1]:
-                raise DataError(
-                    f"{path}, line 1: columns {','.join(names)}; needed in this order: {wanted}"
-                )
+                raise DataError(f"{path}, line 1: columns {','.join(names)}; needed are {wanted}")
             continue
         yield line, row
 

@@ -20,7 +20,6 @@ from common.data.graphs.graph import (
     Links,
     NodeSplit,
     check_parts,
-    likely_metapaths,
 )
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
 from common.data.graphs.readers.undirected import add_links
@@ -29,8 +28,6 @@ from common.errors import ConfigError, DataError
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
 VALIDATION_PART = 5
-# How a file of torch.save begins: as a zip, or as a pickle before torch 1.6.
-SAVED = (b"PK\x03\x04", b"\x80")
 
 
 class Parts(NamedTuple):
@@ -57,32 +54,12 @@ def read_hetero_data(config: GraphConfig, seed: int) -> HeteroGraph:
 
 def load_dict(path: Path) -> Any:
     """Loads a saved dict; nothing in the file is executed. Raises `DataError`."""
-    if not path.is_file():
-        state = "a folder; name the file in it" if path.is_dir() else "missing"
-        raise DataError(f"{path} is {state}")
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many types for a broken or foreign file
+    except Exception:  # of many types; torch's advice would run what the file holds
         raise DataError(
-            f"{path} does not load: {_say_why(path, error)}; save it as "
-            f'torch.save(data.to_dict(), "{path.name}")'
+            f"{path} does not load as a dict of tensors; write torch.save(data.to_dict(), PATH)"
         ) from None
-
-
-def _say_why(path: Path, error: Exception) -> str:
-    """Says why torch did not load ``path``: of a foreign file it names opcodes, or nothing."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    with path.open("rb") as file:
-        start = file.read(max(map(len, SAVED)))
-    if not start:
-        return "it is empty"
-    if not start.startswith(SAVED):
-        return "it is no file of torch.save"
-    reason = str(error).partition("\n")[0][:100]
-    if reason.startswith("Weights only"):  # torch's advice would run what the file holds
-        return "it holds a pickled object, which could run code of its own"
-    return reason.rstrip(". ") or "it ends too early"
 
 
 def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") -> HeteroGraph:
@@ -106,8 +83,7 @@ def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") 
     target = _find_target(stores, config, where)
     num_nodes = {target: num_nodes[target]} | num_nodes
     if not config.metapaths:
-        likely = likely_metapaths(target, links)
-        raise ConfigError(f"data.metapaths: give them; {where} has for example {likely}")
+        raise ConfigError(f"data.metapaths: name at least one, from {target} back to {target}")
     own = f"{where}: {target}"
     labels, classes = _read_labels(stores[target], num_nodes[target], f"{own}.y")
     splits, notes = _read_masks(stores[target], labels, classes, own)
@@ -128,9 +104,7 @@ def read_parts(data: Any, where: str) -> Parts:
     stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
     for name in stores:
         if "-" in name:
-            raise DataError(
-                f"{where}: node type {name!r} has a '-', which parts a meta-path's types"
-            )
+            raise DataError(f"{where}: node type {name!r}: '-' stands between types in a meta-path")
     num_nodes = {name: _count(name, store, where) for name, store in stores.items()}
     links = _read_links(found, num_nodes, where)
     features = {
@@ -147,10 +121,7 @@ def _count(name: str, store: Mapping[str, Any], where: str) -> int:
     for key in ("x", "y"):
         if isinstance(store.get(key), Tensor) and "y_index" not in store:
             return len(store[key])
-    raise DataError(
-        f"{where}: {name} has no features x, so that nothing tells how many nodes it has; set "
-        f"data[{name!r}].num_nodes, and they get one-hot rows"
-    )
+    raise DataError(f"{where}: {name} has no features x; set data[{name!r}].num_nodes")
 
 
 def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str) -> Links:
@@ -175,10 +146,7 @@ def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str)
 
 def _read_features(x: Any, count: int, where: str) -> Any:
     if not isinstance(x, Tensor) or x.ndim != 2 or len(x) != count:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise DataError(
-            f"{where}: {shape}; needed is a tensor with {count} rows and two dimensions"
-        )
+        raise DataError(f"{where}: {_form(x)}; needed is a tensor ({count}, features)")
     if x.layout == torch.strided:
         values = x.float().numpy()
         wrong = ~np.isfinite(values)
@@ -194,16 +162,11 @@ def _read_features(x: Any, count: int, where: str) -> Any:
 
 def _find_target(stores: dict[str, Mapping[str, Any]], config: GraphConfig, where: str) -> str:
     labelled = [name for name, store in stores.items() if store.get("y") is not None]
+    names = ", ".join(labelled) or "no type"
     if config.target is not None and config.target not in labelled:
-        raise ConfigError(
-            f"data.target: {config.target!r} is no node type of {where} with labels y; those are "
-            f"{', '.join(labelled) or 'none'}"
-        )
+        raise ConfigError(f"data.target={config.target}: {where} has labels y on {names}")
     if config.target is None and len(labelled) != 1:
-        raise ConfigError(
-            f"data.target: {where} has labels y on {', '.join(labelled) or 'no type'}; set y on "
-            "the type to embed, and name it where several have one"
-        )
+        raise ConfigError(f"data.target: name the type to embed; {where} has labels y on {names}")
     return config.target or labelled[0]
 
 
@@ -213,16 +176,8 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
     if index is not None:
         _check_index(index, f"{where}_index")
     num = count if index is None else len(index)
-    if isinstance(y, Tensor) and y.shape[:1] == (num,) and y.ndim == 2 and y.shape[1] > 1:
-        raise DataError(
-            f"{where}: {tuple(y.shape)}, several classes a node (multi-label, as in HGB's IMDB), "
-            "which no protocol here measures; needed is one whole number a node"
-        )
     if not isinstance(y, Tensor) or y.shape != (num,) or y.is_floating_point():
-        shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-        if isinstance(y, Tensor) and y.shape == (num,):
-            shape = f"{shape} of {y.dtype}"
-        raise DataError(f"{where}: {shape}; needed is one whole number a node, ({num},)")
+        raise DataError(f"{where}: {_form(y)}; needed is one class number a node, ({num},)")
     if index is not None and num and not 0 <= int(index.min()) <= int(index.max()) < count:
         raise DataError(f"{where}_index names a node that does not exist; there are {count}")
     labels = np.full(count, -1, dtype=np.int64)
@@ -236,16 +191,15 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
 
 
 def _check_index(index: Any, where: str) -> None:
-    if not isinstance(index, Tensor) or index.ndim != 1:
-        found = str(tuple(index.shape)) if isinstance(index, Tensor) else type(index).__name__
-    elif index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
-        found = str(index.dtype)
-    else:
-        return
-    raise DataError(
-        f"{where}: {found}; needed are the numbers of the nodes that y is of, whole and from 0, "
-        "such as torch.tensor([3, 1])"
-    )
+    are_numbers = isinstance(index, Tensor) and index.ndim == 1 and index.dtype != torch.bool
+    if not are_numbers or index.is_floating_point() or index.is_complex():
+        raise DataError(f"{where}: {_form(index)}; needed are numbers of nodes, such as [3, 1]")
+
+
+def _form(value: Any) -> str:
+    """Returns what a message shows of a value: a tensor's shape and type, or the type."""
+    is_tensor = isinstance(value, Tensor)
+    return f"{tuple(value.shape)} of {value.dtype}" if is_tensor else type(value).__name__
 
 
 def _read_masks(
@@ -271,8 +225,7 @@ def _read_masks(
 
 def _read_mask(mask: Any, labels: Ids, where: str) -> Ids:
     if not isinstance(mask, Tensor) or mask.shape != labels.shape:
-        shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise DataError(f"{where}: {shape}; needed is one truth value a node, ({len(labels)},)")
+        raise DataError(f"{where}: {_form(mask)}; needed is one truth value a node, {labels.shape}")
     chosen = np.flatnonzero(mask.bool().numpy() & (labels >= 0))
     if not len(chosen):
         raise DataError(f"{where} holds no node with a label")
@@ -288,7 +241,7 @@ def _cut_validation(train: Ids, labels: Ids, classes: list[int], where: str) -> 
         if len(members) < 2:
             raise DataError(
                 f"{where}.train_mask holds {len(members)} nodes of class {name}; without a "
-                "val_mask it needs 2, of which one validates"
+                "val_mask it needs 2"
             )
         cut = max(len(members) // VALIDATION_PART, 1)
         parts.append((members[cut:], members[:cut]))

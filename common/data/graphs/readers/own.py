@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from common.data.catalogue.packers.arrays import BROKEN
 from common.data.graphs.graph import HeteroGraph
 from common.data.graphs.readers import folder, hetero, packed
-from common.data.packers.arrays import BROKEN
 from common.errors import DataError
 
 

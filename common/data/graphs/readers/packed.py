@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from common.data.catalogue.packers.arrays import BROKEN
+from common.data.catalogue.root import require
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import HeteroGraph, NodeSplit, make_links, normalise_rows
-from common.data.packers.arrays import BROKEN
-from common.data.root import require
 from common.errors import DataError
 
 
@@ -106,8 +106,8 @@ def read_packed(config: GraphConfig, seed: int) -> HeteroGraph:
         labels = np.unique(arrays["labels"], return_inverse=True)[1].astype(np.int64)
     except BROKEN as error:
         raise DataError(
-            f"{path} is not the packed {name} graph ({error}); `papers data verify {name}` "
-            f"compares it with its checksum, `papers data prepare {name}` makes it anew"
+            f"{path} is not the packed {name} graph ({error}); delete it and run "
+            f"`papers data prepare {name}`"
         ) from None
     target = next(iter(num_nodes))
     return HeteroGraph(target, num_nodes, links, features, labels, splits, layout.metapaths)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.data.root import require
+from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.core import k_core
 from common.data.sequences.readers.read import in_order_of_time, number_in, numbered_lines

@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
-from common.errors import DataError
+from common.errors import DataError, shown
 
-TIME_WORDS = {"time", "times", "timestamp", "timestamps", "ts", "date", "dates", "datetime", "at"}
-# Beside one of these a time is of an item or a user, or how long something took: not of an action.
-OTHER_WORDS = {"release", "released", "publish", "published", "publication", "birth", "duration"}
-OTHER_WORDS |= {"length", "dwell", "reading", "running", "run", "cook", "cooking", "prep"}
-OTHER_WORDS |= {"preparation", "zone"}
-# What takes as long as it is done, if the time is given as one: watch_time, not watch_date.
-LASTING_WORDS = {"watch", "play", "listen"}
-# What a .txt may not have between ids.
-FOREIGN_MARKS = ",;|"
 FORMS = "a .txt (user, then items, a line each) or a RecBole .inter, plain or .gz"
 RENUMBERED = "items numbered anew, by first appearance"
 
@@ -94,17 +84,12 @@ def read_actions(path: Path, num_items: int | None = None, tokens: bool = False)
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name the file in it: {FORMS}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    kind = _kind(path)
-    readers = {"txt": _read_lines, "inter": _read_inter}
-    if kind not in readers:
-        raise DataError(f"{path}: {kind!r} is not known; give {FORMS}")
+    kind, readers = _kind(path), {"txt": _read_lines, "inter": _read_inter}
+    if kind not in readers or not path.is_file():
+        raise DataError(f"{path}: a file is needed, {FORMS}")
     actions = readers[kind](path, num_items, tokens)
     if not actions.users:
-        raise DataError(f"{path}: holds no sequence")
+        raise DataError(f"{path} holds no sequence")
     return actions
 
 
@@ -135,15 +120,8 @@ def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
         if not line.strip():
             continue
         user, *items = line.split()
-        # A user's id may hold a mark; so may an item's, where it is text.
-        parted = (user[-1] if items else user) + ("" if tokens else "".join(items))
-        if marks := [mark for mark in FOREIGN_MARKS if mark in parted]:
-            raise DataError(
-                f"{path}:{number}: {line.strip()[:40]!r} has {marks[0]!r} between ids; write "
-                "blanks or tabs: user, then items, such as 7 1 2 3"
-            )
         if user in seen:
-            raise DataError(f"{path}:{number}: user {user} has a line already ({seen[user]})")
+            raise DataError(f"{path}:{number}: user {user} has line {seen[user]} already")
         seen[user] = number
         found.users.append(user)
         found.items.append([_item(token, path, number, num_items, tokens) for token in items])
@@ -166,9 +144,9 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
             continue
         cells = line.split("\t")
         if len(cells) <= max(user_at, item_at, time_at or 0):
-            raise DataError(f"{path}:{number}: {len(cells)} columns, fewer than the header has")
+            raise DataError(f"{path}:{number} has {len(cells)} cells, fewer than the header")
         if not cells[user_at].strip():
-            raise DataError(f"{path}:{number}: no user; column user_id holds the id of who acted")
+            raise DataError(f"{path}:{number} has no user_id")
         time = (
             0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
         )
@@ -191,49 +169,18 @@ def in_order_of_time(rows: list[tuple[float, Any]]) -> list[Any]:
 
 def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     names = [cell.partition(":")[0] for cell in header.split("\t")]
-    wanted = "the first line of an .inter file names tab-separated columns, user_id:token and "
-    wanted += "item_id:token among them"
-    apart = {cell.partition(":")[0] for cell in re.split(r"[\s,;|]+", header)}
-    if "\t" not in header and len(apart) > 1 and apart & {"user_id", "item_id"}:
+    if ":" not in header or not {"user_id", "item_id"} <= set(names):
         raise DataError(
-            f"{path}:1: {header!r} is not separated by tabs; {wanted}. Write the file with tabs, "
-            "such as pandas does with sep='\\t'"
+            f"{path}:1: the header is {shown(header)}; it must name user_id:token and item_id:token"
+            ", with tabs between columns"
         )
-    if ":" not in header and apart & {"user_id", "item_id"}:
-        form = {"user_id": "token", "item_id": "token"}
-        typed = "\\t".join(f"{name}:{form.get(name, 'float')}" for name in names)
-        raise DataError(
-            f"{path}:1: the columns {', '.join(names)} have no types; write each as name:type, "
-            f"with tabs between: {typed}"
-        )
-    if ":" not in header:
-        raise DataError(f"{path}:1: no header; {wanted}")
-    for name in ("user_id", "item_id"):
-        if name not in names:
-            raise DataError(f"{path}:1: no column {name}, only {', '.join(names)}; {wanted}")
-    return names.index("user_id"), names.index("item_id"), _time_at(path, names)
-
-
-def _time_at(path: Path, names: list[str]) -> int | None:
-    """Returns where ``timestamp`` stands; raises `DataError` for its time under another name."""
-    if "timestamp" in names:
-        return names.index("timestamp")
-    for name in names:
-        # The words of unixReviewTime and review_time are the same.
-        words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
-        lasts = LASTING_WORDS & words and TIME_WORDS & words == {"time"}
-        if TIME_WORDS & words and not OTHER_WORDS & words and not lasts:
-            raise DataError(
-                f"{path}:1: no column timestamp, but {name!r}: call it timestamp:float, in numbers "
-                "that grow with time, if it says when the user acted; else leave it out, and the "
-                "order of lines is the order of time"
-            )
-    return None
+    time_at = names.index("timestamp") if "timestamp" in names else None
+    return names.index("user_id"), names.index("item_id"), time_at
 
 
 def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bool) -> int | str:
     if not token.strip():
-        raise DataError(f"{path}:{number}: no item; column item_id holds the id of what was chosen")
+        raise DataError(f"{path}:{number} has no item_id")
     if tokens:
         return token
     # int() would also take "1_0" and "+3".

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from common.data.root import require
+from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.readers.generate import SessionLaw, generate_sessions
 from common.data.sequences.readers.read import read_sequences
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences
 from common.errors import ConfigError
@@ -26,8 +25,3 @@ def own_file(config: SequenceConfig) -> Sequences:
     # A core drops whoever is too short; without one the reader refuses them.
     fewest = 1 if config.core else FEWEST_ACTIONS
     return read_sequences(Path(config.path).expanduser(), "file", config.num_items, fewest)
-
-
-def sessions(config: SequenceConfig) -> Sequences:
-    """Generates the embedded set."""
-    return generate_sessions(config.data_seed, SessionLaw(num_users=config.num_users))

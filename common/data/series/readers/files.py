@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.data.csv_lines import Lines, place_of, read_lines, read_numbers
-from common.data.root import require
+from common.data.catalogue.csv_lines import Lines, read_lines, read_numbers
+from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LongSeries, split_steps
 from common.errors import DataError
 
 HOUR = 60.0
+MINUTE = timedelta(minutes=1)
 MEND = "fill the gap, or leave the column out with data.targets"
 SHARES = (0.6, 0.2, 0.2)
 
@@ -135,8 +136,8 @@ def read_series(
     """
     lines = read_lines(path)
     header = lines[0][1]
-    if date:
-        place_of(path, header, date, "; without dates say data.date=null")
+    if date and date not in header:
+        raise DataError(f"data.date={date}: {path} has no such column; null reads it without dates")
     used = list(columns) or [name for name in header if name != date]
     if not used:
         raise DataError(f"{path}: no columns beside the dates")
@@ -159,33 +160,17 @@ def read_dates(
     dates = [_date(path, number, cells[place], date_format) for number, cells in lines[1:]]
     for (number, _), date in zip(lines[1:], dates, strict=True):
         if (date.tzinfo is None) != (dates[0].tzinfo is None):
-            has, first = ("no", "has") if date.tzinfo is None else ("a", "has not")
-            raise DataError(
-                f"{path}, line {number}: {date} has {has} time zone, the first date {first}; write "
-                "all alike"
-            )
+            raise DataError(f"{path}, line {number}: {date}: all dates or none have a time zone")
     gaps = [after - before for before, after in pairwise(dates)]
     step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
-    # Order first: two lines that are swapped leave a gap before them, which is not to be filled.
-    wrong = [number for number, gap in enumerate(gaps) if gap <= timedelta(0)]
-    wrong += [number for number, gap in enumerate(gaps) if gap != step]
-    if not wrong:
-        return dates
-    (before, _), (line, _) = lines[wrong[0] + 1 : wrong[0] + 3]
-    gap, where = gaps[wrong[0]], f"{path}, line {line}: {dates[wrong[0] + 1]}"
-    if not gap:
-        raise DataError(f"{where} stands on line {before} too; keep one of them")
-    if gap < timedelta(0):
-        raise DataError(f"{where} is earlier than the line before it; sort the file by date")
-    raise DataError(
-        f"{where} is {_minutes(gap)} after the line before it, not {_minutes(step)}; fill in what "
-        "is missing, or set data.step_minutes; steps that are not equally long (months) are read "
-        "without dates: data.date=null data.targets=[NAME]"
-    )
-
-
-def _minutes(gap: timedelta) -> str:
-    return f"{gap.total_seconds() / 60:g} minutes"
+    for (number, _), date, gap in zip(lines[2:], dates[1:], gaps, strict=True):
+        if gap != step or gap <= timedelta(0):
+            raise DataError(
+                f"{path}, line {number}: {date} is {gap / MINUTE:g} minutes after the line before "
+                f"it; each must be {step / MINUTE:g} after (data.step_minutes), or use "
+                "data.date=null"
+            )
+    return dates
 
 
 def _date(path: Path, number: int, text: str, date_format: str | None) -> datetime:
@@ -194,7 +179,7 @@ def _date(path: Path, number: int, text: str, date_format: str | None) -> dateti
             return datetime.fromisoformat(text)
         return datetime.strptime(text, date_format)
     except ValueError:
-        form = f"as {date_format}" if date_format else "in ISO 8601 (2016-07-01 00:00)"
+        form = date_format or "of ISO 8601"
         raise DataError(
             f"{path}, line {number}: {text!r} is no date {form}; set data.date_format"
         ) from None

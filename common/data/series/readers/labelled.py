@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from common.data.packers.arrays import read_arrays
-from common.data.root import require
+from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.archive import archive_path
 from common.data.series.sets import LabelledSeries

@@ -34,7 +34,7 @@ def test_widths_multiply_stem_stages_and_features():
     assert round(sum(p.numel() for p in model.parameters()) / 1e6) == 94
 
 
-def test_the_small_stem_keeps_small_pictures():
+def test_the_small_stem_keeps_small_images():
     with torch.device("meta"):
         x = torch.zeros(2, 3, 32, 32)
         assert resnet18(stem="cifar").feature_map(x).shape == (2, 512, 4, 4)

@@ -16,7 +16,7 @@ def make_net() -> nn.Module:
     return net.double()
 
 
-def make_pictures() -> torch.Tensor:
+def make_images() -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return 3 + torch.randn(8, 3, 5, 5, generator=generator, dtype=torch.float64)
 
@@ -34,12 +34,12 @@ def train(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
 def train_own_share() -> dict[str, torch.Tensor]:
     net = convert_batch_norm(make_net())
     nn.parallel.DistributedDataParallel(net)  # must not refuse it, as it does SyncBatchNorm
-    return train(net, make_pictures().chunk(world_size())[rank()])
+    return train(net, make_images().chunk(world_size())[rank()])
 
 
 @pytest.mark.distributed
 def test_two_processes_have_the_statistics_of_the_whole_batch():
-    whole = train(make_net(), make_pictures())
+    whole = train(make_net(), make_images())
     first, second = run_processes(train_own_share)
     torch.testing.assert_close(torch.cat([first["y"], second["y"]]), whole["y"], rtol=0, atol=1e-10)
     for name, value in whole.items():
@@ -54,10 +54,10 @@ def test_converted_on_one_process_is_the_same_to_the_bit():
     net, converted = make_net(), convert_batch_norm(make_net())
     assert sum(isinstance(m, GlobalBatchNorm) for m in converted.modules()) == 2
     assert list(net.state_dict()) == list(converted.state_dict())
-    a, b = train(net, make_pictures()), train(converted, make_pictures())
+    a, b = train(net, make_images()), train(converted, make_images())
     assert all(torch.equal(a[name], b[name]) for name in a)
     with torch.no_grad():
-        assert torch.equal(net.eval()(make_pictures()), converted.eval()(make_pictures()))
+        assert torch.equal(net.eval()(make_images()), converted.eval()(make_images()))
 
 
 def test_the_pass_used_on_cuda_accepts_it():

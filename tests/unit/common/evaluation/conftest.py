@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.evaluation import EvaluatedPictures
-from common.data.pictures.sets import Split
-from common.evaluation.pictures import PictureInputs
+from common.data.images.config import ImageConfig
+from common.data.images.evaluation import EvaluatedImages
+from common.data.images.sets import Split
+from common.evaluation.image_inputs import ImageInputs
 
 
 class Encoder(nn.Module):
@@ -17,12 +17,12 @@ class Encoder(nn.Module):
             nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1)
         )
 
-    def embed(self, pictures):
-        return self.net(pictures).mean((2, 3))
+    def embed(self, images):
+        return self.net(images).mean((2, 3))
 
 
 def striped(num, num_classes, seed):
-    """Returns pictures whose colour tells their class."""
+    """Returns images whose colour tells their class."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(num) % num_classes
     colour = torch.rand(num_classes, 3, 1, 1, generator=torch.Generator().manual_seed(9))
@@ -33,6 +33,6 @@ def striped(num, num_classes, seed):
 @pytest.fixture
 def inputs():
     torch.manual_seed(0)
-    config = PictureConfig(mean=[0.5] * 3, std=[0.25] * 3)
+    config = ImageConfig(mean=[0.5] * 3, std=[0.25] * 3)
     pair = (striped(120, 8, 1), striped(80, 8, 2))
-    return PictureInputs(Encoder(), *(EvaluatedPictures(split, config) for split in pair))
+    return ImageInputs(Encoder(), *(EvaluatedImages(split, config) for split in pair))

@@ -5,11 +5,13 @@ import torch
 import torch.nn.functional as F
 
 from common.data.sampler import keyed_generator
-from common.evaluation.config import CropConfig, EvaluationConfig, LinearSgdConfig
+from common.evaluation.crop import CropConfig
 from common.evaluation.curve import Curve
+from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.linear_sgd import LINEAR_SGD_STREAM, evaluate_linear_sgd
-from common.evaluation.pictures import LazyFeatures
-from common.evaluation.run import run_protocols
+from common.evaluation.linear_sgd_config import LinearSgdConfig
+from common.evaluation.run_protocols import run_protocols
+from tests.recipes import evaluation
 
 AS_STORED = CropConfig(area=[1.0, 1.0], flip=0.0)
 
@@ -68,18 +70,18 @@ def test_the_best_epoch_is_the_first_with_the_highest_top1():
 def test_features_are_embedded_once_and_only_when_they_are_used(inputs, monkeypatch):
     calls = []
     monkeypatch.setattr(inputs.module, "embed", lambda x: calls.append(len(x)) or x.flatten(1))
-    config = EvaluationConfig()
+    config = evaluation("swav")
     config.knn.k = 5
     config.linear.epochs = config.few_label.draws = 1
     metrics = run_protocols(["knn", "linear", "few-label"], inputs, config, 0, "test/")
     assert calls == [120, 80] and {"test/knn_top1", "test/nn_top1@5"} <= metrics.keys()
 
 
-def test_an_encoder_without_a_module_skips_what_trains_on_pictures(inputs):
-    config = EvaluationConfig()
+def test_an_encoder_without_a_module_skips_what_trains_on_images(inputs):
+    config = evaluation("swav")
     config.knn.k = 5
-    given = LazyFeatures(lambda: inputs.features)
+    given = ImageInputs(None, inputs.train, inputs.test)
     names = ["knn", "finetune", "linear-sgd"]
     assert list(run_protocols(names, given, config, 0, "")) == ["knn_top1"]
-    unused = LazyFeatures(lambda: pytest.fail("made without need"))
+    unused = ImageInputs(None, None, None)
     assert run_protocols(["linear-sgd"], unused, config, 0, "") == {}

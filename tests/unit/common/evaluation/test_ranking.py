@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from common.evaluation.config import RankingConfig
 from common.evaluation.ranking import (
     History,
     RankingInput,
@@ -13,6 +12,7 @@ from common.evaluation.ranking import (
     rank_scores,
     ranking_metrics,
 )
+from common.evaluation.ranking_config import RankingConfig
 
 
 def brute_force(scores, target):

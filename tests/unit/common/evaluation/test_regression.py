@@ -7,17 +7,9 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
-from torch import nn
 
-from common.data.regression.samples import Samples
-from common.evaluation.config import (
-    LabelOrderConfig,
-    RegressionFinetuneConfig,
-    RegressionProbeConfig,
-)
-from common.evaluation.label_order import evaluate_label_order, rank_correlation
-from common.evaluation.regression import ProbeSet, RegressionInputs
-from common.evaluation.regression_finetune import evaluate_regression_finetune
+from common.data.targets.regression.samples import Samples
+from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import (
     absolute_error_metrics,
     ranks,
@@ -30,36 +22,8 @@ from common.evaluation.regression_probe import (
     fit_adam,
     fit_ridge,
 )
-
-
-def make_parts(num=120, noise=0.1, dim=5):
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(dim, generator=generator)
-    parts = {}
-    for name in ("train", "val", "test"):
-        x = torch.randn(num, dim, generator=generator) * 3 + 1
-        y = x @ weight + noise * torch.randn(num, generator=generator) + 40
-        parts[name] = Samples(x, y)
-    return parts
-
-
-class Net(nn.Module):
-    """Embeds by a linear layer; predicts its first feature, projects to unit length."""
-
-    def __init__(self, dim=5):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = nn.Linear(dim, 4)
-        self.drop = nn.Dropout(0.5)
-
-    def embed(self, x):
-        return self.drop(self.layer(x))
-
-    def predict(self, x):
-        return self.embed(x)[:, 0]
-
-    def project(self, x):
-        return nn.functional.normalize(self.embed(x), dim=1)
+from common.evaluation.regression_probe_config import RegressionProbeConfig
+from tests.regression import Net, make_parts
 
 
 def test_metrics_are_those_of_their_definitions():
@@ -185,43 +149,3 @@ def test_trees_are_measured_by_their_own_output():
     inputs = RegressionInputs(parts, trees=True)
     found = evaluate_regression_probe(inputs, RegressionProbeConfig(), 0)
     assert 0.3 < found["r2"] < 1 and found["mae"] > 0.1
-    assert evaluate_label_order(inputs, LabelOrderConfig(), 0) == {}
-    assert evaluate_regression_finetune(inputs, RegressionFinetuneConfig(), 0) == {}
-
-
-def test_order_is_spearmans_over_pairs_of_test_samples():
-    x, y = (
-        torch.rand(9, 3, dtype=torch.float64),
-        torch.rand(9, dtype=torch.float64).round(decimals=1),
-    )
-    pairs = [(i, j) for i in range(9) for j in range(i)]
-    far = [float((x[i] - x[j]).norm()) for i, j in pairs]
-    apart = [float((y[i] - y[j]).abs()) for i, j in pairs]
-    # Distances of labels tie: rounded to be compared as equal.
-    expected = spearmanr(far, np.round(apart, 9)).statistic
-    assert rank_correlation(x, y) == pytest.approx(expected, abs=0.02)
-    line = torch.arange(9.0, dtype=torch.float64)
-    assert rank_correlation(line[:, None] * torch.ones(1, 2), line) == pytest.approx(1)
-
-
-def test_order_is_measured_on_features_and_on_the_head():
-    parts = make_parts()
-    found = evaluate_label_order(RegressionInputs(parts, Net()), LabelOrderConfig(), 0)
-    assert set(found) == {"order", "order_head"} and found["order"] != found["order_head"]
-    raw = evaluate_label_order(RegressionInputs(parts), LabelOrderConfig(), 0)
-    assert set(raw) == {"order"}
-    few = evaluate_label_order(RegressionInputs(parts), LabelOrderConfig(max_samples=20), 0)
-    assert few["order"] != raw["order"]
-
-
-def test_fine_tuning_trains_a_copy_and_leaves_the_module_alone():
-    parts, net = make_parts(), Net()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    state = torch.random.get_rng_state()
-    settings = RegressionFinetuneConfig(epochs=30, batch_size=16, lr=0.01)
-    found = evaluate_regression_finetune(RegressionInputs(parts, net), settings, 0)
-    assert found["finetune_r2"] > 0.8
-    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-    assert torch.equal(state, torch.random.get_rng_state())
-    again = evaluate_regression_finetune(RegressionInputs(parts, net), settings, 0)
-    assert again == found

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.module import PictureData
-from common.evaluation.config import EvaluationConfig, FewLabelConfig
-from common.registry import EVALUATORS
+from common.data.images.config import ImageConfig
+from common.data.images.module import ImageData
+from common.evaluation.few_label import evaluate_few_label
+from common.evaluation.few_label_config import FewLabelConfig
+from common.paper import get_paper
 
 
 class SmallNet(nn.Module):
@@ -26,21 +27,21 @@ class SmallNet(nn.Module):
 
 @pytest.fixture(scope="module")
 def digits():
-    data = PictureData(PictureConfig(), seed=0)
+    data = ImageData(ImageConfig(), seed=0)
     data.load()
     return data
 
 
 def measure(name, inputs):
-    settings = getattr(EvaluationConfig(), name.replace("-", "_"))
-    return EVALUATORS.get(name)(inputs, settings, 0)
+    settings = get_paper("swav").protocol(name)()
+    return settings.function()(inputs, settings, 0)
 
 
 def test_raw_pixels(digits):
     raw = digits.references("test")["raw"].features
     assert abs(measure("linear", raw)["linear_top1"] - 32) < 5
     assert abs(measure("knn", raw)["knn_top1"] - 55) < 5
-    few = EVALUATORS.get("few-label")(raw, FewLabelConfig(labels=[5], draws=5), 0)
+    few = evaluate_few_label(raw, FewLabelConfig(labels=[5], draws=5), 0)
     assert abs(few["nn_top1@5"] - 20) < 5
 
 
@@ -52,5 +53,5 @@ def test_untrained_net(digits):
         metrics = {**measure("linear", features), **measure("knn", features)}
         found.append((metrics["linear_top1"], metrics["knn_top1"]))
     linear, neighbours = np.mean(found, axis=0)
-    # Known: 52 and 54, 39 and 38; of 1,000 pictures a percentage has a standard error of 1.6.
+    # Known: 52 and 54, 39 and 38; of 1,000 images a percentage has a standard error of 1.6.
     assert abs(linear - 53) < 4 and abs(neighbours - 38.5) < 5

@@ -5,39 +5,37 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.open_world.config import OpenWorldConfig
-from common.data.open_world.module import OpenWorldData
-from common.data.open_world.synthetic import make as make_open_world
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.module import PictureData
-from common.data.pictures.synthetic import make as make_pictures
-from common.data.regression.samples import Samples
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.module import ImageData
+from common.data.images.synthetic import make as make_images
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.data.series.synthetic import make as make_series
-from common.evaluation.config import (
-    ClusteringConfig,
-    CorrespondenceConfig,
-    DenseProbeConfig,
-    FeatureClustersConfig,
-    FewLabelConfig,
-    FinetuneConfig,
-    KnnConfig,
-    LabelOrderConfig,
-    LinearProbeConfig,
-    LinearSgdConfig,
-    MaskAgreementConfig,
-    NodeProbeConfig,
-    PairAucConfig,
-    RankingConfig,
-    SeriesSvmConfig,
-)
+from common.data.targets.open_world.config import OpenWorldConfig
+from common.data.targets.open_world.module import OpenWorldData
+from common.data.targets.open_world.synthetic import make as make_open_world
+from common.data.targets.regression.samples import Samples
+from common.evaluation.clustering_config import ClusteringConfig
 from common.evaluation.features import FeatureSet
+from common.evaluation.few_label_config import FewLabelConfig
+from common.evaluation.finetune_config import FinetuneConfig
+from common.evaluation.knn_config import KnnConfig
+from common.evaluation.linear_probe_config import LinearProbeConfig
+from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.ranking import History, RankingInput
-from common.evaluation.regression import RegressionInputs
+from common.evaluation.ranking_config import RankingConfig
+from common.evaluation.regression_inputs import RegressionInputs
 from common.evaluation.scores import keep, recorded
-from common.registry import EVALUATORS
+from common.evaluation.series_svm_config import SeriesSvmConfig
+from papers.amcl.config import PairAucConfig
+from papers.autotcl.config import MaskAgreementConfig
+from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
+from papers.pixpro.config import CorrespondenceConfig
+from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.supremix.config import LabelOrderConfig
+from tests.recipes import PROTOCOLS
 
 # Metrics that are continuous themselves.
 CONTINUOUS = {"effective-rank", "forecasting", "regression-finetune", "regression-probe"}
@@ -48,7 +46,7 @@ SETTINGS = {
     "feature-clusters": FeatureClustersConfig(),
     "few-label": FewLabelConfig(labels=[3], draws=2),
     "finetune": FinetuneConfig(shares=[50.0], trunk_lr=[0.01], head_lr=[0.1], epochs=1),
-    "head-clusters": None,
+    "head-clusters": HeadClustersConfig(),
     "knn": KnnConfig(k=5),
     "label-order": LabelOrderConfig(),
     "linear": LinearProbeConfig(epochs=2),
@@ -59,7 +57,7 @@ SETTINGS = {
     "ranking": RankingConfig(mask_history=True, sampled_negatives=5),
     "series-svm": SeriesSvmConfig(penalties=[1.0, 10.0], folds=2),
 }
-PICTURES = {
+IMAGES = {
     "channels": 3,
     "height": 16,
     "width": 16,
@@ -92,8 +90,8 @@ class Encoder(nn.Module):
     def backbone(self):
         return self
 
-    def feature_map(self, pictures):
-        pooled = nn.functional.avg_pool2d(pictures, 4)
+    def feature_map(self, images):
+        pooled = nn.functional.avg_pool2d(images, 4)
         scale = 1 + self.shift * torch.arange(1, 7).to(pooled)
         weight = self.weight * scale
         return torch.einsum("bcyx,cd->bdyx", pooled, weight).sin()
@@ -110,10 +108,10 @@ class Encoder(nn.Module):
         return self.embed(x)
 
 
-def picture_inputs(shift):
+def image_inputs(shift):
     view = ViewConfig(count=2, size=16, area=[0.5, 1.0])
-    config = PictureConfig(batch_size=4, holdout=0, views=[view])
-    data = PictureData(config, 0, read=lambda root: make_pictures(PICTURES))
+    config = ImageConfig(batch_size=4, holdout=0, views=[view])
+    data = ImageData(config, 0, read=lambda root: make_images(IMAGES))
     return data.evaluation_inputs(Encoder(shift), "test")
 
 
@@ -173,7 +171,7 @@ INPUTS = {
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
     **dict.fromkeys(("head-clusters", "feature-clusters"), open_world_inputs),
     **dict.fromkeys(
-        ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), picture_inputs
+        ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), image_inputs
     ),
     "label-order": number_inputs,
     "mask-agreement": masked_inputs,
@@ -184,17 +182,17 @@ INPUTS = {
 
 def scores(name, shift):
     with recorded() as found:
-        metrics = EVALUATORS.get(name)(INPUTS[name](shift), SETTINGS[name], 0)
+        metrics = SETTINGS[name].function()(INPUTS[name](shift), SETTINGS[name], 0)
     return metrics, found
 
 
 def test_only_detection_is_measured_elsewhere():
-    assert set(EVALUATORS.names()) - CONTINUOUS - set(INPUTS) == {"detection"}
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection"}
 
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_small_change_moves_scores_a_little(name):
-    silent = EVALUATORS.get(name)(INPUTS[name](0.0), SETTINGS[name], 0)
+    silent = SETTINGS[name].function()(INPUTS[name](0.0), SETTINGS[name], 0)
     metrics, found = scores(name, 0.0)
     _, moved = scores(name, 1e-4)
     assert metrics == silent

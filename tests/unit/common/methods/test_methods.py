@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.errors import DataError
 from common.losses.barlow import barlow_twins
 from common.losses.consistency import simsiam
@@ -26,7 +26,7 @@ from common.methods.supcon import SupCon
 from common.methods.supervised import Supervised
 from tests.training import losses_of
 
-FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
+FACTS = ImageFacts(channels=1, size=12, num_classes=3, num_samples=24)
 OPTIMIZER = OptimizerConfig(name="adam", lr=0.01)
 HEAD = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8}
 MOCO = MoCoConfig(**HEAD, queue_length=36, momentum=0.9, batch_norm_groups=1)
@@ -44,8 +44,8 @@ def make_batch(num_views=2):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(12) % 3
     # Class-dependent brightness, so that there is something to learn.
-    pictures = torch.rand(12, 1, 12, 12, generator=generator) + labels[:, None, None, None]
-    views = [pictures + 0.1 * torch.randn(pictures.shape, generator=generator)] * num_views
+    images = torch.rand(12, 1, 12, 12, generator=generator) + labels[:, None, None, None]
+    views = [images + 0.1 * torch.randn(images.shape, generator=generator)] * num_views
     return ViewBatch(views, labels, None, [])
 
 
@@ -82,19 +82,19 @@ def test_supervised_takes_any_number_of_views():
     assert torch.isfinite(module.training_step(make_batch(3), 0))
 
 
-def test_supervised_refuses_pictures_without_labels():
-    facts = PictureFacts(channels=1, num_classes=0)
+def test_supervised_refuses_images_without_labels():
+    facts = ImageFacts(channels=1, num_classes=0)
     with pytest.raises(DataError, match="no labels to learn"):
         Supervised(SupervisedConfig(backbone="small_conv"), OPTIMIZER, facts)
 
 
-def test_methods_that_learn_from_labels_say_how_to_leave_unlabelled_pictures_out():
-    facts = PictureFacts(channels=1, num_classes=3, num_samples=50, num_unlabelled=40)
+def test_methods_that_learn_from_labels_say_how_to_leave_unlabelled_images_out():
+    facts = ImageFacts(channels=1, num_classes=3, num_samples=50, num_unlabelled=40)
     for kind, config in (
         (Supervised, SupervisedConfig(backbone="small_conv")),
         (SupCon, SupConConfig(**HEAD)),
     ):
-        with pytest.raises(DataError, match=r"40 of 50 .* data\.labelled_only=true"):
+        with pytest.raises(DataError, match=r"40.*50.*data\.labelled_only=true"):
             kind(config, OPTIMIZER, facts)
 
 

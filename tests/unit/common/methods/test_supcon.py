@@ -1,19 +1,21 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.losses.pairs import draw_partners
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig
+from common.methods.simclr import SimCLR
 from common.methods.supcon import SupCon
 from tests.training import listen, losses_of
 
-FACTS = PictureFacts(channels=1, size=12, num_classes=3, num_samples=24)
+FACTS = ImageFacts(channels=1, size=12, num_classes=3, num_samples=24)
 LABELS = torch.arange(12) % 3
 
 
@@ -30,6 +32,24 @@ def make_batch(labels=LABELS, num_views=2):
         for _ in range(num_views)
     ]
     return ViewBatch(views, labels, None, [])
+
+
+@pytest.mark.parametrize(
+    ("variant", "dims"), [("supcon", [2048, 2048, 2048, 256]), ("simclr", [2048, 2048, 128])]
+)
+def test_hydras_comparisons_have_its_authors_heads(variant, dims):
+    recipe = load_recipe(f"hydra/imagenet:{variant}")
+    kind = {"supcon": SupCon, "simclr": SimCLR}[variant]
+    module = kind(recipe.method, recipe.optimizer, FACTS)
+    linear = [layer for layer in module.projector if isinstance(layer, nn.Linear)]
+    assert [linear[0].in_features, *(layer.out_features for layer in linear)] == dims
+    norms = [layer for layer in module.projector if hasattr(layer, "running_mean")]
+    # Between the layers, and without weights at the end.
+    assert [norm.affine for norm in norms] == [True] * (len(dims) - 2) + [False]
+    assert module.projector[-1] is norms[-1]
+    assert not module.backbone.layer3[1].bn3.weight.any()
+    assert recipe.optimizer.warmup_epochs == {"supcon": 12, "simclr": 10}[variant]
+    assert recipe.trainer.epochs == {"supcon": 350, "simclr": 100}[variant]
 
 
 @pytest.mark.parametrize("num_views", [1, 2, 3])
@@ -63,10 +83,10 @@ def test_it_learns_classes_and_not_arbitrary_pairs():
     assert min(arbitrary[-5:]) > own[-1] + 0.5
 
 
-def test_pictures_without_labels_are_refused():
+def test_images_without_labels_are_refused():
     with pytest.raises(DataError, match="no two classes"):
-        SupCon(make_module().method, facts=PictureFacts(num_classes=0))
-    with pytest.raises(DataError, match=r"has no label; data\.labelled_only"):
+        SupCon(make_module().method, facts=ImageFacts(num_classes=0))
+    with pytest.raises(DataError, match=r"data\.labelled_only"):
         make_module().training_step(make_batch()._replace(labels=LABELS - 1), 0)
 
 

@@ -72,6 +72,27 @@ def test_lars_ratio_uses_the_norm_of_the_decayed_gradient():
     torch.testing.assert_close(parameter.detach(), expected)
 
 
+@pytest.mark.parametrize("eps", [0.0, 1e-8])
+def test_lars_decays_a_weight_without_gradient_as_the_official_codes_do(eps):
+    config = OptimizerConfig(name="lars", lr=0.04, weight_decay=1e-5, trust_eps=eps)
+    weight = nn.Parameter(torch.arange(1.0, 65, dtype=torch.float64).reshape(8, 8))
+    before, weight.grad = weight.detach().clone(), torch.zeros_like(weight)
+    optimizer = build_optimizer([weight], config)
+    optimizer.step()
+    # The decayed gradient is wd w: its norm cancels, and a trust's share of the rate is left.
+    decayed_norm = 1e-5 * before.norm()
+    share = 0.001 * decayed_norm / (decayed_norm + eps)
+    torch.testing.assert_close(weight.detach(), (1 - 0.04 * share) * before, rtol=1e-14, atol=0)
+    assert optimizer.state[weight]["momentum_buffer"].all()
+
+
+def test_lars_without_eps_leaves_a_weight_that_is_zero_and_has_no_gradient():
+    weight = nn.Parameter(torch.zeros(2, 2))
+    weight.grad = torch.zeros(2, 2)
+    LARS([weight], lr=0.1, weight_decay=0.1, eps=0.0).step()
+    assert torch.equal(weight.detach(), torch.zeros(2, 2))
+
+
 def test_larc_clipped_and_without_vectors_is_the_lars_of_solo_learn():
     # Its LARS: eta |p| / (|g| + wd |p| + eps), over lr and at most 1; biases and norms plain.
     config = OptimizerConfig(

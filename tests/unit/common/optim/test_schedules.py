@@ -69,7 +69,7 @@ def test_constant_after_a_warm_up():
 
 def test_a_warm_up_beyond_the_training_is_refused():
     config = OptimizerConfig(warmup_epochs=5, schedule="cosine")
-    with pytest.raises(ConfigError, match="warmup_epochs: 5 exceeds the 3 epochs"):
+    with pytest.raises(ConfigError, match=r"warmup_epochs.*5.*3"):
         build_scheduler(make_optimizer(config), config, steps_per_epoch=4, epochs=3)
 
 

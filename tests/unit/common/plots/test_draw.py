@@ -10,12 +10,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from common.files import LikewiseError
 from common.paper import get_paper
 from common.plots import draw
 from common.plots.draw import draw_plots
+from common.runs.files import LikewiseError
 
-PAPER = dataclasses.replace(get_paper("swav"), name="plotted", modality="nothing-drawn")
+PAPER = dataclasses.replace(get_paper("swav"), name="plotted", modalities=("nothing-drawn",))
 
 
 def line():
@@ -49,9 +49,9 @@ def test_each_plot_becomes_a_png(plot, tmp_path):
     files, said = plot(lambda module, data: {"rising": line, "again": line})
     assert files == [tmp_path / "plots" / "rising.png", tmp_path / "plots" / "again.png"]
     for path in files:
-        picture = Image.open(io.BytesIO(path.read_bytes()))
-        picture.load()
-        assert (picture.format, picture.size) == ("PNG", (220, 110))
+        image = Image.open(io.BytesIO(path.read_bytes()))
+        image.load()
+        assert (image.format, image.size) == ("PNG", (220, 110))
     assert said == []
     assert len(list((tmp_path / "plots").iterdir())) == 2
 
@@ -69,7 +69,7 @@ def test_plots_that_cannot_even_be_listed_are_named(plot):
     assert "the plots of plotted (ValueError: no such thing)" in said[0]
 
 
-def test_a_full_disk_costs_the_pictures_only(plot, monkeypatch):
+def test_a_full_disk_costs_the_images_only(plot, monkeypatch):
     def full(path, content):
         raise LikewiseError(f"{path}: could not be written")
 
@@ -78,10 +78,10 @@ def test_a_full_disk_costs_the_pictures_only(plot, monkeypatch):
     assert files == [] and "could not be written" in said[0]
 
 
-def test_a_paper_without_plots_says_nothing(tmp_path):
+def test_a_paper_without_plots_says_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(draw, "find_spec", lambda asked: None)
     said = []
-    paper = dataclasses.replace(PAPER, name="mclrec")
-    assert draw_plots(paper, torch.nn.Linear(1, 1), None, tmp_path / "plots", said.append) == []
+    assert draw_plots(PAPER, torch.nn.Linear(1, 1), None, tmp_path / "plots", said.append) == []
     assert said == [] and list(tmp_path.iterdir()) == []
 
 

@@ -3,11 +3,11 @@ import torch
 from matplotlib.colors import to_hex
 
 from common.plots.draw import to_png
-from common.plots.grid import CELL, GAP, fit, picture_grid
+from common.plots.grid import CELL, GAP, fit, image_grid
 from common.plots.style import OTHER, SAME
 
 
-def test_pictures_of_any_size_and_depth_become_equal_cells():
+def test_images_of_any_size_and_depth_become_equal_cells():
     wide = torch.zeros(3, 10, 30)
     wide[:, :, 10:20] = 1
     large = torch.full((1, 200, 100), 128, dtype=torch.uint8)
@@ -19,15 +19,15 @@ def test_pictures_of_any_size_and_depth_become_equal_cells():
     assert torch.equal(cells[2, 0], cells[2, 2])
 
 
-def test_small_pictures_keep_their_sharp_pixels():
+def test_small_images_keep_their_sharp_pixels():
     cell = fit(torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]))[0, 0]
     assert set(cell.unique().tolist()) == {0.0, 1.0}
     assert cell[0, 0] == 0 and cell[0, -1] == 1
 
 
-def test_a_grid_shows_each_picture_under_its_label():
+def test_a_grid_shows_each_image_under_its_label():
     cells = torch.arange(6.0).div(10).reshape(2, 3, 1, 1, 1).expand(2, 3, 3, CELL, CELL)
-    figure = picture_grid(cells, "a title", ["x", "y", "z"], ["first", "second"])
+    figure = image_grid(cells, "a title", ["x", "y", "z"], ["first", "second"])
     (axes,) = figure.axes
     assert figure.get_suptitle() == "a title"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y", "z"]
@@ -42,7 +42,7 @@ def test_a_grid_shows_each_picture_under_its_label():
 
 def test_frames_tell_alike_from_different_without_colours_too():
     cells = torch.zeros(1, 3, 3, CELL, CELL)
-    figure = picture_grid(cells, "t", ["q", "1", "2"], same=torch.tensor([[-1, 1, 0]]))
+    figure = image_grid(cells, "t", ["q", "1", "2"], same=torch.tensor([[-1, 1, 0]]))
     alike, different = figure.axes[0].patches
     assert [to_hex(p.get_edgecolor()) for p in (alike, different)] == [SAME.lower(), OTHER.lower()]
     assert alike.get_linestyle() != different.get_linestyle()

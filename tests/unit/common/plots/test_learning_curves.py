@@ -15,7 +15,7 @@ from common.plots.learning_curves import (
     panels_of,
 )
 
-PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modality="nothing-drawn")
+PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("nothing-drawn",))
 
 
 def write(folder, *rows):

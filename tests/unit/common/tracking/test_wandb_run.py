@@ -50,7 +50,7 @@ def test_offline_run_holds_what_was_sent_and_stays_in_the_folder(tmp_path, offli
     assert [path.name for path in tmp_path.iterdir()] == ["the run"]
 
 
-def test_pictures_go_with_the_run(tmp_path, offline):
+def test_images_go_with_the_run(tmp_path, offline):
     said = []
     tracker = Tracker(said.append)
     start(tracker, tmp_path)
@@ -65,11 +65,11 @@ def test_pictures_go_with_the_run(tmp_path, offline):
     assert said == []
 
 
-def test_a_picture_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offline):
+def test_a_image_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offline):
     said = []
     tracker = Tracker(said.append)
     start(tracker, tmp_path)
-    (tmp_path / "torn.png").write_bytes(b"no picture")
+    (tmp_path / "torn.png").write_bytes(b"no image")
     tracker.images(7, [tmp_path / "torn.png"])
     tracker.log(8, {"train/after": 2.0})
     assert tracker.finish() is not None

@@ -39,7 +39,7 @@ def test_every_head_has_its_histogram(base):
         assert torch.equal(value, before[name]), f"{name}: drawing must not train"
 
 
-def test_temperatures_at_the_floor_are_within_the_picture():
+def test_temperatures_at_the_floor_are_within_the_image():
     module, data = make("method.temperature_init_scale=30")
     with torch.no_grad():
         figure = draw(module, data)["temperatures"]()
@@ -57,7 +57,7 @@ def test_without_temperatures_there_is_nothing_to_draw():
     assert draw(ready.module, ready.data) == {}
 
 
-def test_the_run_folder_gets_the_picture(tmp_path):
+def test_the_run_folder_gets_the_image(tmp_path):
     module, data = make()
     files = draw_plots(PAPER, module, data, tmp_path, pytest.fail)
     assert "temperatures.png" in {path.name for path in files}

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
+from papers.amcl.reference import stationary_temperature
 from papers.amcl.temperature import (
     NoNetwork,
     TemperatureNetwork,
     omega,
-    stationary_temperature,
     temperature,
 )
 

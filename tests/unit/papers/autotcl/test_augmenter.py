@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from common.backbones.dilated_conv import DilatedEncoder
 from papers.autotcl.augmenter import Augmenter, gate, harden, view
+from papers.autotcl.backbone import DilatedEncoder
 from papers.autotcl.masks import draw_keep
 
 STRETCH, BIAS = 0.05, 0.05

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from common.backbones.dilated_conv import DilatedEncoder
 from papers.autotcl.averaging import AveragedEncoder, update_mean
+from papers.autotcl.backbone import DilatedEncoder
 
 
 class Method(AveragedEncoder):

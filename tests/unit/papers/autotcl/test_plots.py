@@ -6,7 +6,7 @@ import torch
 from common.data.series.config import SeriesConfig, SeriesFacts
 from common.data.series.module import SeriesData
 from common.data.series.sets import LabelledSeries
-from common.evaluation.series import LabelledInputs
+from common.evaluation.series_inputs import LabelledInputs
 from common.plots.draw import to_png
 from papers.autotcl import plots
 from papers.autotcl.config import AutoTCLConfig, TS2VecConfig

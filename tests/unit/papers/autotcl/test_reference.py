@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.parity import Case, compare
+from common.results.parity import Case, compare
 from papers.autotcl.reference import loss_of, solve_losses
 
 STORED = Path(__file__).parents[3] / "reference/autotcl/losses.json"

@@ -79,7 +79,7 @@ def test_its_representation_is_the_trunks():
 def test_crops_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"method\.temporal_from=9"):
         load_recipe("autotcl/quick:ts2vec", ["method.temporal_from=9"])
-    with pytest.raises(ConfigError, match=r"temporal_from=1 needs 4 steps; training series have 3"):
+    with pytest.raises(ConfigError, match=r"temporal_from=1.*4.*3"):
         TS2Vec(TS2VecConfig(temporal_from=1), None, SeriesFacts(1, 3, 8))
-    with pytest.raises(ConfigError, match=r"trainer\.devices: the ts2vec baseline"):
+    with pytest.raises(ConfigError, match=r"trainer\.devices.*ts2vec"):
         load_recipe("autotcl/quick:ts2vec", ["trainer.devices=2"])

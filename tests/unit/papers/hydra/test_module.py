@@ -1,11 +1,13 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.losses.pairs import draw_partners
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import class_gates
@@ -15,7 +17,7 @@ from papers.hydra.momentum import Hydra
 from tests.samples import SMALL_HYDRA as SMALL
 from tests.training import losses_of
 
-FACTS = PictureFacts(channels=1, size=12, num_classes=4, num_samples=48)
+FACTS = ImageFacts(channels=1, size=12, num_classes=4, num_samples=48)
 LABELS = torch.arange(12) % 4
 
 
@@ -33,11 +35,11 @@ def make_hydra(seed=0, **changes) -> Hydra:
 def make_batch(labels=LABELS, views=2):
     generator = torch.Generator().manual_seed(0)
     # A bright quadrant shows the class.
-    pictures = torch.zeros(12, 1, 12, 12)
-    for picture, label in zip(pictures, labels.tolist(), strict=True):
+    images = torch.zeros(12, 1, 12, 12)
+    for image, label in zip(images, labels.tolist(), strict=True):
         row, column = divmod(label, 2)
-        picture[:, 6 * row : 6 * row + 6, 6 * column : 6 * column + 6] = 1
-    made = [pictures + 0.1 * torch.randn(pictures.shape, generator=generator) for _ in range(views)]
+        image[:, 6 * row : 6 * row + 6, 6 * column : 6 * column + 6] = 1
+    made = [images + 0.1 * torch.randn(images.shape, generator=generator) for _ in range(views)]
     return ViewBatch(made, labels, None, [])
 
 
@@ -142,7 +144,8 @@ def test_the_entropy_term_is_logged_loss_and_sends_a_gradient_if_asked(entropy_o
     losses = [m.training_step(batch, 0) for m in (module, plain)]
     partners = draw_partners(LABELS, "arbitrary", 4, 0, 0)
     twin = make_simlap()
-    pairs = twin.gate(LABELS, partners)
+    for _ in range(2):  # once a direction
+        pairs = twin.gate(LABELS, partners)
     gates = pairs if entropy_of == "pairs" else class_gates(twin.gate, 4)
     torch.testing.assert_close(losses[0] - losses[1], 0.5 * gate_entropy(gates))
     gradients = [
@@ -161,6 +164,52 @@ def test_scale_and_whole_space_are_parameters_if_learned():
     module = make_simlap(learn_scale=True, learn_whole_space=True)
     module.training_step(make_batch(), 0).backward()
     assert module.contrast.log_scale.grad != 0 and module.contrast.whole_space.grad != 0
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "calls"),
+    [
+        (make_simlap, {}, 2),
+        (make_simlap, {"symmetric": False}, 1),
+        (make_simlap, {"contrast": "pooled"}, 1),
+        (make_hydra, {}, 2),
+    ],
+)
+def test_each_direction_moves_the_running_statistics_of_the_filter(make, changes, calls):
+    module = make(**changes)
+    module.training_step(make_batch(), 0)
+    assert int(module.gate.norm1.num_batches_tracked) == calls
+    partners = draw_partners(LABELS, "arbitrary", 4, 0, 0)
+    e = torch.relu((module.gate.embedding(LABELS) + module.gate.embedding(partners)) / 2)
+    expected = (1 - 0.9**calls) * e.mean(0)
+    torch.testing.assert_close(module.gate.norm1.running_mean, expected.detach())
+
+
+def test_the_scale_may_start_beside_the_temperature():
+    assert make_hydra().contrast.log_scale.exp().item() == pytest.approx(5)
+    module = make_hydra(learn_scale=True, initial_scale=20.0, disparate_weight=0.0)
+    assert module.contrast.log_scale.exp().item() == pytest.approx(20)
+    # The instance term keeps its own.
+    loss, plain = (m.training_step(make_batch(), 0) for m in (module, make_hydra()))
+    assert loss != plain
+    twin = make_hydra(disparate_weight=0.0)
+    torch.testing.assert_close(loss, twin.training_step(make_batch(), 0))
+
+
+def test_pairs_train_the_filter_alone_for_the_epochs_asked_for():
+    module, plain = make_hydra(filter_epochs=1), make_hydra()
+    module._trainer = SimpleNamespace(num_training_batches=1, log_every_n_steps=0)
+    instance = make_hydra(disparate_weight=0.0)
+    for m in (module, plain, instance):
+        m.training_step(make_batch(), 0).backward()
+    # With beta 1 the instance term has half the weight.
+    expected = instance.projector[0].weight.grad / 2
+    torch.testing.assert_close(module.projector[0].weight.grad, expected)
+    filtered = [m.gate.linear2.weight.grad for m in (module, plain)]
+    torch.testing.assert_close(*filtered)
+    module.zero_grad()
+    module.training_step(make_batch(), 1).backward()
+    assert not torch.allclose(module.projector[0].weight.grad, expected, rtol=0.01)
 
 
 def test_the_projector_ends_in_a_layer_norm_and_its_layers_have_no_bias():

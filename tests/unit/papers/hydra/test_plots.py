@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import torch
 
-from common.data.pictures.config import PictureFacts
+from common.data.images.config import ImageFacts
 from common.plots.draw import to_png
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
@@ -13,7 +13,7 @@ from tests.samples import SMALL_HYDRA as SMALL
 
 def make(classes, **changes):
     torch.manual_seed(0)
-    facts = PictureFacts(channels=1, size=12, num_classes=classes)
+    facts = ImageFacts(channels=1, size=12, num_classes=classes)
     names = ["cat", "dog"]
     data = SimpleNamespace(set={"train": SimpleNamespace(class_names=names)})
     return SimLAP(SimLAPConfig(**SMALL | changes), facts=facts), data

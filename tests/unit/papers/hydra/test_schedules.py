@@ -6,7 +6,7 @@ import torch
 
 from common.config.schema import OptimizerConfig
 from common.optim.build import configure
-from papers.hydra.schedules import learning_rates, pair_weights
+from papers.hydra.reference import learning_rates, pair_weights
 
 
 def test_the_rise_starts_at_zero_and_the_peak_stands_once():

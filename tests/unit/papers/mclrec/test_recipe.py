@@ -1,14 +1,7 @@
 import pytest
 
 from common.config.recipe import load_recipe
-from common.errors import ConfigError
-from common.launch import strategy_of
 from tests.recipes import list_recipes
-
-
-def test_accumulation_is_refused_in_words():
-    with pytest.raises(ConfigError, match=r"trainer.accumulate: mclrec makes several updates"):
-        strategy_of(load_recipe("mclrec/quick", ["trainer.accumulate=2"]))
 
 
 @pytest.mark.parametrize(

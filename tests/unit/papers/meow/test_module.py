@@ -110,7 +110,7 @@ def test_adameow_learns_to_find_a_node_in_its_other_view():
 def test_nodes_without_a_negative_name_the_clusters_and_not_an_infinite_loss(data):
     module = make(data)
     u = torch.nn.functional.normalize(torch.ones(30, 16), dim=1)
-    with pytest.raises(LikewiseError, match=r"num_clusters=\[5, 9\]: k-means puts all 30 nodes"):
+    with pytest.raises(LikewiseError, match=r"num_clusters=\[5.*9\].*k-means.*30"):
         module.weighted_loss(u, u)
 
 
@@ -120,7 +120,7 @@ def test_a_node_on_the_far_side_of_its_centre_names_the_clusters_and_not_the_rat
     module = make(data, num_clusters=[2], prototype_weight=0.0)
     assert module.weighted_loss(u, u).isfinite()
     module = make(data, num_clusters=[2])
-    with pytest.raises(LikewiseError, match=r"num_clusters=\[2\]: a node lies on the far side"):
+    with pytest.raises(LikewiseError, match=r"num_clusters=\[2\]"):
         module.weighted_loss(u, u)
     # What has diverged is no matter of the clusters: the loss says so.
     clusterings = cluster(u, [2], 0.4)

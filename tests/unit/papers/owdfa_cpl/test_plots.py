@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from common.data.open_world.config import OpenWorldFacts
-from common.data.open_world.samples import Part
-from common.evaluation.open_world import OpenWorldInputs
+from common.data.targets.open_world.config import OpenWorldFacts
+from common.data.targets.open_world.samples import Part
+from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.plots.draw import to_png
 from papers.owdfa_cpl.baselines import Classifier
 from papers.owdfa_cpl.config import ClassifierConfig, CPLConfig
@@ -17,8 +17,8 @@ FACTS = OpenWorldFacts(3, 32, 4, 2, 20, 12)
 
 def make_data():
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randint(0, 256, (24, 3, 32, 32), generator=generator).to(torch.uint8)
-    part = Part(pictures, torch.arange(24) % 4, torch.ones(24))
+    images = torch.randint(0, 256, (24, 3, 32, 32), generator=generator).to(torch.uint8)
+    part = Part(images, torch.arange(24) % 4, torch.ones(24))
     found = SimpleNamespace(test=part, class_names=("a", "b", "c", "d"), num_known=2)
 
     def prepare(x):
@@ -26,7 +26,7 @@ def make_data():
 
     return SimpleNamespace(
         whole=found,
-        prepare_pictures=prepare,
+        prepare_images=prepare,
         evaluation_inputs=lambda module, split: OpenWorldInputs(part, 2, prepare, module),
     )
 
@@ -38,7 +38,7 @@ def test_the_best_matching_is_the_diagonal():
     assert sorted(one.tolist()) == [0, 1, 2], "every head once, also where one has everything"
 
 
-def test_both_plots_are_drawn_of_test_pictures():
+def test_both_plots_are_drawn_of_test_images():
     torch.manual_seed(0)
     module = CPL(CPLConfig(backbone="forensic_conv", parts=2), None, FACTS).eval()
     figures = {name: make() for name, make in draw(module, make_data()).items()}
@@ -51,6 +51,6 @@ def test_both_plots_are_drawn_of_test_pictures():
         assert to_png(figure).startswith(b"\x89PNG")
 
 
-def test_arms_without_a_vote_have_no_picture_of_it():
+def test_arms_without_a_vote_have_no_image_of_it():
     module = Classifier(ClassifierConfig(backbone="forensic_conv"), None, FACTS).eval()
     assert set(draw(module, make_data())) == {"confusion"}

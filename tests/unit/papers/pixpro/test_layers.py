@@ -33,7 +33,7 @@ def test_a_very_sharp_propagation_keeps_each_cell_as_it_is():
     torch.testing.assert_close(found, F.normalize(x, dim=1))
 
 
-def test_pictures_of_a_batch_do_not_mix():
+def test_images_of_a_batch_do_not_mix():
     module, x = PixelPropagation(4, 0), make_map()
     torch.testing.assert_close(module(x)[:1], module(x[:1]))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from papers.pixpro.loss import (
-    agreement_of_pictures,
+    agreement_of_images,
     contrast_per_cell,
     pixel_consistency,
     pixel_contrast,
@@ -37,10 +37,10 @@ def cosines(q, k):
     return torch.einsum("nca,ncb->nab", q.flatten(2), k.flatten(2))
 
 
-def test_consistency_is_the_mean_of_each_pictures_pairs():
+def test_consistency_is_the_mean_of_each_images_pairs():
     (q, k), mask = make_maps(), make_mask()
-    per_picture = [cosines(q, k)[n][mask[n]].mean() for n in range(2)]
-    expected = -2 * torch.stack(per_picture).mean()
+    per_image = [cosines(q, k)[n][mask[n]].mean() for n in range(2)]
+    expected = -2 * torch.stack(per_image).mean()
     torch.testing.assert_close(pixel_consistency(q, k, mask), expected, rtol=1e-6, atol=0)
 
 
@@ -52,14 +52,14 @@ def test_over_pairs_every_pair_counts_alike_at_half_the_scale():
     assert not torch.isclose(2 * expected, pixel_consistency(q, k, mask), rtol=1e-3)
 
 
-def test_a_picture_whose_crops_do_not_meet_counts_as_zero():
+def test_a_image_whose_crops_do_not_meet_counts_as_zero():
     (q, k), mask = make_maps(), make_mask()
     alone = pixel_consistency(q[:1], k[:1], mask[:1])
     mask[1] = False
     torch.testing.assert_close(pixel_consistency(q, k, mask), alone / 2)
 
 
-@pytest.mark.parametrize("averaging", ["pictures", "pairs"])
+@pytest.mark.parametrize("averaging", ["images", "pairs"])
 def test_without_any_pair_the_loss_is_zero_and_has_a_gradient_of_zero(averaging):
     q, k = make_maps()
     q.requires_grad_()
@@ -117,7 +117,7 @@ def test_contrast_is_the_positives_share_of_all_cells():
             assert float(found[n, cell]) == pytest.approx(expected, abs=1e-12)
 
 
-def test_contrast_leaves_out_cells_and_pictures_without_positives():
+def test_contrast_leaves_out_cells_and_images_without_positives():
     (q, k), mask = make_maps(), make_mask()
     mask[0, 5:] = False
     alone = pixel_contrast(q[:1], k[:1], mask[:1], 0.3)
@@ -140,11 +140,11 @@ def test_contrast_does_not_overflow_at_a_small_temperature():
     assert torch.isfinite(pixel_contrast(q.float(), k.float(), make_mask(), 1e-3))
 
 
-def test_pictures_agree_up_to_minus_two():
+def test_images_agree_up_to_minus_two():
     q, k = torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0)).unbind(0)
-    assert float(agreement_of_pictures(q, 3 * q)) == pytest.approx(-2)
+    assert float(agreement_of_images(q, 3 * q)) == pytest.approx(-2)
     expected = -2 * torch.cosine_similarity(q, k).mean()
-    torch.testing.assert_close(agreement_of_pictures(q, k), expected)
+    torch.testing.assert_close(agreement_of_images(q, k), expected)
 
 
 def test_products_stay_in_single_precision_under_autocast():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.module import PictureData
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.module import ImageData
 from common.methods.config import SimCLRConfig
 from common.methods.simclr import SimCLR
 from papers.pixpro.config import PixProConfig
@@ -16,8 +16,8 @@ WHOLE, LEFT, RIGHT_HALF = [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.4, 1.0], [0.6, 0.0,
 
 @pytest.fixture(scope="module")
 def data():
-    config = PictureConfig(name="digit-scenes", holdout=0.0, views=[VIEW], mean=[0.3], std=[0.2])
-    made = PictureData(config, seed=1)
+    config = ImageConfig(name="digit-scenes", holdout=0.0, views=[VIEW], mean=[0.3], std=[0.2])
+    made = ImageData(config, seed=1)
     made.load()
     return made
 
@@ -43,7 +43,7 @@ def test_a_module_without_feature_map_has_none(data):
 
 
 def test_matches_are_the_nearest_and_judged_by_their_place():
-    # Two cells a view; the second picture's views show its halves, which do not meet.
+    # Two cells a view; the second image's views show its halves, which do not meet.
     likes = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(1, 2, 1, 2)
     swapped = likes.flip(3)
     coordinates = [torch.tensor([WHOLE, WHOLE, LEFT]), torch.tensor([WHOLE, WHOLE, RIGHT_HALF])]
@@ -55,7 +55,7 @@ def test_matches_are_the_nearest_and_judged_by_their_place():
 
 
 def test_views_are_shown_as_they_were_before_normalisation():
-    config = PictureConfig(mean=[0.5], std=[0.25])
+    config = ImageConfig(mean=[0.5], std=[0.25])
     view = torch.tensor([[[-2.0, 0.0], [2.0, 9.0]]])
     assert shown(view, config)[..., 0].tolist() == [[0.0, 0.5], [1.0, 1.0]]
     assert shown(view, config).shape == (2, 2, 3)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from common.config.schema import OptimizerConfig
-from common.data.regression.config import RegressionFacts
-from common.data.regression.views import RegressionBatch
 from common.data.sampler import BatchKey
+from common.data.targets.regression.config import RegressionFacts
+from common.data.targets.regression.views import RegressionBatch
 from papers.supremix.baselines import RankNContrast, Regressor, rank_n_contrast
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from tests.training import losses_of

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from common.data.regression.config import RegressionConfig
-from common.data.regression.module import RegressionData
+from common.data.targets.regression.config import RegressionConfig
+from common.data.targets.regression.module import RegressionData
 from common.plots.draw import to_png
 from papers.supremix.baselines import Regressor
 from papers.supremix.config import RegressorConfig, SupReMixConfig

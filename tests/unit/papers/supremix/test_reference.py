@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.parity import Case, compare
+from common.results.parity import Case, compare
 from papers.supremix.reference import solve_loss
 
 STORED = Path(__file__).parents[3] / "reference" / "supremix" / "supremix_loss.json"

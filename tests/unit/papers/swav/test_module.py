@@ -6,12 +6,12 @@ from torch import nn
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
-from common.data.pictures.batch import ViewBatch
-from common.data.pictures.config import PictureFacts
+from common.data.images.batch import ViewBatch
+from common.data.images.config import ImageFacts
 from common.errors import ConfigError
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import assign, swapped_prediction
-from papers.swav.module import SwAV
+from papers.swav.module import SwAV, prototype_usage
 from tests.training import listen
 
 
@@ -200,7 +200,7 @@ def test_diagnostics_come_where_metrics_are_written_and_warn_of_a_collapse():
     module.training_step(make_batch(), 0)
     assert logged == {}
     nn.init.zeros_(module.head[-1].weight)
-    with pytest.warns(UserWarning, match="every picture has the same prototype"):
+    with pytest.warns(UserWarning, match="every image has the same prototype"):
         module.training_step(make_batch(), 1)
     assert logged["diag/prototypes_used"] == 1
     assert logged["diag/loss_over_ln_k"] >= 1
@@ -214,11 +214,11 @@ def test_head_options():
         assert torch.isfinite(make_module(**options).training_step(make_batch(), 0))
 
 
-def test_more_prototypes_than_pictures_is_refused_and_nearly_so_warned_about():
-    with pytest.raises(ConfigError, match="6 prototypes cannot share 5 training pictures"):
-        make_config().check_facts(PictureFacts(num_samples=5))
+def test_more_prototypes_than_images_is_refused_and_nearly_so_warned_about():
+    with pytest.raises(ConfigError, match=r"num_prototypes=6.*5 training"):
+        make_config().check_facts(ImageFacts(num_samples=5))
     with pytest.warns(UserWarning, match="a queue of 12"):
-        make_config(queue_length=12).check_facts(PictureFacts(num_samples=10))
+        make_config(queue_length=12).check_facts(ImageFacts(num_samples=10))
 
 
 @pytest.mark.parametrize(
@@ -233,3 +233,10 @@ def test_more_prototypes_than_pictures_is_refused_and_nearly_so_warned_about():
 def test_recipes_that_cannot_work_are_refused_before_anything_runs(override, message):
     with pytest.raises(ConfigError, match=message):
         load_recipe("swav/quick", [override])
+
+
+def test_usage_counts_nearest_prototypes():
+    scores = torch.eye(4)[[0, 0, 1, 1]]
+    used, entropy = prototype_usage(scores)
+    assert int(used) == 2
+    assert float(entropy) == pytest.approx(0.5)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.data.pictures.config import PictureConfig
-from common.data.pictures.module import PictureData
+from common.data.images.config import ImageConfig
+from common.data.images.module import ImageData
 from papers.swav.config import DeepClusterConfig, SwAVConfig
 from papers.swav.deepcluster import DeepClusterV2
 from papers.swav.module import SwAV
@@ -14,7 +14,7 @@ SMALL = {"backbone": "small_conv", "hidden_dim": 8, "output_dim": 8}
 
 @pytest.fixture(scope="module")
 def data():
-    made = PictureData(PictureConfig(holdout=0.0), seed=1)
+    made = ImageData(ImageConfig(holdout=0.0), seed=1)
     made.load()
     return made
 
@@ -28,7 +28,7 @@ def modules(data):
 
 
 @pytest.mark.parametrize("name", ["swav", "deepcluster"])
-def test_prototypes_are_shown_with_their_pictures(data, name):
+def test_prototypes_are_shown_with_their_images(data, name):
     module = modules(data)[name]
     assert prototype_scores(module, torch.rand(3, 1, 20, 20)).shape == (3, 20)
     with torch.no_grad():
@@ -39,14 +39,14 @@ def test_prototypes_are_shown_with_their_pictures(data, name):
     shares = [float(row.split(": ")[1].rstrip(" %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     title = figure.get_suptitle().replace("\n", " ")
-    assert "of 20 prototypes" in title and title.endswith(" nearest to some picture")
+    assert "of 20 prototypes" in title and title.endswith(" nearest to some image")
 
 
 def test_one_prototype_alone_is_said_as_one(data):
     module = DeepClusterV2(DeepClusterConfig(**SMALL, num_prototypes=[1, 5]), facts=data.facts)
     with torch.no_grad():
         figure = draw(module.eval(), data)["prototypes"]()
-    assert figure.get_suptitle().replace("\n", " ").endswith("; 1 is nearest to some picture")
+    assert figure.get_suptitle().replace("\n", " ").endswith("; 1 is nearest to some image")
 
 
 def test_a_baseline_has_none(data):

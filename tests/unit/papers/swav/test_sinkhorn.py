@@ -23,6 +23,15 @@ def plain(scores: torch.Tensor, epsilon: float, iterations: int) -> torch.Tensor
     return q * q.shape[0]
 
 
+def on_logarithms(scores: torch.Tensor, epsilon: float, iterations: int) -> torch.Tensor:
+    """The same equations without any exponential that could vanish."""
+    log_q = scores / epsilon
+    for _ in range(iterations):
+        log_q = log_q - log_q.logsumexp(0, keepdim=True)
+        log_q = log_q - log_q.logsumexp(1, keepdim=True)
+    return log_q.exp()
+
+
 @given(
     rows=st.integers(1, 20),
     prototypes=st.integers(1, 20),
@@ -55,6 +64,17 @@ def test_a_dead_prototype_and_a_tiny_epsilon_stay_finite_in_float32():
     q = sinkhorn(scores, 0.003, 3)
     assert torch.isfinite(q).all()
     torch.testing.assert_close(q.sum(1), torch.ones(12))
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.01, 0.003])
+@pytest.mark.parametrize("far", [0.0, -3.0, -1000.0])
+def test_equals_the_iteration_on_logarithms_where_plain_exponentials_vanish(epsilon, far):
+    scores = make_scores(200, 30)
+    scores[17] += far  # a sample that no prototype is near to
+    expected = on_logarithms(scores, epsilon, 3)
+    got = sinkhorn(scores, epsilon, 3)
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(sinkhorn(scores.float(), epsilon, 3).sum(1), torch.ones(200))
 
 
 def test_half_precision_is_widened_and_nothing_carries_gradient():

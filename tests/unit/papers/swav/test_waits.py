@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from common.data.pictures.batch import PictureBatch
-from common.data.pictures.config import PictureConfig, ViewConfig
-from common.data.pictures.views import make_view_batch
+from common.data.images.batch import ImageBatch
+from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.views import make_view_batch
 from common.data.sampler import BatchKey
 from common.training.position import batches_seen
 from papers.swav.config import SwAVConfig
@@ -94,14 +94,14 @@ def test_a_log_that_is_due_may_wait():
     assert waits_of(module, 2) == []
 
 
-def test_views_are_made_without_a_look_at_the_pictures():
+def test_views_are_made_without_a_look_at_the_images():
     # Tensors on "meta" have no content: whoever reads one fails.
     view = {"jitter": 0.8, "grey": 0.5, "blur": 0.5, "solarise": 0.3, "noise": 0.1}
     views = [ViewConfig(count=2, size=12, **view), ViewConfig(count=1, size=8, rotation=0.2)]
-    config = PictureConfig(views=views, mean=[0.5] * 3, std=[0.2] * 3)
+    config = ImageConfig(views=views, mean=[0.5] * 3, std=[0.2] * 3)
     key = BatchKey(torch.arange(5), 0, 0, 0, 5)
-    pictures = torch.zeros(5, 3, 14, 16, dtype=torch.uint8, device="meta")
-    made = make_view_batch(PictureBatch(pictures, torch.zeros(5), key), config, seed=0)
+    images = torch.zeros(5, 3, 14, 16, dtype=torch.uint8, device="meta")
+    made = make_view_batch(ImageBatch(images, torch.zeros(5), key), config, seed=0)
     assert [tuple(v.shape) for v in made.views] == [(5, 3, 12, 12)] * 2 + [(5, 3, 8, 8)]
     assert {v.device.type for v in [*made.views, *made.crops]} == {"meta"}
 

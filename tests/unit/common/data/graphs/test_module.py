@@ -125,11 +125,6 @@ def test_hops_of_long_metapaths_are_shared(data):
     assert contexts == [[0], [0, 1, 2], [0, 3, 4]]
 
 
-def test_missing_file_says_how_to_get_it(tmp_path):
-    with pytest.raises(DataError, match="papers data prepare acm"):
-        GraphData(GraphConfig(name="acm", root=str(tmp_path)), 0).load()
-
-
 def test_broken_file_is_named(tmp_path):
     (tmp_path / "hin").mkdir()
     np.savez(tmp_path / "hin/acm.npz", labels=np.zeros(3))
@@ -222,14 +217,12 @@ def test_references_too_wide_for_the_memory_are_refused_before_training(monkeypa
     bare = replace(graph, features={})
     monkeypatch.setattr(references, "MOST_NUMBERS", 800 * 800)
     references.check_references(bare, paths, asked[:3])
-    message = (
-        r"references: propagated-context would .*; take evaluation\.references=\[untrained,raw,"
-    )
+    message = r"evaluation\.references: propagated-context.*\[untrained,raw,"
     with pytest.raises(ConfigError, match=message):
         references.check_references(bare, paths, asked)
     monkeypatch.setattr(references, "MOST_NUMBERS", 800 * 800 - 1)
     data._graph = bare
-    message = r"references: raw, propagated would hold 800 x 800 .*=\[untrained\]"
+    message = r"references: raw, propagated would hold 800 x 800.*\[untrained\]"
     with pytest.raises(ConfigError, match=message):
         data.check_evaluation(EvaluationConfig(references=asked[:3]))
     data._graph = graph

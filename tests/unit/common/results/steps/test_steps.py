@@ -7,10 +7,14 @@ import torch
 
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
-from common.results.steps.run import run_steps
-from common.results.steps.stored import Steps, compare
+from common.data.series.module import SeriesData
+from common.evaluation.config import with_protocols
+from common.results.steps.file_format import Steps, compare
+from common.results.steps.of_setting import describe_data, run_measures, run_steps
+from papers.autotcl.config import MaskAgreementConfig
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV
+from tests.samples import SMALL_AUTOTCL
 from tests.shapes import IMAGES, SESSIONS
 
 
@@ -85,3 +89,14 @@ def test_another_order_of_samples_is_noticed(
         lambda seed, epoch: torch.Generator().manual_seed(1 + seed + epoch),
     )
     assert "orders" in compare(of_mclrec, steps_of_mclrec())
+
+
+def test_a_paper_on_long_series_need_not_declare_a_forecast() -> None:
+    small = [f"method.{key}={value}" for key, value in SMALL_AUTOTCL.items()]
+    recipe = load_recipe("autotcl/quick", [*small, "data.num_steps=600", "data.batch_size=2"])
+    kind = with_protocols(("mask-agreement", MaskAgreementConfig))
+    alone = replace(recipe, evaluation=kind(protocols=["mask-agreement"], references=[]))
+    data = SeriesData(recipe.data, 0)
+    data.load()
+    shape = describe_data(data)
+    assert shape["kind"] == "long" and run_measures(alone, shape).values

@@ -1,0 +1,97 @@
+"""Files of published weights, in the forms in which they are passed on."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.backbones.formats import COUNTERS
+from common.errors import DataError
+
+
+def read_state_dict(path: Path | str) -> dict[str, Tensor]:
+    """Reads named arrays from an ``.npz`` or from what `torch.save` wrote, on the CPU.
+
+    A dictionary under ``state_dict`` or ``model`` is what is read; settings may lie beside it.
+    Nothing in the file is executed.
+
+    Raises:
+        DataError: No such file, unreadable, or anything but plain tensors by name, finite but for
+            attention masks.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    arrays = _read(path)
+    for name, array in arrays.items():
+        # A network of them answers all the same, and NaN wins comparisons.
+        if not bool(torch.isfinite(array).all()) and not _is_mask(array):
+            raise DataError(f"{path}: {name} holds NaN or infinity; fetch or save the file anew")
+    return arrays
+
+
+def check_fit(
+    path: Path | str,
+    arrays: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    settings: str,
+    mend: Callable[[str, Tensor], str],
+) -> None:
+    """Raises `DataError` unless a file's ``arrays`` are those ``wanted``, each of its shape.
+
+    Args:
+        path: The file, to be named.
+        arrays: By the module's names.
+        wanted: Of the module; counters may be missing in the file.
+        settings: Which choose the architecture.
+        mend: Returns the setting that would make the module's array as large as the file's.
+    """
+    foreign = sorted(arrays.keys() - wanted)
+    missing = sorted(n for n in wanted.keys() - arrays if not n.endswith(COUNTERS))
+    for names, what in ((missing, "lacks"), (foreign, "holds beyond this recipe's module")):
+        if names:
+            raise DataError(
+                f"{path}: {what} {', '.join(names[:3])} ({len(names)} arrays in all); another "
+                f"architecture? See {settings}"
+            )
+    for name, array in arrays.items():
+        if array.shape != wanted[name].shape:
+            shapes = f"{tuple(array.shape)} in the file and {tuple(wanted[name].shape)} here"
+            raise DataError(f"{path}: {name} is {shapes}; {mend(name, array)}")
+
+
+def _is_mask(array: Tensor) -> bool:
+    """Tells whether ``array`` is what is added to attention: zeros, and -inf where none may go.
+
+    A file does not say which arrays are learned, and names differ; what diverged holds more. Each
+    place attends to one of as many places: a head that begins at zero and lost a row does not.
+    """
+    if array.dim() < 2 or array.shape[-1] != array.shape[-2]:
+        return False
+    barred = array == -torch.inf
+    return bool((barred | (array == 0)).all()) and not bool(barred.all(dim=-1).any())
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: torch.from_numpy(file[name]) for name in file.files}
+        # Settings as argparse keeps them: a class without code of its own.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # of many types; torch's advice would run what the file holds
+        raise DataError(f"{path}: not readable as an .npz or a saved state_dict") from None
+    if isinstance(content, dict):
+        content = next((content[key] for key in ("state_dict", "model") if key in content), content)
+    if not isinstance(content, dict) or not content or not _all_tensors(content):
+        raise DataError(f"{path}: holds no state_dict of tensors")
+    return content
+
+
+def _all_tensors(content: dict[str, Any]) -> bool:
+    return all(isinstance(value, Tensor) for value in content.values())

@@ -1,1 +1,0 @@
-"""What surrounds training without being part of any paper's algorithm."""

@@ -1,1 +1,0 @@
-"""Atomic checkpoints that hold a run's whole position."""

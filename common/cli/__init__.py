@@ -1,0 +1,1 @@
+"""The command `papers`: its words, and what it prints."""

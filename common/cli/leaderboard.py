@@ -1,0 +1,203 @@
+"""What `papers leaderboard` and `papers info` print."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.padding import Padding
+
+from common.cli.messages import plain_table
+from common.config.checkout import require_checkout
+from common.errors import UsageError
+from common.results.board import Board, Row, read_board
+from common.results.groups import Group
+from common.results.pages.arms import arm_status
+from common.results.pages.compared import (
+    gap_text,
+    mark_unverified,
+    number_text,
+    places_of,
+    reported_runs,
+    runs_text,
+)
+from common.results.pages.document import plain
+from common.results.pages.formatting import sample_text, short_metric, shown_metrics
+from common.results.pages.leaderboard import check_pages, results_path, write_pages
+from common.results.record import commit_record, default_root, read_record
+from common.results.wandb_records import import_tracked, offline_runs
+
+
+def build_leaderboard(
+    check: bool,
+    console: Console,
+    root: Path | None = None,
+    wandb: str | None = None,
+    add: list[Path] | None = None,
+    page: Path | None = None,
+    runs: Path = Path("runs"),
+    pilot: str | None = None,
+) -> None:
+    """Writes the pages made of the records, or only checks them.
+
+    Args:
+        check: Write nothing.
+        console: Where to tell what was done.
+        root: The folder that holds ``results/`` and ``papers/``.
+        add: Run folders, or files of records, which are filed under ``results/`` first.
+        wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
+        page: A folder to write the same rows to as a page, with curves and images.
+        runs: Where the images of runs, and runs that were tracked offline, are looked for.
+        pilot: The split that the runs of ``add`` were looked at on, where they are pilots.
+
+    Raises:
+        LikewiseError: With ``check``, if a page is stale; names it and the first difference.
+        UsageError: With ``check`` beside what writes, or a folder without a record; without
+            ``root`` outside of a checkout.
+    """
+    if pilot is not None and not add:
+        raise UsageError("--pilot says what the runs of --add are: name them")
+    if check and (wandb or add or page):
+        raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
+    if root is None:
+        require_checkout("papers leaderboard")
+        root = default_root()
+    for path in add or []:
+        _add(path, root / "results", console, pilot)
+    if wandb:
+        _show_offline(runs, console)
+        _import(wandb, root / "results", console)
+    if check:
+        check_pages(root)
+        console.print("the pages agree with the records")
+        return
+    board = read_board(root)
+    changed = write_pages(root, board)
+    for path in changed:
+        console.print(f"wrote {path.relative_to(root)}")
+    if not changed:
+        console.print("the pages agree with the records already")
+    if page:
+        from common.results.pages.html import write_page
+
+        console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
+
+
+def _add(path: Path, results: Path, console: Console, pilot: str | None) -> None:
+    """Files the record at ``path``; says where no reported number stands beside it."""
+    path = path / "result.json" if os.path.isdir(path) else path
+    if not os.path.isfile(path):
+        raise UsageError(
+            f"{path}: no such record; --add takes the folder of a finished run, such as "
+            "runs/PAPER/RECIPE/RUN, or the file of a record"
+        )
+    record = read_record(path)
+    if pilot is not None:
+        record = replace(record, pilot=True, looked_at=pilot)
+    console.print(f"filed {commit_record(record, results).name}", soft_wrap=True)
+    if record.scaled:
+        reason = f"beside no reported number: {record.scaled_reason}"
+        console.print(reason, highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_offline(runs: Path, console: Console) -> None:
+    lines = offline_runs(runs)
+    if lines:
+        console.print(
+            f"tracked offline below {runs}; upload them and call this again:", style="yellow"
+        )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _import(project: str, results: Path, console: Console) -> None:
+    found = import_tracked(project, results)
+    for path in found.written:
+        console.print(f"filed {path.parent.name}/{path.name}", highlight=False)
+    for reason in found.skipped:
+        console.print(f"left out: {reason}", style="yellow", markup=False, highlight=False)
+    console.print(
+        f"{project}: {len(found.written)} new records, {len(found.known)} here already, "
+        f"{len(found.skipped)} left out",
+        highlight=False,
+    )
+
+
+def print_our_numbers(
+    paper: str, console: Console, recipe: str | None = None, root: Path | None = None
+) -> None:
+    """Prints the reported numbers beside ours, then the runs without a reported number.
+
+    Args:
+        paper: Its folder's name.
+        console: Where to.
+        recipe: Only the numbers of this one.
+        root: The folder that holds ``results/`` and ``papers/``.
+    """
+    board = read_board(root, paper)
+    rows = [row for row in board.rows if recipe in (None, row.entry.recipe)]
+    compared = [row for row in rows if row.ours is not None]
+    if compared:
+        _print_reported(compared, console)
+        console.print(f"where they come from: {results_path(paper)}", highlight=False)
+    if not_run := len(rows) - len(compared):
+        waiting = f"{not_run} reported numbers not run yet: {results_path(paper)}"
+        console.print(waiting, highlight=False, soft_wrap=True)
+    others = [group for group in board.uncompared() if recipe in (None, group.latest.recipe)]
+    # All arms of a paper would fill pages.
+    listed = [group for group in others if recipe or group.latest.arm == "method"]
+    if listed:
+        console.print("\nother runs:", highlight=False)
+        for group in listed:
+            _print_other(board, group, console)
+    if more := len(others) - len(listed):
+        console.print(f"{more} more arms: papers info {paper}/RECIPE, or {results_path(paper)}")
+    if not rows and not others:
+        name = f"{paper}/{recipe}" if recipe else paper
+        console.print(f"no reported numbers and no runs of {name} yet")
+
+
+def _print_reported(rows: list[Row], console: Console) -> None:
+    """Prints a table a setting and source, a line a metric: what its rows share stands above."""
+    settings: dict[str, list[Row]] = {}
+    for row in rows:
+        settings.setdefault(_shared(row), []).append(row)
+    for name, members in settings.items():
+        console.print(f"\n{name}", style="bold", highlight=False, markup=False)
+        numbers = plain_table()
+        for column in ("metric", "reference", "ours", "gap", "status"):
+            # Names that are to be typed, and the verdict, are never broken.
+            numbers.add_column(column, no_wrap=column in ("metric", "status"), overflow="fold")
+        for row in members:
+            ours = sample_text(row.ours, places_of(row))
+            cells = (short_metric(row.metric), number_text(row), ours, gap_text(row), row.status)
+            numbers.add_row(*cells)
+        console.print(numbers)
+
+
+def _shared(row: Row) -> str:
+    """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
+    entry = row.entry
+    origin = plain(mark_unverified(entry.origin, entry))
+    name = entry.reference.removeprefix(f"{entry.paper}/")
+    assert row.ours  # rows without a number of ours are counted, not printed
+    runs = runs_text(entry.weights, row.ours.n)
+    return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
+
+
+def _print_other(board: Board, group: Group, console: Console) -> None:
+    """Prints a setting without a reported number: a line on its runs, and its numbers below."""
+    record = group.latest
+    name = record.reference.removeprefix(f"{record.paper}/")
+    runs = runs_text(record.weights, len(group.records))
+    facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
+    console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)
+    metrics = shown_metrics(record.metrics)
+    _print_values([(metric, sample_text(group.sample(metric))) for metric in metrics], console)
+
+
+def _print_values(values: list[tuple[str, str]], console: Console) -> None:
+    """Prints metrics with their numbers side by side; columns break no entry."""
+    entries = [f"{short_metric(metric)} {text}" for metric, text in values]
+    console.print(Padding(Columns(entries, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)

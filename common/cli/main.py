@@ -1,0 +1,298 @@
+"""The command `papers`. Help, lists and rejected recipes import neither torch nor lightning."""
+
+import os
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from common.cli.data import data_app
+from common.cli.messages import say, say_warnings
+from common.config.recipe import load_recipe
+from common.config.schema import Recipe
+from common.errors import LikewiseError, UsageError
+from common.runs.cores import let_threads_sleep
+from common.runs.glibc_memory import keep_memory
+from common.runs.launch import unset_unreadable_ranks
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
+CTRL_C = 130  # what typer makes of it
+
+ReferenceArgument = Annotated[
+    str,
+    typer.Argument(metavar="PAPER[/RECIPE[:VARIANT]]", help="A recipe, FILE.yaml or RECORD.json."),
+]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
+
+
+def show_version(asked: bool) -> None:
+    """Shows the version, if it is asked for, and stops."""
+    if asked:
+        console.print(version("likewise"), highlight=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Contrastive-learning papers, reproduced on one shared core."""
+
+
+@app.command("list")
+def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None) -> None:
+    """Lists papers, their recipes and whether their data are here; for PAPER also the variants.
+
+    A recipe that does not load is listed with its error, and the exit code is then 2.
+    `papers info PAPER/RECIPE` also loads the variants of a recipe.
+    """
+    from common.cli.listing import print_papers
+
+    print_papers(console, paper)
+
+
+@app.command()
+def info(
+    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+) -> None:
+    """Shows a paper, its recipes, reported numbers, our numbers and BibTeX; or one recipe."""
+    from common.cli.listing import print_paper
+
+    print_paper(paper, console)
+
+
+@app.command()
+def train(
+    reference: ReferenceArgument,
+    overrides: OverridesArgument = None,
+    runs: RunsOption = Path("runs"),
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show the resolved recipe and stop.")
+    ] = False,
+) -> None:
+    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU."""
+    recipe = load_recipe(reference, overrides)
+    if print_config:
+        from common.cli.listing import print_recipe
+
+        print_recipe(recipe, console)
+        return
+    from common.runs.start import start
+
+    start(recipe, runs, console)
+
+
+@app.command()
+def resume(run_dir: RunArgument) -> None:
+    """Continues a run from its last good checkpoint."""
+    from common.runs.folder import open_run
+    from common.runs.resume import resume_run
+
+    resume_run(open_run(run_dir), console)
+
+
+@app.command()
+def campaign(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Arms and seeds, in YAML.")],
+    budget: Annotated[
+        str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    results: Annotated[
+        Path | None,
+        typer.Option(help="The folder for records. Default: results/; for your own recipes none."),
+    ] = None,
+) -> None:
+    """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
+    from common.runs.campaign_file import parse_budget, read_campaign
+
+    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    read = read_campaign(file)
+    from common.runs.campaign import run_campaign
+
+    run_campaign(read, runs, results, deadline, console)
+
+
+@app.command()
+def evaluate(
+    target: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
+    overrides: OverridesArgument = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Runs protocols on a run's checkpoint or on published weights and writes a record."""
+    published = _published(target, weights, overrides)
+    from common.runs.evaluate import evaluate_run, evaluate_weights
+
+    if published is not None:
+        evaluate_weights(*published, protocol, runs, console)
+    else:
+        evaluate_run(Path(target), protocol, console, overrides)
+
+
+@app.command()
+def export(
+    run_dir: RunArgument,
+    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
+    keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
+) -> None:
+    """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
+    from common.runs.export import export_backbone
+
+    console.print(f"wrote {export_backbone(run_dir, out, keys)}")
+
+
+@app.command()
+def embed(
+    source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
+    data: Annotated[Path, typer.Option(help="Your data, in a form of docs/data.md.")],
+    overrides: OverridesArgument = None,
+    weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz; here with --weights.")
+    ] = None,
+) -> None:
+    """Embeds your own data with a trained run or published weights and writes an .npz."""
+    published = _published(source, weights, overrides)
+    if published is None and overrides:
+        raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
+    from common.runs.evaluate import with_protocols
+    from common.runs.export import embed_data, load_run, load_weights
+
+    target = out or Path("." if published else source) / "embeddings.npz"
+    verb = "replaced" if target.exists() else "wrote"
+    if published is None:
+        ready = load_run(Path(source))
+    else:
+        ready, _ = load_weights(with_protocols(published[0], []), published[1])
+    embed_data(ready, published[1] if published else Path(source), data, target)
+    console.print(f"{verb} {target}", soft_wrap=True)
+
+
+def _published(
+    source: str, weights: Path | None, overrides: list[str] | None
+) -> tuple[Recipe, Path] | None:
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a path."""
+    if weights is None and not os.path.exists(source):  # pathlib raises for a long word
+        raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
+    return (load_recipe(source, overrides), weights) if weights else None
+
+
+@app.command()
+def parity(
+    paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="A folder of cases, or with one such folder for each paper.")
+    ] = None,
+) -> None:
+    """Compares our functions with stored reference values; the exit code is 1 on a miss."""
+    from common.results.parity import report_parity
+
+    report_parity(paper, cases, console)
+
+
+@app.command()
+def verify(
+    paper: Annotated[str, typer.Argument(metavar="PAPER")],
+    store: Annotated[
+        bool, typer.Option("--store", help="Store steps that are missing or moved.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Train `quick` instead.")] = False,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds for --quick --store.")] = None,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Checks by stored steps whether code and data still give the numbers of the records."""
+    from common.cli.verify import verify_paper, verify_quick
+
+    if quick:
+        verify_quick(paper, runs, store, console, seeds=seeds)
+    else:
+        verify_paper(paper, store, console)
+
+
+@app.command()
+def leaderboard(
+    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
+    ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
+    ] = None,
+    pilot: Annotated[
+        str | None, typer.Option(help="The split that pilots were compared on.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write a page with learning curves and images."),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
+    ] = Path("runs"),
+) -> None:
+    """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
+    from common.cli.leaderboard import build_leaderboard
+
+    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs, pilot=pilot)
+
+
+app.add_typer(data_app, name="data")
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Writes the folder, a recipe and passing tests of a new paper."""
+    from common.cli.new import scaffold
+
+    scaffold(name, console)
+
+
+def main() -> None:
+    """Entry point: exit code 0 done, 1 failed, 2 bad usage or input; no traceback for users."""
+    let_threads_sleep()
+    say_warnings()
+    keep_memory()
+    unset_unreadable_ranks()
+    try:
+        code = app(standalone_mode=False)  # that of typer's own exits
+        if code == CTRL_C:
+            raise KeyboardInterrupt
+        if isinstance(code, int) and code:
+            sys.exit(code)
+    except LikewiseError as error:
+        say(f"error: {error}", "red")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted", "red")
+        sys.exit(1)
+    except Exception as error:
+        # Click's own usage errors carry the message to show and the exit code.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+if __name__ == "__main__":
+    main()

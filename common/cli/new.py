@@ -1,0 +1,116 @@
+"""`papers new`: a new paper's folder, recipe, reference values and tests, which pass."""
+
+import io
+import json
+import keyword
+import re
+from datetime import date
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from common.config.checkout import SOURCE_ROOT
+from common.errors import UsageError
+from common.runs.files import write_atomic
+
+TEMPLATES = Path(__file__).with_name("templates") / "paper"
+
+# Template -> where it goes; the rest goes to the paper's folder under its own name.
+PLACES = {
+    "quick.yaml": "configs/{name}/quick.yaml",
+    "test_loss.py": "tests/unit/papers/{name}/test_loss.py",
+    "test_module.py": "tests/unit/papers/{name}/test_module.py",
+}
+REFERENCE = "tests/reference/{name}/loss"
+SHARPNESS = 1.7
+TABLE_ROW = "| [`"
+
+
+def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path]:
+    """Writes the files of a new paper ``name`` into the checkout ``root`` and returns them.
+
+    Raises:
+        UsageError: The name is no module name or taken, or ``root`` is no checkout.
+    """
+    _check(name, root)
+    words = {
+        "name": name,
+        "class_name": "".join(part.capitalize() for part in name.split("_")),
+        "title": name.replace("_", " ").capitalize(),
+        "year": str(date.today().year),
+    }
+    files: dict[str, str | bytes] = {}
+    for template in sorted(TEMPLATES.glob("*.tmpl")):
+        target = PLACES.get(template.stem, f"papers/{{name}}/{template.stem}").format(name=name)
+        files[target] = Template(template.read_text()).substitute(words)
+    values, description = reference_case()
+    files[REFERENCE.format(name=name) + ".npz"] = values
+    files[REFERENCE.format(name=name) + ".json"] = description
+    for path, content in files.items():
+        write_atomic(root / path, content)
+        console.print(f"wrote {path}", highlight=False)
+    if _add_to_readme(root / "README.md", words):
+        console.print("wrote README.md: a row in the table of papers; complete it")
+    console.print(f"next: papers train {name}; pytest -k {name}; docs/adding_a_paper.md")
+    return [root / path for path in files]
+
+
+def _check(name: str, root: Path) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise UsageError(f"{name!r} is no name for a paper: small letters, digits and _ only")
+    if not (root / "pyproject.toml").exists() or not (root / "tests").is_dir():
+        raise UsageError(f"{root}: no checkout of the project; clone it and use pip install -e .")
+    for folder in (root / name, root / "papers" / name, root / "configs" / name):
+        if folder.exists():
+            raise UsageError(f"{folder} exists already; choose another name")
+
+
+def reference_case() -> tuple[bytes, str]:
+    """Returns npz and JSON of one case, computed pair by pair without torch."""
+    random = np.random.default_rng(0)
+    z1, z2 = (_unit(random.normal(size=(6, 4))) for _ in range(2))
+    pairs = [(i, j) for i in range(6) for j in range(i)]
+    potentials = {p: np.exp(-SHARPNESS * ((z1[p[0]] - z1[p[1]]) ** 2).sum()) for p in pairs}
+    total = sum(potentials.values())
+    gradient = 2 * (z1 - z2) / len(z1)
+    for (i, j), potential in potentials.items():
+        slope = -2 * SHARPNESS * (z1[i] - z1[j]) * potential / total
+        gradient[i] += slope
+        gradient[j] -= slope
+    arrays: dict[str, Any] = {
+        "z1": z1,
+        "z2": z2,
+        "agreement": ((z1 - z2) ** 2).sum(axis=1).mean(),
+        "spread": np.log(total / len(pairs)),
+        "grad_z1": gradient,
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    description = {
+        "what": "agreement of two views, and spread of the first",
+        "call": "agreement(z1, z2), spread(z1, sharpness); grad_z1 is of their sum",
+        "outputs": ["agreement", "spread", "grad_z1"],
+        "constants": {"sharpness": SHARPNESS},
+        "tolerance": {"float64": 1e-9, "float32": 1e-4},
+        "arrays": {key: {"shape": list(np.shape(value))} for key, value in arrays.items()},
+    }
+    return buffer.getvalue(), json.dumps(description, indent=1) + "\n"
+
+
+def _unit(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def _add_to_readme(path: Path, words: dict[str, str]) -> bool:
+    """Adds the paper's row below the last row of the table of papers, if there is such a table."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = [number for number, line in enumerate(lines) if line.startswith(TABLE_ROW)]
+    if rows:
+        link = f"{TABLE_ROW}{words['name']}`](papers/{words['name']})"
+        lines.insert(rows[-1] + 1, f"{link} | {words['title']} | images | one, so far |")
+        write_atomic(path, "\n".join(lines) + "\n")
+    return bool(rows)

@@ -1,0 +1,261 @@
+"""Builds the dataclasses of a recipe from plain values, as YAML gives them; no torch.
+
+What a field takes is told by its annotation. Configuration hashes rely on what becomes of it:
+
+- ``bool``: true or false, and nothing else.
+- ``int``: a whole number of 64 bits, or a text that Python reads as one (YAML reads ``08`` as a
+  text).
+- ``float``: a number, or a text that Python reads as one (``.5e3``); a whole number becomes a
+  float, ``1`` the same as ``1.0``. One beyond all floats is refused, and so are infinity and NaN.
+- ``str``: a text; a whole number becomes its digits. True and 1.5 are refused: YAML may have made
+  them of ``on`` or ``1_5e-1``, and the text would be another one.
+- ``X | None``: what X takes, or null. ``int | str``: either, as it is.
+- ``list[X]``: a list, each entry as X takes it; it takes the place of the whole list.
+- ``list[D]`` of a dataclass: each entry is a mapping of D's fields; those left out have their
+  defaults, not the values of the list before.
+- a dataclass: a section, whose keys are given one by one, nested or dotted (``knn.k``). Where the
+  default is null, it is given as an entry of a list is.
+
+Bounds and choices are those of `common.settings.setting`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from common.errors import ConfigError, shown, suggest
+from common.registry import Registry
+
+Layer = tuple[str, dict[str, Any]]
+Section = TypeVar("Section")
+COMMAND_LINE = "command line"  # the origin of a layer in which the last word on a key counts
+LARGEST = 2**63 - 1
+# One and many of a type in words, and the types that it is made of.
+PLAIN: dict[Any, tuple[str, str, tuple[type, ...]]] = {
+    bool: ("true or false", "true or false", (bool,)),
+    int: ("a whole number", "whole numbers", (int, str)),
+    float: ("a number", "numbers", (float, int, str)),
+    str: ("a text", "texts", (str, int)),
+}
+HOLDS = {
+    "above": lambda value, bound: value > bound,
+    "at_least": lambda value, bound: value >= bound,
+    "below": lambda value, bound: value < bound,
+    "at_most": lambda value, bound: value <= bound,
+}
+
+
+def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str]]:
+    """Returns ``section`` with the values of ``layers``, and each given key's origin.
+
+    A field of ``object`` holds a section of any dataclass.
+
+    Args:
+        section: A dataclass with its defaults.
+        layers: Origin and nested or dotted mapping, each over the one before.
+
+    Raises:
+        ConfigError: Unknown key, wrong type, value out of bounds, or an annotation that is none of
+            the above.
+    """
+    whole: Any = section  # what its parts are annotated as is read before any value
+    for name in _fields(whole.__class__):
+        if is_dataclass(part := getattr(whole, name)):
+            _fields(part.__class__)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        found: dict[str, Any] = {}
+        for key, value in _leaves(section, layer, origin):
+            if key in found and origin != COMMAND_LINE:
+                raise ConfigError(f"{origin}: {key} is given twice; leave one out")
+            found[key] = value
+        values |= found
+        origins |= dict.fromkeys(found, origin)
+    return _filled(section, values), origins
+
+
+def entry_class(annotation: Any) -> Any:
+    """Returns the dataclass of which a field takes a list, such as a view's, or None."""
+    item = get_args(annotation)[0] if get_origin(annotation) is list else None
+    return item if is_dataclass(item) else None
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a field takes: plain types, a list, or the mapping of a dataclass; and null or not."""
+
+    plain: tuple[type, ...] = ()
+    item: "_Kind | None" = None
+    entry: Any = None
+    null: bool = False
+
+    def words(self, many: bool = False) -> str:
+        """Returns it in words: ``a list of numbers``, ``a text or null``."""
+        found = [PLAIN[one][1] if many else PLAIN[one][0] for one in self.plain]
+        if self.item is not None:
+            found.append(f"{'lists' if many else 'a list'} of {self.item.words(many=True)}")
+        elif self.entry is not None:
+            found.append("mappings" if many else "a mapping")
+        return " or ".join([*found, *["nulls" if many else "null"][: self.null]]) or "a section"
+
+
+@cache
+def _fields(schema: Any) -> dict[str, tuple[_Kind, Mapping[str, Any]]]:
+    """Returns what each field takes, and its metadata; raises `ConfigError` for what none does."""
+    hints, place = get_type_hints(schema), f"{schema.__module__}.{schema.__name__}"
+    return {
+        entry.name: (_kind(hints[entry.name], f"{place}.{entry.name}"), entry.metadata)
+        for entry in fields(schema)
+    }
+
+
+def _kind(annotation: Any, field: str) -> _Kind:
+    is_union = get_origin(annotation) in (Union, UnionType)
+    members = get_args(annotation) if is_union else (annotation,)
+    kinds = [member for member in members if member is not NoneType]
+    null, only = len(kinds) < len(members), kinds[0] if len(kinds) == 1 else None
+    if is_dataclass(only):
+        _fields(kinds[0])
+        return _Kind(entry=only, null=null)
+    if get_origin(only) is list:
+        return _Kind(item=_kind(get_args(only)[0], field), null=null)
+    if kinds and all(kind in PLAIN for kind in kinds):
+        return _Kind(tuple(kinds), null=null)
+    if only is object:
+        return _Kind()
+    raise ConfigError(
+        f"{field}: no recipe can give {annotation}; annotate it as bool, int, float or str, as a "
+        "list of one of these, or as a dataclass"
+    )
+
+
+def _leaves(
+    root: Any, layer: Mapping[Any, Any], origin: str, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yields each dotted key of ``layer`` with its value as the field holds it."""
+    for name, value in layer.items():
+        key = f"{prefix}{name}"
+        holder, default = _find(root, key, origin)
+        if not is_dataclass(default):
+            kind, metadata = _fields(holder.__class__)[key.rpartition(".")[2]]
+            yield key, _value(kind, value, _Place(origin, key, metadata))
+        elif isinstance(value, dict):
+            yield from _leaves(root, value, origin, f"{key}.")
+        else:
+            raise _Place(origin, key).refusal(value, f"a section: write {key}.KEY=VALUE")
+
+
+def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
+    """Returns the dataclass that has ``key``, and the default there."""
+    holder, node = root, root
+    for part in key.split("."):
+        names = list(_fields(node.__class__)) if is_dataclass(node) else []
+        if part not in names:
+            raise ConfigError(f"{origin}: unknown key {key!r}{suggest(part, names)}")
+        holder, node = node, getattr(node, part)
+    return holder, node
+
+
+def _filled(section: Section, values: dict[str, Any]) -> Section:
+    """Returns ``section`` with ``values`` by their dotted keys."""
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        name, dot, rest = key.partition(".")
+        if dot:
+            inner.setdefault(name, {})[rest] = value
+        else:
+            own[name] = value
+    parts = {name: _filled(getattr(section, name), below) for name, below in inner.items()}
+    return replace(section, **own, **parts)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands, and what its field declares."""
+
+    origin: str
+    key: str
+    metadata: Mapping[str, Any] | None = None
+
+    def entry(self, index: int) -> "_Place":
+        """Returns the place of a list's entry."""
+        return _Place(self.origin, f"{self.key}[{index}]", self.metadata)
+
+    def refusal(self, value: Any, allowed: str) -> ConfigError:
+        """Returns the one form of errors about values."""
+        return ConfigError(f"{self.origin}: {self.key}={shown(value)}: {allowed}")
+
+
+def _value(kind: _Kind, value: Any, place: _Place) -> Any:
+    """Returns ``value`` as a field of that kind holds it."""
+    if value is None and kind.null:
+        return None
+    if kind.item is not None and isinstance(value, list):
+        return [_value(kind.item, one, place.entry(index)) for index, one in enumerate(value)]
+    if kind.entry is not None and isinstance(value, dict):
+        return _entry(kind.entry, value, place)
+    for one in kind.plain:
+        if type(value) in (PLAIN[one][2] if len(kind.plain) == 1 else (one,)):
+            return _plain(one, value, place)
+    # YAML has read another type than was meant: the word may have been on, or 1e3.
+    quotes = ", in quotes" if str in kind.plain and isinstance(value, bool | float) else ""
+    raise place.refusal(value, f"{kind.words()} is needed{quotes}")
+
+
+def _plain(kind: Any, value: Any, place: _Place) -> Any:
+    try:
+        made = kind(value)
+    except OverflowError:  # a whole number beyond all floats
+        made = math.inf
+    except ValueError:
+        raise place.refusal(value, f"{PLAIN[kind][0]} is needed") from None
+    if wrong := _refused(made, place.metadata or {}):
+        raise place.refusal(value, wrong)
+    return made
+
+
+def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
+    """Returns what is wrong with a value of the right type, nothing if it is allowed.
+
+    An infinity passes all bounds of one side, and makes every later loss NaN without a word.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a finite number is needed"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"must be at most {LARGEST} in size"
+    if isinstance(value, str) and "${" in value:
+        return "interpolation is refused, write the value itself"
+    if value == "None":
+        return "write null, not None"
+    for now, frozen in metadata.get("hashed_values", {}).items():
+        if value == frozen:
+            return f"it is called {now!r} now"
+    choices = metadata.get("choices")
+    if isinstance(choices, Registry) and value not in choices.entries:
+        return f"unknown {choices.kind}{suggest(value, choices.names())}"
+    if isinstance(choices, tuple) and value not in choices:
+        return f"unknown value{suggest(value, list(choices))}"
+    for name, bound in metadata.get("bounds", {}).items():
+        if bound is not None and not HOLDS[name](value, bound):
+            return f"must be {name.replace('_', ' ')} {bound}"
+    return ""
+
+
+def _entry(schema: Any, values: dict[Any, Any], place: _Place) -> Any:
+    """Builds a list's entry, such as a view."""
+    known, found = _fields(schema), {}
+    for name, value in values.items():
+        if name not in known:
+            near = suggest(str(name), list(known))
+            raise ConfigError(f"{place.origin}: {place.key}: unknown key {name!r}{near}")
+        kind, metadata = known[name]
+        found[name] = _value(kind, value, _Place(place.origin, f"{place.key}.{name}", metadata))
+    for entry in fields(schema):
+        if entry.name not in found and entry.default is entry.default_factory is MISSING:
+            raise place.refusal(values, f"{entry.name} is needed")
+    return schema(**found)

@@ -1,0 +1,56 @@
+"""The ``key=value`` words that make a recipe of its file: to be shown, and typed again."""
+
+import json
+import warnings
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from common.config.recipe import SECTIONS, load_recipe
+from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides
+from common.errors import ConfigError, UsageError
+
+
+def changed_words(recipe: Recipe) -> list[str]:
+    """Returns the words that make ``recipe`` of its file and variant, the seed left out."""
+    with warnings.catch_warnings():  # the file's own values are not what is asked about
+        warnings.simplefilter("ignore")
+        try:
+            plain = load_recipe(recipe.reference)
+        except UsageError:  # the recipe has gone or changed since the run began
+            return []
+    words = []
+    for name in ("arm", "baseline"):
+        if getattr(recipe, name) != getattr(plain, name):
+            words.append(_word(name, getattr(recipe, name)))
+    for section in SECTIONS:
+        words += _changes(getattr(recipe, section), getattr(plain, section), section)
+    return words
+
+
+def _changes(mine: Any, plain: Any, path: str) -> list[str]:
+    words = []
+    for entry in fields(mine):
+        value, key = getattr(mine, entry.name), f"{path}.{entry.name}"
+        other = getattr(plain, entry.name, None)  # another baseline has other fields
+        if is_dataclass(value):
+            words += _changes(value, other, key)
+        elif value != other:
+            words.append(_word(key, value))
+    return words
+
+
+def _word(key: str, value: Any) -> str:
+    """Returns ``key=value``, the value as JSON and, where it reads back alike, without quotes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_without_defaults)
+    bare = f"{key}={text}".replace('"', "")
+    try:
+        return bare if parse_overrides([bare])[key] == value else f"{key}={text}"
+    except ConfigError:  # no YAML without its quotes
+        return f"{key}={text}"
+
+
+def _without_defaults(entry: Any) -> dict[str, Any]:
+    """Returns the fields of a list's entry, such as a view, that have other values."""
+    default = type(entry)()
+    return {name: value for name, value in vars(entry).items() if value != getattr(default, name)}

@@ -1,0 +1,93 @@
+"""How a recipe is named, ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]``, and found."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.config.checkout import SOURCE_ROOT
+from common.errors import ConfigError, UsageError, shown, suggest
+from common.paper import get_paper, paper_names
+
+CONFIG_ROOT = SOURCE_ROOT / "configs"
+FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)
+# The stem of a file becomes the name of a run's folder and of a record.
+OWN_NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A recipe as it was asked for; ``file`` is the word for a file of the user's own."""
+
+    paper: str
+    recipe: str
+    variant: str | None
+    path: Path
+    file: str | None = None
+
+
+def recipe_names(paper: str) -> list[str]:
+    """Returns the names of all recipes of ``paper``, sorted."""
+    return sorted(path.stem for path in (CONFIG_ROOT / paper).glob("*.yaml"))
+
+
+def recipe_path(paper: str, recipe: str) -> Path:
+    """Returns the recipe's file; raises `UsageError` with the nearest name if there is none."""
+    known = recipe_names(paper)
+    if recipe not in known:
+        raise UsageError(f"{paper} has no recipe {recipe!r}{suggest(recipe, known)}")
+    return CONFIG_ROOT / paper / f"{recipe}.yaml"
+
+
+def split_reference(reference: str) -> tuple[str, str, str | None]:
+    """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
+    name, _, variant = reference.partition(":")
+    paper, _, recipe = name.partition("/")
+    found = get_paper(paper)
+    return found.name, recipe or found.default_recipe, variant or None
+
+
+def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Reference:
+    """Finds a recipe by its name or by its file, which ``read`` reads to learn its paper.
+
+    A file under ``configs/`` is the recipe of its name.
+
+    Raises:
+        UsageError: There is no such paper, recipe or file, or the file's name cannot be a recipe's
+            or is one of the paper's own.
+        ConfigError: The file names no paper.
+    """
+    match = FILE_PATTERN.fullmatch(reference)
+    if match is None:
+        paper, recipe, variant = split_reference(reference)
+        return Reference(paper, recipe, variant, recipe_path(paper, recipe))
+    path, variant = Path(os.path.expanduser(match[1])), match[2] or None
+    if not os.path.isfile(path):  # pathlib raises for a long word
+        raise UsageError(f"{path}: no such file of a recipe")
+    whole = path.resolve()
+    if whole.parent.parent == CONFIG_ROOT.resolve() and whole.parent.name in paper_names():
+        return Reference(whole.parent.name, whole.stem, variant, whole)
+    if not OWN_NAME_PATTERN.fullmatch(path.stem):
+        raise UsageError(f"{path}: a recipe's name has letters, digits, _ and - only; rename it")
+    paper = _paper_of(path, read(path))
+    if path.stem in recipe_names(paper):  # its runs and records would be filed as that one's
+        raise UsageError(f"{path}: {paper} has a recipe {path.stem!r}; rename the file")
+    return Reference(paper, path.stem, variant, path, match[1])
+
+
+def _paper_of(path: Path, content: dict[str, Any]) -> str:
+    paper = content.get("paper")
+    if paper not in paper_names():
+        near = suggest(str(paper), paper_names())
+        raise ConfigError(f"{path}: paper={shown(paper)}: it must name a paper{near}")
+    return str(paper)
+
+
+def refuse_paper(layers: list[tuple[str, dict[str, Any]]], paper: str) -> None:
+    """Raises `ConfigError` where one of ``layers``, by origin, is of another paper."""
+    for origin, layer in layers:
+        named = layer.get("paper", paper)
+        if named != paper:
+            raise ConfigError(f"{origin}: paper={shown(named)}: the recipe is of {paper}")

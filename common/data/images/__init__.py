@@ -1,0 +1,1 @@
+"""Images: sets, batched views, and the data module five papers share."""

@@ -1,0 +1,88 @@
+"""Images in folders: `FolderSource`, and how folders become splits and classes. No torch."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import DataError
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Images by row, in arrays that forked workers share: ``classes`` index ``class_names``.
+
+    ``names``: bytes; ``sizes``: int64, bytes of each file; ``classes``: int64, -1 for none.
+    """
+
+    names: NDArray[np.bytes_]
+    sizes: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    class_names: list[str]
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Files below ``folder``; see `lazy.Source`."""
+
+    folder: Path
+    names: NDArray[np.bytes_]
+    sizes: NDArray[np.int64]
+    upright: bool = True
+    # Any file costs the same to reach.
+    shard: None = None
+
+    def name(self, row: int) -> str:
+        """Returns the file's path."""
+        return str(self.folder / os.fsdecode(self.names[row]))
+
+    def read(self, row: int) -> bytes:
+        """Returns the file's bytes; raises `OSError`."""
+        return Path(self.name(row)).read_bytes()
+
+
+def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
+    """Lists a folder's images by name; the first folder below it is an image's class.
+
+    Args:
+        folder: Where to look, at any depth.
+        only: Class folders to look in; None: all.
+
+    Raises:
+        DataError: Without images.
+    """
+    starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
+    found = sorted(pair for start in starts for pair in _walk(folder / start, start))
+    if not found:
+        raise DataError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))})")
+    names = np.array([os.fsencode(name) for name, _ in found])
+    heads = [name.split("/", 1)[0] if "/" in name else "" for name, _ in found]
+    class_names, classes = np.unique(heads, return_inverse=True)
+    unlabelled = int(class_names[0] == "")
+    return Listing(
+        names,
+        np.array([size for _, size in found], np.int64),
+        classes.astype(np.int64) - unlabelled,
+        class_names[unlabelled:].tolist(),
+    )
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yields each image's name below the top folder, and its size; links are followed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{prefix}/{entry.name}" if prefix else entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                target = Path(entry.path).resolve()
+                # A link to a folder above would never end.
+                if not folder.resolve().is_relative_to(target):
+                    yield from _walk(Path(entry.path), name)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                yield name, entry.stat().st_size

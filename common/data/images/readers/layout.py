@@ -1,0 +1,122 @@
+"""Which images of a folder are which split: split folders, class folders or tar shards. No torch.
+
+```
+folder/train/<class>/*.JPEG   folder/val/<class>/*.JPEG   (test, or training, validation, testing)
+folder/train/*.tar            folder/val/*.tar            or folder/*train*.tar, folder/*val*.tar
+folder/...                    anything else is one split
+```
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.images.readers.folders import FolderSource, list_folder
+from common.data.images.readers.shards import ShardSource, open_shards
+from common.errors import DataError
+
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+# A split's folder of images, or its shards.
+Part = Path | list[Path]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A set's images: ``rows`` of ``source`` by split, ``labels`` by row, -1 for none.
+
+    ``class_names`` are those of class folders; shards number their classes themselves.
+    """
+
+    source: FolderSource | ShardSource
+    rows: dict[str, NDArray[np.int64]]
+    labels: NDArray[np.int64]
+    class_names: list[str]
+
+
+def find_parts(folder: Path) -> dict[str, Part]:
+    """Returns the parts of ``folder`` by split; ``{"train": ...}`` if it shows no splits.
+
+    Raises:
+        DataError: No such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    shards = sorted(folder.glob("*.tar"))
+    parts: dict[str, Part] = {}
+    for split, names in SPLITS.items():
+        named = [path for path in below if path.name in names]
+        own = [
+            path for path in shards if re.search(f"(?:^|[^a-z])(?:{'|'.join(names)})", path.stem)
+        ]
+        if named:
+            parts[split] = sorted(named[0].glob("*.tar")) or named[0]
+        elif own:
+            parts[split] = own
+    # A class may be called "train": splits are splits when no other folder is beside them.
+    known = {name for names in SPLITS.values() for name in names}
+    if "train" in parts and all(path.name in known for path in below):
+        return parts
+    return {"train": shards or folder}
+
+
+def list_parts(
+    folder: Path, parts: dict[str, Part], only: list[str] | None = None, upright: bool = True
+) -> Listed:
+    """Lists the images of ``parts``, found by `find_parts` in ``folder``.
+
+    Args:
+        folder: The set's.
+        parts: Its splits.
+        only: The class folders to take; None: all. Classes are numbered by name.
+        upright: See `lazy.Source`.
+
+    Raises:
+        DataError: Without images; folders and shards mixed; a class that is not there.
+    """
+    shards = [part for part in parts.values() if isinstance(part, list)]
+    folders = {split: part for split, part in parts.items() if isinstance(part, Path)}
+    if not shards:
+        return _list_folders(folder, folders, only, upright)
+    if folders or only is not None:
+        raise DataError(
+            f"{folder}: shards serve whole sets; give all splits as shards, or all as folders"
+        )
+    source = open_shards(folder, [*chain.from_iterable(shards)], upright)
+    stops = np.cumsum([0, *map(len, shards)])
+    rows = {
+        split: np.flatnonzero((source.shard >= first) & (source.shard < stop))
+        for split, first, stop in zip(parts, stops, stops[1:], strict=False)
+    }
+    return Listed(source, rows, source.index.labels, [])
+
+
+def _list_folders(
+    folder: Path, parts: dict[str, Path], only: list[str] | None, upright: bool
+) -> Listed:
+    listings = {split: list_folder(part, only) for split, part in parts.items()}
+    class_names = sorted({name for found in listings.values() for name in found.class_names})
+    lacking = [name for name in only or [] if name not in class_names]
+    if lacking:
+        raise DataError(f"{folder}: no folder of the class {lacking[0]} ({len(lacking)} lack)")
+    names, labels, rows, first = [], [], {}, 0
+    for split, found in listings.items():
+        number = np.array([*map(class_names.index, found.class_names), -1], np.int64)
+        labels.append(number[found.classes])
+        prefix = parts[split].relative_to(folder).as_posix()
+        names.append(
+            found.names if prefix == "." else np.char.add(f"{prefix}/".encode(), found.names)
+        )
+        rows[split] = np.arange(first, first + len(found.names))
+        first += len(found.names)
+    sizes = np.concatenate([found.sizes for found in listings.values()])
+    source = FolderSource(folder, np.concatenate(names), sizes, upright)
+    return Listed(source, rows, np.concatenate(labels), class_names)

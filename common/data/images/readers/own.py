@@ -1,0 +1,92 @@
+"""A user's own images, brought to the form of a run's: a folder, or arrays in an npz."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from common.data.catalogue.packers.arrays import read_arrays
+from common.data.images.decode import decode
+from common.data.images.readers.folders import list_folder
+from common.errors import DataError
+
+Images = NDArray[np.uint8]
+Shape = tuple[int, int, int]
+MODES = {1: "L", 3: "RGB"}
+
+
+def read_own(path: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_] | None]:
+    """Reads a folder, with or without class folders, or ``images`` of an npz.
+
+    Images of another size are scaled to cover the run's and cropped at the centre.
+
+    Args:
+        path: Folder, or npz with ``images (num, H, W)`` or ``(num, H, W, C)`` uint8.
+        shape: (channels, height, width) of the run's images.
+
+    Returns:
+        Images (num, channels, height, width) uint8, and for a folder their names in it.
+
+    Raises:
+        DataError: Nothing to read, or what cannot be used; names the file and image.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        return _read_folder(path, shape)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file or folder")
+    if path.suffix != ".npz":
+        raise DataError(f"{path}: give a folder of images, or an .npz with the array `images`")
+    return _read_npz(path, shape), None
+
+
+def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_]]:
+    if shape[0] not in MODES:
+        raise DataError(
+            f"{folder}: the run's images have {shape[0]} channels, which image files do not; "
+            "give an .npz with the array `images`"
+        )
+    names = [os.fsdecode(name) for name in list_folder(folder).names]
+    images = np.empty((len(names), *shape), np.uint8)
+    for row, name in enumerate(names):
+        images[row] = _fit(decode(folder / name, str(folder / name)), shape)
+    return torch.from_numpy(images), np.array(names, dtype=np.str_)
+
+
+def _fit(image: Image.Image, shape: Shape) -> Images:
+    """Returns (channels, height, width), scaled to cover the shape and cropped at the centre."""
+    channels, height, width = shape
+    image = image.convert(MODES[channels])
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    return np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _read_npz(path: Path, shape: Shape) -> Tensor:
+    images = _check_images(read_arrays(path, "images")["images"], path)
+    if images.shape[1:] == (*shape[1:], shape[0]):
+        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    if images.shape[-1] not in MODES or shape[0] not in MODES:
+        wanted = f"(num, {shape[1]}, {shape[2]}, {shape[0]})"
+        raise DataError(f"{path}: images has shape {images.shape}; the run needs {wanted}")
+    fitted = [
+        _fit(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image), shape)
+        for image in images
+    ]
+    return torch.from_numpy(np.stack(fitted))
+
+
+def _check_images(images: NDArray[Any], path: Path) -> Images:
+    """Returns ``images`` as (num, height, width, channels)."""
+    if images.dtype != np.uint8:
+        raise DataError(f"{path}: images is {images.dtype}; give uint8, 0 to 255")
+    if images.ndim not in (3, 4) or images.size == 0:
+        raise DataError(
+            f"{path}: images has shape {images.shape}; give (num, H, W) or (num, H, W, C), "
+            "with at least one image"
+        )
+    return images[..., None] if images.ndim == 3 else images

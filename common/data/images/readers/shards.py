@@ -1,0 +1,215 @@
+"""Images in uncompressed tar shards of WebDataset's form, read at any row. No torch.
+
+A sample is the members of one key, the name up to its first dot: an image (``000001.jpg``) and,
+if it has a label, ``000001.cls`` (a number) or ``000001.json`` (with ``label``). An index of all
+members is made once and kept beside the shards.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from common.data.images.readers.folders import SUFFIXES
+from common.errors import DataError, LikewiseError
+from common.runs.files import write_atomic
+
+INDEX = ".likewise-index.npz"
+# A kind of index; a change of what it holds makes a new one.
+VERSION = 2
+# What was found out about data once, where their folder cannot be written.
+CACHE = Path("~/.cache/likewise")
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """Samples by row: ``names`` "shard/member", and where they lie in ``shards[shard]``.
+
+    ``labels`` are the numbers that the shards give, -1 for none.
+    """
+
+    shard: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    names: NDArray[np.bytes_]
+
+
+@dataclass(frozen=True)
+class ShardSource:
+    """Samples of ``shards``; see `lazy.Source`."""
+
+    shards: list[Path]
+    index: ShardIndex
+    upright: bool = True
+
+    @property
+    def shard(self) -> NDArray[np.int64]:
+        """The shard each sample lies in."""
+        return self.index.shard
+
+    @property
+    def names(self) -> NDArray[np.bytes_]:
+        """Bytes of each sample's name."""
+        return self.index.names
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each image's file."""
+        return self.index.sizes
+
+    def name(self, row: int) -> str:
+        """Returns the shard's path and the member."""
+        folder = self.shards[self.index.shard[row]].parent
+        return str(folder / os.fsdecode(self.index.names[row]))
+
+    def read(self, row: int) -> bytes:
+        """Returns the image's bytes; raises `OSError`."""
+        size = int(self.index.sizes[row])
+        handle = os.open(self.shards[self.index.shard[row]], os.O_RDONLY)
+        try:
+            content = os.pread(handle, size, int(self.index.offsets[row]))
+        finally:
+            os.close(handle)
+        if len(content) < size:
+            raise OSError("the shard ends within the image")
+        return content
+
+
+def open_shards(folder: Path, shards: list[Path], upright: bool = True) -> ShardSource:
+    """Indexes ``shards``, or reads the index made before if no shard changed since.
+
+    Raises:
+        DataError: Naming the shard and member that cannot be used.
+    """
+    stats = [shard.stat() for shard in shards]
+    state = [(s.name, st.st_size, st.st_mtime_ns) for s, st in zip(shards, stats, strict=True)]
+    key = hashlib.sha256(json.dumps([VERSION, state]).encode()).hexdigest()
+    elsewhere = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    places = [folder / INDEX, CACHE.expanduser() / "indices" / f"{elsewhere}.npz"]
+    for place in places:
+        index = _read_index(place, key)
+        if index is not None:
+            return ShardSource(shards, index, upright)
+    index = _build(shards)
+    content = io.BytesIO()
+    np.savez(content, key=np.array(key), **{f.name: getattr(index, f.name) for f in fields(index)})
+    for place in places:
+        # Shards often lie where nobody may write; without any index the next run makes it anew.
+        with suppress(LikewiseError):
+            write_atomic(place, content.getvalue())
+            break
+    return ShardSource(shards, index, upright)
+
+
+def _read_index(path: Path, key: str) -> ShardIndex | None:
+    """Returns what ``path`` holds, or None if it is not the index of these shards."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["key"]) != key:
+                return None
+            return ShardIndex(**{entry.name: file[entry.name] for entry in fields(ShardIndex)})
+    except Exception:  # torn or foreign: zip, numpy and the system raise their own kinds
+        return None
+
+
+def _build(shards: list[Path]) -> ShardIndex:
+    console = Console(stderr=True)
+    samples: list[tuple[int, int, int, int, bytes]] = []
+    for number, shard in enumerate(track(shards, "indexing shards", console=console)):
+        samples += [(number, *sample) for sample in _list_shard(shard)]
+    if not samples:
+        raise DataError(f"{shards[0].parent}: no images in its {len(shards)} shards")
+    shard, offsets, sizes, labels = np.array([sample[:4] for sample in samples], np.int64).T.copy()
+    return ShardIndex(shard, offsets, sizes, labels, np.array([sample[4] for sample in samples]))
+
+
+def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:
+    """Returns offset, size, label and name of each image, in the shard's order."""
+    images: dict[str, tuple[int, int, str]] = {}
+    labels: dict[str, int] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                # tarfile would keep every header.
+                tar.members = []  # type: ignore[attr-defined]
+                key, kind = _split_name(member.name)
+                if not member.isfile():
+                    continue
+                if f".{kind.lower()}" in SUFFIXES:
+                    _add_image(images, key, member, path)
+                elif kind in PARSERS:
+                    labels[key] = _read_label(tar, member, kind, path)
+            _check_end(path, tar.offset)
+    except (tarfile.TarError, OSError) as error:
+        raise DataError(
+            f"{path}: not a whole, uncompressed tar file ({error}); fetch or unpack it again"
+        ) from None
+    return [
+        (offset, size, labels.get(key, -1), os.fsencode(f"{path.name}/{name}"))
+        for key, (offset, size, name) in images.items()
+    ]
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Raises `DataError` unless an archive's closing block of zeros stands at ``end``.
+
+    There `tarfile` found no further member: it takes a file that was cut for one that is whole.
+    """
+    with path.open("rb") as file:
+        file.seek(end)
+        found = file.read(tarfile.BLOCKSIZE)
+    if len(found) < tarfile.BLOCKSIZE:
+        raise DataError(f"{path}: ends early, at byte {path.stat().st_size:,}; fetch it again")
+    if any(found):
+        raise DataError(f"{path}: no member can be read from byte {end:,} on; fetch it again")
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    """Splits ``folder/000001.jpg`` into the sample's key and its kind, as WebDataset does."""
+    folder, _, base = name.rpartition("/")
+    key, _, kind = base.partition(".")
+    return f"{folder}/{key}", kind
+
+
+def _add_image(
+    images: dict[str, tuple[int, int, str]], key: str, member: tarfile.TarInfo, path: Path
+) -> None:
+    if key in images:
+        raise DataError(f"{path}: {images[key][2]} and {member.name} are two images of one key")
+    if member.offset_data + member.size > path.stat().st_size:
+        raise DataError(f"{path}: ends within {member.name}; fetch it again")
+    images[key] = (member.offset_data, member.size, member.name)
+
+
+def _label_of_json(content: bytes) -> Any:
+    described = json.loads(content)
+    return described.get("label", described.get("cls", -1)) if isinstance(described, dict) else None
+
+
+PARSERS: dict[str, Callable[[bytes], Any]] = {"cls": int, "json": _label_of_json}
+
+
+def _read_label(tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: Path) -> int:
+    file = tar.extractfile(member)
+    content = file.read() if file else b""
+    try:
+        label = PARSERS[kind](content)
+    except ValueError:
+        label = None
+    if not isinstance(label, int) or label < -1:
+        raise DataError(
+            f"{path}: {member.name} is no label {content[:40]!r}: a class number from 0 is wanted"
+        )
+    return label

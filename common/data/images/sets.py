@@ -1,0 +1,167 @@
+"""Image sets in memory: splits, checks, hold-out and fingerprint."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from common.data.sampler import keyed_generator
+from common.errors import DataError
+
+HOLDOUT_SEED = 20_200_617
+# The class of a pixel that no dense label covers: `cross_entropy(..., ignore_index=IGNORED)`.
+IGNORED = -1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (num, channels, height, width), uint8 or floating in 0..1, and their labels.
+
+    ``labels``: (num,) int64, -1 for none. ``groups``: (num,) images of one original, kept
+    together by `hold_out`.
+    ``label_maps``: (num, height, width) int64, the class of each pixel, `IGNORED` for none.
+    ``instance_maps``: (num, height, width) int32, which object a pixel belongs to, 0 for none.
+    ``boxes``: (num, most, 5) float32: left, top, right, bottom and class of each object, and rows
+    of class -1 behind. ``class_names``: what the labels, or those of maps or boxes, stand for.
+    """
+
+    images: Tensor
+    labels: Tensor
+    groups: Tensor | None = None
+    label_maps: Tensor | None = None
+    instance_maps: Tensor | None = None
+    boxes: Tensor | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Returns the number of images."""
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int | None, int | None]:
+        """(channels, height, width) of each image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def rows(self, index: Tensor) -> "Split":
+        """Returns the images that ``index`` (positions or a mask) selects."""
+        parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        chosen: dict[str, Any] = {k: v[index] for k, v in parts.items() if isinstance(v, Tensor)}
+        return replace(self, **chosen)
+
+
+ImageSet = dict[str, Split]
+
+
+class Selectable(Protocol):
+    """A split of which rows can be selected, wherever its images are."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Classes, -1 for none."""
+        ...
+
+    @property
+    def groups(self) -> Tensor | None:
+        """Images of one original."""
+        ...
+
+    def __len__(self) -> int:
+        """Returns the number of images."""
+        ...
+
+    def rows(self, index: Tensor) -> Self:
+        """Returns the images that ``index`` selects."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=Selectable)
+
+
+def hold_out(images: dict[str, Kind], share: float, split: str = "val") -> dict[str, Kind]:
+    """Moves ``share`` of the training groups to ``split``, unless the set brings its own.
+
+    The choice depends on the number of groups alone, so every seed of a run, and every paper,
+    has the same split. Where only some images have a label, these alone are held out: the others
+    could not be tested.
+    """
+    if split in images or share == 0:
+        return images
+    train = images["train"]
+    groups = torch.arange(len(train)) if train.groups is None else train.groups
+    labelled = train.labels >= 0
+    distinct = groups[labelled].unique() if labelled.any() else groups.unique()
+    order = torch.randperm(len(distinct), generator=keyed_generator(HOLDOUT_SEED))
+    chosen = distinct[order[: round(share * len(distinct))]]
+    held = torch.isin(groups, chosen)
+    return {**images, "train": train.rows(~held), split: train.rows(held)}
+
+
+def keep_labelled(name: str, images: dict[str, Kind]) -> dict[str, Kind]:
+    """Takes the training images without label away; raises `DataError` if none is left."""
+    labelled = images["train"].labels >= 0
+    if not labelled.any():
+        raise DataError(f"{name}: no training image has a label, as data.labelled_only=true asks")
+    return {**images, "train": images["train"].rows(labelled)}
+
+
+def check_set(name: str, images: ImageSet) -> None:
+    """Raises `DataError` naming the split and row of the first image that cannot be used."""
+    for split, part in images.items():
+        if part.images.ndim != 4 or len(part) == 0:
+            shape = tuple(part.images.shape)
+            raise DataError(f"{name}, {split}: images have shape {shape}, not (num, C, H, W)")
+        if part.labels.shape != (len(part),):
+            raise DataError(f"{name}, {split}: {len(part)} images, {len(part.labels)} labels")
+        if part.images.is_floating_point():
+            fine = (part.images >= 0) & (part.images <= 1)
+            broken = ~fine.flatten(1).all(1)
+            if broken.any():
+                row = int(broken.nonzero()[0])
+                raise DataError(f"{name}, {split}: image {row} holds NaN or leaves 0..1")
+        _check_maps(f"{name}, {split}", part)
+
+
+def _check_maps(where: str, part: Split) -> None:
+    num, _, height, width = part.images.shape
+    for kind, maps in (("label", part.label_maps), ("instance", part.instance_maps)):
+        if maps is None:
+            continue
+        if maps.shape != (num, height, width):
+            raise DataError(
+                f"{where}: {kind} maps have shape {tuple(maps.shape)}, not {(num, height, width)}"
+            )
+        least = IGNORED if kind == "label" else 0
+        if maps.is_floating_point() or int(maps.min()) < least:
+            raise DataError(f"{where}: {kind} maps hold other than whole numbers from {least} up")
+
+
+def fingerprint(images: ImageSet) -> str:
+    """Returns 16 hex digits over all splits as they are used, order and dense labels included."""
+    digest = hashlib.sha256()
+    for split, part in sorted(images.items()):
+        for array in (part.images, part.labels, part.label_maps, part.instance_maps, part.boxes):
+            if array is not None:
+                digest.update(f"{split} {array.dtype} {tuple(array.shape)}".encode())
+                # A view, not `tobytes`: large sets would be in memory twice.
+                digest.update(array.contiguous().numpy().reshape(-1).data)
+    return digest.hexdigest()[:16]
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Returns uint8 images divided by 255, floating ones unchanged."""
+    return images if images.is_floating_point() else images.float().div_(255)
+
+
+def merge(first: Split, second: Split) -> Split:
+    """Returns the images of both with all that both know of them, ``first`` leading."""
+    joined: dict[str, Any] = {}
+    for entry in fields(Split):
+        parts = (getattr(first, entry.name), getattr(second, entry.name))
+        if all(isinstance(part, Tensor) for part in parts):
+            joined[entry.name] = torch.cat(parts)
+    # Group numbers of two splits need not be of the same originals.
+    joined["groups"] = None
+    return Split(**joined, class_names=first.class_names)

@@ -1,1 +1,0 @@
-"""Pictures of known and novel classes, labelled and not (open-world attribution)."""

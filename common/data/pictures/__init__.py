@@ -1,1 +1,0 @@
-"""Pictures: sets, batched views, and the data module five papers share."""

@@ -1,1 +1,0 @@
-"""Samples whose labels are numbers: tables, pictures, windows of series; views in batches."""

@@ -1,0 +1,1 @@
+"""Tables: rows of numbers, a column each."""

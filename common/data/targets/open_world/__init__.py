@@ -1,0 +1,1 @@
+"""Images of known and novel classes, labelled and not (open-world attribution)."""

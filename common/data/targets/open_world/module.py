@@ -1,0 +1,220 @@
+"""The data module of known and novel classes."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.contract import RunData
+from common.data.data_sets import DATASETS
+from common.data.images.sets import to_float
+from common.data.images.views import normalise
+from common.data.keyed import keyed_loader
+from common.data.sampler import BatchKey
+from common.data.targets.open_world.batch import OpenWorldBatch, make_view
+from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
+from common.data.targets.open_world.files import ImageFiles
+from common.data.targets.open_world.order import alternating_order
+from common.data.targets.open_world.samples import (
+    LABELLED,
+    OpenWorldSet,
+    Part,
+    check_parts,
+    with_labels,
+)
+from common.errors import ConfigError, DataError
+from common.evaluation.open_world_inputs import OpenWorldInputs
+from common.registry import READERS
+
+
+class SplitBatches(Dataset[OpenWorldBatch]):
+    """Gives all rows of a batch at once, labelled ones first."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.labelled = part.tags == LABELLED
+        self.places = (~self.labelled).cumsum(0) - 1
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.part.labels)
+
+    def __getitem__(self, key: BatchKey) -> OpenWorldBatch:
+        """Returns the rows of ``key``."""
+        labelled = self.labelled[key.rows]
+        order = torch.cat([labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]])
+        rows, num = key.rows[order], int(labelled.sum())
+        labels, places = self.part.labels[rows[:num]], self.places[rows[num:]]
+        return OpenWorldBatch(self.part.images[rows], labels, places, order, key)
+
+
+class OpenWorldData(RunData):
+    """Images of known and novel classes; a view of each is made on the batch's device.
+
+    Args:
+        config: The ``data:`` section.
+        seed: With epoch and position, the seed of order and views; not of the images.
+        read: Takes the configuration and returns the set; None: the reader of ``config.name``.
+    """
+
+    reference_names = ("raw",)
+
+    def __init__(
+        self,
+        config: OpenWorldConfig,
+        seed: int,
+        read: Callable[[OpenWorldConfig], OpenWorldSet] | None = None,
+    ) -> None:
+        super().__init__(seed, config.batch_size)
+        self.config, self._read = config, read
+        self._set: OpenWorldSet | None = None
+        self._train: Part | None = None
+
+    def load(self) -> None:
+        """Reads or generates the set and checks it; once.
+
+        Raises:
+            DataError: Missing files, no labelled image, a novel class among the known ones.
+        """
+        if self._set is not None:
+            return
+        config = self.config
+        reader = self._read or DATASETS["known-and-novel classes"].get(config.name)
+        found: OpenWorldSet = reader(config)
+        check_parts(config.name, found)
+        train = with_labels(found.train, config.labels)
+        self._set, self._train, self.fingerprint = found, train, found.fingerprint
+
+    def check_training(self) -> None:
+        """Raises `ConfigError` for a batch larger than the training part."""
+        size, num = self.config.batch_size, len(self.train_part.labels)
+        if size > num:
+            raise ConfigError(
+                f"data.batch_size={size}: {self.config.name} has {num} training images; use at "
+                "most that many"
+            )
+
+    @property
+    def whole(self) -> OpenWorldSet:
+        """The set, read if it was not."""
+        self.load()
+        assert self._set is not None
+        return self._set
+
+    @property
+    def train_part(self) -> Part:
+        """The training part, as the arm may see it."""
+        self.load()
+        assert self._train is not None
+        return self._train
+
+    @property
+    def facts(self) -> OpenWorldFacts:
+        """What a module must know of the data."""
+        found, train = self.whole, self.train_part
+        return OpenWorldFacts(
+            channels=3,
+            size=found.size,
+            num_classes=len(found.class_names),
+            num_known=found.num_known,
+            num_samples=len(train.labels),
+            num_unlabelled=int((train.tags != LABELLED).sum()),
+        )
+
+    def describe(self) -> str:
+        """Returns one line for the console."""
+        found, facts = self.whole, self.facts
+        return (
+            f"{self.config.name}: {facts.size}x{facts.size}, {facts.num_known} known and "
+            f"{facts.num_classes - facts.num_known} novel classes; "
+            f"{facts.num_samples - facts.num_unlabelled:,} labelled, {facts.num_unlabelled:,} "
+            f"unlabelled, {len(found.test.labels):,} test; "
+            f"{found.note + '; ' if found.note else ''}data {self.fingerprint}"
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a training warns of: another table than the published, nothing novel to find."""
+        found = [self.whole.warning] if self.whole.warning else []
+        if self.facts.num_known == self.facts.num_classes:
+            found.append("no class is novel: novel_acc, novel_nmi and novel_ari are nan")
+        return found
+
+    def check_split(self, split: str) -> None:
+        """Raises `ConfigError` for a split that there is not."""
+        if split != "test":
+            raise ConfigError(
+                f"evaluation.online_split={split}: {self.config.name} has none; use test"
+            )
+
+    def train_dataloader(self) -> DataLoader[OpenWorldBatch]:
+        """Returns whole batches in an order that depends on (seed, epoch) alone.
+
+        Raises:
+            ConfigError: A global batch whose halves the processes cannot share.
+        """
+        part, size = self.train_part, self.config.batch_size
+        _, world_size = self.process
+        unit = world_size * (2 if self.facts.num_unlabelled else 1)
+        if size % unit:
+            near = max(size // unit, 1) * unit
+            raise ConfigError(
+                f"data.batch_size={size} cannot be shared by {world_size} processes, half of "
+                f"each share labelled; use {near} or {near + unit}"
+            )
+        labelled, even = part.tags == LABELLED, len(part.labels) // 2 * 2
+        order = partial(alternating_order, part.labels, labelled)
+        sampler = self.make_sampler(even, size, order=order)
+        return keyed_loader(SplitBatches(part), sampler, self.config.workers)
+
+    def transfer_batch_to_device(
+        self, batch: OpenWorldBatch, device: torch.device, dataloader_idx: int
+    ) -> OpenWorldBatch:
+        """Moves what is computed with; row numbers stay."""
+        images, labels, places = (part.to(device, non_blocking=True) for part in batch[:3])
+        return batch._replace(images=images, labels=labels, places=places)
+
+    def on_after_batch_transfer(self, batch: OpenWorldBatch, dataloader_idx: int) -> OpenWorldBatch:
+        """Makes the view."""
+        return make_view(batch, self.config, self.seed)
+
+    def prepare_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns stored images as a module takes them, unchanged by any draw."""
+        return normalise(to_float(images), self.config.mean, self.config.std)
+
+    def evaluation_inputs(self, module: nn.Module, split: str) -> OpenWorldInputs:
+        """Returns what protocols measure ``module`` by; nothing is computed before its use."""
+        self.check_split(split)
+        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_images, module)
+
+    def references(self, split: str) -> dict[str, OpenWorldInputs]:
+        """Returns ``raw``: the pixels, which `feature-clusters` clusters."""
+        self.check_split(split)
+        found = self.whole
+        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_images)}
+
+    def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
+        """Embeds the user's images: files of a folder, scaled to the set's size.
+
+        Returns:
+            ``embedding`` (num, dim), ``head`` (num,) and ``path`` (num,), sorted by path.
+
+        Raises:
+            DataError: No images there.
+        """
+        names = READERS.get("known-and-novel classes")(path)
+        if not names:
+            raise DataError(f"{path}: no images; give an image or a folder of them")
+        files = ImageFiles([Path(name) for name in names], self.whole.size)
+        nothing = torch.full((len(names),), -1)
+        part = Part(files, nothing, nothing)
+        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_images, module)
+        return {
+            "embedding": inputs.features.float().numpy(),
+            "head": inputs.logits.argmax(dim=1).numpy(),
+            "path": np.array(names),
+        }

@@ -1,0 +1,1 @@
+"""Samples whose labels are numbers: tables, images, windows of series; views in batches."""

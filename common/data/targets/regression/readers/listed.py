@@ -1,0 +1,55 @@
+"""Files with a number each, as a CSV lists them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
+from common.errors import DataError
+
+ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
+MEND = "repair it, or take the line out"
+PATH, SPLIT = "path", "split"
+
+
+class Listed(NamedTuple):
+    """The lines of such a CSV.
+
+    ``targets (num,)`` float64; ``splits`` as of `RegressionSet`, fixed random ones where the CSV
+    has none; ``lines``: the line of each.
+    """
+
+    files: list[Path]
+    targets: torch.Tensor
+    splits: torch.Tensor
+    lines: list[int]
+
+
+def read_listed(path: Path, target: str) -> Listed:
+    """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``.
+
+    Raises:
+        DataError: Missing columns, labels that are no numbers, splits other than train, val and
+            test; names file and line.
+    """
+    lines = read_lines(path)
+    place = place_of(path, lines[0][1], PATH)
+    y = torch.tensor(read_numbers(path, lines, target, MEND), dtype=torch.float64)
+    files = [path.parent / cells[place] for _, cells in lines[1:]]
+    return Listed(files, y, _listed_splits(path, lines), [number for number, _ in lines[1:]])
+
+
+def _listed_splits(path: Path, lines: Lines) -> torch.Tensor:
+    if SPLIT not in lines[0][1]:
+        return random_splits(len(lines) - 1)
+    place = lines[0][1].index(SPLIT)
+    roles = []
+    for number, cells in lines[1:]:
+        if cells[place] not in ROLES:
+            raise DataError(
+                f"{path}, line {number}: split {cells[place]!r} is not train, val or test"
+            )
+        roles.append(ROLES[cells[place]])
+    return torch.tensor([roles], dtype=torch.int8)

@@ -1,0 +1,1 @@
+"""Volumes: images in three dimensions, such as brain scans."""

@@ -1,0 +1,59 @@
+"""A user's volumes with a number each: a CSV that lists ``.npy`` files, as of brain scans."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.data.targets.regression.config import RegressionConfig
+from common.data.targets.regression.readers.listed import read_listed
+from common.data.targets.regression.samples import RegressionSet
+from common.errors import DataError
+
+
+def own_volumes(config: RegressionConfig) -> RegressionSet:
+    """Reads the user's CSV ``data.path``; labels are in the column ``data.target``."""
+    assert config.path is not None and config.target is not None
+    return read_volumes(Path(config.path).expanduser(), config.target)
+
+
+def read_volumes(path: Path, target: str) -> RegressionSet:
+    """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``, and its volumes.
+
+    Paths are relative to the CSV's folder. A volume is ``(depth, height, width)`` or ``(channels,
+    depth, height, width)``, all of one shape: registered and cropped before. Inputs are ``(num,
+    channels, depth, height, width)`` float32, all in memory.
+
+    Raises:
+        DataError: Missing columns, labels that are no numbers, unknown splits, a volume that
+            cannot be read or has another shape; names file and line.
+    """
+    listed = read_listed(path, target)
+    volumes: list[Tensor] = []
+    for number, file in zip(listed.lines, listed.files, strict=True):
+        volume = _read(file, f"{path}, line {number}")
+        if volumes and volume.shape != volumes[0].shape:
+            raise DataError(
+                f"{file}: shape {tuple(volume.shape)}, the first volume has "
+                f"{tuple(volumes[0].shape)}; bring all to one shape"
+            )
+        volumes.append(volume)
+    return RegressionSet(torch.stack(volumes), listed.targets, listed.splits)
+
+
+def _read(file: Path, where: str) -> Tensor:
+    """Returns ``(channels, depth, height, width)`` float32."""
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{where}: {file} is no readable .npy of numbers: {error}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise DataError(f"{where}: {file} is no .npy of numbers")
+    if array.ndim not in (3, 4) or not array.size:
+        raise DataError(
+            f"{where}: {file} has shape {array.shape}, not (depth, height, width) with or without "
+            "channels before"
+        )
+    volume = torch.from_numpy(array.astype(np.float32))
+    return volume if array.ndim == 4 else volume[None]

@@ -1,0 +1,36 @@
+"""What Python knows of a tensor's content, so that a step need not wait for a GPU to be told."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+T = TypeVar("T")
+
+
+class HostCopy(Generic[T]):
+    """Remembers a value read from a tensor for as long as nothing else has written to it.
+
+    Torch counts the writes to a tensor, also those through a view of it. A state that is loaded,
+    another device or a copy is therefore read anew: the tensor alone holds the truth.
+
+    Args:
+        read: Returns the value; waits for the tensor's device.
+    """
+
+    def __init__(self, read: Callable[[Tensor], T]) -> None:
+        self._read = read
+        self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+    def get(self, tensor: Tensor) -> T:
+        """Returns the value of ``tensor`` as it stands."""
+        found: tuple[int, T] | None = self._known.get(tensor)
+        if found is None or found[0] != tensor._version:
+            return self.set(tensor, self._read(tensor))
+        return found[1]
+
+    def set(self, tensor: Tensor, value: T) -> T:
+        """Notes ``value``, known without a look, after one's own write; returns it."""
+        self._known[tensor] = (tensor._version, value)
+        return value

@@ -1,0 +1,170 @@
+"""What protocols on images are given: images, and a module to run them through or none."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from common.data.images.batch import ViewBatch
+from common.data.images.box_evaluation import ObjectImages
+from common.evaluation.crop import CropConfig
+from common.evaluation.features import FeatureSet
+from common.evaluation.finite import require_finite
+from common.evaluation.frozen import embed_frozen, map_frozen
+from common.evaluation.progress import show_progress
+
+
+class LabelledImages(Protocol):
+    """Labelled images of a split, in batches normalised as the module was trained with."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Classes, ``(num,)``; raises `DataError` where there are none."""
+        ...
+
+    def whole(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all images in order, ``(batch, channels, height, width)``, as tested."""
+
+    def pixels(self) -> Tensor:
+        """Returns all images in order as vectors, ``(num, dim)`` in 0..1."""
+        ...
+
+    def augmented(
+        self,
+        rows: Tensor,
+        crop: CropConfig,
+        batch_size: int,
+        key: tuple[int, int],
+        device: torch.device,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields one epoch of ``rows``: crops and their labels, on ``device``.
+
+        Order and crops are a function of ``key``, a seed and an epoch.
+        """
+
+    def listed(self, file: str) -> Tensor:
+        """Returns the rows of the images that a file of names lists."""
+
+
+class MappedImages(Protocol):
+    """All images of a split, labelled or not."""
+
+    @property
+    def label_maps(self) -> Tensor:
+        """(num, height, width) class of each pixel, -1 for none."""
+        ...
+
+    def whole(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all images in order, ``(batch, channels, height, width)``, as tested."""
+
+    def pairs(
+        self, key: tuple[int, int], device: torch.device, most: int | None = None
+    ) -> Iterator[ViewBatch]:
+        """Yields two views of each image, a function of ``key``, a seed and an epoch.
+
+        Of ``most`` images, drawn by the same key, where there are more.
+        """
+
+
+class ImageInputs:
+    """Images and a module or none; ``features`` are embedded at first use and kept.
+
+    Made for one evaluation of the module as it stands: training on makes the features stale.
+
+    Args:
+        module: Has ``embed``; left with its weights and mode. None: pixels are the features.
+        train: The labelled references.
+        test: The split that is measured.
+        dense: Both with all their images, for protocols without labels.
+        objects: Both with the objects in their images, for detection.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module | None,
+        train: LabelledImages,
+        test: LabelledImages,
+        dense: tuple[MappedImages, MappedImages] | None = None,
+        objects: tuple[ObjectImages, ObjectImages] | None = None,
+    ) -> None:
+        self.module: Any = module
+        self.train, self.test = train, test
+        self._dense, self._objects = dense, objects
+
+    @property
+    def device(self) -> torch.device:
+        """The module's device."""
+        device: torch.device = next(self.module.parameters()).device
+        return device
+
+    @property
+    def dense_pair(self) -> tuple[MappedImages, MappedImages]:
+        """The references and the measured split, with all their images."""
+        if self._dense is None:
+            raise ValueError("made without images for protocols without labels")
+        return self._dense
+
+    @property
+    def object_pair(self) -> tuple[ObjectImages, ObjectImages]:
+        """The references and the measured split, with the objects in their images."""
+        if self._objects is None:
+            raise ValueError("made without images for detection")
+        return self._objects
+
+    @property
+    def num_classes(self) -> int:
+        """One more than the largest label."""
+        return int(max(self.train.labels.max(), self.test.labels.max())) + 1
+
+    @cached_property
+    def one_embedded(self) -> Tensor:
+        """The embedding of one image, ``(1, num_features)``: its length and type."""
+        return self.embed(next(self.test.whole(self.device))[:1])
+
+    @property
+    def num_features(self) -> int:
+        """The length of an embedding."""
+        return self.one_embedded.shape[1]
+
+    @property
+    def features(self) -> FeatureSet:
+        """Embeddings of whole images with their labels, on the CPU."""
+        return FeatureSet(self.train_x, self.train.labels, self.test_x, self.test.labels)
+
+    @cached_property
+    def train_x(self) -> Tensor:
+        """``(num_train, num_features)``."""
+        return self._embed_all(self.train)
+
+    @cached_property
+    def test_x(self) -> Tensor:
+        """``(num_test, num_features)``."""
+        return self._embed_all(self.test)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Returns float features on the module's device; evaluation mode, no gradient.
+
+        Raises:
+            LikewiseError: They are not finite.
+        """
+        return require_finite(embed_frozen(self.module, images))
+
+    def embed_map(self, images: Tensor) -> Tensor:
+        """Returns ``(batch, channels, rows, columns)``; evaluation mode, no gradient.
+
+        Raises:
+            LikewiseError: They are not finite.
+        """
+        return require_finite(map_frozen(self.module, images), "feature maps")
+
+    def _embed_all(self, images: LabelledImages) -> Tensor:
+        if self.module is None:
+            return images.pixels()
+        found, total = [], len(images.labels)
+        with show_progress("embedding", total) as advance:
+            for batch in images.whole(self.device):
+                found.append(self.embed(batch).cpu())
+                advance(len(batch), "")
+        return torch.cat(found)

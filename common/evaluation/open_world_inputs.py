@@ -1,0 +1,64 @@
+"""What protocols on known and novel classes are given: images, and a module or none."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from common.data.targets.open_world.samples import Part
+from common.evaluation.finite import require_finite
+from common.evaluation.frozen import evaluating
+from common.losses.precision import upcast
+
+CHUNK = 128
+
+
+class OpenWorldInputs:
+    """Tested images and a module or none; each of its outputs is computed once, on first use.
+
+    Args:
+        part: What is measured.
+        num_known: Classes below this number are known.
+        prepare: Makes of stored images what the module takes.
+        module: Has ``embed`` and ``predict``; None: pixels are the features, and there is no head.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        num_known: int,
+        prepare: Callable[[Tensor], Tensor],
+        module: nn.Module | None = None,
+    ) -> None:
+        self.part, self.num_known, self.prepare, self.module = part, num_known, prepare, module
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """True classes."""
+        return self.part.labels.numpy()
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Frozen features ``(num, dim)`` on the CPU."""
+        return self._map("embed") if self.module else self._map(None)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Scores of all heads, ``(num, heads)`` on the CPU."""
+        return self._map("predict")
+
+    @torch.no_grad()
+    def _map(self, verb: str | None) -> Tensor:
+        rows = torch.arange(len(self.part.labels)).split(CHUNK)
+        if self.module is None or verb is None:
+            return torch.cat([self.prepare(self.part.images[r]).flatten(1) for r in rows])
+        device = next(self.module.parameters()).device
+        function = getattr(self.module, verb)
+        with evaluating(self.module):
+            parts = [
+                upcast(function(self.prepare(self.part.images[r].to(device)))).cpu() for r in rows
+            ]
+        return require_finite(torch.cat(parts), f"what the module's {verb} returns")

@@ -1,0 +1,24 @@
+"""The settings of the protocol ``ranking``."""
+
+from dataclasses import dataclass
+
+from common.evaluation.config import Measure, ProtocolConfig
+from common.settings import setting
+
+
+@dataclass
+class RankingConfig(ProtocolConfig):
+    """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
+
+    cutoffs: list[int] = setting([5, 10, 20], at_least=1)
+    # Leaves out what the user met before: higher figures, not comparable with the papers'.
+    mask_history: bool = False
+    sampled_negatives: int | None = setting(None, at_least=1)  # adds sampled_hr@k and the like
+    # Users scored at once.
+    chunk: int = setting(128, at_least=1, result_neutral=True)
+
+    def function(self) -> Measure:
+        """Returns `evaluate_ranking`."""
+        from common.evaluation.ranking import evaluate_ranking
+
+        return evaluate_ranking

@@ -1,0 +1,31 @@
+"""Runs evaluation protocols on what a data module prepares for them."""
+
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from common.evaluation.config import EvaluationConfig
+
+
+def run_protocols(
+    names: list[str], inputs: Any, config: EvaluationConfig, seed: int, prefix: str
+) -> dict[str, float]:
+    """Returns ``{prefix + metric: value}`` of every protocol in ``names``.
+
+    Args:
+        names: Protocols that the paper declares.
+        inputs: What the data's ``evaluation_inputs`` returned.
+        config: Holds the settings of each protocol under its own name.
+        seed: Seeds the protocols' own generators.
+        prefix: Such as ``test/``.
+    """
+    metrics: dict[str, float] = {}
+    for name in names:
+        settings = config.settings(name)
+        measure = settings.function()  # imports what it computes with, whose threads are limited
+        # On as many threads as torch, so that a run equals itself on other machines.
+        with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
+            values = measure(inputs, settings, seed)
+        metrics.update({prefix + key: float(value) for key, value in values.items()})
+    return metrics

@@ -1,1 +1,0 @@
-"""Run records and the table made from them."""

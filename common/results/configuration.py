@@ -1,0 +1,74 @@
+"""The resolved configuration in a record: from a recipe, and back to one.
+
+It holds what can change a result, under the names that hashes know, so that a record made before
+a field was renamed still gives its recipe.
+"""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from common.config.build import COMMAND_LINE
+from common.config.present_names import present_names
+from common.config.protocols import declared
+from common.config.recipe import resolve
+from common.config.schema import Recipe, section_defaults
+from common.config.yaml_io import parse_overrides
+from common.errors import UsageError
+from common.paper import get_paper
+from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
+from common.settings import frozen_name, frozen_value
+
+
+def resolved_config(recipe: Recipe) -> dict[str, Any]:
+    """Returns the ``config`` of a record: no path, no tracking, nothing that changes no result."""
+    return {part: _stored(getattr(recipe, part)) for part in CONFIG_PARTS}
+
+
+def _stored(value: Any, names_file: bool = False) -> Any:
+    if is_dataclass(value):
+        return {
+            frozen_name(entry): _stored(
+                frozen_value(entry, getattr(value, entry.name)),
+                entry.metadata.get("names_file", False),
+            )
+            for entry in fields(value)
+            if not entry.metadata.get("result_neutral")
+        }
+    if isinstance(value, list):
+        return [_stored(item, names_file) for item in value]
+    return PurePath(value).name if names_file and value is not None else value
+
+
+def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
+    """Returns the recipe that made ``record``, from the record alone.
+
+    Its hash is the record's, unless a default has changed since or a file's folder was left out.
+
+    Args:
+        record: One whose configuration is known.
+        overrides: What records leave out, such as ``data.path=FILE`` for data of one's own.
+
+    Raises:
+        RecordError: The configuration is not known, or the present schema lacks a key of it.
+    """
+    if record.config is None:
+        raise RecordError(f"{record.filename}: config: not known, so that no recipe can be built")
+    try:
+        schema = section_defaults(get_paper(record.paper), record.config["baseline"])
+        content = {
+            part: present_names(value, type(schema[part])) if part in schema else value
+            for part, value in record.config.items()
+        }
+        content["evaluation"] = declared(get_paper(record.paper), content["evaluation"])
+        layers = [(record.filename, content), (COMMAND_LINE, parse_overrides(overrides or []))]
+        return resolve(record.paper, record.recipe, record.variant, layers)
+    except UsageError as error:
+        raise RecordError(f"{record.filename}: config: {error}") from None
+
+
+def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Returns `recipe_of` the record at ``path``; raises `UsageError` where there is none."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such record")
+    return recipe_of(read_record(path), overrides)

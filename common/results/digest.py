@@ -1,0 +1,280 @@
+"""The digest of the code that a paper's numbers depend on.
+
+Found by reading source files, without importing them: from the paper's folder and the fit, along
+imports, and along the names that registries resolve at run time. Only the half that can move a
+number is covered; see `halves`. Comments, docstrings, what errors say, formatting and the Python
+version do not change it.
+
+What is found in a tree is kept: the papers share most of their files, and the same text always has
+the same tree.
+"""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from common.config.checkout import SOURCE_ROOT
+from common.results.numbers_and_shell import is_numbers
+
+PACKAGES = ("common", "papers")
+TABLES = ("common/registry.py", "common/data/data_sets.py")
+FIT = "common/training/fit.py"
+READERS = ("DATASETS", "READERS")
+TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
+
+
+def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
+    """Returns 12 hex digits over the code of ``paper``.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        root: The folder that holds ``papers``, ``common`` and ``configs``.
+    """
+    names = names_in_use(paper, root)
+    digest = hashlib.sha256()
+    for path in closure(paper, root):
+        digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
+    for text in entries_in_use(names, root):
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
+    """Returns the files that the digest covers, relative to ``root``, sorted.
+
+    Readers are passed through, not covered: what they make is guarded by the data hash, but a
+    generator of the numbers half that one calls is code of the paper's.
+    """
+    waiting = sorted((root / "papers" / paper).rglob("*.py"))
+    waiting.append(root / FIT)
+    names = names_in_use(paper, root)
+    waiting += registry_targets(names, root)
+    readers = {path for table in READERS for path in registry_targets(names, root, (table,))}
+    found, seen = set(), set()
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(root).as_posix()
+        covered = is_numbers(name)
+        if name in seen or not path.is_file() or not (covered or path in readers):
+            continue
+        seen.add(name)
+        if covered:
+            found.add(name)
+        tree = parse(path)
+        waiting += import_targets(tree, path, root)
+        waiting += [module_file(target, root) for target in _targets_in_text(tree)]
+    return sorted(found)
+
+
+def entries_in_use(names: set[str], root: Path) -> list[str]:
+    """Returns the registry's entries under ``names`` that lead to the numbers half, as text."""
+    found = []
+    for table, part, name, target in registry_entries(root):
+        path = module_file(target.partition(":")[0], root).relative_to(root).as_posix()
+        if name in names and part in {"", *names} and is_numbers(path):
+            found.append(f"{table} {part} {name} {target}")
+    return sorted(found)
+
+
+def _targets_in_text(tree: ast.Module) -> list[str]:
+    """Returns modules named in strings, such as ``"common.methods.simclr:SimCLR"``."""
+    matches = (TARGET.fullmatch(text) for text in string_constants(tree))
+    return sorted(match[1] for match in matches if match)
+
+
+@lru_cache(maxsize=1024)
+def string_constants(tree: ast.AST) -> frozenset[str]:
+    """Returns the strings that stand in ``tree``."""
+    nodes = (node for node in _leaves(tree) if isinstance(node, ast.Constant))
+    return frozenset(node.value for node in nodes if isinstance(node.value, str))
+
+
+@lru_cache(maxsize=1024)
+def _leaves(tree: ast.AST) -> list[ast.AST]:
+    """Returns the imports and constants of ``tree``: a walk takes as long as parsing."""
+    kinds = (ast.Import, ast.ImportFrom, ast.Constant)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def names_in_use(paper: str, root: Path) -> set[str]:
+    """Returns the words by which ``paper`` may ask registries: from its code and its recipes."""
+    names: set[str] = set()
+    for path in (root / "papers" / paper).rglob("*.py"):
+        if is_numbers(path.relative_to(root).as_posix()):
+            names |= string_constants(parse(path))
+    names -= _of_other_modules(root / "papers" / paper / "__init__.py", root)
+    recipes = (root / "configs" / paper).glob("*.yaml")
+    for path in filter(Path.is_file, recipes):  # `papers list` names what is no recipe
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
+    # What a recipe leaves out is the schema's default, such as the data set's name.
+    for path in registry_targets(names, root, tables=("DATA_MODULES",)):
+        names |= string_constants(parse(path)) if path.is_file() else frozenset()
+    return names
+
+
+def _of_other_modules(declaration: Path, root: Path) -> frozenset[str]:
+    """Returns the modalities that a paper declares beside a target that has a data module.
+
+    They say what its samples may be, and are the names of data modules that it does not use.
+    """
+    nodes = ast.walk(parse(declaration)) if declaration.is_file() else ()
+    declared = {n.arg: string_constants(n.value) for n in nodes if isinstance(n, ast.keyword)}
+    modules = {name for table, _, name, _ in registry_entries(root) if table == "DATA_MODULES"}
+    nothing = frozenset[str]()
+    has_its_own = declared.get("target", nothing) & modules
+    return declared.get("modalities", nothing) if has_its_own else nothing
+
+
+@lru_cache(maxsize=1024)
+def _plain_file(tree: ast.Module) -> bytes:
+    return _plain(tree).encode()
+
+
+def _plain(node: Any) -> str:
+    """Writes a syntax tree without positions, docstrings, words of errors and empty fields.
+
+    ``ast.dump`` is not used: what it prints differs between Python versions.
+    """
+    if isinstance(node, list):
+        return "[" + ",".join(_plain(item) for item in node) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return f"Raise({_plain(node.exc.func)})"  # whatever it says
+    parts = []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and _has_docstring(node):
+            value = value[1:]
+        if value not in (None, []) and name not in ("kind", "type_comment", "ctx"):
+            parts.append(f"{name}={_plain(value)}")
+    return f"{type(node).__name__}({','.join(parts)})"
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    """Tells whether the first statement in ``node`` is a docstring."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None
+
+
+def parse(path: Path) -> ast.Module:
+    """Parses a file; the same text is parsed once."""
+    return _parse_text(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _parse_text(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def module_file(module: str, root: Path) -> Path:
+    """Returns where ``module`` would stand: a file, or a package's ``__init__.py``."""
+    base = root.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def import_targets(tree: ast.Module, path: Path, root: Path) -> list[Path]:
+    """Returns the files of `PACKAGES` that ``tree``, read from ``path``, imports."""
+    ours = _imported(tree, path.relative_to(root).parts)
+    return [file for file in (module_file(name, root) for name in ours) if file.is_file()]
+
+
+@lru_cache(maxsize=1024)
+def _imported(tree: ast.Module, parts: tuple[str, ...]) -> list[str]:
+    """Returns what ``tree``, of the file at ``parts`` below the root, may import of `PACKAGES`."""
+    modules: set[str] = set()
+    for node in _leaves(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, parts)
+            # `from package import name`: the name may be a module.
+            modules |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return sorted(name for name in modules if name.split(".")[0] in PACKAGES)
+
+
+def _absolute(node: ast.ImportFrom, parts: tuple[str, ...]) -> str:
+    if not node.level:
+        return node.module or ""
+    package = parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def registry_targets(
+    names: set[str], root: Path, tables: tuple[str, ...] | None = None
+) -> list[Path]:
+    """Returns the files that the tables of names resolve ``names`` to.
+
+    A table of parts, as the data sets are one by data module, is asked only in the parts in
+    ``names``: an image's ``folder`` is not the graphs' one.
+
+    Args:
+        names: Words a paper uses; what is registered under another name is left out.
+        root: The folder that holds ``common``.
+        tables: Only these tables; all by default.
+    """
+    found = []
+    for table, part, name, target in registry_entries(root):
+        if name in names and part in {"", *names} and (tables is None or table in tables):
+            found.append(module_file(target.partition(":")[0], root))
+    return found
+
+
+def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration below ``root``."""
+    files = filter(Path.is_file, (root / name for name in TABLES))
+    return [entry for path in files for entry in _entries(parse(path))]
+
+
+@lru_cache(maxsize=16)
+def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
+    """Returns ``(table, part, name, target)`` of every registration in ``tree``.
+
+    Read are mappings of names to a target ``module:attribute``, to a pair of them or to a call that
+    takes one, within an assignment to ``TABLE``, or to parts of it. The part is "" where none is
+    read.
+    """
+    found = []
+    for statement in tree.body:
+        table = _table_name(statement)
+        for part, node in _parts(statement):
+            if not isinstance(node, ast.Dict):
+                continue
+            for key, value in zip(node.keys, node.values, strict=True):
+                found += [(table, part, _text(key), target) for target in _targets(value)]
+    return found
+
+
+def _targets(value: ast.expr) -> list[str]:
+    """Returns the targets in ``value``: itself, or what a pair or a call is made of."""
+    nodes = [value]
+    if isinstance(value, ast.Tuple):
+        nodes = value.elts
+    elif isinstance(value, ast.Call):
+        nodes = value.args
+    return [text for text in map(_text, nodes) if ":" in text]
+
+
+def _parts(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Yields the nodes of ``statement``, those of a mapping to parts with the part's name."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(value, ast.Dict):
+        yield from (("", node) for node in ast.walk(statement))
+        return
+    yield "", value  # which may hold names, too
+    for key, part in zip(value.keys, value.values, strict=True):
+        yield from ((_text(key), node) for node in ast.walk(part))
+
+
+def _table_name(statement: ast.stmt) -> str:
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return names[0] if names else ""
+
+
+def _text(node: ast.expr | None) -> str:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else ""

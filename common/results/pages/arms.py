@@ -1,0 +1,160 @@
+"""Every arm beside its baselines, ablations and learning-free references, on the same data."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from common.results.board import Board
+from common.results.curves import DIAGNOSTICS, last_values
+from common.results.groups import Group, sample_of
+from common.results.pages.document import (
+    Block,
+    Emphasis,
+    Fold,
+    Heading,
+    Paragraph,
+    Span,
+    Table,
+    Text,
+    Verbatim,
+)
+from common.results.pages.formatting import (
+    commits,
+    ends_text,
+    first_of_each_kind,
+    run_links,
+    sample_text,
+    seeds_text,
+    short_metric,
+    shown_metrics,
+)
+from common.results.pages.sections import arm_order, references_of
+from common.results.statistics import Sample
+
+Key = tuple[str, str, str, str]
+# Columns beyond these many are folded away below the table.
+MOST_METRICS = 10
+
+
+def arms_side_by_side(board: Board) -> Iterator[Block]:
+    """Yields a table for each paper, data set and protocol, with how the training ended."""
+    for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
+        protocols = protocol.replace("+", " and ") or "nothing measured"
+        yield Heading(3, (f"{paper} on {data} (", Verbatim(data_hash[:8]), f"): {protocols}"))
+        yield from _arms_table(board, groups)
+    if not board.groups:
+        yield Paragraph("No runs yet.")
+
+
+def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
+    """Collects the groups that share paper, data and protocol; the method's come first."""
+    found: dict[Key, list[Group]] = {}
+    for group in sorted(groups, key=arm_order):
+        record = group.latest
+        key = (record.paper, record.data, record.data_hash, record.protocol)
+        found.setdefault(key, []).append(group)
+    return dict(sorted(found.items()))
+
+
+def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
+    metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
+    first = headline(board, groups, metrics)
+    # Signs of a collapse stand beside the numbers that it spoils.
+    every = sorted({key for group in groups for key in last_values(group.latest)})
+    signs = every if len(every) <= MOST_METRICS else first_of_each_kind(every, r"\d+")
+    keys, references, among = [*first, *signs], references_of(groups), [*metrics, *every]
+    rows = [_arm_cells(board, group, keys) for group in groups]
+    for name, samples in references.items():
+        values = [sample_text(samples.get(key)) for key in keys]
+        count = seeds_text(max(sample.n for sample in samples.values()))
+        rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
+    header = ("arm", "recipe", "epochs", *_names(keys, among), "seeds", "status", "runs", "commit")
+    yield Table(header, rows)
+    yield from _folded(groups, references, [key for key in among if key not in keys], among)
+
+
+def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
+    """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
+
+    Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
+    only those are shown.
+    """
+    if len(metrics) <= MOST_METRICS:
+        return metrics
+    record = groups[0].latest
+    reported = {
+        metric
+        for entry in board.entries
+        if (entry.paper, entry.data) == (record.paper, record.data) and entry.measured_by(record)
+        for metric in entry.metrics
+    }
+    kept = [metric for metric in metrics if metric in reported] or metrics
+    return first_of_each_kind(kept, r"[@_]\d+$")[:MOST_METRICS]
+
+
+def _folded(
+    groups: list[Group],
+    references: dict[str, dict[str, Sample]],
+    metrics: list[str],
+    among: list[str],
+) -> Iterator[Block]:
+    """Yields the tables of the remaining metrics, none too wide, in a part that a click opens."""
+    tables = []
+    for start in range(0, len(metrics), MOST_METRICS):
+        part = metrics[start : start + MOST_METRICS]
+        rows: list[tuple[Text, ...]] = [
+            (_recipe_text(group), *_values(group, part)) for group in groups
+        ]
+        for name, samples in references.items():
+            rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
+        tables.append(Table(("recipe", *_names(part, among)), rows))
+    if tables:
+        yield Fold(f"{len(metrics)} more metrics", tables)
+
+
+def _names(keys: list[str], among: list[str]) -> list[str]:
+    """Returns the keys without their group, unless two of ``among`` would be called the same."""
+
+    def short(key: str) -> str:
+        return short_metric(key).removeprefix(DIAGNOSTICS)
+
+    taken = Counter(map(short, among))
+    return [short(key) if taken[short(key)] == 1 else key for key in keys]
+
+
+def _values(group: Group, keys: list[str]) -> list[str]:
+    ends = [last_values(record) for record in group.records]
+    samples = (
+        sample_of(ends, key) if key.startswith(DIAGNOSTICS) else group.sample(key) for key in keys
+    )
+    return [sample_text(sample) for sample in samples]
+
+
+def _recipe_text(group: Group) -> tuple[Span, ...]:
+    """Returns ``recipe:variant``; the heading says the paper."""
+    record = group.latest
+    name = Verbatim(record.reference.removeprefix(f"{record.paper}/"))
+    return (name, " (published weights)") if record.weights == "published" else (name,)
+
+
+def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
+    record = group.latest
+    compared = board.is_compared(group)
+    # An early stop ends some seeds sooner.
+    epochs = ends_text(one.epochs for one in group.records)
+    return (
+        record.arm,
+        _recipe_text(group),
+        "-" if record.weights == "published" else epochs,
+        *_values(group, keys),
+        seeds_text(len(group.records)),
+        arm_status(board, group),
+        "see above" if compared else run_links(group),
+        "see above" if compared else commits(group),
+    )
+
+
+def arm_status(board: Board, group: Group) -> str:
+    """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
+    by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
+    status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"
+    return f"{group.stale} ({status})" if group.stale else status

@@ -1,0 +1,228 @@
+"""Our functions against stored reference values (`papers parity`)."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from common.config.checkout import SOURCE_ROOT
+from common.data.catalogue.packers.arrays import read_arrays
+from common.errors import DataError, LikewiseError, UsageError
+from common.paper import get_paper, paper_names
+
+ABSOLUTE_FLOOR = 1e-12
+STORED = SOURCE_ROOT / "tests" / "reference"
+
+
+@dataclass
+class Case:
+    """One file of reference values; floating arrays are cast to ``dtype`` on reading."""
+
+    path: Path
+    dtype: torch.dtype = torch.float64
+    description: dict[str, Any] = field(init=False)
+    arrays: dict[str, np.ndarray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Reads ``<case>.json`` and ``<case>.npz``; raises `DataError` if one of them is amiss."""
+        values = self.path.with_suffix(".npz")
+        if not values.is_file():
+            raise DataError(
+                f"{values}: missing beside {self.path.name}; bring it, or take that file away"
+            )
+        self.arrays = read_arrays(values)
+        try:
+            self.description = json.loads(self.path.with_suffix(".json").read_text())
+        except ValueError as error:
+            raise DataError(f"{self.path}: no JSON: {error}") from None
+
+    @property
+    def name(self) -> str:
+        """The case's name, which `reference.CASES` serves."""
+        return self.path.stem
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What the call needs beyond the arrays."""
+        return self.description.get("constants", {})
+
+    @property
+    def outputs(self) -> list[str]:
+        """The arrays an implementation must reproduce."""
+        informative = self.description.get("arrays", {})
+        names = self.description["outputs"]
+        return [n for n in names if not informative.get(n, {}).get("informative")]
+
+    def __contains__(self, name: str) -> bool:
+        """Tells whether array ``name`` is stored."""
+        return name in self.arrays
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Returns array ``name`` as a tensor; floating arrays have the case's dtype."""
+        tensor = torch.from_numpy(np.array(self.arrays[name]))
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+    def number(self, name: str) -> Any:
+        """Returns the scalar array ``name`` as a Python number."""
+        return self.arrays[name].item()
+
+    def other(self, name: str) -> "Case":
+        """Returns the case ``name`` of the same folder, at the same dtype."""
+        return Case(self.path.parent / f"{name}.json", self.dtype)
+
+    def tolerance(self, name: str) -> float:
+        """Returns the tolerance of array ``name`` at the case's dtype."""
+        own = self.description.get("arrays", {}).get(name, {}).get("tolerance")
+        key = "float64" if self.dtype == torch.float64 else "float32"
+        return (own or self.description["tolerance"])[key]
+
+
+Solver = Callable[[Case], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The worst array of one case at one dtype; ``excess`` is error over tolerance."""
+
+    case: str
+    dtype: str
+    array: str
+    error: float
+    tolerance: float
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Tells whether every array of the case is within its tolerance."""
+        return not self.problem and self.error <= self.tolerance
+
+    @property
+    def is_empty(self) -> bool:
+        """Tells whether the case has nothing to compare: images to look at, for instance."""
+        return not self.array
+
+
+def compare(case: Case, solver: Solver | None) -> Comparison:
+    """Runs ``solver`` on ``case`` and returns its worst array.
+
+    A missing solver, a missing output or an exception is a miss, never a pass.
+    """
+    dtype = str(case.dtype).removeprefix("torch.")
+    if not case.outputs:
+        return Comparison(case.name, dtype, "", 0.0, 0.0)
+    if solver is None:
+        return Comparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
+    try:
+        got = solver(case)
+    except Exception as error:  # a broken solver is a miss to be reported with the others
+        return Comparison(case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}")
+    missing = [name for name in case.outputs if name not in got]
+    if missing:
+        return Comparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
+    rows = [_compare_array(case, dtype, name, got[name]) for name in case.outputs]
+    return max(rows, key=lambda row: (not row.ok, row.error / max(row.tolerance, 1e-300)))
+
+
+def _compare_array(case: Case, dtype: str, name: str, value: Any) -> Comparison:
+    stored = case.arrays[name]
+    array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    tolerance = case.tolerance(name)
+    if array.shape != stored.shape:
+        problem = f"shape {array.shape}, stored {stored.shape}"
+        return Comparison(case.name, dtype, name, np.inf, tolerance, problem)
+    elementwise = "element by element" in case.description.get("tolerance_note", "")
+    error = _error(array, stored, case.dtype == torch.float64, elementwise)
+    return Comparison(case.name, dtype, name, error, tolerance)
+
+
+def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: bool) -> float:
+    if stored.size == 0:
+        return 0.0
+    if not np.issubdtype(stored.dtype, np.floating):
+        return 0.0 if np.array_equal(got, stored) else np.inf
+    if not np.array_equal(np.isnan(got), np.isnan(stored)):
+        return np.inf
+    difference = np.abs(np.nan_to_num(got.astype(np.float64)) - np.nan_to_num(stored))
+    if not relative:
+        return float(difference.max())
+    magnitude = np.abs(np.nan_to_num(stored))
+    scale = magnitude if elementwise else np.full_like(magnitude, magnitude.max())
+    # The floor forgives what is smaller than 1e-12 in absolute terms.
+    beyond = np.clip(difference - ABSOLUTE_FLOOR, 0.0, None)
+    ratio = np.divide(beyond, scale, out=np.full_like(beyond, np.inf), where=scale > 0)
+    return float(np.where(beyond == 0, 0.0, ratio).max())
+
+
+def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
+    """Yields one comparison a case of ``folder`` and dtype (float64, then float32).
+
+    A case that does not load is a miss like any other.
+
+    Raises:
+        DataError: If ``folder`` holds no case.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise DataError(f"{folder}: no reference values (*.json with *.npz) here")
+    for path in paths:
+        for dtype in (torch.float64, torch.float32):
+            yield _compare_file(path, dtype, solvers.get(path.stem))
+
+
+def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> Comparison:
+    try:
+        return compare(Case(path, dtype), solver)
+    except DataError as error:
+        problem = str(error)
+    except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
+        problem = f"{path}: describes no case: {type(error).__name__}: {error}"
+    return Comparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
+
+
+def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:
+    """Prints the comparison of every case; ``cases`` may hold the cases or one folder a paper.
+
+    Raises:
+        LikewiseError: If any case misses; exit code 1.
+        UsageError: If there is no folder of cases for ``paper``.
+    """
+    names = [get_paper(paper).name] if paper else paper_names()
+    root = cases or STORED
+    if cases is not None and not cases.is_dir():
+        raise UsageError(f"--cases {root}: there is no such folder")
+    rows: list[tuple[str, Comparison]] = []
+    for name in names:
+        folder = root / name if (root / name).is_dir() else root
+        if not folder.is_dir() or (folder == root and (not paper or not any(root.glob("*.json")))):
+            if paper:
+                raise UsageError(f"{root}: no reference values of {name}; give --cases DIR")
+            continue
+        solvers = get_paper(name).part("reference").CASES
+        rows += [(name, row) for row in run_cases(folder, solvers)]
+    for name, case in sorted({(name, row.case) for name, row in rows if row.is_empty}):
+        console.print(f"none  {name}/{case}: nothing to compare", markup=False, highlight=False)
+    rows = [(name, row) for name, row in rows if not row.is_empty]
+    if not rows:
+        raise UsageError(f"{root}: no reference values; give --cases DIR")
+    for name, row in rows:
+        verdict = "ok  " if row.ok else "MISS"
+        console.print(
+            f"{verdict}  {name + '/' + row.case:<34} {row.dtype}  error {_error_text(row.error)}  "
+            f"tolerance {row.tolerance:.0e}  {row.array} {row.problem}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    missed = [f"{name}/{row.case} ({row.dtype})" for name, row in rows if not row.ok]
+    if missed:
+        raise LikewiseError(f"{len(missed)} of {len(rows)} comparisons miss: {', '.join(missed)}")
+    console.print(f"all {len(rows)} comparisons within tolerance")
+
+
+def _error_text(error: float) -> str:
+    return f"{error:.1e}" if error else f"<{ABSOLUTE_FLOOR:.0e}"

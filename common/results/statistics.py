@@ -1,0 +1,77 @@
+"""Means and intervals over seeds, and how many seeds would tell."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scipy import special
+
+MIN_SEEDS = 3
+CONFIDENCE = 0.95
+# Nobody trains more for one comparison.
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Mean, sample standard deviation (None for one value) and number of values."""
+
+    mean: float
+    spread: float | None
+    n: int
+
+
+def summarise(values: Sequence[float]) -> Sample:
+    """Returns the sample's figures; raises `ValueError` without values."""
+    if not values:
+        raise ValueError("no values")
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return Sample(mean, None, 1)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return Sample(mean, math.sqrt(squares / (len(values) - 1)), len(values))
+
+
+def half_width(
+    ours: Sample, spread: float | None, n: int | None, confidence: float = CONFIDENCE
+) -> float | None:
+    """Returns the half-width of the interval of (ours - reference) by Welch's formula.
+
+    Args:
+        ours: At least two values, else None is returned.
+        spread: The reference's sample standard deviation; None: the reference is a fixed value.
+        n: The number of runs behind ``spread``.
+        confidence: Of the two-sided interval.
+    """
+    if ours.spread is None:
+        return None
+    own = ours.spread**2 / ours.n
+    other = spread**2 / n if spread is not None and n is not None else 0.0
+    total = own + other
+    if total == 0:
+        return 0.0
+    parts = own**2 / (ours.n - 1) + (other**2 / (n - 1) if other and n else 0.0)
+    # Welch-Satterthwaite degrees of freedom; ours.n - 1 for a fixed reference.
+    quantile = special.stdtrit(total**2 / parts, (1 + confidence) / 2)
+    return float(quantile) * math.sqrt(total)
+
+
+def excludes_zero(differences: Sample) -> bool:
+    """Tells whether the 95 % interval of differences, of `MIN_SEEDS` or more, excludes 0."""
+    width = half_width(differences, None, None)
+    return differences.n >= MIN_SEEDS and width is not None and abs(differences.mean) > width
+
+
+def seeds_needed(width_of: Callable[[int], float], target: float) -> int | None:
+    """Returns the least number of seeds whose interval is narrower than ``target``.
+
+    At least `MIN_SEEDS`; None where `MOST_SEEDS` are too few.
+
+    Args:
+        width_of: The half-width for a number of seeds of the present spread; it falls with them.
+        target: The half-width that would tell.
+    """
+    if width_of(MOST_SEEDS) >= target:
+        return None
+    return bisect_left(range(MOST_SEEDS), True, MIN_SEEDS, key=lambda n: width_of(n) < target)

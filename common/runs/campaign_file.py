@@ -1,0 +1,67 @@
+"""A campaign's file, arms x seeds, and its budget, read before anything heavy is imported."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.config.recipe import is_seed, load_recipe
+from common.config.schema import Recipe
+from common.config.yaml_io import read_yaml
+from common.errors import ConfigError, UsageError, shown
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The recipes of a campaign file, every arm with every seed, seed by seed."""
+
+    name: str
+    recipes: list[Recipe]
+
+
+def parse_budget(text: str) -> float:
+    """Returns seconds from ``45s``, ``90m`` or ``2h``; raises `UsageError` otherwise."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise UsageError(f"--budget {text!r}: write a number with s, m or h, such as 90m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def read_campaign(path: Path) -> Campaign:
+    """Reads ``arms`` (recipe references), ``seeds`` and optional ``overrides``.
+
+    Raises:
+        UsageError: A missing file.
+        ConfigError: Unknown keys, what should be a list and is none, or a recipe that does not
+            load: nothing runs then.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such campaign file")
+    content = read_yaml(path)
+    unknown = [shown(key) for key in content if key not in ("arms", "seeds", "overrides")]
+    lacking = [key for key in ("arms", "seeds") if content.get(key) in (None, [])]
+    if unknown or lacking:
+        what = f"unknown key {', '.join(unknown)}" if unknown else f"no {' and no '.join(lacking)}"
+        raise ConfigError(f"{path}: {what}: a campaign needs arms and seeds, may have overrides")
+    arms = _texts(path, "arms", content["arms"], "recipes such as swav/quick")
+    words, seeds = content.get("overrides"), content["seeds"]
+    shared = [] if words is None else _texts(path, "overrides", words, "key=value words")
+    if not isinstance(seeds, list) or not all(is_seed(seed) for seed in seeds):
+        numbers = "whole numbers from 0 to 2^31 - 1"
+        raise ConfigError(f"{path}: seeds: must be a list of {numbers}, got {shown(seeds)}")
+    recipes = [_load(path, arm, [*shared, f"seed={seed}"]) for seed in seeds for arm in arms]
+    return Campaign(path.stem, recipes)
+
+
+def _load(path: Path, arm: str, words: list[str]) -> Recipe:
+    """Loads a recipe of the file; what is wrong with it is told with the file and the arm."""
+    try:
+        return load_recipe(arm, words)
+    except UsageError as error:
+        raise type(error)(f"{path}: {arm}: {error}") from None
+
+
+def _texts(path: Path, key: str, value: Any, what: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{path}: {key}: must be a list of {what}, got {shown(value)}")
+    return value

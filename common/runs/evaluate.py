@@ -1,0 +1,187 @@
+"""`papers evaluate`: protocols on a run's weights or on published ones, with a record."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from common.config.build import COMMAND_LINE
+from common.config.protocols import check_protocols
+from common.config.recipe import SECTIONS, resolve
+from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides
+from common.errors import ConfigError, DataError, UsageError
+from common.results.configuration import resolved_config
+from common.results.ledger import setting_of
+from common.results.record import NO_NUMBER, Record, read_record, write_record
+from common.runs.export import load_run, load_weights
+from common.runs.files import file_digest
+from common.runs.folder import RunFolder, new_run, new_run_id, open_run
+from common.runs.launch import evaluation_device
+from common.runs.provenance import joined_digest
+from common.runs.record import RunMeasurements, describe_source, make_record
+from common.runs.signals import interrupts_wait
+from common.runs.summary import show_result
+from common.settings import collect_changes
+from common.training.fit import Experiment, evaluate, measure_references, num_parameters
+
+
+def evaluate_run(
+    run_dir: Path,
+    protocols: list[str] | None,
+    console: Console,
+    overrides: list[str] | None = None,
+) -> Record:
+    """Runs ``protocols`` (default: the recipe's) on a run; writes ``evaluations/<time>/``.
+
+    Raises:
+        UsageError: A run that has not finished.
+        DataError: Data that are not those the run was trained on.
+        ConfigError: An unknown protocol, or an override of what the run was trained with.
+    """
+    run = open_run(run_dir)
+    if not run.record.is_file():
+        raise UsageError(f"{run.path}: not finished; first papers resume {run.path}")
+    record, trained = read_record(run.record), run.read_recipe()
+    recipe = _changed(run, trained, overrides or [])
+    names = protocols or recipe.evaluation.protocols
+    check_protocols(recipe, {"--protocol": protocols or []})
+    experiment = load_run(run_dir, with_protocols(recipe, names))
+    if experiment.data.fingerprint != record.data_hash:
+        raise DataError(
+            f"{run.path}: its data had the hash {record.data_hash}, and have "
+            f"{experiment.data.fingerprint} now: put the first ones back or train again"
+        )
+    started, source = time.perf_counter(), describe_source(record.paper)
+    experiment.module.to(evaluation_device(recipe))
+    target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
+    again = replace(
+        _said_of_changes(record, trained, recipe),
+        code_digest=joined_digest(
+            record.paper, setting_of(record), record.code_digest, source.code_digest
+        ),
+        steps=None,
+        commit=source.environment.commit,
+        dirty=source.environment.dirty,
+        versions=source.environment.versions,
+        hardware=source.environment.hardware,
+        # A record of its own: filed beside the training's, it must not take its place.
+        run_id=f"{record.run_id}-{target.id}",
+        curves={},
+        protocol="+".join(names),
+        metrics=dict(evaluate(experiment, names, "test")),
+        references={name: dict(row) for name, row in measure_references(experiment).items()},
+        # Of this evaluation on this machine, where nothing was trained.
+        wall_s=time.perf_counter() - started,
+        samples_per_s=0.0,
+        data_wait_share=0.0,
+        finished=run.finish_time(),
+    )
+    write_record(again, target.path)
+    show_result(again, target, console)
+    return again
+
+
+def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
+    """Returns the run's recipe with ``overrides`` of how it is evaluated."""
+    content = trained.to_dict()
+    for name in ("recipe", "variant"):
+        del content[name]
+    layers = [
+        (str(run.path / "config.yaml"), content),
+        (COMMAND_LINE, parse_overrides(overrides)),
+    ]
+    recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
+    changed = _changes(recipe, trained, *(name for name in SECTIONS if name != "evaluation"))
+    if (recipe.seed, recipe.arm) != (trained.seed, trained.arm):
+        changed.append("seed or arm")
+    if changed:
+        raise ConfigError(
+            f"{', '.join(changed)}: the run was trained with it; here evaluation.* may be set"
+        )
+    return recipe
+
+
+def _changes(recipe: Recipe, trained: Recipe, *sections: str) -> list[str]:
+    found: dict[str, Any] = {}
+    for section in sections:
+        collect_changes(getattr(recipe, section), getattr(trained, section), section, found)
+    return sorted(found)
+
+
+def _said_of_changes(record: Record, trained: Recipe, recipe: Recipe) -> Record:
+    """Returns the record, scaled where the protocols' settings are not the training's own."""
+    changed = [
+        key
+        for key in _changes(recipe, trained, "evaluation")
+        if key not in ("evaluation.protocols", "evaluation.references")
+    ]
+    if not changed:
+        return record
+    reasons = [f"evaluated with other {', '.join(changed)}"]
+    if record.scaled_reason not in (None, NO_NUMBER):
+        reasons.insert(0, str(record.scaled_reason))
+    return replace(
+        record,
+        scaled=True,
+        scaled_reason="; ".join(reasons),
+        config=resolved_config(recipe),
+        config_hash=recipe.hash(),
+    )
+
+
+def evaluate_weights(
+    recipe: Recipe, weights: Path, protocols: list[str] | None, root: Path, console: Console
+) -> Record:
+    """Loads published ``weights`` into the recipe's module and evaluates it in a new run folder.
+
+    Raises:
+        UsageError: If the paper reads no published weights, or the file is missing.
+    """
+    names = protocols or recipe.evaluation.protocols
+    check_protocols(recipe, {"--protocol": protocols or []})
+    experiment, left_out = load_weights(with_protocols(recipe, names), weights)
+    experiment.module.to(evaluation_device(recipe))
+    if left_out:
+        console.print(f"{weights.name}: {left_out}", highlight=False)
+    with ExitStack() as ending:
+        with interrupts_wait():
+            run = new_run(recipe, root)
+            ending.callback(run.unlock)
+        return _measure(experiment, recipe, weights, run, console)
+
+
+def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
+    """Returns the recipe with protocols ``names`` alone, for which its data are then checked."""
+    return replace(recipe, evaluation=replace(recipe.evaluation, protocols=names, online=[]))
+
+
+def _measure(
+    experiment: Experiment, recipe: Recipe, weights: Path, run: RunFolder, console: Console
+) -> Record:
+    started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
+    source = describe_source(experiment.recipe.paper)
+    metrics = evaluate(experiment, names, "test")
+    measured = RunMeasurements(
+        metrics=metrics,
+        references=measure_references(experiment),
+        selection="last",
+        batches=0,
+        epochs=0,
+        wall_s=time.perf_counter() - started,
+        samples_per_s=0.0,
+        wait_share=0.0,
+        devices=1,
+        parameters=num_parameters(experiment.module),
+        weights="published",
+        weights_file=f"{weights.name} sha256:{file_digest(weights)}",
+    )
+    # Another protocol than the recipe's is no other recipe: its reported numbers apply.
+    record = make_record(recipe, experiment.data, source, run, measured, None)
+    record = replace(record, protocol="+".join(names))
+    write_record(record, run.path)
+    show_result(record, run, console)
+    return record

@@ -1,0 +1,182 @@
+"""Interrupts a run, by a signal or at its deadline, after a whole batch and with a checkpoint."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from lightning import Callback, LightningModule, Trainer
+
+from common.distributed.rendezvous import until_joined
+from common.errors import LikewiseError
+from common.runs.checkpoints import Checkpoints
+from common.runs.signals import SIGNALS
+from common.training.position import batches_seen
+
+
+class RunStopped(LikewiseError):
+    """The run was stopped from outside; its checkpoint is written.
+
+    ``by_user`` tells a signal, to any of the processes, from a spent budget.
+    """
+
+    by_user = False
+
+
+class Terminations:
+    """Within it SIGTERM ends the work as Ctrl-C does, by a `KeyboardInterrupt`, and only once.
+
+    `Stopping` takes the signal over while batches are trained. ``word`` is for the last message.
+    """
+
+    word = "interrupted"
+
+    def __enter__(self) -> Self:
+        """Listens."""
+        self._former = signal.signal(signal.SIGTERM, self._handle)
+        return self
+
+    def _handle(self, _signum: int, _frame: Any) -> None:
+        first, self.word = self.word == "interrupted", "stopped by SIGTERM"
+        if first:  # another must not cut short what is done in answer to this one
+            raise KeyboardInterrupt
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Gives the signal back."""
+        signal.signal(signal.SIGTERM, self._former)
+
+
+class Stopping(Callback):
+    """Stops at a deadline or a signal, to be resumed.
+
+    Args:
+        checkpoints: Writes the checkpoint of the stop.
+        deadline: `time.monotonic` value after which the run stops, or None.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, deadline: float | None) -> None:
+        self.checkpoints, self.deadline = checkpoints, deadline
+        self._reason = ""
+        self._former: dict[int, Any] = {}
+        self._joined = threading.Event()
+
+    @contextmanager
+    def around_fit(self, trainer: Trainer) -> Iterator[None]:
+        """On several devices of one node, lets signals wait for the first batch from the launch on.
+
+        A process that one ended before it has joined the others would leave them waiting for it,
+        and Lightning kills them without a word. Over several nodes Ctrl-C and SIGTERM are not held
+        back: a node may never come.
+        """
+        if not _joins_on_one_node(trainer):
+            yield
+            return
+        former = {number: signal.getsignal(number) for number in SIGNALS}
+        try:
+            for number in SIGNALS:
+                signal.signal(number, self._make_handler(number))
+            # Lightning's processes begin with them held back: they have no handlers for seconds.
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            with until_joined(trainer, self._joined):
+                yield
+        finally:
+            try:
+                for number, handler in former.items():
+                    signal.signal(number, handler)
+            finally:  # one that another thread took is raised in between
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        # It came where no batch was left to look for it. Lightning kills a main process beside one
+        # that leaves with an error, so the main one answers.
+        if self._reason.startswith("SIG") and trainer.is_global_zero:
+            signal.raise_signal(signal.Signals[self._reason])
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Lets a signal through that was held back: all processes have joined."""
+        self._joined.set()
+        if _joins_on_one_node(trainer):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens to Ctrl-C and SIGTERM."""
+        for number in SIGNALS:
+            self._former[number] = signal.signal(number, self._make_handler(number))
+
+    def _make_handler(self, number: int) -> Callable[[int, Any], None]:
+        def handler(_signum: int, _frame: Any) -> None:
+            if self._reason.startswith("SIG") and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._reason = signal.Signals(number).name
+
+        return handler
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Looks at the deadline and the signals."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            self._reason = self._reason or "budget"
+        stop = self._one_says(trainer, bool(self._reason))
+        if stop and not trainer.should_stop and batch_idx + 1 < trainer.num_training_batches:
+            self._save_and_stop(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops after the last batch of an epoch, when the epoch's own work is done."""
+        stop = self._one_says(trainer, bool(self._reason))
+        is_last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if stop and not is_last:
+            self._save_and_stop(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gives the signals back before Lightning gives back its own.
+
+        Later it would put Lightning's handler in again, which keeps trainer, module and data alive.
+        A signal in the last epoch stops here, where its checkpoint has been written; a run that has
+        spent its budget is evaluated.
+        """
+        self.teardown(trainer, pl_module, "fit")
+        if self._one_says(trainer, self._reason.startswith("SIG")):
+            self._stop(trainer, pl_module, "before the evaluation")
+
+    def _one_says(self, trainer: Trainer, stop: bool) -> bool:
+        if trainer.world_size > 1:
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        return stop
+
+    def _save_and_stop(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        saved = self.checkpoints.save(trainer, pl_module)
+        self._stop(trainer, pl_module, f"saved {saved.name}")
+
+    def _stop(self, trainer: Trainer, pl_module: LightningModule, state: str) -> None:
+        reason = self._reason or "another process"
+        stop = RunStopped(f"stopped by {reason} after {batches_seen(pl_module)} batches, {state}")
+        stop.by_user = self._one_says(trainer, reason.startswith("SIG"))
+        raise stop
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Gives the signals back: Lightning calls no teardown then."""
+        self.teardown(trainer, pl_module, "fit")
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
+
+
+def _joins_on_one_node(trainer: Trainer) -> bool:
+    return trainer.num_nodes == 1 and trainer.num_devices > 1

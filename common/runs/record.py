@@ -1,0 +1,114 @@
+"""Makes a run's record from its recipe and what was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common.config.schema import Recipe
+from common.data.contract import RunData
+from common.results.configuration import resolved_config
+from common.results.curves import stored_curves
+from common.results.digest import code_digest
+from common.results.ledger import read_ledger, setting_name
+from common.results.record import Record, default_root
+from common.results.reported import scaled_reason
+from common.runs.environment import Environment, describe_environment
+from common.runs.folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMeasurements:
+    """What a run measured; times in seconds."""
+
+    metrics: Mapping[str, float | None]
+    references: Mapping[str, Mapping[str, float | None]]
+    selection: str
+    batches: int
+    epochs: int
+    wall_s: float
+    samples_per_s: float
+    wait_share: float
+    devices: int
+    parameters: int
+    weights: str = "trained"
+    weights_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The code and the machine a run was made with, described before it starts."""
+
+    code_digest: str
+    environment: Environment
+
+
+def describe_source(paper: str) -> Source:
+    """Describes them now: files may be edited while a run goes on."""
+    return Source(code_digest(paper), describe_environment())
+
+
+def make_record(
+    recipe: Recipe,
+    data: RunData,
+    source: Source,
+    run: RunFolder,
+    measured: RunMeasurements,
+    wandb: str | None,
+) -> Record:
+    """Returns the record of a finished run.
+
+    Args:
+        recipe: What was run.
+        data: The data module, for the fingerprint.
+        source: The code and machine, as described before the run.
+        run: The run's folder.
+        measured: What came out.
+        wandb: ``entity/project/id`` of the tracked run, or None.
+    """
+    environment = source.environment
+    reason = scaled_reason(recipe)
+    config = recipe.evaluation
+    return Record(
+        run_id=run.id,
+        paper=recipe.paper,
+        arm=recipe.arm,
+        recipe=recipe.recipe,
+        variant=recipe.variant,
+        seed=recipe.seed,
+        weights=measured.weights,
+        weights_file=measured.weights_file,
+        data=recipe.data.name,
+        data_hash=data.fingerprint,
+        protocol="+".join(config.protocols),
+        selection=measured.selection,
+        metrics=dict(measured.metrics),
+        references={name: dict(row) for name, row in measured.references.items()},
+        epochs=measured.epochs,
+        batches=measured.batches,
+        scaled=reason is not None,
+        scaled_reason=reason,
+        config=resolved_config(recipe),
+        config_hash=recipe.hash(),
+        steps=_steps_id(recipe, source, measured.weights),
+        code_digest=source.code_digest,
+        commit=environment.commit,
+        dirty=environment.dirty,
+        versions=environment.versions,
+        hardware=environment.hardware,
+        precision=recipe.trainer.precision,
+        devices=measured.devices,
+        global_batch=recipe.global_batch,
+        wall_s=measured.wall_s,
+        samples_per_s=measured.samples_per_s,
+        data_wait_share=measured.wait_share,
+        parameters=measured.parameters,
+        finished=run.finish_time(),
+        wandb=wandb,
+        curves=stored_curves(run.path),
+    )
+
+
+def _steps_id(recipe: Recipe, source: Source, weights: str) -> str | None:
+    """Returns the id of the setting's stored steps, if the code was found to give them."""
+    ledger = read_ledger(recipe.paper, default_root())
+    setting = setting_name(recipe.hash(), weights)
+    return ledger.steps_id(setting) if ledger.agrees(setting, source.code_digest) else None

@@ -1,0 +1,87 @@
+"""The last screen of a run: what was measured, where it is stored, what can be run next."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from common.cli.messages import plain_table, print_table
+from common.config.overrides import changed_words
+from common.config.references import recipe_names
+from common.config.schema import Recipe
+from common.results.pages.formatting import decimals_of, number
+from common.results.record import NO_NUMBER, Record
+from common.runs.folder import RunFolder
+
+
+def show_end(record: Record | None, recipe: Recipe, run: RunFolder, console: Console) -> None:
+    """Prints what a run came to and what can be run next; nothing where it has no record."""
+    if record is not None:
+        if trained := training_text(record):
+            console.print(trained, highlight=False, soft_wrap=True)
+        show_result(record, run, console)
+        show_next(recipe, run, console)
+
+
+def training_text(record: Record) -> str:
+    """Returns how long the run took and how fast it trained; nothing where it did not train."""
+    if not record.batches:
+        return ""
+    return (
+        f"{record.epochs} epoch{'s' * (record.epochs != 1)}, {record.batches} batches; "
+        f"{record.wall_s:.0f} s with evaluation; {record.samples_per_s:.0f} samples/s in training, "
+        f"{100 * record.data_wait_share:.0f} % of the step time waiting for data"
+    )
+
+
+def show_result(record: Record, run: RunFolder, console: Console) -> None:
+    """Prints what was measured, beside what it is measured against, and where it is stored."""
+    columns = {"this run": record.metrics, **record.references}
+    title = f"{record.reference}, {record.protocol} on {record.data}"
+    console.print(title, style="bold", highlight=False, soft_wrap=not console.is_terminal)
+    table = plain_table()
+    table.add_column("metric", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", overflow="fold")
+    for metric in record.metrics:
+        if not metric.endswith("_std"):
+            cells = [_cell(column, metric) for column in columns.values()]
+            table.add_row(metric.removeprefix("test/"), *cells)
+    if record.metrics:
+        print_table(table, console)
+    else:
+        console.print("nothing measured: evaluation.protocols is empty")
+    if record.scaled and record.scaled_reason != NO_NUMBER:
+        reason = f"beside no reported number: {record.scaled_reason}"
+        console.print(reason, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
+    if any(run.plots.glob("*.png")):
+        console.print(f"plots: {run.plots}", highlight=False, soft_wrap=True)
+    if run.upload is not None:
+        console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
+
+
+def _cell(column: Mapping[str, float | None], metric: str) -> str:
+    value, spread = column.get(metric), column.get(f"{metric}_std")
+    if value is None:
+        return "-"
+    places = decimals_of(value)
+    return number(value, places) + ("" if spread is None else f" ±{number(spread, places)}")
+
+
+def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
+    """Prints what can be run after a training; the words of this one are repeated."""
+    again = ["papers", "train", recipe.reference, f"seed={recipe.seed + 1}", *changed_words(recipe)]
+    if run.root.resolve() != Path("runs").resolve():
+        again += ["--runs", str(run.root)]
+    steps = [
+        (shlex.join(again), "another seed"),
+        (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
+        (f"papers info {recipe.paper}", "recipes and reported numbers"),
+    ]
+    if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
+        del steps[0]  # of a user's own recipe that was resumed: its file is not known
+    lines = "\n".join(f"       {words}    {what}" for words, what in steps)
+    said = lines.replace("     ", "next:", 1)
+    console.print(said, highlight=False, markup=False, soft_wrap=True)

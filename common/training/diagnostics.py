@@ -1,0 +1,81 @@
+"""What shows a collapse: spread and rank of embeddings; a warning once."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from common.losses.precision import upcast
+from common.training.position import batches_seen
+
+
+def is_log_due(module: LightningModule) -> bool:
+    """Tells whether the running step's metrics are written, so that others cost nothing.
+
+    ``self.log`` takes half a millisecond, and a value logged on another step would be written
+    again as if it were of this one.
+    """
+    if module._trainer is None:  # a step without a Trainer: `self.log` has nowhere to write
+        return False
+    every: int = module.trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return bool(every) and (batches_seen(module) + 1) % every == 0
+
+
+@torch.no_grad()
+def embedding_std(z: Tensor) -> Tensor:
+    """Returns the mean standard deviation of ``z`` ``(batch, dim)``; about dim^-0.5 if spread."""
+    return z.float().std(dim=0, unbiased=False).mean()
+
+
+@torch.no_grad()
+def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
+    """Returns exp of the entropy of the normalised singular values of ``(batch, dim)``.
+
+    Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
+
+    Args:
+        z: In any precision; measured in float32 or wider.
+        centre: Take the mean row off first.
+    """
+    z = upcast(z)
+    values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
+    total = values.sum()
+    shares = values / total.clamp(min=1e-12)
+    entropy = torch.special.entr(shares).sum()
+    return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
+
+
+class CollapseWarning:
+    """Warns once, with what was seen and what helps; the training goes on."""
+
+    def __init__(self, advice: str) -> None:
+        self.advice = advice
+        self.given = False
+
+    def check(self, signs: dict[str, bool], batch: int) -> None:
+        """Warns if any of ``signs`` (what it means -> whether it is so) holds at ``batch``."""
+        found = [sign for sign, holds in signs.items() if holds]
+        if found and not self.given:
+            self.given = True
+            rank_zero_warn(f"collapse at batch {batch}: {'; '.join(found)}. {self.advice}")
+
+
+@torch.no_grad()
+def log_embeddings(
+    module: LightningModule, loss: Tensor, z: Tensor, collapse: CollapseWarning
+) -> None:
+    """Logs ``train/loss`` and, of ``z`` ``(batch, dim)``, spread and rank; warns of a collapse.
+
+    Does nothing on steps that are not written.
+    """
+    if not is_log_due(module):
+        return
+    std = embedding_std(F.normalize(z.float(), dim=1))
+    module.log("train/loss", loss.detach(), sync_dist=True)
+    module.log("diag/embedding_std", std)
+    module.log("diag/effective_rank", effective_rank(z))
+    flat = float(std) < 0.01 / math.sqrt(z.shape[1])
+    collapse.check({"embeddings do not differ": flat}, int(module.get_buffer("batches_seen")) + 1)

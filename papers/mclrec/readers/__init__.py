@@ -1,0 +1,1 @@
+"""The generated sessions of `quick`."""

@@ -1,0 +1,1 @@
+"""The generated graphs of `quick` and of training on samples."""

@@ -1,0 +1,1 @@
+"""The generated digits of `quick`, `digits-few` and `digits-imbalanced`."""

@@ -1,0 +1,291 @@
+import dataclasses
+import io
+import re
+import shutil
+
+import pytest
+import yaml
+from rich.console import Console
+
+from common.cli.listing import print_paper, print_papers, print_recipe, recipe_header
+from common.config import references
+from common.config.recipe import load_recipe, resolve
+from common.config.references import recipe_path
+from common.config.yaml_io import read_yaml
+from common.errors import ConfigError, UsageError
+from common.paper import get_paper, paper_names
+from tests.recipes import EVERY, ROUND_TRIPS, list_recipes
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=60)
+
+
+def printed(recipe, console):
+    print_recipe(recipe, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("reference", ROUND_TRIPS)
+def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
+    words = ["seed=4", "tracking.tags=[a b, 'no', '#1']"]
+    if "finetune" in get_paper(reference.partition("/")[0]).protocols:
+        words.append("evaluation.finetune.decay=.3")  # of a protocol that is not in use
+    recipe = load_recipe(reference, words)
+    path = tmp_path / "own.yaml"
+    path.write_text(printed(recipe, console))
+    values = read_yaml(path)
+    again = resolve(recipe.paper, recipe.recipe, recipe.variant, [(str(path), values)])
+    assert again.to_dict() == recipe.to_dict()
+    assert again.hash() == recipe.hash()
+    assert again.tracking.tags == ["a b", "no", "#1"]
+
+
+def test_ordinary_yaml_readers_read_it_alike(console):
+    recipe = load_recipe("swav/quick", ["optimizer.lr=0.25", "tracking.name='on'"])
+    values = yaml.safe_load(printed(recipe, console))
+    assert values["optimizer"]["lr"] == 0.25 and values["tracking"]["name"] == "on"
+    assert values["data"]["views"][0]["size"] == 20
+
+
+def test_each_value_says_where_it_came_from_unless_it_is_the_default(console):
+    recipe = load_recipe("swav/quick:hard-codes", ["optimizer.lr=0.25"])
+    lines = {}
+    for line in printed(recipe, console).splitlines():
+        lines.setdefault(line.split(":")[0].strip(), line)
+    assert lines["lr"] == "  lr: 0.25  # command line"
+    assert lines["assignment"] == '  assignment: "hard"  # variant hard-codes'
+    assert lines["arm"] == 'arm: "ablation/hard-codes"  # variant hard-codes'
+    assert lines["num_prototypes"] == "  num_prototypes: 60  # quick.yaml"
+    assert lines["momentum"] == "  momentum: 0.9"
+    assert lines["seed"] == "seed: 0"
+
+
+def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
+    recipe = load_recipe(
+        "swav/quick", ["evaluation.online=[few-label]", "evaluation.finetune.decay=.3"]
+    )
+    text = printed(recipe, console)
+    shown = re.findall(r"^  (\w+):(  #.*)?$", text.partition("\nevaluation:")[2], re.MULTILINE)
+    in_use = [(name, "") for name in ("few_label", "knn", "linear")]
+    assert sorted(shown) == sorted([*in_use, ("finetune", "  # not in use")])
+    assert "    decay: 0.3  # command line\n" in text
+    assert text.endswith("  # not in use: finetune, linear-sgd; to see one add it to protocols\n")
+
+
+def test_a_paper_with_all_its_protocols_in_use_has_no_others_to_name(console):
+    text = printed(load_recipe("mclrec/quick"), console)
+    assert "  ranking:\n" in text and "not in use" not in text and "knn" not in text
+
+
+def test_each_view_has_a_line_of_its_own(console):
+    lines = printed(load_recipe("swav/quick"), console).splitlines()
+    start = lines.index("  views:  # quick.yaml")
+    assert lines[start + 1].startswith('    - {"count": 2, "size": 20, ')
+    assert lines[start + 2].startswith('    - {"count": ') and '"size": ' in lines[start + 2]
+
+
+def test_the_first_line_names_the_recipe_and_its_hash(console):
+    recipe = load_recipe("mclrec/quick:joint")
+    first = printed(recipe, console).splitlines()[0]
+    assert first == f"# mclrec/quick:joint, configuration hash {recipe.hash()}"
+
+
+@pytest.fixture
+def listed(console, tmp_path, monkeypatch):
+    """Returns a function that lists papers where no data are, as words between single blanks."""
+    monkeypatch.setenv("LIKEWISE_DATA", str(tmp_path))
+
+    def listed(only=None):
+        print_papers(console, only)
+        return " ".join(console.file.getvalue().split())
+
+    return listed
+
+
+def test_the_list_has_every_recipe_apart_by_whether_its_data_are_here(listed, console):
+    text = listed()
+    for paper in paper_names():
+        block = text.partition(f"{paper} {get_paper(paper).title} ready: ")[2]
+        ready, missing = block.split(" variants")[0].split(" no data yet: ")
+        assert "quick" in ready and "quick" not in missing
+        for recipe in list_recipes(paper):
+            assert recipe in block.split(" variants")[0].replace(",", "").split()
+    assert "meow Heter" in text and "ready: quick, scale no data yet: acm, aminer," in text
+    assert f"{len([n for n in EVERY if n.startswith('swav/') and ':' in n])} variants" in text
+    assert "variants: papers list PAPER" in text
+    assert "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..." in text
+    assert len(console.file.getvalue().splitlines()) < 8 * len(paper_names()), "60 columns wide"
+
+
+def test_the_list_of_one_paper_has_every_variant_and_the_state_of_its_data(listed):
+    text = listed("SwAV")
+    for reference in EVERY:
+        paper, recipe, variant = re.fullmatch(r"(\w+)/([^:]+):?(.*)", reference).groups()
+        if paper == "swav":
+            assert f"swav/{recipe} data" in text and variant in text
+        else:
+            assert f"{paper}/{recipe}" not in text
+    assert "swav/quick data scattered-digits: built in" in text
+    assert "swav/imagenet data imagenet: no" in text
+
+
+@pytest.fixture
+def meow(tmp_path, monkeypatch):
+    """Returns the folder of MEOW's recipes, a copy of which is all that the lists see of it."""
+    folder = tmp_path / "configs" / "meow"
+    shutil.copytree(references.CONFIG_ROOT / "meow", folder)
+    monkeypatch.setattr(references, "CONFIG_ROOT", tmp_path / "configs")
+    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
+    return folder
+
+
+@pytest.fixture
+def broken(meow):
+    """Breaks two of MEOW's recipes."""
+    (meow / "acm.yaml").write_text("# A title.\ndata: {name: [\n")
+    dblp = meow / "dblp.yaml"
+    dblp.write_text(dblp.read_text().replace("temperature", "temprature"))
+
+
+BROKEN = r"^meow/acm, meow/dblp do not load; .*: papers train meow/acm --print-config"
+
+
+@pytest.mark.parametrize("only", [None, "meow"])
+def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken, listed, console):
+    with pytest.raises(ConfigError, match=BROKEN):
+        listed(only)
+    text = " ".join(console.file.getvalue().split())
+    for name, error in (
+        ("acm", "not readable as YAML: while parsing"),
+        ("dblp", "unknown key 'method.temprature'"),
+    ):
+        shown = f"meow/{name} does not load: " if only else f"does not load: {name}: "
+        assert error in text.replace("/ ", "/").partition(shown)[2].partition("does not load:")[0]
+    assert "aminer" in text and "quick" in text and "papers train PAPER/RECIPE" in text
+    assert "expected" not in text, "of an error the first line alone"
+
+
+def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console):
+    with pytest.raises(ConfigError, match=BROKEN):
+        print_paper("meow", console)
+    text = console.file.getvalue()
+    assert "A title." in text and "meow/aminer" in text and "@inproceedings" in text
+    assert "does not load: " in text.partition("meow/acm")[2].partition("A title.")[0]
+    print_paper("swav", console)  # another paper's is none of its business
+    print_paper("meow/quick", console)
+
+
+@pytest.mark.parametrize("show", [print_papers, lambda console, paper: print_paper(paper, console)])
+def test_a_file_that_is_no_text_and_a_folder_are_broken_recipes(show, meow, console):
+    (meow / "latin.yaml").write_bytes(b"# Tit\xe9 of latin\npaper: meow\n")
+    (meow / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"^meow/folder, meow/latin do not load; "):
+        show(console, "meow")
+    text = " ".join(console.file.getvalue().split())
+    assert "meow/folder does not load: " in text and "meow/latin does not load: " in text
+    assert "meow/aminer" in text
+
+
+def test_a_recipes_page_shows_which_of_its_variants_are_broken(meow, console):
+    quick = meow / "quick.yaml"
+    quick.write_text(quick.read_text() + "  bad: {trainer: {epoch: 3}}\n")
+    with pytest.raises(
+        ConfigError, match=r"^meow/quick:bad does not load; .*: papers train meow/quick:bad "
+    ):
+        print_paper("meow/quick", console)
+    text = " ".join(console.file.getvalue().split())
+    assert "does not load: bad: variant bad: unknown key 'trainer.epoch'" in text
+    assert "uniform, " in text
+    print_papers(console, "meow")  # in the lists of a whole paper variants are not tried
+    print_paper("meow", console)
+
+
+def test_a_papers_page_is_found_whatever_the_case_of_its_name(console, monkeypatch):
+    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
+    print_paper("SwAV/quick", console)
+    assert "swav/quick" in console.file.getvalue()
+
+
+def test_the_titles_of_a_list_are_one_column(broken, listed, console):
+    with pytest.raises(ConfigError):
+        listed()
+    lines = console.file.getvalue().splitlines()
+    starts = [line.index(line.split(": ", 1)[1].lstrip()) for line in lines if ": " in line[:22]]
+    assert starts == [19] * 4 + [14] * 3, "ready, missing, two broken; three commands"
+
+
+def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, console):
+    listed("meow")
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].startswith("meow  Heterogeneous ") and lines[1].startswith(" " * 6 + "Meta")
+    start = lines.index("  meow/acm  data acm: no")
+    assert re.match("    variants: uniform, ", lines[start + 1])
+    assert re.match(" {14}[a-z]", lines[start + 2])
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, monkeypatch):
+    # Reading all records takes seconds; test_render.py reads the numbers.
+    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
+    print_paper(paper, console)
+    text = console.file.getvalue()
+    for recipe in list_recipes(paper):
+        assert f"{paper}/{recipe}" in text
+        header = recipe_header(recipe_path(paper, recipe))
+        assert header[0] in text
+        assert next(line for line in header if line.startswith("Hardware:")) in text
+    assert sum("Hardware:" in line for line in text.splitlines()) == len(list_recipes(paper))
+    assert "@" in text and "several devices:" in text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "refusal", "words"),
+    [
+        ("ddp_find_unused_parameters_true", "", "yes"),
+        (None, "one [b]queue[/b] of all", "one only: one [b]queue[/b] of all"),
+        ("ddp", "whole graphs", "yes, but not every recipe: whole graphs"),
+    ],
+)
+def test_a_papers_page_says_whether_several_devices_are_of_use(
+    strategy, refusal, words, console, monkeypatch
+):
+    declared = dataclasses.replace(get_paper("meow"), ddp_strategy=strategy, ddp_refusal=refusal)
+    monkeypatch.setattr("common.cli.listing.get_paper", lambda _name: declared)
+    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
+    print_paper("meow/quick", console)
+    assert f"\nseveral devices: {words}\n" in console.file.getvalue()
+
+
+def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "common.cli.leaderboard.print_our_numbers", lambda *which: asked.append(which)
+    )
+    print_paper("swav/quick", console)
+    text = console.file.getvalue()
+    assert all(line in text for line in recipe_header(recipe_path("swav", "quick")))
+    assert "swav/imagenet" not in text
+    print_paper("swav/quick:hard-codes", console)  # what is trained may be asked about as it is
+    assert asked == [("swav", console, "quick")] * 2
+    assert console.file.getvalue() == text * 2
+
+
+def test_a_header_is_the_comment_before_the_first_key_only():
+    header = recipe_header(recipe_path("swav", "quick"))
+    assert header[0].startswith("SwAV (arXiv 2006.09882)")
+    assert header[-1] == "Command: papers train swav"
+    assert not any(line.startswith("#") or "paper:" in line for line in header)
+    assert "  untrained encoder about 54" in "\n".join(header), "the indentation stays"
+
+
+def test_a_paper_that_does_not_exist(console):
+    with pytest.raises(UsageError, match="'swav'"):
+        print_paper("swaw", console)
+    with pytest.raises(UsageError, match=r"'quikc'.*'quick'"):
+        print_paper("swav/quikc", console)
+    with pytest.raises(UsageError, match=r"'hard'.*hard-codes"):
+        print_paper("swav/quick:hard", console)

@@ -1,0 +1,22 @@
+import warnings
+
+from common.cli.messages import say, say_warnings
+from common.config.checkout import SOURCE_ROOT
+
+
+def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys):
+    left_to_python = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *place: left_to_python.append(place))
+    say_warnings()
+    ours = SOURCE_ROOT / "papers" / "swav" / "config.py"
+    warnings.showwarning("odd [value]", UserWarning, str(ours), 3)
+    assert capsys.readouterr().err == "warning: odd [value]\n" and not left_to_python
+    theirs = str(SOURCE_ROOT / ".venv" / "lib" / "other.py")
+    warnings.showwarning("odd", UserWarning, theirs, 3)
+    assert left_to_python == [("odd", UserWarning, theirs, 3, None, None)]
+    assert capsys.readouterr().err == ""
+
+
+def test_the_name_of_a_variant_is_no_image(capsys):
+    say("autotcl/uea:coffee: refused")
+    assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"

@@ -1,0 +1,53 @@
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.catalogue.packers.sequences import pack_sequences, pack_state_dict
+from common.errors import DataError
+
+
+def test_a_text_is_gzipped_unchanged_and_always_alike(tmp_path: Path) -> None:
+    (tmp_path / "Amazon.txt").write_bytes(b"1 1 2 3\n2 4 1\n")
+    packed = pack_sequences(tmp_path, ["recsys/mine.txt.gz"])
+    assert gzip.decompress(packed["recsys/mine.txt.gz"]) == b"1 1 2 3\n2 4 1\n"
+    assert packed == pack_sequences(tmp_path, ["recsys/mine.txt.gz"])
+
+
+@pytest.mark.parametrize("line", ["3", "3 0", "3 x", "3 -1"])
+def test_a_bad_row_names_file_and_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.txt").write_text(f"1 1 2\n{line}\n")
+    with pytest.raises(DataError, match=r"a\.txt.*line 2"):
+        pack_sequences(tmp_path, ["a"])
+
+
+def test_two_texts_are_one_too_many(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("1 1\n")
+    with pytest.raises(DataError, match=r"a\.txt.*b\.txt"):
+        pack_sequences(tmp_path, ["a"])
+
+
+def test_a_state_dict_becomes_plain_arrays(tmp_path: Path) -> None:
+    weights = {"item.weight": torch.arange(6.0).reshape(3, 2), "bias": torch.ones(2)}
+    torch.save({"state_dict": weights}, tmp_path / "model.pth")
+    (content,) = pack_state_dict(tmp_path, ["a.npz"]).values()
+    arrays = np.load(io.BytesIO(content), allow_pickle=False)
+    assert arrays.files == ["item.weight", "bias"]
+    assert arrays["item.weight"].dtype == np.float32 and arrays["item.weight"][2, 1] == 5
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+@pytest.mark.parametrize("content", [{"state_dict": Harmful()}, {"weights": {}}, [1]])
+def test_anything_but_tensors_is_refused(tmp_path: Path, content, capsys) -> None:
+    torch.save(content, tmp_path / "model.pth")
+    with pytest.raises(DataError, match=r"model\.pth"):
+        pack_state_dict(tmp_path, ["a.npz"])
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,85 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.data.catalogue.listing import data_state, print_data_sets
+from common.data.catalogue.root import VARIABLE
+from common.data.catalogue.sources import load_sources
+from common.data.catalogue.user_provided import GIVEN
+from common.data.data_sets import DATASETS
+
+BUILT_IN = {
+    "diabetes",
+    "digit-scenes",
+    "ow-forge-20",
+    "papers-at-scale",
+    "papers-authors-subjects",
+    "rotated-digits",
+    "scattered-digits",
+    "scattered-rotated-digits",
+    "seasons-equal",
+    "seasons-loud",
+    "seasons-quiet",
+    "sessions",
+}
+
+
+def test_the_list_shows_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert (data_state("acm"), data_state("digits")) == ("no", "built in")
+    (tmp_path / "hin").mkdir()
+    (tmp_path / "hin/acm.npz").touch()
+    assert data_state("acm") == "yes"
+    console = Console(file=io.StringIO(), width=200)
+    print_data_sets(console)
+    text = console.file.getvalue()
+    assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
+
+
+def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_file() -> None:
+    titles = [source.title for source in load_sources().values()]
+    for width in (80, 60):
+        terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        print_data_sets(terminal)
+        text = terminal.file.getvalue()
+        *rows, _root, _command = text.splitlines()
+        assert max(map(len, rows)) <= width and "…" not in text
+        words = {word.rstrip(".") for word in text.split()}
+        assert {word for title in titles for word in title.split()} <= words
+        assert {*load_sources(), *GIVEN} <= words
+    file = Console(file=io.StringIO(), width=40)
+    print_data_sets(file)
+    lines = file.file.getvalue().splitlines()
+    for source in load_sources().values():
+        (line,) = [line for line in lines if line.split()[0] == source.name]
+        assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")
+
+
+def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
+    here = str(tmp_path)
+    for name in GIVEN:
+        assert data_state(name, here) == "no"
+    (tmp_path / "imagenet/train").mkdir(parents=True)
+    assert data_state("imagenet", here) == "no", "half of it"
+    (tmp_path / "imagenet/imagenet-val-000.tar").touch()
+    (tmp_path / "agedb").mkdir()
+    (tmp_path / "agedb/agedb.csv").touch()
+    assert data_state("imagenet", here) == data_state("agedb", here) == "yes"
+    assert data_state("imagenet100", here) == data_state("imdb-wiki", here) == "no"
+    (tmp_path / "imagenet100").mkdir()
+    (tmp_path / "imagenet100/classes.txt").touch()
+    assert data_state("imagenet100", here) == "yes"
+    (tmp_path / "timeseries/lora").mkdir(parents=True)
+    (tmp_path / "timeseries/lora/lora-all.csv.gz").touch()
+    assert data_state("lora", here) == "yes"
+    for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data"):
+        assert data_state(name) == "yours"
+
+
+def test_a_set_that_is_built_in_needs_no_file(tmp_path: Path) -> None:
+    """Every registered set is of the catalogue, brought, a path of its user's, or made here."""
+    made = {name for names in DATASETS.values() for name in names.names()}
+    made = {name for name in made if data_state(name, str(tmp_path)) == "built in"}
+    assert made == BUILT_IN

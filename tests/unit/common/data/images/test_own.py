@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from common.data.images.config import ImageConfig
+from common.data.images.lazy import fingerprint_files
+from common.data.images.module import ImageData
+from common.data.images.readers.files import image_folder
+from common.data.images.readers.own import read_own
+from common.errors import DataError
+
+GREY, COLOUR = (1, 20, 20), (3, 20, 20)
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+class Corner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def embed(self, x):
+        assert not self.training and not torch.is_grad_enabled()
+        return self.scale * x[:, 0, 0, :2]
+
+
+def test_folders_are_read_in_order_of_name_with_and_without_classes(tmp_path):
+    pixels = noise(20, 20)
+    save(tmp_path / "cats" / "b.PNG", pixels)
+    save(tmp_path / "a.png", np.stack([pixels] * 3, 2))
+    (tmp_path / "notes.txt").write_text("no image")
+    images, names = read_own(tmp_path, GREY)
+    assert names.dtype.kind == "U" and names.tolist() == ["a.png", "cats/b.PNG"]
+    assert images.dtype == torch.uint8 and (images[1, 0].numpy() == pixels).all()
+    assert read_own(tmp_path, COLOUR)[0][1].shape == (3, 20, 20)
+
+
+def test_another_size_covers_the_run_s_and_is_cropped_at_the_centre(tmp_path):
+    wide = np.zeros((40, 120), np.uint8)
+    wide[:, 40:80] = 200
+    save(tmp_path / "wide.png", wide)
+    images, _ = read_own(tmp_path, GREY)
+    assert images.shape == (1, *GREY) and (images > 150).all()
+    np.savez(tmp_path / "wide.npz", images=wide[None])
+    assert torch.equal(read_own(tmp_path / "wide.npz", GREY)[0], images)
+
+
+@pytest.mark.parametrize("shape", [(4, 20, 20), (4, 20, 20, 1), (4, 20, 20, 3), (4, 9, 7, 3)])
+@pytest.mark.parametrize("wanted", [GREY, COLOUR])
+def test_arrays_of_grey_and_colour(tmp_path, shape, wanted):
+    stored = noise(*shape)
+    np.savez(tmp_path / "mine.npz", images=stored)
+    images, names = read_own(tmp_path / "mine.npz", wanted)
+    assert images.shape == (4, *wanted) and names is None
+    if shape[1:] == (20, 20, 3) and wanted == COLOUR:
+        assert (images.permute(0, 2, 3, 1).numpy() == stored).all()
+
+
+def test_embeds_without_views_and_restores_the_mode(tmp_path):
+    images = noise(3, 20, 20)
+    np.savez(tmp_path / "mine.npz", images=images)
+    module = Corner().train()
+    arrays = ImageData(ImageConfig(), 0).embed_path(module, tmp_path / "mine.npz")
+    np.testing.assert_allclose(arrays["embedding"], images[:, 0, :2] / 255, rtol=1e-6)
+    assert module.training and list(arrays) == ["embedding"]
+
+
+def test_broken_images_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"holds no images"):
+        read_own(tmp_path, GREY)
+    with pytest.raises(DataError, match=r"gone: no such file"):
+        read_own(tmp_path / "gone", GREY)
+    save(tmp_path / "fine.png", noise(20, 20))
+    with pytest.raises(DataError, match=r"fine.png"):
+        read_own(tmp_path / "fine.png", GREY)
+    content = (tmp_path / "fine.png").read_bytes()
+    for broken in (b"", b"no image", content[: len(content) // 2]):
+        (tmp_path / "two.png").write_bytes(broken)
+        with pytest.raises(DataError, match=r"two.png"):
+            read_own(tmp_path, GREY)
+    save(tmp_path / "two.png", np.full((20, 20), 3000, np.uint16))
+    with pytest.raises(DataError, match=r"two.png.*8-bit"):
+        read_own(tmp_path, GREY)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": noise(4, 20, 20)}, r"no array `images`; it holds x"),
+        ({"images": np.zeros((4, 20, 20))}, r"images is float64; give uint8"),
+        ({"images": noise(20, 20)}, r"images has shape \(20, 20\)"),
+        ({"images": noise(0, 20, 20)}, r"with at least one image"),
+        ({"images": noise(4, 20, 20, 2)}, r"the run needs \(num, 20, 20, 1\)"),
+        ({"images": np.array([{}], dtype=object)}, r"not a readable .npz of plain arrays"),
+    ],
+)
+def test_broken_arrays_name_the_file(tmp_path, arrays, message):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    with pytest.raises(DataError, match=rf"mine.npz: .*{message}"):
+        read_own(tmp_path / "mine.npz", GREY)
+
+
+def test_a_file_that_is_no_npz(tmp_path):
+    (tmp_path / "mine.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(DataError, match=r"mine.npz"):
+        read_own(tmp_path / "mine.npz", GREY)
+
+
+def test_a_folder_is_known_by_names_sizes_and_classes_and_not_read_whole(tmp_path):
+    config = ImageConfig(name="image-folder", path=str(tmp_path), test_share=0.2)
+
+    def found():
+        return fingerprint_files(image_folder(config))
+
+    for number in range(12):
+        save(tmp_path / f"class{number % 2}" / f"{number}.png", noise(20, 20 + number))
+    first, path = found(), tmp_path / "class0" / "0.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert found() == first
+    path.write_bytes(content + b"0")
+    assert found() != first
+    path.write_bytes(content)
+    assert found() == first
+    path.rename(tmp_path / "class1" / "0.png")
+    assert found() != first

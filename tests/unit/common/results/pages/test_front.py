@@ -1,0 +1,199 @@
+"""What stands beside a paper's method on the front page and on the paper's own."""
+
+import dataclasses
+
+import pytest
+
+from common.results.board import make_board
+from common.results.claims import Claim, Comparison, PaperClaims
+from common.results.groups import Code
+from common.results.pages.document import plain, to_markdown
+from common.results.pages.front import SMALL, front_of, front_table
+from common.results.pages.paper import paper_page
+from common.results.reported import OFFICIAL, Reference
+from tests.samples import ENTRY, KNN
+
+COMPARISON = Comparison(
+    setting="swav/cifar10",
+    metric=KNN,
+    better="higher",
+    ahead="method",
+    behind="ablation/hard",
+    matters=0.05,
+    why="It is enough.",
+)
+CLAIM = Claim(
+    id="soft-helps",
+    says="Soft codes help.",
+    source="arXiv",
+    committed="2025-12-31",
+    comparison=COMPARISON,
+    variants={"method": (None, "cpu"), "ablation/hard": ("hard",)},
+)
+UNTESTED = Claim(
+    id="transfer",
+    says="It transfers.",
+    source="arXiv",
+    committed="2025-12-31",
+    not_tested="It needs many devices.",
+)
+CLAIMS = PaperClaims(
+    claims=[CLAIM, UNTESTED],
+    more_labels=["baseline/supervised"],
+    caveats=["The rate was chosen on *test* images."],
+)
+ARMS = {"swav/cifar10": {"method": [(None, "cpu"), ("aaa",)]}}
+NAMES = ["", "aaa", "cpu", "hard", "crops", "simclr", "moco", "supervised"]
+# Ours, then what is named after its variant; a seed each.
+VALUES = {
+    ("method", None): [0.80, 0.82, 0.84],
+    ("method", "aaa"): [0.10, 0.10, 0.10],
+    ("ablation/hard", "hard"): [0.50, 0.53, 0.54],
+    ("ablation/crops", "crops"): [0.10, 0.90, 0.90],
+    ("baseline/simclr", "simclr"): [0.70, 0.72, 0.75],
+    ("baseline/moco", "moco"): [0.60, 0.60, 0.60],
+    ("baseline/supervised", "supervised"): [0.99, 0.99, 0.99],
+}
+REFERENCES = {"untrained": 0.4, "raw": 0.5, "trees": 0.3}
+
+
+def code(digest="e" * 12):
+    names = [f"swav/cifar10{':' if name else ''}{name}" for name in NAMES]
+    return Code(digests={"swav": digest}, config_hashes=dict.fromkeys(names, "c" * 10))
+
+
+@pytest.fixture
+def board(make_record):
+    """A board of `VALUES`, changed, with `REFERENCES` beside the method."""
+
+    def make(
+        changes=(), references=REFERENCES, claims=CLAIMS, digest="e" * 12, entries=(), more=()
+    ):
+        records = [
+            make_record(
+                arm=arm,
+                variant=variant,
+                seed=seed,
+                run_id=f"{variant}{seed}",
+                metrics={KNN: value},
+                references={name: {KNN: one} for name, one in references.items()},
+            )
+            for (arm, variant), values in {**VALUES, **dict(changes)}.items()
+            for seed, value in enumerate(values)
+        ]
+        found = {"swav": claims} if claims else {}
+        return make_board(entries, [*records, *more], code(digest), claims=found, arms=ARMS)
+
+    return make
+
+
+def names(front):
+    found = (front.rival, front.nothing, front.ablation)
+    return [plain(one.name) if one else None for one in found]
+
+
+def test_the_strongest_rival_and_the_strongest_that_learns_nothing_stand_beside_the_method(board):
+    front = front_of(board(), "swav")
+    assert front.ours.mean == pytest.approx(0.82)
+    # What sees more labels is no rival, and crops differ more than hard codes but are not told.
+    assert names(front) == ["simclr", "raw", "hard"]
+    assert front.ablation.gap == pytest.approx(-0.297, abs=1e-3)
+
+
+def test_of_an_error_the_least_is_the_strongest(board):
+    lower = dataclasses.replace(COMPARISON, better="lower")
+    claims = PaperClaims(claims=[dataclasses.replace(CLAIM, comparison=lower)])
+    assert names(front_of(board(claims=claims), "swav")) == ["trees", "untrained", "hard"]
+
+
+def test_a_reference_that_learns_from_labels_is_a_rival(board):
+    front = front_of(board(references={**REFERENCES, "trees": 0.9}), "swav")
+    assert names(front)[:2] == ["trees", "raw"]
+
+
+def test_one_starts_from_the_method_unless_what_is_ahead_is_told_from_it(board):
+    def start(changes=(), **references):
+        given = {**REFERENCES, **references}
+        return plain(front_of(board(changes, given), "swav").best.start)
+
+    assert front_of(board(), "swav").best is None
+    simclr = ("baseline/simclr", "simclr")
+    assert front_of(board({simclr: [0.80, 0.99, 0.84]}), "swav").best is None
+    assert start({simclr: [0.90, 0.92, 0.945]}) == "swav/cifar10:simclr"
+    assert start({simclr: [0.90, 0.92, 0.945]}, raw=0.97) == "raw"
+
+
+def test_the_setting_is_that_of_the_first_claim_that_has_been_run(board):
+    elsewhere = dataclasses.replace(COMPARISON, setting="swav/stl10")
+    claims = [dataclasses.replace(CLAIM, comparison=elsewhere), CLAIM]
+    front = front_of(board(claims=PaperClaims(claims=claims)), "swav")
+    assert front.section.setting == "swav/cifar10"
+    assert front_of(board(claims=PaperClaims(claims=claims[:1])), "swav").ours.n == 3
+    assert front_of(board(claims=None), "swav") is None
+
+
+def test_a_line_counts_reported_numbers_and_claims(board):
+    def line(**given):
+        table = front_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}", SMALL)
+        (row,) = to_markdown([table]).splitlines()[2:]
+        return row
+
+    row = line()
+    assert row.startswith("| [swav](#swav) | 0 of 1 reproduced; 1 inconclusive; 1 not run |")
+    assert "| 1 holds; 1 not tested here | `swav/cifar10`, knn_top1 |" in row
+    assert "| 0.8200 ± 0.0200 (3 seeds) | `simclr` 0.7233 ± 0.0252 | raw 0.5000" in row
+    row = line(digest="0" * 12)
+    assert "1 not checked; 1 not run |" in row and "(3 seeds) not checked |" in row
+    assert "| 1 not checked; 1 not tested here |" in row
+    late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01")])
+    assert "1 holds (1 of 1 seen before)" in line(claims=late)
+
+
+def page(board):
+    return to_markdown(paper_page(board, "swav", "LEADERBOARD.md"))
+
+
+def test_a_papers_page_opens_with_its_claims(board):
+    text = page(board())
+    claims = text[text.index("## What swav claims") : text.index("## Reported numbers")]
+    assert (
+        "| Soft codes help. | `method` ahead of `ablation/hard` | `swav/cifar10`, knn_top1 "
+        "| +0.297 (± 0.014), 3 seeds | 0.05 | holds |"
+    ) in claims
+    assert "- It transfers. It needs many devices." in claims
+    assert "- The rate was chosen on *test* images." in claims
+
+
+def test_one_table_sets_all_arms_beside_the_method(board):
+    text = page(board())
+    assert text.index("| `cifar10` | method |") < text.index("| `cifar10:hard` | ablation/hard |")
+    assert "| knn_top1 | 0.5233 ± 0.0208 | -0.2967 (± 0.0143) | 3 |" in text
+    assert "| `cifar10` | *untrained* | cifar10 | knn_top1 | 0.4000 ± 0.0000 | -0.4200" in text
+    assert "| sees labels that the method does not |" in text
+    assert "results/swav/" not in text, "links to runs are on the HTML page"
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"), [([], 2), ([0.78, 0.82, 0.80], 1), ([0.78, 0.82], 2), ([0.7] * 3, 2)]
+)
+def test_numbers_that_records_of_the_official_code_do_not_give_are_counted(
+    board, make_record, values, missing
+):
+    official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
+    records = [
+        make_record(run_id=f"o{seed}", seed=seed, metrics={KNN: value}, **official)
+        for seed, value in enumerate(values)
+    ]
+    entry = dataclasses.replace(ENTRY, origin=OFFICIAL)
+    text = page(board(entries=[entry], more=records))
+    assert f"{missing} numbers of the official code" in text
+    row = f"`python main.py`; changes: CPU alone | knn_top1 {values[0]:.4f} |" if values else ""
+    assert row in text
+
+
+def test_nothing_is_said_where_records_give_all_numbers_of_the_official_code(board, make_record):
+    known = {KNN: Reference(value=0.8, margin=0.05)}
+    entry = dataclasses.replace(ENTRY, origin=OFFICIAL, metrics=known)
+    official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
+    record = make_record(run_id="o", metrics={KNN: 0.8004}, **official)
+    assert "official code come from" not in page(board(entries=[entry], more=[record]))

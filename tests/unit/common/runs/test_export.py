@@ -1,0 +1,143 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from common.backbones.resnet import resnet18
+from common.config.recipe import load_recipe
+from common.errors import LikewiseError, UsageError
+from common.runs import export as artifacts
+from common.runs.checkpoints import NAME, AtomicCheckpointIO
+from common.runs.export import embed_data, export_backbone, load_run
+from common.runs.folder import new_run
+from common.training.fit import Experiment
+
+
+class Module(torch.nn.Module):
+    def __init__(self, value=0.0):
+        super().__init__()
+        self.backbone = torch.nn.Linear(2, 1, bias=False)
+        torch.nn.init.constant_(self.backbone.weight, value)
+
+
+def weight_of(module):
+    return module.backbone.weight.detach()[0, 0].item()
+
+
+class Data:
+    def embed_path(self, module, path):
+        return {
+            "embedding": np.full((3, 2), weight_of(module)),
+            "path": np.array(str(path)),
+        }
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Returns a function that makes a run whose data and module are small stand-ins."""
+    monkeypatch.setattr(
+        artifacts, "prepare", lambda recipe, training_follows: Experiment(recipe, Data(), Module())
+    )
+
+    def make(*overrides):
+        folder = new_run(load_recipe("swav/quick", list(overrides)), tmp_path)
+        folder.unlock()
+        return folder
+
+    return make
+
+
+BEST = ("evaluation.select=best", "evaluation.monitor=train/epoch_loss")
+
+
+def save(run, name, value, run_id=None):
+    state = {"likewise": {"run_id": run_id or run.id}, "state_dict": Module(value).state_dict()}
+    AtomicCheckpointIO().save_checkpoint(state, run.checkpoints / name)
+
+
+def loaded(run):
+    return weight_of(load_run(run.path).module)
+
+
+def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    save(folder, NAME.format(10), 10.0)
+    save(folder, "best.ckpt", 1.0)
+    assert loaded(folder) == 10.0, "this recipe takes the last ones"
+    assert not load_run(folder.path).module.training
+    (folder.checkpoints / NAME.format(10)).write_bytes(b"torn")
+    assert loaded(folder) == 5.0
+
+
+def test_a_recipe_that_selects_the_best_weights_gets_no_others(run):
+    folder = run(*BEST)
+    save(folder, NAME.format(5), 5.0)
+    with pytest.raises(LikewiseError, match=r"best.ckpt.*evaluation.monitor"):
+        loaded(folder)
+    save(folder, "best.ckpt", 1.0)
+    assert loaded(folder) == 1.0
+
+
+def test_a_run_without_weights_is_said_unless_it_never_trains(run, tmp_path):
+    with pytest.raises(LikewiseError, match="no readable checkpoint"):
+        load_run(run().path)
+    assert loaded(run("trainer.epochs=0")) == 0.0
+    with pytest.raises(UsageError, match="no run folder"):
+        load_run(tmp_path / "none")
+
+
+def test_a_backbone_is_exported_where_it_is_wanted(run, tmp_path):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    assert export_backbone(folder.path, None) == folder.path / "backbone.pt"
+    target = export_backbone(folder.path, tmp_path / "new" / "w.pt")
+    state = torch.load(target, weights_only=True)
+    assert list(state) == ["weight"] and torch.equal(state["weight"], torch.full((1, 2), 5.0))
+
+
+def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(run, tmp_path, monkeypatch):
+    module = SimpleNamespace(backbone=resnet18())
+    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=module))
+    target = export_backbone(tmp_path, None, "detectron2")
+    content = torch.load(target, weights_only=True)
+    assert target.name == "backbone-detectron2.pth" and content["matching_heuristics"] is True
+    assert torch.equal(content["model"]["stem.conv1.weight"], module.backbone.conv1.weight)
+    assert "res5.1.conv2.norm.running_mean" in content["model"]
+
+
+def test_names_that_are_unknown_or_do_not_apply_are_refused(run):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    with pytest.raises(UsageError, match=r"--keys detectron.*detectron2"):
+        export_backbone(folder.path, None, "detectron")
+    with pytest.raises(UsageError, match="those of ResNets"):
+        export_backbone(folder.path, None, "detectron2")
+    assert not list(folder.path.glob("backbone*"))
+
+
+def test_a_module_without_backbone_is_refused(run, monkeypatch):
+    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=object()))
+    with pytest.raises(UsageError, match="no backbone to export"):
+        export_backbone("run", None)
+
+
+def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
+    folder = run()
+    save(folder, NAME.format(5), 5.0)
+    target = tmp_path / "new" / "own.npz"
+    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    with np.load(target, allow_pickle=False) as file:
+        assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
+        assert str(file["path"]) == str(tmp_path / "images")
+
+
+def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run, tmp_path):
+    folder, target = run(), tmp_path / "own.npz"
+    save(folder, NAME.format(5), float("nan"))
+    target.write_bytes(b"former")
+    said = rf"^{folder.path}: embedding \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
+    with pytest.raises(LikewiseError, match=said):
+        embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    assert target.read_bytes() == b"former"

@@ -1,0 +1,75 @@
+import errno
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from common.errors import LikewiseError
+from common.runs.files import file_digest, remove_torn, write_atomic
+
+
+def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):
+    write_atomic(tmp_path / "new" / "a.txt", "naïve\r\n")
+    write_atomic(tmp_path / "new" / "a.bin", b"\x00\xff")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == "naïve\r\n".encode()
+    assert (tmp_path / "new" / "a.bin").read_bytes() == b"\x00\xff"
+    assert sorted(os.listdir(tmp_path / "new")) == ["a.bin", "a.txt"]
+
+
+def test_a_failure_in_mid_write_leaves_the_old_content(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    write_atomic(path, "old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LikewiseError, match=r"a\.txt"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "replace", lambda *_: os.truncate(tmp_path / "none", 0))
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(LikewiseError):
+            write_atomic(tmp_path / "a.txt", "torn")
+    (tmp_path / "b.tmp").write_text("a user's")
+    assert len(os.listdir(tmp_path)) == 2
+    remove_torn(tmp_path, tmp_path / "no such folder")
+    assert os.listdir(tmp_path) == ["b.tmp"]
+
+
+def test_where_others_write_only_what_is_old_is_removed(tmp_path):
+    old, young = tmp_path / ".a.txt.1-ab.tmp", tmp_path / ".a.txt.2-cd.tmp"
+    old.touch()
+    young.touch()
+    os.utime(old, (time.time() - 100,) * 2)
+    remove_torn(tmp_path, age_s=60)
+    assert os.listdir(tmp_path) == [young.name]
+
+
+def test_a_file_that_its_writer_has_renamed_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    gone = tmp_path / ".a.txt.1-ab.tmp"
+    monkeypatch.setattr(Path, "glob", lambda *_: [gone])
+    remove_torn(tmp_path)
+    remove_torn(tmp_path, age_s=60)
+
+
+def test_the_new_content_is_synced_before_it_takes_the_name(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(os, "fsync", lambda _: order.append("sync"))
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("rename"), rename(a, b)))
+    write_atomic(tmp_path / "a.txt", "x")
+    assert order == ["sync", "rename", "sync"]
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 100_000)
+    assert file_digest(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    assert file_digest(str(tmp_path / "x"), "md5") == hashlib.md5(b"abc" * 100_000).hexdigest()

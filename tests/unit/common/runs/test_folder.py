@@ -1,0 +1,176 @@
+import io
+import multiprocessing
+import os
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.config.recipe import load_recipe
+from common.errors import ConfigError, UsageError
+from common.runs.folder import RunFolder, new_run, new_run_id, open_run
+
+
+@pytest.fixture
+def recipe():
+    return load_recipe("swav/quick:hard-codes", ["seed=3"])
+
+
+@pytest.fixture(autouse=True)
+def no_sweep(monkeypatch):
+    monkeypatch.delenv("WANDB_SWEEP_ID", raising=False)
+    monkeypatch.delenv("WANDB_RUN_ID", raising=False)
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=40)
+
+
+def hold(path, ours, theirs):
+    theirs.close()  # so that the end of the parent, too, ends the waiting
+    run = RunFolder(path)
+    run.lock()
+    ours.send("locked")
+    ours.poll(30)
+    run.unlock()
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of ``tmp_path``, and the pipe that lets it go."""
+    context = multiprocessing.get_context("fork")
+    mine, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path, theirs, mine))
+    process.start()
+    assert mine.poll(30) and mine.recv() == "locked"
+    yield process, mine
+    process.kill()
+    process.join()
+
+
+def test_a_new_run_is_locked_and_holds_its_recipe(recipe, tmp_path):
+    run = new_run(recipe, tmp_path)
+    assert run.path.parent == tmp_path / "swav" / "quick-hard-codes"
+    assert run.checkpoints.is_dir() and not run.record.exists()
+    assert re.fullmatch(r"\d{6}-\d{6}-[0-9a-f]{4}", run.id)
+    again = open_run(run.path).read_recipe()
+    assert (again.to_dict(), again.hash()) == (recipe.to_dict(), recipe.hash())
+    with pytest.raises(UsageError, match="in use by process"):
+        open_run(run.path).lock()
+    run.unlock()
+
+
+def test_ids_are_not_given_twice():
+    assert len({new_run_id(Path("none")) for _ in range(50)}) > 40
+
+
+def test_a_sweep_gives_the_id(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_RUN_ID", "chosen")
+    assert new_run(recipe, tmp_path).id != "chosen", "left over from another program"
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    assert new_run(recipe, tmp_path).id == "chosen"
+    path = tmp_path / "swav" / "quick-hard-codes" / "chosen"
+    with pytest.raises(UsageError, match=f"papers resume {path}$"):
+        new_run(recipe, tmp_path)
+
+
+def test_a_root_that_cannot_be_written_names_the_option(recipe, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="--runs DIR"):
+        new_run(recipe, tmp_path / "file")
+
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UsageError, match=r"cannot be made \(Permission denied\)"):
+        new_run(recipe, tmp_path)
+
+
+def test_another_process_is_named_and_waited_for(tmp_path, holder):
+    process, pipe = holder
+    with pytest.raises(UsageError, match=f"in use by process {process.pid}; wait for it"):
+        RunFolder(tmp_path).lock()
+    pipe.send("done")
+    process.join(30)
+    run = RunFolder(tmp_path)
+    run.lock()
+    assert (tmp_path / "run.lock").read_text() == str(os.getpid())
+    run.unlock()
+
+
+def test_the_lock_dies_with_its_process(tmp_path, holder):
+    process, _ = holder
+    run = RunFolder(tmp_path)
+    with pytest.raises(UsageError, match="in use"):
+        run.lock()
+    process.kill()
+    process.join()
+    run.lock()
+    run.unlock()
+
+
+def test_a_refused_lock_leaves_the_owners_name(tmp_path, holder):
+    process, _ = holder
+    for _ in range(2):
+        with pytest.raises(UsageError, match=str(process.pid)):
+            RunFolder(tmp_path).lock()
+
+
+def test_only_the_holder_speaks(tmp_path, console):
+    run = RunFolder(tmp_path)
+    run.say("unheard", console)
+    assert not (tmp_path / "log.txt").exists() and console.file.getvalue() == ""
+    run.lock()
+    run.say("heard [bold]" + "x" * 60, console)
+    run.unlock()
+    run.say("unheard again", console)
+    assert console.file.getvalue() == "heard [bold]" + "x" * 60 + "\n", "whole and unstyled"
+    (line,) = (tmp_path / "log.txt").read_text().splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  heard \[bold\]x{60}", line)
+
+
+def test_what_is_said_is_appended(tmp_path, console):
+    (tmp_path / "log.txt").write_text("before\n")
+    run = RunFolder(tmp_path)
+    run.lock()
+    run.say("ä", console)
+    run.unlock()
+    first, second = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert first == "before" and second.endswith("ä")
+
+
+def test_a_log_on_a_full_disk_hides_nothing(tmp_path, console):
+    (tmp_path / "log.txt").symlink_to("/dev/full")
+    run = RunFolder(tmp_path)
+    run.lock()
+    run.say("no space left", console)
+    run.unlock()
+    assert console.file.getvalue() == "no space left\n"
+
+
+def test_a_lock_may_be_given_back_twice_and_taken_again(tmp_path):
+    run = RunFolder(tmp_path)
+    run.lock()
+    run.unlock()
+    run.unlock()
+    run.lock()
+    run.unlock()
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    for path in tmp_path, tmp_path / ("long" * 99):
+        with pytest.raises(UsageError, match=r"config\.yaml"):
+            open_run(path)
+
+
+def test_an_opened_run_has_a_whole_path_and_its_name_as_id(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("paper: swav\n")
+    monkeypatch.chdir(tmp_path)
+    run = open_run(Path("run"))
+    assert run.path == (tmp_path / "run").resolve() and run.id == "run"
+    with pytest.raises(ConfigError, match=r"config\.yaml"):
+        run.read_recipe()

@@ -1,0 +1,113 @@
+import dataclasses
+import io
+import re
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from common.config.recipe import load_recipe
+from common.results.configuration import resolved_config
+from common.results.record import parse_record, record_to_json
+from common.results.reported import scaled_reason
+from common.runs.environment import Environment
+from common.runs.folder import RunFolder
+from common.runs.record import RunMeasurements, Source, describe_source, make_record
+from common.runs.summary import show_result, training_text
+
+MEASURED = RunMeasurements(
+    metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
+    references={"raw": {"test/knn_top1": 0.5}},
+    selection="last",
+    batches=2400,
+    epochs=60,
+    wall_s=12.5,
+    samples_per_s=900.0,
+    wait_share=0.25,
+    devices=2,
+    parameters=1234,
+)
+SOURCE = Source(
+    "a" * 12, Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
+)
+
+
+def make(tmp_path, reference="swav/quick", overrides=(), measured=MEASURED, wandb=None):
+    run = RunFolder(tmp_path / "260101-000000-abcd")
+    data = SimpleNamespace(fingerprint="d" * 16)
+    recipe = load_recipe(reference, list(overrides))
+    return recipe, make_record(recipe, data, SOURCE, run, measured, wandb)
+
+
+def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
+    recipe, record = make(tmp_path, "swav/quick:hard-codes", ["seed=3"], wandb="me/likewise/x")
+    assert (record.reference, record.arm, record.seed) == (
+        "swav/quick:hard-codes",
+        "ablation/hard-codes",
+        3,
+    )
+    assert (record.run_id, record.data_hash) == ("260101-000000-abcd", "d" * 16)
+    assert (record.protocol, record.config_hash) == ("knn+linear", recipe.hash())
+    assert record.config == resolved_config(recipe)
+    assert (record.code_digest, record.commit, record.dirty) == ("a" * 12, "c" * 40, False)
+    assert (record.devices, record.global_batch, record.precision) == (2, 128, "32-true")
+    assert (record.wall_s, record.samples_per_s, record.data_wait_share) == (12.5, 900.0, 0.25)
+    assert (record.weights, record.wandb, record.status) == ("trained", "me/likewise/x", "complete")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
+
+
+def test_it_reads_back_with_what_is_not_finite_as_null(tmp_path):
+    _, record = make(tmp_path)
+    again = parse_record(record_to_json(record), "result.json")
+    assert again.metrics == {"test/knn_top1": 0.75, "test/linear_top1": None}
+    assert dataclasses.replace(again, metrics=record.metrics) == record
+
+
+def test_a_changed_recipe_is_scaled_and_says_by_which_keys(tmp_path):
+    _, record = make(tmp_path, overrides=["optimizer.lr=0.5", "trainer.batches=3"])
+    assert record.scaled
+    assert record.scaled_reason == "the recipe was changed: optimizer.lr, trainer.batches"
+    _, neutral = make(tmp_path, overrides=["trainer.log_every=3", "seed=2"])
+    assert "changed" not in (neutral.scaled_reason or "")
+    # Another method has other fields, which the recipe's cannot be compared with.
+    other = load_recipe("pixpro/quick", ["baseline=simclr", "optimizer.lr=0.5"])
+    assert scaled_reason(other) == "the recipe was changed: baseline, optimizer.lr"
+
+
+def test_published_weights_are_told_from_trained_ones(tmp_path):
+    measured = dataclasses.replace(MEASURED, weights="published", batches=0, epochs=0)
+    _, record = make(tmp_path, measured=measured)
+    assert (record.weights, record.batches) == ("published", 0)
+
+
+def test_the_curves_of_the_run_go_with_it(tmp_path):
+    folder = tmp_path / "260101-000000-abcd"
+    folder.mkdir()
+    (folder / "metrics.csv").write_text("batch,epoch,key,value\n8,0,train/loss,2.5\n")
+    _, record = make(tmp_path)
+    assert record.curves == {"train/loss": [[8, 2.5]]}
+
+
+def test_the_source_is_that_of_the_paper():
+    swav, meow = describe_source("swav"), describe_source("meow")
+    assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)
+    assert swav.code_digest != meow.code_digest
+    assert "torch" in swav.environment.versions
+
+
+def test_the_last_screen_counts_epochs_and_keeps_time_and_speed_apart(tmp_path):
+    _, record = make(tmp_path)
+    for epochs, words in ((60, "60 epochs, 2400 batches; "), (1, "1 epoch, 2400 batches; ")):
+        text = training_text(dataclasses.replace(record, epochs=epochs))
+        assert text.startswith(f"{words}12 s with evaluation; 900 samples/s in training, 25 % of")
+
+
+def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_path):
+    _, record = make(tmp_path, overrides=["trainer.epochs=3"])
+    for found, words in (
+        (record, "\nbeside no reported number: the recipe was changed: trainer.epochs\n"),
+        (make(tmp_path)[1], ""),
+    ):
+        console = Console(file=io.StringIO(), width=200)
+        show_result(found, RunFolder(tmp_path / "run"), console)
+        assert words in console.file.getvalue()
+        assert ("beside no" in console.file.getvalue()) is bool(words)
