@@ -55,7 +55,9 @@ def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path
         console.print(f"wrote {path}", highlight=False)
     if _add_to_readme(root / "README.md", words):
         console.print("wrote README.md: a row in the table of papers; complete it")
-    console.print(f"next: papers train {name}; pytest -k {name}; docs/adding_a_paper.md")
+    console.print(
+        f"next: papers train {name}; papers leaderboard; pytest -k {name}; docs/adding_a_paper.md"
+    )
     return [root / path for path in files]
 
 

@@ -22,6 +22,7 @@ Bounds and choices are those of `common.settings.setting`.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -155,9 +156,26 @@ def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
     for part in key.split("."):
         names = list(_fields(node.__class__)) if is_dataclass(node) else []
         if part not in names:
-            raise ConfigError(f"{origin}: unknown key {key!r}{suggest(part, names)}")
+            near = _nearest(root, key) or suggest(part, names)
+            raise ConfigError(f"{origin}: unknown key {key!r}{near}")
         holder, node = node, getattr(node, part)
     return holder, node
+
+
+def _nearest(root: Any, key: str) -> str:
+    """Offers the whole key that ends alike, else the one that is spelt most alike, if any is."""
+    every, name = list(_keys(root)), key.rpartition(".")[2]
+    alike = [one for one in every if one.rpartition(".")[2] == name]
+    near = get_close_matches(key, alike, 1, cutoff=0) or get_close_matches(key, every, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _keys(section: Any, prefix: str = "") -> Iterator[str]:
+    for name in _fields(section.__class__):
+        if is_dataclass(value := getattr(section, name)):
+            yield from _keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def _filled(section: Section, values: dict[str, Any]) -> Section:

@@ -16,6 +16,8 @@ PASSING = {
     "hydra/quick:distinct": "of ten classes nine are others: leaving out the pairs of one class "
     "leaves nine tenths of the arbitrary pairs as they were",
 }
+# A new paper has no records yet.
+PAPERS = [paper for paper in paper_names() if (default_root() / "results" / paper).is_dir()]
 
 
 def quick_groups(paper: str) -> list[list[Record]]:
@@ -56,7 +58,7 @@ def off(band: Band, records: list[Record]) -> list[str]:
     return [item.name for item in found if not item.inside]
 
 
-@pytest.mark.parametrize("paper", paper_names())
+@pytest.mark.parametrize("paper", PAPERS)
 def test_a_stored_band_accepts_its_own_records(paper: str) -> None:
     band = read_band(paper, default_root())
     (own,) = [g for g in quick_groups(paper) if g[0].config_hash == band.config_hash]
@@ -64,7 +66,7 @@ def test_a_stored_band_accepts_its_own_records(paper: str) -> None:
     assert outside(band, own) == []
 
 
-@pytest.mark.parametrize("paper", paper_names())
+@pytest.mark.parametrize("paper", PAPERS)
 def test_a_stored_band_refuses_the_methods_ablations(paper: str) -> None:
     band = read_band(paper, default_root())
     ablations = [g for g in quick_groups(paper) if g[0].arm.startswith("ablation/")]

@@ -54,7 +54,7 @@ def run(papers, trained, tmp_path):
         ("train /some/path.yaml", "/some/path.yaml", "no such file"),
         ("info path.yaml:a", "path.yaml", "no such file"),
         ("train swav/quick:hardcodes", "'hardcodes'", "'hard-codes'"),
-        ("train swav method.temprature=1", "'method.temprature'", "'temperature'"),
+        ("train swav method.temprature=1", "'method.temprature'", "'method.temperature'"),
         ("train swav lr=1", "'lr'", "optimizer"),
         ("train swav data.name=scattered", "data.name", "'scattered-digits'"),
         ("train swav method.temperature=0", "method.temperature=0", "above 0"),

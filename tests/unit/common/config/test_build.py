@@ -159,7 +159,7 @@ def test_every_other_value_is_refused(key, value):
         ({"own": {"number": 2e30}}, "own.number=2e+30: must be below 1e+30"),
         ({"own": {"views": [{"count": 0}]}}, "own.views[0].count=0: must be at least 1"),
         ({"own": {"colour": "gren"}}, "own.colour=\"gren\": unknown colour; did you mean 'green'?"),
-        ({"own": {"swich": True}}, "unknown key 'own.swich'; did you mean 'switch'?"),
+        ({"own": {"swich": True}}, "unknown key 'own.swich'; did you mean 'own.switch'?"),
     ],
 )
 def test_an_error_says_where_which_key_which_value_and_what_is_allowed(layer, message):
@@ -168,14 +168,18 @@ def test_an_error_says_where_which_key_which_value_and_what_is_allowed(layer, me
 
 
 @pytest.mark.parametrize(
-    ("key", "meant"), [("own.wholee", "'whole'"), ("sead", "'seed'"), ("switch", "own, seed")]
+    ("key", "meant"),
+    [
+        *[("own.wholee", "'own.whole'"), ("sead", "'seed'"), ("switch", "'own.switch'")],
+        *[("own.text.x", "'own.text'"), ("xyzzy", "own, seed")],
+    ],
 )
 def test_an_unknown_key_is_told_the_nearest_or_those_there_are(key, meant):
     with pytest.raises(ConfigError, match=f"{key!r}.*{meant}"):
         made({key: 1})
 
 
-@pytest.mark.parametrize("key", ["own.xyzzy", "own.text.x", "own.wholes.0", "xyzzy.a", 5, None])
+@pytest.mark.parametrize("key", ["own.xyzzy", "xyzzy.a", 5, None])
 def test_where_none_is_near_none_is_offered(key):
     with pytest.raises(ConfigError, match="unknown key") as caught:
         made({key: 1})

@@ -82,7 +82,7 @@ def test_variants_that_are_none_are_refused_whichever_is_asked_for(write, text, 
         ("seed: 1\ndata: {workers: 0}\nseed: 2", r"own\.yaml: not readable [^$]*key seed"),
         ("optimizer: {lr: 1}\noptimizer.lr: 2", r"own\.yaml.*optimizer\.lr"),
         ("trainer: 3", "trainer=3"),
-        ("trainer: {epoch: 3}", "'trainer.epoch'.*'epochs'"),
+        ("trainer: {epoch: 3}", "'trainer.epoch'.*'trainer.epochs'"),
         ("data: {name: {a: 1}}", "data.name"),
         ("tracking: {name: yes}", r"own\.yaml.*tracking.name=true"),
         (

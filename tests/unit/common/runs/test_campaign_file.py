@@ -44,7 +44,7 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
         ("arms: [swav/quick]\nseeds: [0]\nseed: 1", 'mine.yaml.*"seed"'),
         (
             "arms: [swav/quick]\nseeds: [0]\noverrides: [optimizer.lrr=1]",
-            "mine.yaml.*swav/quick.*'optimizer.lrr'.*'lr'",
+            "mine.yaml.*swav/quick.*'optimizer.lrr'.*'optimizer.lr'",
         ),
         ("arms: [swav/quick]\nseeds: [a]", "mine.yaml"),
         ("arms: [swav/quick, swav/quik]\nseeds: [0]", "'quick'"),
