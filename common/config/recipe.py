@@ -5,7 +5,7 @@ Layers, each over the one before: schema defaults, ``configs/<paper>/<recipe>.ya
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,22 @@ def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
-    paper = get_paper(values["paper"])
-    schema = section_defaults(paper, values.get("baseline"))
+    given = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
+    content = present_content(values["paper"], given)
+    return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
+
+
+def present_content(paper_name: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a stored configuration under the present names, with declared protocols only."""
+    paper = get_paper(paper_name)
+    schema = section_defaults(paper, stored.get("baseline"))
     content = {
         key: present_names(value, type(schema[key])) if key in schema else value
-        for key, value in values.items()
-        if key not in ("recipe", "variant")
+        for key, value in stored.items()
     }
     if isinstance(content.get("evaluation"), dict):
         content["evaluation"] = declared(paper, content["evaluation"])
-    return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
+    return content
 
 
 def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:

@@ -9,13 +9,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from common.config.build import COMMAND_LINE
-from common.config.present_names import present_names
-from common.config.protocols import declared
-from common.config.recipe import resolve
-from common.config.schema import Recipe, section_defaults
+from common.config.recipe import present_content, resolve
+from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
-from common.paper import get_paper
 from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
 from common.settings import frozen_name, frozen_value
 
@@ -55,12 +52,7 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
     if record.config is None:
         raise RecordError(f"{record.filename}: config: not known, so that no recipe can be built")
     try:
-        schema = section_defaults(get_paper(record.paper), record.config["baseline"])
-        content = {
-            part: present_names(value, type(schema[part])) if part in schema else value
-            for part, value in record.config.items()
-        }
-        content["evaluation"] = declared(get_paper(record.paper), content["evaluation"])
+        content = present_content(record.paper, record.config)
         layers = [(record.filename, content), (COMMAND_LINE, parse_overrides(overrides or []))]
         return resolve(record.paper, record.recipe, record.variant, layers)
     except UsageError as error:
