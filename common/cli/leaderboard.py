@@ -189,7 +189,7 @@ def _shared(row: Row) -> str:
 def _print_other(board: Board, group: Group, console: Console) -> None:
     """Prints a setting without a reported number: a line on its runs, and its numbers below."""
     record = group.latest
-    name = record.reference.removeprefix(f"{record.paper}/")
+    name = board.name_of(record)
     runs = runs_text(record.weights, len(group.records))
     facts = f"{record.arm}, {runs}, {arm_status(board, group)}"
     console.print(Padding(f"{name}  {facts}", (0, 0, 0, 2), expand=False), highlight=False)

@@ -110,6 +110,12 @@ class Board:
         named |= {record.paper for record in self.aside}
         return sorted(named | {group.latest.paper for group in self.groups})
 
+    def name_of(self, record: Record) -> str:
+        """Returns ``recipe[:variant]``, without a variant that changes nothing of the recipe."""
+        own = self.arms.get(f"{record.paper}/{record.recipe}", {}).get("method", [()])[0]
+        variant = None if None in own and record.variant in own else record.variant
+        return f"{record.recipe}:{variant}" if variant else record.recipe
+
     def claims_of(self, paper: str) -> PaperClaims:
         """Returns the paper's claims, none where it has no file of them."""
         return self.claims.get(paper, PaperClaims(claims=[]))

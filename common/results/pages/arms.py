@@ -69,7 +69,7 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
         rows.append(((Emphasis(name),), "-", "-", *values, count, "reference", "-", "-"))
     header = ("arm", "recipe", "epochs", *_names(keys, among), "seeds", "status", "runs", "commit")
     yield Table(header, rows)
-    yield from _folded(groups, references, [key for key in among if key not in keys], among)
+    yield from _folded(board, groups, references, [key for key in among if key not in keys], among)
 
 
 def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
@@ -92,6 +92,7 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
 
 
 def _folded(
+    board: Board,
     groups: list[Group],
     references: dict[str, dict[str, Sample]],
     metrics: list[str],
@@ -102,7 +103,7 @@ def _folded(
     for start in range(0, len(metrics), MOST_METRICS):
         part = metrics[start : start + MOST_METRICS]
         rows: list[tuple[Text, ...]] = [
-            (_recipe_text(group), *_values(group, part)) for group in groups
+            (_recipe_text(board, group), *_values(group, part)) for group in groups
         ]
         for name, samples in references.items():
             rows.append(((Emphasis(name),), *(sample_text(samples.get(key)) for key in part)))
@@ -129,10 +130,10 @@ def _values(group: Group, keys: list[str]) -> list[str]:
     return [sample_text(sample) for sample in samples]
 
 
-def _recipe_text(group: Group) -> tuple[Span, ...]:
+def _recipe_text(board: Board, group: Group) -> tuple[Span, ...]:
     """Returns ``recipe:variant``; the heading says the paper."""
     record = group.latest
-    name = Verbatim(record.reference.removeprefix(f"{record.paper}/"))
+    name = Verbatim(board.name_of(record))
     return (name, " (published weights)") if record.weights == "published" else (name,)
 
 
@@ -143,7 +144,7 @@ def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     epochs = ends_text(one.epochs for one in group.records)
     return (
         record.arm,
-        _recipe_text(group),
+        _recipe_text(board, group),
         "-" if record.weights == "published" else epochs,
         *_values(group, keys),
         seeds_text(len(group.records)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
 from common.results.record import Record
-from common.results.statistics import MOST_SEEDS, Sample, half_width
+from common.results.statistics import Sample, half_width
 from common.results.status import Verdict
 
 # Four places say nothing of what is below.
@@ -61,7 +61,7 @@ def status_text(verdict: Verdict, stale: str | None) -> str:
         text = f"{text}: {verdict.seeds} seeds would tell"
     elif text in ("inconclusive", "undecided"):
         few = verdict.half_width is None
-        text = f"{text}: {'more seeds would' if few else f'{MOST_SEEDS:,} seeds would not'} tell"
+        text = f"{text}: more seeds {'would' if few else 'alone would not'} tell"
     return f"{stale} ({text})" if stale else text
 
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from common.results.board import Board
 from common.results.claim_verdicts import decisions
@@ -32,8 +33,8 @@ SMALL = 7
 class Candidate:
     """An arm, or what learns nothing, beside the method of a section.
 
-    ``kind`` is the first word of an arm, or the reference's name; ``differences`` are paired ones
-    to the method, None for the method itself.
+    ``kind`` is the first word of an arm, or the reference's name; ``start`` tells how to train it.
+    ``differences`` are paired ones to the method, None for the method itself.
     """
 
     kind: str
@@ -53,8 +54,8 @@ class Candidate:
 class Front:
     """What stands beside a paper's method in one section.
 
-    ``ablation`` is the one that changes most of those that are told from the method. ``best`` is
-    the method, unless something that sees no more labels is ahead of it and told from it.
+    ``ablation`` is the one that changes most of those whose difference excludes 0. ``best`` is
+    something that sees no more labels and is ahead of the method by a difference that excludes 0.
     """
 
     section: Section
@@ -94,11 +95,14 @@ def _front(board: Board, section: Section) -> Front | None:
         return None
     more_labels = board.claims_of(method.latest.paper).more_labels or []
     arms = [
-        _candidate(section, group, sample)
+        _candidate(board, section, group, sample)
         for group in section.groups
         if group.latest.arm not in more_labels and (sample := section.sample(group))
     ]
-    references = [Candidate(n, n, n, *samples) for n, samples in section.references().items()]
+    references = [
+        Candidate(name, name, _measured(section, name), *samples)
+        for name, samples in section.references().items()
+    ]
     learned = [one for one in references if one.kind in LEARNING_REFERENCES]
     ablations = [one for one in arms if one.kind == "ablation" and one.gap]
     sign = -1 if section.lower else 1
@@ -113,13 +117,18 @@ def _front(board: Board, section: Section) -> Front | None:
     )
 
 
-def _candidate(section: Section, group: Group, values: Sample) -> Candidate:
+def _measured(section: Section, name: str) -> Text:
+    return joined(f"{name}, which each run of ", (Verbatim(section.setting),), " measures")
+
+
+def _candidate(board: Board, section: Section, group: Group, values: Sample) -> Candidate:
     record = group.latest
     stale = (
         f" ({group.stale})" if group.stale and section.method and not section.method.stale else ""
     )
-    name = joined((Verbatim(record.variant or record.recipe),), stale)
-    start, kind = (Verbatim(record.reference),), record.arm.partition("/")[0]
+    shown = board.name_of(record)
+    name = joined((Verbatim(shown.partition(":")[2] or shown),), stale)
+    start, kind = (Verbatim(f"{record.paper}/{shown}"),), record.arm.partition("/")[0]
     return Candidate(kind, name, start, values, section.difference(group))
 
 
@@ -141,23 +150,26 @@ def front_table(
     rows = [
         (
             (Link(paper, link(paper)),),
-            _reported(board, paper),
+            reported_text(board, paper),
             _claims(board, paper),
-            *_cells(front_of(board, paper)),
+            *_cells(board, front_of(board, paper)),
         )[:columns]
         for paper in board.papers()
     ]
     return Table(HEADER[:columns], rows) if rows else Paragraph("No runs yet.")
 
 
-def _reported(board: Board, paper: str) -> str:
-    """Returns how many reported numbers are reproduced, and why the others are not."""
-    kinds = Counter(row.kind for row in board.rows if row.entry.paper == paper)
+def reported_text(board: Board, paper: str) -> str:
+    """Returns how many reported numbers are reproduced, how far off they are, and the others."""
+    rows = [row for row in board.rows if row.entry.paper == paper]
+    kinds = Counter(row.kind for row in rows)
     compared = kinds.total() - kinds["not run"]
     exact, reproduced = kinds.pop("exact", 0), kinds.pop("reproduced", 0)
     first = [f"{exact} of {compared} exact"] if exact else []
     if reproduced or (compared and not exact):
         first.append(f"{reproduced} of {compared} reproduced")
+        gaps = [abs(row.verdict.gap / row.reference.value) for row in rows if row.verdict.gap]
+        first.append(f"median gap {100 * median(gaps):.1f} %")
     return _counted(first, kinds) or "none known"
 
 
@@ -172,22 +184,41 @@ def _counted(first: list[str], kinds: Counter[str]) -> str:
     return "; ".join([*first, *(f"{count} {kind}" for kind, count in kinds.most_common() if count)])
 
 
-def _cells(front: Front | None) -> tuple[Text, ...]:
+def ablation_text(front: Front) -> Text:
+    """Returns the ablation that changes most, and whether it is better or worse than the method."""
+    ablation = front.ablation
+    if ablation is None or ablation.differences is None:
+        return "no difference excludes 0"
+    gap, places = ablation.differences, decimals_of(front.ours.mean)
+    worse = (gap.mean > 0) == bool(front.section.lower)
+    size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")
+    return joined(ablation.name, f" is {size} {'worse' if worse else 'better'}")
+
+
+def start_text(board: Board, front: Front) -> Text:
+    """Returns what to start from, with what is as good and learns nothing."""
+    if front.best:
+        return front.best.start
+    method = (Verbatim(f"{front.method.latest.paper}/{board.name_of(front.method.latest)}"),)
+    nothing = front.nothing
+    if nothing is None or nothing.gap:
+        return method
+    return joined(nothing.start, ": the method is not clearly ahead of it")
+
+
+def _cells(board: Board, front: Front | None) -> tuple[Text, ...]:
     if front is None:
         return ("-",) * (len(HEADER) - 3)
-    section, places = front.section, decimals_of(front.ours.mean)
+    section = front.section
     ours = [sample_text(front.ours), f"({seeds_text(front.ours.n)})", front.method.stale]
     less = ", less is better" if section.lower else ""
-    ablation = front.ablation
     return (
         (Verbatim(section.setting), f", {short_metric(section.metric or '')}{less}"),
         " ".join(part for part in ours if part),
         _values(front.rival),
         _values(front.nothing),
-        joined(ablation.name, " ", difference_text(ablation.differences, places))
-        if ablation
-        else "no difference excludes 0",
-        front.best.start if front.best else (Verbatim(front.method.latest.reference),),
+        ablation_text(front),
+        start_text(board, front),
     )
 
 

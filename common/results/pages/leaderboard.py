@@ -44,6 +44,7 @@ STATUSES = {
     "inconclusive": f"there are fewer than {MIN_SEEDS} seeds, or the interval lies on both sides "
     "of the margin's edge",
     "not run": "nobody has run the setting here",
+    "scaled": "an arm or a setting to which no reported number applies",
 }
 VERDICTS = {
     "no difference": f"both arms share at least {MIN_SEEDS} seeds, and the 95 % interval of their "
@@ -66,15 +67,18 @@ LEGEND = """\
 *Compared by* names the setting and the metric of the paper's first claim that has been run here, or
 else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the
 baselines that see no more labels than the method does. *No learning* is the best of an untrained
-encoder, the inputs themselves and counts. *Ablation that matters* has the largest paired difference
-to the method among those that exclude 0 (95 %); the brackets give the half-width of its interval.
-*Start from* names the method, unless something is ahead of it by a difference that excludes 0: then
-it names the best of these.
+encoder, the inputs themselves and counts. *Median gap* is how far the compared numbers are from the
+reported ones, in per cent of these. *Ablation that matters* has the largest paired difference to
+the method among those that exclude 0 (95 %); the brackets give the half-width of its interval.
+*Start from* names the best of what is ahead of the method by a difference that excludes 0. If
+nothing is, it names the method, or what learns nothing where their difference does not exclude 0.
 
 A paper's page has every claim, every reported number and every arm, and what is normal while
 training. `papers leaderboard --html DIR` adds all metrics, all diagnostics and the links to runs. A
 run's record holds its configuration, versions, hardware and time. The number of seeds that would
-tell assumes that mean and spread stay the same and that the reported number gets no more runs. For
+tell assumes that mean and spread stay the same and that the reported number gets no more runs. More
+seeds alone would not tell where our mean lies on the edge of the margin, or where the reported
+number has a wide spread of its own. For
 errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A reference marked
 *unverified* has not been checked against its source. `docs/reported.md`, `docs/claims.md` and
 `results/README.md` describe the files."""

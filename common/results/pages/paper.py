@@ -32,16 +32,17 @@ from common.results.pages.formatting import (
     shown_metrics,
     status_text,
 )
+from common.results.pages.front import ablation_text, front_of, reported_text, start_text
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
 from common.results.reported import OFFICIAL, Entry
 
-CLAIMS_HEADER = ("claim", "arms", "compared by", "difference", "matters", "verdict")
-ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "difference", "seeds", "remark")
+CLAIMS_HEADER = ("claim", "arms", "compared by", "ahead by", "matters", "verdict")
+ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "minus method", "seeds", "remark")
 ARMS_TEXT = """\
-The mean is ± the sample standard deviation over training seeds. The difference is paired and taken
-to the first method of the same recipe, data and protocol; the brackets give the half-width of its
-95 % interval."""
+The mean is ± the sample standard deviation over training seeds. "Minus method" is the paired
+difference to the first method of the same recipe, data and protocol; the brackets give the
+half-width of its 95 % interval."""
 UNRECORDED = """\
 {count} numbers of the official code come from runs that left no record, so the metrics, environment
 and time of each run are missing. The notes beside the numbers say what is known."""
@@ -71,6 +72,7 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
             ".",
         )
     )
+    yield from _in_short(board, paper)
     yield Heading(2, f"What {paper} claims")
     yield from _claims(board, paper)
     yield from _caveats(board, paper)
@@ -81,6 +83,16 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
     yield from _aside(board, paper)
     yield Heading(2, f"What is normal while training {paper}")
     yield from curves_of_paper(board, paper, whole)
+
+
+def _in_short(board: Board, paper: str) -> Iterator[Block]:
+    """Yields the answers of the front page."""
+    items = [joined("Reported numbers: ", reported_text(board, paper), ".")]
+    if front := front_of(board, paper):
+        where = joined(" (", (Verbatim(front.section.setting),), ").")
+        items.append(joined("The ablation that matters: ", ablation_text(front), where))
+        items.append(joined("Start from: ", start_text(board, front), "."))
+    yield Items(items)
 
 
 def _claims(board: Board, paper: str) -> Iterator[Block]:
@@ -148,7 +160,7 @@ def _arms(board: Board, paper: str) -> Iterator[Block]:
     more_labels = board.claims_of(paper).more_labels or []
     rows: list[tuple[Text, ...]] = []
     for section in sections:
-        rows += [_arm_cells(section, group, more_labels) for group in section.groups]
+        rows += [_arm_cells(board, section, group, more_labels) for group in section.groups]
         rows += _reference_rows(section)
     yield Table(ARMS_HEADER, rows)
 
@@ -176,7 +188,9 @@ def _kind(record: Record) -> Text:
     return joined(official, f"; {pilot}") if pilot else official
 
 
-def _arm_cells(section: Section, group: Group, more_labels: list[str]) -> tuple[Text, ...]:
+def _arm_cells(
+    board: Board, section: Section, group: Group, more_labels: list[str]
+) -> tuple[Text, ...]:
     record = group.latest
     remarks = [
         group.stale,
@@ -187,7 +201,7 @@ def _arm_cells(section: Section, group: Group, more_labels: list[str]) -> tuple[
     sample = section.sample(group)
     places = decimals_of(sample.mean) if sample else None
     return (
-        (Verbatim(record.reference.removeprefix(f"{record.paper}/")),),
+        (Verbatim(board.name_of(record)),),
         record.arm,
         record.data,
         short_metric(section.metric or "-"),

@@ -8,7 +8,7 @@ from common.results.board import make_board
 from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
 from common.results.pages.document import plain, to_markdown
-from common.results.pages.front import SMALL, front_of, front_table
+from common.results.pages.front import SMALL, ablation_text, front_of, front_table, start_text
 from common.results.pages.paper import paper_page
 from common.results.reported import OFFICIAL, Reference
 from tests.samples import ENTRY, KNN
@@ -111,16 +111,35 @@ def test_a_reference_that_learns_from_labels_is_a_rival(board):
     assert names(front)[:2] == ["trees", "raw"]
 
 
-def test_one_starts_from_the_method_unless_what_is_ahead_is_told_from_it(board):
+def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_is_as_good(board):
     def start(changes=(), **references):
-        given = {**REFERENCES, **references}
-        return plain(front_of(board(changes, given), "swav").best.start)
+        found = board(changes, {**REFERENCES, **references})
+        return plain(start_text(found, front_of(found, "swav")))
 
-    assert front_of(board(), "swav").best is None
+    raw = "raw, which each run of swav/cifar10 measures"
+    assert start() == "swav/cifar10"
     simclr = ("baseline/simclr", "simclr")
-    assert front_of(board({simclr: [0.80, 0.99, 0.84]}), "swav").best is None
+    assert start({simclr: [0.80, 0.99, 0.84]}) == "swav/cifar10"
     assert start({simclr: [0.90, 0.92, 0.945]}) == "swav/cifar10:simclr"
-    assert start({simclr: [0.90, 0.92, 0.945]}, raw=0.97) == "raw"
+    assert start({simclr: [0.90, 0.92, 0.945]}, raw=0.97) == raw
+    assert start(raw=0.81) == f"{raw}: the method is not clearly ahead of it"
+
+
+def test_an_ablation_is_said_to_be_better_or_worse_whichever_way_the_metric_goes(board):
+    def text(claims=CLAIMS):
+        return plain(ablation_text(front_of(board(claims=claims), "swav")))
+
+    lower = dataclasses.replace(COMPARISON, better="lower")
+    assert text().endswith(" worse")
+    assert text(PaperClaims(claims=[dataclasses.replace(CLAIM, comparison=lower)])).endswith(
+        "better"
+    )
+
+
+def test_a_variant_that_changes_nothing_is_shown_as_its_recipe(make_record, board):
+    found = dataclasses.replace(board(), arms={"swav/cifar10": {"method": [(None, "cpu")]}})
+    assert found.name_of(make_record(variant="cpu")) == "cifar10"
+    assert found.name_of(make_record(variant="hard")) == "cifar10:hard"
 
 
 def test_the_setting_is_that_of_the_first_claim_that_has_been_run(board):
@@ -139,7 +158,9 @@ def test_a_line_counts_reported_numbers_and_claims(board):
         return row
 
     row = line()
-    assert row.startswith("| [swav](#swav) | 0 of 1 reproduced; 1 inconclusive; 1 not run |")
+    assert row.startswith(
+        "| [swav](#swav) | 0 of 1 reproduced; median gap 2.5 %; 1 inconclusive; 1 not run |"
+    )
     assert "| 1 holds; 1 not tested here | `swav/cifar10`, knn_top1 |" in row
     assert "| 0.8200 ± 0.0200 (3 seeds) | `simclr` 0.7233 ± 0.0252 | raw 0.5000" in row
     row = line(digest="0" * 12)
