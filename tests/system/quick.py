@@ -11,6 +11,9 @@ from common.runs.folder import new_run
 from common.runs.run import prepare, train
 from common.training.fit import Experiment
 
+# The bars of the papers were chosen with seeds 0, 1 and 2 in sight, and nothing on these.
+NEW_SEEDS = (3, 4, 5)
+
 
 def run_ready(reference: str, folder: Path, *words: str) -> tuple[Record, Experiment]:
     """Trains and evaluates, untracked; returns the record, and what was trained."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.runs.folder import new_run
 from common.runs.run import prepare, train
-from tests.system.quick import run_seed
+from tests.system.quick import NEW_SEEDS, run_seed
 
 LINEAR_BAR, ABLATION_BAR = 62.0, 57.0
 AUC_BAR, ABLATION_AUC_BAR = 85.0, 75.0
@@ -34,7 +34,7 @@ def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", NEW_SEEDS)
 def test_quick_learns_and_the_constant_temperature_does_not(seed: int, tmp_path: Path) -> None:
     record = run_seed("amcl/quick", seed, tmp_path / "method")
     assert record.metrics[KEY] >= LINEAR_BAR and record.metrics[AUC] >= AUC_BAR

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from papers.hydra.relations import pair_gates
-from tests.system.quick import run_ready, run_seed
+from tests.system.quick import NEW_SEEDS, run_ready, run_seed
 
 LINEAR_BAR, NEIGHBOUR_BAR = 90.0, 55.0
 KEYS = ("test/linear_top1", "test/nn_top1@5")
@@ -18,7 +18,7 @@ def passes(metrics: dict[str, float]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", NEW_SEEDS)
 def test_quick_learns_with_gates_that_depend_on_the_pair(seed: int, tmp_path: Path) -> None:
     record, ready = run_ready("hydra/quick", tmp_path, f"seed={seed}")
     assert passes(record.metrics), record.metrics
