@@ -48,6 +48,7 @@ BACKBONES = Registry(
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "papers.supremix.backbone:SmallGrid",
+        "small_resnet": "common.backbones.resnet:small_resnet",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",

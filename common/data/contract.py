@@ -83,7 +83,7 @@ class RunData(KeyedData, ABC):
         return
 
     def check_split(self, split: str) -> None:
-        """Refuses a split that protocols cannot measure while a run trains."""
+        """Refuses a split that protocols cannot measure."""
         return
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:

@@ -40,7 +40,7 @@ def run_campaign(
     filed = results is not None  # a user's own recipes are filed only where it is asked for
     results = results or default_results()
     failed: list[str] = []
-    refused: dict[str, int] = {}  # the seed each such arm was refused at
+    refused: dict[str, int] = {}  # by the recipe's hash, the seed it was refused at
     not_tried = 0
     for number, recipe in enumerate(campaign.recipes, 1):
         label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
@@ -53,8 +53,8 @@ def run_campaign(
             if filed or recipe.file is None:
                 commit_record(done, results)
             continue
-        if recipe.reference in refused:
-            _say(f"{label}: not tried, refused at seed {refused[recipe.reference]}", console)
+        if recipe.hash() in refused:
+            _say(f"{label}: not tried, refused at seed {refused[recipe.hash()]}", console)
             not_tried += 1
             continue
         console.print(label)
@@ -72,7 +72,7 @@ def run_campaign(
             console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)
             if isinstance(error, UsageError):
-                refused[recipe.reference] = recipe.seed
+                refused[recipe.hash()] = recipe.seed
             continue
         if record is not None and (filed or recipe.file is None):
             commit_record(record, results)

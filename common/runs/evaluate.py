@@ -71,8 +71,10 @@ def evaluate_run(
         # A record of its own: filed beside the training's, it must not take its place.
         run_id=f"{record.run_id}-{target.id}",
         curves={},
+        pilot=recipe.evaluation.looked_at is not None,
+        looked_at=recipe.evaluation.looked_at,
         protocol="+".join(names),
-        metrics=dict(evaluate(experiment, names, "test")),
+        metrics=dict(evaluate(experiment, names, recipe.evaluation.split)),
         references={name: dict(row) for name, row in measure_references(experiment).items()},
         # Of this evaluation on this machine, where nothing was trained.
         wall_s=time.perf_counter() - started,
@@ -164,7 +166,7 @@ def _measure(
 ) -> Record:
     started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
     source = describe_source(experiment.recipe.paper)
-    metrics = evaluate(experiment, names, "test")
+    metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(
         metrics=metrics,
         references=measure_references(experiment),

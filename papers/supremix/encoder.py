@@ -17,6 +17,7 @@ READS = {
     "resnet50": IMAGES,
     "small_conv": IMAGES,
     "small_grid": IMAGES,
+    "small_resnet": IMAGES,
     "small_volume": VOLUMES,
     "text_pair": TEXTS,
 }

@@ -134,7 +134,7 @@ class ImageData(RunData):
         self.load()
         measured = []
         for split, names in (
-            ("test", evaluation.protocols),
+            (evaluation.split, evaluation.protocols),
             (evaluation.online_split, evaluation.online),
         ):
             asked = [evaluation.settings(name) for name in names]

@@ -136,16 +136,19 @@ class SeriesData(RunData):
         return f"{self._title}: {classes} classes, {facts.channels} channels, {counts}; {cut}"
 
     def check_split(self, split: str) -> None:
-        """Raises `ConfigError` where a set has no validation part to look at in training."""
+        """Raises `ConfigError` where a set has no validation part."""
         if self.labelled is not None and split == "val":
             raise ConfigError(
-                f"evaluation.online: {self._title} has no validation part; leave it out"
+                f"evaluation: {self._title} has no validation part; measure test, not online"
             )
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols of the other kind, and settings beyond the data."""
         self.load()
-        asked = (("test", evaluation.protocols), (evaluation.online_split, evaluation.online))
+        asked = (
+            (evaluation.split, evaluation.protocols),
+            (evaluation.online_split, evaluation.online),
+        )
         for split, names in asked:
             for name in names:
                 evaluation.settings(name).check_inputs(self._inputs(split, None))

@@ -147,9 +147,7 @@ class OpenWorldData(RunData):
     def check_split(self, split: str) -> None:
         """Raises `ConfigError` for a split that there is not."""
         if split != "test":
-            raise ConfigError(
-                f"evaluation.online_split={split}: {self.config.name} has none; use test"
-            )
+            raise ConfigError(f"evaluation: {self.config.name} has no split {split!r}; use test")
 
     def train_dataloader(self) -> DataLoader[OpenWorldBatch]:
         """Returns whole batches in an order that depends on (seed, epoch) alone.

@@ -214,6 +214,14 @@ def test_a_pilot_of_a_seed_is_not_its_run(stage, tmp_path, recipe):
     assert done == [0, 1, 2]
 
 
+def test_a_pilot_is_found_again_by_its_own_recipe(stage, tmp_path):
+    play, done = stage
+    pilot = load_recipe("swav/quick", ["evaluation.split=val"])
+    commit_record(record_of(pilot, 9, pilot=True, looked_at="val"), tmp_path / "results")
+    play(lambda recipe: record_of(recipe, recipe.seed), also=[pilot])
+    assert done == [0, 1, 2]
+
+
 def test_a_run_that_fails_is_named_at_the_end_and_the_others_run(stage, tmp_path):
     play, done = stage
 
