@@ -97,8 +97,8 @@ class MEOW(LightningModule):
     def _own_graph(self) -> GraphData:
         if self.graph is None:
             raise ConfigError(
-                "data: the module holds no graph; use MEOW.from_hetero_data(data), or give the Trainer "
-                "a GraphData"
+                "data: the module holds no graph; use MEOW.from_hetero_data(data), or give the "
+                "Trainer a GraphData"
             )
         return self.graph
 

@@ -189,15 +189,19 @@ class GraphData(RunData):
         graph, paths = self.graph, self.metapaths(self.graph)
         counts = node_counts(graph)
         nodes = ", ".join(f"{count:,} {name}s" for name, count in counts.items())
-        numbers = zip(paths, count_alone(graph, paths), strict=True)
-        alone = [f"{number} without a {path} neighbour" for path, number in numbers if number]
+        alone = [
+            f"{number} without a {path} neighbour"
+            for path, number in zip(paths, count_alone(graph, paths), strict=True)
+            if number
+        ]
         kept = f" ({', '.join(alone)}; kept)" if alone else ""
         bare = [name for name in counts if "x" not in graph[name]]
         one_hot = f"; no features, so one-hot rows: {', '.join(bare)}" if bare else ""
         notes = "".join(f"; {note}" for note in graph.notes)
+        number = count_classes(graph)
+        known = f"{number} classes" if number else "no labels"
         return (
-            f"{self.config.name}: {nodes}, {count_classes(graph)} classes{kept}{one_hot}{notes}; "
-            f"data {self.fingerprint}"
+            f"{self.config.name}: {nodes}, {known}{kept}{one_hot}{notes}; data {self.fingerprint}"
         )
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -127,7 +127,7 @@ def fit_lists(config: GraphConfig, metapaths: list[str]) -> tuple[list[int], lis
     Raises:
         ConfigError: They, or the fanouts, have another length.
     """
-    lists = {"top_k": config.top_k, "edge_mask": config.edge_mask}
+    lists: dict[str, list[Any]] = {"top_k": config.top_k, "edge_mask": config.edge_mask}
     for name, values in lists.items():
         if len(values) not in (1, len(metapaths)):
             raise ConfigError(
@@ -136,9 +136,8 @@ def fit_lists(config: GraphConfig, metapaths: list[str]) -> tuple[list[int], lis
             )
     if len(config.fanouts) != 2:
         raise ConfigError(f"data.fanouts={config.fanouts}: give two, one a layer")
-    every = range(len(metapaths))
-    top_k, edge_mask = config.top_k, config.edge_mask
-    return [top_k[i % len(top_k)] for i in every], [edge_mask[i % len(edge_mask)] for i in every]
+    repeats = {name: len(metapaths) // len(values) for name, values in lists.items()}
+    return config.top_k * repeats["top_k"], config.edge_mask * repeats["edge_mask"]
 
 
 def make_batch(prepared: Prepared) -> GraphBatch:

@@ -43,8 +43,7 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroData:
     if path.exists():
         labels, classes = _read_labels(path, num_nodes[target])
         splits = split_labels(labels, config.labels_per_class, classes, str(path))
-    notes = () if path.exists() else ("no labels",)
-    return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths, notes)
+    return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths)
 
 
 def split_labels(

@@ -69,7 +69,7 @@ def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> Hetero
     target = _find_target(data, config, where)
     labels = np.full(num_nodes[target], -1, dtype=np.int64)
     splits: dict[int, NodeSplit] = {}
-    notes: tuple[str, ...] = ("no labels",)
+    notes: tuple[str, ...] = ()
     if "y" in data[target]:
         own = f"{where}: {target}"
         labels, classes = _read_labels(data[target], num_nodes[target], f"{own}.y")
