@@ -103,3 +103,13 @@ def test_a_paper_may_import_itself_and_the_core(
     path.parent.mkdir(parents=True)
     path.write_text("from papers.swav.config import x\nfrom .module import y\nimport common.cli\n")
     assert violations(path) == []
+
+
+def test_torch_geometric_is_imported_on_the_road_of_graphs_alone() -> None:
+    graphs = ("common/data/graphs/", "common/own_data/graphs.py", "papers/meow/")
+    light = {"common.data.graphs.batch", "common.data.graphs.config"}
+    for path in SOURCES:
+        if not path.relative_to(ROOT).as_posix().startswith(graphs):
+            found = {name.rpartition(".")[0] for name in imported(path)}
+            assert not {name for name in found if name.startswith("torch_geometric")}, path
+            assert {name for name in found if name.startswith("common.data.graphs")} <= light, path

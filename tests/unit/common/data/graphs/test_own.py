@@ -6,6 +6,7 @@ import scipy.sparse as sp
 import torch
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import node_counts
 from common.data.graphs.module import GraphData
 from common.data.graphs.readers.own import read_own
 from common.errors import DataError
@@ -78,7 +79,7 @@ def test_other_graphs_need_no_labels_and_may_have_other_sizes(tmp_path, data, mo
     (folder / "nodes.csv").write_text("paper,17\nsubject,3\nauthor,9\n")
     assert np.array_equal(data.embed_path(module, folder)["embedding"], z)
     own = read_own(folder, data.graph, data.metapaths(data.graph))
-    assert list(own.num_nodes) == ["paper", "author", "subject"]
+    assert list(node_counts(own)) == ["paper", "author", "subject"]
 
 
 def test_packed_layout(tmp_path, data, module):
