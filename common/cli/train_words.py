@@ -88,7 +88,7 @@ def split_path(reference: str, words: list[str]) -> tuple[str | None, list[str]]
 def _refuse_word(reference: str, word: str) -> None:
     known = recipe_names(reference) if reference in paper_names() else []
     if word.partition(":")[0] in known:
-        raise UsageError(f"{word}: a recipe is one word with its paper: {reference}/{word}")
+        raise UsageError(f"{word}: no such path; the recipe of that name is {reference}/{word}")
     whole = suggest(f"{reference}/{word}", [f"{reference}/{name}" for name in known])
     hint = whole if "did you mean" in whole else "; a setting is key=value, such as seed=1"
     raise UsageError(f"{word}: does not exist; the second word is the path of your data{hint}")

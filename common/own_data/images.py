@@ -186,9 +186,6 @@ def _plan_length(draft: Draft, trained: int) -> None:
     if not draft.fixed:
         epochs = min(max(15_000 // trained, 30), 100)
         draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
-    epochs, warmup = draft.get("trainer.epochs"), draft.get("optimizer.warmup_epochs")
-    if warmup >= epochs:
-        draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
     draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
 
 

@@ -1,9 +1,12 @@
 """The plan for a table of known and novel classes, in the form of OW-DFA's."""
 
+import re
+
 from common.own_data.csv_files import CsvFile
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 TRAIN_SHARE = 0.8
+REAL = re.compile(r"(?<![a-z])real(?![a-z])")  # in the name of a method
 LABELLED, UNLABELLED = "1", "2"
 UPDATE = 0.3  # seconds, of 64 images of 64 pixels on a core
 
@@ -22,6 +25,9 @@ def plan_open_world(found: CsvFile, draft: Draft) -> None:
         return
     if not draft.fixed:
         draft.choose("data.size", 64, "pixels a side, for a CPU")
+    methods = next(column.texts for column in found.columns if column.name == "method")
+    if any(REAL.search(method.lower()) for method in methods):
+        draft.choose("data.protocol", 2, "the table has real images, too")
     draft.trained = int(TRAIN_SHARE * (labelled + unlabelled))
     half = int(TRAIN_SHARE * min(labelled, unlabelled))
     batch = 2 * max(fit_batch(half, draft.base.data.batch_size // 2), 2)

@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from common.config.build import COMMAND_LINE
 from common.config.recipe import load_recipe, resolve, take_variants
 from common.config.references import FILE_PATTERN, find_recipe
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.data_sets import find_set
-from common.errors import UsageError
+from common.errors import ConfigError, UsageError
 from common.own_data.draft import Choice, Draft
 from common.own_data.graphs import plan_graph
 from common.own_data.images import plan_images
@@ -80,7 +81,9 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
     values = parse_overrides(words)
     draft = Draft(paper, load_recipe(name), values, fixed=not bare)
+    _check_words(name, draft)
     FORMS[form][1](found, draft)
+    _fit_warmup(draft)
     if not draft.obstacles and find_spec(f"papers.{paper.name}.own_data") is not None:
         import_module(f"papers.{paper.name}.own_data").fit(found, draft)
     if draft.obstacles:
@@ -89,6 +92,21 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
     asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
+
+
+def _check_words(name: str, draft: Draft) -> None:
+    """Raises `ConfigError` for a word that is wrong by itself, whatever is planned."""
+    try:
+        _resolved(name, draft)
+    except ConfigError as error:  # of several values together the plan may change one
+        if str(error).startswith(COMMAND_LINE):
+            raise
+
+
+def _fit_warmup(draft: Draft) -> None:
+    epochs = draft.get("trainer.epochs")
+    if draft.get("optimizer.warmup_epochs") >= epochs > 0:
+        draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
 
 
 def _paper_of(reference: str) -> Paper:
@@ -148,5 +166,5 @@ def _resolved(name: str, draft: Draft) -> Recipe:
     if place.variant is not None:
         layers.append((f"variant {place.variant}", variants[place.variant]))
     layers.append((PLAN, {key: choice.value for key, choice in draft.choices.items()}))
-    layers.append(("command line", draft.words))
+    layers.append((COMMAND_LINE, draft.words))
     return resolve(place.paper, place.recipe, place.variant, layers)

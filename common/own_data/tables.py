@@ -13,7 +13,7 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans what becomes of each column, and the scale of the label."""
     draft.choose("data.name", "table", "a line is a sample")
     draft.choose("data.path", str(found.path), "your file")
-    target = _target(found, draft, [found.times.name] if found.times else [])
+    target = _target(found, draft, [], asked=True)
     _plan_columns(found, draft, target)
     _plan_scale(found, draft, target)
 
@@ -25,19 +25,19 @@ def plan_listed(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.path", str(found.path), "your file")
     if form == "volume-table":
         draft.choose("method.backbone", "small_volume", "for volumes")
-        draft.choose("evaluation.references", ["untrained", "raw"], "trees take no volumes")
-        draft.choose("data.shift", 0, "volumes are not shifted")
     else:
         draft.choose("data.size", 64, "pixels a side, for a CPU")
+    why = "a regression on all pixels would take longer than the training"
+    draft.choose("evaluation.references", ["untrained"], why)
     listed = [name.name for name in found.columns if name.name.lower() in ("path", "split")]
     _plan_scale(found, draft, _target(found, draft, listed))
 
 
-def _target(found: CsvFile, draft: Draft, others: list[str]) -> Column | None:
-    """Returns the column to predict, which is the user's to name unless there is but one."""
+def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False) -> Column | None:
+    """Returns the column to predict, which the user names if ``asked``, or if there are several."""
     numbers = [c for c in found.columns if c.numbers is not None and c.name not in others]
     name = draft.words.get("data.target")
-    if name is None and len(numbers) == 1 and found.forms[0] != "table":
+    if name is None and len(numbers) == 1 and not asked:
         name = numbers[0].name
         draft.choose("data.target", name, "the only column of numbers")
     column = found.column(str(name))
@@ -71,6 +71,9 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES
             (categorical if fewer else dropped).append(column.name)
+    out = {*dropped, *draft.get("data.drop"), target.name if target else ""}
+    if not {column.name for column in found.columns} - out:
+        draft.refuse(f"{found.path}: there is no column to predict from beside dates and names")
     if categorical:
         why = f"columns of text with at most {MOST_VALUES} values, one column of 0 and 1 a value"
         draft.choose("data.categorical", [*draft.get("data.categorical"), *categorical], why)
