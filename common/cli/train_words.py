@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from common.config.recipe import load_recipe
+from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import recipe_names
 from common.config.schema import Recipe
 from common.errors import UsageError, suggest
@@ -86,12 +86,14 @@ def split_path(reference: str, words: list[str]) -> tuple[str | None, list[str]]
 
 
 def _refuse_word(reference: str, word: str) -> None:
+    if word.partition(".")[0] in (*SECTIONS, "seed"):
+        raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
     known = recipe_names(reference) if reference in paper_names() else []
     if word.partition(":")[0] in known:
-        raise UsageError(f"{word}: no such path; the recipe of that name is {reference}/{word}")
+        raise UsageError(f"{word!r}: no such path; the recipe of that name is {reference}/{word}")
     whole = suggest(f"{reference}/{word}", [f"{reference}/{name}" for name in known])
     hint = whole if "did you mean" in whole else "; a setting is key=value, such as seed=1"
-    raise UsageError(f"{word}: does not exist; the second word is the path of your data{hint}")
+    raise UsageError(f"{word!r} does not exist; the second word is the path of your data{hint}")
 
 
 def _refuse_options(words: list[str]) -> None:

@@ -27,6 +27,11 @@ def test_a_missing_path_does_not_exist_and_two_are_too_many(tmp_path, monkeypatc
         split_path("swav", [str(tmp_path), str(tmp_path)])
 
 
+def test_a_key_without_a_value_is_told_as_one():
+    with pytest.raises(UsageError, match="key=value"):
+        split_path("swav", ["optimizer.lr"])
+
+
 def test_an_option_is_told_as_a_setting():
     with pytest.raises(UsageError, match="seed=1"):
         _refuse_options(["--seed", "1"])
