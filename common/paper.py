@@ -26,6 +26,8 @@ class Paper:
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
     by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
     measure by, the first what the default recipe measures first: messages show it as the example.
+    ``own_data`` are its recipes for data of the user's own, by the data set that reads them; where
+    none is named it is the default recipe.
     ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
     """
 
@@ -47,6 +49,7 @@ class Paper:
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
     own_protocols: Mapping[str, str] = field(default_factory=dict)
+    own_data: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_kind(self) -> str:

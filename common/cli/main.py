@@ -79,25 +79,24 @@ def info(
     print_paper(paper, console)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def train(
     reference: ReferenceArgument,
-    overrides: OverridesArgument = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[PATH] [KEY=VALUE]...")] = None,
     runs: RunsOption = Path("runs"),
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the resolved recipe and stop.")
     ] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Keep the plan.")] = None,
 ) -> None:
-    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU."""
-    recipe = load_recipe(reference, overrides)
-    if print_config:
-        from common.cli.listing import print_recipe
+    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU.
 
-        print_recipe(recipe, console)
-        return
-    from common.runs.start import start
+    With PATH (images, a CSV, a log of actions, a graph) it plans a run that fits your data. Any
+    value of the recipe or of the plan is set by its key, such as seed=1 optimizer.lr=0.3.
+    """
+    from common.cli.train_words import train_words
 
-    start(recipe, runs, console)
+    train_words(reference, words or [], runs, console, save=save, only_show=print_config)
 
 
 @app.command()

@@ -15,13 +15,22 @@ from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
 
-def show_end(record: Record | None, recipe: Recipe, run: RunFolder, console: Console) -> None:
-    """Prints what a run came to and what can be run next; nothing where it has no record."""
+def show_end(
+    record: Record | None,
+    recipe: Recipe,
+    run: RunFolder,
+    console: Console,
+    planned: list[str] | None = None,
+) -> None:
+    """Prints what a run came to and what can be run next; nothing where it has no record.
+
+    ``planned`` are the words that plan the recipe, where it is for data of the user's own.
+    """
     if record is not None:
         if trained := training_text(record):
             console.print(trained, highlight=False, soft_wrap=True)
         show_result(record, run, console)
-        show_next(recipe, run, console)
+        show_next(recipe, run, console, planned)
 
 
 def training_text(record: Record) -> str:
@@ -70,9 +79,15 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
     return number(value, places) + ("" if spread is None else f" ±{number(spread, places)}")
 
 
-def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
+def show_next(
+    recipe: Recipe, run: RunFolder, console: Console, planned: list[str] | None = None
+) -> None:
     """Prints what can be run after a training; the words of this one are repeated."""
-    again = ["papers", "train", recipe.reference, f"seed={recipe.seed + 1}", *changed_words(recipe)]
+    seed = f"seed={recipe.seed + 1}"
+    again = [recipe.reference, seed, *changed_words(recipe)]
+    if planned:
+        again = [*(word for word in planned if not word.startswith("seed=")), seed]
+    again = ["papers", "train", *again]
     if run.root.resolve() != Path("runs").resolve():
         again += ["--runs", str(run.root)]
     steps = [

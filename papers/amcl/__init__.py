@@ -22,4 +22,5 @@ PAPER = Paper(
     config_class="AMCLConfig",
     protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
     own_protocols={"pair-auc": "config:PairAucConfig"},
+    own_data={"image-folder": "photos"},
 )

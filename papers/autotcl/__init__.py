@@ -26,4 +26,5 @@ PAPER = Paper(
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
+    own_data={"labelled": "uea"},
 )

@@ -24,4 +24,5 @@ PAPER = Paper(
     protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
     own_protocols={"effective-rank": "config:EffectiveRankConfig"},
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
+    own_data={"image-folder": "photos"},
 )

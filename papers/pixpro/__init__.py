@@ -40,4 +40,5 @@ PAPER = Paper(
         "dense-probe": "dense_probe_config:DenseProbeConfig",
         "detection": "detection_config:DetectionConfig",
     },
+    own_data={"image-folder": "photos"},
 )

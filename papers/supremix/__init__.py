@@ -29,4 +29,5 @@ PAPER = Paper(
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),
     },
+    own_data={"table": "diabetes"},
 )

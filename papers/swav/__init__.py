@@ -24,4 +24,5 @@ PAPER = Paper(
     config_class="SwAVConfig",
     protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),
     baselines={"deepcluster-v2": ("deepcluster:DeepClusterV2", "config:DeepClusterConfig")},
+    own_data={"image-folder": "photos"},
 )
