@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from common.cli.data import data_app
+from common.cli.maintain import leaderboard
 from common.cli.messages import say, say_warnings
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
@@ -118,7 +119,10 @@ def campaign(
     runs: RunsOption = Path("runs"),
     results: Annotated[
         Path | None,
-        typer.Option(help="The folder for records. Default: results/; for your own recipes none."),
+        typer.Option(
+            metavar="DIR",
+            help="File a copy of each record here; else it is in its run's folder only.",
+        ),
     ] = None,
 ) -> None:
     """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
@@ -229,34 +233,7 @@ def verify(
         verify_paper(paper, store, console)
 
 
-@app.command()
-def leaderboard(
-    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
-    wandb: Annotated[
-        str | None,
-        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
-    ] = None,
-    add: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
-    ] = None,
-    pilot: Annotated[
-        str | None, typer.Option(help="The split that pilots were compared on.")
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also write a page with learning curves and images."),
-    ] = None,
-    runs: Annotated[
-        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
-    ] = Path("runs"),
-) -> None:
-    """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
-    from common.cli.leaderboard import build_leaderboard
-
-    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs, pilot=pilot)
-
-
+app.command()(leaderboard)
 app.add_typer(data_app, name="data")
 
 
