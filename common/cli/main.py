@@ -192,6 +192,30 @@ def embed(
     console.print(f"{verb} {target}", soft_wrap=True)
 
 
+@app.command()
+def recommend(
+    run_dir: RunArgument,
+    data: Annotated[
+        Path | None, typer.Option(help="Users' actions; else the file that the run was trained on.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=".csv or .parquet; else RUN_DIR/recommendations.csv"),
+    ] = None,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Items that a user has acted on may come again.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+) -> None:
+    """Writes the items that each user will most likely act on next: user, rank, item, score."""
+    from common.runs.recommend import recommend as write_table
+
+    target = out or run_dir / "recommendations.csv"
+    rows = write_table(run_dir, data, top, target, keep_seen, force)
+    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
+
+
 def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
