@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from common.cli.data import data_app
-from common.cli.maintain import leaderboard
 from common.cli.messages import say, say_warnings
+from common.cli.outcomes import leaderboard, recommend
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
@@ -73,11 +73,19 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 @app.command()
 def info(
     paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
+    ] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Only reported numbers and ours.")
+    ] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Only how to cite the paper.")] = False,
 ) -> None:
-    """Shows a paper, its recipes, reported numbers, our numbers and BibTeX; or one recipe."""
-    from common.cli.listing import print_paper
+    """Shows what a paper does and which recipes it has; or what one recipe needs and gave."""
+    from common.cli.info import print_info
 
-    print_paper(paper, console)
+    asked = {"recipes": recipes, "numbers": numbers, "bibtex": bibtex}
+    print_info(paper, [name for name, given in asked.items() if given], console)
 
 
 @app.command()
@@ -192,28 +200,7 @@ def embed(
     console.print(f"{verb} {target}", soft_wrap=True)
 
 
-@app.command()
-def recommend(
-    run_dir: RunArgument,
-    data: Annotated[
-        Path | None, typer.Option(help="Users' actions; else the file that the run was trained on.")
-    ] = None,
-    top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help=".csv or .parquet; else RUN_DIR/recommendations.csv"),
-    ] = None,
-    keep_seen: Annotated[
-        bool, typer.Option("--keep-seen", help="Items that a user has acted on may come again.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
-) -> None:
-    """Writes the items that each user will most likely act on next: user, rank, item, score."""
-    from common.runs.recommend import recommend as write_table
-
-    target = out or run_dir / "recommendations.csv"
-    rows = write_table(run_dir, data, top, target, keep_seen, force)
-    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
+app.command()(recommend)
 
 
 def _published(

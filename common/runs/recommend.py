@@ -72,7 +72,7 @@ def _check_target(target: Path, force: bool) -> None:
     if target.exists() and not force:
         raise UsageError(f"{target}: exists already; --force replaces it")
     if target.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError(f"--out {target}: needs the package pyarrow; install it or write a .csv")
+        raise UsageError(f"--out {target}: needs pyarrow: pip install pyarrow, or write a .csv")
 
 
 def _rows(users: Any, inputs: Any, items: Any, top: int, keep_seen: bool) -> Iterator[Row]:

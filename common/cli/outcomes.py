@@ -1,4 +1,4 @@
-"""The command `papers leaderboard`. Its help imports nothing heavy."""
+"""The commands on what runs came to, `papers recommend` and `papers leaderboard`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,29 @@ from rich.console import Console
 from common.errors import UsageError
 
 console = Console(emoji=False)
+
+
+def recommend(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Users' actions; else the file that the run was trained on.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=".csv or .parquet; else RUN_DIR/recommendations.csv"),
+    ] = None,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Items that a user has acted on may come again.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+) -> None:
+    """Writes the items that each user will most likely act on next: user, rank, item, score."""
+    from common.runs.recommend import recommend as write_table
+
+    target = out or run_dir / "recommendations.csv"
+    rows = write_table(run_dir, data, top, target, keep_seen, force)
+    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
 
 
 def leaderboard(
