@@ -15,8 +15,11 @@ from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
+from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
+from common.paper import get_paper
 from common.runs.cores import let_threads_sleep
+from common.runs.folder import open_run
 from common.runs.glibc_memory import keep_memory
 from common.runs.launch import unset_unreadable_ranks
 
@@ -104,6 +107,7 @@ def train(
 
         print_recipe(recipe, console)
         return
+    require_data(recipe.data.name, recipe.data.root, recipe.data.path)
     from common.runs.start import start
 
     start(recipe, runs, console)
@@ -112,10 +116,10 @@ def train(
 @app.command()
 def resume(run_dir: RunArgument) -> None:
     """Continues a run from its last good checkpoint."""
-    from common.runs.folder import open_run
+    run = open_run(run_dir)
     from common.runs.resume import resume_run
 
-    resume_run(open_run(run_dir), console)
+    resume_run(run, console)
 
 
 @app.command()
@@ -168,6 +172,7 @@ def export(
     keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
 ) -> None:
     """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
+    open_run(run_dir)
     from common.runs.export import export_backbone
 
     console.print(f"wrote {export_backbone(run_dir, out, keys)}")
@@ -206,10 +211,15 @@ app.command()(recommend)
 def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
-    """Returns ``weights`` with the recipe they are for; None where ``source`` is a path."""
-    if weights is None and not os.path.exists(source):  # pathlib raises for a long word
-        raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
-    return (load_recipe(source, overrides), weights) if weights else None
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
+    if weights is None:
+        if not os.path.exists(source):  # pathlib raises for a long word
+            raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
+        open_run(Path(source))
+        return None
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file of weights")
+    return load_recipe(source, overrides), weights
 
 
 @app.command()
@@ -236,6 +246,7 @@ def verify(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
+    get_paper(paper)
     from common.cli.verify import verify_paper, verify_quick
 
     if quick:
