@@ -36,6 +36,13 @@ def training_text(record: Record) -> str:
     )
 
 
+def measuring_text(recipe: Recipe) -> str:
+    """Returns what is about to be measured, which can take longer than a training; or nothing."""
+    evaluation = recipe.evaluation
+    beside = f", also of {', '.join(evaluation.references)}" if evaluation.references else ""
+    return f"measuring {', '.join(evaluation.protocols)}{beside}" if evaluation.protocols else ""
+
+
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
     """Prints what was measured, beside what it is measured against, and where it is stored."""
     columns = {"this run": record.metrics, **record.references}
