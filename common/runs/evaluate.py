@@ -56,7 +56,8 @@ def evaluate_run(
             f"{experiment.data.fingerprint} now: put the first ones back or train again"
         )
     started, source = time.perf_counter(), describe_source(record.paper)
-    console.print(measuring_text(experiment.recipe), highlight=False, soft_wrap=True)
+    if text := measuring_text(experiment.recipe):
+        console.print(text, highlight=False, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
@@ -164,7 +165,8 @@ def _measure(
     experiment: Experiment, recipe: Recipe, weights: Path, run: RunFolder, console: Console
 ) -> Record:
     started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
-    console.print(measuring_text(experiment.recipe), highlight=False, soft_wrap=True)
+    if text := measuring_text(experiment.recipe):
+        console.print(text, highlight=False, soft_wrap=True)
     source = describe_source(experiment.recipe.paper)
     metrics = evaluate(experiment, names, "test")
     measured = RunMeasurements(
