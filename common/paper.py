@@ -17,6 +17,7 @@ Target = Literal["none", "class", "number", "known-and-novel classes", "next ite
 class Paper:
     """A paper's declaration, made in ``papers/<name>/__init__.py`` as ``PAPER``.
 
+    ``summary`` says in one paragraph what the method does, for who has not read the paper.
     ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
     labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
     ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
@@ -34,6 +35,7 @@ class Paper:
     name: str
     title: str
     authors: str
+    summary: str
     venue: str
     year: int
     arxiv: str

@@ -12,10 +12,13 @@ from rich.console import Console
 
 from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
+from common.cli.outcomes import leaderboard, recommend
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
+from common.paper import get_paper
 from common.runs.cores import let_threads_sleep
+from common.runs.folder import open_run
 from common.runs.glibc_memory import keep_memory
 from common.runs.launch import unset_unreadable_ranks
 
@@ -72,11 +75,19 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 @app.command()
 def info(
     paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
+    ] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Only reported numbers and ours.")
+    ] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Only how to cite the paper.")] = False,
 ) -> None:
-    """Shows a paper, its recipes, reported numbers, our numbers and BibTeX; or one recipe."""
-    from common.cli.listing import print_paper
+    """Shows what a paper does and which recipes it has; or what one recipe needs and gave."""
+    from common.cli.info import print_info
 
-    print_paper(paper, console)
+    asked = {"recipes": recipes, "numbers": numbers, "bibtex": bibtex}
+    print_info(paper, [name for name, given in asked.items() if given], console)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -102,10 +113,10 @@ def train(
 @app.command()
 def resume(run_dir: RunArgument) -> None:
     """Continues a run from its last good checkpoint."""
-    from common.runs.folder import open_run
+    run = open_run(run_dir)
     from common.runs.resume import resume_run
 
-    resume_run(open_run(run_dir), console)
+    resume_run(run, console)
 
 
 @app.command()
@@ -117,7 +128,10 @@ def campaign(
     runs: RunsOption = Path("runs"),
     results: Annotated[
         Path | None,
-        typer.Option(help="The folder for records. Default: results/; for your own recipes none."),
+        typer.Option(
+            metavar="DIR",
+            help="File a copy of each record here; else it is in its run's folder only.",
+        ),
     ] = None,
 ) -> None:
     """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
@@ -155,6 +169,7 @@ def export(
     keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
 ) -> None:
     """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
+    open_run(run_dir)
     from common.runs.export import export_backbone
 
     console.print(f"wrote {export_backbone(run_dir, out, keys)}")
@@ -187,13 +202,21 @@ def embed(
     console.print(f"{verb} {target}", soft_wrap=True)
 
 
+app.command()(recommend)
+
+
 def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
-    """Returns ``weights`` with the recipe they are for; None where ``source`` is a path."""
-    if weights is None and not os.path.exists(source):  # pathlib raises for a long word
-        raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
-    return (load_recipe(source, overrides), weights) if weights else None
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
+    if weights is None:
+        if not os.path.exists(source):  # pathlib raises for a long word
+            raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
+        open_run(Path(source))
+        return None
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file of weights")
+    return load_recipe(source, overrides), weights
 
 
 @app.command()
@@ -220,6 +243,7 @@ def verify(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
+    get_paper(paper)
     from common.cli.verify import verify_paper, verify_quick
 
     if quick:
@@ -228,34 +252,7 @@ def verify(
         verify_paper(paper, store, console)
 
 
-@app.command()
-def leaderboard(
-    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
-    wandb: Annotated[
-        str | None,
-        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
-    ] = None,
-    add: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
-    ] = None,
-    pilot: Annotated[
-        str | None, typer.Option(help="The split that pilots were compared on.")
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also write a page with learning curves and images."),
-    ] = None,
-    runs: Annotated[
-        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
-    ] = Path("runs"),
-) -> None:
-    """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
-    from common.cli.leaderboard import build_leaderboard
-
-    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs, pilot=pilot)
-
-
+app.command()(leaderboard)
 app.add_typer(data_app, name="data")
 
 

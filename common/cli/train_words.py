@@ -8,6 +8,7 @@ from rich.console import Console
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import recipe_names
 from common.config.schema import Recipe
+from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
 from common.paper import paper_names
 
@@ -40,6 +41,7 @@ def train_words(
 
         print_recipe(recipe, console)
         return
+    require_data(recipe.data.name, recipe.data.root, recipe.data.path)
     from common.runs.start import start
 
     start(recipe, runs, console, planned=planned)

@@ -10,6 +10,7 @@ from common.cli.messages import plain_table, print_table
 from common.config.overrides import changed_words
 from common.config.references import recipe_names
 from common.config.schema import Recipe
+from common.paper import get_paper
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
@@ -42,6 +43,13 @@ def training_text(record: Record) -> str:
         f"{record.wall_s:.0f} s with evaluation; {record.samples_per_s:.0f} samples/s in training, "
         f"{100 * record.data_wait_share:.0f} % of the step time waiting for data"
     )
+
+
+def measuring_text(recipe: Recipe) -> str:
+    """Returns what is about to be measured, which can take longer than a training; or nothing."""
+    evaluation = recipe.evaluation
+    beside = f", also of {', '.join(evaluation.references)}" if evaluation.references else ""
+    return f"measuring {', '.join(evaluation.protocols)}{beside}" if evaluation.protocols else ""
 
 
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
@@ -95,6 +103,9 @@ def show_next(
         (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
         (f"papers info {recipe.paper}", "recipes and reported numbers"),
     ]
+    if get_paper(recipe.paper).target == "next item":
+        words = shlex.join(["papers", "recommend", str(run.path)])
+        steps.insert(1, (words, "the next items of each user, as a table"))
     if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
         del steps[0]  # of a user's own recipe that was resumed: its file is not known
     lines = "\n".join(f"       {words}    {what}" for words, what in steps)

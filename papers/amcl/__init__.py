@@ -6,6 +6,14 @@ PAPER = Paper(
     name="amcl",
     title="Adaptive Multi-head Contrastive Learning",
     authors="Wang, Koniusz, Gedeon, Zheng",
+    summary=(
+        "AMCL adds several projection heads to a contrastive method, and a small network that "
+        "gives every pair of images and every head a temperature of its own. Strong augmentations "
+        "make some positives look unlike and some negatives look alike, and one cosine with one "
+        "temperature does not fit both. A regulariser from the likelihood of a normal "
+        "distribution keeps the temperatures in range. The base is SimCLR, MoCo v2, SimSiam or "
+        "Barlow Twins."
+    ),
     venue="ECCV",
     year=2024,
     arxiv="2310.05615",

@@ -6,6 +6,14 @@ PAPER = Paper(
     name="autotcl",
     title="Parametric Augmentation for Time Series Contrastive Learning",
     authors="Zheng, Wang, Cheng, Ma, Chen, Sha, Luo",
+    summary=(
+        "AutoTCL learns features of time series, and learns the augmentation as well. A small "
+        "network, the augmenter, scores how informative each step is, masks the other steps and "
+        "scales what it keeps. It is trained so that views are as simple as possible while their "
+        "pooled representations stay distributed like those of the series. An encoder learns from "
+        "these views by a global and a local contrast, and both networks take turns. The features "
+        "forecast or classify."
+    ),
     venue="ICLR",
     year=2024,
     arxiv="2402.10434",

@@ -6,6 +6,13 @@ PAPER = Paper(
     name="hydra",
     title="Rethinking Positive Pairs in Contrastive Learning",
     authors="Wu, Atito, Feng, Mo, Kittler, Awais",
+    summary=(
+        "Hydra (later SimLAP) pre-trains on images with class labels, and lets images of any two "
+        "classes be a positive pair: in some subspace of the embedding they are alike and still "
+        "unlike every other class. A small network reads the two class labels and opens or closes "
+        "each dimension of the embedding. InfoNCE is computed on the open dimensions, and keys of "
+        "the pair's own classes never count as negatives. Encoder and filter train together."
+    ),
     venue="arXiv",
     year=2024,
     arxiv="2410.18200",

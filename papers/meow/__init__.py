@@ -7,6 +7,14 @@ PAPER = Paper(
     title="Heterogeneous Graph Contrastive Learning with Meta-path Contexts and Weighted Negative "
     "Samples",
     authors="Jianxiang Yu, Xiang Li",
+    summary=(
+        "MEOW embeds the nodes of one type of a graph with several types of nodes, without "
+        "labels. A coarse view is a graph network over the mean of the meta-path graphs. A fine "
+        "view keeps each meta-path apart, adds the features of the nodes in between (its context) "
+        "and fuses the results by attention. A node's two views are a positive pair, and other "
+        "nodes are negatives, weighted by how many clusterings separate the pair. AdaMEOW learns "
+        "the weights with a small network instead."
+    ),
     venue="SDM",
     year=2023,
     arxiv="2212.13847",

@@ -6,6 +6,15 @@ PAPER = Paper(
     name="owdfa_cpl",
     title="Contrastive Pseudo Learning for Open-World DeepFake Attribution",
     authors="Sun, Chen, Yao, Yin, Yi, Ding, Ma",
+    summary=(
+        "CPL trains on labelled images of known classes and on unlabelled images of known and "
+        "novel classes, made for faces forged by known and unknown tools. One network has a head "
+        "for each class, known or novel. Each unlabelled image proposes its nearest neighbour in "
+        "the batch, and its parts vote on whether to trust the pair; trusted pairs are pulled "
+        "together. Soft pseudo-labels are drawn at random and weighted by the model's own "
+        "probability and by the vote. A margin makes known classes easier, and an entropy reward "
+        "counters collapse."
+    ),
     venue="ICCV",
     year=2023,
     arxiv="2309.11132",

@@ -9,6 +9,14 @@ PAPER = Paper(
         "Representation Learning"
     ),
     authors="Xie, Lin, Zhang, Cao, Lin, Hu",
+    summary=(
+        "PixPro learns a feature for each place of an image, without labels, for detection and "
+        "segmentation. Every cell of the last feature map is mapped back into the image, and "
+        "cells of two crops that lie close to each other are positives. On one side each cell's "
+        "feature is replaced by a sum over the whole map, weighted by similarity; it must agree "
+        "with the plain features of a momentum network on the other side. PixPro needs no "
+        "negatives. A branch for whole images can be added, which helps classification."
+    ),
     venue="CVPR",
     year=2021,
     arxiv="2011.10043",

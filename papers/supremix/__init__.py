@@ -6,6 +6,14 @@ PAPER = Paper(
     name="supremix",
     title="Mixup Your Own Pairs",
     authors="Wu, Dong, Chen, Zhou, Zhou",
+    summary=(
+        "SupReMix pre-trains an encoder on labels that are numbers, such as an age. Contrast by "
+        "class ignores that 30 is nearer to 31 than to 80, and its pairs are easy. SupReMix mixes "
+        "embeddings: an anchor with a sample of another label is a hard negative, and two samples "
+        "whose labels bracket the anchor's are mixed into a hard positive at the share that gives "
+        "its label. Negatives that are farther in label count for more. The encoder is then "
+        "frozen under a linear regressor, or fine-tuned."
+    ),
     venue="arXiv",
     year=2023,
     arxiv="2309.16633",

@@ -6,6 +6,14 @@ PAPER = Paper(
     name="swav",
     title="Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
     authors="Caron, Misra, Mairal, Goyal, Bojanowski, Joulin",
+    summary=(
+        "SwAV learns image features without labels. It scores the views of an image against "
+        "learnt prototypes and turns the scores of the two large crops into soft cluster "
+        "assignments, under the constraint that every prototype gets the same mass in the batch. "
+        "Every other crop of the image is trained to predict these assignments. The method needs "
+        "no negatives, no pairs and no momentum network, and small extra crops make it better at "
+        "little cost."
+    ),
     venue="NeurIPS",
     year=2020,
     arxiv="2006.09882",

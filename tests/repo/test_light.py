@@ -64,6 +64,16 @@ REFUSED = [
     ["data", "verify", "acn"],
     ["data", "prepare", "meow/acm"],
     ["campaign", "none.yaml"],
+    ["resume", "nowhere"],
+    ["evaluate", "nowhere"],
+    ["evaluate", "swav/quick", "--weights", "none.pt"],
+    ["export", "nowhere"],
+    ["recommend", "nowhere"],
+    ["embed", "nowhere", "--data", "none"],
+    ["verify", "swaw"],
+    ["train", "swav/quick", "data.name=image-folder", "data.path=nowhere"],
+    ["train", "swav/imagenet", "data.root=nowhere"],
+    ["train", "swav/cifar10", "data.root=nowhere"],
 ]
 
 

@@ -188,14 +188,23 @@ class SequenceData(RunData):
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
-        users, instances = READERS.get("sequences")(path, self.sequences)
-        table = module.item_table()[1:]
+        users, inputs = self.path_inputs(module, path)
         return {
             "user": users,
-            "embedding": self._embed(module, instances).float().cpu().numpy(),
+            "embedding": inputs.queries.float().cpu().numpy(),
             "item": self.sequences.known_items(),
-            "item_embedding": table.float().cpu().numpy(),
+            "item_embedding": inputs.items[1:].float().cpu().numpy(),
         }
+
+    @torch.no_grad()
+    def path_inputs(self, module: Any, path: Path) -> tuple[np.ndarray, RankingInput]:
+        """Returns the user ids of a file, ``(users,)``, and what ranks the next item of each.
+
+        Nobody knows that item yet: there are no targets. Raises as `embed_path`.
+        """
+        users, instances = READERS.get("sequences")(path, self.sequences)
+        queries, nobody_knows = self._embed(module, instances), torch.empty(0, dtype=torch.int64)
+        return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
         was_training = module.training
