@@ -2,9 +2,11 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from common.backbones.formats import to_detectron2
 from common.config.schema import Recipe
@@ -103,20 +105,47 @@ def export_backbone(run_dir: Path, out: Path | None, keys: str = "torchvision") 
     return target
 
 
-def embed_data(experiment: Experiment, weights: Path, path: Path, target: Path) -> None:
-    """Embeds the user's data at ``path`` and writes them to ``target``, an npz.
+def embed_data(
+    experiment: Experiment, weights: Path, path: Path, target: Path
+) -> dict[str, NDArray[Any]]:
+    """Embeds the user's data at ``path`` and writes them to ``target``, .npz or .parquet.
 
-    The run's data module reads ``path`` in its ordinary form and says which arrays it returns (at
-    least ``embedding``, shape ``(rows, dim)``). ``weights`` is where the module's come from, the
-    run's folder or their file: the run's own items are no part of the data.
+    The run's data module reads ``path`` in its ordinary form and says which arrays it returns.
+    ``weights`` is where the module's come from, the run's folder or their file: the run's own items
+    are no part of the data.
+
+    Returns:
+        What was written: ``embeddings`` (rows, dim), ``ids`` (rows,), ``labels`` (rows,) where they
+        are known, and what else the paper gives.
 
     Raises:
         LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is
             as it was.
     """
     experiment.module.to(evaluation_device(experiment.recipe))
-    arrays = experiment.data.embed_path(experiment.module, path)
-    for name, array in arrays.items():
-        if np.issubdtype(array.dtype, np.floating):
+    found = experiment.data.embed_path(experiment.module, path)
+    for name, array in found.items():
+        if name.endswith("embeddings"):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")
-    write_atomic(target, npz_bytes(arrays))
+    first = {"embeddings": found["embeddings"], "ids": np.arange(len(found["embeddings"]))}
+    arrays = {**first, **found}
+    as_table = target.suffix == ".parquet"
+    write_atomic(target, parquet_bytes(arrays) if as_table else npz_bytes(arrays))
+    return arrays
+
+
+def parquet_bytes(arrays: dict[str, NDArray[Any]]) -> bytes:
+    """Returns a Parquet file with a row for each of the ``embeddings``, which are lists of numbers.
+
+    Arrays of another length, such as those of items, are left out: an npz holds them.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows, dim = arrays["embeddings"].shape
+    columns = {k: pa.array(v) for k, v in arrays.items() if v.shape == (rows,)}
+    flat = pa.array(arrays["embeddings"].reshape(-1))
+    columns["embeddings"] = pa.FixedSizeListArray.from_arrays(flat, dim)
+    content = io.BytesIO()
+    parquet.write_table(pa.table(columns), content)
+    return content.getvalue()

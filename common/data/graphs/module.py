@@ -215,7 +215,7 @@ class GraphData(RunData):
         """Embeds the target nodes of a user's own graph, prepared and masked as the run's.
 
         Returns:
-            ``embedding`` (target nodes, dim), in the order of the node numbers.
+            ``embeddings`` (target nodes, dim), in the order of the node numbers.
 
         Raises:
             DataError: A broken file, other node types or feature widths; names the file.
@@ -227,7 +227,7 @@ class GraphData(RunData):
         module.eval()
         z = module.embed(own.to(next(module.parameters()).device))  # type: ignore[operator]
         module.train(was_training)
-        return {"embedding": z.float().cpu().numpy()}
+        return {"embeddings": z.float().cpu().numpy()}
 
     def references(self, split: str) -> GraphReferences:
         """Returns the encoders that learn nothing; each is computed when it is taken."""

@@ -28,7 +28,7 @@ def weight_of(module):
 class Data:
     def embed_path(self, module, path):
         return {
-            "embedding": np.full((3, 2), weight_of(module)),
+            "embeddings": np.full((3, 2), weight_of(module)),
             "path": np.array(str(path)),
         }
 
@@ -129,7 +129,8 @@ def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     target = tmp_path / "new" / "own.npz"
     embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     with np.load(target, allow_pickle=False) as file:
-        assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
+        assert file["ids"].tolist() == [0, 1, 2], "rows without names are numbered"
+        assert np.array_equal(file["embeddings"], np.full((3, 2), 5.0))
         assert str(file["path"]) == str(tmp_path / "images")
 
 
@@ -137,7 +138,16 @@ def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run,
     folder, target = run(), tmp_path / "own.npz"
     save(folder, NAME.format(5), float("nan"))
     target.write_bytes(b"former")
-    said = rf"^{folder.path}: embedding \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
+    said = rf"^{folder.path}: embeddings \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
     with pytest.raises(LikewiseError, match=said):
         embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     assert target.read_bytes() == b"former"
+
+
+def test_a_table_holds_a_row_for_each_embedding(run, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder, target = run(), tmp_path / "own.parquet"
+    save(folder, NAME.format(5), 5.0)
+    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    found = parquet.read_table(target).to_pydict()
+    assert found == {"embeddings": [[5.0, 5.0]] * 3, "ids": [0, 1, 2]}

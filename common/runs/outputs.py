@@ -1,0 +1,34 @@
+"""Files that a command writes where the user wants them: refused before anything is loaded."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from common.errors import UsageError
+
+# The endings of what `papers embed` and `papers export` write, and the library that each needs;
+# Likewise's extra for it has the library's name.
+EMBEDDINGS = {".npz": None, ".parquet": "pyarrow"}
+
+
+def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -> None:
+    """Refuses to write ``path`` where that would fail or replace a file.
+
+    Args:
+        path: The file.
+        libraries: The endings that are known, and what each needs.
+        force: Whether a file that exists is replaced.
+
+    Raises:
+        UsageError: Another ending, a library that is not installed, or a file that exists.
+    """
+    if path.suffix not in libraries:
+        raise UsageError(f"{path}: the name must end in {', '.join(libraries)}")
+    library = libraries[path.suffix]
+    if library is not None and find_spec(library) is None:
+        raise UsageError(
+            f"{path}: needs Likewise's extra [{library}]: pip install {library}; or end the name "
+            f"in {next(iter(libraries))}"
+        )
+    if path.exists() and not force:
+        raise UsageError(f"{path}: exists already; add --force to replace it, or choose --out")
