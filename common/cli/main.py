@@ -153,13 +153,18 @@ def evaluate(
 @app.command()
 def export(
     run_dir: RunArgument,
-    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
-    keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
+    out: Annotated[
+        Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="torchvision, timm, detectron2 or state-dict (our own class)")
+    ] = None,
+    force: ForceOption = False,
 ) -> None:
-    """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
-    from common.runs.export import export_backbone
+    """Writes the backbone's weights for a library, loads them back and says how to load them."""
+    from common.cli.trained import export_run
 
-    console.print(f"wrote {export_backbone(run_dir, out, keys)}")
+    export_run(run_dir, out, to, force, console)
 
 
 @app.command()

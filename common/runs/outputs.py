@@ -8,7 +8,10 @@ from common.errors import UsageError
 
 # The endings of what `papers embed` and `papers export` write, and the library that each needs;
 # Likewise's extra for it has the library's name.
-EMBEDDINGS = {".npz": None, ".parquet": "pyarrow"}
+LIBRARIES = ("torchvision", "timm", "detectron2", "state-dict")
+WEIGHTS: Mapping[str, str | None] = {".pt": None, ".safetensors": "safetensors"}
+DETECTRON2: Mapping[str, str | None] = {".pth": None}
+EMBEDDINGS: Mapping[str, str | None] = {".npz": None, ".parquet": "pyarrow"}
 
 
 def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -> None:
