@@ -25,7 +25,7 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.files import write_atomic
 from common.runs.folder import open_run
 from common.runs.launch import evaluation_device
-from common.runs.libraries import Fit, Network, best_fit, fit
+from common.runs.libraries import Fit, Network, best_fit, fit, is_changed
 from common.runs.run import prepare
 from common.training.checkpoint import read_checkpoint
 from common.training.fit import Experiment
@@ -135,13 +135,13 @@ def export_backbone(run_dir: Path, target: Path, library: str | None = None) -> 
 
 
 def describe_network(experiment: Experiment, backbone: nn.Module) -> Network | None:
-    """Returns how a backbone of images was made; None for another's."""
+    """Returns how a backbone of images was made; None for what only the run can make again."""
     method, facts = experiment.recipe.method, experiment.data.facts
     shape = getattr(facts, "shape", None) or [
         getattr(facts, name, 0) for name in ("channels", "size")
     ]
-    name = getattr(method, "backbone", None)
-    if name not in BACKBONES.entries or not all(shape):
+    name = str(getattr(method, "backbone", None))
+    if not BACKBONES.knows(name) or not all(shape) or is_changed(backbone, name, shape[0]):
         return None
     size = getattr(experiment.recipe.data, "test_crop", None) or shape[-1]
     return Network(backbone, name, shape[0], method.width, method.stem, size)

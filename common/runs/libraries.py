@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.foreign import HEADS, Foreign
 from common.backbones.formats import to_detectron2
 from common.backbones.resnet import ResNet
 from common.backbones.vit import ViT, sine_positions
@@ -87,8 +88,8 @@ def fit(network: Network, library: str) -> Fit:
     Raises:
         UsageError: The library has no such network.
     """
-    if network.name not in BACKBONES.entries:
-        raise UsageError(f"--to {library}: it has no {network.name}; use --to state-dict")
+    if isinstance(network.backbone, Foreign):
+        return _fit_own(network.backbone.model, network, library)
     if library == "state-dict":
         options = {name: getattr(network, name) for name in ("channels", "width", "stem")}
         function = BACKBONES.entries[network.name].replace(":", ".")
@@ -102,11 +103,34 @@ def fit(network: Network, library: str) -> Fit:
 
 
 def best_fit(network: Network) -> tuple[Fit, str]:
-    """Returns ``network`` as torchvision's where it has that ResNet, else as our own."""
+    """Returns ``network`` as its own library's or torchvision's ResNet, else as our own."""
+    if isinstance(network.backbone, Foreign):
+        library = network.name.partition(":")[0]
+        return fit(network, library), library
     if type(network.backbone) is ResNet:
         with suppress(UsageError):
             return fit(network, "torchvision"), "torchvision"
     return fit(network, "state-dict"), "state-dict"
+
+
+def is_changed(backbone: nn.Module, name: str, channels: int) -> bool:
+    """Tells whether a library's network is none that its name alone makes again."""
+    source = name.partition(":")[0]
+    whole = source == "timm" or (source == "torchvision" and channels == 3)
+    return isinstance(backbone, Foreign) and not whole
+
+
+def _fit_own(model: nn.Module, network: Network, library: str) -> Fit:
+    """Returns a network that was a library's from the start."""
+    source, _, name = network.name.partition(":")
+    if source != library:
+        raise UsageError(f"--to {library}: this is {network.name}; leave --to out")
+    if source == "timm":
+        options = {"model_name": name, "num_classes": 0, "in_chans": network.channels}
+        return Fit(model.state_dict(), [Call("model", "timm.create_model", options)])
+    head = next(head for head in HEADS if hasattr(model, head))
+    calls = [Call("model", f"torchvision.models.{name}", {"weights": None})]
+    return Fit(model.state_dict(), [*calls, Call(f"model.{head}", "torch.nn.Identity")])
 
 
 def _fit_torchvision(network: Network) -> Fit:

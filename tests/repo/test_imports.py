@@ -47,7 +47,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAX_DEPENDENCIES = 14
 BY_NAME = re.compile(r'import_module\("(\w+)"\)')
 # Extras for files and networks of other libraries: their tests are skipped without them.
-SKIPPED = {"pyarrow", "safetensors"}
+SKIPPED = {"pyarrow", "safetensors", "timm", "hf"}
 # What a package is imported as, where that is not its name.
 IMPORT_NAMES = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
 

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from common.backbones.build import build_backbone
 from common.errors import UsageError
+from common.methods.config import BackboneConfig
 from common.registry import BACKBONES
-from common.runs.libraries import Network, fit
+from common.runs.libraries import Network, best_fit, fit
 
 
 def make(name, channels=3, width=1, stem="imagenet", size=32):
@@ -40,6 +42,19 @@ def test_the_library_s_network_computes_the_same(library, name, channels, width,
     with torch.no_grad():
         found, expected = fitted.build(fitted.state)(images), network.backbone(images)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_library_s_own_network_goes_back_to_it():
+    config = BackboneConfig(backbone="torchvision:efficientnet_b0")
+    backbone = build_backbone(config, 3).eval()
+    network = Network(backbone, config.backbone, 3, 1, "imagenet", 32)
+    fitted, library = best_fit(network)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(fitted.build(fitted.state)(images), backbone(images))
+    assert library == "torchvision"
+    with pytest.raises(UsageError, match=r"--to timm.*efficientnet_b0"):
+        fit(network, "timm")
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm", "detectron2"])
