@@ -26,8 +26,8 @@ def build_backbone(config: Any, channels: int) -> Any:
     options = {"channels": channels, "width": config.width, "stem": config.stem}
     if weights == PRETRAINED and ":" not in config.backbone:
         raise ConfigError(
-            f"method.initial_weights={PRETRAINED}: {config.backbone} has none; name a file, or take "
-            "method.backbone=torchvision:resnet50"
+            f"method.initial_weights={PRETRAINED}: {config.backbone} has none; name a file, or "
+            "take method.backbone=torchvision:resnet50"
         )
     if ":" in config.backbone:
         options["pretrained"] = weights == PRETRAINED
