@@ -40,6 +40,7 @@ OverridesArgument = Annotated[
     typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
 
 
@@ -165,14 +166,18 @@ def evaluate(
 @app.command()
 def export(
     run_dir: RunArgument,
-    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
-    keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
+    out: Annotated[
+        Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="torchvision, timm, detectron2 or state-dict (our own class)")
+    ] = None,
+    force: ForceOption = False,
 ) -> None:
-    """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
-    open_run(run_dir)
-    from common.runs.export import export_backbone
+    """Writes the backbone's weights for a library, loads them back and says how to load them."""
+    from common.cli.trained import export_run
 
-    console.print(f"wrote {export_backbone(run_dir, out, keys)}")
+    export_run(run_dir, out, to, force, console)
 
 
 @app.command()
@@ -182,24 +187,20 @@ def embed(
     overrides: OverridesArgument = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz; here with --weights.")
+        Path | None,
+        typer.Option(
+            help="An .npz or .parquet. Default: RUN_DIR/embeddings.npz; here with --weights."
+        ),
     ] = None,
+    force: ForceOption = False,
 ) -> None:
-    """Embeds your own data with a trained run or published weights and writes an .npz."""
+    """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
     published = _published(source, weights, overrides)
     if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
-    from common.runs.evaluate import with_protocols
-    from common.runs.export import embed_data, load_run, load_weights
+    from common.cli.trained import embed_own
 
-    target = out or Path("." if published else source) / "embeddings.npz"
-    verb = "replaced" if target.exists() else "wrote"
-    if published is None:
-        ready = load_run(Path(source))
-    else:
-        ready, _ = load_weights(with_protocols(published[0], []), published[1])
-    embed_data(ready, published[1] if published else Path(source), data, target)
-    console.print(f"{verb} {target}", soft_wrap=True)
+    embed_own(Path(source), published, data, out, force, console)
 
 
 app.command()(recommend)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -20,7 +21,6 @@ from common.methods.heads import mlp
 from common.methods.queue import enqueue
 from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
@@ -56,8 +56,7 @@ class MoCo(LightningModule):
         self.method = config = method or MoCoConfig()
         self.optimizer = optimizer or OptimizerConfig()
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, batch_norm=False)
         if config.sync_batch_norm and config.batch_norm_groups == 1:

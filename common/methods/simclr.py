@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
@@ -15,7 +16,6 @@ from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
@@ -43,9 +43,8 @@ class SimCLR(LightningModule):
         self.method = config = method or SimCLRConfig()
         self.optimizer = optimizer or OptimizerConfig()
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
-        if config.zero_init_residual:
+        self.backbone = build_backbone(config, channels)
+        if config.zero_init_residual and config.initial_weights is None:
             zero_last_gains(self.backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)

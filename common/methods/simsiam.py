@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -14,7 +15,6 @@ from common.losses.consistency import simsiam
 from common.methods.config import SimSiamConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import count_batch
 
@@ -42,8 +42,7 @@ class SimSiam(LightningModule):
         self.method = config = method or SimSiamConfig()
         self.optimizer = optimizer or OptimizerConfig()
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, last_norm=True, last_affine=config.output_affine)

@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
@@ -18,7 +19,6 @@ from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.position import batches_seen, count_batch
 
@@ -51,9 +51,8 @@ class SupCon(LightningModule):
             raise DataError("baseline supcon: the training images have no two classes to tell")
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
-        if config.zero_init_residual:
+        self.backbone = build_backbone(config, facts.channels)
+        if config.zero_init_residual and config.initial_weights is None:
             zero_last_gains(self.backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]

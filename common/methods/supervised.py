@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -14,7 +15,6 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import is_log_due
 from common.training.position import count_batch
 
@@ -46,8 +46,7 @@ class Supervised(LightningModule):
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training images have no labels to learn")
         check_labelled("baseline supervised", facts)
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts.channels)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
         if config.sync_batch_norm:
             convert_batch_norm(self)

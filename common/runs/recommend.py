@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from common.errors import UsageError
 from common.paper import get_paper
 from common.runs.files import write_atomic
 from common.runs.folder import open_run
+from common.runs.outputs import TABLE, check_output
 
 COLUMNS = ("user", "rank", "item", "score")
 CHUNK = 128
@@ -37,7 +37,7 @@ def recommend(
     """
     recipe = open_run(run_dir).read_recipe()
     path = _check(recipe, run_dir, data, top)
-    _check_target(target, force)
+    check_output(target, TABLE, force)
     from common.runs.export import load_run
     from common.runs.launch import evaluation_device
 
@@ -63,16 +63,6 @@ def _check(recipe: Recipe, run_dir: Path, data: Path | None, top: int) -> Path:
     if not Path(path).expanduser().is_file():
         raise UsageError(f"{path}: no such file of actions; --data FILE names it")
     return Path(path)
-
-
-def _check_target(target: Path, force: bool) -> None:
-    """Raises `UsageError` for a table that cannot be written or that nobody allowed to replace."""
-    if target.suffix not in (".csv", ".parquet"):
-        raise UsageError(f"--out {target}: must end in .csv or .parquet")
-    if target.exists() and not force:
-        raise UsageError(f"{target}: exists already; --force replaces it")
-    if target.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError(f"--out {target}: needs pyarrow: pip install pyarrow, or write a .csv")
 
 
 def _rows(users: Any, inputs: Any, items: Any, top: int, keep_seen: bool) -> Iterator[Row]:

@@ -6,12 +6,12 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.position import count_batch
 from papers.amcl.bases import BASES, Encoded, projection_heads
@@ -51,8 +51,7 @@ class AMCL(LightningModule):
         self.method = config = method or AMCLConfig()
         self.optimizer = optimizer or OptimizerConfig()
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         self.heads = projection_heads(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)

@@ -6,6 +6,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone as make_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
@@ -15,7 +16,6 @@ from common.errors import ConfigError
 from common.losses.infonce import nt_xent
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
@@ -239,13 +239,12 @@ def sizes_of(batch: ViewBatch) -> Tensor:
 
 def build_backbone(config: PixProConfig, channels: int) -> Any:
     """Returns the untrained backbone that ``config`` names; `ConfigError` if it has no map."""
-    build = BACKBONES.get(config.backbone)
-    backbone = build(channels=channels, width=config.width, stem=config.stem)
+    backbone = make_backbone(config, channels)
     if not hasattr(backbone, "feature_map"):
         raise ConfigError(
             f"method.backbone={config.backbone} has no feature map, whose cells PixPro compares; "
             "use a ResNet or small_conv"
         )
-    if config.zero_init_residual:
+    if config.zero_init_residual and config.initial_weights is None:
         zero_last_gains(backbone)
     return backbone

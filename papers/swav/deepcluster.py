@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -15,7 +16,6 @@ from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import DeepClusterConfig
@@ -54,8 +54,7 @@ class DeepClusterV2(LightningModule):
         self.method = config = method or DeepClusterConfig()
         self.optimizer = optimizer or OptimizerConfig()
         facts = facts or ImageFacts()
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts.channels)
         self.head = projection_head(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)

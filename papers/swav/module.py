@@ -9,6 +9,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -17,7 +18,6 @@ from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank, world_size
 from common.losses.precision import unit
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import (
     CollapseWarning,
     effective_rank,
@@ -83,8 +83,7 @@ class SwAV(LightningModule):
         self.method = config = method or SwAVConfig()
         self.optimizer = optimizer or OptimizerConfig()
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         self.head = projection_head(self.backbone.num_features, config)
         self.prototypes = nn.Linear(config.output_dim, config.num_prototypes, bias=False)
         if config.sync_batch_norm:

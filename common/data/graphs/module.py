@@ -273,7 +273,7 @@ class GraphData(RunData):
         """Embeds the target nodes of a user's own graph, prepared and masked as the run's.
 
         Returns:
-            ``embedding`` (target nodes, dim), in the order of the node numbers.
+            ``embeddings`` (target nodes, dim), in the order of the node numbers.
 
         Raises:
             DataError: A broken file, other node types or feature widths; names the file.
@@ -281,7 +281,7 @@ class GraphData(RunData):
         paths = self.metapaths(self.graph)
         graph = READERS.get("graphs")(path, self.graph, paths)
         own = make_batch(prepare_graph(graph, paths, self.config, self.seed))
-        return {"embedding": self.embed(module, own).float().cpu().numpy()}
+        return {"embeddings": self.embed(module, own).float().cpu().numpy()}
 
     def references(self, split: str) -> GraphReferences:
         """Returns the encoders that learn nothing; each is computed when it is taken."""

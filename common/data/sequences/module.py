@@ -181,19 +181,19 @@ class SequenceData(RunData):
         """Embeds the users of a ``.txt`` or ``.inter`` file, each from all its actions.
 
         Returns:
-            ``user`` (users,) ids as text in the file's order and ``embedding`` (users, dim);
-            ``item`` (num_items,) ids of the run's source and ``item_embedding`` (num_items, dim),
-            whose dot products with ``embedding`` rank the next item.
+            ``ids`` (users,), those of the file in its order, and ``embeddings`` (users, dim);
+            ``item_ids`` (num_items,) of the run's source and ``item_embeddings`` (num_items, dim),
+            whose dot products with ``embeddings`` rank the next item.
 
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
         users, inputs = self.path_inputs(module, path)
         return {
-            "user": users,
-            "embedding": inputs.queries.float().cpu().numpy(),
-            "item": self.sequences.known_items(),
-            "item_embedding": inputs.items[1:].float().cpu().numpy(),
+            "embeddings": inputs.queries.float().cpu().numpy(),
+            "ids": users,
+            "item_ids": self.sequences.known_items(),
+            "item_embeddings": inputs.items[1:].float().cpu().numpy(),
         }
 
     @torch.no_grad()

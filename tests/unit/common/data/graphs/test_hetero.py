@@ -72,7 +72,7 @@ def test_a_saved_dict_trains_and_embeds(tmp_path):
     assert torch.isfinite(loss)
     z = data.evaluation_inputs(module, "test").z
     assert z.shape == (AUTHORS, 8)
-    embedded = data.embed_path(module, tmp_path / "graph.pt")["embedding"]
+    embedded = data.embed_path(module, tmp_path / "graph.pt")["embeddings"]
     assert np.array_equal(embedded, z.numpy())
 
 
