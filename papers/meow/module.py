@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
@@ -17,6 +16,7 @@ from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from common.training.diagnostics import embedding_std, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
@@ -26,7 +26,7 @@ from papers.meow.soft import SoftWeights
 NODES_OF_ACM = 4019
 
 
-class MEOW(LightningModule):
+class MEOW(PaperModule):
     """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
 
     batches_seen: Tensor
@@ -41,6 +41,7 @@ class MEOW(LightningModule):
         self.graph: GraphData | None = None
         self.method = method or MEOWConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=7e-4)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or GraphFacts()
         check_clusters(self.method, facts)
         dim = self.method.dim

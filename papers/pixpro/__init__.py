@@ -1,5 +1,7 @@
 """PixPro: pixel-level consistency of two crops, with pixel propagation on one side."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -50,3 +52,9 @@ PAPER = Paper(
     },
     own_data={"image-folder": "photos"},
 )
+
+if TYPE_CHECKING:
+    from papers.pixpro.config import PixProConfig as PixProConfig
+    from papers.pixpro.module import PixPro as PixPro
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports
