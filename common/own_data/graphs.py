@@ -71,16 +71,16 @@ def _rows(path: Path) -> Iterable[list[str]]:
 
 
 def recognise_hetero_data(path: Path) -> Graph:
-    """Reads a saved ``HeteroData.to_dict()``, for which it needs torch.
+    """Reads a saved ``HeteroData``, for which it needs torch.
 
     Raises:
-        DataError: No dict of tensors, or none of a heterogeneous graph.
+        DataError: No graph, or one without links between types.
     """
     from common.data.graphs.readers.hetero import load_graph  # here alone: it imports torch
 
     found = load_graph(path).to_dict()
-    if not isinstance(found, dict) or not any(isinstance(key, tuple) for key in found):
-        raise DataError(f"{path}: no to_dict() of a HeteroData; it holds no links between types")
+    if not any(isinstance(key, tuple) for key in found):
+        raise DataError(f"{path}: holds no links between types")
     stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
     nodes = {name: _count(store) for name, store in stores.items()}
     links = list(dict.fromkeys((key[0], key[-1]) for key in found if isinstance(key, tuple)))
