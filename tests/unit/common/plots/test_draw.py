@@ -37,6 +37,7 @@ def plot(monkeypatch, tmp_path):
         own = ModuleType(name)
         own.draw = function
         monkeypatch.setitem(sys.modules, name, own)
+        monkeypatch.setattr("common.paper.packages", lambda: {PAPER.name: "papers.plotted"})
         monkeypatch.setattr(draw, "find_spec", lambda asked: asked == name)
         said = []
         module = module or torch.nn.Linear(1, 1)
