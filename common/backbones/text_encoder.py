@@ -31,6 +31,7 @@ class TextEncoder(nn.Module):
 
     def __init__(self, num_words: int, config: EncoderConfig, has_pooler: bool = False) -> None:
         super().__init__()
+        self.config = config
         self.num_features, self.num_positions = config.dim, config.positions
         self.embeddings = Embeddings(num_words, config)
         layers = nn.ModuleList(Layer(config) for _ in range(config.layers))

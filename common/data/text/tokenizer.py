@@ -27,6 +27,8 @@ class Tokenizer(ABC):
     """Cuts texts into words or pieces of words; `special` and `num_words` tell the vocabulary."""
 
     special: Special
+    # Of the special tokens, in the order of `Special`.
+    names: Sequence[str]
     num_words: int
 
     @abstractmethod
@@ -84,6 +86,7 @@ class WholeWords(Tokenizer):
         self.places = {word: place for place, word in enumerate(vocabulary)}
         unknown = self.places.get("[UNK]", self.places["[MASK]"])
         self.special = Special(*(self.places.get(name, unknown) for name in NAMES))
+        self.names = [vocabulary[place] for place in self.special]
         self.num_words = len(vocabulary)
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
@@ -93,7 +96,6 @@ class WholeWords(Tokenizer):
 
     def to_json(self) -> dict[str, Any]:
         """Returns a WordLevel model with the same rules."""
-        unknown = next(word for word, place in self.places.items() if place == self.special.unknown)
         return {
             "version": "1.0",
             "added_tokens": [_added(self.places[n], n) for n in NAMES if n in self.places],
@@ -104,8 +106,8 @@ class WholeWords(Tokenizer):
                 "behavior": "Removed",
                 "invert": True,
             },
-            "post_processor": _brackets(self.special),
-            "model": {"type": "WordLevel", "vocab": self.places, "unk_token": unknown},
+            "post_processor": _brackets(self),
+            "model": {"type": "WordLevel", "vocab": self.places, "unk_token": self.names[1]},
         }
 
 
@@ -139,7 +141,8 @@ class FileTokenizer(Tokenizer):
         if None in ids:
             missing = names[ids.index(None)]
             raise DataError(f"{source}: the vocabulary lacks the special token {missing!r}")
-        self.special, self.num_words = Special(*ids), library.get_vocab_size()
+        self.special, self.names = Special(*ids), names
+        self.num_words = library.get_vocab_size()
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the ids of the pieces."""
@@ -147,9 +150,9 @@ class FileTokenizer(Tokenizer):
         return [each.ids for each in encoded]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what the library writes, without padding or truncation."""
+        """Returns what the library writes, with what sets the first and the last token."""
         content: dict[str, Any] = json.loads(self.library.to_str())
-        return content
+        return content | {"post_processor": content["post_processor"] or _brackets(self)}
 
 
 def word_pieces(
@@ -214,9 +217,11 @@ def _added(place: int, name: str) -> dict[str, Any]:
     return {"id": place, "content": name, **dict.fromkeys(flags, False), "special": True}
 
 
-def _brackets(special: Special) -> dict[str, Any]:
+def _brackets(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Returns what sets the first and the last token, of one text or of two."""
+    special, names = tokenizer.special, tokenizer.names
     return {
         "type": "BertProcessing",
-        "sep": [NAMES[3], special.last],
-        "cls": [NAMES[2], special.first],
+        "sep": [names[3], special.last],
+        "cls": [names[2], special.first],
     }
