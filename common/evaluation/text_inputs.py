@@ -85,7 +85,11 @@ class TextInputs:
 def require(part: Any, protocol: str, what: str) -> Any:
     """Returns ``part``; raises `ConfigError` where the data do not have it."""
     if part is None:
-        hint = "; data.graded names a file of them" if what == "pairs with scores" else ""
+        hint = (
+            ": name some by data.graded=FILE.csv, or choose other protocols"
+            if what == "pairs with scores"
+            else ""
+        )
         raise ConfigError(
             f"evaluation.protocols: {protocol} needs {what}, and the data have none{hint}"
         )
