@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
@@ -69,13 +70,23 @@ def configure(
     The schedule advances at each optimizer step, so accumulation shortens its table.
     """
     optimizer = build_optimizer(parameters, config)
+    return with_schedule(optimizer, build_scheduler(optimizer, config, *training_length(trainer)))
+
+
+def training_length(trainer: Any) -> tuple[int, int]:
+    """Returns the optimizer steps of an epoch, and the epochs; all steps and 1 if those are open.
+
+    The steps of an epoch are fewer than its batches where gradients are accumulated.
+    """
     total = trainer.estimated_stepping_batches  # reading it makes Lightning set up the loader
     if trainer.max_epochs is None or trainer.max_epochs < 0:
-        steps_per_epoch, epochs = int(total), 1
-    else:
-        batches, accumulated = trainer.num_training_batches, trainer.accumulate_grad_batches
-        steps_per_epoch, epochs = -(-int(batches) // accumulated), trainer.max_epochs
-    scheduler = build_scheduler(optimizer, config, steps_per_epoch, epochs)
+        return int(total), 1
+    batches, accumulated = trainer.num_training_batches, trainer.accumulate_grad_batches
+    return -(-int(batches) // accumulated), trainer.max_epochs
+
+
+def with_schedule(optimizer: Optimizer, scheduler: LRScheduler) -> dict[str, Any]:
+    """Returns them as Lightning takes them, the schedule advancing at each optimizer step."""
     return {
         "optimizer": optimizer,
         "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
