@@ -107,6 +107,8 @@ READERS = Registry(
         "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
+        "graded-texts": "common.data.text.readers.pairs:graded",
+        "text": "common.data.text.readers.lines:read_texts",
     },
 )
 
@@ -131,6 +133,7 @@ DATA_MODULES = {
         "common.data.sequences.config:SequenceConfig",
     ),
     "series": ("common.data.series.module:SeriesData", "common.data.series.config:SeriesConfig"),
+    "text": ("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
 }
 
 # Protocols that papers share (`common.evaluation.config.ProtocolConfig`); a paper declares its own.

@@ -1,0 +1,130 @@
+"""What protocols on texts measure: vectors of texts, states of tokens, and what is known of them.
+
+A module on texts has ``embed(ids, mask)``, which gives the vector of each text, ``backbone(ids,
+mask)``, which gives the states of all layers, and ``backbone.num_positions``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.data.text.store import TokenStore
+from common.errors import ConfigError
+from common.evaluation.finite import require_finite
+
+CHUNK = 256
+# Places that the words of a text are counted in, where nothing is learnt.
+PLACES = 4096
+
+
+class Graded(NamedTuple):
+    """Pairs of texts, ``scores (pairs,)`` in float64 and ``subsets (pairs,)`` by number."""
+
+    first: TokenStore
+    second: TokenStore
+    scores: NDArray[np.float64]
+    subsets: NDArray[np.int64]
+
+
+class Labelled(NamedTuple):
+    """Texts and the number of the entry or class of each, ``targets (texts,)``."""
+
+    texts: TokenStore
+    targets: NDArray[np.int64]
+
+
+@dataclass
+class TextInputs:
+    """What a split gives; each part is embedded once, when a protocol first asks for it.
+
+    Args:
+        module: None of a reference, which counts words.
+        encode: Cuts texts into tokens.
+        graded: Pairs with scores, if there are any.
+        train: Of a set with entries or classes: training texts.
+        held_out: Held-out samples; without targets all are -1.
+    """
+
+    module: Any
+    encode: Callable[[Sequence[str]], TokenStore]
+    graded: Graded | None = None
+    train: Labelled | None = None
+    held_out: Labelled | None = None
+    _found: dict[int, Tensor] = field(default_factory=dict)
+
+    def embed(self, store: TokenStore) -> Tensor:
+        """Returns ``(texts, dim)`` on the CPU, in float32 or wider; raises where it is NaN."""
+        if id(store) not in self._found:
+            embed = counted if self.module is None else partial(embed_store, self.module)
+            self._found[id(store)] = require_finite(embed(store))
+        return self._found[id(store)]
+
+    def sentences(self) -> TokenStore:
+        """Returns the split's texts: those held out, or else the first ones of graded pairs.
+
+        Raises:
+            ConfigError: There are none.
+        """
+        if self.held_out is not None:
+            return self.held_out.texts
+        return require(self.graded, "data.graded", "pairs with scores").first
+
+    def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields last states (texts, tokens, dim) and mask, on the module's device."""
+        for _, hidden, mask in run_encoder(self.module, store, size):
+            yield hidden[-1], mask
+
+
+def require(part: Any, key: str, what: str) -> Any:
+    """Returns ``part``; raises `ConfigError` where the data do not have it."""
+    if part is None:
+        raise ConfigError(f"{key}: the data hold no {what}, which the protocol measures by")
+    return part
+
+
+@torch.no_grad()
+def embed_store(module: Any, store: TokenStore) -> Tensor:
+    """Returns the module's vectors of all texts, ``(texts, dim)`` on the CPU."""
+    parts, order = [], []
+    was_training = module.training
+    module.eval()
+    for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
+        vectors = module.embed(ids.to(module.device), mask.to(module.device))
+        parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
+        order.append(rows)
+    module.train(was_training)
+    return torch.cat(parts)[np.argsort(np.concatenate(order))]
+
+
+@torch.no_grad()
+def run_encoder(
+    module: Any, store: TokenStore, size: int = CHUNK
+) -> Iterator[tuple[NDArray[np.int64], list[Tensor], Tensor]]:
+    """Yields rows, the states of all layers and the mask, on the module's device."""
+    was_training = module.training
+    module.eval()
+    for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
+        here = mask.to(module.device)
+        yield rows, module.backbone(ids.to(module.device), here), here
+    module.train(was_training)
+
+
+def counted(store: TokenStore) -> Tensor:
+    """Returns how often each token occurs, ``(texts, places)``; ids are taken modulo `PLACES`."""
+    texts = np.repeat(np.arange(len(store)), store.lengths)
+    counts = torch.zeros(len(store), min(int(store.ids.max()) + 1, PLACES))
+    places = torch.from_numpy(texts), torch.from_numpy(store.ids.astype(np.int64) % PLACES)
+    return counts.index_put_(places, torch.ones(len(texts)), accumulate=True)
+
+
+def cosine(first: Tensor, second: Tensor) -> Tensor:
+    """Returns the cosine of each pair of rows, ``(rows,)``, 0 where one is the zero vector."""
+    tiny = torch.finfo(first.dtype).tiny
+    return (F.normalize(first, dim=1, eps=tiny) * F.normalize(second, dim=1, eps=tiny)).sum(1)
