@@ -26,7 +26,7 @@ class Stage:
 
     Args:
         name: Stands in the metrics, as in ``train/<name>_loss``.
-        epochs: How long it is; None, of the last stage: what the others leave.
+        epochs: How long it is; None, of the last stage: what the others leave, perhaps nothing.
         rates: Learning rate and schedule, over the stage's own epochs. Its other fields are not
             read: the optimizer is one and the same in all stages.
         frozen: Children of the module that do not learn in this stage.
@@ -46,10 +46,12 @@ def enter_stage(module: LightningModule, stages: Sequence[Stage]) -> Stage:
     """Returns the stage that the next batch is in, and begins it if the batch is its first one.
 
     Args:
-        module: Attached to a Trainer, which tells how many batches an epoch has.
+        module: Where there are several stages, attached to a Trainer, which tells how many batches
+            an epoch has.
         stages: All of the training.
     """
-    per_epoch, seen = int(module.trainer.num_training_batches), batches_seen(module)
+    seen = batches_seen(module)
+    per_epoch = int(module.trainer.num_training_batches) if len(stages) > 1 else max(seen, 1)
     number = stage_number(stages, seen // per_epoch)
     stage = stages[number]
     freeze(module, stages, stage.frozen)
@@ -106,10 +108,10 @@ def configure_stages(
     optimizer = build_optimizer(module.parameters(), config)
     steps, epochs = training_length(module.trainer)
     firsts = first_epochs(stages)
-    if epochs <= firsts[-1] and len(stages) > 1:
+    if epochs < firsts[-1]:
         raise ConfigError(
-            f"trainer.epochs: {epochs} leave none for stage {stages[-1].name!r}; the stages before "
-            f"it take {firsts[-1]}"
+            f"trainer.epochs: {epochs} are fewer than the {firsts[-1]} of the stages before "
+            f"{stages[-1].name!r}"
         )
     lengths = [after - before for before, after in pairwise([*firsts, epochs])]
     tables = [

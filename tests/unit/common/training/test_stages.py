@@ -153,9 +153,15 @@ def test_a_run_that_resumes_within_or_between_stages_equals_the_whole(batch, who
 
 def test_a_training_that_is_too_short_for_its_stages_is_refused(tmp_path):
     module = Toy()
-    trainer = quiet_trainer(max_epochs=3)
-    with pytest.raises(ConfigError, match=r"3 leave none for stage 'anew'"):
-        trainer.fit(module, datamodule=Data())
+    with pytest.raises(ConfigError, match=r"trainer.epochs: 2"):
+        quiet_trainer(max_epochs=2).fit(module, datamodule=Data())
+
+
+def test_a_training_may_end_where_its_last_stage_would_begin():
+    module = Toy()
+    trainer = quiet_trainer(max_epochs=3, callbacks=[Position()])
+    trainer.fit(module, datamodule=Data())
+    assert module.begun == [("all", 0)] and len(module.met) == THIRD
 
 
 def test_a_metric_of_a_stage_is_not_written_in_the_next(tmp_path):
