@@ -128,9 +128,12 @@ class FileTokenizer(Tokenizer):
         library: Its ``Tokenizer``, which pads and cuts nothing.
         names: Of the special tokens, in the order of `NAMES`.
         source: To be named in messages.
+
+    Raises:
+        DataError: It does not know one of ``names``.
     """
 
-    def __init__(self, library: Any, names: Sequence[str] = NAMES, source: str = "") -> None:
+    def __init__(self, library: Any, names: Sequence[str], source: str) -> None:
         self.library = library
         ids = [library.token_to_id(name) for name in names]
         if None in ids:
@@ -149,11 +152,14 @@ class FileTokenizer(Tokenizer):
         return content
 
 
-def word_pieces(vocabulary: Sequence[str]) -> FileTokenizer:
+def word_pieces(
+    vocabulary: Sequence[str], names: Sequence[str] = NAMES, source: str = "vocabulary"
+) -> FileTokenizer:
     """Returns BERT's uncased WordPiece over ``vocabulary``, in which each place is an id.
 
     Raises:
         ConfigError: Without the library tokenizers.
+        DataError: A vocabulary without one of the special tokens ``names``.
     """
     with needs_text_extra("data.tokenizer"):
         from tokenizers import Tokenizer as Library
@@ -165,8 +171,7 @@ def word_pieces(vocabulary: Sequence[str]) -> FileTokenizer:
     library = Library(model)
     library.normalizer = BertNormalizer(lowercase=True)
     library.pre_tokenizer = BertPreTokenizer()
-    tokenizer = FileTokenizer(library)
-    return tokenizer
+    return FileTokenizer(library, names, source)
 
 
 def read_tokenizer(folder: Path) -> FileTokenizer:
@@ -180,7 +185,8 @@ def read_tokenizer(folder: Path) -> FileTokenizer:
     if not file.is_file():
         if not vocabulary.is_file():
             raise DataError(f"{folder}: holds no tokenizer.json and no vocab.txt")
-        return word_pieces(vocabulary.read_text(encoding="utf-8").splitlines())
+        words = vocabulary.read_text(encoding="utf-8").splitlines()
+        return word_pieces(words, special_names(folder), str(vocabulary))
     with needs_text_extra("data.tokenizer"):
         from tokenizers import Tokenizer as Library
     try:

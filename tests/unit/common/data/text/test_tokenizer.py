@@ -68,14 +68,13 @@ def test_words_are_cut_into_pieces_without_case_and_accents():
 def test_a_folder_tells_the_names_of_its_special_tokens(tmp_path):
     pytest.importorskip("tokenizers")
     tokenizer = word_pieces(PIECES)
-    renamed = [{"[MASK]": "<mask>", "[PAD]": "<pad>"}.get(piece, piece) for piece in PIECES]
-    content = word_pieces(renamed).to_json()
-    content["padding"] = None
+    names = ["<pad>", "[UNK]", "[CLS]", "[SEP]", "<mask>"]
+    content = word_pieces([*names, *PIECES[5:]], names).to_json()
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"\[PAD\]"):
         read_tokenizer(tmp_path)
-    names = {"pad_token": "<pad>", "mask_token": {"content": "<mask>"}}
-    (tmp_path / "special_tokens_map.json").write_text(json.dumps(names))
+    told = {"pad_token": "<pad>", "mask_token": {"content": "<mask>"}}
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps(told))
     found = read_tokenizer(tmp_path)
     assert found.special == tokenizer.special and found.num_words == len(PIECES)
 
