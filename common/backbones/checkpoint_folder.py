@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from common.errors import ConfigError, DataError
+from common.errors import DataError, MissingLibrary
 
 WEIGHTS = "model.safetensors"
 # All that is ever read of a checkpoint: no code, no pickles.
@@ -20,12 +20,12 @@ def needs_text_extra(where: str) -> Iterator[None]:
     """Says how to get a library of the extra ``text`` that is not installed.
 
     Raises:
-        ConfigError: In place of an `ImportError`; names ``where`` it was asked for.
+        MissingLibrary: In place of an `ImportError`; names ``where`` it was asked for.
     """
     try:
         yield
     except ImportError as error:
-        raise ConfigError(
+        raise MissingLibrary(
             f"{where}: needs {error.name}; install it with `pip install 'likewise[text]'`"
         ) from None
 
@@ -39,7 +39,7 @@ def find_folder(name: str, where: str) -> Path:
 
     Raises:
         DataError: No such folder, and nothing to fetch.
-        ConfigError: Without the library huggingface_hub.
+        MissingLibrary: Without the library huggingface_hub.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -70,7 +70,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         DataError: The file is missing or broken.
-        ConfigError: Without the library safetensors.
+        MissingLibrary: Without the library safetensors.
     """
     path = folder / WEIGHTS
     if not path.is_file():

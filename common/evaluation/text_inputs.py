@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from common.evaluation.finite import require_finite
 
 CHUNK = 256
 # Places that the words of a text are counted in, where nothing is learnt.
-PLACES = 4096
+PLACES = 2048
 
 
 class Graded(NamedTuple):
@@ -57,24 +56,25 @@ class TextInputs:
     graded: Graded | None = None
     train: Labelled | None = None
     held_out: Labelled | None = None
-    _found: dict[int, Tensor] = field(default_factory=dict)
+    _found: dict[TokenStore, Tensor] = field(default_factory=dict)
 
     def embed(self, store: TokenStore) -> Tensor:
         """Returns ``(texts, dim)`` on the CPU, in float32 or wider; raises where it is NaN."""
-        if id(store) not in self._found:
+        if store not in self._found:
             embed = counted if self.module is None else partial(embed_store, self.module)
-            self._found[id(store)] = require_finite(embed(store))
-        return self._found[id(store)]
+            self._found[store] = require_finite(embed(store))
+        return self._found[store]
 
     def sentences(self) -> TokenStore:
-        """Returns the split's texts: those held out, or else the first ones of graded pairs.
+        """Returns the split's texts: the first ones of graded pairs, or else those held out.
 
         Raises:
             ConfigError: There are none.
         """
-        if self.held_out is not None:
-            return self.held_out.texts
-        return require(self.graded, "data.graded", "pairs with scores").first
+        if self.graded is not None:
+            return self.graded.first
+        found: Labelled = require(self.held_out, "a protocol of texts", "any")
+        return found.texts
 
     def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields last states (texts, tokens, dim) and mask, on the module's device."""
@@ -82,10 +82,13 @@ class TextInputs:
             yield hidden[-1], mask
 
 
-def require(part: Any, key: str, what: str) -> Any:
+def require(part: Any, protocol: str, what: str) -> Any:
     """Returns ``part``; raises `ConfigError` where the data do not have it."""
     if part is None:
-        raise ConfigError(f"{key}: the data hold no {what}, which the protocol measures by")
+        hint = "; data.graded names a file of them" if what == "pairs with scores" else ""
+        raise ConfigError(
+            f"evaluation.protocols: {protocol} needs {what}, and the data have none{hint}"
+        )
     return part
 
 
@@ -117,14 +120,12 @@ def run_encoder(
 
 
 def counted(store: TokenStore) -> Tensor:
-    """Returns how often each token occurs, ``(texts, places)``; ids are taken modulo `PLACES`."""
+    """Returns how often each word occurs, ``(texts, PLACES)``; ids are taken modulo `PLACES`."""
     texts = np.repeat(np.arange(len(store)), store.lengths)
-    counts = torch.zeros(len(store), min(int(store.ids.max()) + 1, PLACES))
-    places = torch.from_numpy(texts), torch.from_numpy(store.ids.astype(np.int64) % PLACES)
-    return counts.index_put_(places, torch.ones(len(texts)), accumulate=True)
-
-
-def cosine(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the cosine of each pair of rows, ``(rows,)``, 0 where one is the zero vector."""
-    tiny = torch.finfo(first.dtype).tiny
-    return (F.normalize(first, dim=1, eps=tiny) * F.normalize(second, dim=1, eps=tiny)).sum(1)
+    inner = np.ones(len(texts), dtype=bool)
+    starts = np.cumsum(store.lengths) - store.lengths
+    inner[starts] = inner[starts + store.lengths - 1] = False
+    ids = store.ids[store.offsets[0] : store.offsets[-1]].astype(np.int64) % PLACES
+    places = torch.from_numpy(texts[inner]), torch.from_numpy(ids[inner])
+    counts = torch.zeros(len(store), PLACES)
+    return counts.index_put_(places, torch.ones(int(inner.sum())), accumulate=True)

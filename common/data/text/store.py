@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenStore:
     """Text i is ``ids[offsets[i] : offsets[i + 1]]``, special tokens included.
 
@@ -43,6 +43,10 @@ class TokenStore:
         source = np.where(position == lengths - 1, self.offsets[rows + 1][:, None] - 1, source)
         ids = np.where(inside, self.ids[np.where(inside, source, 0)], self.pad).astype(np.int64)
         return torch.from_numpy(ids), torch.from_numpy(inside)
+
+    def head(self, count: int) -> "TokenStore":
+        """Returns the first ``count`` texts, or all where there are no more."""
+        return TokenStore(self.ids, self.offsets[: count + 1], self.pad)
 
     def chunks(self, size: int, longest: int) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
         """Yields rows, ids and mask of at most ``size`` texts of like lengths, the short first."""

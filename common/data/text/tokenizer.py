@@ -158,7 +158,7 @@ def word_pieces(
     """Returns BERT's uncased WordPiece over ``vocabulary``, in which each place is an id.
 
     Raises:
-        ConfigError: Without the library tokenizers.
+        MissingLibrary: Without the library tokenizers.
         DataError: A vocabulary without one of the special tokens ``names``.
     """
     with needs_text_extra("data.tokenizer"):
@@ -179,7 +179,7 @@ def read_tokenizer(folder: Path) -> FileTokenizer:
 
     Raises:
         DataError: Neither file is in ``folder``, or it cannot be read.
-        ConfigError: Without the library tokenizers.
+        MissingLibrary: Without the library tokenizers.
     """
     file, vocabulary = folder / "tokenizer.json", folder / "vocab.txt"
     if not file.is_file():
