@@ -1,0 +1,22 @@
+"""Where SimCSE's trainings are looked at, and what of them follows a schedule."""
+
+from lightning import LightningModule
+
+from common.config.schema import Recipe
+from common.results.steps.points import Counts, Place, Point, late, start
+from common.training.stages import stage_number
+from papers.simcse.module import SimCSE
+
+
+def points(recipe: Recipe, counts: Counts) -> list[Point]:
+    """Returns start, the first stage's end with what begins after it, and late."""
+    epochs = recipe.method.pretrain_epochs
+    begins = [Point("contrast begins", counts.end_of_epoch(epochs - 1))] if epochs else []
+    return [start(), *begins, late(counts)]
+
+
+def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
+    """Returns the number of the stage."""
+    if not isinstance(module, SimCSE):
+        return {}
+    return {"stage": float(stage_number(module.stages, place.epoch))}
