@@ -1,5 +1,6 @@
 """The ``optimizer:`` section made into an optimizer and its schedule."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,21 +69,30 @@ def configure(
     """Returns what ``LightningModule.configure_optimizers`` returns: optimizer and schedule.
 
     The schedule advances at each optimizer step, so accumulation shortens its table.
+
+    Raises:
+        ConfigError: A training without end, or one that is shorter than its warm-up.
     """
     optimizer = build_optimizer(parameters, config)
     return with_schedule(optimizer, build_scheduler(optimizer, config, *training_length(trainer)))
 
 
 def training_length(trainer: Any) -> tuple[int, int]:
-    """Returns the optimizer steps of an epoch, and the epochs; all steps and 1 if those are open.
+    """Returns the optimizer steps of an epoch and the epochs; all steps and 1 if max_steps ends it.
 
     The steps of an epoch are fewer than its batches where gradients are accumulated.
+
+    Raises:
+        ConfigError: A training without end.
     """
     total = trainer.estimated_stepping_batches  # reading it makes Lightning set up the loader
-    if trainer.max_epochs is None or trainer.max_epochs < 0:
+    if math.isinf(total):
+        raise ConfigError("trainer: a training without end has no schedule; give max_steps")
+    epochs = max(trainer.max_epochs or 1, 1)
+    steps_per_epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
+    if steps_per_epoch * epochs != total:
         return int(total), 1
-    batches, accumulated = trainer.num_training_batches, trainer.accumulate_grad_batches
-    return -(-int(batches) // accumulated), trainer.max_epochs
+    return int(steps_per_epoch), epochs
 
 
 def with_schedule(optimizer: Optimizer, scheduler: LRScheduler) -> dict[str, Any]:
