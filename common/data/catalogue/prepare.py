@@ -38,6 +38,7 @@ PACKERS = Registry(
         "tiny-imagenet": "common.data.catalogue.packers.images:pack_tiny_imagenet",
         "ts-pair": "common.data.catalogue.packers.series:pack_ts_pair",
         "tslearn": "common.data.catalogue.packers.series:pack_tslearn",
+        "wordnet": "common.data.catalogue.packers.text:pack_wordnet",
     },
 )
 

@@ -95,5 +95,10 @@ class TextConfig:
                 "data.path: needed for data.name=lines, pairs and entries (the file), and for no "
                 "other set"
             )
+        if self.name == "glossary" and self.tokenizer is not None:
+            raise ConfigError(
+                f"data.tokenizer={self.tokenizer}: the glossary is of generated words; choose "
+                "another data.name"
+            )
         if not self.columns or len(set(self.columns)) != len(self.columns):
             raise ConfigError(f"data.columns: {self.columns} must name one column or more, once")

@@ -87,7 +87,9 @@ class TextData(RunData):
         self.tokenizer = self._make_tokenizer(found)
         self.set = found
         self.parts = {name: self._held_out(part) for name, part in found.held_out.items()}
-        graded = READERS.get("graded-texts")(config) if config.graded else found.graded
+        graded = found.graded
+        if config.graded is not None and self._read is None:
+            graded = READERS.get("graded-texts")(config)
         self.graded = {name: self._graded(part) for name, part in graded.items()}
         stores = [self.tokenizer.encode(column) for column in train.columns]
         targets = torch.from_numpy(_targets(train))
@@ -95,10 +97,10 @@ class TextData(RunData):
         self.fingerprint = self._digest()
 
     def _make_tokenizer(self, found: TextSet) -> Tokenizer:
-        if self.config.tokenizer is not None:
-            return read_tokenizer(find_folder(self.config.tokenizer, "data.tokenizer"))
         if found.vocabulary:
             return WholeWords(found.vocabulary)
+        if self.config.tokenizer is not None:
+            return read_tokenizer(find_folder(self.config.tokenizer, "data.tokenizer"))
         texts = (text for column in found.train.columns for text in column)
         return WholeWords(count_words(texts, self.config.min_count))
 
