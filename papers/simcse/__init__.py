@@ -1,5 +1,7 @@
 """SimCSE: simple contrastive learning of sentence embeddings."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -23,3 +25,9 @@ PAPER = Paper(
     # A stage does not use the other one's head.
     ddp_strategy="ddp_find_unused_parameters_true",
 )
+
+if TYPE_CHECKING:
+    from papers.simcse.config import SimCSEConfig as SimCSEConfig
+    from papers.simcse.module import SimCSE as SimCSE
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -4,16 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.backbones.poolers import pool
 from common.backbones.text_encoder import build_text_encoder
 from common.config.schema import OptimizerConfig
-from common.data.text.batch import TextBatch
+from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
 from common.errors import ConfigError
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from common.training.stages import Stage, configure_stages, enter_stage
 from papers.simcse.config import SimCSEConfig
@@ -37,7 +37,7 @@ class TanhHead(nn.Linear):
         return super().forward(x).tanh()
 
 
-class SimCSE(LightningModule):
+class SimCSE(PaperModule):
     """Contrast of a sentence with itself under another dropout mask, or of given pairs.
 
     Under several processes the negatives are those of the global batch (arXiv 2104.08821).
@@ -59,6 +59,7 @@ class SimCSE(LightningModule):
         super().__init__()
         self.method = config = method or SimCSEConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, schedule="linear")
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or TextFacts()
         check_texts(config, facts)
         self.backbone = build_text_encoder(config.encoder, facts)
@@ -83,8 +84,9 @@ class SimCSE(LightningModule):
         """Returns what is contrasted, ``(batch, num_features)``, of any norm."""
         return self.head(pool(self.method.pooler, self.backbone(ids, mask), mask))
 
-    def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the contrast, or of the masked words before it."""
+        batch = as_text_batch(batch)
         config, stage = self.method, enter_stage(self, self.stages)
         if stage.name == MASKED_WORDS:
             loss = self.tell_words(batch, config.pretrain_share, replaced=1.0)
