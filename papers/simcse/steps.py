@@ -9,10 +9,12 @@ from papers.simcse.module import SimCSE
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
-    """Returns start, the first stage's end with what begins after it, and late."""
+    """Returns start and a late moment; of two stages the first one's end, and the end of all."""
     epochs = recipe.method.pretrain_epochs
-    begins = [Point("contrast begins", counts.end_of_epoch(epochs - 1))] if epochs else []
-    return [start(), *begins, late(counts)]
+    if not epochs:
+        return [start(), late(counts)]
+    begins = Point("contrast begins", counts.end_of_epoch(epochs - 1))
+    return [start(), begins, Point("end", counts.end_of_epoch(counts.epochs - 1))]
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
