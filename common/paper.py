@@ -62,6 +62,24 @@ class Paper:
         """Imports ``papers.<paper>.<name>``."""
         return import_module(f"papers.{self.name}.{name}")
 
+    def exports(self) -> list[str]:
+        """Returns the names of its classes: modules and schemas, those of its baselines too."""
+        return sorted(self._exported())
+
+    def export(self, name: str) -> Any:
+        """Imports and returns the class ``name``, as ``__getattr__`` of the paper's package.
+
+        Raises:
+            AttributeError: If it has no such class.
+        """
+        if name not in self._exported():
+            raise AttributeError(f"papers.{self.name}: no {name}{suggest(name, self.exports())}")
+        return load(self._exported()[name])
+
+    def _exported(self) -> dict[str, str]:
+        pairs = [self._method(baseline) for baseline in (None, *self.baselines)]
+        return {target.partition(":")[2]: target for pair in pairs for target in pair}
+
     def module(self, baseline: str | None = None) -> Any:
         """Returns the LightningModule class of the paper or of ``baseline`` (imports torch)."""
         return load(self._method(baseline)[0])

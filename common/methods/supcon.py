@@ -3,12 +3,11 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
@@ -20,12 +19,13 @@ from common.methods.heads import mlp
 from common.optim.build import configure
 from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 
 
-class SupCon(LightningModule):
+class SupCon(PaperModule):
     """Supervised contrastive learning; positives and negatives are of the global batch.
 
     Args:
@@ -46,6 +46,7 @@ class SupCon(LightningModule):
         super().__init__()
         self.method = config = method or SupConConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supcon: the training images have no two classes to tell")
@@ -69,12 +70,13 @@ class SupCon(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """All views pass the network together; positives are of the anchor's or its pair's class.
 
         Raises:
             DataError: An image without a label.
         """
+        batch = as_view_batch(batch)
         position = batches_seen(self)
         # On a GPU a look is a wait: there the first batch speaks for the others.
         looks = position == 0 or batch.labels.device.type == "cpu"

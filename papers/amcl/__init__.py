@@ -1,5 +1,7 @@
 """AMCL: adaptive multi-head contrastive learning, on top of four base methods."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -23,3 +25,9 @@ PAPER = Paper(
     protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
     own_protocols={"pair-auc": "config:PairAucConfig"},
 )
+
+if TYPE_CHECKING:
+    from papers.amcl.config import AMCLConfig as AMCLConfig
+    from papers.amcl.module import AMCL as AMCL
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -1,5 +1,7 @@
 """AutoTCL: parametric augmentation for contrastive learning of time series (ICLR 2024)."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -27,3 +29,11 @@ PAPER = Paper(
     manual_optimization=True,
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
 )
+
+if TYPE_CHECKING:
+    from papers.autotcl.config import AutoTCLConfig as AutoTCLConfig
+    from papers.autotcl.config import TS2VecConfig as TS2VecConfig
+    from papers.autotcl.module import AutoTCL as AutoTCL
+    from papers.autotcl.ts2vec import TS2Vec as TS2Vec
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

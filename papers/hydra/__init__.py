@@ -1,5 +1,7 @@
 """Hydra, later SimLAP: contrast of arbitrary pairs of classes, each in a subspace of its own."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -25,3 +27,11 @@ PAPER = Paper(
     own_protocols={"effective-rank": "config:EffectiveRankConfig"},
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
 )
+
+if TYPE_CHECKING:
+    from papers.hydra.config import HydraConfig as HydraConfig
+    from papers.hydra.config import SimLAPConfig as SimLAPConfig
+    from papers.hydra.module import SimLAP as SimLAP
+    from papers.hydra.momentum import Hydra as Hydra
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -1,5 +1,7 @@
 """MCLRec: meta-optimized contrastive learning for sequential recommendation (SIGIR 2023)."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -28,3 +30,9 @@ PAPER = Paper(
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
 )
+
+if TYPE_CHECKING:
+    from papers.mclrec.config import MCLRecConfig as MCLRecConfig
+    from papers.mclrec.module import MCLRec as MCLRec
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

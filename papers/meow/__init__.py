@@ -1,5 +1,7 @@
 """MEOW and AdaMEOW: heterogeneous graph contrast with meta-path contexts."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -29,3 +31,9 @@ PAPER = Paper(
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
     "on sampled neighbours, on as many as you like",
 )
+
+if TYPE_CHECKING:
+    from papers.meow.config import MEOWConfig as MEOWConfig
+    from papers.meow.module import MEOW as MEOW
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

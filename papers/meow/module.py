@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
@@ -12,6 +11,7 @@ from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from common.training.diagnostics import embedding_std, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
@@ -19,7 +19,7 @@ from papers.meow.loss import Clustering, cluster, prototype_loss, weighted_infon
 from papers.meow.soft import SoftWeights
 
 
-class MEOW(LightningModule):
+class MEOW(PaperModule):
     """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
 
     batches_seen: Tensor
@@ -33,6 +33,7 @@ class MEOW(LightningModule):
         super().__init__()
         self.method = method or MEOWConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=7e-4)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or GraphFacts()
         check_clusters(self.method, facts)
         dim = self.method.dim

@@ -1,5 +1,7 @@
 """OW-DFA and CPL: open-world deepfake attribution by contrastive pseudo learning."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -32,3 +34,15 @@ PAPER = Paper(
         "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
     },
 )
+
+if TYPE_CHECKING:
+    from papers.owdfa_cpl.baselines import ORCA as ORCA
+    from papers.owdfa_cpl.baselines import Classifier as Classifier
+    from papers.owdfa_cpl.baselines import RankStats as RankStats
+    from papers.owdfa_cpl.config import ClassifierConfig as ClassifierConfig
+    from papers.owdfa_cpl.config import CPLConfig as CPLConfig
+    from papers.owdfa_cpl.config import ORCAConfig as ORCAConfig
+    from papers.owdfa_cpl.config import RankStatsConfig as RankStatsConfig
+    from papers.owdfa_cpl.module import CPL as CPL
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -3,7 +3,6 @@
 from typing import Any, Generic, TypeVar
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from common.backbones.published import read_state_dict
@@ -14,13 +13,14 @@ from common.distributed.reduce import gather, gather_with_grad
 from common.errors import ConfigError, DataError
 from common.optim.build import configure
 from common.registry import BACKBONES
+from common.training.paper_module import PaperModule
 from papers.owdfa_cpl.config import HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
 
 Method = TypeVar("Method", bound=HeadsConfig)
 
 
-class Heads(LightningModule, Generic[Method]):
+class Heads(PaperModule, Generic[Method]):
     """Backbone and one set of heads for known and novel classes: the argmax is the cluster.
 
     Args:
@@ -45,6 +45,7 @@ class Heads(LightningModule, Generic[Method]):
         self.method = method = method or self.defaults()
         facts = facts or OpenWorldFacts()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         self.num_heads = count_heads(method, facts)
         build = BACKBONES.get(method.backbone)
         self.backbone = build(channels=facts.channels, width=method.width, stem=method.stem)
@@ -59,6 +60,11 @@ class Heads(LightningModule, Generic[Method]):
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # With the position, the seed of partners and noise, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
+
+    @classmethod
+    def settings_types(cls) -> dict[str, type]:
+        """Returns the dataclasses of the arguments; ``__init__`` leaves the method's open."""
+        return {**super().settings_types(), "method": cls.defaults}
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the global feature that is evaluated, ``(batch, num_features)``."""

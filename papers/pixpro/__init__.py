@@ -1,5 +1,7 @@
 """PixPro: pixel-level consistency of two crops, with pixel propagation on one side."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -41,3 +43,9 @@ PAPER = Paper(
         "detection": "detection_config:DetectionConfig",
     },
 )
+
+if TYPE_CHECKING:
+    from papers.pixpro.config import PixProConfig as PixProConfig
+    from papers.pixpro.module import PixPro as PixPro
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -1,5 +1,7 @@
 """SupReMix: supervised contrastive learning for regression with mixup of embeddings."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -30,3 +32,13 @@ PAPER = Paper(
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),
     },
 )
+
+if TYPE_CHECKING:
+    from papers.supremix.baselines import RankNContrast as RankNContrast
+    from papers.supremix.baselines import Regressor as Regressor
+    from papers.supremix.config import RankNContrastConfig as RankNContrastConfig
+    from papers.supremix.config import RegressorConfig as RegressorConfig
+    from papers.supremix.config import SupReMixConfig as SupReMixConfig
+    from papers.supremix.module import SupReMix as SupReMix
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -1,5 +1,7 @@
 """SwAV: unsupervised learning of visual features by contrasting cluster assignments."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -25,3 +27,11 @@ PAPER = Paper(
     protocols=("knn", "linear", "few-label", "finetune", "linear-sgd"),
     baselines={"deepcluster-v2": ("deepcluster:DeepClusterV2", "config:DeepClusterConfig")},
 )
+
+if TYPE_CHECKING:
+    from papers.swav.config import DeepClusterConfig as DeepClusterConfig
+    from papers.swav.config import SwAVConfig as SwAVConfig
+    from papers.swav.deepcluster import DeepClusterV2 as DeepClusterV2
+    from papers.swav.module import SwAV as SwAV
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

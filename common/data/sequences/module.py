@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -23,7 +24,7 @@ from common.data.sequences.store import (
     prefix_instances,
 )
 from common.data.sequences.views import ViewRatios, draw_views, make_views
-from common.errors import DataError
+from common.errors import DataError, outline
 from common.evaluation.ranking import History, RankingInput
 from common.registry import READERS
 
@@ -44,6 +45,28 @@ class SequenceBatch(NamedTuple):
     views: Tensor
     view_lengths: Tensor
     position: tuple[int, int, int, int]
+
+
+def as_sequence_batch(batch: object, module: LightningModule) -> SequenceBatch:
+    """Returns a `SequenceBatch` as it is, and makes one of its first five parts.
+
+    Args:
+        batch: ``(items, lengths, targets, views, view_lengths)``; `make_views` makes the last two.
+        module: Whose epoch a batch of parts is of.
+
+    Raises:
+        DataError: It is neither.
+    """
+    if isinstance(batch, SequenceBatch):
+        return batch
+    if not isinstance(batch, list | tuple) or len(batch) != 5:
+        raise DataError(
+            f"training_step: got {outline(batch)}, and takes (items, lengths, targets, views, "
+            "view_lengths), as `SequenceBatch` says"
+        )
+    items, lengths, targets, views, view_lengths = batch
+    position = (module.current_epoch, 0, 0, len(items))
+    return SequenceBatch(items, lengths, targets, views, view_lengths, position)
 
 
 class PrefixDataset(Dataset[SequenceBatch]):
