@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.checkpoint_folder import find_folder, read_config, read_weights
+from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_config, read_weights
 from common.backbones.encoder_config import EncoderConfig
 from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
@@ -208,7 +208,7 @@ def read_encoder(folder: Path, dropout: float | None = None) -> TextEncoder:
     sizes = read_config(folder)
     if sizes.get("model_type") != "bert":
         raise DataError(f"{folder}: model_type {sizes.get('model_type')!r} is not BERT's layout")
-    arrays = encoder_arrays(read_weights(folder))
+    arrays = encoder_arrays(read_weights(folder / WEIGHTS))
     try:
         config = config_of(sizes, dropout)
     except KeyError as error:
