@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from common.config.recipe import load_recipe
-from common.data.catalogue.root import data_root
-from common.data.catalogue.user_provided import GIVEN
 from common.training.fit import evaluate, prepare
+from tests.stored import stored
 
 pytestmark = pytest.mark.slow
 NUMBERS = {"test": 86.29, "val": 87.10}
@@ -31,8 +30,7 @@ def minilm() -> Path:
 
 
 def test_minilm_has_the_numbers_of_its_own_library():
-    if not GIVEN["stsb-open"].is_in(data_root()):
-        pytest.skip("the data root does not hold stsb-open")
+    stored("stsb-open")
     folder = minilm()
     named = [f"method.encoder.checkpoint={folder}", f"data.tokenizer={folder}"]
     experiment = prepare(load_recipe("simcse/stsb-open:start", named))
