@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from common.backbones.encoder_config import EncoderConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.images.config import ImageFacts
@@ -18,6 +19,7 @@ from common.data.series.batches import as_series_batch
 from common.data.series.config import SeriesFacts
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.data.targets.regression.config import RegressionFacts
+from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
@@ -33,6 +35,8 @@ from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
+from papers.simcse.config import SimCSEConfig
+from papers.simcse.module import SimCSE
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
 from papers.swav.config import SwAVConfig
@@ -104,7 +108,14 @@ def meow() -> Made:
     return MEOW(MEOWConfig(num_clusters=[3]), facts=data.facts), batch, (batch,)
 
 
-PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow]
+def simcse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    module = SimCSE(SimCSEConfig(encoder=encoder), facts=TextFacts(num_words=200))
+    ids, mask = torch.randint(4, 100, (8, 6)), torch.ones(8, 6, dtype=torch.int64)
+    return module, {"input_ids": ids, "attention_mask": mask}, (ids, mask)
+
+
+PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow, simcse]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
 

@@ -1,0 +1,1 @@
+"""Our functions on reference values of what is no paper: a file for each folder of cases."""
