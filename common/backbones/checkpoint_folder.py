@@ -65,17 +65,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     return content
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Reads ``model.safetensors``, arrays by name, on the CPU.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Reads a ``.safetensors`` file, arrays by name, on the CPU.
 
     Raises:
         DataError: The file is missing or broken.
         MissingLibrary: Without the library safetensors.
     """
-    path = folder / WEIGHTS
     if not path.is_file():
         raise DataError(f"{path}: missing; weights are read in this form alone")
-    with needs_text_extra("method.encoder.checkpoint"):
+    with needs_text_extra(str(path)):
         from safetensors.torch import load_file
     try:
         return dict(load_file(path))

@@ -1,4 +1,4 @@
-"""A transformer over tokens in BERT's layout; arrays have the names of published checkpoints."""
+"""A transformer over tokens in BERT's and RoBERTa's layout, under the names of checkpoints."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.checkpoint_folder import find_folder, read_config, read_weights
+from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_config, read_weights
 from common.backbones.encoder_config import EncoderConfig
 from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
@@ -17,6 +17,7 @@ DROPOUT = 0.1
 POSITION_STD = 0.02
 # Of a whole model, what stands before the encoder's names; of heads, what is no part of it.
 PREFIXES = ("bert.", "roberta.")
+LAYOUTS = ("bert", "roberta")
 KEY = "method.encoder.checkpoint"
 
 
@@ -27,13 +28,20 @@ class TextEncoder(nn.Module):
         num_words: In the vocabulary.
         config: Sizes, and dropout.
         has_pooler: Whether there is BERT's ``pooler``, tanh of a linear layer.
+        first_position: Of a text's first token; RoBERTa's table has rows before it.
     """
 
-    def __init__(self, num_words: int, config: EncoderConfig, has_pooler: bool = False) -> None:
+    def __init__(
+        self,
+        num_words: int,
+        config: EncoderConfig,
+        has_pooler: bool = False,
+        first_position: int = 0,
+    ) -> None:
         super().__init__()
         self.config = config
-        self.num_features, self.num_positions = config.dim, config.positions
-        self.embeddings = Embeddings(num_words, config)
+        self.num_features, self.num_positions = config.dim, config.positions - first_position
+        self.embeddings = Embeddings(num_words, config, first_position)
         layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.encoder = nn.ModuleDict({"layer": layers})
         self.pooler = Pooler(config.dim) if has_pooler else None
@@ -63,8 +71,9 @@ class TextEncoder(nn.Module):
 class Embeddings(nn.Module):
     """The sum of a token's, its position's and its type's embedding, under a layer norm."""
 
-    def __init__(self, num_words: int, config: EncoderConfig) -> None:
+    def __init__(self, num_words: int, config: EncoderConfig, first_position: int) -> None:
         super().__init__()
+        self.first_position = first_position
         self.word_embeddings = nn.Embedding(num_words, config.dim)
         self.position_embeddings = nn.Embedding(config.positions, config.dim)
         types = config.token_types
@@ -78,7 +87,7 @@ class Embeddings(nn.Module):
 
     def forward(self, ids: Tensor, token_types: Tensor | None) -> Tensor:
         """Returns the states that enter the first layer, ``(batch, tokens, dim)``."""
-        positions = torch.arange(ids.shape[1], device=ids.device)
+        positions = self.first_position + torch.arange(ids.shape[1], device=ids.device)
         x = self.word_embeddings(ids) + self.position_embeddings(positions)
         if self.token_type_embeddings is not None:
             types = torch.zeros_like(ids) if token_types is None else token_types
@@ -196,7 +205,7 @@ def _check_sizes(config: EncoderConfig) -> None:
 
 
 def read_encoder(folder: Path, dropout: float | None = None) -> TextEncoder:
-    """Reads a checkpoint of BERT's layout: ``config.json`` and ``model.safetensors``.
+    """Reads a checkpoint of BERT or RoBERTa: ``config.json`` and ``model.safetensors``.
 
     Args:
         folder: Holds both.
@@ -206,16 +215,18 @@ def read_encoder(folder: Path, dropout: float | None = None) -> TextEncoder:
         DataError: Missing or broken files, another layout, arrays that are missing or misshapen.
     """
     sizes = read_config(folder)
-    if sizes.get("model_type") != "bert":
-        raise DataError(f"{folder}: model_type {sizes.get('model_type')!r} is not BERT's layout")
-    arrays = encoder_arrays(read_weights(folder))
+    kind = sizes.get("model_type")
+    if kind not in LAYOUTS:
+        raise DataError(f"{folder}: model_type {kind!r} must be one of {', '.join(LAYOUTS)}")
+    arrays = encoder_arrays(read_weights(folder / WEIGHTS))
     try:
         config = config_of(sizes, dropout)
+        first = sizes["pad_token_id"] + 1 if kind == "roberta" else 0
     except KeyError as error:
         raise DataError(f"{folder}: config.json lacks {error}") from None
     has_pooler = "pooler.dense.weight" in arrays
     with torch.device("meta"):  # nothing is drawn that is then overwritten
-        encoder = TextEncoder(int(sizes["vocab_size"]), config, has_pooler)
+        encoder = TextEncoder(int(sizes["vocab_size"]), config, has_pooler, first)
     wanted = encoder.state_dict()
     for name, tensor in wanted.items():
         if name not in arrays or arrays[name].shape != tensor.shape:

@@ -1,8 +1,11 @@
 """The settings of the protocol ``association``."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from common.errors import ConfigError
 from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.progress import tell
 from common.settings import setting
 
 
@@ -22,6 +25,24 @@ class AssociationConfig(ProtocolConfig):
     p_value: str = setting("permutation", choices=("permutation", "normal"))
     # The published code takes a word's state from a sentence without its last token, [SEP].
     drop_last_token: bool = False
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Tells which words the tokeniser does not know.
+
+        Raises:
+            ConfigError: It knows too few for any test.
+            DataError: A file of tests of another form.
+        """
+        from common.evaluation.association import known_tests
+
+        found, notes = known_tests(inputs, self)
+        if not found:
+            raise ConfigError(
+                "evaluation.association.tests: the data know too few of their words; set "
+                "data.tokenizer, or name tests of your own"
+            )
+        for note in notes:
+            tell(note)
 
     def function(self) -> Measure:
         """Returns `evaluate_association`."""

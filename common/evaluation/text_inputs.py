@@ -46,6 +46,7 @@ class TextInputs:
     Args:
         module: None of a reference, which counts words.
         encode: Cuts texts into tokens.
+        unknown: The token of what the tokeniser does not know.
         graded: Pairs with scores, if there are any.
         train: Of a set with entries or classes: training texts.
         held_out: Held-out samples; without targets all are -1.
@@ -53,6 +54,7 @@ class TextInputs:
 
     module: Any
     encode: Callable[[Sequence[str]], TokenStore]
+    unknown: int
     graded: Graded | None = None
     train: Labelled | None = None
     held_out: Labelled | None = None

@@ -64,11 +64,14 @@ def export_sentence_transformer(
 def published_arrays(encoder: TextEncoder) -> dict[str, Tensor]:
     """Returns the arrays of BERT's layout, in float32 on the CPU.
 
-    An encoder without kinds of tokens has one kind, whose embedding is zero.
+    An encoder without kinds of tokens has one kind, whose embedding is zero. The table of positions
+    begins with that of the first token.
     """
     arrays = {
         name: array.float().cpu().contiguous() for name, array in encoder.state_dict().items()
     }
+    key, first = "embeddings.position_embeddings.weight", encoder.embeddings.first_position
+    arrays[key] = arrays[key][first:].clone()
     if encoder.embeddings.token_type_embeddings is None:
         zero = torch.zeros(1, encoder.num_features)
         arrays["embeddings.token_type_embeddings.weight"] = zero
@@ -110,7 +113,7 @@ def _sizes(encoder: TextEncoder, tokenizer: Tokenizer) -> dict[str, Any]:
         "num_attention_heads": config.heads,
         "intermediate_size": config.feed_forward,
         "hidden_act": "gelu",
-        "max_position_embeddings": config.positions,
+        "max_position_embeddings": encoder.num_positions,
         "type_vocab_size": max(config.token_types, 1),
         "layer_norm_eps": config.norm_eps,
         "hidden_dropout_prob": rate_of(config),

@@ -21,7 +21,7 @@ PAPER = Paper(
     modalities=("text",),
     module_class="SimCSE",
     config_class="SimCSEConfig",
-    protocols=("sts", "alignment-uniformity", "isotropy"),
+    protocols=("sts", "alignment-uniformity", "isotropy", "retrieval", "association"),
     # A stage does not use the other one's head.
     ddp_strategy="ddp_find_unused_parameters_true",
 )

@@ -24,12 +24,6 @@ class Given:
 
 
 IMAGENET = ("imagenet/*train*", "imagenet/*val*")
-STSB = Given(
-    title="STS-B's open part: pairs of sentences",
-    layout="text_sts/stsb_open_subset.csv.gz with the columns split, sentence1, sentence2 and "
-    "score",
-    ways=(("text_sts/stsb_open_subset.csv.gz",),),
-)
 GIVEN = {
     "imagenet": Given(
         title="ImageNet (ILSVRC 2012): from image-net.org, with an account",
@@ -66,8 +60,6 @@ GIVEN = {
         layout="coco/{train2017,val2017,annotations}/, as its archives unpack",
         ways=(("coco/train2017", "coco/val2017", "coco/annotations"),),
     ),
-    "stsb": STSB,
-    "stsb-open": STSB,
     "ow-dfa": Given(
         title="OW-DFA: its sources on request from their authors, the tables from the paper's",
         layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the images beside them, or as "

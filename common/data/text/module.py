@@ -210,7 +210,8 @@ class TextData(RunData):
         if len(self.set.names):
             train = Labelled(dataset.stores[0], dataset.targets.numpy())
         graded, held_out = self.graded.get(split), self.parts.get(split)
-        return TextInputs(module, self.tokenizer.encode, graded, train, held_out)
+        encode, unknown = self.tokenizer.encode, self.tokenizer.special.unknown
+        return TextInputs(module, encode, unknown, graded, train, held_out)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, NDArray]:
         """Embeds a user's own texts, one a line of a .txt[.gz].

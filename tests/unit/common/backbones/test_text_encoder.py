@@ -99,6 +99,26 @@ def test_the_first_checkpoints_names_of_layer_norms_are_known(tmp_path):
     assert all(torch.equal(found[name], array) for name, array in own.items())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Bert", "Roberta"])
+def test_states_are_those_of_the_library_transformers(tmp_path, kind):
+    library = pytest.importorskip("transformers")
+    sizes = {
+        "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 16, "max_position_embeddings": 12, "layer_norm_eps": 1e-5,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    theirs = getattr(library, f"{kind}Model")(getattr(library, f"{kind}Config")(**sizes)).eval()
+    theirs.save_pretrained(tmp_path)
+    pad = theirs.config.pad_token_id
+    ids = torch.where(MASK, IDS, pad)
+    found = theirs(ids, MASK.long(), output_hidden_states=True).hidden_states
+    ours = read_encoder(tmp_path).eval()
+    assert ours.num_positions == (10 if kind == "Roberta" else 12)
+    for own, state in zip(ours(ids, MASK), found, strict=True):
+        torch.testing.assert_close(own[MASK], state[MASK], atol=1e-6, rtol=1e-5)
+
+
 def test_a_checkpoint_brings_its_pooler(tmp_path):
     whole = TextEncoder(20, SMALL, has_pooler=True)
     write(tmp_path, whole.state_dict())

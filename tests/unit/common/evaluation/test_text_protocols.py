@@ -66,7 +66,7 @@ def graded(first, second, scores, subsets=None):
 
 
 def inputs(module=None, **parts):
-    return TextInputs(module or Lookup(), TOKENIZER.encode, **parts)
+    return TextInputs(module or Lookup(), TOKENIZER.encode, 1, **parts)
 
 
 def test_scores_in_the_order_of_cosines_correlate_fully():
@@ -156,14 +156,25 @@ def test_data_that_lack_what_a_protocol_needs_are_refused_before_compute(setting
 def test_a_set_that_is_nearer_to_its_attributes_is_found(tmp_path):
     tests = tmp_path / "tests.yaml"
     tests.write_text(
-        "near: {first: [a], second: [b], toward: [a c], away: [b c], templates: ['e {} f']}\n"
+        "near: {first: [a, a c, unknown], second: [b, b c, d], toward: [a, a g], away: [b, b g],\n"
+        "  templates: ['e {} f']}\n"
     )
     settings = AssociationConfig(tests=str(tests))
     for level in ("word", "sentence", "word-in-sentence"):
         settings.level = level
         found = evaluate_association(inputs(), settings, 0)
-        assert found["association_near_effect"] > 1 and found["association_near_p"] == 0.5
-        assert found["association_near_p_holm"] == 0.5
+        assert found["association_near_effect"] > 1 and found[
+            "association_near_p"
+        ] == pytest.approx(1 / 6)
+
+
+def test_a_test_of_unknown_words_is_left_out(tmp_path):
+    tests = tmp_path / "tests.yaml"
+    tests.write_text("far: {first: [a, x], second: [b, y], toward: [a], away: [b]}\n")
+    settings = AssociationConfig(tests=str(tests))
+    assert evaluate_association(inputs(), settings, 0) == {}
+    with pytest.raises(ConfigError, match=r"association\.tests"):
+        settings.check_inputs(inputs())
 
 
 def test_a_word_is_read_at_its_place_in_the_sentence():
@@ -220,7 +231,7 @@ def test_a_test_of_another_form_is_refused(tmp_path, content):
 
 def test_what_learns_nothing_is_measured_by_its_words():
     reference = TextInputs(
-        None, TOKENIZER.encode, graded=graded(["a b"] * 3, ["a b", "a c", "d"], [2, 1, 0])
+        None, TOKENIZER.encode, 1, graded=graded(["a b"] * 3, ["a b", "a c", "d"], [2, 1, 0])
     )
     assert evaluate_sts(reference, StsConfig(), 0)["spearman"] == pytest.approx(100)
     assert set(evaluate_isotropy(reference, IsotropyConfig(), 0)) == {"sentence_isotropy"}

@@ -9,7 +9,7 @@ import torch
 
 from common.backbones.encoder_config import EncoderConfig
 from common.backbones.poolers import pool
-from common.backbones.text_encoder import build_text_encoder, read_encoder
+from common.backbones.text_encoder import TextEncoder, build_text_encoder, read_encoder
 from common.data.text.config import TextFacts
 from common.data.text.tokenizer import WholeWords, count_words, read_tokenizer, word_pieces
 from common.errors import UsageError
@@ -50,6 +50,18 @@ def test_what_is_written_is_read_back(tmp_path):
     found = embeddings(again, read_tokenizer(folder), "avg")
     np.testing.assert_allclose(found, embeddings(encoder, tokenizer, "avg"), atol=1e-6)
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
+
+
+def test_positions_begin_at_the_first_token(tmp_path):
+    pytest.importorskip("safetensors")
+    pytest.importorskip("tokenizers")
+    tokenizer = own_words()
+    encoder = TextEncoder(tokenizer.num_words, SMALL, first_position=2).eval()
+    folder = export_sentence_transformer(tmp_path / "out", encoder, tokenizer, "avg")
+    again = read_encoder(folder).eval()
+    assert again.num_positions == encoder.num_positions == 10
+    found = embeddings(again, tokenizer, "avg")
+    np.testing.assert_allclose(found, embeddings(encoder, tokenizer, "avg"), atol=1e-6)
 
 
 def test_a_pooler_that_others_do_not_have_and_a_full_folder_are_refused(tmp_path):

@@ -12,6 +12,7 @@ from common.data.data_sets import DATASETS
 
 BUILT_IN = {
     "diabetes",
+    "glossary",
     "digit-scenes",
     "ow-forge-20",
     "papers-at-scale",

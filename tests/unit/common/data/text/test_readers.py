@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.catalogue.root import data_root
-from common.data.catalogue.user_provided import GIVEN
 from common.data.text.config import TextConfig
 from common.data.text.module import TextData
 from common.data.text.readers.entries import own_entries
@@ -16,6 +14,7 @@ from common.data.text.readers.lines import own_lines, read_texts
 from common.data.text.readers.pairs import own_pairs, stsb_open
 from common.data.text.readers.wordnet import FILES, read_definitions, read_synset, wordnet
 from common.errors import ConfigError, DataError
+from tests.stored import stored
 
 
 def write(path: Path, *lines: str) -> str:
@@ -99,8 +98,7 @@ def test_a_missing_column_is_named(tmp_path):
 
 
 def test_the_open_part_of_sts_b_is_graded_and_measures_other_sets(tmp_path):
-    if not GIVEN["stsb-open"].is_in(data_root()):
-        pytest.skip("the data root does not hold stsb-open")
+    stored("stsb-open")
     found = stsb_open(TextConfig(name="stsb-open"))
     assert [len(found.train), *map(len, found.graded.values())] == [2999, 625, 625]
     assert set(found.graded["test"].subsets) == {"headlines", "images", "track5.en-en"}
