@@ -52,13 +52,13 @@ class PaperModule(LightningModule):
             map_location: As in ``torch.load``.
             hparams_file: As in Lightning.
             strict: Whether the weights must fit.
-            weights_only: Read no objects, which could run code.
+            weights_only: As in Lightning; objects, which could run code, are read in no case.
             given: Arguments of the class in place of the stored ones.
 
         Raises:
             ConfigError: If the file tells no settings, or settings that the class lacks.
         """
-        stored = torch.load(checkpoint_path, map_location="cpu", weights_only=weights_only)
+        stored = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
         settings = stored.get(cls.CHECKPOINT_HYPER_PARAMS_KEY)
         if settings is None and "method" not in given:
             raise ConfigError(

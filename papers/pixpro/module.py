@@ -235,8 +235,7 @@ def sizes_of(batch: ViewBatch) -> Tensor:
     """Returns (batch, 2): the images' sizes; raises `DataError` if the views lack them."""
     if batch.sizes is None:
         raise DataError(
-            "training_step: PixPro takes (views, labels, crops, sizes), as `ViewBatch` says: it "
-            "compares cells that show one place"
+            "data.views: training_step takes (views, labels, crops, sizes), as `ViewBatch` says"
         )
     return batch.sizes
 

@@ -84,7 +84,7 @@ def as_view_batch(batch: object, num_views: int | None = None) -> ViewBatch:
     if not isinstance(batch, ViewBatch):
         batch = _from_parts(batch)
     if num_views not in (None, len(batch.views)):
-        raise DataError(f"training_step: got {len(batch.views)} views, and compares {num_views}")
+        raise DataError(f"{len(batch.views)} views: training_step compares {num_views}")
     return batch
 
 
@@ -93,7 +93,7 @@ def _from_parts(batch: Any) -> ViewBatch:
         batch = batch, torch.full((len(batch[0]),), -1, device=batch[0].device)
     if not isinstance(batch, list | tuple) or len(batch) not in (2, 4) or not _are_views(batch[0]):
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes (views, labels): a list of images "
+            f"{outline(batch)}: training_step takes (views, labels): a list of images "
             "(batch, channels, height, width), and labels (batch,)"
         )
     views, labels, *places = batch

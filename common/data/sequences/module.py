@@ -61,7 +61,7 @@ def as_sequence_batch(batch: object, module: LightningModule) -> SequenceBatch:
         return batch
     if not isinstance(batch, list | tuple) or len(batch) != 5:
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes (items, lengths, targets, views, "
+            f"{outline(batch)}: training_step takes (items, lengths, targets, views, "
             "view_lengths), as `SequenceBatch` says"
         )
     items, lengths, targets, views, view_lengths = batch

@@ -34,9 +34,7 @@ def as_series_batch(batch: object) -> SeriesBatch:
         return batch
     x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
     if not isinstance(x, Tensor) or x.ndim != 3:
-        raise DataError(
-            f"training_step: got {outline(batch)}, and takes series (batch, steps, channels)"
-        )
+        raise DataError(f"{outline(batch)}: training_step takes series (batch, steps, channels)")
     return SeriesBatch(x, x.new_ones(x.shape[:2]), lone_key(len(x)))
 
 

@@ -160,7 +160,7 @@ def test_what_is_no_batch_is_refused_by_what_is_expected(make):
     if make is meow:
         pytest.skip("a graph is told by its reader")
     for batch in (torch.zeros(3), (torch.zeros(3), 1, 2), {"image": 1}, None):
-        with pytest.raises((DataError, ConfigError), match="training_step: got"):
+        with pytest.raises((DataError, ConfigError), match="training_step takes"):
             module.training_step(batch, 0)
 
 

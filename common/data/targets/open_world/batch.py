@@ -53,8 +53,8 @@ def as_open_world_batch(batch: object, module: LightningModule) -> OpenWorldBatc
         return batch
     if not isinstance(batch, list | tuple) or [getattr(x, "ndim", 0) for x in batch] != [4, 1, 1]:
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes (images, labels, places): images "
-            "(batch, channels, height, width), labels or -1, and places (batch,)"
+            f"{outline(batch)}: training_step takes (images, labels, places): images "
+            "(batch, channels, height, width), labels or -1, places"
         )
     images, labels, places = batch
     order = (labels < 0).to(torch.uint8).argsort(stable=True)  # labelled rows first

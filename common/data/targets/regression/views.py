@@ -41,7 +41,7 @@ def as_regression_batch(batch: object) -> RegressionBatch:
     views = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     if not views or not isinstance(targets, Tensor) or not isinstance(views[0], Tensor):
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes (inputs, targets): a tensor "
+            f"{outline(batch)}: training_step takes (inputs, targets): a tensor "
             "(batch, ...) or a list of views, and numbers (batch,)"
         )
     return RegressionBatch(torch.stack(views), targets, lone_key(len(targets)))
