@@ -254,7 +254,12 @@ def config_of(sizes: dict[str, Any], dropout: float | None) -> EncoderConfig:
 def encoder_arrays(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns a checkpoint's arrays by the encoder's names.
 
-    A prefix is taken off; positions that some checkpoints store are no array of the encoder.
+    A prefix is taken off; positions that some checkpoints store are no array of the encoder. The
+    first checkpoints, BERT's own among them, call a layer norm's weight gamma and its bias beta.
     """
     prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in arrays)), "")
-    return {name.removeprefix(prefix): array for name, array in arrays.items()}
+    found = {}
+    for name, array in arrays.items():
+        name = name.removeprefix(prefix).replace("LayerNorm.gamma", "LayerNorm.weight")
+        found[name.replace("LayerNorm.beta", "LayerNorm.bias")] = array
+    return found

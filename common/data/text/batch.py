@@ -42,9 +42,7 @@ def as_text_batch(batch: object) -> TextBatch:
     parts = given if isinstance(given, list | tuple) and len(given) == 2 else (None, None)
     ids, mask = parts
     if not isinstance(ids, Tensor) or not isinstance(mask, Tensor) or ids.ndim not in (2, 3):
-        raise DataError(
-            f"training_step: got {outline(batch)}, and takes ids and mask (batch, tokens)"
-        )
+        raise DataError(f"{outline(batch)}: training_step takes ids and mask (batch, tokens)")
     if ids.ndim == 2:
         ids, mask = ids[:, None], mask[:, None]
     return TextBatch(ids, mask.bool(), torch.full((len(ids),), -1), lone_key(len(ids)))

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -87,6 +88,15 @@ def test_a_checkpoint_is_read_whatever_is_before_its_names(tmp_path, prefix):
     assert read_encoder(tmp_path, dropout=0.0).embeddings.dropout.p == 0
     found.eval()
     torch.testing.assert_close(found(IDS, MASK)[-1], own.float()(IDS, MASK)[-1])
+
+
+def test_the_first_checkpoints_names_of_layer_norms_are_known(tmp_path):
+    own = encoder().float().state_dict()
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    names = [re.sub("|".join(old), lambda found: old[found[0]], name) for name in own]
+    write(tmp_path, dict(zip(names, own.values(), strict=True)))
+    found = read_encoder(tmp_path).state_dict()
+    assert all(torch.equal(found[name], array) for name, array in own.items())
 
 
 @pytest.mark.slow
