@@ -170,7 +170,8 @@ def export(
         Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
     ] = None,
     to: Annotated[
-        str | None, typer.Option(help="torchvision, timm, detectron2 or state-dict (our own class)")
+        str | None,
+        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, state-dict"),
     ] = None,
     force: ForceOption = False,
 ) -> None:

@@ -8,10 +8,13 @@ PAPER = Paper(
     name="simcse",
     title="SimCSE: Simple Contrastive Learning of Sentence Embeddings",
     authors="Gao, Yao, Chen",
-    summary="""A sentence is encoded twice, each time with other neurons dropped out, and the two vectors must find
-each other among those of the other sentences in the batch. With labelled pairs, a sentence and what follows
-from it are the pair, and what contradicts it is one more negative. It starts from a language model, which
-`quick` replaces by a stage that predicts masked words.""",
+    summary=(
+        "SimCSE learns vectors of sentences. It encodes each sentence twice with other neurons "
+        "dropped out, and the two vectors must find each other among those of the batch. With "
+        "labels, a sentence and what follows from it are the pair, and what contradicts it is one "
+        "more negative. It starts from a language model; `quick` puts a stage that predicts masked "
+        "words in its place."
+    ),
     venue="EMNLP",
     year=2021,
     arxiv="2104.08821",
