@@ -193,8 +193,6 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     """
     names = [get_paper(paper).name] if paper else paper_names()
     root = cases or STORED
-    if cases is not None and not cases.is_dir():
-        raise UsageError(f"--cases {root}: there is no such folder")
     rows: list[tuple[str, Comparison]] = []
     for name in names:
         folder = root / name if (root / name).is_dir() else root
