@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -38,7 +38,8 @@ def draw(
     if isinstance(inputs, ForecastInputs):
         start, end = inputs.bounds("val")
         # A run that does not measure forecasts may have horizons that its series cannot hold.
-        asked = [h for h in evaluation.settings("forecasting").horizons if h < end - start]
+        settings: Any = evaluation.settings("forecasting")
+        asked = [horizon for horizon in settings.horizons if horizon < end - start]
         horizon = max(asked, default=(end - start) // 2)
         window = data.config.window
         return {"forecast": lambda: draw_forecast(module, inputs.series, window, horizon)}
