@@ -7,6 +7,7 @@ settings, which imports no torch.
 
 from functools import partial
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any
 
 from common.errors import ConfigError, suggest
@@ -34,6 +35,12 @@ class Registry:
         library, _, network = name.partition(":")
         return name in self.entries or (library in self.libraries and network != "")
 
+    def without_folder(self, name: str) -> str:
+        """Returns ``name`` as hashes and records hold it: of a folder only its own name."""
+        library, _, network = name.partition(":")
+        is_folder = library in FOLDERS and library in self.libraries
+        return f"{library}:{PurePath(network).name}" if is_folder else name
+
     def check(self, name: str) -> None:
         """Raises `ConfigError` with the nearest name unless ``name`` is known."""
         if not self.knows(name):
@@ -59,6 +66,8 @@ LIBRARIES = {
     "timm": "common.backbones.foreign:timm_backbone",
     "torchvision": "common.backbones.foreign:torchvision_backbone",
 }
+# Those whose networks are folders, whose place may be private.
+FOLDERS = ("hf",)
 BACKBONES = Registry(
     "backbone",
     {

@@ -213,8 +213,6 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     names = [paper.lower()] if paper else [*paper_names(), *PARTS]
     solvers = {name: solvers_of(name) for name in names}
     root = cases or STORED
-    if cases is not None and not cases.is_dir():
-        raise UsageError(f"--cases {root}: there is no such folder")
     rows: list[tuple[str, Comparison]] = []
     for name in names:
         folder = root / name if (root / name).is_dir() else root

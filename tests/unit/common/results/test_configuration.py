@@ -18,7 +18,13 @@ from common.settings import setting
 PRIVATE = "/home/somebody"
 # Whatever could name a place of the user's, and what makes it be taken.
 PLACES = {
-    "swav/quick": ["data.root", "data.path data.name=image-folder", "tracking.project"],
+    "supremix/digits-few": ["method.backbone=hf:{}/dino method.stem=imagenet"],
+    "swav/quick": [
+        "method.backbone=hf:{}/dino",
+        "data.root",
+        "data.path data.name=image-folder",
+        "tracking.project",
+    ],
     "swav/imagenet": ["evaluation.finetune.lists=[{}/1.txt,{}/2.txt]"],
     "meow/quick": ["data.root", "data.path data.name=folder"],
     "mclrec/quick": ["data.root", "data.path data.name=file"],
@@ -71,6 +77,17 @@ def test_what_a_record_leaves_out_can_be_given_with_it(make_record):
     with pytest.raises(RecordError, match=r"data\.path"):
         recipe_of(record)
     assert recipe_of(record, words[1:]).data == recipe.data
+
+
+def test_a_network_in_a_folder_is_known_by_the_folder_s_name(make_record):
+    first, moved, other = (
+        load_recipe("swav/quick", [f"method.backbone=hf:{place}"])
+        for place in (f"{PRIVATE}/dino", "/elsewhere/dino/", f"{PRIVATE}/vit")
+    )
+    assert first.hash() == moved.hash() != other.hash()
+    assert resolved_config(moved)["method"]["backbone"] == "hf:dino"
+    given = [f"method.backbone={first.method.backbone}"]
+    assert recipe_of(made(make_record, first), given).method == first.method
 
 
 def test_a_file_that_changes_a_result_is_known_by_its_name():

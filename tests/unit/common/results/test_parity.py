@@ -123,8 +123,3 @@ def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path,
         *[["ok", "swav/double"]] * 2,
     ]
     assert "astray.npz: missing beside astray.json; bring it, or take" in lines[0]
-
-
-def test_a_folder_that_is_not_there_is_named_as_such(tmp_path):
-    with pytest.raises(UsageError, match=r"--cases.*gone"):
-        report_parity("swav", tmp_path / "gone", Console(quiet=True))
