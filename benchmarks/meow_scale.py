@@ -48,7 +48,7 @@ def measure(size: int, most: int, threads: int) -> None:
     data = GraphData(recipe.data, seed=0)
     data.load()
     prepared = time.perf_counter() - began
-    edges = sum(matrix.nnz for matrix in data.graph.links.values())
+    edges = sum(links.num_edges for links in data.graph.edge_stores)
     edges += sum(matrix.nnz for matrix in data.sampled_batches().prepared.adjacency)
     module = MEOW(recipe.method, recipe.optimizer, data.facts).train()
     module.log = lambda *args, **kwargs: None

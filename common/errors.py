@@ -42,3 +42,13 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):  # a key of bytes; a number of more digits than Python writes
         text = "a value that cannot be shown"
     return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
+
+
+def outline(value: Any) -> str:
+    """Returns what ``value`` is made of, such as ``(Tensor(8, 3), int)``, in `LONGEST` letters."""
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        text = f"({', '.join(map(outline, value))})"
+    else:
+        shape = getattr(value, "shape", None)
+        text = type(value).__name__ + ("" if shape is None else f"({', '.join(map(str, shape))})")
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,13 +13,16 @@ from common.data.data_sets import DATASETS, DataSets, Modality
 from common.errors import ConfigError, UsageError, suggest
 from common.registry import DATA_MODULES, METHODS, PROTOCOLS, Pair, load
 
+# The group of entry points by which other projects name their papers' packages.
+GROUP = "likewise.papers"
 Target = Literal["none", "class", "number", "known-and-novel classes", "next item"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """A paper's declaration, made in ``papers/<name>/__init__.py`` as ``PAPER``.
+    """A paper's declaration, made in the ``__init__.py`` of its package as ``PAPER``.
 
+    ``summary`` says in one paragraph what the method does, for who has not read the paper.
     ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
     labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
     ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
@@ -26,12 +32,15 @@ class Paper:
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
     by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
     measure by, the first what the default recipe measures first: messages show it as the example.
+    ``own_data`` are its recipes for data of the user's own, by the data set that reads them; where
+    none is named it is the default recipe.
     ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
     """
 
     name: str
     title: str
     authors: str
+    summary: str
     venue: str
     year: int
     arxiv: str
@@ -47,6 +56,12 @@ class Paper:
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
     own_protocols: Mapping[str, str] = field(default_factory=dict)
+    own_data: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        """The package that declares it."""
+        return packages()[self.name]
 
     @property
     def data_kind(self) -> str:
@@ -59,8 +74,26 @@ class Paper:
         return DATASETS[self.data_kind]
 
     def part(self, name: str) -> Any:
-        """Imports ``papers.<paper>.<name>``."""
-        return import_module(f"papers.{self.name}.{name}")
+        """Imports the module ``name`` of its package, such as ``papers.<paper>.<name>``."""
+        return import_module(f"{self.package}.{name}")
+
+    def exports(self) -> list[str]:
+        """Returns the names of its classes: modules and schemas, those of its baselines too."""
+        return sorted(self._exported())
+
+    def export(self, name: str) -> Any:
+        """Imports and returns the class ``name``, as ``__getattr__`` of the paper's package.
+
+        Raises:
+            AttributeError: If it has no such class.
+        """
+        if name not in self._exported():
+            raise AttributeError(f"{self.package}: no {name}{suggest(name, self.exports())}")
+        return load(self._exported()[name])
+
+    def _exported(self) -> dict[str, str]:
+        pairs = [self._method(baseline) for baseline in (None, *self.baselines)]
+        return {target.partition(":")[2]: target for pair in pairs for target in pair}
 
     def module(self, baseline: str | None = None) -> Any:
         """Returns the LightningModule class of the paper or of ``baseline`` (imports torch)."""
@@ -85,7 +118,7 @@ class Paper:
     def protocol(self, name: str) -> Any:
         """Returns the dataclass of protocol ``name`` (imports no torch)."""
         own = self.own_protocols.get(name)
-        return load(PROTOCOLS[name] if own is None else f"papers.{self.name}.{own}")
+        return load(PROTOCOLS[name] if own is None else f"{self.package}.{own}")
 
     def _method(self, baseline: str | None) -> Pair:
         if baseline is None:
@@ -99,13 +132,42 @@ class Paper:
         return shared[baseline]
 
     def _own(self, pair: Pair) -> Pair:
-        return f"papers.{self.name}.{pair[0]}", f"papers.{self.name}.{pair[1]}"
+        return f"{self.package}.{pair[0]}", f"{self.package}.{pair[1]}"
+
+
+@cache
+def _installed() -> dict[str, str]:
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
+
+
+def packages() -> dict[str, str]:
+    """Returns the package of each paper: those of this project, and those that others install.
+
+    Another project cannot take the name of a paper of this one.
+    """
+    folders = (Path(root) for root in import_module("papers").__path__)
+    own = (path.parent.name for folder in folders for path in folder.glob("*/__init__.py"))
+    return _installed() | {name: f"papers.{name}" for name in own}
+
+
+def outside_folder(name: str) -> Path | None:
+    """Returns the folder of a paper that another project installs; None for one of this project.
+
+    Raises:
+        UsageError: If its package is not found.
+    """
+    package = packages()[name]
+    if package == f"papers.{name}":
+        return None
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise UsageError(f"{GROUP}: {name} = {package}: there is no such package")
+    return Path(found.origin).parent
 
 
 def paper_names() -> list[str]:
-    """Returns the names of all papers, sorted; a recipe asks several times."""
-    folders = (Path(root) for root in import_module("papers").__path__)
-    return sorted(path.parent.name for folder in folders for path in folder.glob("*/__init__.py"))
+    """Returns the names of all papers, sorted."""
+    return sorted(packages())
 
 
 def get_paper(name: str) -> Paper:
@@ -115,6 +177,10 @@ def get_paper(name: str) -> Paper:
         UsageError: If there is none; the nearest name is offered.
     """
     name = name.lower()
-    if name not in paper_names():
+    if name not in packages():
         raise UsageError(f"unknown paper {name!r}{suggest(name, paper_names())}")
-    return import_module(f"papers.{name}").PAPER
+    outside_folder(name)  # an entry that leads nowhere is told as such
+    paper: Paper = import_module(packages()[name]).PAPER
+    if paper.name != name:
+        raise UsageError(f"{GROUP}: {name} leads to a paper called {paper.name!r}; rename one")
+    return paper

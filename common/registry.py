@@ -5,6 +5,7 @@ importing torch; the target is imported on first use. Of a pair the second is th
 settings, which imports no torch.
 """
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -14,24 +15,37 @@ Pair = tuple[str, str]
 
 
 class Registry:
-    """A table of names; a miss offers the nearest name."""
+    """A table of names; a miss offers the nearest name.
 
-    def __init__(self, kind: str, entries: dict[str, str]) -> None:
-        self.kind, self.entries = kind, entries
+    ``libraries`` are functions that take the name of a network of that library.
+    """
+
+    def __init__(
+        self, kind: str, entries: dict[str, str], libraries: dict[str, str] | None = None
+    ) -> None:
+        self.kind, self.entries, self.libraries = kind, entries, libraries or {}
 
     def names(self) -> list[str]:
         """Returns all names, sorted."""
         return sorted(self.entries)
 
+    def knows(self, name: str) -> bool:
+        """Tells whether ``name`` is an entry, or ``library:network`` of a known library."""
+        library, _, network = name.partition(":")
+        return name in self.entries or (library in self.libraries and network != "")
+
     def check(self, name: str) -> None:
         """Raises `ConfigError` with the nearest name unless ``name`` is known."""
-        if name not in self.entries:
+        if not self.knows(name):
             raise ConfigError(f"unknown {self.kind} {name!r}{suggest(name, self.names())}")
 
     def get(self, name: str) -> Any:
         """Imports and returns what ``name`` stands for."""
         self.check(name)
-        return load(self.entries[name])
+        if name in self.entries:
+            return load(self.entries[name])
+        library, _, network = name.partition(":")
+        return partial(load(self.libraries[library]), network)
 
 
 def load(target: str) -> Any:
@@ -40,6 +54,11 @@ def load(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+LIBRARIES = {
+    "hf": "common.backbones.foreign:hugging_face_backbone",
+    "timm": "common.backbones.foreign:timm_backbone",
+    "torchvision": "common.backbones.foreign:torchvision_backbone",
+}
 BACKBONES = Registry(
     "backbone",
     {
@@ -48,10 +67,12 @@ BACKBONES = Registry(
         "resnet50": "common.backbones.resnet:resnet50",
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "papers.supremix.backbone:SmallGrid",
+        "small_resnet": "common.backbones.resnet:small_resnet",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
     },
+    LIBRARIES,
 )
 
 # For samples with numbers as labels, which need not be images.
@@ -63,6 +84,7 @@ SAMPLE_BACKBONES = Registry(
         "small_volume": "common.backbones.small_volume:SmallVolume",
         "text_pair": "papers.supremix.backbone:TextPair",
     },
+    LIBRARIES,
 )
 
 # By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of

@@ -5,9 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
-from common.data.graphs.readers.hetero import from_hetero_data
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
 from tests.training import listen, losses_of
@@ -15,11 +13,7 @@ from tests.training import listen, losses_of
 
 def read_whole(data: Any, metapath: str, **changes: Any) -> GraphData:
     """Returns the data module of ``data``, a HeteroData, over one meta-path."""
-    lists = {"metapaths": [metapath], "top_k": [10], "edge_mask": [0.2]}
-    config = GraphConfig(name="hetero-data", **lists, **changes)
-    found = GraphData(config, seed=0, graph=from_hetero_data(data, config))
-    found.load()
-    return found
+    return GraphData.from_hetero_data(data, metapaths=[metapath], top_k=[10], **changes)
 
 
 def step_on(data: GraphData, method: MEOWConfig) -> tuple[float, Tensor]:

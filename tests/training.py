@@ -33,7 +33,7 @@ def listen(module: LightningModule, every: int = 1) -> dict[str, float]:
     logged: dict[str, float] = {}
     module.log = lambda name, value, **_: logged.update({name: float(value)})
     module._trainer = module._trainer or SimpleNamespace()
-    module._trainer.log_every_n_steps = every
+    vars(module._trainer).update(training=True, loggers=[], log_every_n_steps=every)
     return logged
 
 

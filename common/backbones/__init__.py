@@ -1,1 +1,1 @@
-"""Encoders, named in `common.registry.BACKBONES`."""
+"""Encoders, named in `common.registry.BACKBONES`; `build.build_backbone` makes them."""

@@ -25,8 +25,8 @@ def to_detectron2(state: dict[str, Tensor]) -> dict[str, Tensor]:
     foreign = [name for name in kept if not re.match(r"(conv1|bn1|layer[1-4]\.\d+)\.", name)]
     if foreign or not kept:
         raise UsageError(
-            f"--keys detectron2: its names are those of ResNets, and {foreign[:1]} is none; use "
-            "torchvision"
+            f"--to detectron2: its names are those of ResNets, and {foreign[:1]} is none; use "
+            "--to state-dict"
         )
     return {_theirs(name): array for name, array in kept.items()}
 

@@ -14,7 +14,7 @@ from common.errors import DataError
 
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
-    """Reads named arrays from an ``.npz`` or from what `torch.save` wrote, on the CPU.
+    """Reads named arrays from .npz, .safetensors or what `torch.save` wrote, on the CPU.
 
     A dictionary under ``state_dict`` or ``model`` is what is read; settings may lie beside it.
     Nothing in the file is executed.
@@ -81,9 +81,16 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 return {name: torch.from_numpy(file[name]) for name in file.files}
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
         # Settings as argparse keeps them: a class without code of its own.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except ImportError:
+        said = "needs Likewise's extra [safetensors]: pip install safetensors"
+        raise DataError(f"{path}: {said}") from None
     except Exception:  # of many types; torch's advice would run what the file holds
         raise DataError(f"{path}: not readable as an .npz or a saved state_dict") from None
     if isinstance(content, dict):

@@ -24,6 +24,7 @@ class ResNet(torchvision_resnet.ResNet):
         stem: "imagenet" (7x7, stride 2, max-pooling), "cifar" (3x3, stride 1, none) or "deep"
             (three 3x3 and max-pooling; the last two stages are dilated in place of their strides,
             so that a cell is 8 pixels: timm's stem_type=deep, output_stride=8).
+        planes: Channels of the stem and of the first stage, before ``width``.
     """
 
     def __init__(
@@ -33,13 +34,14 @@ class ResNet(torchvision_resnet.ResNet):
         channels: int = 3,
         width: int = 1,
         stem: str = "imagenet",
+        planes: int = STEM_WIDTH,
     ) -> None:
         nn.Module.__init__(self)
         self._norm_layer = nn.BatchNorm2d
         self.groups, self.dilation = 1, 1
         # torchvision multiplies only a bottleneck's inner width; here all stages are wider.
         self.base_width = STEM_WIDTH
-        self.inplanes = STEM_WIDTH * width
+        self.inplanes = planes * width
         self.conv1: nn.Module
         if stem == "deep":
             self.conv1, self.inplanes = deep_stem(channels, self.inplanes), 2 * self.inplanes
@@ -50,13 +52,13 @@ class ResNet(torchvision_resnet.ResNet):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if stem == "cifar" else nn.MaxPool2d(3, 2, 1)
         for stage, blocks in enumerate(layers):
-            planes, step = STEM_WIDTH * width * 2**stage, 1 if stage == 0 else 2
-            setattr(self, f"layer{stage + 1}", self._make_layer(block, planes, blocks, step))
+            wide, step = planes * width * 2**stage, 1 if stage == 0 else 2
+            setattr(self, f"layer{stage + 1}", self._make_layer(block, wide, blocks, step))
         if stem == "deep":
             dilate(self.layer3, 1, 2)
             dilate(self.layer4, 2, 4)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.num_features = STEM_WIDTH * width * 8 * block.expansion
+        self.num_features = planes * width * 8 * block.expansion
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -105,6 +107,14 @@ def dilate(stage: nn.Module, first: int, others: int) -> None:
             if conv.kernel_size == (3, 3):
                 conv.dilation = conv.padding = (dilation, dilation)
                 dilation = others
+
+
+def small_resnet(**options: Any) -> ResNet:
+    """A ResNet-10 of 16 to 128 channels, which trains on CPU cores; options as `ResNet`.
+
+    With the stem "cifar" a cell is 8 pixels and sees 49 x 49.
+    """
+    return ResNet(BasicBlock, [1, 1, 1, 1], planes=16, **options)
 
 
 def resnet18(**options: Any) -> ResNet:

@@ -1,15 +1,14 @@
 """What `papers leaderboard` and `papers info` print."""
 
-import os
-from dataclasses import replace
 from pathlib import Path
 
 from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
 
+from common.cli.filing import file_record
 from common.cli.messages import plain_table
-from common.config.checkout import require_checkout
+from common.config.checkout import SOURCE_ROOT, require_checkout
 from common.errors import UsageError
 from common.results.board import Board, Row, read_board
 from common.results.groups import Group
@@ -25,7 +24,7 @@ from common.results.pages.compared import (
 from common.results.pages.document import plain
 from common.results.pages.formatting import sample_text, short_metric, shown_metrics
 from common.results.pages.leaderboard import check_pages, results_path, write_pages
-from common.results.record import commit_record, default_root, read_record
+from common.results.record import default_root
 from common.results.wandb_records import import_tracked, offline_runs
 
 
@@ -35,9 +34,8 @@ def build_leaderboard(
     root: Path | None = None,
     wandb: str | None = None,
     add: list[Path] | None = None,
-    page: Path | None = None,
-    runs: Path = Path("runs"),
     pilot: str | None = None,
+    runs: Path = Path("runs"),
 ) -> None:
     """Writes the pages made of the records, or only checks them.
 
@@ -45,11 +43,10 @@ def build_leaderboard(
         check: Write nothing.
         console: Where to tell what was done.
         root: The folder that holds ``results/`` and ``papers/``.
-        add: Run folders, or files of records, which are filed under ``results/`` first.
         wandb: ``ENTITY/PROJECT``, whose tracked runs are filed under ``results/`` first.
-        page: A folder to write the same rows to as a page, with curves and images.
-        runs: Where the images of runs, and runs that were tracked offline, are looked for.
+        add: Run folders, or files of records, which are filed under ``results/`` first.
         pilot: The split that the runs of ``add`` were looked at on, where they are pilots.
+        runs: Where runs that were tracked offline are looked for.
 
     Raises:
         LikewiseError: With ``check``, if a page is stale; names it and the first difference.
@@ -58,13 +55,13 @@ def build_leaderboard(
     """
     if pilot is not None and not add:
         raise UsageError("--pilot says what the runs of --add are: name them")
-    if check and (wandb or add or page):
-        raise UsageError("--check writes nothing; --wandb, --add and --html do: use one of them")
+    if check and (wandb or add):
+        raise UsageError("--check writes nothing; --wandb and --add do: use one of them")
     if root is None:
         require_checkout("papers leaderboard")
         root = default_root()
     for path in add or []:
-        _add(path, root / "results", console, pilot)
+        file_record(path, root, console, pilot)
     if wandb:
         _show_offline(runs, console)
         _import(wandb, root / "results", console)
@@ -72,33 +69,39 @@ def build_leaderboard(
         check_pages(root)
         console.print("the pages agree with the records")
         return
-    board = read_board(root)
-    changed = write_pages(root, board)
+    with console.status("reading the records"):
+        changed = write_pages(root, read_board(root))
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
         console.print("the pages agree with the records already")
-    if page:
-        from common.results.pages.html import write_page
-
-        console.print(f"wrote {write_page(board, page, root, runs)}", soft_wrap=True)
 
 
-def _add(path: Path, results: Path, console: Console, pilot: str | None) -> None:
-    """Files the record at ``path``; says where no reported number stands beside it."""
-    path = path / "result.json" if os.path.isdir(path) else path
-    if not os.path.isfile(path):
-        raise UsageError(
-            f"{path}: no such record; --add takes the folder of a finished run, such as "
-            "runs/PAPER/RECIPE/RUN, or the file of a record"
-        )
-    record = read_record(path)
-    if pilot is not None:
-        record = replace(record, pilot=True, looked_at=pilot)
-    console.print(f"filed {commit_record(record, results).name}", soft_wrap=True)
-    if record.scaled:
-        reason = f"beside no reported number: {record.scaled_reason}"
-        console.print(reason, highlight=False, markup=False, soft_wrap=True)
+def write_html(folder: Path, results: Path | None, runs: Path, console: Console) -> None:
+    """Writes the rows as one page with curves and images to ``folder``, and nothing elsewhere.
+
+    Args:
+        folder: Made, or replaced where it is such a page.
+        results: The folder of the records to show, as `papers campaign` leaves or files them; this
+            checkout's by default.
+        runs: Where the images of runs are looked for.
+        console: Where to tell.
+
+    Raises:
+        UsageError: ``folder`` holds something else, or ``results`` holds no record.
+    """
+    from common.results.pages.html import check_folder, write_page
+
+    check_folder(folder)
+    if results is None:
+        require_checkout("papers leaderboard --html without --results DIR")
+    with console.status("reading the records"):
+        board = read_board(SOURCE_ROOT, results=results)
+    if results is not None and not board.papers():
+        raise UsageError(f"--results {results}: holds no record of a finished run")
+    with console.status("writing the page"):
+        page = write_page(board, folder, runs)
+    console.print(f"wrote {page}", soft_wrap=True, highlight=False)
 
 
 def _show_offline(runs: Path, console: Console) -> None:

@@ -1,11 +1,10 @@
-"""`papers list`, `papers info` and `--print-config`: what there is, without importing torch."""
+"""`papers list` and `--print-config`: what there is, without importing torch."""
 
 import json
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from common.config.references import find_recipe, recipe_names
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml
 from common.data.catalogue.listing import data_state
-from common.errors import ConfigError, UsageError, suggest
-from common.paper import Paper, get_paper, paper_names
+from common.errors import ConfigError, UsageError
+from common.paper import get_paper, paper_names
 
 Rows = list[tuple[str, str]]
 Reader = Callable[[Path], dict[str, Any]]
-# What a recipe's header holds after its title.
-AFTER_TITLE = ("Expected", "Hardware:")
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> Li
 def print_papers(console: Console, only: str | None = None) -> None:
     """Prints each paper's recipes, those whose data are here apart; of ``only`` the variants too.
 
-    Recipes are tried without their variants, which are many (`print_paper` tries them).
+    Recipes are tried without their variants, which are many (`papers info` tries one's).
 
     Raises:
         UsageError: ``only`` is no paper.
@@ -93,22 +90,22 @@ def print_papers(console: Console, only: str | None = None) -> None:
         for paper in names
     }
     for name, recipes in listed.items():
-        _print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
+        print_beside(console, [(f"[bold]{name}[/bold] ", get_paper(name).title)])
         if only:
             _print_variants(name, recipes, console)
         else:
-            _print_recipes(recipes, console)
+            print_recipes(recipes, console)
     console.print()
     commands = [
         ("variants:", "papers list PAPER"),
         ("train one:", "papers train PAPER/RECIPE[:VARIANT] [KEY=VALUE]..."),
         ("missing data:", "papers data list"),
     ]
-    _print_beside(console, commands[bool(only) :])
-    _refuse_broken([item for recipes in listed.values() for item in recipes])
+    print_beside(console, commands[bool(only) :])
+    refuse_broken([item for recipes in listed.values() for item in recipes])
 
 
-def _refuse_broken(listed: list[Listed]) -> None:
+def refuse_broken(listed: list[Listed]) -> None:
     """Raises `ConfigError` if a recipe or variant does not load; names all that do not."""
     tried = {
         f"{item.reference}{variant}": why
@@ -122,7 +119,7 @@ def _refuse_broken(listed: list[Listed]) -> None:
         raise ConfigError(f"{', '.join(broken)} {verb} not load; the whole message: {show}")
 
 
-def _print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
+def print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
     """Prints the text of each row beside its title; long lines go on below the text."""
     beside = Table.grid(padding=(0, 1, 0, 0))
     beside.add_column(no_wrap=True)
@@ -132,7 +129,8 @@ def _print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
     console.print(Padding(beside, (0, 0, 0, indent), expand=False), highlight=False)
 
 
-def _print_recipes(recipes: list[Listed], console: Console) -> None:
+def print_recipes(recipes: list[Listed], console: Console) -> None:
+    """Prints the names of a paper's recipes, those whose data are here apart."""
     loading = [item for item in recipes if item.broken is None]
     rows = [
         ("ready:", ", ".join(item.name for item in loading if item.state != "no")),
@@ -142,7 +140,7 @@ def _print_recipes(recipes: list[Listed], console: Console) -> None:
     for item in recipes:
         if item.broken is not None:
             rows.append(("does not load:", f"{item.name}: {item.broken}"))
-    _print_beside(console, rows, 4)
+    print_beside(console, rows, 4)
     console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
 
 
@@ -150,91 +148,9 @@ def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None
     for item in recipes:
         loads = item.broken is None
         about = f"data {item.data}: {item.state}" if loads else f"does not load: {item.broken}"
-        _print_beside(console, [(f"{paper}/{item.name} ", about)], 2)
+        print_beside(console, [(f"{paper}/{item.name} ", about)], 2)
         if item.variants:
-            _print_beside(console, [("variants:", ", ".join(item.variants))], 4)
-
-
-def print_paper(reference: str, console: Console) -> None:
-    """Prints a paper's declaration, recipes, reported and measured numbers, and BibTeX.
-
-    Of a whole paper each recipe's title and cost; of ``paper/recipe`` its whole header, and the
-    numbers of that recipe alone; its variants are tried as well. A user's own file has no numbers.
-
-    Raises:
-        UsageError: Unknown paper, recipe, file or variant.
-        ConfigError: After all is printed, where a recipe or such a variant does not load.
-    """
-    from common.cli.leaderboard import print_our_numbers  # scipy comes with it
-
-    whole, read = reference.lower() in paper_names(), cache(read_yaml)
-    one = None if whole else find_recipe(reference, read)
-    paper = get_paper(one.paper if one else reference)
-    if one:
-        recipes = [list_recipe(one.file or f"{one.paper}/{one.recipe}", read, with_variants=True)]
-        _refuse_variant(one.variant, recipes[0])  # a variant is on its recipe's page
-    else:
-        recipes = [list_recipe(f"{paper.name}/{item}", read) for item in recipe_names(paper.name)]
-    console.print(f"[bold]{paper.title}[/bold]")
-    console.print(f"{paper.authors}. {paper.venue} {paper.year}. arXiv {paper.arxiv}")
-    console.print(f"target: {paper.target}; samples: {', '.join(paper.modalities)}\n")
-    for item in recipes:
-        path = find_recipe(item.reference, read).path
-        _print_recipe_page(item, path, one is not None, console)
-    if not one:
-        console.print(f"\nexpected numbers and more of a recipe: papers info {paper.name}/RECIPE")
-    if not one or one.file is None:
-        print_our_numbers(paper.name, console, one.recipe if one else None)
-    console.print(f"\nseveral devices: {_devices_text(paper)}", highlight=False, markup=False)
-    console.print(paper.bibtex, highlight=False, markup=False, soft_wrap=True)
-    _refuse_broken(recipes)
-
-
-def _refuse_variant(variant: str | None, item: Listed) -> None:
-    if variant and item.broken is None and variant not in item.variants:
-        hint = suggest(variant, list(item.variants))
-        raise UsageError(f"{item.reference} has no variant {variant!r}{hint}")
-
-
-def _print_recipe_page(item: Listed, path: Path, whole: bool, console: Console) -> None:
-    """Prints a recipe's variants and its header, the ``whole`` of it or in short."""
-    loads = item.broken is None
-    about = ", ".join(item.variants) if loads else f"does not load: {item.broken}"
-    _print_beside(console, [(f"[bold]{item.reference}[/bold] ", about)])
-    failing = {variant: why for variant, why in item.variants.items() if why is not None}
-    rows = [("does not load:", f"{variant}: {why}") for variant, why in failing.items()]
-    _print_beside(console, rows, 4)
-    header = recipe_header(path)
-    for line in header if whole else _in_short(header):
-        console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _devices_text(paper: Paper) -> str:
-    """Returns whether ``paper`` trains on several devices, and what keeps some of it from that."""
-    if paper.ddp_strategy is None:
-        return f"one only: {paper.ddp_refusal}"
-    return f"yes, but not every recipe: {paper.ddp_refusal}" if paper.ddp_refusal else "yes"
-
-
-def recipe_header(path: Path) -> list[str]:
-    """Returns the comment block that opens a recipe, without the ``#``; none of no text file."""
-    lines = []
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # why it does not load stands beside it
-        return []
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return lines
-
-
-def _in_short(header: list[str]) -> list[str]:
-    """Returns the title of a recipe's header and what it says of hardware, memory and time."""
-    title = list(takewhile(lambda line: line and not line.startswith(AFTER_TITLE), header))
-    cost = dropwhile(lambda line: not line.startswith("Hardware:"), header)
-    return title + list(takewhile(lambda line: not line.startswith("Command"), cost))
+            print_beside(console, [("variants:", ", ".join(item.variants))], 4)
 
 
 def print_recipe(recipe: Recipe, console: Console) -> None:

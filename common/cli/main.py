@@ -12,10 +12,13 @@ from rich.console import Console
 
 from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
+from common.cli.outcomes import leaderboard, recommend
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
+from common.paper import get_paper
 from common.runs.cores import let_threads_sleep
+from common.runs.folder import open_run
 from common.runs.glibc_memory import keep_memory
 from common.runs.launch import unset_unreadable_ranks
 
@@ -37,6 +40,7 @@ OverridesArgument = Annotated[
     typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
 
 
@@ -72,41 +76,48 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 @app.command()
 def info(
     paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
+    ] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Only reported numbers and ours.")
+    ] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Only how to cite the paper.")] = False,
 ) -> None:
-    """Shows a paper, its recipes, reported numbers, our numbers and BibTeX; or one recipe."""
-    from common.cli.listing import print_paper
+    """Shows what a paper does and which recipes it has; or what one recipe needs and gave."""
+    from common.cli.info import print_info
 
-    print_paper(paper, console)
+    asked = {"recipes": recipes, "numbers": numbers, "bibtex": bibtex}
+    print_info(paper, [name for name, given in asked.items() if given], console)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def train(
     reference: ReferenceArgument,
-    overrides: OverridesArgument = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[PATH] [KEY=VALUE]...")] = None,
     runs: RunsOption = Path("runs"),
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the resolved recipe and stop.")
     ] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Keep the plan.")] = None,
 ) -> None:
-    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU."""
-    recipe = load_recipe(reference, overrides)
-    if print_config:
-        from common.cli.listing import print_recipe
+    """Trains and evaluates; without a recipe it trains `quick`, two minutes on a CPU.
 
-        print_recipe(recipe, console)
-        return
-    from common.runs.start import start
+    With PATH (images, a CSV, a log of actions, a graph) it plans a run that fits your data. Any
+    value of the recipe or of the plan is set by its key, such as seed=1 optimizer.lr=0.3.
+    """
+    from common.cli.train_words import train_words
 
-    start(recipe, runs, console)
+    train_words(reference, words or [], runs, console, save=save, only_show=print_config)
 
 
 @app.command()
 def resume(run_dir: RunArgument) -> None:
     """Continues a run from its last good checkpoint."""
-    from common.runs.folder import open_run
+    run = open_run(run_dir)
     from common.runs.resume import resume_run
 
-    resume_run(open_run(run_dir), console)
+    resume_run(run, console)
 
 
 @app.command()
@@ -118,7 +129,10 @@ def campaign(
     runs: RunsOption = Path("runs"),
     results: Annotated[
         Path | None,
-        typer.Option(help="The folder for records. Default: results/; for your own recipes none."),
+        typer.Option(
+            metavar="DIR",
+            help="File a copy of each record here; else it is in its run's folder only.",
+        ),
     ] = None,
 ) -> None:
     """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
@@ -152,13 +166,18 @@ def evaluate(
 @app.command()
 def export(
     run_dir: RunArgument,
-    out: Annotated[Path | None, typer.Option(help="Default: RUN_DIR/backbone.pt")] = None,
-    keys: Annotated[str, typer.Option(help="torchvision or detectron2")] = "torchvision",
+    out: Annotated[
+        Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="torchvision, timm, detectron2 or state-dict (our own class)")
+    ] = None,
+    force: ForceOption = False,
 ) -> None:
-    """Writes the backbone's weights as a plain state dict in the ecosystem's key format."""
-    from common.runs.export import export_backbone
+    """Writes the backbone's weights for a library, loads them back and says how to load them."""
+    from common.cli.trained import export_run
 
-    console.print(f"wrote {export_backbone(run_dir, out, keys)}")
+    export_run(run_dir, out, to, force, console)
 
 
 @app.command()
@@ -168,33 +187,37 @@ def embed(
     overrides: OverridesArgument = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Default: RUN_DIR/embeddings.npz; here with --weights.")
+        Path | None,
+        typer.Option(
+            help="An .npz or .parquet. Default: RUN_DIR/embeddings.npz; here with --weights."
+        ),
     ] = None,
+    force: ForceOption = False,
 ) -> None:
-    """Embeds your own data with a trained run or published weights and writes an .npz."""
+    """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
     published = _published(source, weights, overrides)
     if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
-    from common.runs.evaluate import with_protocols
-    from common.runs.export import embed_data, load_run, load_weights
+    from common.cli.trained import embed_own
 
-    target = out or Path("." if published else source) / "embeddings.npz"
-    verb = "replaced" if target.exists() else "wrote"
-    if published is None:
-        ready = load_run(Path(source))
-    else:
-        ready, _ = load_weights(with_protocols(published[0], []), published[1])
-    embed_data(ready, published[1] if published else Path(source), data, target)
-    console.print(f"{verb} {target}", soft_wrap=True)
+    embed_own(Path(source), published, data, out, force, console)
+
+
+app.command()(recommend)
 
 
 def _published(
     source: str, weights: Path | None, overrides: list[str] | None
 ) -> tuple[Recipe, Path] | None:
-    """Returns ``weights`` with the recipe they are for; None where ``source`` is a path."""
-    if weights is None and not os.path.exists(source):  # pathlib raises for a long word
-        raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
-    return (load_recipe(source, overrides), weights) if weights else None
+    """Returns ``weights`` with the recipe they are for; None where ``source`` is a run's folder."""
+    if weights is None:
+        if not os.path.exists(source):  # pathlib raises for a long word
+            raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
+        open_run(Path(source))
+        return None
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file of weights")
+    return load_recipe(source, overrides), weights
 
 
 @app.command()
@@ -221,6 +244,7 @@ def verify(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
+    get_paper(paper)
     from common.cli.verify import verify_paper, verify_quick
 
     if quick:
@@ -229,34 +253,7 @@ def verify(
         verify_paper(paper, store, console)
 
 
-@app.command()
-def leaderboard(
-    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
-    wandb: Annotated[
-        str | None,
-        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
-    ] = None,
-    add: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
-    ] = None,
-    pilot: Annotated[
-        str | None, typer.Option(help="The split that pilots were compared on.")
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also write a page with learning curves and images."),
-    ] = None,
-    runs: Annotated[
-        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
-    ] = Path("runs"),
-) -> None:
-    """Builds LEADERBOARD.md and each paper's RESULTS.md from the run records."""
-    from common.cli.leaderboard import build_leaderboard
-
-    build_leaderboard(check, console, wandb=wandb, add=add, page=html, runs=runs, pilot=pilot)
-
-
+app.command()(leaderboard)
 app.add_typer(data_app, name="data")
 
 

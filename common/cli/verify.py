@@ -1,5 +1,6 @@
 """`papers verify`: do the present code and data give the numbers of the records?"""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from common.results.record import Record, commit_record, default_root, load_reco
 from common.results.statistics import MIN_SEEDS
 from common.results.steps.check import check_paper, data_of, settings_of
 from common.runs.folder import run_path
+from common.runs.progress import time_left
 from common.runs.start import start
 
 
@@ -46,11 +48,15 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
     root = root or default_root()
     records = load_records(root / "results", paper)
     others = data_differences(settings_of(records).values(), console)
+    started = time.perf_counter()
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("stored steps", total=None)
 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
+            if not console.is_terminal:  # there the bar is not shown
+                left = time_left(time.perf_counter() - started, done, total)
+                console.print(f"  stored steps {done}/{total}, {left}", highlight=False)
 
         ledger, check = check_paper(paper, root, store, others, advance)
     rows = [record for record in records if setting_of(record) in ledger.settings]

@@ -254,7 +254,7 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
         if value == frozen:
             return f"it is called {now!r} now"
     choices = metadata.get("choices")
-    if isinstance(choices, Registry) and value not in choices.entries:
+    if isinstance(choices, Registry) and not choices.knows(value):
         return f"unknown {choices.kind}{suggest(value, choices.names())}"
     if isinstance(choices, tuple) and value not in choices:
         return f"unknown value{suggest(value, list(choices))}"

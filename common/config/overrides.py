@@ -22,7 +22,7 @@ def changed_words(recipe: Recipe) -> list[str]:
     words = []
     for name in ("arm", "baseline"):
         if getattr(recipe, name) != getattr(plain, name):
-            words.append(_word(name, getattr(recipe, name)))
+            words.append(as_word(name, getattr(recipe, name)))
     for section in SECTIONS:
         words += _changes(getattr(recipe, section), getattr(plain, section), section)
     return words
@@ -36,11 +36,11 @@ def _changes(mine: Any, plain: Any, path: str) -> list[str]:
         if is_dataclass(value):
             words += _changes(value, other, key)
         elif value != other:
-            words.append(_word(key, value))
+            words.append(as_word(key, value))
     return words
 
 
-def _word(key: str, value: Any) -> str:
+def as_word(key: str, value: Any) -> str:
     """Returns ``key=value``, the value as JSON and, where it reads back alike, without quotes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_without_defaults)
     bare = f"{key}={text}".replace('"', "")

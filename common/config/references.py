@@ -9,7 +9,7 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.paper import get_paper, paper_names
+from common.paper import get_paper, outside_folder, paper_names
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)
@@ -19,7 +19,7 @@ OWN_NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True)
 class Reference:
-    """A recipe as it was asked for; ``file`` is the word for a file of the user's own."""
+    """A recipe as it was asked for; ``file`` is the word for one from outside of this project."""
 
     paper: str
     recipe: str
@@ -28,9 +28,15 @@ class Reference:
     file: str | None = None
 
 
+def recipe_folder(paper: str) -> Path:
+    """Returns where the recipes of ``paper`` are: another project keeps its own in its package."""
+    outside = outside_folder(paper)
+    return CONFIG_ROOT / paper if outside is None else outside / "configs"
+
+
 def recipe_names(paper: str) -> list[str]:
     """Returns the names of all recipes of ``paper``, sorted."""
-    return sorted(path.stem for path in (CONFIG_ROOT / paper).glob("*.yaml"))
+    return sorted(path.stem for path in recipe_folder(paper).glob("*.yaml"))
 
 
 def recipe_path(paper: str, recipe: str) -> Path:
@@ -38,7 +44,7 @@ def recipe_path(paper: str, recipe: str) -> Path:
     known = recipe_names(paper)
     if recipe not in known:
         raise UsageError(f"{paper} has no recipe {recipe!r}{suggest(recipe, known)}")
-    return CONFIG_ROOT / paper / f"{recipe}.yaml"
+    return recipe_folder(paper) / f"{recipe}.yaml"
 
 
 def split_reference(reference: str) -> tuple[str, str, str | None]:
@@ -62,19 +68,26 @@ def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Refer
     match = FILE_PATTERN.fullmatch(reference)
     if match is None:
         paper, recipe, variant = split_reference(reference)
-        return Reference(paper, recipe, variant, recipe_path(paper, recipe))
+        return _named(paper, recipe, variant)
     path, variant = Path(os.path.expanduser(match[1])), match[2] or None
     if not os.path.isfile(path):  # pathlib raises for a long word
         raise UsageError(f"{path}: no such file of a recipe")
     whole = path.resolve()
-    if whole.parent.parent == CONFIG_ROOT.resolve() and whole.parent.name in paper_names():
-        return Reference(whole.parent.name, whole.stem, variant, whole)
+    for paper in paper_names():
+        if whole.parent == recipe_folder(paper).resolve():
+            return _named(paper, whole.stem, variant)
     if not OWN_NAME_PATTERN.fullmatch(path.stem):
         raise UsageError(f"{path}: a recipe's name has letters, digits, _ and - only; rename it")
     paper = _paper_of(path, read(path))
     if path.stem in recipe_names(paper):  # its runs and records would be filed as that one's
         raise UsageError(f"{path}: {paper} has a recipe {path.stem!r}; rename the file")
     return Reference(paper, path.stem, variant, path, match[1])
+
+
+def _named(paper: str, recipe: str, variant: str | None) -> Reference:
+    """Returns a paper's own recipe; one of another project is filed as a user's file is."""
+    word = None if outside_folder(paper) is None else f"{paper}/{recipe}"
+    return Reference(paper, recipe, variant, recipe_path(paper, recipe), word)
 
 
 def _paper_of(path: Path, content: dict[str, Any]) -> str:

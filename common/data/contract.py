@@ -65,7 +65,8 @@ class RunData(KeyedData, ABC):
         """Embeds a user's own data at ``path``, for `papers embed`.
 
         Returns:
-            Arrays for an npz, of which ``embedding`` has shape ``(rows, dim)``.
+            ``embeddings`` (rows, dim); ``ids`` (rows,) where rows have names, else they are
+            numbered; ``labels`` (rows,) where they are known; and what else the paper gives.
 
         Raises:
             DataError: Nothing to read, or what cannot be used; names the file.
@@ -83,7 +84,7 @@ class RunData(KeyedData, ABC):
         return
 
     def check_split(self, split: str) -> None:
-        """Refuses a split that protocols cannot measure while a run trains."""
+        """Refuses a split that protocols cannot measure."""
         return
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:

@@ -36,9 +36,13 @@ DATASETS = {
             "acm": DataSet("common.data.graphs.readers.packed:read_packed", "graphs"),
             "aminer": DataSet("common.data.graphs.readers.packed:read_packed", "graphs"),
             "dblp": DataSet("common.data.graphs.readers.packed:read_packed", "graphs"),
-            "folder": DataSet("common.data.graphs.readers.folder:read_folder", "graphs"),
+            "folder": DataSet(
+                "common.data.graphs.readers.folder:read_folder", "graphs", may_lack_labels=True
+            ),
             "freebase": DataSet("common.data.graphs.readers.packed:read_packed", "graphs"),
-            "hetero-data": DataSet("common.data.graphs.readers.hetero:read_hetero_data", "graphs"),
+            "hetero-data": DataSet(
+                "common.data.graphs.readers.hetero:read_hetero_data", "graphs", may_lack_labels=True
+            ),
             "imdb": DataSet("common.data.graphs.readers.packed:read_packed", "graphs"),
             "papers-at-scale": DataSet("papers.meow.readers.large:papers_at_scale", "graphs"),
             "papers-authors-subjects": DataSet(

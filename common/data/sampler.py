@@ -26,6 +26,11 @@ class BatchKey(NamedTuple):
     global_size: int
 
 
+def lone_key(num_rows: int) -> BatchKey:
+    """Returns the key of a batch that no sampler of ours drew: the first of a training."""
+    return BatchKey(torch.arange(num_rows), 0, 0, 0, num_rows)
+
+
 class EpochBatchSampler(Sampler[BatchKey]):
     """Yields one `BatchKey` a step; pass as ``sampler`` with ``batch_size=None``.
 

@@ -54,6 +54,9 @@ class EvaluationConfig:
     """
 
     protocols: list[str] = field(default_factory=list)
+    # What `protocols` measures at the end. A run on "val" is a pilot, by which a setting is chosen:
+    # it never sees the test split.
+    split: str = setting("test", choices=("test", "val"))
     online: list[str] = field(default_factory=list)
     every_epochs: int = setting(1, at_least=1)
     # A batch interval instead of every_epochs, for epochs that are long or short.
@@ -67,10 +70,15 @@ class EvaluationConfig:
     # What `online` measures. "test" is for a paper's code that picks its checkpoint by the tested
     # images.
     online_split: str = setting("val", choices=("val", "test"))
-    # Measures the best weights by `monitor` too, as test/best_...; the result stays the last ones'.
+    # Measures the best weights by `monitor` too, as <split>/best_...; the last stay the result.
     also_best: bool = False
     # Learning-free or untrained encoders measured beside the result.
     references: list[str] = field(default_factory=lambda: ["untrained", "raw"])
+
+    @property
+    def looked_at(self) -> str | None:
+        """The split by which a pilot is judged; None: the run is no pilot."""
+        return None if self.split == "test" else self.split
 
     @property
     def keeps_best(self) -> bool:

@@ -45,6 +45,8 @@ def _probe(inputs: RegressionInputs, settings: RegressionProbeConfig, seed: int)
     if settings.solver == "adam":
         return fit_adam(train, test.x, settings, seed)
     alpha = choose_alpha(train, val, settings.alphas)
+    if inputs.parts["test"] is inputs.parts["val"]:  # the probe has not seen what it is measured on
+        return fit_ridge(train, test.x, alpha)
     both = ProbeSet(torch.cat([train.x, val.x]), torch.cat([train.y, val.y]))
     return fit_ridge(both, test.x, alpha)
 

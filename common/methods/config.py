@@ -15,6 +15,8 @@ class BackboneConfig:
 
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
+    # Weights to start from: a file, or "pretrained" for those of the library; null: none.
+    initial_weights: str | None = setting(None, names_file=True)
     stem: str = setting("imagenet", choices=("imagenet", "cifar", "deep"))
     # No effect on one process.
     sync_batch_norm: bool = True

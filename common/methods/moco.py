@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
@@ -20,8 +20,8 @@ from common.methods.heads import mlp
 from common.methods.queue import enqueue
 from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.batch_norm_groups"
@@ -29,7 +29,7 @@ ADVICE = "Try a higher method.temperature, a lower optimizer.lr or more method.b
 SHUFFLE_STREAM = 2**43
 
 
-class MoCo(LightningModule):
+class MoCo(PaperModule):
     """Momentum contrast; the queue holds the keys of all processes in each of them.
 
     With one group of batch norm several processes equal one with the whole batch, running
@@ -55,9 +55,9 @@ class MoCo(LightningModule):
         super().__init__()
         self.method = config = method or MoCoConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, batch_norm=False)
         if config.sync_batch_norm and config.batch_norm_groups == 1:
@@ -79,8 +79,9 @@ class MoCo(LightningModule):
         """Returns queries, ``(batch, output_dim)``, of any norm."""
         return self.projector(self.embed(images))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; the momentum update is `on_update`."""
+        batch = as_view_batch(batch, 2)
         first, second = batch.views
         pairs = [(first, second), (second, first)] if self.method.symmetric else [(first, second)]
         losses, all_keys = [], []

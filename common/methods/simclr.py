@@ -3,26 +3,26 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 
 
-class SimCLR(LightningModule):
+class SimCLR(PaperModule):
     """A simple framework for contrastive learning; negatives are those of the global batch.
 
     Args:
@@ -42,10 +42,10 @@ class SimCLR(LightningModule):
         super().__init__()
         self.method = config = method or SimCLRConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
-        if config.zero_init_residual:
+        self.backbone = build_backbone(config, channels)
+        if config.zero_init_residual and config.initial_weights is None:
             zero_last_gains(self.backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
@@ -62,8 +62,9 @@ class SimCLR(LightningModule):
         """Returns what is contrasted, ``(batch, output_dim)``, of any norm."""
         return self.projector(self.embed(images))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; both views pass the network together."""
+        batch = as_view_batch(batch, 2)
         z1, z2 = self.project(torch.cat(batch.views)).chunk(2)  # (batch, dim)
         loss = nt_xent(z1, z2, self.method.temperature)
         log_embeddings(self, loss, z1.detach(), self.collapse)

@@ -3,25 +3,25 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.consistency import simsiam
 from common.methods.config import SimSiamConfig
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 
 ADVICE = "Try a lower optimizer.lr or a weight decay"
 
 
-class SimSiam(LightningModule):
+class SimSiam(PaperModule):
     """Simple siamese representation learning.
 
     Args:
@@ -41,9 +41,9 @@ class SimSiam(LightningModule):
         super().__init__()
         self.method = config = method or SimSiamConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, last_norm=True, last_affine=config.output_affine)
@@ -61,8 +61,9 @@ class SimSiam(LightningModule):
         """Returns what is predicted, ``(batch, output_dim)``, of any norm."""
         return self.projector(self.embed(images))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1; each view passes the network alone."""
+        batch = as_view_batch(batch, 2)
         z1, z2 = (self.project(view) for view in batch.views)  # (batch, dim)
         p1, p2 = self.predictor(z1), self.predictor(z2)
         loss = simsiam(p1, z1, p2, z2)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
@@ -18,14 +18,14 @@ from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.methods.heads import mlp
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 
 
-class SupCon(LightningModule):
+class SupCon(PaperModule):
     """Supervised contrastive learning; positives and negatives are of the global batch.
 
     Args:
@@ -46,14 +46,14 @@ class SupCon(LightningModule):
         super().__init__()
         self.method = config = method or SupConConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supcon: the training images have no two classes to tell")
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
-        if config.zero_init_residual:
+        self.backbone = build_backbone(config, facts.channels)
+        if config.zero_init_residual and config.initial_weights is None:
             zero_last_gains(self.backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
@@ -69,12 +69,13 @@ class SupCon(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """All views pass the network together; positives are of the anchor's or its pair's class.
 
         Raises:
             DataError: An image without a label.
         """
+        batch = as_view_batch(batch)
         position = batches_seen(self)
         # On a GPU a look is a wait: there the first batch speaks for the others.
         looks = position == 0 or batch.labels.device.type == "cpu"

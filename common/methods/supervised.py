@@ -4,22 +4,22 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 
 
-class Supervised(LightningModule):
+class Supervised(PaperModule):
     """A linear classifier on the backbone, trained with it by cross-entropy.
 
     The loss is the mean over this process's views: averaged gradients are those of the global
@@ -42,12 +42,12 @@ class Supervised(LightningModule):
         super().__init__()
         self.method = config = method or SupervisedConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training images have no labels to learn")
         check_labelled("baseline supervised", facts)
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts.channels)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -57,8 +57,9 @@ class Supervised(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """Classifies every view of every image."""
+        batch = as_view_batch(batch)
         logits = [self.classifier(self.embed(view)).float() for view in batch.views]
         smoothing = self.method.label_smoothing
         losses = [

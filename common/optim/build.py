@@ -1,5 +1,6 @@
 """The ``optimizer:`` section made into an optimizer and its schedule."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,15 +68,19 @@ def configure(
     """Returns what ``LightningModule.configure_optimizers`` returns: optimizer and schedule.
 
     The schedule advances at each optimizer step, so accumulation shortens its table.
+
+    Raises:
+        ConfigError: A training without end, or one that is shorter than its warm-up.
     """
     optimizer = build_optimizer(parameters, config)
     total = trainer.estimated_stepping_batches  # reading it makes Lightning set up the loader
-    if trainer.max_epochs is None or trainer.max_epochs < 0:
-        steps_per_epoch, epochs = int(total), 1
-    else:
-        batches, accumulated = trainer.num_training_batches, trainer.accumulate_grad_batches
-        steps_per_epoch, epochs = -(-int(batches) // accumulated), trainer.max_epochs
-    scheduler = build_scheduler(optimizer, config, steps_per_epoch, epochs)
+    if math.isinf(total):
+        raise ConfigError("trainer: a training without end has no schedule; give max_steps")
+    epochs = max(trainer.max_epochs or 1, 1)
+    steps_per_epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
+    if steps_per_epoch * epochs != total:  # max_steps ends it: as one epoch
+        steps_per_epoch, epochs = total, 1
+    scheduler = build_scheduler(optimizer, config, int(steps_per_epoch), epochs)
     return {
         "optimizer": optimizer,
         "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

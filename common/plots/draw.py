@@ -72,8 +72,8 @@ def _plots(
     sources = {"the run": lambda: draw_run(run_dir)}
     if paper.data_kind in PLOTS.entries:
         sources[paper.data_kind] = lambda: PLOTS.get(paper.data_kind)(module, data)
-    if find_spec(f"papers.{paper.name}.plots") is not None:
-        own = f"papers.{paper.name}.plots"
+    if find_spec(f"{paper.package}.plots") is not None:
+        own = f"{paper.package}.plots"
         sources[paper.name] = lambda: import_module(own).draw(module, data)
     for name, source in sources.items():
         try:

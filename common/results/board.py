@@ -143,8 +143,13 @@ def make_board(
     return Board(entries, tuple(groups), tuple(make_rows(entries, groups)), aside=aside, **read)
 
 
-def read_board(root: Path | None = None, paper: str = "*") -> Board:
+def read_board(root: Path | None = None, paper: str = "*", results: Path | None = None) -> Board:
     """Reads reported numbers, claims and records of one paper, or of all, below ``root``.
+
+    Args:
+        root: The folder that holds ``papers/``; this checkout by default.
+        paper: Its folder's name.
+        results: The folder of the records. With it papers without a record are left out.
 
     Raises:
         RecordError: A record that is broken.
@@ -152,13 +157,18 @@ def read_board(root: Path | None = None, paper: str = "*") -> Board:
     """
     root = root or default_root()
     read = cache(read_yaml)  # a file has many variants, and reading it is half of a recipe's time
-    records, entries = load_records(root / "results", paper), load_all_reported(root, paper)
+    records = load_records(root / "results" if results is None else results, paper)
+    entries = load_all_reported(root, paper)
     arms = {
         setting: known
         for setting in sorted({f"{record.paper}/{record.recipe}" for record in records})
         if (known := _arms(setting, read))
     }
     claims = load_all_claims(cache(lambda setting: arms_of(setting, read)), root, paper)
+    if results is not None:
+        shown = {record.paper for record in records}
+        entries = [entry for entry in entries if entry.paper in shown]
+        claims = {name: found for name, found in claims.items() if name in shown}
     code = present_code(records, root, read)
     return make_board(entries, records, code, titles=_titles(), claims=claims, arms=arms)
 

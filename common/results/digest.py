@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
+from common.paper import outside_folder, packages
 from common.results.numbers_and_shell import is_numbers
 
 PACKAGES = ("common", "papers")
@@ -38,6 +39,8 @@ def code_digest(paper: str, root: Path = SOURCE_ROOT) -> str:
     digest = hashlib.sha256()
     for path in closure(paper, root):
         digest.update(path.encode() + b"\0" + _plain_file(parse(root / path)) + b"\0")
+    for path, tree in outside_sources(paper):
+        digest.update(path.encode() + b"\0" + _plain_file(tree) + b"\0")
     for text in entries_in_use(names, root):
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:12]
@@ -68,6 +71,16 @@ def closure(paper: str, root: Path = SOURCE_ROOT) -> list[str]:
         waiting += import_targets(tree, path, root)
         waiting += [module_file(target, root) for target in _targets_in_text(tree)]
     return sorted(found)
+
+
+def outside_sources(paper: str) -> list[tuple[str, ast.Module]]:
+    """Returns name and tree of the files of a paper that another project installs."""
+    folder = outside_folder(paper) if paper in packages() else None
+    if folder is None:
+        return []
+    files = sorted(folder.rglob("*.py"))
+    named = [(f"papers/{paper}/{path.relative_to(folder).as_posix()}", path) for path in files]
+    return [(name, parse(path)) for name, path in named if is_numbers(name)]
 
 
 def entries_in_use(names: set[str], root: Path) -> list[str]:

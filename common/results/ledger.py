@@ -166,8 +166,9 @@ def matching_records(
 ) -> list[tuple[Path, Record]]:
     """Returns the files of ``paths`` that hold ``recipe``'s trained record of the present code.
 
-    A pilot and a run of the official code match nothing. Neither does a record of another version
-    of the schema; `papers leaderboard` names it.
+    A run of the official code matches nothing, and a pilot only a recipe that is measured on the
+    split that it was looked at on. Neither does a record of another version of the schema match;
+    `papers leaderboard` names it.
 
     Args:
         recipe: With its seed.
@@ -176,14 +177,16 @@ def matching_records(
     """
     now = code_digest(recipe.paper)
     ledger = Ledger(paper=recipe.paper) if root is None else read_ledger(recipe.paper, root)
-    wanted = (recipe.arm, recipe.hash(), recipe.seed, "trained")
+    measured = ("trained", "likewise", recipe.evaluation.looked_at)
+    wanted = (recipe.arm, recipe.hash(), recipe.seed, *measured)
     found = []
     for path in paths:
         try:
             record = read_record(path)
         except RecordError:
             continue
-        theirs = (record.arm, record.config_hash, record.seed, record.weights)
-        if theirs == wanted and record.counts and ledger.standing(record, now) is None:
+        measured = (record.weights, record.origin, record.looked_at)
+        theirs = (record.arm, record.config_hash, record.seed, *measured)
+        if theirs == wanted and ledger.standing(record, now) is None:
             found.append((path, record))
     return found

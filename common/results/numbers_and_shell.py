@@ -35,7 +35,7 @@ NUMBERS = (
 SHELL_PARTS = ("readers",)
 SHELL_NAMES = ("synthetic.py",)
 # In a paper's folder.
-SHELL_OF_PAPER = ("plots.py", "reference.py", "reference_losses.py", "steps.py")
+SHELL_OF_PAPER = ("own_data.py", "plots.py", "reference.py", "reference_losses.py", "steps.py")
 
 
 def is_ground(path: str) -> bool:

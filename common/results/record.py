@@ -268,14 +268,18 @@ def commit_record(record: Record, results: str | Path | None = None) -> Path:
 def load_records(results: str | Path, paper: str = "*") -> list[Record]:
     """Reads the records of one paper, or of all, under ``results/<paper>/``, in order of names.
 
+    Those of run folders, ``<paper>/<recipe>/<run>/result.json``, come after those that are filed.
+
     Raises:
         RecordError: A file that is no good record; nothing is left out silently.
         LikewiseError: A record filed under another paper or twice.
     """
     records: dict[str, Record] = {}
-    for path in sorted(Path(results).glob(f"{paper}/*.json")):
+    folder = Path(results)
+    paths = sorted(folder.glob(f"{paper}/*.json"))
+    for path in [*paths, *sorted(folder.glob(f"{paper}/*/*/result.json"))]:
         record = read_record(path)
-        if record.paper != path.parent.name or record.run_id in records:
+        if record.paper != path.relative_to(folder).parts[0] or record.run_id in records:
             raise LikewiseError(
                 f"{path}: run {record.run_id} of {record.paper} is filed under another paper "
                 "or twice; remove one of them"

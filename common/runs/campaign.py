@@ -1,4 +1,7 @@
-"""Arms x seeds in one file: finished ones are skipped, unfinished ones resumed."""
+"""Arms x seeds in one file: finished ones are skipped, unfinished ones resumed.
+
+The records stay in the folders of the runs unless a folder to file them in is given.
+"""
 
 import time
 from pathlib import Path
@@ -9,7 +12,7 @@ from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.results.digest import code_digest
 from common.results.ledger import matching_records, read_ledger
-from common.results.record import Record, commit_record, default_results
+from common.results.record import Record, commit_record, default_root
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
@@ -33,14 +36,20 @@ def run_campaign(
     A run that another process is at is left to it. An arm whose recipe or data are refused is
     not tried with further seeds.
 
+    Args:
+        campaign: What to run.
+        runs: Where run folders are made; a run that is complete there is not run again.
+        results: Where copies of the records are filed; one that is there counts as complete, too.
+            None leaves each record in its run's folder alone.
+        deadline: `time.monotonic` value after which nothing goes on.
+        console: Where to tell.
+
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
             if each was refused before it began.
     """
-    filed = results is not None  # a user's own recipes are filed only where it is asked for
-    results = results or default_results()
     failed: list[str] = []
-    refused: dict[str, int] = {}  # the seed each such arm was refused at
+    refused: dict[str, int] = {}  # by the recipe's hash, the seed it was refused at
     not_tried = 0
     for number, recipe in enumerate(campaign.recipes, 1):
         label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
@@ -49,12 +58,12 @@ def run_campaign(
             break
         done = find_complete(recipe, runs, results)
         if done is not None:
-            console.print(f"{label}: complete, run {done.run_id}")
-            if filed or recipe.file is None:
-                commit_record(done, results)
+            path, found = done
+            _say(f"{label}: complete, {path}", console)
+            _file(found, results, console)
             continue
-        if recipe.reference in refused:
-            _say(f"{label}: not tried, refused at seed {refused[recipe.reference]}", console)
+        if recipe.hash() in refused:
+            _say(f"{label}: not tried, refused at seed {refused[recipe.hash()]}", console)
             not_tried += 1
             continue
         console.print(label)
@@ -72,18 +81,24 @@ def run_campaign(
             console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
             failed.append(label)
             if isinstance(error, UsageError):
-                refused[recipe.reference] = recipe.seed
+                refused[recipe.hash()] = recipe.seed
             continue
-        if record is not None and (filed or recipe.file is None):
-            commit_record(record, results)
+        if record is not None:
+            _file(record, results, console)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError
         others = f", {not_tried} not tried" if not_tried else ""
         raise kind(f"{len(failed)} failed{others}: {'; '.join(failed)}")
 
 
+def _file(record: Record, results: Path | None, console: Console) -> None:
+    """Files a copy of ``record`` and says where; a campaign that is run again says it again."""
+    if results is not None:
+        _say(f"filed {commit_record(record, results)}", console)
+
+
 def _run(
-    recipe: Recipe, runs: Path, results: Path, deadline: float | None, console: Console
+    recipe: Recipe, runs: Path, results: Path | None, deadline: float | None, console: Console
 ) -> Record | None:
     """Goes on with the recipe's unfinished run, or starts it where there is none to go on with."""
     unfinished = _find_unfinished(recipe, runs, results, console)
@@ -101,18 +116,25 @@ def _say(text: str, console: Console) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def find_complete(recipe: Recipe, runs: Path, results: Path) -> Record | None:
-    """Returns the newest record of this recipe and seed in runs or results.
+def find_complete(recipe: Recipe, runs: Path, results: Path | None) -> tuple[Path, Record] | None:
+    """Returns the newest record of this recipe and seed in runs or results, and its file.
 
-    Of the present code, or of code that `papers verify` found to give the same numbers.
+    The present code made it, or code that `papers verify` found to give the same numbers.
     """
-    paths = [*runs.glob(f"{recipe.paper}/*/*/result.json"), *results.glob(f"{recipe.paper}/*.json")]
-    found = [record for _, record in matching_records(recipe, paths, results.parent)]
-    return max(found, key=lambda record: record.finished, default=None)
+    paths = [*runs.glob(f"{recipe.paper}/*/*/result.json")]
+    if results is not None:
+        paths += results.glob(f"{recipe.paper}/*.json")
+    found = matching_records(recipe, paths, _ledgers(results))
+    return max(found, key=lambda pair: pair[1].finished, default=None)
+
+
+def _ledgers(results: Path | None) -> Path:
+    """Returns the folder with ``results/``, whose ledgers tell which code gives equal numbers."""
+    return default_root() if results is None else results.parent
 
 
 def _find_unfinished(
-    recipe: Recipe, runs: Path, results: Path, console: Console
+    recipe: Recipe, runs: Path, results: Path | None, console: Console
 ) -> RunFolder | None:
     """Returns the newest run of exactly this recipe and seed that has a checkpoint but no end.
 
@@ -135,7 +157,7 @@ def _find_unfinished(
             run.unlock()
         if not any(run.checkpoints.glob("batch-*.ckpt")):
             continue
-        problem = _why_not(run, recipe, results.parent)
+        problem = _why_not(run, recipe, _ledgers(results))
         if problem is None:
             return run
         _say(f"left as it is: {problem}", console)

@@ -28,7 +28,9 @@ def parse_budget(text: str) -> float:
 
 
 def read_campaign(path: Path) -> Campaign:
-    """Reads ``arms`` (recipe references), ``seeds`` and optional ``overrides``.
+    """Reads ``arms``, ``seeds`` and optional ``overrides``.
+
+    An arm is a recipe reference and, after spaces, its own ``key=value`` words.
 
     Raises:
         UsageError: A missing file.
@@ -55,8 +57,9 @@ def read_campaign(path: Path) -> Campaign:
 
 def _load(path: Path, arm: str, words: list[str]) -> Recipe:
     """Loads a recipe of the file; what is wrong with it is told with the file and the arm."""
+    reference, *own = re.split(r"\s+(?=[\w.]+=)", arm)
     try:
-        return load_recipe(arm, words)
+        return load_recipe(reference, [*words, *own])
     except UsageError as error:
         raise type(error)(f"{path}: {arm}: {error}") from None
 

@@ -5,6 +5,8 @@ Imports no torch: OpenMP reads how its threads wait when it is loaded.
 
 import math
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 # Parameters. The operations of a smaller network are so short that threads wait for each other
@@ -14,6 +16,8 @@ SMALL_NETWORK = 2**22
 # The user's own bound on each process. It is read here, since a run of several processes sets the
 # variable for those that it starts.
 OMP_NUM_THREADS = os.environ.get("OMP_NUM_THREADS", "")
+# For how long the cores are watched; the counters move a hundred times a second.
+WATCHED_S = 0.3
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
@@ -42,6 +46,45 @@ def choose_threads(setting: int | None, parameters: int, on_cpu: bool, processes
         return 1
     share = usable_cores() // processes
     return max(min(share, int(OMP_NUM_THREADS)) if OMP_NUM_THREADS.isdecimal() else share, 1)
+
+
+def too_many_threads(
+    threads: int, root: Path = Path("/"), pause: Callable[[float], None] = time.sleep
+) -> str | None:
+    """Returns what to say where fewer cores are idle than ``threads`` need, else None.
+
+    The threads of an operation wait for the slowest. Beside other work they can take several times
+    the CPU time of one thread, and be no faster.
+
+    Args:
+        threads: What this process is about to compute on.
+        root: The folder that holds ``proc``; where it tells of no core, nothing is said.
+        pause: Waits for so many seconds, in which the cores are watched.
+    """
+    if threads == 1:
+        return None
+    before = _idle_s(root)
+    pause(WATCHED_S)
+    idle = (_idle_s(root) - before) / WATCHED_S
+    if idle > threads - 0.5 or before == 0.0:
+        return None
+    fewer = max(int(idle), 1)
+    return (
+        f"{threads} threads, but {idle:.1f} cores are idle: trainer.threads={fewer} takes less CPU "
+        "time and may be as fast"
+    )
+
+
+def _idle_s(root: Path) -> float:
+    """Returns for how long the cores that this process may use were idle, all of them together."""
+    try:
+        lines = (root / "proc/stat").read_text().splitlines()
+        mine = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    except (OSError, AttributeError):  # there is none outside of Linux
+        return 0.0
+    rows = [line.split() for line in lines]
+    ticks = sum(int(row[4]) + int(row[5]) for row in rows if row and row[0] in mine)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def usable_cores() -> int:

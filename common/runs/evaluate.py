@@ -24,7 +24,7 @@ from common.runs.launch import evaluation_device
 from common.runs.provenance import joined_digest
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
-from common.runs.summary import show_result
+from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
 from common.training.fit import Experiment, evaluate, measure_references, num_parameters
 
@@ -56,6 +56,8 @@ def evaluate_run(
             f"{experiment.data.fingerprint} now: put the first ones back or train again"
         )
     started, source = time.perf_counter(), describe_source(record.paper)
+    if text := measuring_text(experiment.recipe):
+        console.print(text, highlight=False, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
     target = RunFolder(run.path / "evaluations" / new_run_id(run.path / "evaluations"))
     again = replace(
@@ -71,8 +73,10 @@ def evaluate_run(
         # A record of its own: filed beside the training's, it must not take its place.
         run_id=f"{record.run_id}-{target.id}",
         curves={},
+        pilot=recipe.evaluation.looked_at is not None,
+        looked_at=recipe.evaluation.looked_at,
         protocol="+".join(names),
-        metrics=dict(evaluate(experiment, names, "test")),
+        metrics=dict(evaluate(experiment, names, recipe.evaluation.split)),
         references={name: dict(row) for name, row in measure_references(experiment).items()},
         # Of this evaluation on this machine, where nothing was trained.
         wall_s=time.perf_counter() - started,
@@ -163,8 +167,10 @@ def _measure(
     experiment: Experiment, recipe: Recipe, weights: Path, run: RunFolder, console: Console
 ) -> Record:
     started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
+    if text := measuring_text(experiment.recipe):
+        console.print(text, highlight=False, soft_wrap=True)
     source = describe_source(experiment.recipe.paper)
-    metrics = evaluate(experiment, names, "test")
+    metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(
         metrics=metrics,
         references=measure_references(experiment),

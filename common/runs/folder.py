@@ -20,6 +20,7 @@ from common.errors import UsageError
 from common.results.record import default_results
 from common.runs.files import write_atomic
 
+DEPTH = 3  # paper/recipe/run below the root
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -184,11 +185,16 @@ def is_run(path: str | Path) -> bool:
 
 
 def open_run(path: Path) -> RunFolder:
-    """Returns the run at ``path``.
+    """Returns the run at ``path``, relative to the current folder where it lies in it.
 
     Raises:
         UsageError: If ``path`` is no run folder.
     """
     if not is_run(path):
         raise UsageError(f"{path}: no run folder (it has no config.yaml)")
-    return RunFolder(path.resolve())
+    whole = path.resolve()
+    if whole.is_relative_to(Path.cwd()):
+        relative = whole.relative_to(Path.cwd())
+        if len(relative.parts) >= DEPTH:  # its name and the folders above it are asked for
+            return RunFolder(relative)
+    return RunFolder(whole)

@@ -19,6 +19,14 @@ def _tell(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def time_left(seconds: float, done: int, total: int) -> str:
+    """Returns how long the rest takes if it goes on as the ``done`` steps did in ``seconds``."""
+    left = seconds * max(total - done, 0) / max(done, 1)
+    if left < 100:
+        return f"{left:.0f} s left"
+    return f"{left / 60:.0f} min left" if left < 6_000 else f"{left / 3600:.1f} h left"
+
+
 @contextmanager
 def _show(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     """Gives ``advance(steps, text)``: a bar on a terminal, a line every 15 seconds elsewhere.
@@ -45,8 +53,8 @@ def _lines(console: Console, what: str, total: int) -> Callable[[int, str], None
         now = time.perf_counter()
         if now - written >= LINE_EVERY_S:
             written = now
-            left = (now - started) * (total - done) / max(done, 1)
-            console.print(f"  {what} {text} {done}/{total}, {left:,.0f} s left", highlight=False)
+            left = time_left(now - started, done, total)
+            console.print(f"  {what} {text} {done}/{total}, {left}", highlight=False)
 
     return advance
 

@@ -104,6 +104,8 @@ def make_record(
         finished=run.finish_time(),
         wandb=wandb,
         curves=stored_curves(run.path),
+        pilot=config.looked_at is not None,
+        looked_at=config.looked_at,
     )
 
 

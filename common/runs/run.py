@@ -14,6 +14,7 @@ from common.plots.draw import draw_plots
 from common.results.record import Record, record_to_json, write_record
 from common.results.reported import scaled_reason
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
+from common.runs.cores import too_many_threads
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.interruption import Stopping
@@ -23,6 +24,7 @@ from common.runs.progress import show_progress_of_numbers
 from common.runs.provenance import Provenance
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.reporter import Reporter
+from common.runs.summary import measuring_text
 from common.runs.throughput import ProgressLine, Throughput
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.wandb_run import Tracker, start_tracker
@@ -74,6 +76,8 @@ def train(
     recipe = experiment.recipe
     source = describe_source(recipe.paper)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
+    if crowded := too_many_threads(torch.get_num_threads()):
+        run.say(crowded, console)
     for warning in experiment.data.warnings:
         run.say(f"warning: {warning}", console, style="yellow")
     tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
@@ -85,7 +89,7 @@ def train(
         trainer = training.fit(experiment, given, resume_from)
         if not trainer.is_global_zero:
             return None
-        measured = _measure(experiment, run, trainer, throughput)
+        measured = _measure(experiment, run, trainer, throughput, console)
     except BaseException:
         tracker.finish(exit_code=1)
         raise
@@ -155,9 +159,15 @@ def _surroundings(
 
 
 def _measure(
-    experiment: Experiment, run: RunFolder, trainer: Trainer, throughput: Throughput
+    experiment: Experiment,
+    run: RunFolder,
+    trainer: Trainer,
+    throughput: Throughput,
+    console: Console,
 ) -> RunMeasurements:
     batches = batches_seen(experiment.module)
+    if text := measuring_text(experiment.recipe):
+        run.say(text, console)
     measured = training.measure(experiment, run.checkpoints)
     return RunMeasurements(
         metrics=measured.metrics,

@@ -17,9 +17,16 @@ from common.runs.summary import show_end
 
 
 def start(
-    recipe: Recipe, root: Path, console: Console, deadline: float | None = None
+    recipe: Recipe,
+    root: Path,
+    console: Console,
+    deadline: float | None = None,
+    planned: list[str] | None = None,
 ) -> Record | None:
-    """Trains ``recipe`` in a new folder below ``root``."""
+    """Trains ``recipe`` in a new folder below ``root``.
+
+    ``planned`` are the words that plan it, for data of the user's own.
+    """
     with Terminations() as terminations, ExitStack() as ending:
         ready = prepare(recipe)
         with interrupts_wait():  # from the folder on, one is said with the folder's name
@@ -27,5 +34,5 @@ def start(
             run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
             ending.enter_context(ended_in_words(run, terminations))
         record = to_the_end(run, train(ready, run, console, None, deadline))
-    show_end(record, recipe, run, console)
+    show_end(record, recipe, run, console, planned)
     return record

@@ -10,18 +10,28 @@ from common.cli.messages import plain_table, print_table
 from common.config.overrides import changed_words
 from common.config.references import recipe_names
 from common.config.schema import Recipe
+from common.paper import get_paper
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
 
-def show_end(record: Record | None, recipe: Recipe, run: RunFolder, console: Console) -> None:
-    """Prints what a run came to and what can be run next; nothing where it has no record."""
+def show_end(
+    record: Record | None,
+    recipe: Recipe,
+    run: RunFolder,
+    console: Console,
+    planned: list[str] | None = None,
+) -> None:
+    """Prints what a run came to and what can be run next; nothing where it has no record.
+
+    ``planned`` are the words that plan the recipe, where it is for data of the user's own.
+    """
     if record is not None:
         if trained := training_text(record):
             console.print(trained, highlight=False, soft_wrap=True)
         show_result(record, run, console)
-        show_next(recipe, run, console)
+        show_next(recipe, run, console, planned)
 
 
 def training_text(record: Record) -> str:
@@ -33,6 +43,13 @@ def training_text(record: Record) -> str:
         f"{record.wall_s:.0f} s with evaluation; {record.samples_per_s:.0f} samples/s in training, "
         f"{100 * record.data_wait_share:.0f} % of the step time waiting for data"
     )
+
+
+def measuring_text(recipe: Recipe) -> str:
+    """Returns what is about to be measured, which can take longer than a training; or nothing."""
+    evaluation = recipe.evaluation
+    beside = f", also of {', '.join(evaluation.references)}" if evaluation.references else ""
+    return f"measuring {', '.join(evaluation.protocols)}{beside}" if evaluation.protocols else ""
 
 
 def show_result(record: Record, run: RunFolder, console: Console) -> None:
@@ -70,9 +87,15 @@ def _cell(column: Mapping[str, float | None], metric: str) -> str:
     return number(value, places) + ("" if spread is None else f" ±{number(spread, places)}")
 
 
-def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
+def show_next(
+    recipe: Recipe, run: RunFolder, console: Console, planned: list[str] | None = None
+) -> None:
     """Prints what can be run after a training; the words of this one are repeated."""
-    again = ["papers", "train", recipe.reference, f"seed={recipe.seed + 1}", *changed_words(recipe)]
+    seed = f"seed={recipe.seed + 1}"
+    again = [recipe.reference, seed, *changed_words(recipe)]
+    if planned:
+        again = [*(word for word in planned if not word.startswith("seed=")), seed]
+    again = ["papers", "train", *again]
     if run.root.resolve() != Path("runs").resolve():
         again += ["--runs", str(run.root)]
     steps = [
@@ -80,6 +103,9 @@ def show_next(recipe: Recipe, run: RunFolder, console: Console) -> None:
         (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
         (f"papers info {recipe.paper}", "recipes and reported numbers"),
     ]
+    if get_paper(recipe.paper).target == "next item":
+        words = shlex.join(["papers", "recommend", str(run.path)])
+        steps.insert(1, (words, "the next items of each user, as a table"))
     if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
         del steps[0]  # of a user's own recipe that was resumed: its file is not known
     lines = "\n".join(f"       {words}    {what}" for words, what in steps)

@@ -7,6 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from common.runs.progress import time_left
 from common.runs.reporter import Reporter
 from common.training.position import batches_seen
 
@@ -101,13 +102,15 @@ class ProgressLine(Callback):
     def __init__(self, console: Console, batches: int | None) -> None:
         self.console, self.limit = console, batches
         self._bar: Progress | None = None
-        self._drawn = 0.0
+        self._drawn = self._started = 0.0
+        self._first = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the bar at the position the run starts from."""
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 0)
         self.total = min(total, self.limit) if self.limit is not None else total
-        self._drawn = time.perf_counter()
+        self._drawn = self._started = time.perf_counter()
+        self._first = batches_seen(pl_module)  # of a resumed run, others were before
         if self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -140,7 +143,9 @@ class ProgressLine(Callback):
         if self._bar:
             self._bar.update(self._task, completed=seen, description=text)
         else:
-            self.console.print(f"  {text}  batch {seen}/{self.total}", highlight=False)
+            done, total = seen - self._first, self.total - self._first
+            left = time_left(now - self._started, done, total)
+            self.console.print(f"  {text}  batch {seen}/{self.total}, {left}", highlight=False)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

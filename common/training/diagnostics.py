@@ -1,6 +1,7 @@
 """What shows a collapse: spread and rank of embeddings; a warning once."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +19,14 @@ def is_log_due(module: LightningModule) -> bool:
     ``self.log`` takes half a millisecond, and a value logged on another step would be written
     again as if it were of this one.
     """
-    if module._trainer is None:  # a step without a Trainer: `self.log` has nowhere to write
+    trainer: Any = module._trainer
+    # Outside of a fit `self.log` has nowhere to write.
+    if trainer is None or not trainer.log_every_n_steps or not trainer.training:
         return False
-    every: int = module.trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return bool(every) and (batches_seen(module) + 1) % every == 0
+    if trainer.loggers:  # a stock Trainer's, which counts from the start of its own fit
+        return bool(trainer._logger_connector.should_update_logs)
+    due: bool = (batches_seen(module) + 1) % trainer.log_every_n_steps == 0
+    return due
 
 
 @torch.no_grad()

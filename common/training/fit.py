@@ -81,6 +81,8 @@ def prepare(recipe: Recipe, training: bool = True, resumed: bool = False) -> Exp
     gc.collect()
     seed_everything(recipe.seed, verbose=False)
     data = load_data(recipe)
+    if recipe.evaluation.protocols:
+        data.check_split(recipe.evaluation.split)
     if recipe.evaluation.online:
         data.check_split(recipe.evaluation.online_split)  # not at the first look, after an epoch
     known = ["untrained", *data.reference_names]
@@ -138,7 +140,7 @@ def fit(
 
 
 def measure(experiment: Experiment, checkpoints: Path) -> Measured:
-    """Measures the module on the test split, and what learns nothing beside it.
+    """Measures the module on ``evaluation.split``, and what learns nothing beside it.
 
     Args:
         experiment: With the module as training left it; with ``evaluation.select=best`` its
@@ -153,7 +155,7 @@ def measure(experiment: Experiment, checkpoints: Path) -> Measured:
     selected = best is not None and config.select == "best"
     if best is not None and selected:
         experiment.module.load_state_dict(best)
-    metrics = evaluate(experiment, config.protocols, "test")
+    metrics = evaluate(experiment, config.protocols, config.split)
     if best is not None and not selected:
         metrics |= _measure_best(experiment, best)
     selection = f"best {config.monitor}" if selected else "last"
@@ -174,23 +176,25 @@ def measure_references(experiment: Experiment) -> dict[str, dict[str, float]]:
     if "untrained" in config.references:
         module = build_module(recipe, data).to(experiment.module.device)
         untrained = Experiment(recipe, data, module)
-        found["untrained"] = evaluate(untrained, config.protocols, "test")
-    references = data.references("test")
+        found["untrained"] = evaluate(untrained, config.protocols, config.split)
+    references = data.references(config.split)
     for name in references:
         if name in config.references:  # others are not computed: a graph's can be very wide
             found[name] = run_protocols(
-                config.protocols, references[name], config, recipe.seed, "test/"
+                config.protocols, references[name], config, recipe.seed, f"{config.split}/"
             )
     return found
 
 
 def _measure_best(experiment: Experiment, best: Mapping[str, Any]) -> dict[str, float]:
-    """Returns ``test/best_...`` of the best weights; the module stays as it is."""
+    """Returns ``<split>/best_...`` of the best weights; the module stays as it is."""
+    config = experiment.recipe.evaluation
     last = {name: value.clone() for name, value in experiment.module.state_dict().items()}
     experiment.module.load_state_dict(best)
-    found = evaluate(experiment, experiment.recipe.evaluation.protocols, "test")
+    found = evaluate(experiment, config.protocols, config.split)
     experiment.module.load_state_dict(last)
-    return {f"test/best_{name.removeprefix('test/')}": value for name, value in found.items()}
+    prefix = f"{config.split}/"
+    return {f"{prefix}best_{name.removeprefix(prefix)}": value for name, value in found.items()}
 
 
 def check_training(recipe: Recipe, data: RunData) -> None:

@@ -3,16 +3,16 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.amcl.bases import BASES, Encoded, projection_heads
 from papers.amcl.config import AMCLConfig
@@ -28,7 +28,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 TERMS = ("pull", "push", "positive_omega", "negative_omega")
 
 
-class AMCL(LightningModule):
+class AMCL(PaperModule):
     """Several heads, and a temperature for each pair and head (arXiv 2310.05615).
 
     Under several processes negatives and channel statistics are those of the global batch.
@@ -50,9 +50,9 @@ class AMCL(LightningModule):
         super().__init__()
         self.method = config = method or AMCLConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         self.heads = projection_heads(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -74,8 +74,9 @@ class AMCL(LightningModule):
         """Returns what the heads make of it, ``(batch, heads, output_dim)``, of any norm."""
         return self.heads(self.embed(images))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """Table 2: each head pulls and pushes the base's pairs, each pair at its temperature."""
+        batch = as_view_batch(batch, 2)
         encoded = self.base.encode(self.project, batch.views)  # each (batch, heads, dim)
         result = self.base.loss(encoded, self.phi, self.rule)
         self.base.remember(encoded)

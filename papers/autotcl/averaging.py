@@ -1,19 +1,19 @@
 """The encoder that is evaluated: the mean of all encoders on the way."""
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.data.sampler import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.optim.ema import momentum_copy
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.autotcl.backbone import DilatedEncoder
 
 _SEEDS: HostCopy[int] = HostCopy(int)
 
 
-class AveragedEncoder(LightningModule):
+class AveragedEncoder(PaperModule):
     """An encoder that learns and the mean of its weights from the start on, which is evaluated.
 
     The mean follows each update, before anybody may write a checkpoint: subclasses optimize by

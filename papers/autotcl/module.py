@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.config.schema import OptimizerConfig
-from common.data.series.batches import SeriesBatch
+from common.data.series.batches import SeriesBatch, as_series_batch
 from common.data.series.config import SeriesFacts
 from common.distributed.reduce import rank, world_size
 from common.optim.build import build_optimizer
@@ -56,6 +56,7 @@ class AutoTCL(AveragedEncoder):
         super().__init__()
         self.method = config = method or AutoTCLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, weight_decay=0.01)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or SeriesFacts()
         config.check_length(facts.steps)
         channels = facts.channels
@@ -88,8 +89,9 @@ class AutoTCL(AveragedEncoder):
         """Returns h, the score of each step, ``(batch, steps, channels)``."""
         return self.augmenter(x).h
 
-    def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One iteration: where it is due the augmenter's update, then the encoder's."""
+        batch = as_series_batch(batch)
         config, optimizers = self.method, self.optimizers()
         assert isinstance(optimizers, list)
         is_due = batches_seen(self) % config.update_ratio == 0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.series.batches import SeriesBatch
+from common.data.series.batches import as_series_batch
 from common.data.series.config import SeriesFacts
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
@@ -41,6 +41,7 @@ class TS2Vec(AveragedEncoder):
         super().__init__()
         self.method = config = method or TS2VecConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=1e-3, weight_decay=0.01)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or SeriesFacts()
         # A set's own series may be shorter than `data.length`.
         what = f"method.temporal_from={config.temporal_from}"
@@ -56,8 +57,9 @@ class TS2Vec(AveragedEncoder):
         self.start_mean()
         self.collapse = CollapseWarning(ADVICE)
 
-    def training_step(self, batch: SeriesBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: both crops of each series, compared where they overlap."""
+        batch = as_series_batch(batch)
         config, x = self.method, batch.x
         first, second, overlap = self.draw_crops(len(x), x.shape[1])
         crops = [take(x, *first), take(x, *second)]

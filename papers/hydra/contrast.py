@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone as make_backbone
 from common.backbones.resnet import zero_last_gains
 from common.data.images.config import ImageFacts
 from common.errors import DataError
-from common.registry import BACKBONES
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
@@ -18,9 +18,8 @@ from papers.hydra.loss import gate_entropy, pair_contrast
 
 def build_backbone(config: PairConfig, facts: ImageFacts) -> Any:
     """Returns the encoder that ``config`` names."""
-    build = BACKBONES.get(config.backbone)
-    backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
-    if config.zero_init_residual:
+    backbone = make_backbone(config, facts.channels)
+    if config.zero_init_residual and config.initial_weights is None:
         zero_last_gains(backbone)
     return backbone
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
@@ -16,6 +15,7 @@ from common.losses.pairs import draw_partners
 from common.losses.precision import upcast
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
@@ -30,7 +30,7 @@ from papers.hydra.contrast import (
 from papers.hydra.diagnostics import ADVICE, log_pairs
 
 
-class SimLAP(LightningModule):
+class SimLAP(PaperModule):
     """Learns from arbitrary pairs of classes, each in a subspace of its own (arXiv 2410.18200).
 
     Under several processes pairs are drawn for the global batch and keys are gathered with
@@ -54,6 +54,7 @@ class SimLAP(LightningModule):
         super().__init__()
         self.method = config = method or SimLAPConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
@@ -82,12 +83,13 @@ class SimLAP(LightningModule):
             raise ValueError("method.online_head=false: there is no head to classify with")
         return self.classifier(self.embed(images))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: pairs, their gates, the contrast in the gated subspaces.
 
         Raises:
             DataError: An image without a label.
         """
+        batch = as_view_batch(batch, None if self.method.contrast == "pooled" else 2)
         labels = batch.labels
         check_labels(labels, batches_seen(self))
         h = self.embed(torch.cat(batch.views))

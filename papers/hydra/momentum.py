@@ -3,11 +3,10 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather
@@ -15,6 +14,7 @@ from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
@@ -30,7 +30,7 @@ from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
 
 
-class Hydra(LightningModule):
+class Hydra(PaperModule):
     """Arbitrary pairs beside the image itself, keys from a momentum encoder.
 
     Under several processes pairs are drawn for the global batch; keys are gathered without
@@ -55,6 +55,7 @@ class Hydra(LightningModule):
         super().__init__()
         self.method = config = method or HydraConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
@@ -96,12 +97,13 @@ class Hydra(LightningModule):
         """Returns the momentum encoder's keys of all processes, ``(global batch, dim)``."""
         return gather(self.momentum_projector(self.momentum_backbone(view)))
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step; each view passes the networks on its own, as in MoCo v3.
 
         Raises:
             DataError: An image without a label.
         """
+        batch = as_view_batch(batch, 2)
         labels, config = batch.labels, self.method
         check_labels(labels, batches_seen(self))
         z = [self.projector(self.backbone(view)) for view in batch.views]  # (batch, dim) each

@@ -1,11 +1,21 @@
 """MCLRec: meta-optimized contrastive learning for sequential recommendation (SIGIR 2023)."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
     name="mclrec",
     title="Meta-optimized Contrastive Learning for Sequential Recommendation",
     authors="Qin, Yuan, Zhao, Fang, Zhuang, Liu, Liu, Sheng",
+    summary=(
+        "MCLRec recommends the next item of a user's sequence of actions. A transformer (SASRec) "
+        "learns to predict the next item, and two random edits of each sequence are contrasted. "
+        "Two small learned networks, the augmenters, turn the outputs into further views that are "
+        "contrasted too, which gives more pairs without a larger batch. The augmenters are "
+        "updated in a step of their own, against the encoder as it was just updated, and a "
+        "regulariser keeps their views from drifting apart or together."
+    ),
     venue="SIGIR",
     year=2023,
     arxiv="2304.07763",
@@ -28,3 +38,9 @@ PAPER = Paper(
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
 )
+
+if TYPE_CHECKING:
+    from papers.mclrec.config import MCLRecConfig as MCLRecConfig
+    from papers.mclrec.module import MCLRec as MCLRec
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

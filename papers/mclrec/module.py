@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
-from common.data.sequences.module import SequenceBatch
+from common.data.sequences.module import SequenceBatch, as_sequence_batch
 from common.distributed.reduce import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from common.training.diagnostics import is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.mclrec.augmenters import ModelAugmenter
 from papers.mclrec.backbone import SequenceTransformer
@@ -37,7 +37,7 @@ class Terms(NamedTuple):
     regulariser: Tensor
 
 
-class MCLRec(LightningModule):
+class MCLRec(PaperModule):
     """SASRec with contrast of stochastic views and of views made by learned augmenters.
 
     Several processes: the contrast is over the global batch, gathered with gradient; all losses
@@ -57,6 +57,7 @@ class MCLRec(LightningModule):
         self.method = method or MCLRecConfig()
         # Paper 4.1.4: Adam with 1e-3 for both optimizers.
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=1e-3)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or SequenceFacts()
         if self.method.dim % self.method.num_heads:
             raise ConfigError(
@@ -93,8 +94,9 @@ class MCLRec(LightningModule):
         """Returns the vectors that score the next item, ``(num_items + 1, dim)``."""
         return self.encoder.item_table()
 
-    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One batch: the updates of the chosen scheme, all on the same views."""
+        batch = as_sequence_batch(batch, self)
         optimizers: Any = self.optimizers()
         if self.method.scheme == "joint":
             loss = self.update_jointly(batch, optimizers)

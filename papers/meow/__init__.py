@@ -1,5 +1,7 @@
 """MEOW and AdaMEOW: heterogeneous graph contrast with meta-path contexts."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -7,6 +9,14 @@ PAPER = Paper(
     title="Heterogeneous Graph Contrastive Learning with Meta-path Contexts and Weighted Negative "
     "Samples",
     authors="Jianxiang Yu, Xiang Li",
+    summary=(
+        "MEOW embeds the nodes of one type of a graph with several types of nodes, without "
+        "labels. A coarse view is a graph network over the mean of the meta-path graphs. A fine "
+        "view keeps each meta-path apart, adds the features of the nodes in between (its context) "
+        "and fuses the results by attention. A node's two views are a positive pair, and other "
+        "nodes are negatives, weighted by how many clusterings separate the pair. AdaMEOW learns "
+        "the weights with a small network instead."
+    ),
     venue="SDM",
     year=2023,
     arxiv="2212.13847",
@@ -29,3 +39,9 @@ PAPER = Paper(
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
     "on sampled neighbours, on as many as you like",
 )
+
+if TYPE_CHECKING:
+    from papers.meow.config import MEOWConfig as MEOWConfig
+    from papers.meow.module import MEOW as MEOW
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -1,25 +1,32 @@
 """MEOW: meta-path contexts as the fine view, weighted negatives and prototypes."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor, nn
+from torch_geometric.data import HeteroData
 
 from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
+from common.data.graphs.module import GraphData
 from common.distributed.reduce import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from common.training.diagnostics import embedding_std, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import count_batch
 from papers.meow.config import MEOWConfig
 from papers.meow.encoder import ContextEncoder
 from papers.meow.loss import Clustering, cluster, prototype_loss, weighted_infonce
 from papers.meow.soft import SoftWeights
 
+NODES_OF_ACM = 4019
 
-class MEOW(LightningModule):
+
+class MEOW(PaperModule):
     """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
 
     batches_seen: Tensor
@@ -31,8 +38,10 @@ class MEOW(LightningModule):
         facts: GraphFacts | None = None,
     ) -> None:
         super().__init__()
+        self.graph: GraphData | None = None
         self.method = method or MEOWConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=7e-4)
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or GraphFacts()
         check_clusters(self.method, facts)
         dim = self.method.dim
@@ -44,8 +53,64 @@ class MEOW(LightningModule):
             self.soft_weights = SoftWeights(contrast_dim, self.method.soft_weight_dim)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
-    def embed(self, batch: GraphBatch) -> Tensor:
-        """Returns the embedding z: (nodes, dim), before projection."""
+    @classmethod
+    def from_hetero_data(
+        cls,
+        data: HeteroData,
+        target: str | None = None,
+        metapaths: Sequence[str] = (),
+        *,
+        method: MEOWConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        seed: int = 0,
+        **settings: Any,
+    ) -> "MEOW":
+        """Returns a module that holds a graph: ``trainer.fit(model)`` trains on it.
+
+        Args:
+            data: Of PyTorch Geometric, such as ``DBLP(root)[0]``.
+            target: The node type that is embedded; None: the one with labels ``y``.
+            metapaths: Such as ``paper-author-paper``; none: those of one step to each type that is
+                linked with the target, and back.
+            method: The method's settings; None: the paper's, with `clusters_for` the nodes.
+            optimizer: Its settings; None: the paper's.
+            seed: Of the graph's masks and of the initial weights.
+            settings: Fields of `GraphConfig`, such as ``top_k=[25]`` and ``batch_size=512``.
+
+        Raises:
+            ConfigError: A setting that does not fit the graph.
+            DataError: Something in ``data`` that is no table of node numbers, features or labels.
+        """
+        graph = GraphData.from_hetero_data(data, target, metapaths, seed, **settings)
+        method = method or MEOWConfig(num_clusters=clusters_for(graph.facts.num_nodes))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = cls(method, optimizer, graph.facts)
+        model.graph = graph
+        return model
+
+    def train_dataloader(self) -> Any:
+        """Returns the batches of the graph that `from_hetero_data` was given."""
+        graph = self._own_graph()
+        graph.whole_graph(self.device)  # once, instead of at every step
+        return graph.train_dataloader()
+
+    def _own_graph(self) -> GraphData:
+        if self.graph is None:
+            raise ConfigError(
+                "data: the module holds no graph; use MEOW.from_hetero_data(data), or give the "
+                "Trainer a GraphData"
+            )
+        return self.graph
+
+    def embed(self, batch: GraphBatch | None = None) -> Tensor:
+        """Returns the embedding z: (nodes, dim), before projection.
+
+        Without a batch it is that of all target nodes of the module's own graph, in the order of
+        their numbers, in evaluation mode and without gradient.
+        """
+        if batch is None:
+            return self._own_graph().embed(self)
         return self.encoder.fine(self.encoder.view_inputs(batch), batch)
 
     def project(self, z: Tensor) -> Tensor:
@@ -100,6 +165,11 @@ class MEOW(LightningModule):
         if is_log_due(self):
             self.log("train/loss", loss, batch_size=1)
             self.log("diag/embedding_std", embedding_std(u_fine), batch_size=1)
+
+
+def clusters_for(num_nodes: int) -> list[int]:
+    """Returns ACM's 100 and 300 clusters; fewer for fewer nodes, so that each has as many."""
+    return [max(min(most, num_nodes * most // NODES_OF_ACM), 2) for most in (100, 300)]
 
 
 def check_negatives(method: MEOWConfig, assigned: Tensor) -> None:

@@ -17,7 +17,9 @@ SAMPLE, SAMPLE_SEED = 600, 0
 
 
 def draw(module: nn.Module, data: GraphData) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots by name."""
+    """Returns the plots by name; none of a graph without labels."""
+    if not data.facts.num_classes:
+        return {}
     return {"nodes_map": lambda: draw_nodes(module, data)}
 
 

@@ -1,11 +1,22 @@
 """OW-DFA and CPL: open-world deepfake attribution by contrastive pseudo learning."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
     name="owdfa_cpl",
     title="Contrastive Pseudo Learning for Open-World DeepFake Attribution",
     authors="Sun, Chen, Yao, Yin, Yi, Ding, Ma",
+    summary=(
+        "CPL trains on labelled images of known classes and on unlabelled images of known and "
+        "novel classes, made for faces forged by known and unknown tools. One network has a head "
+        "for each class, known or novel. Each unlabelled image proposes its nearest neighbour in "
+        "the batch, and its parts vote on whether to trust the pair; trusted pairs are pulled "
+        "together. Soft pseudo-labels are drawn at random and weighted by the model's own "
+        "probability and by the vote. A margin makes known classes easier, and an entropy reward "
+        "counters collapse."
+    ),
     venue="ICCV",
     year=2023,
     arxiv="2309.11132",
@@ -32,3 +43,15 @@ PAPER = Paper(
         "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
     },
 )
+
+if TYPE_CHECKING:
+    from papers.owdfa_cpl.baselines import ORCA as ORCA
+    from papers.owdfa_cpl.baselines import Classifier as Classifier
+    from papers.owdfa_cpl.baselines import RankStats as RankStats
+    from papers.owdfa_cpl.config import ClassifierConfig as ClassifierConfig
+    from papers.owdfa_cpl.config import CPLConfig as CPLConfig
+    from papers.owdfa_cpl.config import ORCAConfig as ORCAConfig
+    from papers.owdfa_cpl.config import RankStatsConfig as RankStatsConfig
+    from papers.owdfa_cpl.module import CPL as CPL
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.reduce import gather
 from common.errors import ConfigError
@@ -23,8 +23,9 @@ class Classifier(Heads[ClassifierConfig]):
 
     defaults = ClassifierConfig
 
-    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """Names the labelled rows; unlabelled ones are not looked at."""
+        batch = as_open_world_batch(batch, self)
         num = batch.num_labelled
         logits = self.predict(batch.images[:num])
         loss = margin_cross_entropy(logits, batch.labels, self.method.margin)
@@ -70,8 +71,9 @@ class ORCA(Heads[ORCAConfig]):
         dropped = F.dropout(g, self.method.dropout, self.training)
         return self.method.scale * (unit(dropped) @ unit(self.head.classifier.weight).T)
 
-    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step over the global batch."""
+        batch = as_open_world_batch(batch, self)
         config, num = self.method, batch.num_labelled
         g = self.embed(batch.images)
         logits, labels = join_with_grad(self.scores(g), num), gather(batch.labels)
@@ -119,8 +121,9 @@ class RankStats(Heads[RankStatsConfig]):
                 f"features; use at most {width}"
             )
 
-    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step over the global batch; the second prediction differs by its dropout."""
+        batch = as_open_world_batch(batch, self)
         config, num = self.method, batch.num_labelled
         g = self.embed(batch.images)
         logits = join_with_grad(self.head.classify(g), num)

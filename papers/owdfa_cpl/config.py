@@ -24,7 +24,7 @@ class HeadsConfig:
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
-    # A file of the backbone's weights to start from, in torchvision's names. Code: ImageNet's.
+    # A file of weights in torchvision's names, "pretrained" or null; code: ImageNet's.
     initial_weights: str | None = setting(None, names_file=True)
     # Heads; null: as many as there are classes, known and novel. Code: that number is given.
     num_heads: int | None = setting(None, at_least=2)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
-from common.data.targets.open_world.batch import OpenWorldBatch
+from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.reduce import gather
 from common.training.diagnostics import CollapseWarning, effective_rank, is_log_due
@@ -57,8 +57,9 @@ class CPL(Heads[CPLConfig]):
         self.stages = Relabelling(num, config.pretrain_epochs, config.relabel_epochs)
         self.collapse = CollapseWarning(ADVICE)
 
-    def training_step(self, batch: OpenWorldBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: features, votes, partners, and the four losses over the global batch."""
+        batch = as_open_world_batch(batch, self)
         config, num, epoch = self.method, batch.num_labelled, batch.key.epoch
         maps = self.backbone.feature_map(batch.images)
         g = self.head.embed(maps)

@@ -3,24 +3,23 @@
 from typing import Any, Generic, TypeVar
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
-from common.backbones.published import read_state_dict
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError
 from common.optim.build import configure
-from common.registry import BACKBONES
+from common.training.paper_module import PaperModule
 from papers.owdfa_cpl.config import HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
 
 Method = TypeVar("Method", bound=HeadsConfig)
 
 
-class Heads(LightningModule, Generic[Method]):
+class Heads(PaperModule, Generic[Method]):
     """Backbone and one set of heads for known and novel classes: the argmax is the cluster.
 
     Args:
@@ -45,13 +44,11 @@ class Heads(LightningModule, Generic[Method]):
         self.method = method = method or self.defaults()
         facts = facts or OpenWorldFacts()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         self.num_heads = count_heads(method, facts)
-        build = BACKBONES.get(method.backbone)
-        self.backbone = build(channels=facts.channels, width=method.width, stem=method.stem)
+        self.backbone = build_backbone(method, facts.channels)
         if not hasattr(self.backbone, "feature_map"):
             raise ConfigError(f"method.backbone={method.backbone} has no feature map to pool")
-        if method.initial_weights is not None:
-            load_backbone(self.backbone, method.initial_weights)
         width = self.backbone.num_features
         self.head = CPLHead(width, self.num_heads, parts, method.dropout)
         if method.sync_batch_norm:
@@ -59,6 +56,11 @@ class Heads(LightningModule, Generic[Method]):
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # With the position, the seed of partners and noise, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
+
+    @classmethod
+    def settings_types(cls) -> dict[str, type]:
+        """Returns the dataclasses of the arguments; ``__init__`` leaves the method's open."""
+        return {**super().settings_types(), "method": cls.defaults}
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the global feature that is evaluated, ``(batch, num_features)``."""
@@ -86,23 +88,6 @@ def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:
             f"({facts.num_known} known); use {facts.num_classes} or more, or null"
         )
     return heads
-
-
-def load_backbone(backbone: torch.nn.Module, path: str) -> None:
-    """Loads a file of weights; those of a classifier on top are left out.
-
-    Raises:
-        DataError: Unreadable, or weights that are not this backbone's; names the first.
-    """
-    weights, own = read_state_dict(path), backbone.state_dict()
-    lacking = sorted(set(own) - set(weights))
-    if lacking:
-        raise DataError(f"{path}: no {lacking[0]}: not the weights of this method.backbone")
-    for name, value in own.items():
-        if value.shape != weights[name].shape:
-            theirs = tuple(weights[name].shape)
-            raise DataError(f"{path}: {name} has shape {theirs}, not {tuple(value.shape)}")
-    backbone.load_state_dict({name: weights[name] for name in own})
 
 
 def join(rows: Tensor, num_labelled: int) -> Tensor:

@@ -1,5 +1,7 @@
 """PixPro: pixel-level consistency of two crops, with pixel propagation on one side."""
 
+from typing import TYPE_CHECKING
+
 from common.paper import Paper
 
 PAPER = Paper(
@@ -9,6 +11,14 @@ PAPER = Paper(
         "Representation Learning"
     ),
     authors="Xie, Lin, Zhang, Cao, Lin, Hu",
+    summary=(
+        "PixPro learns a feature for each place of an image, without labels, for detection and "
+        "segmentation. Every cell of the last feature map is mapped back into the image, and "
+        "cells of two crops that lie close to each other are positives. On one side each cell's "
+        "feature is replaced by a sum over the whole map, weighted by similarity; it must agree "
+        "with the plain features of a momentum network on the other side. PixPro needs no "
+        "negatives. A branch for whole images can be added, which helps classification."
+    ),
     venue="CVPR",
     year=2021,
     arxiv="2011.10043",
@@ -40,4 +50,11 @@ PAPER = Paper(
         "dense-probe": "dense_probe_config:DenseProbeConfig",
         "detection": "detection_config:DetectionConfig",
     },
+    own_data={"image-folder": "photos"},
 )
+
+if TYPE_CHECKING:
+    from papers.pixpro.config import PixProConfig as PixProConfig
+    from papers.pixpro.module import PixPro as PixPro
+else:  # imported on first use: a declaration is light
+    __getattr__, __dir__ = PAPER.export, PAPER.exports

@@ -19,6 +19,8 @@ class PixProConfig:
 
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
+    # Weights to start from: a file, or "pretrained" for those of the library; null: none.
+    initial_weights: str | None = setting(None, names_file=True)
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Last batch-norm gain of each residual block starts at 0 (code, resnet.py).
     zero_init_residual: bool = True

@@ -3,20 +3,20 @@
 from typing import Any, NamedTuple
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone as make_backbone
 from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from common.losses.infonce import nt_xent
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.geometry import crop_coordinates
@@ -45,7 +45,7 @@ class Watched(NamedTuple):
     met: Tensor | None
 
 
-class PixPro(LightningModule):
+class PixPro(PaperModule):
     """Pixel-level consistency of two crops (arXiv 2011.10043), with or without instance branch.
 
     The momentum networks are copies that follow by a moving average after each optimizer update;
@@ -71,6 +71,7 @@ class PixPro(LightningModule):
         super().__init__()
         self.method = config = method or PixProConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         self.backbone: Any = backbone or build_backbone(config, facts.channels if facts else 3)
         self.add_pixel_branch()
         self.add_instance_branch()
@@ -123,11 +124,11 @@ class PixPro(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: each view's map must agree with the other view's momentum map."""
-        places = [
-            crop_coordinates(crops[:, :4], sizes_of(batch), crops[:, 4]) for crops in batch.crops
-        ]
+        batch = as_view_batch(batch, 2)
+        sizes = sizes_of(batch)
+        places = [crop_coordinates(crops[:, :4], sizes, crops[:, 4]) for crops in batch.crops]
         loss, watched = self.objective(batch.views, places)
         self.diagnose(loss.detach(), watched)
         count_batch(self)
@@ -231,21 +232,22 @@ class PixPro(LightningModule):
 
 
 def sizes_of(batch: ViewBatch) -> Tensor:
-    """Returns (batch, 2): the images' sizes; raises `ConfigError` if the views lack them."""
+    """Returns (batch, 2): the images' sizes; raises `DataError` if the views lack them."""
     if batch.sizes is None:
-        raise ConfigError("data.views: ViewBatch.sizes must tell how large the images were")
+        raise DataError(
+            "data.views: training_step takes (views, labels, crops, sizes), as `ViewBatch` says"
+        )
     return batch.sizes
 
 
 def build_backbone(config: PixProConfig, channels: int) -> Any:
     """Returns the untrained backbone that ``config`` names; `ConfigError` if it has no map."""
-    build = BACKBONES.get(config.backbone)
-    backbone = build(channels=channels, width=config.width, stem=config.stem)
+    backbone = make_backbone(config, channels)
     if not hasattr(backbone, "feature_map"):
         raise ConfigError(
             f"method.backbone={config.backbone} has no feature map, whose cells PixPro compares; "
             "use a ResNet or small_conv"
         )
-    if config.zero_init_residual:
+    if config.zero_init_residual and config.initial_weights is None:
         zero_last_gains(backbone)
     return backbone

@@ -3,25 +3,25 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
-from common.data.targets.regression.views import RegressionBatch
+from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
 from common.losses.precision import upcast
 from common.optim.build import configure
 from common.training.diagnostics import is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
 from papers.supremix.encoder import build_backbone, draw_beta
 from papers.supremix.loss import own_columns
 
 
-class Regressor(LightningModule):
+class Regressor(PaperModule):
     """Backbone and linear output, trained together on the labels; each view is a sample.
 
     With ``mixup`` it is C-Mixup: partners and the share are drawn for the whole global batch. The
@@ -45,6 +45,7 @@ class Regressor(LightningModule):
         super().__init__()
         self.method = config = method or RegressorConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or RegressionFacts()
         self.mean, self.std = facts.target_mean, facts.target_std
         self.backbone = build_backbone(config, facts)
@@ -62,8 +63,9 @@ class Regressor(LightningModule):
         """Returns numbers in label units, ``(batch,)``."""
         return self.output(self.embed(inputs))[:, 0] * self.std + self.mean
 
-    def training_step(self, batch: RegressionBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step on all views, mixed or as they are."""
+        batch = as_regression_batch(batch)
         views, size = batch.inputs.shape[:2]
         x, y = batch.inputs.flatten(0, 1), batch.targets.repeat(views)
         if self.method.mixup:
@@ -108,7 +110,7 @@ def _by_view(samples: Tensor, own: Tensor) -> Tensor:
     return torch.empty_like(everyone).index_put_((places,), everyone)
 
 
-class RankNContrast(LightningModule):
+class RankNContrast(PaperModule):
     """Pre-training by Rank-N-Contrast (Zha et al., NeurIPS 2023), on the features themselves.
 
     Args:
@@ -128,6 +130,7 @@ class RankNContrast(LightningModule):
         super().__init__()
         self.method = config = method or RankNContrastConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         self.backbone = build_backbone(config, facts or RegressionFacts())
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -137,8 +140,9 @@ class RankNContrast(LightningModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(inputs)
 
-    def training_step(self, batch: RegressionBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: all views against all."""
+        batch = as_regression_batch(batch)
         views, size = batch.inputs.shape[:2]
         h = self.embed(batch.inputs.flatten(0, 1)).unflatten(0, (views, size))
         loss = rank_n_contrast(h, batch.targets, self.method.temperature)

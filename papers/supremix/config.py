@@ -23,6 +23,8 @@ class EncoderConfig:
     # Code: ResNet-50 from scratch on faces.
     backbone: str = setting("resnet50", choices=SAMPLE_BACKBONES)
     width: int = setting(1, at_least=1)
+    # Weights to start from: a file, or "pretrained" for those of the library; null: none.
+    initial_weights: str | None = setting(None, names_file=True)
     # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Code: batch norm per device. No effect on one process.

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone as make_backbone
 from common.data.targets.regression.config import RegressionFacts
 from common.errors import ConfigError
-from common.registry import SAMPLE_BACKBONES
 from papers.supremix.config import EncoderConfig, SupReMixConfig
 
 # What each backbone reads, and how many dimensions an input of it has; mlp reads anything.
@@ -17,6 +17,7 @@ READS = {
     "resnet50": IMAGES,
     "small_conv": IMAGES,
     "small_grid": IMAGES,
+    "small_resnet": IMAGES,
     "small_volume": VOLUMES,
     "text_pair": TEXTS,
 }
@@ -29,15 +30,16 @@ def build_backbone(config: EncoderConfig, facts: RegressionFacts) -> nn.Module:
         ConfigError: If the backbone is asked to read something else than it can.
     """
     shape = facts.shape
-    what, dimensions = READS.get(config.backbone, ("anything", len(shape)))
+    what, dimensions = READS.get(
+        config.backbone, IMAGES if ":" in config.backbone else ("anything", len(shape))
+    )
     if len(shape) != dimensions:
         raise ConfigError(
             f"method.backbone: {config.backbone} reads {what}, an input here has shape "
             f"{tuple(shape)}; use mlp"
         )
     channels = {"mlp": math.prod(shape), "text_pair": shape[-1]}.get(config.backbone, shape[0])
-    kind = SAMPLE_BACKBONES.get(config.backbone)
-    backbone: nn.Module = kind(channels=channels, width=config.width, stem=config.stem)
+    backbone: nn.Module = make_backbone(config, channels)
     return backbone
 
 

@@ -3,19 +3,19 @@
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
-from common.data.targets.regression.views import RegressionBatch
+from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.losses.precision import unit
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.encoder import (
@@ -30,7 +30,7 @@ from papers.supremix.loss import own_columns, pair_similarities, supremix
 ADVICE = "Try a higher method.temperature, a lower optimizer.lr or a larger data.batch_size"
 
 
-class SupReMix(LightningModule):
+class SupReMix(PaperModule):
     """Contrast of labels that are numbers, with mixtures of embeddings (arXiv 2309.16633).
 
     The first stage; the second is a protocol: ``regression-probe`` or ``regression-finetune``.
@@ -54,6 +54,7 @@ class SupReMix(LightningModule):
         super().__init__()
         self.method = config = method or SupReMixConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or RegressionFacts()
         check_labels(config, facts)
         self.backbone = build_backbone(config, facts)
@@ -73,8 +74,9 @@ class SupReMix(LightningModule):
         """Returns unit embeddings, ``(batch, dim)``: where the loss acts."""
         return unit(self.head(self.embed(inputs)))
 
-    def training_step(self, batch: RegressionBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: views together through the network, then the contrast with mixtures."""
+        batch = as_regression_batch(batch)
         config, (views, size) = self.method, batch.inputs.shape[:2]
         z = self.project(batch.inputs.flatten(0, 1)).unflatten(0, (views, size))
         labels = compared_labels(batch.targets, config.label_step)

@@ -21,6 +21,8 @@ class EncoderConfig:
     # ResNet-50 (paper, section 4); wider ones have width 2, 4 or 5 (script names w2, w4, w5).
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
+    # Weights to start from: a file, or "pretrained" for those of the library; null: none.
+    initial_weights: str | None = setting(None, names_file=True)
     # "cifar": a 3x3 convolution and no max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Head 2048 -> 2048 -> 128 (script: hidden_mlp, feat_dim); 0 is one linear layer.

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import LightningModule
 from torch import Tensor
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -15,8 +15,8 @@ from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import CollapseWarning, is_log_due
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import DeepClusterConfig
 from papers.swav.module import log_clusters, projection_head, unit_embeddings
@@ -27,7 +27,7 @@ UNKNOWN = -100
 ADVICE = "Try a lower optimizer.lr, or fewer method.num_prototypes"
 
 
-class DeepClusterV2(LightningModule):
+class DeepClusterV2(PaperModule):
     """Predicts clusters of last epoch's embeddings (arXiv 2006.09882, its DeepCluster-v2).
 
     Every process holds the whole memory and computes its share of the k-means, so that a checkpoint
@@ -53,9 +53,9 @@ class DeepClusterV2(LightningModule):
         super().__init__()
         self.method = config = method or DeepClusterConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=facts.channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, facts.channels)
         self.head = projection_head(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)

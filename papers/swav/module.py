@@ -9,23 +9,24 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
-from common.data.images.batch import ViewBatch
+from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank, world_size
 from common.losses.precision import unit
 from common.optim.build import configure
-from common.registry import BACKBONES
 from common.training.diagnostics import (
     CollapseWarning,
     effective_rank,
     embedding_std,
     is_log_due,
 )
+from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
-from papers.swav.config import EncoderConfig, SwAVConfig
+from papers.swav.config import EncoderConfig, SwAVConfig, check_assignment_crops
 from papers.swav.loss import assign, normalise_rows, push, queue_is_full, swapped_prediction
 
 # Which queues are full, known without a look at the device, for which a step would wait.
@@ -58,7 +59,7 @@ def unit_embeddings(
     return unit(z)
 
 
-class SwAV(LightningModule):
+class SwAV(PaperModule):
     """Contrasts cluster assignments of views (arXiv 2006.09882).
 
     Under several processes the codes are those of the global batch, and the queue holds the
@@ -82,9 +83,9 @@ class SwAV(LightningModule):
         super().__init__()
         self.method = config = method or SwAVConfig()
         self.optimizer = optimizer or OptimizerConfig()
+        self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
-        build = BACKBONES.get(config.backbone)
-        self.backbone = build(channels=channels, width=config.width, stem=config.stem)
+        self.backbone = build_backbone(config, channels)
         self.head = projection_head(self.backbone.num_features, config)
         self.prototypes = nn.Linear(config.output_dim, config.num_prototypes, bias=False)
         if config.sync_batch_norm:
@@ -109,13 +110,14 @@ class SwAV(LightningModule):
         with torch.autocast(z.device.type, enabled=False):
             return self.prototypes(z)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the paper's Algorithm 1, with multi-crop and queue.
 
         ``batch.views`` are made of the loaded images, on the batch's device, by
         `ImageData.on_after_batch_transfer` (``common/data/images/module.py``).
         """
-        config = self.method
+        config, batch = self.method, as_view_batch(batch)
+        check_assignment_crops(config.assignment_crops, len(batch.views))
         normalise_rows(self.prototypes.weight)
         z = self.project(batch.views)  # (views, batch, dim)
         scores = self.score(z)  # (views, batch, prototypes)
@@ -163,9 +165,12 @@ class SwAV(LightningModule):
             _FULL.set(self.queue, full)
 
     def queue_started(self) -> bool:
-        """Tells whether embeddings are kept: from the start of epoch ``queue_from_epoch`` on."""
-        if not self.method.queue_length:
-            return False
+        """Tells whether embeddings are kept: from the start of epoch ``queue_from_epoch`` on.
+
+        Without a Trainer nobody counts epochs, and they are kept from the first batch on.
+        """
+        if not self.method.queue_length or self._trainer is None:
+            return bool(self.method.queue_length)
         first = self.method.queue_from_epoch * self.trainer.num_training_batches
         return batches_seen(self) >= first
 

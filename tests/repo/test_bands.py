@@ -70,7 +70,9 @@ def test_a_stored_band_accepts_its_own_records(paper: str) -> None:
 def test_a_stored_band_refuses_the_methods_ablations(paper: str) -> None:
     band = read_band(paper, default_root())
     ablations = [g for g in quick_groups(paper) if g[0].arm.startswith("ablation/")]
-    assert ablations, f"no record of an ablation of {paper}/quick: papers campaign files them"
+    assert ablations, (
+        f"no record of an ablation of {paper}/quick: papers campaign --results files them"
+    )
     # Other data are refused before a number is compared.
     same_data = [g for g in ablations if {record.data_hash for record in g} <= {*band.data_hashes}]
     passing = {group[0].reference for group in same_data if not outside(band, group)}

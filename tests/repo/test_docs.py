@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from common.config.recipe import load_recipe
-from common.paper import paper_names
+from common.config.references import split_reference
+from common.paper import get_paper, paper_names
 from common.results.board import read_board
 from common.results.claim_verdicts import decisions
 from common.results.ledger import STANDINGS
@@ -109,9 +110,12 @@ def parse_papers(words: list[str]) -> None:
         command, rest = command.commands[rest[0]], rest[1:]
     context = command.make_context(command.name, list(rest))
     reference = context.params.get("reference")
-    overrides = context.params.get("overrides")
+    words = context.params.get("overrides") or context.params.get("words") or []
     if reference and not PLACEHOLDER.search(reference):
-        load_recipe(reference, list(overrides or []))
+        if "PATH" in words:  # the plan says the rest
+            get_paper(split_reference(reference)[0])
+        else:
+            load_recipe(reference, list(words))
 
 
 CASES = [(path, words) for path in PAGES for words in commands(path)]

@@ -40,18 +40,18 @@ def test_the_page_of_a_recipe_of_ones_own(papers):
     Path("mine.yaml").write_text(OWN)
     code, out, err = papers("info", "mine.yaml")
     assert code == 0, err
-    assert "A recipe of one's own." in out and "warm" in out and "@" in out
+    assert "A recipe of one's own." in out and "warm" in out
     code, _, err = papers("info", "mine.yaml:worm")
     assert code == 2 and "did you mean 'warm'" in err
 
 
 def test_a_campaign_files_such_a_recipe_only_where_it_is_asked_to(papers, monkeypatch):
-    monkeypatch.setattr("common.runs.campaign.default_results", lambda: Path("committed"))
+    monkeypatch.setattr("common.runs.campaign.default_root", lambda: Path("checkout"))
     Path("mine.yaml").write_text(OWN)
     Path("c.yaml").write_text("arms: [mine.yaml]\nseeds: [0]\n")
     for _ in ("trained", "complete"):
         assert papers("campaign", "c.yaml")[0] == 0
-        assert not Path("committed").exists()
+        assert not Path("checkout").exists()
     assert papers("campaign", "c.yaml", "--results", "given")[0] == 0
     assert len(list(Path("given/swav").glob("mine-s0-*.json"))) == 1
 

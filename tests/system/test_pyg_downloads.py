@@ -6,6 +6,7 @@
 import numpy as np
 import pytest
 
+from common.data.graphs.graph import get_labels, get_splits
 from papers.meow.config import MEOWConfig
 from tests.graph_step import read_whole, step_on
 
@@ -29,8 +30,8 @@ def test_a_set_is_read_and_takes_a_step(name, tmp_path):
 
     words, metapath, num_targets, num_classes = SETS[name]
     data = read_whole(getattr(datasets, name)(str(tmp_path), *words)[0], metapath)
-    assert (data.facts.num_nodes, data.graph.num_classes) == (num_targets, num_classes)
-    assert len(data.graph.splits) == 1, "the set's own"
+    assert (data.facts.num_nodes, data.facts.num_classes) == (num_targets, num_classes)
+    assert len(get_splits(data.graph)) == 1, "the set's own"
     check_step(data)
 
 
@@ -41,6 +42,6 @@ def test_aminer_is_read_and_takes_a_step_on_drawn_neighbours(tmp_path):
 
     given = AMiner(str(tmp_path))[0]
     data = read_whole(given, "author-paper-author", target="author", batch_size=512)
-    assert data.graph.num_classes == 8
-    assert (data.graph.labels >= 0).sum() == len(given["author"].y_index)
+    assert data.facts.num_classes == 8
+    assert (get_labels(data.graph) >= 0).sum() == len(given["author"].y_index)
     check_step(data)

@@ -1,100 +1,212 @@
-"""A heterogeneous graph with a target type, labels and splits; what every reader returns."""
+"""The graph that every reader returns: PyTorch Geometric's ``HeteroData`` with what a run needs.
+
+``graph[type]``: ``num_nodes``, and ``x``: (nodes, features), dense or CSR; a type without ``x``
+has identity features. ``graph[type, relation, type].edge_index``: (2, edges), read without
+direction. On the target type ``y``: (nodes,), -1 where unknown, and for each split, named by
+labelled nodes a class, the node numbers ``train_idx_20``, ``val_idx_20`` and ``test_idx_20``: an
+order and repeated nodes, which published lists have, would be lost in masks. On the graph itself
+``target``, ``metapaths`` (default ones) and ``notes`` (what the reader decided and a user should
+read).
+"""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import HeteroData
 
 from common.data.graphs.metapaths import Matrix, count_neighbours, halves
+from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import DataError
 
-Ids = NDArray[np.int64]
 Links = dict[tuple[str, str], Matrix]
+# By source and end, with or without a relation between them.
+Edges = dict[tuple[str, ...], Tensor]
 
 
-class NodeSplit(NamedTuple):
-    """Target nodes for training, validation and test of a probe."""
+def make_graph(
+    target: str,
+    num_nodes: Mapping[str, int],
+    edges: Edges,
+    features: Mapping[str, Any],
+    labels: Ids,
+    splits: Mapping[int, NodeSplit],
+    metapaths: Sequence[str],
+    notes: Sequence[str] = (),
+) -> HeteroData:
+    """Returns the graph of these parts.
 
-    train: Ids
-    val: Ids
-    test: Ids
+    Args:
+        target: The type that is embedded.
+        num_nodes: By type.
+        edges: (2, edges) each.
+        features: By type: CSR matrices or dense arrays, a row a node.
+        labels: Of the target nodes, -1 where unknown.
+        splits: By labelled nodes a class.
+        metapaths: Default ones; none: `two_step_paths`.
+        notes: What a user should read.
 
-
-@dataclass(frozen=True)
-class HeteroGraph:
-    """Nodes of several types; the order of ``num_nodes`` is the order of the types.
-
-    ``links``: 0/1 incidences by (source type, end type). ``features``: CSR or dense, rows a
-    node; a type that is missing there has identity features. ``labels``: of the target nodes,
-    -1 where unknown. ``splits``: by labelled nodes a class. ``metapaths``: default ones.
-    ``notes``: what the reader decided and a user should read.
+    Raises:
+        DataError: No meta-paths are given, and no type is linked with the target.
     """
-
-    target: str
-    num_nodes: dict[str, int]
-    links: Links
-    features: dict[str, Any]
-    labels: Ids
-    splits: dict[int, NodeSplit]
-    metapaths: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def num_classes(self) -> int:
-        """The number of classes."""
-        return int(self.labels.max()) + 1
-
-    def parse(self, metapath: str) -> list[str]:
-        """Splits ``paper-author-paper``; it must lead from the target type back to it.
-
-        Raises:
-            DataError: Unknown type, a path that does not start and end at the target, or one that
-                is another path backwards: PathSim is defined for symmetric ones (Sun et al. 2011).
-        """
-        types = metapath.split("-")
-        for name in types:
-            if name not in self.num_nodes:
-                known = ", ".join(self.num_nodes)
-                raise DataError(f"meta-path {metapath}: unknown node type {name!r}; types: {known}")
-        if len(types) < 3 or types[0] != self.target or types[-1] != self.target:
-            raise DataError(
-                f"meta-path {metapath} must lead from {self.target} over another type back to "
-                f"{self.target}"
-            )
-        if types != types[::-1]:
-            half = types[: len(types) // 2 + 1]
-            raise DataError(
-                f"meta-path {metapath} is another one backwards; PathSim needs one that goes back "
-                f"as it came, such as {'-'.join(half + half[-2::-1])}"
-            )
-        return types
-
-    def halves(self, metapath: str) -> tuple[Matrix, Matrix]:
-        """Returns two thin matrices whose product counts the paths between target nodes."""
-        return halves(self.links, self.parse(metapath))
-
-    def num_alone(self, metapath: str) -> int:
-        """Returns how many target nodes have no other target as a neighbour."""
-        _, others = count_neighbours(*self.halves(metapath))
-        return int((others == 0).sum())
-
-    def dense_features(self, node_type: str) -> NDArray[np.float32]:
-        """Returns the features of a type as a dense array."""
-        features = self.features.get(node_type)
-        if features is None:
-            return np.eye(self.num_nodes[node_type], dtype=np.float32)
-        dense = features.toarray() if sp.issparse(features) else np.asarray(features)
-        return dense.astype(np.float32)
+    graph = HeteroData()
+    for name, count in num_nodes.items():
+        graph[name].num_nodes = count
+        if name in features:
+            graph[name].x = _to_tensor(features[name])
+    for ends, edge_index in edges.items():
+        graph[ends].edge_index = edge_index
+    graph[target].y = torch.from_numpy(labels)
+    for number, split in splits.items():
+        for part, ids in split._asdict().items():
+            graph[target][f"{part}_idx_{number}"] = torch.from_numpy(ids)
+    graph.target, graph.notes = target, list(notes)
+    graph.metapaths = list(metapaths) or two_step_paths(graph)
+    return graph
 
 
-def make_links(
-    pairs: NDArray[Any], ends: tuple[str, str], num_nodes: dict[str, int], where: str
-) -> Matrix:
-    """Returns the 0/1 incidence of ``pairs``: (links, 2); repeated pairs count once.
+def _to_tensor(features: Any) -> Tensor:
+    if not sp.issparse(features):
+        return torch.from_numpy(features)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(features.indptr),
+            torch.from_numpy(features.indices),
+            torch.from_numpy(features.data),
+            size=features.shape,
+            check_invariants=False,  # rows keep their order, which masks are drawn in
+        )
+
+
+def node_counts(graph: HeteroData) -> dict[str, int]:
+    """Returns the number of nodes by type; the target comes first, and a module counts so."""
+    names = [graph.target, *(name for name in graph.node_types if name != graph.target)]
+    return {name: int(graph[name].num_nodes) for name in names}
+
+
+def get_features(graph: HeteroData, node_type: str) -> Any:
+    """Returns the features of a type: a CSR matrix or a dense array; None: the identity."""
+    x = graph[node_type].get("x")
+    if x is None or x.layout == torch.strided:
+        return None if x is None else x.numpy()
+    parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
+    return sp.csr_matrix(parts, shape=tuple(x.shape))
+
+
+def dense_features(graph: HeteroData, node_type: str) -> NDArray[np.float32]:
+    """Returns the features of a type as a dense array."""
+    features = get_features(graph, node_type)
+    if features is None:
+        return np.eye(graph[node_type].num_nodes, dtype=np.float32)
+    dense = features.toarray() if sp.issparse(features) else features
+    return np.asarray(dense, dtype=np.float32)
+
+
+def get_labels(graph: HeteroData) -> Ids:
+    """Returns the class of each target node, -1 where it is unknown."""
+    labels: Ids = graph[graph.target].y.numpy()
+    return labels
+
+
+def count_classes(graph: HeteroData) -> int:
+    """Returns the number of classes."""
+    return int(graph[graph.target].y.max()) + 1
+
+
+def get_splits(graph: HeteroData) -> dict[int, NodeSplit]:
+    """Returns the splits by labelled nodes a class."""
+    store, first = graph[graph.target], "train_idx_"
+    numbers = [int(key.removeprefix(first)) for key in store if key.startswith(first)]
+    return {
+        number: NodeSplit(*(store[f"{part}_idx_{number}"].numpy() for part in NodeSplit._fields))
+        for number in numbers
+    }
+
+
+def join_links(graph: HeteroData) -> Links:
+    """Returns the 0/1 incidences by (source type, end type), without direction.
+
+    All relations between two types are one, named after the first; repeated edges count once.
+    Within one type each edge counts in both directions, as paths between two types do.
+    """
+    links: Links = {}
+    for source, relation, end in graph.edge_types:
+        pairs, ends = graph[source, relation, end].edge_index.numpy(), (source, end)
+        if ends[::-1] in links:
+            ends, pairs = ends[::-1], pairs[::-1]
+        # float32 counts paths exactly up to 2^24 and halves the largest products.
+        ones = np.ones(pairs.shape[1], dtype=np.float32)
+        shape = (graph[ends[0]].num_nodes, graph[ends[1]].num_nodes)
+        found = sp.csr_matrix((ones, (pairs[0], pairs[1])), shape=shape)
+        if source == end:
+            found = found + found.T
+        joined = sp.csr_matrix(found + links[ends] if ends in links else found)
+        joined.data[:] = 1
+        links[ends] = joined
+    return links
+
+
+def two_step_paths(graph: HeteroData) -> list[str]:
+    """Returns the meta-paths from the target over one other node back to it, a type each.
+
+    Raises:
+        DataError: No type is linked with the target.
+    """
+    target, found = graph.target, []
+    for source, _, end in graph.edge_types:
+        path = f"{target}-{end if source == target else source}-{target}"
+        if target in (source, end) and path not in found:
+            found.append(path)
+    if not found:
+        raise DataError(f"data.metapaths: no edges begin or end at {target}; no meta-path does")
+    return found
+
+
+def split_metapath(graph: HeteroData, metapath: str) -> list[str]:
+    """Splits ``paper-author-paper``; it must lead from the target type back to it.
+
+    Raises:
+        DataError: Unknown type, a path that does not start and end at the target, or one that
+            is another path backwards: PathSim is defined for symmetric ones (Sun et al. 2011).
+    """
+    types, target = metapath.split("-"), graph.target
+    for name in types:
+        if name not in graph.node_types:
+            known = ", ".join(node_counts(graph))
+            raise DataError(f"meta-path {metapath}: unknown node type {name!r}; types: {known}")
+    if len(types) < 3 or types[0] != target or types[-1] != target:
+        raise DataError(
+            f"meta-path {metapath} must lead from {target} over another type back to {target}"
+        )
+    if types != types[::-1]:
+        half = types[: len(types) // 2 + 1]
+        raise DataError(
+            f"meta-path {metapath} is another one backwards; PathSim needs one that goes back "
+            f"as it came, such as {'-'.join(half + half[-2::-1])}"
+        )
+    return types
+
+
+def count_alone(graph: HeteroData, metapaths: list[str]) -> list[int]:
+    """Returns, for each meta-path, how many target nodes have no other target as a neighbour."""
+    links, found = join_links(graph), []
+    for path in metapaths:
+        _, others = count_neighbours(*halves(links, split_metapath(graph, path)))
+        found.append(int((others == 0).sum()))
+    return found
+
+
+def make_edges(
+    pairs: NDArray[Any], ends: tuple[str, str], num_nodes: Mapping[str, int], where: str
+) -> Tensor:
+    """Returns the ``edge_index``: (2, edges) of ``pairs``: (edges, 2).
 
     Raises:
         DataError: A pair names a node that does not exist; names ``where`` and the row.
@@ -108,12 +220,7 @@ def make_links(
                 f"{where}: row {wrong[0] + 1} names {node_type} {ids[wrong[0]]}, but there are "
                 f"{count} (numbered from 0)"
             )
-    shape = (num_nodes[ends[0]], num_nodes[ends[1]])
-    # float32 counts paths exactly up to 2^24 and halves the largest products.
-    ones = np.ones(len(pairs), dtype=np.float32)
-    incidence = sp.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=shape)
-    incidence.data[:] = 1
-    return incidence
+    return torch.from_numpy(pairs).T
 
 
 def normalise_rows(features: Matrix) -> Matrix:
@@ -123,115 +230,18 @@ def normalise_rows(features: Matrix) -> Matrix:
     return sp.csr_matrix(sp.diags(inverse) @ features).astype(np.float32)
 
 
-def draw_splits(
-    labels: Ids,
-    per_class: tuple[int, ...],
-    num_val: int,
-    num_test: int,
-    seed: int,
-    where: str,
-    classes: Sequence[Any] | None = None,
-) -> dict[int, NodeSplit]:
-    """Draws, for each number, that many training nodes a class, then validation and test.
-
-    Every class is in all three: a score of one that is missing from the test would be no number.
-
-    Args:
-        labels: Of the target nodes, -1 where unknown.
-        per_class: The numbers.
-        num_val: Validation nodes.
-        num_test: Test nodes at most.
-        seed: Of the draws.
-        where: The file or attribute that labels are from, for errors.
-        classes: What errors call classes 0, 1, ...; null: their numbers.
-
-    Raises:
-        DataError: A class has fewer labelled nodes than asked for, or nothing is left to test.
-    """
-    splits, names = {}, range(int(labels.max()) + 1) if classes is None else classes
-    for number in per_class:
-        generator = np.random.default_rng((seed, number))
-        order = generator.permutation(np.flatnonzero(labels >= 0))
-        train = [
-            _first_of_class(order[labels[order] == label], number, f"{where}: class {name}")
-            for label, name in enumerate(names)
-        ]
-        rest = order[~np.isin(order, np.concatenate(train))]
-        if len(rest) < 2 or len(rest) < num_val + 1:
-            raise DataError(
-                f"{where}: {len(rest)} labelled nodes are left beside {number} a class for "
-                f"training; {num_val + 1} are needed: label more or lower data.labels_per_class"
-            )
-        val, test = _share_out(rest, labels[rest], len(names), num_val, num_test)
-        splits[number] = NodeSplit(np.concatenate(train), val, test)
-    return splits
-
-
-def _first_of_class(members: Ids, number: int, where: str) -> Ids:
-    if len(members) < number + 2:
-        raise DataError(
-            f"{where} has {len(members)} labelled nodes; {number + 2} are needed: label more or "
-            "lower data.labels_per_class"
-        )
-    return members[:number]
-
-
-def _share_out(
-    rest: Ids, labels: Ids, num_classes: int, num_val: int, num_test: int
-) -> tuple[Ids, Ids]:
-    """Cuts ``rest`` where it stands; a rare class that a part would miss goes to the front."""
-    val, test = slice(0, num_val), slice(num_val, num_val + num_test)
-    if all(len(np.unique(labels[part])) == num_classes for part in (val, test)):
-        return rest[val], rest[test]
-    lead = np.stack([rest[labels == label][:2] for label in range(num_classes)])
-    others = rest[~np.isin(rest, lead)]
-    cut = max(num_val - num_classes, 0)
-    more = max(num_test - num_classes, 0)
-    return (
-        np.concatenate([lead[:, 0], others[:cut]]),
-        np.concatenate([lead[:, 1], others[cut : cut + more]]),
-    )
-
-
-def check_splits(graph: HeteroGraph, where: str) -> None:
+def check_splits(graph: HeteroData, where: str) -> None:
     """`check_parts` of every split of a graph, whose parts are called ``train_20`` and so on."""
-    for number, split in graph.splits.items():
+    for number, split in get_splits(graph).items():
         parts = {f"{name}_{number}": ids for name, ids in split._asdict().items()}
-        check_parts(parts, graph.labels, range(graph.num_classes), f"{where}: ")
+        check_parts(parts, get_labels(graph), range(count_classes(graph)), f"{where}: ")
 
 
-def check_parts(parts: dict[str, Ids], labels: Ids, classes: Sequence[Any], where: str) -> None:
-    """Checks one split.
-
-    Args:
-        parts: Training, validation and test nodes in this order, by what errors call them.
-        labels: Of all target nodes, -1 where unknown.
-        classes: What errors call classes 0, 1, ...
-        where: Stands before those names.
-
-    Raises:
-        DataError: A part names no target node, overlaps with the test, or misses a class.
-    """
-    for name, ids in parts.items():
-        if len(ids) and not 0 <= ids.min() <= ids.max() < len(labels):
-            raise DataError(
-                f"{where}{name} names a node that does not exist; there are {len(labels)}, "
-                "numbered from 0"
-            )
-    *others, test = parts
-    for name in others:
-        if len(shared := np.intersect1d(parts[name], parts[test])):
-            raise DataError(
-                f"{where}{test} overlaps with {name} (node {shared[0]} is in both); leave each "
-                "node in one of them"
-            )
-    for name, ids in parts.items():
-        counts = np.bincount(labels[ids][labels[ids] >= 0], minlength=len(classes))
-        if counts.min() == 0:
-            raise DataError(
-                f"{where}{name} holds no node of class {classes[int(counts.argmin())]}, and the "
-                "probe needs one of each: add one, or leave the class out"
-            )
+def graph_fingerprint(graph: HeteroData, metapaths: list[str]) -> str:
+    """Returns the `fingerprint` of a graph's links, features, labels, splits and meta-paths."""
+    features = {name: get_features(graph, name) for name in graph.node_types if "x" in graph[name]}
+    splits = list(get_splits(graph).items())
+    return fingerprint(join_links(graph), features, get_labels(graph), splits, metapaths)
 
 
 def fingerprint(*parts: Any) -> str:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from common.data.graphs.graph import Ids, Links
+from common.data.graphs.graph import Links
 from common.data.graphs.metapaths import Matrix, path_product
+from common.data.graphs.splits import Ids
 
 # Equal rows are told apart from their repetition where at most this share of the rows is distinct.
 MOST_DISTINCT = 0.5

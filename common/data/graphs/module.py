@@ -1,6 +1,6 @@
 """The data module of all graph papers: the whole graph is one batch, or batches are sampled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +8,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torch_geometric.data import HeteroData
 
 from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
-from common.data.graphs.graph import HeteroGraph, check_splits, fingerprint
+from common.data.graphs.graph import (
+    check_splits,
+    count_alone,
+    count_classes,
+    get_labels,
+    get_splits,
+    graph_fingerprint,
+    node_counts,
+)
 from common.data.graphs.neighbours import NeighbourBatches
 from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import keyed_loader
 from common.data.sampler import BatchKey
-from common.errors import ConfigError
+from common.errors import DataError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.finite import require_finite
 from common.evaluation.node_embeddings import NodeEmbeddings
@@ -29,6 +38,8 @@ from common.registry import READERS
 # The seed of a generated family's fingerprint: its graphs differ by run seed, their rule does not.
 FAMILY_SEED = 0
 FAMILIES = ("papers-authors-subjects", "papers-at-scale")
+# For each meta-path of a graph given in Python, where nothing else is said.
+TOP_K, EDGE_MASK = 100, 0.2
 
 
 class WholeGraph(Dataset[GraphBatch]):
@@ -52,7 +63,6 @@ class GraphData(RunData):
     Args:
         config: The ``data:`` section.
         seed: Of the masks, and of a generated graph.
-        graph: Taken instead of the one ``config`` names; see `from_hetero_data`.
         read: Takes config and seed and returns the graph; None: the reader of ``config.name``.
     """
 
@@ -62,13 +72,12 @@ class GraphData(RunData):
         self,
         config: GraphConfig,
         seed: int,
-        graph: HeteroGraph | None = None,
-        read: Callable[[GraphConfig, int], HeteroGraph] | None = None,
+        read: Callable[[GraphConfig, int], HeteroData] | None = None,
     ) -> None:
         super().__init__(seed, config.batch_size)
         self.config = config
-        self._read = read if graph is None else lambda config, seed: graph
-        self._graph: HeteroGraph | None = None
+        self._read = read
+        self._graph: HeteroData | None = None
         self._prepared: Prepared | None = None
         self._batch: GraphBatch | None = None
 
@@ -82,20 +91,48 @@ class GraphData(RunData):
         if self._batch is not None:
             return
         reader = self._read or DATASETS["graphs"].get(self.config.name)
-        graph: HeteroGraph = reader(self.config, self.seed)
+        graph: HeteroData = reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
-        self._check_lists(paths)
         # Minutes and gigabytes where it is large: made again only where it would be another one.
         family = reader(self.config, FAMILY_SEED) if self._is_of_a_family else graph
-        self.fingerprint = fingerprint(
-            family.links, family.features, family.labels, list(family.splits.items()), paths
-        )
+        self.fingerprint = graph_fingerprint(family, paths)
         del family
         prepared = prepare_graph(graph, paths, self.config, self.seed)
         self._batch = make_batch(prepared)
         self._prepared = prepared if self.config.batch_size else None
         self._graph = graph
+
+    @classmethod
+    def from_hetero_data(
+        cls,
+        data: HeteroData,
+        target: str | None = None,
+        metapaths: Sequence[str] = (),
+        seed: int = 0,
+        **settings: Any,
+    ) -> "GraphData":
+        """Returns the data module of a graph of PyTorch Geometric's.
+
+        Args:
+            data: What `docs/data.md` describes, such as ``DBLP(root)[0]``; it stays as it is.
+            target: The node type that is embedded; None: the one with labels ``y``.
+            metapaths: Such as ``paper-author-paper``; none: those of one step to each type that is
+                linked with the target, and back.
+            seed: Of the masks.
+            settings: Other fields of `GraphConfig`, such as ``top_k=[25]``.
+
+        Raises:
+            ConfigError: A setting that does not fit the graph.
+            DataError: Something in ``data`` that is no table of node numbers, features or labels.
+        """
+        own: dict[str, Any] = {"top_k": [TOP_K], "edge_mask": [EDGE_MASK]} | settings
+        paths = list(metapaths)
+        config = GraphConfig(name="hetero-data", target=target, metapaths=paths, **own)
+        reader = DATASETS["graphs"].get("hetero-data")
+        found = cls(config, seed, read=lambda config, seed: reader(config, seed, data))
+        found.load()
+        return found
 
     @property
     def _is_of_a_family(self) -> bool:
@@ -105,7 +142,7 @@ class GraphData(RunData):
         return generated and self.seed != FAMILY_SEED
 
     @property
-    def graph(self) -> HeteroGraph:
+    def graph(self) -> HeteroData:
         """The graph as read."""
         self.load()
         assert self._graph is not None
@@ -118,23 +155,23 @@ class GraphData(RunData):
         assert self._batch is not None
         return self._batch
 
-    def metapaths(self, graph: HeteroGraph) -> list[str]:
+    def metapaths(self, graph: HeteroData) -> list[str]:
         """Returns the recipe's meta-paths, else the set's own."""
         return list(self.config.metapaths or graph.metapaths)
 
-    def _check_lists(self, paths: list[str]) -> None:
-        for name in ("top_k", "edge_mask"):
-            values = getattr(self.config, name)
-            if len(values) != len(paths):
-                raise ConfigError(
-                    f"data.{name}={values}: give one value for each of the {len(paths)} "
-                    f"meta-paths {', '.join(paths)}"
-                )
-        if len(self.config.fanouts) != 2:
-            raise ConfigError(f"data.fanouts={self.config.fanouts}: give two, one a layer")
-
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
-        """Raises `ConfigError` if a reference is too wide for the memory."""
+        """Checks, before compute is spent, that nodes can be measured.
+
+        Raises:
+            DataError: No node has the label that protocols need.
+            ConfigError: A reference is too wide for the memory.
+        """
+        asked = [*evaluation.protocols, *evaluation.online]
+        if count_classes(self.graph) == 0 and asked:
+            raise DataError(
+                f"{self.config.path}: no {self.graph.target} has a label, which "
+                f"evaluation.protocols={asked} need; evaluation.protocols=[] trains without"
+            )
         check_references(self.graph, self.metapaths(self.graph), evaluation.references)
 
     @property
@@ -149,19 +186,22 @@ class GraphData(RunData):
 
     def describe(self) -> str:
         """Returns one line for the console: what is alone or without features, and which split."""
-        graph = self.graph
-        nodes = ", ".join(f"{count:,} {name}s" for name, count in graph.num_nodes.items())
-        alone = []
-        for path in self.metapaths(graph):
-            if number := graph.num_alone(path):
-                alone.append(f"{number} without a {path} neighbour")
+        graph, paths = self.graph, self.metapaths(self.graph)
+        counts = node_counts(graph)
+        nodes = ", ".join(f"{count:,} {name}s" for name, count in counts.items())
+        alone = [
+            f"{number} without a {path} neighbour"
+            for path, number in zip(paths, count_alone(graph, paths), strict=True)
+            if number
+        ]
         kept = f" ({', '.join(alone)}; kept)" if alone else ""
-        bare = [name for name in graph.num_nodes if graph.features.get(name) is None]
+        bare = [name for name in counts if "x" not in graph[name]]
         one_hot = f"; no features, so one-hot rows: {', '.join(bare)}" if bare else ""
         notes = "".join(f"; {note}" for note in graph.notes)
+        number = count_classes(graph)
+        known = f"{number} classes" if number else "no labels"
         return (
-            f"{self.config.name}: {nodes}, {graph.num_classes} classes{kept}{one_hot}{notes}; "
-            f"data {self.fingerprint}"
+            f"{self.config.name}: {nodes}, {known}{kept}{one_hot}{notes}; data {self.fingerprint}"
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -183,9 +223,10 @@ class GraphData(RunData):
         self, batch: GraphBatch, device: torch.device, dataloader_idx: int
     ) -> GraphBatch:
         """Moves the whole graph once; every later step finds it there."""
-        return batch.to(device) if batch.sampled else self._on(device)
+        return batch.to(device) if batch.sampled else self.whole_graph(device)
 
-    def _on(self, device: torch.device) -> GraphBatch:
+    def whole_graph(self, device: torch.device) -> GraphBatch:
+        """Returns the whole graph on ``device``, where it stays."""
         if self.batch.adjacency[0].forward.device != device:
             self._batch = self.batch.to(device)
         return self.batch
@@ -200,9 +241,8 @@ class GraphData(RunData):
             LikewiseError: An embedding is not finite.
         """
         was_training = module.training
-        batch = self._on(next(module.parameters()).device)
-        module.eval()
-        z = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
+        batch = self.whole_graph(next(module.parameters()).device)
+        z = require_finite(upcast(self.embed(module)).cpu())
         module.train()
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
@@ -211,11 +251,29 @@ class GraphData(RunData):
         return self._inputs(z, active, split)
 
     @torch.no_grad()
+    def embed(self, module: nn.Module, batch: GraphBatch | None = None) -> Tensor:
+        """Embeds all target nodes in evaluation mode.
+
+        Args:
+            module: Of this graph, or of one of its form.
+            batch: A whole graph on any device; None: this one.
+
+        Returns:
+            z: (target nodes, dim), in the order of the node numbers.
+        """
+        was_training, device = module.training, next(module.parameters()).device
+        module.eval()
+        given = self.whole_graph(device) if batch is None else batch.to(device)
+        z: Tensor = module.embed(given)  # type: ignore[operator]
+        module.train(was_training)
+        return z
+
+    @torch.no_grad()
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds the target nodes of a user's own graph, prepared and masked as the run's.
 
         Returns:
-            ``embedding`` (target nodes, dim), in the order of the node numbers.
+            ``embeddings`` (target nodes, dim), in the order of the node numbers.
 
         Raises:
             DataError: A broken file, other node types or feature widths; names the file.
@@ -223,11 +281,7 @@ class GraphData(RunData):
         paths = self.metapaths(self.graph)
         graph = READERS.get("graphs")(path, self.graph, paths)
         own = make_batch(prepare_graph(graph, paths, self.config, self.seed))
-        was_training = module.training
-        module.eval()
-        z = module.embed(own.to(next(module.parameters()).device))  # type: ignore[operator]
-        module.train(was_training)
-        return {"embedding": z.float().cpu().numpy()}
+        return {"embeddings": self.embed(module, own).float().cpu().numpy()}
 
     def references(self, split: str) -> GraphReferences:
         """Returns the encoders that learn nothing; each is computed when it is taken."""
@@ -237,7 +291,7 @@ class GraphData(RunData):
 
     def _inputs(self, z: Tensor, active: Tensor | None, split: str) -> NodeEmbeddings:
         graph, splits = self.graph, {}
-        for number, parts in graph.splits.items():
+        for number, parts in get_splits(graph).items():
             train, val, test = (torch.from_numpy(ids) for ids in parts)
             splits[number] = (train, val, val if split == "val" else test)
-        return NodeEmbeddings(z, active, torch.from_numpy(graph.labels), splits)
+        return NodeEmbeddings(z, active, torch.from_numpy(get_labels(graph)), splits)

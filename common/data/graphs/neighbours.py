@@ -15,11 +15,11 @@ from torch.utils.data import Dataset
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import Ids
 from common.data.graphs.incidence import hop_incidence
 from common.data.graphs.metapaths import Matrix, row_mean
 from common.data.graphs.operators import Operator, make_operator
 from common.data.graphs.prepare import Prepared
+from common.data.graphs.splits import Ids
 from common.data.sampler import BatchKey, keyed_generator
 from common.errors import ConfigError
 
@@ -59,7 +59,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
         if 0 in hop_types:
             raise ConfigError(
                 "data.batch_size: a meta-path that passes the target type needs the whole graph; "
-                "use null"
+                "use null, or name other data.metapaths"
             )
         self.prepared, self.hop_types, self.config = prepared, hop_types, config
         self.seed, self.dtype = seed, dtype

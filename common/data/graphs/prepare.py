@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from torch_geometric.data import HeteroData
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
-from common.data.graphs.graph import HeteroGraph, Links
+from common.data.graphs.graph import (
+    Links,
+    count_classes,
+    get_features,
+    join_links,
+    node_counts,
+    split_metapath,
+)
 from common.data.graphs.incidence import hop_incidence
 from common.data.graphs.metapaths import (
     Matrix,
+    halves,
     mask_edges,
     mask_entries,
     nearest_graph,
@@ -22,11 +31,12 @@ from common.data.graphs.metapaths import (
     row_mean,
 )
 from common.data.graphs.operators import Operator, RepeatedOperator, make_operator, repeat_rows
+from common.errors import ConfigError
 
 Hop = tuple[str, ...]
 
 
-def split_hops(graph: HeteroGraph, metapaths: list[str]) -> tuple[list[Hop], list[list[int]]]:
+def split_hops(graph: HeteroData, metapaths: list[str]) -> tuple[list[Hop], list[list[int]]]:
     """Returns the distinct hops and, for each meta-path, which of them give its context.
 
     The hops of a-p-c-p-a are a-p, a-p-c and a-p-c-p: all beginnings that end at an
@@ -35,7 +45,7 @@ def split_hops(graph: HeteroGraph, metapaths: list[str]) -> tuple[list[Hop], lis
     hops: list[Hop] = []
     contexts = []
     for metapath in metapaths:
-        types, own = graph.parse(metapath), []
+        types, own = split_metapath(graph, metapath), []
         for length in range(2, len(types)):
             hop = tuple(types[:length])
             if hop not in hops:
@@ -46,18 +56,16 @@ def split_hops(graph: HeteroGraph, metapaths: list[str]) -> tuple[list[Hop], lis
 
 
 def make_facts(
-    graph: HeteroGraph, metapaths: list[str], batch_size: int | None = None
+    graph: HeteroData, metapaths: list[str], batch_size: int | None = None
 ) -> GraphFacts:
     """Returns what a module is built from."""
     hops, contexts = split_hops(graph, metapaths)
-    types = list(graph.num_nodes)
-    dims = []
-    for node_type in types:
-        features = graph.features.get(node_type)
-        dims.append(graph.num_nodes[node_type] if features is None else features.shape[1])
+    counts = node_counts(graph)
+    types, targets = list(counts), counts[graph.target]
+    dims = [graph[name].x.shape[1] if "x" in graph[name] else counts[name] for name in types]
     return GraphFacts(
-        num_nodes=min(len(graph.labels), batch_size or len(graph.labels)),
-        num_classes=graph.num_classes,
+        num_nodes=min(targets, batch_size or targets),
+        num_classes=count_classes(graph),
         feature_dims=tuple(dims),
         hop_types=tuple(types.index(hop[-1]) for hop in hops),
         contexts=tuple(tuple(own) for own in contexts),
@@ -83,28 +91,53 @@ class Prepared:
 
 
 def prepare_graph(
-    graph: HeteroGraph, metapaths: list[str], config: GraphConfig, seed: int
+    graph: HeteroData, metapaths: list[str], config: GraphConfig, seed: int
 ) -> Prepared:
-    """Selects neighbours and draws the masks, once for the whole training."""
-    generator = np.random.default_rng(seed)
+    """Selects neighbours and draws the masks, once for the whole training.
+
+    Raises:
+        ConfigError: Lists of ``data:`` that do not fit the meta-paths.
+        DataError: Meta-paths that do not chain.
+    """
+    generator, links, counts = np.random.default_rng(seed), join_links(graph), node_counts(graph)
     adjacency, masked = [], []
-    for path, k, share in zip(metapaths, config.top_k, config.edge_mask, strict=True):
+    for path, k, share in zip(metapaths, *fit_lists(config, metapaths), strict=True):
         ones = config.path_counts == "ones"
-        kept = nearest_graph(*graph.halves(path), k, config.ties, ones)
+        kept = nearest_graph(*halves(links, split_metapath(graph, path)), k, config.ties, ones)
         adjacency.append(normalise(kept))
         masked.append(normalise(mask_edges(kept, share, generator)))
-    target = graph.features.get(graph.target)
+    features = tuple(get_features(graph, node_type) for node_type in counts)
+    target = features[0]
     if target is None:
-        target = sp.identity(len(graph.labels), format="csr")
+        target = sp.identity(counts[graph.target], format="csr")
     return Prepared(
-        tuple(graph.num_nodes.values()),
-        tuple(graph.features.get(node_type) for node_type in graph.num_nodes),
+        tuple(counts.values()),
+        features,
         mask_entries(sp.csr_matrix(target), config.feature_mask, generator),
-        graph.links,
+        links,
         split_hops(graph, metapaths)[0],
         adjacency,
         masked,
     )
+
+
+def fit_lists(config: GraphConfig, metapaths: list[str]) -> tuple[list[int], list[float]]:
+    """Returns ``top_k`` and ``edge_mask`` of each meta-path; a single value is that of all.
+
+    Raises:
+        ConfigError: They, or the fanouts, have another length.
+    """
+    lists: dict[str, list[Any]] = {"top_k": config.top_k, "edge_mask": config.edge_mask}
+    for name, values in lists.items():
+        if len(values) not in (1, len(metapaths)):
+            raise ConfigError(
+                f"data.{name}={values}: give one value, or one for each of the {len(metapaths)} "
+                f"meta-paths {', '.join(metapaths)}"
+            )
+    if len(config.fanouts) != 2:
+        raise ConfigError(f"data.fanouts={config.fanouts}: give two, one a layer")
+    repeats = {name: len(metapaths) // len(values) for name, values in lists.items()}
+    return config.top_k * repeats["top_k"], config.edge_mask * repeats["edge_mask"]
 
 
 def make_batch(prepared: Prepared) -> GraphBatch:
@@ -124,7 +157,7 @@ def _context_operator(links: Links, hop: Hop) -> Operator | RepeatedOperator:
     return repeat_rows(operator, incidence.place) if incidence.repeats else operator
 
 
-def propagate(graph: HeteroGraph, path: list[str], x: NDArray[Any]) -> NDArray[np.float32]:
+def propagate(links: Links, path: list[str], x: NDArray[Any]) -> NDArray[np.float32]:
     """Returns ``x``: (end nodes, dim) averaged over all paths that end there.
 
     The product of the whole path is never built: it is applied link by link from the right.
@@ -132,6 +165,6 @@ def propagate(graph: HeteroGraph, path: list[str], x: NDArray[Any]) -> NDArray[n
     total = np.ones((x.shape[0], 1))
     product: Any = x.astype(np.float64)
     for source, end in reversed(list(pairwise(path))):
-        step = path_product(graph.links, [source, end])
+        step = path_product(links, [source, end])
         product, total = step @ product, step @ total
     return np.asarray(product / np.maximum(total, 1), dtype=np.float32)

@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch_geometric.data import HeteroData
 
-from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.graph import (
+    Links,
+    dense_features,
+    join_links,
+    node_counts,
+    split_metapath,
+)
 from common.data.graphs.prepare import make_facts, propagate, split_hops
 from common.errors import ConfigError
 from common.evaluation.node_embeddings import NodeEmbeddings
@@ -18,7 +25,7 @@ NAMES = ("raw", "propagated", "propagated-context")
 MOST_NUMBERS = 2**29
 
 
-def check_references(graph: HeteroGraph, metapaths: list[str], names: list[str]) -> None:
+def check_references(graph: HeteroData, metapaths: list[str], names: list[str]) -> None:
     """Refuses, before anything is trained, references that would not fit the memory.
 
     Args:
@@ -39,14 +46,15 @@ def check_references(graph: HeteroGraph, metapaths: list[str], names: list[str])
         )
 
 
-def _largest(graph: HeteroGraph, metapaths: list[str], name: str) -> tuple[int, int]:
+def _largest(graph: HeteroData, metapaths: list[str], name: str) -> tuple[int, int]:
     """Returns the shape of the largest array that the reference ``name`` is made of."""
     types = [graph.target]
     if name == "propagated-context":
         types += [hop[-1] for hop in split_hops(graph, metapaths)[0]]
-    width = dict(zip(graph.num_nodes, make_facts(graph, metapaths).feature_dims, strict=True))
-    own = [(graph.num_nodes[node_type], width[node_type]) for node_type in types]
-    joined = (graph.num_nodes[graph.target], sum(width[node_type] for node_type in types))
+    counts = node_counts(graph)
+    width = dict(zip(counts, make_facts(graph, metapaths).feature_dims, strict=True))
+    own = [(counts[node_type], width[node_type]) for node_type in types]
+    joined = (counts[graph.target], sum(width[node_type] for node_type in types))
     return max([*own, joined], key=lambda shape: shape[0] * shape[1])
 
 
@@ -66,7 +74,7 @@ class GraphReferences(Mapping[str, NodeEmbeddings]):
 
     def __init__(
         self,
-        graph: HeteroGraph,
+        graph: HeteroData,
         metapaths: list[str],
         wrap: Callable[[torch.Tensor], NodeEmbeddings],
     ) -> None:
@@ -76,18 +84,18 @@ class GraphReferences(Mapping[str, NodeEmbeddings]):
         """Computes the reference ``name``."""
         if name not in NAMES:
             raise KeyError(name)
-        x = self.graph.dense_features(self.graph.target)
+        x, links = dense_features(self.graph, self.graph.target), join_links(self.graph)
         if name == "propagated-context":
-            x = self._with_contexts(x)
+            x = self._with_contexts(x, links)
         if name != "raw":
-            paths = [self.graph.parse(path) for path in self.metapaths]
-            x = np.mean([propagate(self.graph, path, x) for path in paths], 0)
+            paths = [split_metapath(self.graph, path) for path in self.metapaths]
+            x = np.mean([propagate(links, path, x) for path in paths], 0)
         return self.wrap(torch.from_numpy(x))
 
-    def _with_contexts(self, x: NDArray[Any]) -> NDArray[np.float32]:
+    def _with_contexts(self, x: NDArray[Any], links: Links) -> NDArray[np.float32]:
         beside = [x]
         for hop in split_hops(self.graph, self.metapaths)[0]:
-            beside.append(propagate(self.graph, list(hop), self.graph.dense_features(hop[-1])))
+            beside.append(propagate(links, list(hop), dense_features(self.graph, hop[-1])))
         return np.concatenate(beside, 1)
 
     def __iter__(self) -> Iterator[str]:

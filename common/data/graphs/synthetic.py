@@ -10,9 +10,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from torch_geometric.data import HeteroData
 
-from common.data.graphs.graph import HeteroGraph, Ids, NodeSplit, make_links
+from common.data.graphs.graph import (
+    Edges,
+    count_classes,
+    get_features,
+    get_labels,
+    get_splits,
+    join_links,
+    make_edges,
+    make_graph,
+    node_counts,
+)
 from common.data.graphs.module import GraphData
+from common.data.graphs.splits import Ids, NodeSplit
 from common.data.synthetic import cycled
 
 # Share of links, and of features that are not 0, that stay within a class.
@@ -31,27 +43,27 @@ def shape_of(data: GraphData) -> dict[str, Any]:
     graph = data.graph
     return {
         "target": graph.target,
-        "num_nodes": dict(graph.num_nodes),
-        "links": [[*ends, int(matrix.nnz)] for ends, matrix in graph.links.items()],
-        "features": {name: _shape_of_features(graph, name) for name in graph.num_nodes},
-        "num_classes": graph.num_classes,
-        "labelled": int((graph.labels >= 0).sum()),
+        "num_nodes": node_counts(graph),
+        "links": [[*ends, int(matrix.nnz)] for ends, matrix in join_links(graph).items()],
+        "features": {name: _shape_of_features(graph, name) for name in node_counts(graph)},
+        "num_classes": count_classes(graph),
+        "labelled": int((get_labels(graph) >= 0).sum()),
         "splits": {
-            str(number): [len(ids) for ids in split] for number, split in graph.splits.items()
+            str(number): [len(ids) for ids in split] for number, split in get_splits(graph).items()
         },
         "metapaths": list(graph.metapaths),
     }
 
 
-def _shape_of_features(graph: HeteroGraph, name: str) -> dict[str, Any] | None:
-    features = graph.features.get(name)
+def _shape_of_features(graph: HeteroData, name: str) -> dict[str, Any] | None:
+    features = get_features(graph, name)
     if features is None:
         return None
     entries = int(features.nnz) if sp.issparse(features) else None
     return {"width": int(features.shape[1]), "entries": entries}
 
 
-def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> HeteroGraph:
+def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> HeteroData:
     """Returns a graph whose links, features and labels tell of the same classes.
 
     Args:
@@ -70,10 +82,10 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Heter
     homes = {
         name: cycled(count, shape["num_classes"], generator) for name, count in num_nodes.items()
     }
-    links = {}
+    edges: Edges = {}
     for first, second, entries in shape["links"]:
         pairs = _pairs(homes[first], homes[second], round(entries * share), generator)
-        links[first, second] = make_links(pairs, (first, second), num_nodes, "synthetic")
+        edges[first, second] = make_edges(pairs, (first, second), num_nodes, "synthetic")
     features = {
         name: _features(homes[name], entry, shape["num_nodes"][name], generator)
         for name, entry in shape["features"].items()
@@ -86,7 +98,7 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Heter
         for number, sizes in shape["splits"].items()
     }
     metapaths = tuple(shape["metapaths"])
-    return HeteroGraph(target, num_nodes, links, features, labels, splits, metapaths)
+    return make_graph(target, num_nodes, edges, features, labels, splits, metapaths)
 
 
 def _pairs(first: Ids, second: Ids, count: int, generator: np.random.Generator) -> Ids:

@@ -1,11 +1,12 @@
 """What a module's `training_step` receives from the image pipeline."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-from common.data.sampler import BatchKey
-from common.errors import DataError
+from common.data.sampler import BatchKey, lone_key
+from common.errors import DataError, outline
 
 # One tensor (num, channels, height, width), or images (channels, height, width) of any size.
 Images = Tensor | list[Tensor]
@@ -65,3 +66,44 @@ def stacked(images: Images) -> Tensor:
     raise DataError(
         f"data.pipeline=batched: images differ in size ({', '.join(sizes)}); use hybrid"
     )
+
+
+def as_view_batch(batch: object, num_views: int | None = None) -> ViewBatch:
+    """Returns a `ViewBatch` as it is, and makes one of ``(views, labels)`` or of the views alone.
+
+    ``(views, labels, crops, sizes)`` also tells where the views were cut. The key is that of a
+    batch by itself.
+
+    Args:
+        batch: ``views`` is a list of floating tensors (batch, channels, height, width).
+        num_views: How many the method compares; None: any number.
+
+    Raises:
+        DataError: It is neither, or has other views.
+    """
+    if not isinstance(batch, ViewBatch):
+        batch = _from_parts(batch)
+    if num_views not in (None, len(batch.views)):
+        raise DataError(f"{len(batch.views)} views: training_step compares {num_views}")
+    return batch
+
+
+def _from_parts(batch: Any) -> ViewBatch:
+    if _are_views(batch):
+        batch = batch, torch.full((len(batch[0]),), -1, device=batch[0].device)
+    if not isinstance(batch, list | tuple) or len(batch) not in (2, 4) or not _are_views(batch[0]):
+        raise DataError(
+            f"{outline(batch)}: training_step takes (views, labels): a list of images "
+            "(batch, channels, height, width), and labels (batch,)"
+        )
+    views, labels, *places = batch
+    crops, sizes = places or ([], None)
+    return ViewBatch(list(views), labels, lone_key(len(views[0])), crops, sizes)
+
+
+def _are_views(found: Any) -> bool:
+    """Tells whether ``found`` is a list of equally many images each."""
+    if not isinstance(found, list | tuple) or not found:
+        return False
+    sizes = {len(view) if isinstance(view, Tensor) and view.ndim == 4 else 0 for view in found}
+    return len(sizes) == 1 and 0 not in sizes

@@ -134,7 +134,7 @@ class ImageData(RunData):
         self.load()
         measured = []
         for split, names in (
-            ("test", evaluation.protocols),
+            (evaluation.split, evaluation.protocols),
             (evaluation.online_split, evaluation.online),
         ):
             asked = [evaluation.settings(name) for name in names]
@@ -255,7 +255,7 @@ class ImageData(RunData):
         """Embeds a user's own images, a folder or an npz, without views.
 
         Returns:
-            ``embedding`` (num, dim), and for a folder ``name`` (num,) of each image in it.
+            ``embeddings`` (num, dim), and ``ids`` and ``labels`` (num,) where they are known.
 
         Raises:
             DataError: Nothing to read, or what cannot be used; names the file.
@@ -264,14 +264,14 @@ class ImageData(RunData):
         split: AnySplit
         if isinstance(self.set["train"], Split):
             channels, height, width = self.set["train"].images.shape[1:]
-            images, names = READERS.get("images")(path, (channels, height, width))
+            images, known = READERS.get("images")(path, (channels, height, width))
             split = Split(images, torch.zeros(len(images)))
         else:
-            split, names = READERS.get("image-files")(path)
+            split, known = READERS.get("image-files")(path)
         device = next(module.parameters()).device
         whole = EvaluatedImages(split, self.config).whole(device)
         h = torch.cat([embed_frozen(module, part).cpu() for part in whole])
-        return {"embedding": h.numpy(), **({} if names is None else {"name": names})}
+        return {"embeddings": h.numpy(), **known}
 
 
 def _choose(images: dict[str, Kind], config: ImageConfig) -> dict[str, Kind]:

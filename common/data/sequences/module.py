@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -23,7 +24,7 @@ from common.data.sequences.store import (
     prefix_instances,
 )
 from common.data.sequences.views import ViewRatios, draw_views, make_views
-from common.errors import DataError
+from common.errors import DataError, outline
 from common.evaluation.ranking import History, RankingInput
 from common.registry import READERS
 
@@ -44,6 +45,28 @@ class SequenceBatch(NamedTuple):
     views: Tensor
     view_lengths: Tensor
     position: tuple[int, int, int, int]
+
+
+def as_sequence_batch(batch: object, module: LightningModule) -> SequenceBatch:
+    """Returns a `SequenceBatch` as it is, and makes one of its first five parts.
+
+    Args:
+        batch: ``(items, lengths, targets, views, view_lengths)``; `make_views` makes the last two.
+        module: Whose epoch a batch of parts is of.
+
+    Raises:
+        DataError: It is neither.
+    """
+    if isinstance(batch, SequenceBatch):
+        return batch
+    if not isinstance(batch, list | tuple) or len(batch) != 5:
+        raise DataError(
+            f"{outline(batch)}: training_step takes (items, lengths, targets, views, "
+            "view_lengths), as `SequenceBatch` says"
+        )
+    items, lengths, targets, views, view_lengths = batch
+    position = (module.current_epoch, 0, 0, len(items))
+    return SequenceBatch(items, lengths, targets, views, view_lengths, position)
 
 
 class PrefixDataset(Dataset[SequenceBatch]):
@@ -181,21 +204,30 @@ class SequenceData(RunData):
         """Embeds the users of a ``.txt`` or ``.inter`` file, each from all its actions.
 
         Returns:
-            ``user`` (users,) ids as text in the file's order and ``embedding`` (users, dim);
-            ``item`` (num_items,) ids of the run's source and ``item_embedding`` (num_items, dim),
-            whose dot products with ``embedding`` rank the next item.
+            ``ids`` (users,), those of the file in its order, and ``embeddings`` (users, dim);
+            ``item_ids`` (num_items,) of the run's source and ``item_embeddings`` (num_items, dim),
+            whose dot products with ``embeddings`` rank the next item.
 
         Raises:
             DataError: A broken file, or items the run does not know; names file and line.
         """
-        users, instances = READERS.get("sequences")(path, self.sequences)
-        table = module.item_table()[1:]
+        users, inputs = self.path_inputs(module, path)
         return {
-            "user": users,
-            "embedding": self._embed(module, instances).float().cpu().numpy(),
-            "item": self.sequences.known_items(),
-            "item_embedding": table.float().cpu().numpy(),
+            "embeddings": inputs.queries.float().cpu().numpy(),
+            "ids": users,
+            "item_ids": self.sequences.known_items(),
+            "item_embeddings": inputs.items[1:].float().cpu().numpy(),
         }
+
+    @torch.no_grad()
+    def path_inputs(self, module: Any, path: Path) -> tuple[np.ndarray, RankingInput]:
+        """Returns the user ids of a file, ``(users,)``, and what ranks the next item of each.
+
+        Nobody knows that item yet: there are no targets. Raises as `embed_path`.
+        """
+        users, instances = READERS.get("sequences")(path, self.sequences)
+        queries, nobody_knows = self._embed(module, instances), torch.empty(0, dtype=torch.int64)
+        return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
         was_training = module.training

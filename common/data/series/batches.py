@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey, keyed_generator, lone_key
+from common.errors import DataError, outline
 
 # A stream of its own: far beyond any epoch, so that no draw of the order is repeated.
 CROP_STREAM = 2**45
@@ -18,6 +19,23 @@ class SeriesBatch(NamedTuple):
     x: Tensor
     informative: Tensor
     key: BatchKey
+
+
+def as_series_batch(batch: object) -> SeriesBatch:
+    """Returns a `SeriesBatch` as it is, and makes one of ``x`` or ``(x,)``.
+
+    Args:
+        batch: ``x`` is a floating tensor (batch, steps, channels).
+
+    Raises:
+        DataError: It is neither.
+    """
+    if isinstance(batch, SeriesBatch):
+        return batch
+    x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
+    if not isinstance(x, Tensor) or x.ndim != 3:
+        raise DataError(f"{outline(batch)}: training_step takes series (batch, steps, channels)")
+    return SeriesBatch(x, x.new_ones(x.shape[:2]), lone_key(len(x)))
 
 
 class CroppedSections(Dataset[SeriesBatch]):

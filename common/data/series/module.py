@@ -136,16 +136,19 @@ class SeriesData(RunData):
         return f"{self._title}: {classes} classes, {facts.channels} channels, {counts}; {cut}"
 
     def check_split(self, split: str) -> None:
-        """Raises `ConfigError` where a set has no validation part to look at in training."""
+        """Raises `ConfigError` where a set has no validation part."""
         if self.labelled is not None and split == "val":
             raise ConfigError(
-                f"evaluation.online: {self._title} has no validation part; leave it out"
+                f"evaluation: {self._title} has no validation part; measure test, not online"
             )
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols of the other kind, and settings beyond the data."""
         self.load()
-        asked = (("test", evaluation.protocols), (evaluation.online_split, evaluation.online))
+        asked = (
+            (evaluation.split, evaluation.protocols),
+            (evaluation.online_split, evaluation.online),
+        )
         for split, names in asked:
             for name in names:
                 evaluation.settings(name).check_inputs(self._inputs(split, None))
@@ -197,23 +200,28 @@ class SeriesData(RunData):
         """Embeds a user's series: a CSV with the run's columns (see `read_own`), or short ones.
 
         Returns:
-            ``embedding`` (instances, steps, dim), from the first step with a whole window on; of
-            short series (num, dim), as `series-svm` is given them.
+            ``embeddings`` (rows, dim). A row is a step with a whole window, and ``ids`` holds their
+            dates; columns that are read apart follow each other, named by ``columns`` (rows,). Of
+            short series a row is a series, as `series-svm` is given it; ``labels`` where known.
         """
         self.load()
         if self.long is None:
-            return {"embedding": self._embed_short(module, path.expanduser())}
-        series = READERS.get("series")(path.expanduser(), self.config, self.long)
+            return self._embed_short(module, path.expanduser())
+        series, steps = READERS.get("series")(path.expanduser(), self.config, self.long)
         found = ForecastInputs(series, self.config.window, module).features("test", 1)
-        return {"embedding": found.float().numpy()}
+        instances, rows, dim = found.shape
+        known = {"ids": np.tile(steps[-rows:], instances)}
+        if self.config.apart:
+            known["columns"] = np.repeat(np.array(series.names), rows)
+        return {"embeddings": found.float().numpy().reshape(-1, dim), **known}
 
-    def _embed_short(self, module: nn.Module, path: Path) -> np.ndarray:
+    def _embed_short(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         assert self.labelled is not None
         train = self.labelled.x["train"]
-        x = READERS.get("labelled-series")(path, train.shape[2])
+        x, known = READERS.get("labelled-series")(path, train.shape[2])
         scaled = scale_labelled(LabelledSeries({"train": train, "test": x}, {}, ()))["test"]
         inputs = LabelledInputs({"test": scaled}, {}, {"test": _lengths(x)}, module)
-        return inputs.features("test").float().numpy()
+        return {"embeddings": inputs.features("test").float().numpy(), **known}
 
 
 def _lengths(x: Tensor) -> Tensor:

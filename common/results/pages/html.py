@@ -1,11 +1,15 @@
 """The leaderboard as one HTML page: the same rows, learning curves and the images of runs."""
 
 import base64
+import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import cycle
 from pathlib import Path
 
+from common.errors import UsageError
 from common.plots.style import COLOURS
 from common.results.board import Board
 from common.results.groups import Group
@@ -26,9 +30,12 @@ from common.results.pages.document import (
 )
 from common.results.pages.leaderboard import leaderboard
 from common.results.pages.paper import page_title, paper_page
+from common.results.record import record_to_json
 from common.runs.files import write_atomic
 
 PAGE = "index.html"
+RECORDS = "results"
+HEAD = "<title>Leaderboard</title>"
 # Width and height of a panel, and what its curves leave free at each side.
 WIDTH, HEIGHT, MARGIN = 240, 150, 22
 STYLE = """
@@ -46,23 +53,54 @@ svg { font-size: 10px; margin-right: 1rem; }
 """
 
 
-def write_page(board: Board, folder: Path, root: Path, runs: Path) -> Path:
-    """Writes ``folder/index.html`` and a copy of the records that its rows link to.
+def write_page(board: Board, folder: Path, runs: Path) -> Path:
+    """Writes ``folder/index.html`` and the records that its rows link to; returns the page.
 
-    The page needs nothing else: style, curves and images are in it.
+    The page needs nothing else: style, curves and images are in it. All is written to a folder
+    beside ``folder`` first, which then takes its place, so that a page is never half there.
 
     Args:
         board: What to show.
-        folder: Made if it is not there.
-        root: Holds ``results/``.
+        folder: Made, or replaced where it holds such a page.
         runs: Where run folders are; those still there give their images.
+
+    Raises:
+        UsageError: ``folder`` holds something else.
     """
-    for group in board.groups:
-        for record in group.records:
-            name = Path("results", record.paper, record.filename)
-            write_atomic(folder / name, (root / name).read_bytes())
-    write_atomic(folder / PAGE, render_page(board, runs))
+    check_folder(folder)
+    target = folder.resolve()  # a link stays one
+    mark = f"{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    new, old = (target.with_name(f".{target.name}.{kind}-{mark}") for kind in ("new", "old"))
+    try:
+        for group in board.groups:
+            for record in group.records:
+                text = record_to_json(record)
+                write_atomic(new / RECORDS / record.paper / record.filename, text)
+        write_atomic(new / PAGE, render_page(board, runs))
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return folder / PAGE
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `UsageError` unless ``folder`` is missing, empty or holds only such a page."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; --html takes a folder")
+    names = sorted(path.name for path in folder.iterdir())
+    page = folder / PAGE
+    ours = not names or (page.is_file() and HEAD in page.read_text(errors="replace"))
+    others = [name for name in names if name not in (PAGE, RECORDS)]
+    if others or not ours:
+        raise UsageError(
+            f"{folder}: holds {(others or names)[0]}, which is no part of such a page; "
+            "choose another folder"
+        )
 
 
 def render_page(board: Board, runs: Path) -> str:
@@ -77,9 +115,7 @@ def render_page(board: Board, runs: Path) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Leaderboard</title><style>{STYLE}</style></head><body>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+        f"{HEAD}<style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 
 

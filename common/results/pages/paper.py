@@ -7,6 +7,7 @@ from common.results.claim_verdicts import Decision, decisions
 from common.results.claims import Claim
 from common.results.curves import curves_of_paper
 from common.results.groups import Group, sample_of
+from common.results.pages.aside import aside
 from common.results.pages.compared import beside_reported
 from common.results.pages.document import (
     Block,
@@ -29,12 +30,10 @@ from common.results.pages.formatting import (
     sample_text,
     seeds_text,
     short_metric,
-    shown_metrics,
     status_text,
 )
 from common.results.pages.front import ablation_text, front_of, reported_text, start_text
 from common.results.pages.sections import Section, sections_of
-from common.results.record import Record
 from common.results.reported import OFFICIAL, Entry
 
 CLAIMS_HEADER = ("claim", "arms", "compared by", "ahead by", "matters", "verdict")
@@ -80,7 +79,7 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
     yield from beside_reported(board, paper, whole)
     yield Heading(2, f"Arms of {paper}")
     yield from _arms(board, paper)
-    yield from _aside(board, paper)
+    yield from aside(board, paper)
     yield Heading(2, f"What is normal while training {paper}")
     yield from curves_of_paper(board, paper, whole)
 
@@ -163,29 +162,6 @@ def _arms(board: Board, paper: str) -> Iterator[Block]:
         rows += [_arm_cells(board, section, group, more_labels) for group in section.groups]
         rows += _reference_rows(section)
     yield Table(ARMS_HEADER, rows)
-
-
-def _aside(board: Board, paper: str) -> Iterator[Block]:
-    """Yields the runs that are compared with nothing, and why."""
-    records = [record for record in board.aside if record.paper == paper]
-    if not records:
-        return
-    yield Heading(2, f"Pilots and official code of {paper}")
-    rows: list[tuple[Text, ...]] = []
-    for record in records:
-        values = {one: sample_of([record.metrics], one) for one in shown_metrics(record.metrics)}
-        texts = [f"{short_metric(one)} {sample_text(value)}" for one, value in values.items()]
-        rows.append(((Verbatim(record.filename),), _kind(record), ", ".join(texts)))
-    yield Table(("record", "run", "metrics"), rows)
-
-
-def _kind(record: Record) -> Text:
-    pilot = f"pilot, looked at on {record.looked_at}" if record.pilot else ""
-    if record.origin != "official":
-        return pilot
-    code = f"official code at {record.commit}: "
-    official = joined(code, (Verbatim(record.command or ""),), f"; changes: {record.changes}")
-    return joined(official, f"; {pilot}") if pilot else official
 
 
 def _arm_cells(

@@ -113,6 +113,7 @@ def scheduled_of(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
 
 def own_part(recipe: Recipe, name: str) -> Callable[..., Any] | None:
     """Returns what the paper's ``steps.py`` calls ``name``, or None."""
-    if find_spec(f"papers.{recipe.paper}.steps") is None:
+    paper = get_paper(recipe.paper)
+    if find_spec(f"{paper.package}.steps") is None:
         return None
-    return getattr(get_paper(recipe.paper).part("steps"), name, None)
+    return getattr(paper.part("steps"), name, None)

@@ -1,11 +1,13 @@
 """A generated graph of any size whose edges grow with its nodes, for training on samples."""
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import HeteroGraph, Ids, draw_splits, make_links
+from common.data.graphs.graph import Edges, make_edges, make_graph
+from common.data.graphs.splits import Ids, draw_splits
 
 NUM_CLASSES, FEATURE_DIM = 3, 32
 PAPERS_PER_AUTHOR, PAPERS_PER_SUBJECT = 2, 30
@@ -15,7 +17,7 @@ TRAIN_PER_CLASS, NUM_VAL, NUM_TEST = 20, 1000, 1000
 SEED_OFFSET = 1000
 
 
-def papers_at_scale(config: GraphConfig, seed: int) -> HeteroGraph:
+def papers_at_scale(config: GraphConfig, seed: int) -> HeteroData:
     """Makes ``data.num_targets`` papers, half as many authors and a thirtieth of subjects.
 
     Three classes; 1 to 4 authors a paper and one subject, mostly of its class; 32 features a node
@@ -37,13 +39,13 @@ def papers_at_scale(config: GraphConfig, seed: int) -> HeteroGraph:
     labels = classes["paper"].astype(np.int64)
     writers = np.repeat(np.arange(papers), generator.integers(1, MOST_AUTHORS + 1, size=papers))
     ends = {"author": (writers, AUTHOR_PURITY), "subject": (np.arange(papers), SUBJECT_PURITY)}
-    links = {
+    edges: Edges = {
         ("paper", name): _draw_links(labels, rows, purity, name, num_nodes, generator)
         for name, (rows, purity) in ends.items()
     }
     splits = draw_splits(labels, (TRAIN_PER_CLASS,), NUM_VAL, NUM_TEST, graph_seed, "generated")
     metapaths = ("paper-author-paper", "paper-subject-paper")
-    return HeteroGraph("paper", num_nodes, links, features, labels, splits, metapaths)
+    return make_graph("paper", num_nodes, edges, features, labels, splits, metapaths)
 
 
 def _draw_links(
@@ -53,10 +55,10 @@ def _draw_links(
     name: str,
     num_nodes: dict[str, int],
     generator: np.random.Generator,
-) -> sp.csr_matrix:
+) -> Tensor:
     """Links each row to a node of its class with probability ``purity``, else to any."""
     count = num_nodes[name]
     own = labels[rows] + NUM_CLASSES * generator.integers(count // NUM_CLASSES, size=len(rows))
     pure = generator.random(len(rows)) < purity
     ends = np.where(pure, own, generator.integers(count, size=len(rows)))
-    return make_links(np.stack([rows, ends], 1), ("paper", name), num_nodes, "generated")
+    return make_edges(np.stack([rows, ends], 1), ("paper", name), num_nodes, "generated")

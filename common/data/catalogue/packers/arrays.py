@@ -47,8 +47,22 @@ def read_array(path: Path) -> Any:
         raise DataError(f"{path}: not a numpy file of plain numbers: {error}") from None
 
 
-def read_arrays(path: Path, *names: str) -> dict[str, Array]:
-    """Returns the arrays ``names`` of an npz; without names, all.
+def read_rows(path: Path, name: str) -> tuple[Array, dict[str, Array]]:
+    """Returns the array ``name`` of a user's npz, and ``ids`` and ``labels`` where it has them.
+
+    Raises:
+        DataError: As `read_arrays`, and for ids or labels that are not one for each row.
+    """
+    known = read_arrays(path, name, optional=("ids", "labels"))
+    rows = known.pop(name)
+    for kind, array in known.items():
+        if array.shape != rows.shape[:1]:
+            raise DataError(f"{path}: {kind} {array.shape} must be one for each row of {name}")
+    return rows, known
+
+
+def read_arrays(path: Path, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Array]:
+    """Returns the arrays ``names`` of an npz, and those of ``optional`` it has; without names, all.
 
     Raises:
         DataError: If it is missing or broken, lacks an array, or one holds Python objects.
@@ -61,7 +75,8 @@ def read_arrays(path: Path, *names: str) -> dict[str, Array]:
                 if name not in file.files:
                     found = ", ".join(file.files) or "nothing"
                     raise DataError(f"{path}: no array `{name}`; it holds {found}")
-            return {name: file[name] for name in names or file.files}
+            wanted = [*names, *(name for name in optional if name in file.files)]
+            return {name: file[name] for name in wanted or file.files}
     except BROKEN as error:
         raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from None
 

@@ -2,7 +2,7 @@
 
 ``nodes.csv`` (``type,count``; the first row is the target type), ``<type>-<type>.csv`` (two
 columns of node numbers from 0), ``features-<type>.csv`` (one row a node, optional),
-``labels.csv`` (``node,class`` of target nodes). First lines without a number are headers.
+``labels.csv`` (``node,class`` of target nodes, optional). First lines without a number are headers.
 """
 
 import csv
@@ -13,27 +13,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import (
-    HeteroGraph,
-    Ids,
-    Links,
-    NodeSplit,
-    draw_splits,
-)
-from common.data.graphs.readers.undirected import add_links
+from common.data.graphs.graph import Edges, make_edges, make_graph
+from common.data.graphs.splits import Ids, NodeSplit, draw_splits
 from common.errors import ConfigError, DataError
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
 
 
-def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
+def read_folder(config: GraphConfig, seed: int) -> HeteroData:
     """Reads the folder ``data.path``; splits are drawn with ``data.labels_per_class``.
 
     Raises:
-        ConfigError: ``data.path`` or ``data.metapaths`` is missing.
+        ConfigError: ``data.path`` is missing.
         DataError: A file is missing or wrong; names file and line.
     """
     if not config.path:
@@ -41,14 +36,14 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroGraph:
     folder = Path(config.path).expanduser()
     if not folder.is_dir():
         raise DataError(f"data.path: there is no folder {folder}")
-    num_nodes, links, features = read_parts(folder)
-    target = next(iter(num_nodes))
-    if not config.metapaths:
-        raise ConfigError(f"data.metapaths: name at least one, from {target} back to {target}")
-    labels, classes = _read_labels(folder / "labels.csv", num_nodes[target])
-    where = str(folder / "labels.csv")
-    splits = split_labels(labels, config.labels_per_class, classes, where)
-    return HeteroGraph(target, num_nodes, links, features, labels, splits, tuple(config.metapaths))
+    num_nodes, edges, features = read_parts(folder)
+    target, path = next(iter(num_nodes)), folder / "labels.csv"
+    labels = np.full(num_nodes[target], -1, dtype=np.int64)
+    splits: dict[int, NodeSplit] = {}
+    if path.exists():
+        labels, classes = _read_labels(path, num_nodes[target])
+        splits = split_labels(labels, config.labels_per_class, classes, str(path))
+    return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths)
 
 
 def split_labels(
@@ -69,8 +64,8 @@ def split_labels(
 
 def read_parts(
     folder: Path,
-) -> tuple[dict[str, int], dict[tuple[str, str], Any], dict[str, NDArray[np.float32]]]:
-    """Reads number of nodes by type, links and features; no labels are needed.
+) -> tuple[dict[str, int], Edges, dict[str, NDArray[np.float32]]]:
+    """Reads number of nodes by type, edges and features; no labels are needed.
 
     Raises:
         DataError: A file is missing or wrong; names file and line.
@@ -81,7 +76,7 @@ def read_parts(
         for name, count in num_nodes.items()
         if (folder / f"features-{name}.csv").is_file()
     }
-    return num_nodes, _read_links(folder, num_nodes), features
+    return num_nodes, _read_edges(folder, num_nodes), features
 
 
 def _read_nodes(path: Path) -> dict[str, int]:
@@ -98,8 +93,8 @@ def _read_nodes(path: Path) -> dict[str, int]:
     return found
 
 
-def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str], Any]:
-    links: Links = {}
+def _read_edges(folder: Path, num_nodes: dict[str, int]) -> Edges:
+    edges: Edges = {}
     for path in sorted(folder.glob("*-*.csv")):
         source, _, end = path.stem.partition("-")
         if source == "features":
@@ -107,10 +102,11 @@ def _read_links(folder: Path, num_nodes: dict[str, int]) -> dict[tuple[str, str]
         for name in (source, end):
             if name not in num_nodes:
                 raise DataError(f"{path}: {name!r} is no node type of nodes.csv")
-        add_links(links, _read_pairs(path, (source, end)), (source, end), num_nodes, str(path))
-    if not links:
+        ends = (source, end)
+        edges[ends] = make_edges(_read_pairs(path, ends), ends, num_nodes, str(path))
+    if not edges:
         raise DataError(f"{folder}: no links, name them like paper-author.csv")
-    return links
+    return edges
 
 
 def _read_features(path: Path, count: int) -> NDArray[np.float32]:

@@ -1,10 +1,11 @@
-"""PyTorch Geometric's ``HeteroData``: an object, or a file that loads without running code.
+"""A user's ``HeteroData``: an object, or a file that loads without running code.
 
-A file is what ``torch.save(data.to_dict(), "graph.pt")`` writes. Edges are read without direction;
-all relations between the same two types are joined.
+A file is what ``torch.save(data, "graph.pt")`` or ``torch.save(data.to_dict(), "graph.pt")``
+writes, or the ``processed/data.pt`` below the root of one of PyTorch Geometric's own sets.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,110 +13,105 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
 
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import (
-    HeteroGraph,
-    Ids,
-    Links,
-    NodeSplit,
-    check_parts,
-)
+from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
-from common.data.graphs.readers.undirected import add_links
+from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import ConfigError, DataError
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
 VALIDATION_PART = 5
+# What a saved HeteroData is made of: tensors and text in these, which run nothing when loaded.
+SAVED = [HeteroData, BaseStorage, NodeStorage, EdgeStorage]
 
 
 class Parts(NamedTuple):
-    """``stores``: attributes by node type. The rest is as in `HeteroGraph`."""
+    """What `make_graph` takes, by node type and by (source, relation, end)."""
 
-    stores: dict[str, Mapping[str, Any]]
     num_nodes: dict[str, int]
-    links: Links
+    edges: Edges
     features: dict[str, Any]
 
 
-def read_hetero_data(config: GraphConfig, seed: int) -> HeteroGraph:
-    """Reads ``data.path``, a saved ``data.to_dict()``.
+def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> HeteroData:
+    """Returns the graph of ``data``, or of the file ``data.path``.
 
-    Raises:
-        ConfigError: ``data.path``, ``data.metapaths`` or ``data.target`` is missing or wrong.
-        DataError: The file is no saved dict of a HeteroData, or holds a broken one.
-    """
-    if not config.path:
-        raise ConfigError("data.path: name the file of your HeteroData, such as data.path=graph.pt")
-    path = Path(config.path).expanduser()
-    return from_hetero_data(load_dict(path), config, str(path))
-
-
-def load_dict(path: Path) -> Any:
-    """Loads a saved dict; nothing in the file is executed. Raises `DataError`."""
-    try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except Exception:  # of many types; torch's advice would run what the file holds
-        raise DataError(
-            f"{path} does not load as a dict of tensors; write torch.save(data.to_dict(), PATH)"
-        ) from None
-
-
-def from_hetero_data(data: Any, config: GraphConfig, where: str = "HeteroData") -> HeteroGraph:
-    """Returns the graph of a ``HeteroData`` or of its ``to_dict()``.
-
-    The target is the type with labels ``y`` (with ``y_index``, of these nodes only), or
-    ``data.target``. Its ``train_mask``, ``val_mask`` and ``test_mask`` are the one split; without
-    ``val_mask``, as in PyTorch Geometric's ``HGBDataset``, a fifth of the training nodes of each
-    class validates. Else splits are drawn as of a folder. `HeteroGraph.notes` says which.
+    The target is ``data.target``, or the type with labels ``y`` (with ``y_index``, of these nodes
+    only); without labels nothing is measured. Its ``train_mask``, ``val_mask`` and ``test_mask``
+    are the one split; without ``val_mask``, as in PyTorch Geometric's ``HGBDataset``, a fifth of
+    the training nodes of each class validates. Else splits are drawn as of a folder. The graph's
+    ``notes`` say which.
 
     Args:
-        data: The graph.
-        config: For ``target``, ``metapaths`` and ``labels_per_class``.
-        where: Names the graph in errors.
+        config: For ``path``, ``target``, ``metapaths`` and ``labels_per_class``.
+        seed: Not used: splits are the same for every run.
+        data: A HeteroData; None: the one in the file.
 
     Raises:
-        ConfigError: No meta-paths, or the target is not plain.
-        DataError: Something that is no table of node numbers, features or labels.
+        ConfigError: ``data.path`` is missing, or the target is not plain.
+        DataError: No graph, or something in it that is no table of node numbers, features or
+            labels.
     """
-    stores, num_nodes, links, features = read_parts(data, where)
-    target = _find_target(stores, config, where)
-    num_nodes = {target: num_nodes[target]} | num_nodes
-    if not config.metapaths:
-        raise ConfigError(f"data.metapaths: name at least one, from {target} back to {target}")
-    own = f"{where}: {target}"
-    labels, classes = _read_labels(stores[target], num_nodes[target], f"{own}.y")
-    splits, notes = _read_masks(stores[target], labels, classes, own)
-    splits = splits or split_labels(labels, config.labels_per_class, classes, f"{own}.y")
-    paths = tuple(config.metapaths)
-    return HeteroGraph(target, num_nodes, links, features, labels, splits, paths, notes)
+    where = "HeteroData"
+    if data is None:
+        if not config.path:
+            raise ConfigError("data.path: name the file of your HeteroData, such as graph.pt")
+        path = Path(config.path).expanduser()
+        data, where = load_graph(path), str(path)
+    if not isinstance(data, HeteroData):
+        raise DataError(f"{where}: holds {type(data).__name__}; needed is a HeteroData")
+    data = copy(data).detach().cpu()  # the stores are copied, not the tensors
+    num_nodes, edges, features = read_parts(data, where)
+    target = _find_target(data, config, where)
+    labels = np.full(num_nodes[target], -1, dtype=np.int64)
+    splits: dict[int, NodeSplit] = {}
+    notes: tuple[str, ...] = ()
+    if "y" in data[target]:
+        own = f"{where}: {target}"
+        labels, classes = _read_labels(data[target], num_nodes[target], f"{own}.y")
+        splits, notes = _read_masks(data[target], labels, classes, own)
+        splits = splits or split_labels(labels, config.labels_per_class, classes, f"{own}.y")
+    return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths, notes)
 
 
-def read_parts(data: Any, where: str) -> Parts:
-    """Reads nodes, links and features; no labels are needed. Raises `DataError`."""
-    found = data
-    if not isinstance(data, Mapping):
-        from torch_geometric.data import HeteroData  # here alone: its import takes a second
+def load_graph(path: Path) -> HeteroData:
+    """Loads a saved graph; nothing in the file is executed. Raises `DataError`."""
+    if path.is_dir():  # the root of a set of PyTorch Geometric's
+        path = path / "processed" / "data.pt"
+    try:
+        with torch.serialization.safe_globals(SAVED):
+            found = torch.load(path, weights_only=True, map_location="cpu")
+        if isinstance(found, tuple):  # the graph, slices and class of an InMemoryDataset
+            found = found[0]
+        if isinstance(found, Mapping):
+            found = HeteroData.from_dict(found)
+    except Exception:  # of many types; torch's advice would run what the file holds
+        found = None
+    if not isinstance(found, HeteroData):
+        raise DataError(f"{path} does not load as a HeteroData; write torch.save(data, PATH)")
+    return found
 
-        found = data.to_dict() if isinstance(data, HeteroData) else data
-    if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
-        raise DataError(f"{where}: neither a HeteroData nor its to_dict()")
-    stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
-    for name in stores:
+
+def read_parts(data: HeteroData, where: str) -> Parts:
+    """Reads nodes, edges and features; no labels are needed. Raises `DataError`."""
+    for name in data.node_types:
         if "-" in name:
             raise DataError(f"{where}: node type {name!r}: '-' stands between types in a meta-path")
-    num_nodes = {name: _count(name, store, where) for name, store in stores.items()}
-    links = _read_links(found, num_nodes, where)
+    num_nodes = {name: _count(name, data[name], where) for name in data.node_types}
     features = {
-        name: _read_features(store["x"], num_nodes[name], f"{where}: {name}.x")
-        for name, store in stores.items()
-        if store.get("x") is not None
+        name: _read_features(data[name].x, num_nodes[name], f"{where}: {name}.x")
+        for name in data.node_types
+        if data[name].get("x") is not None
     }
-    return Parts(stores, num_nodes, links, features)
+    return Parts(num_nodes, _read_edges(data, num_nodes, where), features)
 
 
 def _count(name: str, store: Mapping[str, Any], where: str) -> int:
+    # Not the store's own num_nodes, which guesses from other attributes.
     if store.get("num_nodes") is not None:
         return int(store["num_nodes"])
     for key in ("x", "y"):
@@ -124,24 +120,23 @@ def _count(name: str, store: Mapping[str, Any], where: str) -> int:
     raise DataError(f"{where}: {name} has no features x; set data[{name!r}].num_nodes")
 
 
-def _read_links(found: Mapping[Any, Any], num_nodes: dict[str, int], where: str) -> Links:
-    links: Links = {}
-    for key, store in found.items():
-        if isinstance(key, str):
-            continue
-        source, end, name = key[0], key[-1], f"{where}: {'-'.join(key)}"
+def _read_edges(data: HeteroData, num_nodes: dict[str, int], where: str) -> Edges:
+    edges: Edges = {}
+    for key in data.edge_types:
+        source, _, end = key
+        name = f"{where}: {'-'.join(key)}"
         for node_type in (source, end):
             if node_type not in num_nodes:
                 raise DataError(f"{name}: {node_type!r} is no node type of the graph")
-        edges = store.get("edge_index")
-        if not isinstance(edges, Tensor) or edges.ndim != 2 or len(edges) != 2:
+        found = data[key].get("edge_index")
+        if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != 2:
             raise DataError(f"{name}: needs edge_index (2, edges)")
-        if edges.is_floating_point():
-            raise DataError(f"{name}: edge_index holds {edges.dtype}; needed are whole numbers")
-        add_links(links, edges.T.numpy(), (source, end), num_nodes, name)
-    if not links:
+        if found.is_floating_point():
+            raise DataError(f"{name}: edge_index holds {found.dtype}; needed are whole numbers")
+        edges[key] = make_edges(found.T.numpy(), (source, end), num_nodes, name)
+    if not edges:
         raise DataError(f"{where}: holds no edges")
-    return links
+    return edges
 
 
 def _read_features(x: Any, count: int, where: str) -> Any:
@@ -160,14 +155,17 @@ def _read_features(x: Any, count: int, where: str) -> Any:
     return values
 
 
-def _find_target(stores: dict[str, Mapping[str, Any]], config: GraphConfig, where: str) -> str:
-    labelled = [name for name, store in stores.items() if store.get("y") is not None]
-    names = ", ".join(labelled) or "no type"
-    if config.target is not None and config.target not in labelled:
-        raise ConfigError(f"data.target={config.target}: {where} has labels y on {names}")
-    if config.target is None and len(labelled) != 1:
+def _find_target(data: HeteroData, config: GraphConfig, where: str) -> str:
+    if config.target in data.node_types:
+        return str(config.target)
+    if config.target is not None:
+        known = ", ".join(data.node_types)
+        raise ConfigError(f"data.target={config.target}: {where} has the node types {known}")
+    labelled = [name for name in data.node_types if data[name].get("y") is not None]
+    if len(labelled) != 1:
+        names = ", ".join(labelled) or "no type"
         raise ConfigError(f"data.target: name the type to embed; {where} has labels y on {names}")
-    return config.target or labelled[0]
+    return labelled[0]
 
 
 def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids, list[int]]:

@@ -6,18 +6,25 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from torch_geometric.data import HeteroData
 
 from common.data.catalogue.packers.arrays import BROKEN
-from common.data.graphs.graph import HeteroGraph
+from common.data.graphs.graph import (
+    get_features,
+    join_links,
+    make_graph,
+    node_counts,
+    split_metapath,
+)
 from common.data.graphs.readers import folder, hetero, packed
 from common.errors import DataError
 
 
-def read_own(path: Path, known: HeteroGraph, metapaths: list[str]) -> HeteroGraph:
+def read_own(path: Path, known: HeteroData, metapaths: list[str]) -> HeteroData:
     """Reads a graph with the node types and feature widths of ``known``; labels are not needed.
 
     Args:
-        path: A folder of CSV files, a saved ``data.to_dict()``, or an npz in the layout of the
+        path: A folder of CSV files, a saved HeteroData, or an npz in the layout of the
             packed graph of these types.
         known: The run's graph.
         metapaths: The run's; each of their steps needs links.
@@ -30,36 +37,36 @@ def read_own(path: Path, known: HeteroGraph, metapaths: list[str]) -> HeteroGrap
     """
     path = path.expanduser()
     if path.is_dir():
-        num_nodes, links, features = folder.read_parts(path)
+        num_nodes, edges, features = folder.read_parts(path)
     elif path.is_file() and path.suffix == ".pt":
-        _, num_nodes, links, features = hetero.read_parts(hetero.load_dict(path), str(path))
+        num_nodes, edges, features = hetero.read_parts(hetero.load_graph(path), str(path))
         if known.target in num_nodes:  # types have no order there
             num_nodes = {known.target: num_nodes[known.target]} | num_nodes
     elif path.is_file() and path.suffix == ".npz":
-        num_nodes, links, features = _read_packed(path, known)
+        num_nodes, edges, features = _read_packed(path, known)
     else:
         raise DataError(
-            f"{path}: give a folder with nodes.csv, a .pt of data.to_dict(), or an .npz of the "
+            f"{path}: give a folder with nodes.csv, a .pt of a HeteroData, or an .npz of the "
             "packed layout"
         )
     _check_types(path, num_nodes, known)
     # The module knows types by their place.
-    num_nodes = {name: num_nodes[name] for name in known.num_nodes}
+    num_nodes = {name: num_nodes[name] for name in node_counts(known)}
     labels = np.full(num_nodes[known.target], -1, dtype=np.int64)
-    own = HeteroGraph(known.target, num_nodes, links, features, labels, {}, known.metapaths)
+    own = make_graph(known.target, num_nodes, edges, features, labels, {}, metapaths)
     _check_features(path, own, known)
     _check_links(path, own, metapaths)
     return own
 
 
-def _read_packed(path: Path, known: HeteroGraph) -> tuple[dict[str, int], Any, Any]:
+def _read_packed(path: Path, known: HeteroData) -> tuple[dict[str, int], Any, Any]:
     layout = _find_layout(path, known)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         num_nodes = {}
         for letter, (name, _) in layout.types.items():
-            num_nodes[name] = known.num_nodes[name]
+            num_nodes[name] = known[name].num_nodes
             if letter in layout.features:
                 dense = letter in layout.dense
                 shape = arrays[f"{letter}_feat"].shape if dense else arrays[f"{letter}_feat_shape"]
@@ -68,26 +75,27 @@ def _read_packed(path: Path, known: HeteroGraph) -> tuple[dict[str, int], Any, A
     except (*BROKEN, IndexError) as error:
         reason = f"no array {error}" if isinstance(error, KeyError) else error
         raise DataError(
-            f"{path}: not a packed graph of {', '.join(known.num_nodes)} ({reason}); the arrays "
+            f"{path}: not a packed graph of {', '.join(node_counts(known))} ({reason}); the arrays "
             "are those of hin/*.npz in the data root"
         ) from None
 
 
-def _find_layout(path: Path, known: HeteroGraph) -> packed.Layout:
+def _find_layout(path: Path, known: HeteroData) -> packed.Layout:
     for layout in packed.LAYOUTS.values():
         names = [name for name, _ in layout.types.values()]
-        if set(names) == set(known.num_nodes) and names[0] == known.target:
+        if set(names) == set(known.node_types) and names[0] == known.target:
             return layout
     raise DataError(
-        f"{path}: no packed layout has the run's node types ({', '.join(known.num_nodes)}); "
+        f"{path}: no packed layout has the run's node types ({', '.join(node_counts(known))}); "
         "give a folder of CSV files"
     )
 
 
-def _check_types(path: Path, num_nodes: dict[str, int], known: HeteroGraph) -> None:
-    if set(num_nodes) != set(known.num_nodes):
+def _check_types(path: Path, num_nodes: dict[str, int], known: HeteroData) -> None:
+    types = node_counts(known)
+    if set(num_nodes) != set(types):
         raise DataError(
-            f"{path}: node types {', '.join(num_nodes)}; the run knows {', '.join(known.num_nodes)}"
+            f"{path}: node types {', '.join(num_nodes)}; the run knows {', '.join(types)}"
         )
     target = next(iter(num_nodes))
     if target != known.target:
@@ -98,10 +106,10 @@ def _check_types(path: Path, num_nodes: dict[str, int], known: HeteroGraph) -> N
         raise DataError(f"{path}: has no {target}; at least one is needed")
 
 
-def _check_features(path: Path, own: HeteroGraph, known: HeteroGraph) -> None:
-    for name, count in own.num_nodes.items():
-        features, expected = own.features.get(name), known.features.get(name)
-        width = known.num_nodes[name] if expected is None else expected.shape[1]
+def _check_features(path: Path, own: HeteroData, known: HeteroData) -> None:
+    for name, count in node_counts(own).items():
+        features, expected = get_features(own, name), get_features(known, name)
+        width = known[name].num_nodes if expected is None else expected.shape[1]
         if features is None and expected is not None:
             raise DataError(f"{path}: no features of {name}; the run needs {width} a node")
         if features is None and count != width:
@@ -121,10 +129,11 @@ def _check_features(path: Path, own: HeteroGraph, known: HeteroGraph) -> None:
             raise DataError(f"{path}: features of {name} hold NaN or infinity")
 
 
-def _check_links(path: Path, own: HeteroGraph, metapaths: list[str]) -> None:
+def _check_links(path: Path, own: HeteroData, metapaths: list[str]) -> None:
+    links = join_links(own)
     for metapath in metapaths:
-        for source, end in pairwise(own.parse(metapath)):
-            if not {(source, end), (end, source)} & set(own.links):
+        for source, end in pairwise(split_metapath(own, metapath)):
+            if not {(source, end), (end, source)} & set(links):
                 raise DataError(
                     f"{path}: no links between {source} and {end}, which the run's meta-path "
                     f"{metapath} goes along (in a folder: {source}-{end}.csv)"

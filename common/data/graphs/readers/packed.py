@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from torch_geometric.data import HeteroData
 
 from common.data.catalogue.packers.arrays import BROKEN
 from common.data.catalogue.root import require
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.graph import HeteroGraph, NodeSplit, make_links, normalise_rows
+from common.data.graphs.graph import Edges, make_edges, make_graph, normalise_rows
+from common.data.graphs.splits import NodeSplit
 from common.errors import DataError
 
 
@@ -84,7 +86,7 @@ LAYOUTS = {"acm": ACM, "aminer": AMINER, "dblp": DBLP, "freebase": FREEBASE, "im
 RATIOS = (20, 40, 60)
 
 
-def read_packed(config: GraphConfig, seed: int) -> HeteroGraph:
+def read_packed(config: GraphConfig, seed: int) -> HeteroData:
     """Reads the graph ``data.name``; nodes that its training lists repeat stay repeated.
 
     Raises:
@@ -96,7 +98,7 @@ def read_packed(config: GraphConfig, seed: int) -> HeteroGraph:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        links, features = read_parts(arrays, layout, num_nodes, path)
+        edges, features = read_parts(arrays, layout, num_nodes, path)
         splits = {
             ratio: NodeSplit(
                 *(arrays[f"{part}_{ratio}"].astype(np.int64) for part in ("train", "val", "test"))
@@ -110,28 +112,28 @@ def read_packed(config: GraphConfig, seed: int) -> HeteroGraph:
             f"`papers data prepare {name}`"
         ) from None
     target = next(iter(num_nodes))
-    return HeteroGraph(target, num_nodes, links, features, labels, splits, layout.metapaths)
+    return make_graph(target, num_nodes, edges, features, labels, splits, layout.metapaths)
 
 
 def read_parts(
     arrays: dict[str, Any], layout: Layout, num_nodes: dict[str, int], path: Path
-) -> tuple[dict[tuple[str, str], Any], dict[str, Any]]:
-    """Returns links and features of a packed file.
+) -> tuple[Edges, dict[str, Any]]:
+    """Returns edges and features of a packed file.
 
     Raises:
         KeyError: An array is missing.
         ValueError: Arrays that are no matrix.
         DataError: A link names a node that does not exist.
     """
-    links = {}
+    edges: Edges = {}
     for pair in layout.links:
         ends = (layout.types[pair[0]][0], layout.types[pair[1]][0])
-        links[ends] = make_links(arrays[pair], ends, num_nodes, f"{path}: {pair}")
+        edges[ends] = make_edges(arrays[pair], ends, num_nodes, f"{path}: {pair}")
     features = {
         layout.types[letter][0]: _features(arrays, letter, letter in layout.dense)
         for letter in layout.features
     }
-    return links, features
+    return edges, features
 
 
 def _features(arrays: dict[str, Any], letter: str, dense: bool) -> Any:

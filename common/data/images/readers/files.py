@@ -1,11 +1,9 @@
 """Sets whose images stay in files: ImageNet, its 100-class subset, and any folder of a user's."""
 
-import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -57,8 +55,11 @@ def imagenet100(config: ImageConfig) -> FileSet:
     return _imagenet(require(config.root, "imagenet", "imagenet"), names)
 
 
-def own_folder(path: Path) -> tuple[LazySplit, NDArray[np.str_]]:
-    """Opens a user's folder as one split, in which every label is 0, and returns the names in it.
+def own_folder(path: Path) -> tuple[LazySplit, dict[str, NDArray[Any]]]:
+    """Opens a user's folder as one split, in which every label is 0.
+
+    Returns:
+        The split, and ``ids`` and perhaps ``labels`` of its images, as `Listed.known` does.
 
     Raises:
         DataError: No such folder, or no images in it.
@@ -66,10 +67,9 @@ def own_folder(path: Path) -> tuple[LazySplit, NDArray[np.str_]]:
     folder = path.expanduser()
     if not folder.is_dir():
         raise DataError(f"{folder}: give a folder of images")
-    listed = list_parts(folder, {"train": folder})
-    names = np.array([os.fsdecode(name) for name in listed.source.names], dtype=np.str_)
-    split = _splits(listed)["train"]
-    return replace(split, labels=torch.zeros_like(split.labels)), names
+    listed = list_parts(folder, find_parts(folder))
+    index = torch.arange(len(listed.labels))
+    return LazySplit(listed.source, index, torch.zeros_like(index)), listed.known()
 
 
 def _empty_folders(parts: dict[str, Part], class_names: list[str]) -> list[str]:

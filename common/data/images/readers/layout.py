@@ -7,10 +7,12 @@ folder/...                    anything else is one split
 ```
 """
 
+import os
 import re
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,17 @@ class Listed:
     rows: dict[str, NDArray[np.int64]]
     labels: NDArray[np.int64]
     class_names: list[str]
+
+    def known(self) -> dict[str, NDArray[Any]]:
+        """Returns ``ids``, the names of all images, and where some have a class ``labels``.
+
+        Those are the names of class folders, "" for none, or the numbers of shards.
+        """
+        ids = np.array([os.fsdecode(name) for name in self.source.names], dtype=np.str_)
+        if not (self.labels >= 0).any():
+            return {"ids": ids}
+        names = np.array([*self.class_names, ""])
+        return {"ids": ids, "labels": names[self.labels] if self.class_names else self.labels}
 
 
 def find_parts(folder: Path) -> dict[str, Part]:

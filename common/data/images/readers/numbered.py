@@ -42,9 +42,14 @@ def read_images(path: Path, target: str, size: int) -> RegressionSet:
             test, or images that cannot be read; names file and line.
     """
     listed = read_listed(path, target)
+    return RegressionSet(decode_all(listed.files, size), listed.targets, listed.splits)
+
+
+def decode_all(files: list[Path], size: int) -> torch.Tensor:
+    """Returns the images scaled, ``(num, 3, size, size)`` uint8."""
     with ThreadPoolExecutor() as pool:
-        images = list(pool.map(lambda file: _decode(file, size), listed.files))
-    return RegressionSet(torch.from_numpy(np.stack(images)), listed.targets, listed.splits)
+        images = list(pool.map(lambda file: _decode(file, size), files))
+    return torch.from_numpy(np.stack(images))
 
 
 def _decode(path: Path, size: int) -> np.ndarray:

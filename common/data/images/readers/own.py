@@ -1,6 +1,6 @@
 """A user's own images, brought to the form of a run's: a folder, or arrays in an npz."""
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,31 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.packers.arrays import read_rows
 from common.data.images.decode import decode
-from common.data.images.readers.folders import list_folder
+from common.data.images.readers.layout import find_parts, list_parts
 from common.errors import DataError
 
 Images = NDArray[np.uint8]
+# What is known of each row beside the image: ``ids`` and ``labels``, or less.
+Known = dict[str, NDArray[Any]]
 Shape = tuple[int, int, int]
 MODES = {1: "L", 3: "RGB"}
 
 
-def read_own(path: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_] | None]:
-    """Reads a folder, with or without class folders, or ``images`` of an npz.
+def read_own(path: Path, shape: Shape) -> tuple[Tensor, Known]:
+    """Reads a folder, with or without split and class folders, or ``images`` of an npz.
 
     Images of another size are scaled to cover the run's and cropped at the centre.
 
     Args:
-        path: Folder, or npz with ``images (num, H, W)`` or ``(num, H, W, C)`` uint8.
+        path: Folder, or npz with ``images (num, H, W)`` or ``(num, H, W, C)`` uint8 and perhaps
+            ``ids`` and ``labels``.
         shape: (channels, height, width) of the run's images.
 
     Returns:
-        Images (num, channels, height, width) uint8, and for a folder their names in it.
+        Images (num, channels, height, width) uint8, and what is known of them: for a folder
+        ``ids``, their names in it, and ``labels``, their class folders.
 
     Raises:
         DataError: Nothing to read, or what cannot be used; names the file and image.
@@ -42,20 +46,21 @@ def read_own(path: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_] | None]
         raise DataError(f"{path}: no such file or folder")
     if path.suffix != ".npz":
         raise DataError(f"{path}: give a folder of images, or an .npz with the array `images`")
-    return _read_npz(path, shape), None
+    return _read_npz(path, shape)
 
 
-def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, NDArray[np.str_]]:
+def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, Known]:
     if shape[0] not in MODES:
         raise DataError(
             f"{folder}: the run's images have {shape[0]} channels, which image files do not; "
             "give an .npz with the array `images`"
         )
-    names = [os.fsdecode(name) for name in list_folder(folder).names]
-    images = np.empty((len(names), *shape), np.uint8)
-    for row, name in enumerate(names):
-        images[row] = _fit(decode(folder / name, str(folder / name)), shape)
-    return torch.from_numpy(images), np.array(names, dtype=np.str_)
+    listed = list_parts(folder, find_parts(folder))
+    source = listed.source
+    images = np.empty((len(source.names), *shape), np.uint8)
+    for row in range(len(images)):
+        images[row] = _fit(decode(io.BytesIO(source.read(row)), source.name(row)), shape)
+    return torch.from_numpy(images), listed.known()
 
 
 def _fit(image: Image.Image, shape: Shape) -> Images:
@@ -66,8 +71,12 @@ def _fit(image: Image.Image, shape: Shape) -> Images:
     return np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def _read_npz(path: Path, shape: Shape) -> Tensor:
-    images = _check_images(read_arrays(path, "images")["images"], path)
+def _read_npz(path: Path, shape: Shape) -> tuple[Tensor, Known]:
+    stored, known = read_rows(path, "images")
+    return _fit_all(_check_images(stored, path), shape, path), known
+
+
+def _fit_all(images: Images, shape: Shape, path: Path) -> Tensor:
     if images.shape[1:] == (*shape[1:], shape[0]):
         return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     if images.shape[-1] not in MODES or shape[0] not in MODES:

@@ -85,6 +85,8 @@ def read_actions(path: Path, num_items: int | None = None, tokens: bool = False)
         DataError: Missing, unreadable or broken; names the file and the line.
     """
     kind, readers = _kind(path), {"txt": _read_lines, "inter": _read_inter}
+    if not path.exists():
+        raise DataError(f"{path} does not exist; a file is needed, {FORMS}")
     if kind not in readers or not path.is_file():
         raise DataError(f"{path}: a file is needed, {FORMS}")
     actions = readers[kind](path, num_items, tokens)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.packers.arrays import read_arrays, read_rows
 from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.readers.archive import archive_path
@@ -73,24 +73,30 @@ def _equally_long(x: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def read_unlabelled(path: Path, channels: int) -> Tensor:
-    """Returns ``x`` of an npz or the series of a ``.ts`` file, ``(num, steps, channels)``.
+def read_unlabelled(path: Path, channels: int) -> tuple[Tensor, dict[str, Any]]:
+    """Reads ``x`` of an npz or the series of a ``.ts`` file, ``(num, steps, channels)``.
+
+    Returns:
+        The series, and what is known of them: ``ids`` and ``labels`` of the npz, or the labels of
+        the ``.ts`` file.
 
     Raises:
         DataError: Nothing to read, or other channels; a series without any value, or with infinity.
     """
     if path.suffix == ".ts":
-        x = pad_sequence(read_ts(path)[0], batch_first=True, padding_value=math.nan)
+        series, labels = read_ts(path)
+        x = pad_sequence(series, batch_first=True, padding_value=math.nan)
+        known = {"labels": np.array(labels)}
     else:
-        values = read_arrays(path).get("x")
-        if values is None or values.ndim != 3 or values.dtype.kind not in "fiu":
+        values, known = read_rows(path, "x")
+        if values.ndim != 3 or values.dtype.kind not in "fiu":
             raise DataError(f"{path}: needs an array `x` of numbers (num, steps, channels)")
         x = torch.from_numpy(values).float()
     if x.shape[2] != channels or len(x) == 0:
         raise DataError(f"{path}: {tuple(x.shape)}; the run needs (num, steps, {channels})")
     if x.isinf().any() or x.isnan().flatten(1).all(1).any():
         raise DataError(f"{path}: holds infinity or a series without any value")
-    return x
+    return x, known
 
 
 def _classes(

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
 from common.data.images.config import ViewConfig
@@ -10,9 +11,10 @@ from common.data.images.draws import draw, fit_parameters
 from common.data.images.resample import crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey, keyed_generator, lone_key
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.distributed.to_device import moved
+from common.errors import DataError, outline
 
 
 class OpenWorldBatch(NamedTuple):
@@ -33,6 +35,33 @@ class OpenWorldBatch(NamedTuple):
     def num_labelled(self) -> int:
         """Number of labelled rows."""
         return len(self.labels)
+
+
+def as_open_world_batch(batch: object, module: LightningModule) -> OpenWorldBatch:
+    """Returns an `OpenWorldBatch` as it is, and makes one of ``(images, labels, places)``.
+
+    Args:
+        batch: ``images`` (batch, channels, height, width), floating; ``labels`` (batch,), -1 where
+            the class is not told; ``places`` (batch,): of an unlabelled image, its number among all
+            unlabelled training images.
+        module: Whose epoch a batch of three tensors is of.
+
+    Raises:
+        DataError: It is neither.
+    """
+    if isinstance(batch, OpenWorldBatch):
+        return batch
+    if not isinstance(batch, list | tuple) or [getattr(x, "ndim", 0) for x in batch] != [4, 1, 1]:
+        raise DataError(
+            f"{outline(batch)}: training_step takes (images, labels, places): images "
+            "(batch, channels, height, width), labels or -1, places"
+        )
+    images, labels, places = batch
+    order = (labels < 0).to(torch.uint8).argsort(stable=True)  # labelled rows first
+    num = int((labels >= 0).sum())
+    images, labels, places = images[order], labels[order][:num], places[order][num:]
+    key = lone_key(len(images))._replace(epoch=module.current_epoch)
+    return OpenWorldBatch(images, labels, places, order, key)
 
 
 def make_view(batch: OpenWorldBatch, config: OpenWorldConfig, seed: int) -> OpenWorldBatch:

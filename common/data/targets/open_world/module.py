@@ -147,9 +147,7 @@ class OpenWorldData(RunData):
     def check_split(self, split: str) -> None:
         """Raises `ConfigError` for a split that there is not."""
         if split != "test":
-            raise ConfigError(
-                f"evaluation.online_split={split}: {self.config.name} has none; use test"
-            )
+            raise ConfigError(f"evaluation: {self.config.name} has no split {split!r}; use test")
 
     def train_dataloader(self) -> DataLoader[OpenWorldBatch]:
         """Returns whole batches in an order that depends on (seed, epoch) alone.
@@ -201,7 +199,8 @@ class OpenWorldData(RunData):
         """Embeds the user's images: files of a folder, scaled to the set's size.
 
         Returns:
-            ``embedding`` (num, dim), ``head`` (num,) and ``path`` (num,), sorted by path.
+            ``embeddings`` (num, dim), ``ids`` (num,), the images' paths below ``path``, sorted, and
+            ``heads`` (num,), the largest score of each.
 
         Raises:
             DataError: No images there.
@@ -209,12 +208,13 @@ class OpenWorldData(RunData):
         names = READERS.get("known-and-novel classes")(path)
         if not names:
             raise DataError(f"{path}: no images; give an image or a folder of them")
+        folder = path.expanduser() if path.expanduser().is_dir() else path.expanduser().parent
         files = ImageFiles([Path(name) for name in names], self.whole.size)
         nothing = torch.full((len(names),), -1)
         part = Part(files, nothing, nothing)
         inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_images, module)
         return {
-            "embedding": inputs.features.float().numpy(),
-            "head": inputs.logits.argmax(dim=1).numpy(),
-            "path": np.array(names),
+            "embeddings": inputs.features.float().numpy(),
+            "ids": np.array([Path(name).relative_to(folder).as_posix() for name in names]),
+            "heads": inputs.logits.argmax(dim=1).numpy(),
         }

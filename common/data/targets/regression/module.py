@@ -215,18 +215,18 @@ class RegressionData(RunData):
         return RegressionInputs(parts, module, trees, self._prepare, self._counted)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
-        """Embeds a user's own samples: a .csv[.gz] with the run's columns, or ``x`` of an npz.
+        """Embeds a user's own samples: a .csv[.gz] with the run's columns, images, or an npz.
 
         Returns:
-            ``embedding`` (num, dim), in the order of the file.
+            ``embeddings`` (num, dim), in the order of the file; ``ids`` and ``labels`` where known.
 
         Raises:
             DataError: Nothing to read, columns missing, or another shape; names the file.
         """
         columns, shape = self.whole.columns, tuple(self.parts["train"].inputs.shape[1:])
-        inputs = READERS.get("number")(path, shape, columns, self.config)
+        inputs, known = READERS.get("number")(path, shape, columns, self.config)
         if self.scale is not None:
             inputs = self.scale.apply(inputs)
         part = Samples(inputs, torch.zeros(len(inputs)))
         found = RegressionInputs({"test": part}, module, prepare=self._prepare).features("test")
-        return {"embedding": found.float().numpy()}
+        return {"embeddings": found.float().numpy(), **known}

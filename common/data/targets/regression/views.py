@@ -9,9 +9,10 @@ from common.data.images.batch import ImageBatch
 from common.data.images.config import ImageConfig
 from common.data.images.sets import to_float
 from common.data.images.views import make_view_batch, normalise
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey, keyed_generator, lone_key
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import Samples
+from common.errors import DataError, outline
 
 
 class RegressionBatch(NamedTuple):
@@ -23,6 +24,27 @@ class RegressionBatch(NamedTuple):
     inputs: Tensor
     targets: Tensor
     key: BatchKey
+
+
+def as_regression_batch(batch: object) -> RegressionBatch:
+    """Returns a `RegressionBatch` as it is, and makes one of ``(inputs, targets)``.
+
+    Args:
+        batch: ``inputs`` is one tensor (batch, ...), or a list of such, one a view.
+
+    Raises:
+        DataError: It is neither.
+    """
+    if isinstance(batch, RegressionBatch):
+        return batch
+    inputs, targets = batch if isinstance(batch, list | tuple) and len(batch) == 2 else ([], None)
+    views = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    if not views or not isinstance(targets, Tensor) or not isinstance(views[0], Tensor):
+        raise DataError(
+            f"{outline(batch)}: training_step takes (inputs, targets): a tensor "
+            "(batch, ...) or a list of views, and numbers (batch,)"
+        )
+    return RegressionBatch(torch.stack(views), targets, lone_key(len(targets)))
 
 
 def make_views(

@@ -53,7 +53,7 @@ def test_the_two_are_told_apart(state):
 
 
 def test_what_is_no_resnet_is_refused():
-    with pytest.raises(UsageError, match=r"--keys detectron2.*layers.0.weight"):
+    with pytest.raises(UsageError, match=r"--to detectron2.*layers.0.weight"):
         to_detectron2({"layers.0.weight": torch.zeros(2)})
     with pytest.raises(UsageError, match="ResNets"):
         to_detectron2({})

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from common.backbones.resnet import resnet18, resnet50
+from common.backbones.resnet import resnet18, resnet50, small_resnet
 from common.registry import BACKBONES
 
 
@@ -39,6 +39,16 @@ def test_the_small_stem_keeps_small_images():
         x = torch.zeros(2, 3, 32, 32)
         assert resnet18(stem="cifar").feature_map(x).shape == (2, 512, 4, 4)
         assert resnet18(stem="imagenet").feature_map(x).shape == (2, 512, 1, 1)
+
+
+def test_a_cell_of_the_small_one_sees_49_pixels_a_side():
+    torch.manual_seed(0)
+    model, x = small_resnet(stem="cifar").eval(), torch.randn(1, 3, 128, 128, requires_grad=True)
+    maps = model.feature_map(x)
+    assert maps.shape == (1, 128, 16, 16) and model.num_features == 128
+    maps[0, :, 8, 8].sum().backward()
+    seen = x.grad.abs().sum((0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [49, 49]
 
 
 def test_the_deep_stem_dilates_the_last_stages_as_torchvision_does():

@@ -4,17 +4,15 @@ import re
 import shutil
 
 import pytest
-import yaml
 from rich.console import Console
 
-from common.cli.listing import print_paper, print_papers, print_recipe, recipe_header
+from common.cli.info import PARTS, print_info, recipe_header
+from common.cli.listing import print_papers
 from common.config import references
-from common.config.recipe import load_recipe, resolve
 from common.config.references import recipe_path
-from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError
 from common.paper import get_paper, paper_names
-from tests.recipes import EVERY, ROUND_TRIPS, list_recipes
+from tests.recipes import EVERY, list_recipes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 
@@ -22,76 +20,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal m
 @pytest.fixture
 def console():
     return Console(file=io.StringIO(), width=60)
-
-
-def printed(recipe, console):
-    print_recipe(recipe, console)
-    return console.file.getvalue()
-
-
-@pytest.mark.parametrize("reference", ROUND_TRIPS)
-def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference, console, tmp_path):
-    words = ["seed=4", "tracking.tags=[a b, 'no', '#1']"]
-    if "finetune" in get_paper(reference.partition("/")[0]).protocols:
-        words.append("evaluation.finetune.decay=.3")  # of a protocol that is not in use
-    recipe = load_recipe(reference, words)
-    path = tmp_path / "own.yaml"
-    path.write_text(printed(recipe, console))
-    values = read_yaml(path)
-    again = resolve(recipe.paper, recipe.recipe, recipe.variant, [(str(path), values)])
-    assert again.to_dict() == recipe.to_dict()
-    assert again.hash() == recipe.hash()
-    assert again.tracking.tags == ["a b", "no", "#1"]
-
-
-def test_ordinary_yaml_readers_read_it_alike(console):
-    recipe = load_recipe("swav/quick", ["optimizer.lr=0.25", "tracking.name='on'"])
-    values = yaml.safe_load(printed(recipe, console))
-    assert values["optimizer"]["lr"] == 0.25 and values["tracking"]["name"] == "on"
-    assert values["data"]["views"][0]["size"] == 20
-
-
-def test_each_value_says_where_it_came_from_unless_it_is_the_default(console):
-    recipe = load_recipe("swav/quick:hard-codes", ["optimizer.lr=0.25"])
-    lines = {}
-    for line in printed(recipe, console).splitlines():
-        lines.setdefault(line.split(":")[0].strip(), line)
-    assert lines["lr"] == "  lr: 0.25  # command line"
-    assert lines["assignment"] == '  assignment: "hard"  # variant hard-codes'
-    assert lines["arm"] == 'arm: "ablation/hard-codes"  # variant hard-codes'
-    assert lines["num_prototypes"] == "  num_prototypes: 60  # quick.yaml"
-    assert lines["momentum"] == "  momentum: 0.9"
-    assert lines["seed"] == "seed: 0"
-
-
-def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
-    recipe = load_recipe(
-        "swav/quick", ["evaluation.online=[few-label]", "evaluation.finetune.decay=.3"]
-    )
-    text = printed(recipe, console)
-    shown = re.findall(r"^  (\w+):(  #.*)?$", text.partition("\nevaluation:")[2], re.MULTILINE)
-    in_use = [(name, "") for name in ("few_label", "knn", "linear")]
-    assert sorted(shown) == sorted([*in_use, ("finetune", "  # not in use")])
-    assert "    decay: 0.3  # command line\n" in text
-    assert text.endswith("  # not in use: finetune, linear-sgd; to see one add it to protocols\n")
-
-
-def test_a_paper_with_all_its_protocols_in_use_has_no_others_to_name(console):
-    text = printed(load_recipe("mclrec/quick"), console)
-    assert "  ranking:\n" in text and "not in use" not in text and "knn" not in text
-
-
-def test_each_view_has_a_line_of_its_own(console):
-    lines = printed(load_recipe("swav/quick"), console).splitlines()
-    start = lines.index("  views:  # quick.yaml")
-    assert lines[start + 1].startswith('    - {"count": 2, "size": 20, ')
-    assert lines[start + 2].startswith('    - {"count": ') and '"size": ' in lines[start + 2]
-
-
-def test_the_first_line_names_the_recipe_and_its_hash(console):
-    recipe = load_recipe("mclrec/quick:joint")
-    first = printed(recipe, console).splitlines()[0]
-    assert first == f"# mclrec/quick:joint, configuration hash {recipe.hash()}"
 
 
 @pytest.fixture
@@ -171,15 +99,37 @@ def test_a_broken_recipe_is_listed_with_its_error_beside_the_others(only, broken
 
 def test_a_papers_page_shows_a_broken_recipe_and_all_others(broken, console):
     with pytest.raises(ConfigError, match=BROKEN):
-        print_paper("meow", console)
+        print_info("meow", ["recipes"], console)
     text = console.file.getvalue()
-    assert "A title." in text and "meow/aminer" in text and "@inproceedings" in text
+    assert "A title." in text and "meow/aminer" in text
     assert "does not load: " in text.partition("meow/acm")[2].partition("A title.")[0]
-    print_paper("swav", console)  # another paper's is none of its business
-    print_paper("meow/quick", console)
+    with pytest.raises(ConfigError, match=BROKEN):
+        print_info("meow", [], console)
+    assert "does not load:" in console.file.getvalue().partition("start with:")[2]
+    print_info("swav", ["recipes"], console)  # another paper's is none of its business
+    print_info("meow/quick", ["recipes"], console)
 
 
-@pytest.mark.parametrize("show", [print_papers, lambda console, paper: print_paper(paper, console)])
+def test_a_recipe_that_was_asked_for_and_does_not_load_is_told_once_and_in_whole(broken, console):
+    with pytest.raises(ConfigError, match=r"temprature.*temperature"):
+        print_info("meow/dblp", [], console)
+    assert console.file.getvalue() == ""
+
+
+def test_what_several_variants_share_is_told_once(meow, console):
+    quick = meow / "quick.yaml"
+    both = "  a: {trainer: {epoch: 3}}\n  b: {trainer: {epoch: 4}}\n"
+    quick.write_text(quick.read_text() + both)
+    with pytest.raises(ConfigError):
+        print_info("meow/quick", ["recipes"], console)
+    assert console.file.getvalue().count("trainer.epoch'") == 1
+
+
+def show_recipes(console, paper):
+    print_info(paper, ["recipes"], console)
+
+
+@pytest.mark.parametrize("show", [print_papers, show_recipes])
 def test_a_file_that_is_no_text_and_a_folder_are_broken_recipes(show, meow, console):
     (meow / "latin.yaml").write_bytes(b"# Tit\xe9 of latin\npaper: meow\n")
     (meow / "folder.yaml").mkdir()
@@ -196,17 +146,16 @@ def test_a_recipes_page_shows_which_of_its_variants_are_broken(meow, console):
     with pytest.raises(
         ConfigError, match=r"^meow/quick:bad does not load; .*: papers train meow/quick:bad "
     ):
-        print_paper("meow/quick", console)
+        print_info("meow/quick", ["recipes"], console)
     text = " ".join(console.file.getvalue().split())
-    assert "does not load: bad: variant bad: unknown key 'trainer.epoch'" in text
+    assert "does not load: bad: unknown key 'trainer.epoch'" in text
     assert "uniform, " in text
     print_papers(console, "meow")  # in the lists of a whole paper variants are not tried
-    print_paper("meow", console)
+    print_info("meow", ["recipes"], console)
 
 
-def test_a_papers_page_is_found_whatever_the_case_of_its_name(console, monkeypatch):
-    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
-    print_paper("SwAV/quick", console)
+def test_a_papers_page_is_found_whatever_the_case_of_its_name(console):
+    print_info("SwAV/quick", ["recipes"], console)
     assert "swav/quick" in console.file.getvalue()
 
 
@@ -228,10 +177,23 @@ def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, cons
 
 
 @pytest.mark.parametrize("paper", paper_names())
-def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, monkeypatch):
-    # Reading all records takes seconds; test_render.py reads the numbers.
-    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
-    print_paper(paper, console)
+def test_a_papers_page_says_what_it_does_and_fits_a_screen(paper):
+    console = Console(file=io.StringIO(), width=80)
+    print_info(paper, [], console)
+    text = " ".join(console.file.getvalue().split())
+    summary = get_paper(paper).summary
+    assert 40 < len(summary.split()) < 110 and summary in text
+    assert text.index(summary) < text.index(f"papers train {paper}")
+    assert all(f"--{part}" in text for part in PARTS)
+    assert all(re.search(rf"\b{recipe}\b", text) for recipe in list_recipes(paper))
+    assert len(console.file.getvalue().splitlines()) <= 42
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_what_each_recipe_is_and_costs_and_the_bibtex_are_shown_on_request(paper, console):
+    print_info(paper, ["bibtex"], console)
+    assert console.file.getvalue() == f"{get_paper(paper).bibtex}\n", "it can be piped"
+    print_info(paper, ["recipes"], console)
     text = console.file.getvalue()
     for recipe in list_recipes(paper):
         assert f"{paper}/{recipe}" in text
@@ -239,7 +201,6 @@ def test_a_papers_page_has_its_recipes_their_cost_and_bibtex(paper, console, mon
         assert header[0] in text
         assert next(line for line in header if line.startswith("Hardware:")) in text
     assert sum("Hardware:" in line for line in text.splitlines()) == len(list_recipes(paper))
-    assert "@" in text and "several devices:" in text
 
 
 @pytest.mark.parametrize(
@@ -254,10 +215,9 @@ def test_a_papers_page_says_whether_several_devices_are_of_use(
     strategy, refusal, words, console, monkeypatch
 ):
     declared = dataclasses.replace(get_paper("meow"), ddp_strategy=strategy, ddp_refusal=refusal)
-    monkeypatch.setattr("common.cli.listing.get_paper", lambda _name: declared)
-    monkeypatch.setattr("common.cli.leaderboard.print_our_numbers", lambda *_: None)
-    print_paper("meow/quick", console)
-    assert f"\nseveral devices: {words}\n" in console.file.getvalue()
+    monkeypatch.setattr("common.cli.info.get_paper", lambda _name: declared)
+    print_info("meow", [], console)
+    assert f"several devices: {words} start" in " ".join(console.file.getvalue().split())
 
 
 def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
@@ -265,11 +225,11 @@ def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):
     monkeypatch.setattr(
         "common.cli.leaderboard.print_our_numbers", lambda *which: asked.append(which)
     )
-    print_paper("swav/quick", console)
+    print_info("swav/quick", [], console)
     text = console.file.getvalue()
     assert all(line in text for line in recipe_header(recipe_path("swav", "quick")))
     assert "swav/imagenet" not in text
-    print_paper("swav/quick:hard-codes", console)  # what is trained may be asked about as it is
+    print_info("swav/quick:hard-codes", [], console)  # what is trained may be asked about as it is
     assert asked == [("swav", console, "quick")] * 2
     assert console.file.getvalue() == text * 2
 
@@ -284,8 +244,8 @@ def test_a_header_is_the_comment_before_the_first_key_only():
 
 def test_a_paper_that_does_not_exist(console):
     with pytest.raises(UsageError, match="'swav'"):
-        print_paper("swaw", console)
+        print_info("swaw", [], console)
     with pytest.raises(UsageError, match=r"'quikc'.*'quick'"):
-        print_paper("swav/quikc", console)
+        print_info("swav/quikc", [], console)
     with pytest.raises(UsageError, match=r"'hard'.*hard-codes"):
-        print_paper("swav/quick:hard", console)
+        print_info("swav/quick:hard", [], console)

@@ -9,6 +9,7 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.results import ledger
+from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, Record, load_records, write_record
 
 DIGEST = "e" * 12
@@ -167,3 +168,18 @@ def test_unreadable_and_foreign_runs_are_passed_over(training, tmp_path):
     training(recipe, tmp_path, None)
     assert command.find_finished(recipe, tmp_path).name == "run-001"
     assert command.find_finished(load_recipe("swav/quick", ["seed=1"]), tmp_path) is None
+
+
+def test_without_a_terminal_each_file_of_steps_has_a_line(monkeypatch, tmp_path):
+    def check_paper(paper, root, store, others, advance):
+        for done in (1, 2):
+            advance(done, 2)
+        return Ledger(paper=paper), Check(agree=[])
+
+    monkeypatch.setattr(command, "check_paper", check_paper)
+    console = Console(file=io.StringIO(), width=200)
+    command.verify_paper("swav", False, console, tmp_path)
+    assert [line.split(",")[0] for line in console.file.getvalue().splitlines()[:2]] == [
+        "  stored steps 1/2",
+        "  stored steps 2/2",
+    ]

@@ -102,6 +102,15 @@ def test_the_probe_of_raw_inputs_is_ridge_on_training_and_validation_samples():
     assert not any(name.startswith("own_") for name in found)
 
 
+def test_on_the_hold_out_the_probe_has_not_seen_what_it_is_measured_on():
+    parts = make_parts()
+    parts["test"] = parts["val"]
+    found = evaluate_regression_probe(RegressionInputs(parts), RegressionProbeConfig(), 0)
+    train, val = (ProbeSet(*(part.double() for part in parts[name])) for name in ("train", "val"))
+    expected = float((fit_ridge(train, val.x, 0.01) - val.y).abs().mean())
+    assert found["mae"] == pytest.approx(expected, rel=1e-9)
+
+
 def test_a_module_is_probed_frozen_and_its_own_output_stands_beside():
     parts, net = make_parts(), Net().train()
     found = evaluate_regression_probe(RegressionInputs(parts, net), RegressionProbeConfig(), 0)

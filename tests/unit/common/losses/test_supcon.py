@@ -1,4 +1,5 @@
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -6,9 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from common.distributed.reduce import rank, world_size
-from common.losses import supcon as supcon_file
 from common.losses.supcon import class_contrast, supcon
 from tests.gloo import run_processes
+
+# The function of the same name stands before it in the package.
+supcon_file = import_module("common.losses.supcon")
 
 TEMPERATURE = 0.2
 LABELS = torch.tensor([0, 1, 0, 2, 1, 3])

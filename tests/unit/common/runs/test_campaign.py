@@ -98,11 +98,11 @@ def test_a_record_is_found_among_runs_and_among_results(recipe, tmp_path):
     runs, results = tmp_path / "runs", tmp_path / "results"
     assert find_complete(recipe, runs, results) is None
     commit_record(record_of(recipe, 1), results)
-    assert find_complete(recipe, runs, results).run_id.endswith("0001")
+    assert find_complete(recipe, runs, results)[1].run_id.endswith("0001")
     store(runs, record_of(recipe, 2, finished="2026-01-02T00:00:00Z"))
-    assert find_complete(recipe, runs, results).run_id.endswith("0002"), "the newest"
+    assert find_complete(recipe, runs, results)[1].run_id.endswith("0002"), "the newest"
     store(runs, record_of(recipe, 3, finished="2025-12-31T00:00:00Z"))
-    assert find_complete(recipe, runs, results).run_id.endswith("0002")
+    assert find_complete(recipe, runs, results)[1].run_id.endswith("0002")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_record_of_code_that_was_verified_counts(recipe, tmp_path):
 def test_an_unreadable_record_is_passed_over(damage, recipe, tmp_path):
     store(tmp_path, record_of(recipe, 1))
     store(tmp_path, record_of(recipe, 2)).write_bytes(damage)
-    assert find_complete(recipe, tmp_path, tmp_path / "results").run_id.endswith("0001")
+    assert find_complete(recipe, tmp_path, tmp_path / "results")[1].run_id.endswith("0001")
 
 
 def test_the_newest_unfinished_run_of_the_same_recipe_is_found(recipe, tmp_path, console):
@@ -185,14 +185,14 @@ def stage(monkeypatch, tmp_path, console):
     recipes = [load_recipe("swav/quick", [f"seed={seed}"]) for seed in range(3)]
     done = []
 
-    def play(act, deadline=None, also=()):
+    def play(act, deadline=None, also=(), results=tmp_path / "results"):
         def start(recipe, root, _console, _deadline=None):
             done.append(recipe.seed)
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start", start)
-        folders = (tmp_path / "runs", tmp_path / "results")
-        run_campaign(Campaign("c", [*recipes, *also]), *folders, deadline, console)
+        campaign_ = Campaign("c", [*recipes, *also])
+        run_campaign(campaign_, tmp_path / "runs", results, deadline, console)
 
     return play, done
 
@@ -203,7 +203,22 @@ def test_every_record_is_filed_and_a_second_time_nothing_is_done(stage, tmp_path
     assert done == [0, 1, 2]
     assert len(list((tmp_path / "results" / "swav").glob("*.json"))) == 3
     play(lambda recipe: pytest.fail("run again"))
-    assert console.file.getvalue().count("complete, run 260101") == 3
+    assert console.file.getvalue().count("-260101-000000-000") == 3 * 3, (
+        "each says where, each time"
+    )
+
+
+def test_without_a_folder_to_file_in_records_stay_in_the_folders_of_their_runs(
+    stage, tmp_path, recipe, monkeypatch
+):
+    play, done = stage
+    monkeypatch.setattr(campaign, "default_root", lambda: tmp_path / "checkout")
+    commit_record(record_of(recipe, 7), tmp_path / "checkout" / "results")
+    store(tmp_path / "runs", record_of(dataclasses.replace(recipe, seed=2), 2))
+    before = sorted(tmp_path.rglob("*"))
+    play(lambda recipe: record_of(recipe, recipe.seed), results=None)
+    assert done == [0, 1], "a record of the checkout is not the user's, one among the runs is"
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_pilot_of_a_seed_is_not_its_run(stage, tmp_path, recipe):
@@ -211,6 +226,14 @@ def test_a_pilot_of_a_seed_is_not_its_run(stage, tmp_path, recipe):
     pilot = record_of(recipe, 9, pilot=True, looked_at="val")
     commit_record(pilot, tmp_path / "results")
     play(lambda recipe: record_of(recipe, recipe.seed))
+    assert done == [0, 1, 2]
+
+
+def test_a_pilot_is_found_again_by_its_own_recipe(stage, tmp_path):
+    play, done = stage
+    pilot = load_recipe("swav/quick", ["evaluation.split=val"])
+    commit_record(record_of(pilot, 9, pilot=True, looked_at="val"), tmp_path / "results")
+    play(lambda recipe: record_of(recipe, recipe.seed), also=[pilot])
     assert done == [0, 1, 2]
 
 
@@ -241,7 +264,7 @@ def test_what_every_seed_would_meet_ends_that_arm_alone(error, recipe, stage, tm
     with pytest.raises(UsageError, match=r"^1 failed, 1 not tried: \[1/4\] swav/quick seed 0$"):
         play(act, also=[load_recipe("swav/quick:hard-codes")])
     assert done == [0, 0]
-    assert "[2/4] swav/quick seed 1: complete, run 260101" in console.file.getvalue()
+    assert "[2/4] swav/quick seed 1: complete, " in console.file.getvalue()
     assert "seed 2: not tried, refused at seed 0\n[4/4]" in console.file.getvalue()
 
 

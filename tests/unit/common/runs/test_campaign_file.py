@@ -34,6 +34,17 @@ def test_a_campaign_goes_seed_by_seed_through_the_arms(tmp_path):
     assert {recipe.trainer.epochs for recipe in found.recipes} == {2}
 
 
+def test_an_arm_has_words_of_its_own_beside_those_of_all(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "arms: [swav/quick, swav/quick:hard-codes  optimizer.lr=0.5 method.epsilon=0.1]\n"
+        "seeds: [0]\noverrides: [evaluation.split=val, optimizer.lr=0.25]\n"
+    )
+    plain, own = read_campaign(path).recipes
+    assert (plain.optimizer.lr, own.optimizer.lr, own.method.epsilon) == (0.25, 0.5, 0.1)
+    assert {plain.evaluation.split, own.evaluation.split} == {"val"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -13,7 +13,15 @@ import common
 from common.config.recipe import load_recipe
 from common.runs import cores
 from common.runs import export as artifacts
-from common.runs.cores import SMALL_NETWORK, WAITING, cgroup_quota, choose_threads, usable_cores
+from common.runs.cores import (
+    SMALL_NETWORK,
+    WAITING,
+    WATCHED_S,
+    cgroup_quota,
+    choose_threads,
+    too_many_threads,
+    usable_cores,
+)
 from common.runs.launch import threads_of
 
 WAITS = f"""
@@ -134,3 +142,28 @@ def test_a_loaded_run_leaves_the_callers_threads_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(artifacts, "load_run", load_run)
     assert common.load(tmp_path) == "the module"
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("idle", "threads", "fewer"), [(2, 2, None), (1, 2, 1), (0, 4, 1)])
+def test_more_threads_than_idle_cores_are_told_of(idle, threads, fewer, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    stat = tmp_path / "proc" / "stat"
+    stat.parent.mkdir()
+
+    def write(ticks):
+        mine = [f"cpu{core} 9 9 9 {100 + each} 0 9" for core, each in enumerate(ticks)]
+        stat.write_text("\n".join(["cpu 1 1 1 1 1 1", *mine, "cpu2 9 9 9 100 0 9", "ctxt 1"]))
+
+    def pause(seconds):
+        whole = int(seconds * os.sysconf("SC_CLK_TCK"))
+        write([whole * (idle > core) for core in range(2)])
+
+    write([0, 0])
+    said = too_many_threads(threads, tmp_path, pause)
+    assert said is None if fewer is None else f"trainer.threads={fewer} " in said
+
+
+def test_one_thread_is_never_too_many_and_without_counters_nothing_is_said(tmp_path):
+    assert too_many_threads(1, tmp_path, lambda _: pytest.fail("waited")) is None
+    assert too_many_threads(8, tmp_path, lambda seconds: None) is None
+    assert WATCHED_S < 1

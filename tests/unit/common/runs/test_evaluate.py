@@ -51,6 +51,14 @@ def test_other_protocols_leave_the_recipe_as_it_is(tmp_path):
     assert len(list((tmp_path / "runs").glob("swav/quick/*/result.json"))) == 1
 
 
+def test_measured_on_the_hold_out_nothing_of_the_test_images_is_seen(tmp_path):
+    recipe = load_recipe("swav/quick", ["evaluation.split=val", "data.holdout=0.1"])
+    console = Console(file=io.StringIO(), width=200)
+    record = evaluate_weights(recipe, export(tmp_path), ["knn"], tmp_path / "runs", console)
+    assert list(record.metrics) == list(record.references["untrained"]) == ["val/knn_top1"]
+    assert record.looked_at == "val"
+
+
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 @pytest.mark.parametrize(
     ("words", "message"),

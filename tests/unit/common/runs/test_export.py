@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from common.backbones.resnet import resnet18
 from common.config.recipe import load_recipe
+from common.data.images.config import ImageFacts
 from common.errors import LikewiseError, UsageError
 from common.runs import export as artifacts
 from common.runs.checkpoints import NAME, AtomicCheckpointIO
@@ -26,9 +28,11 @@ def weight_of(module):
 
 
 class Data:
+    facts = None  # no images
+
     def embed_path(self, module, path):
         return {
-            "embedding": np.full((3, 2), weight_of(module)),
+            "embeddings": np.full((3, 2), weight_of(module)),
             "path": np.array(str(path)),
         }
 
@@ -88,39 +92,87 @@ def test_a_run_without_weights_is_said_unless_it_never_trains(run, tmp_path):
         load_run(tmp_path / "none")
 
 
-def test_a_backbone_is_exported_where_it_is_wanted(run, tmp_path):
+def test_a_backbone_of_no_library_is_a_state_dict_that_says_what_it_is(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
-    assert export_backbone(folder.path, None) == folder.path / "backbone.pt"
-    target = export_backbone(folder.path, tmp_path / "new" / "w.pt")
-    state = torch.load(target, weights_only=True)
+    written = export_backbone(folder.path, tmp_path / "new" / "w.pt")
+    state = torch.load(written.path, weights_only=True)
     assert list(state) == ["weight"] and torch.equal(state["weight"], torch.full((1, 2), 5.0))
+    assert (state.description["paper"], state.description["keys"]) == ("swav", "state-dict")
+    assert written.lines[-1] == "model.load_state_dict(state)"
 
 
-def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(run, tmp_path, monkeypatch):
+class Images:
+    facts = ImageFacts(channels=3, size=32)
+
+
+@pytest.fixture
+def resnet(monkeypatch):
+    """Makes a run of a ResNet-18 with a stem for small images; returns its module."""
+    recipe = load_recipe(
+        "swav/quick", ["method.backbone=resnet18", "data.mean=[0.5]", "data.std=[0.2]"]
+    )
+    module = torch.nn.Module()
+    module.backbone = resnet18(stem=recipe.method.stem).eval()
+    experiment = Experiment(recipe, Images(), module)
+    monkeypatch.setattr(artifacts, "load_run", lambda path: experiment)
+    return module
+
+
+def test_what_is_printed_loads_what_was_written(resnet, tmp_path):
+    written = export_backbone(tmp_path, tmp_path / "w.pt")
+    scope = {}
+    exec("\n".join(written.lines), scope)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        found = scope["model"].eval()(images)
+        torch.testing.assert_close(found, resnet.backbone(images))
+    said = scope["state"].description
+    assert (said["keys"], said["architecture"]) == ("torchvision", "resnet18")
+    assert said["input"] == [3, 32, 32] and said["mean"] == [0.5] and said["num_features"] == 512
+
+
+def test_safetensors_hold_the_arrays_and_say_what_they_are(resnet, tmp_path):
+    safetensors = pytest.importorskip("safetensors")
+    written = export_backbone(tmp_path, tmp_path / "w.safetensors")
+    scope = {}
+    exec("\n".join(written.lines), scope)
+    assert torch.equal(scope["model"].conv1.weight, resnet.backbone.conv1.weight)
+    with safetensors.safe_open(written.path, "pt") as file:
+        assert json.loads(file.metadata()["description"])["architecture"] == "resnet18"
+
+
+def test_a_network_that_computes_something_else_is_not_written(resnet, tmp_path, monkeypatch):
+    resnet.backbone.relu = torch.nn.Identity()
+    with pytest.raises(LikewiseError, match="other features"):
+        export_backbone(tmp_path, tmp_path / "w.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(tmp_path, monkeypatch):
     module = SimpleNamespace(backbone=resnet18())
-    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=module))
-    target = export_backbone(tmp_path, None, "detectron2")
-    content = torch.load(target, weights_only=True)
-    assert target.name == "backbone-detectron2.pth" and content["matching_heuristics"] is True
+    recipe = load_recipe("swav/quick", ["method.backbone=resnet18", "method.stem=imagenet"])
+    experiment = Experiment(recipe, Images(), module)
+    monkeypatch.setattr(artifacts, "load_run", lambda path: experiment)
+    written = export_backbone(tmp_path, tmp_path / "w.pth", "detectron2")
+    content = torch.load(written.path, weights_only=True)
+    assert content["matching_heuristics"] is True and content["description"]["paper"] == "swav"
     assert torch.equal(content["model"]["stem.conv1.weight"], module.backbone.conv1.weight)
     assert "res5.1.conv2.norm.running_mean" in content["model"]
 
 
-def test_names_that_are_unknown_or_do_not_apply_are_refused(run):
+def test_a_library_without_the_network_is_refused(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
-    with pytest.raises(UsageError, match=r"--keys detectron.*detectron2"):
-        export_backbone(folder.path, None, "detectron")
-    with pytest.raises(UsageError, match="those of ResNets"):
-        export_backbone(folder.path, None, "detectron2")
-    assert not list(folder.path.glob("backbone*"))
+    with pytest.raises(UsageError, match=r"--to detectron2.*swav"):
+        export_backbone(folder.path, tmp_path / "w.pth", "detectron2")
+    assert not list(tmp_path.glob("w.*"))
 
 
-def test_a_module_without_backbone_is_refused(run, monkeypatch):
+def test_a_module_without_backbone_is_refused(run, monkeypatch, tmp_path):
     monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=object()))
     with pytest.raises(UsageError, match="no backbone to export"):
-        export_backbone("run", None)
+        export_backbone("run", tmp_path / "w.pt")
 
 
 def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
@@ -129,7 +181,8 @@ def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     target = tmp_path / "new" / "own.npz"
     embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     with np.load(target, allow_pickle=False) as file:
-        assert np.array_equal(file["embedding"], np.full((3, 2), 5.0))
+        assert file["ids"].tolist() == [0, 1, 2], "rows without names are numbered"
+        assert np.array_equal(file["embeddings"], np.full((3, 2), 5.0))
         assert str(file["path"]) == str(tmp_path / "images")
 
 
@@ -137,7 +190,16 @@ def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run,
     folder, target = run(), tmp_path / "own.npz"
     save(folder, NAME.format(5), float("nan"))
     target.write_bytes(b"former")
-    said = rf"^{folder.path}: embedding \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
+    said = rf"^{folder.path}: embeddings \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
     with pytest.raises(LikewiseError, match=said):
         embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
     assert target.read_bytes() == b"former"
+
+
+def test_a_table_holds_a_row_for_each_embedding(run, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder, target = run(), tmp_path / "own.parquet"
+    save(folder, NAME.format(5), 5.0)
+    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    found = parquet.read_table(target).to_pydict()
+    assert found == {"embeddings": [[5.0, 5.0]] * 3, "ids": [0, 1, 2]}

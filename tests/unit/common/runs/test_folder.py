@@ -166,11 +166,25 @@ def test_a_folder_that_is_no_run(tmp_path):
             open_run(path)
 
 
-def test_an_opened_run_has_a_whole_path_and_its_name_as_id(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("here", "shown"), [(".", "runs/swav/mine/run"), ("runs", "swav/mine/run"), ("other", None)]
+)
+def test_an_opened_run_has_a_path_from_the_current_folder_on(here, shown, tmp_path, monkeypatch):
+    whole = tmp_path.resolve() / "runs" / "swav" / "mine" / "run"
+    whole.mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (whole / "config.yaml").write_text("paper: swav\n")
+    monkeypatch.chdir(tmp_path / here)
+    run = open_run(whole)
+    assert run.path == (Path(shown) if shown else whole)
+    assert run.root.resolve() == tmp_path.resolve() / "runs"
+
+
+def test_an_opened_run_has_its_name_as_id_wherever_it_is_opened_from(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("paper: swav\n")
-    monkeypatch.chdir(tmp_path)
-    run = open_run(Path("run"))
+    monkeypatch.chdir(tmp_path / "run")
+    run = open_run(Path("."))
     assert run.path == (tmp_path / "run").resolve() and run.id == "run"
     with pytest.raises(ConfigError, match=r"config\.yaml"):
         run.read_recipe()

@@ -55,6 +55,14 @@ def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.finished)
 
 
+def test_a_run_that_is_measured_on_the_hold_out_is_a_pilot(tmp_path):
+    _, record = make(tmp_path)
+    assert (record.pilot, record.looked_at) == (False, None)
+    recipe, record = make(tmp_path, overrides=["evaluation.split=val"])
+    assert (record.pilot, record.looked_at, record.counts) == (True, "val", False)
+    assert recipe.hash() != load_recipe("swav/quick").hash()
+
+
 def test_it_reads_back_with_what_is_not_finite_as_null(tmp_path):
     _, record = make(tmp_path)
     again = parse_record(record_to_json(record), "result.json")

@@ -180,7 +180,7 @@ def test_seeds_differ_and_a_seed_repeats():
 def test_the_same_is_logged_with_and_without_an_augmenters_update(view):
     # A value of another iteration would be written again, but not by a run resumed between them.
     module, batch, logged = make(view=view, update_ratio=2), make_batch(), []
-    module._trainer = SimpleNamespace(log_every_n_steps=1)
+    module._trainer = SimpleNamespace(log_every_n_steps=1, training=True, loggers=[])
     module.log = lambda name, value, **_: logged[-1].add(name)
     module.manual_backward = lambda loss: loss.backward()
     optimizers = module.configure_optimizers()

@@ -1,13 +1,13 @@
 """The equations against themselves written out pair by pair, and their limits."""
 
 import math
+from importlib import import_module
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from common.distributed.reduce import gather, gather_with_grad, rank, world_size
-from common.losses import supcon as supcon_file
 from papers.hydra import loss as loss_file
 from papers.hydra.loss import (
     activation,
@@ -21,6 +21,9 @@ from papers.hydra.loss import (
     unit,
 )
 from tests.gloo import run_processes
+
+# The function of the same name stands before it in the package.
+supcon_file = import_module("common.losses.supcon")
 
 LABELS = torch.tensor([0, 1, 0, 2, 1, 3])
 # Class 4 is in no batch: the fourth anchor has no positive.

@@ -12,8 +12,11 @@ def stub(labels):
     """A data module that embeds a node as its class, so that classes are apart."""
     z = torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(0))
     inputs = NodeEmbeddings(z + 20 * labels[:, None], None, labels, {})
-    graph = SimpleNamespace(target="author")
-    return SimpleNamespace(graph=graph, evaluation_inputs=lambda module, split: inputs)
+    return SimpleNamespace(
+        graph=SimpleNamespace(target="author"),
+        facts=SimpleNamespace(num_classes=int(labels.max()) + 1),
+        evaluation_inputs=lambda module, split: inputs,
+    )
 
 
 def test_labelled_nodes_of_a_sample_are_points_coloured_by_class(monkeypatch):
@@ -34,3 +37,7 @@ def test_a_run_draws_it(tmp_path):
         get_paper("meow"), torch.nn.Identity(), data, tmp_path / "plots", said.append
     )
     assert [path.name for path in files] == ["nodes_map.png"] and not said
+
+
+def test_a_graph_without_labels_is_not_drawn():
+    assert plots.draw(torch.nn.Identity(), stub(torch.full((15,), -1))) == {}

@@ -177,7 +177,7 @@ def test_views_of_different_sizes_and_without_overlap_can_be_compared():
 
 def test_views_that_do_not_know_their_images_are_refused():
     module, batch = make_module(), make_batch()
-    with pytest.raises(ConfigError, match=r"ViewBatch\.sizes"):
+    with pytest.raises(DataError, match="sizes"):
         module.training_step(batch._replace(sizes=None), 0)
     with pytest.raises(DataError, match="leaves its image"):
         module.training_step(batch._replace(sizes=torch.full((6, 2), 4)), 0)

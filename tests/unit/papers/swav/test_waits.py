@@ -88,7 +88,9 @@ def test_an_emptied_queue_is_not_used():
 
 def test_a_log_that_is_due_may_wait():
     module = make_module()
-    module._trainer = SimpleNamespace(num_training_batches=4, log_every_n_steps=2)
+    module._trainer = SimpleNamespace(
+        num_training_batches=4, log_every_n_steps=2, training=True, loggers=[]
+    )
     train(module, 0)
     assert "_local_scalar_dense" in waits_of(module, 1)
     assert waits_of(module, 2) == []

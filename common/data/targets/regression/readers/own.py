@@ -1,28 +1,40 @@
-"""A user's own samples for a trained run: a CSV with the run's columns, or an array."""
+"""A user's own samples for a trained run: a CSV with the run's columns, images, or an array."""
 
+import math
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
-from common.data.catalogue.packers.arrays import read_arrays
+from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.data.catalogue.packers.arrays import read_rows
+from common.data.images.readers.folders import list_folder
+from common.data.images.readers.numbered import decode_all
 from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
+from common.data.targets.regression.readers.listed import PATH
 from common.errors import DataError
 
 
 def read_inputs(
     path: Path, shape: tuple[int, ...], columns: tuple[str, ...], config: RegressionConfig
-) -> Tensor:
-    """Returns inputs ``(num, *shape)``, not yet standardised.
+) -> tuple[Tensor, dict[str, Any]]:
+    """Reads inputs ``(num, *shape)``, not yet standardised.
 
     Args:
-        path: ``.npz`` with ``x``, or a CSV with at least the run's columns.
+        path: ``.npz`` with ``x`` and perhaps ``ids`` and ``labels``, or a CSV with at least the
+            run's columns. Of a run on colour images: a folder of them, or a CSV with ``path``.
         shape: Of one input of the run.
         columns: The run's columns; categorical ones as ``name=value``.
         config: The run's ``data:`` section.
+
+    Returns:
+        The inputs, and what is known of them, ``(num,)`` each: ``ids``, the CSV's column ``id``
+        unless it is an input; ``labels``, its column ``data.target``, NaN where a cell is empty.
 
     Raises:
         DataError: Missing file, columns or array; names the file.
@@ -30,6 +42,8 @@ def read_inputs(
     path = path.expanduser()
     if path.suffix == ".npz":
         return _read_array(path, shape)
+    if not columns and len(shape) == 3 and shape[0] == 3:
+        return _read_images(path, shape[1], config)
     if not columns:
         raise DataError(f"{path}: the columns of this run have no names; give an .npz with `x`")
     lines = read_lines(path)
@@ -41,13 +55,43 @@ def read_inputs(
             found.append([float(cells[place] == value) for _, cells in lines[1:]])
         else:
             found.append(read_numbers(path, lines, name, MEND))
-    return torch.tensor(found, dtype=torch.float64).T.float()
+    return torch.tensor(found, dtype=torch.float64).T.float(), _known(path, lines, columns, config)
 
 
-def _read_array(path: Path, shape: tuple[int, ...]) -> Tensor:
-    x = read_arrays(path, "x")["x"]
+def _read_images(
+    path: Path, size: int, config: RegressionConfig
+) -> tuple[Tensor, dict[str, NDArray[Any]]]:
+    if path.is_dir():
+        names = [os.fsdecode(name) for name in list_folder(path).names]
+        return decode_all([path / name for name in names], size), {"ids": np.array(names)}
+    lines = read_lines(path)
+    place = place_of(path, lines[0][1], PATH)
+    names = [cells[place] for _, cells in lines[1:]]
+    images = decode_all([path.parent / name for name in names], size)
+    return images, {"ids": np.array(names), **_known(path, lines, (), config)}
+
+
+def _known(
+    path: Path, lines: Lines, columns: tuple[str, ...], config: RegressionConfig
+) -> dict[str, NDArray[Any]]:
+    header, known = lines[0][1], dict[str, NDArray[Any]]()
+    if "id" in header and "id" not in columns:
+        place = header.index("id")
+        known["ids"] = np.array([cells[place] for _, cells in lines[1:]], dtype=np.str_)
+    if config.target is not None and config.target in header:
+        place = header.index(config.target)
+        given = [lines[0], *(line for line in lines[1:] if line[1][place])]
+        labels = iter(read_numbers(path, given, config.target, MEND))
+        known["labels"] = np.array(
+            [next(labels) if cells[place] else math.nan for _, cells in lines[1:]]
+        )
+    return known
+
+
+def _read_array(path: Path, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, Any]]:
+    x, known = read_rows(path, "x")
     if x.shape[1:] != shape or len(x) == 0:
         raise DataError(f"{path}: x has shape {x.shape}; the run needs (num, {shape})")
     if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
         raise DataError(f"{path}: x holds NaN, infinity or something that is no number")
-    return torch.from_numpy(x).float()
+    return torch.from_numpy(x).float(), known

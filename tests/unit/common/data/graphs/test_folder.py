@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import join_links
 from common.data.graphs.module import GraphData
 from common.errors import ConfigError, DataError
+from common.evaluation.config import EvaluationConfig
 
 
 @pytest.fixture
@@ -78,17 +81,40 @@ def test_impossible_metapath(folder, metapath, message):
 
 def test_links_within_a_type_and_two_files_of_one_relation_have_no_direction(folder):
     (folder / "paper-paper.csv").write_text("0,1\n0,2\n1,1")
-    one = load(folder).graph.links
+    one = join_links(load(folder).graph)
     assert one["paper", "paper"][:3, :3].toarray().tolist() == [[0, 1, 1], [1, 1, 0], [1, 0, 0]]
     (folder / "author-paper.csv").write_text("8,59\n")
-    both = load(folder).graph.links
+    both = join_links(load(folder).graph)
     assert set(both) == {("author", "paper"), ("paper", "paper")}
     assert (both["author", "paper"].T - one["paper", "author"]).nnz == 1
 
 
-def test_meta_paths_are_needed(folder):
-    with pytest.raises(ConfigError, match=r"data\.metapaths.*paper"):
-        load(folder, metapaths=[], top_k=[], edge_mask=[])
+def test_meta_paths_that_are_not_named_are_those_of_two_steps(folder):
+    (folder / "paper-paper.csv").write_text("0,1\n0,2\n1,1")
+    data = load(folder, metapaths=[])
+    found = ["paper-author-paper", "paper-paper-paper"]
+    assert data.graph.metapaths == found and len(data.batch.adjacency) == 2
+    # One value of data.top_k is that of both.
+    named = load(folder, metapaths=found, top_k=[5, 5], edge_mask=[0.1, 0.1])
+    assert data.fingerprint == named.fingerprint
+    pairs = zip(data.batch.masked_adjacency, named.batch.masked_adjacency, strict=True)
+    assert all(torch.equal(a.forward.to_dense(), b.forward.to_dense()) for a, b in pairs)
+
+
+def test_a_target_without_links_has_no_meta_path(folder):
+    (folder / "paper-author.csv").rename(folder / "author-author.csv")
+    (folder / "author-author.csv").write_text("0,1\n")
+    with pytest.raises(DataError, match=r"data\.metapaths.*paper"):
+        load(folder, metapaths=[])
+
+
+def test_without_labels_it_trains_and_is_not_measured(folder):
+    (folder / "labels.csv").unlink()
+    data = load(folder)
+    assert data.facts.num_classes == 0 and data.references("test")["raw"].splits == {}
+    data.check_evaluation(EvaluationConfig(protocols=[]))
+    with pytest.raises(DataError, match="no paper has a label"):
+        data.check_evaluation(EvaluationConfig(protocols=["node-probe"]))
 
 
 def test_lists_must_fit_the_metapaths(folder):

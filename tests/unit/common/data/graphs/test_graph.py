@@ -1,60 +1,43 @@
 import numpy as np
 import pytest
+import torch
 
 from common.data.graphs.graph import (
-    HeteroGraph,
-    NodeSplit,
-    check_parts,
     check_splits,
-    draw_splits,
     fingerprint,
-    make_links,
+    join_links,
+    make_edges,
+    make_graph,
+    two_step_paths,
 )
+from common.data.graphs.splits import NodeSplit
 from common.errors import DataError
 
 NODES = {"paper": 3, "author": 2}
 
 
-def test_links_count_once():
-    links = make_links(np.array([[0, 1], [0, 1], [2, 0]]), ("paper", "author"), NODES, "pa")
+def make(edges, target="paper", splits=()):
+    given = {ends: torch.tensor(pairs).T for ends, pairs in edges.items()}
+    return make_graph(target, NODES, given, {}, np.array([0, 1, 0]), dict(splits), ["none"])
+
+
+def test_edges_count_once_and_without_direction():
+    graph = make({("paper", "author"): [[0, 1], [0, 1]], ("author", "wrote", "paper"): [[0, 2]]})
+    (links,) = join_links(graph).values()
     assert links.toarray().tolist() == [[0, 1], [0, 0], [1, 0]]
+
+
+def test_two_step_paths_lead_over_each_type_that_is_linked_with_the_target():
+    edges = {("author", "paper"): [[0, 1]], ("paper", "cites", "paper"): [[0, 1]]}
+    edges |= {("paper", "by", "author"): [[0, 1]], ("author", "knows", "author"): [[0, 1]]}
+    assert two_step_paths(make(edges)) == ["paper-author-paper", "paper-paper-paper"]
+    assert two_step_paths(make(edges, "author")) == ["author-paper-author", "author-author-author"]
 
 
 @pytest.mark.parametrize("pair", [[3, 0], [0, 2], [-1, 0]])
 def test_link_to_a_node_that_does_not_exist_names_file_and_row(pair):
     with pytest.raises(DataError, match=r"pa\.csv: row 2 names (paper|author) -?\d"):
-        make_links(np.array([[0, 0], pair]), ("paper", "author"), NODES, "pa.csv")
-
-
-def test_splits_hold_every_class_and_do_not_overlap():
-    labels = np.repeat([0, 1, -1], [30, 20, 10])
-    split = draw_splits(labels, (5,), 10, 100, 0, "g")[5]
-    assert np.bincount(labels[split.train]).tolist() == [5, 5]
-    everything = np.concatenate(split)
-    assert len(np.unique(everything)) == len(everything) == 50
-
-
-@pytest.mark.parametrize("count", [4, 5, 6])
-def test_class_with_too_few_labels_for_all_three_parts_is_named(count):
-    labels = np.repeat([0, 1], [30, count])
-    message = f"labels.csv: class 1 has {count} labelled nodes.*7"
-    with pytest.raises(DataError, match=message):
-        draw_splits(labels, (5,), 5, 5, 0, "labels.csv")
-
-
-def test_too_few_labels_for_validation_name_the_file_and_the_mend():
-    message = r"labels.csv: 4 labelled nodes are left beside 5 a class .* lower data.labels_per_c"
-    with pytest.raises(DataError, match=message):
-        draw_splits(np.repeat([0, 1], 7), (5,), 5, 5, 0, "labels.csv")
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_rare_class_is_in_every_part(seed):
-    labels = np.repeat([0, 1, 2, -1], [500, 7, 300, 50])
-    split = draw_splits(labels, (5,), 20, 30, seed, "g")[5]
-    assert [len(part) for part in split] == [15, 20, 30]
-    assert all(np.unique(labels[part]).tolist() == [0, 1, 2] for part in split)
-    assert len(np.unique(np.concatenate(split))) == 65
+        make_edges(np.array([[0, 0], pair]), ("paper", "author"), NODES, "pa.csv")
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
@@ -63,23 +46,9 @@ def test_a_part_without_a_class_is_refused_before_training(part):
     parts = {"train": [0, 1], "val": [2, 3], "test": [4, 5]}
     parts[part] = parts[part][:1]
     split = NodeSplit(*(np.array(ids) for ids in parts.values()))
-    graph = HeteroGraph("a", {"a": 6}, {}, {}, labels, {1: split}, ())
+    graph = make_graph("a", {"a": 6}, {}, {}, labels, {1: split}, ["a-a-a"])
     with pytest.raises(DataError, match=f"g: {part}_1 holds no node of class 1"):
         check_splits(graph, "g")
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ([[0, 1], [2, 3], [4, 5, 3]], r"g\.test.*3"),
-        ([[0, 1, 6], [2, 3], [4, 5]], r"g\.train.*6"),
-        ([[0, 1], [2], [4, 5]], r"g\.val"),
-    ],
-)
-def test_parts_that_are_no_split_are_called_as_the_caller_does(parts, message):
-    named = dict(zip(("train", "val", "test"), map(np.array, parts), strict=True))
-    with pytest.raises(DataError, match=message):
-        check_parts(named, np.array([0, 1] * 3), ["comedy", "drama"], "g.")
 
 
 def test_fingerprint_follows_the_contents():

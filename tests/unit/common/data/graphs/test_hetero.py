@@ -6,9 +6,11 @@ import torch
 from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import get_features, get_labels, get_splits, join_links, node_counts
+from common.data.graphs.metapaths import halves
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import prepare_graph
-from common.data.graphs.readers.hetero import from_hetero_data
+from common.data.graphs.readers.hetero import read_hetero_data
 from common.errors import ConfigError, DataError
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
@@ -40,6 +42,16 @@ def config(**changes):
     return GraphConfig(**values | {"edge_mask": [0.1, 0.1]} | changes)
 
 
+def read(data, settings=None):
+    return read_hetero_data(settings or config(), 0, data)
+
+
+def load(data, settings=None):
+    found = GraphData(settings or config(), 0, read=lambda settings, _: read(data, settings))
+    found.load()
+    return found
+
+
 def saved(data, folder):
     torch.save(data.to_dict(), folder / "graph.pt")
     return str(folder / "graph.pt")
@@ -48,9 +60,9 @@ def saved(data, folder):
 def test_a_saved_dict_trains_and_embeds(tmp_path):
     path = saved(make(), tmp_path)
     data = GraphData(config(path=path), seed=0)
-    assert list(data.graph.num_nodes) == ["author", "paper", "venue"]
-    assert np.bincount(data.graph.labels).tolist() == [30, 30]
-    assert [len(part) for part in data.graph.splits[8]] == [16, 22, 22]
+    assert list(node_counts(data.graph)) == ["author", "paper", "venue"]
+    assert np.bincount(get_labels(data.graph)).tolist() == [30, 30]
+    assert [len(part) for part in get_splits(data.graph)[8]] == [16, 22, 22]
     assert data.facts.feature_dims == (5, 3, VENUES)
     assert "without a author-paper-author neighbour" in data.describe()
     module = MEOW(MEOWConfig(num_clusters=[4], dim=8), None, data.facts)
@@ -60,22 +72,24 @@ def test_a_saved_dict_trains_and_embeds(tmp_path):
     assert torch.isfinite(loss)
     z = data.evaluation_inputs(module, "test").z
     assert z.shape == (AUTHORS, 8)
-    embedded = data.embed_path(module, tmp_path / "graph.pt")["embedding"]
+    embedded = data.embed_path(module, tmp_path / "graph.pt")["embeddings"]
     assert np.array_equal(embedded, z.numpy())
 
 
 def test_an_object_in_python_is_the_same_graph(tmp_path):
     from_file = GraphData(config(path=saved(make(), tmp_path)), seed=0)
-    passed = GraphData(config(), seed=0, graph=from_hetero_data(make(), config()))
-    passed.load()
     from_file.load()
+    lists = {"top_k": [5], "edge_mask": [0.1], "labels_per_class": [8]}
+    given = make()
+    passed = GraphData.from_hetero_data(given, metapaths=PATHS, **lists)
     assert passed.fingerprint == from_file.fingerprint
+    assert given.to_dict().keys() == make().to_dict().keys(), "what is given stays as it is"
 
 
 def test_relations_between_two_types_are_joined_without_direction():
-    both, one = from_hetero_data(make(), config()), from_hetero_data(make(False), config())
-    assert set(both.links) == {("paper", "author"), ("paper", "venue")}
-    assert (both.links["paper", "author"] != one.links["paper", "author"]).nnz == 0
+    both, one = join_links(read(make())), join_links(read(make(False)))
+    assert set(both) == {("paper", "author"), ("paper", "venue")}
+    assert (both["paper", "author"] != one["paper", "author"]).nnz == 0
 
 
 def test_a_relation_within_a_type_is_without_direction_too(recwarn):
@@ -84,10 +98,11 @@ def test_a_relation_within_a_type_is_without_direction_too(recwarn):
     authors = torch.arange(AUTHORS)
     data["author", "knows", "author"].edge_index = torch.stack([authors, authors.roll(1)])
     settings = config(metapaths=["author-author-author"], top_k=[3], edge_mask=[0.0])
-    loaded = GraphData(settings, 0, graph=from_hetero_data(data, settings))
-    links = loaded.graph.links["author", "author"]
-    assert (links != links.T).nnz == 0 and links.sum() == 2 * AUTHORS
-    left, right = loaded.graph.halves("author-author-author")
+    loaded = load(data, settings)
+    links = join_links(loaded.graph)
+    knows = links["author", "author"]
+    assert (knows != knows.T).nnz == 0 and knows.sum() == 2 * AUTHORS
+    left, right = halves(links, ["author"] * 3)
     counts = left @ right
     assert counts[5, [3, 5, 7]].toarray().tolist() == [[1, 2, 1]]
     # A node, and its neighbours' neighbours, each with half its similarity.
@@ -103,10 +118,11 @@ def test_masks_are_the_split_and_indexed_labels_leave_the_rest_unknown():
     data["author"].y = torch.arange(30) % 2
     for name, begin in (("train_mask", 10), ("val_mask", 20), ("test_mask", 30)):
         data["author"][name] = nodes(begin, begin + 10)
-    graph = from_hetero_data(data, config())
-    assert (graph.labels >= 0).sum() == 30 and graph.labels[0] == -1
-    assert list(graph.splits) == [5]
-    assert [part.min() for part in graph.splits[5]] == [10, 20, 30]
+    graph = read(data)
+    labels, splits = get_labels(graph), get_splits(graph)
+    assert (labels >= 0).sum() == 30 and labels[0] == -1
+    assert list(splits) == [5]
+    assert [part.min() for part in splits[5]] == [10, 20, 30]
 
 
 def nodes(begin, end):
@@ -116,12 +132,12 @@ def nodes(begin, end):
 def test_two_masks_as_hgb_has_them_keep_the_test_and_cut_validation_from_train():
     data = make()
     data["author"].train_mask, data["author"].test_mask = nodes(0, 30), nodes(30, AUTHORS)
-    loaded = GraphData(config(), 0, graph=from_hetero_data(data, config()))
-    train, val, test = loaded.graph.splits[12]
+    loaded = load(data)
+    train, val, test = get_splits(loaded.graph)[12]
     assert test.tolist() == list(range(30, AUTHORS))
     assert sorted([*train, *val]) == list(range(30))
-    assert np.bincount(loaded.graph.labels[val]).tolist() == [3, 3]
-    again = from_hetero_data(data, config()).splits[12]
+    assert np.bincount(get_labels(loaded.graph)[val]).tolist() == [3, 3]
+    again = get_splits(read(data))[12]
     assert all(np.array_equal(a, b) for a, b in zip(again, (train, val, test), strict=True))
     assert "no val_mask: 6 of 30 training nodes validate" in loaded.describe()
 
@@ -129,9 +145,9 @@ def test_two_masks_as_hgb_has_them_keep_the_test_and_cut_validation_from_train()
 def test_masks_that_are_no_split_are_not_dropped_in_silence():
     data = make()
     data["author"].train_mask = nodes(0, 30)
-    graph = from_hetero_data(data, config())
-    assert list(graph.splits) == [8]
-    assert graph.notes == ("train_mask alone are no split: splits are drawn",)
+    graph = read(data)
+    assert list(get_splits(graph)) == [8]
+    assert graph.notes == ["train_mask alone are no split: splits are drawn"]
 
 
 def test_labels_on_two_types_with_an_index_and_no_features_as_in_aminer():
@@ -142,10 +158,10 @@ def test_labels_on_two_types_with_an_index_and_no_features_as_in_aminer():
         data[name].y = torch.arange(len(data[name].y_index)) % 2
     data["paper"].x, data["paper"].num_nodes = None, PAPERS
     with pytest.raises(ConfigError, match=r"data.target.*author, venue"):
-        from_hetero_data(data, config())
-    loaded = GraphData(config(), 0, from_hetero_data(data, config(target="author")))
+        read(data)
+    loaded = load(data, config(target="author"))
     assert loaded.facts.feature_dims == (AUTHORS, PAPERS, VENUES)
-    assert (loaded.graph.labels >= 0).sum() == 30
+    assert (get_labels(loaded.graph) >= 0).sum() == 30
     assert "one-hot rows: author, paper, venue" in loaded.describe()
 
 
@@ -182,10 +198,7 @@ def dangling(data):
         (dangling, "paper-in-venue.*row 1.*4.*4"),
         (change(author_x=torch.full((AUTHORS, 5), torch.nan)), "author.x"),
         (change(author_x=torch.rand(AUTHORS)), "author.x.*60.*60"),
-        (
-            change(author_y=torch.rand(AUTHORS, 2).round()),
-            "author.y.*60.*2",
-        ),
+        (change(author_y=torch.rand(AUTHORS, 2).round()), "author.y.*60.*2"),
         (change(author_y=torch.ones(AUTHORS, 1)), "author.y.*60.*1"),
         (change(author_y=torch.zeros(AUTHORS, dtype=torch.int64)), r"holds 1 class"),
         (
@@ -214,7 +227,7 @@ def test_broken_graphs_are_refused_by_name(broken, message):
     data = make()
     broken(data)
     with pytest.raises(DataError, match=message):
-        from_hetero_data(data, config())
+        read(data)
 
 
 @pytest.mark.parametrize(
@@ -239,14 +252,13 @@ def test_masks_that_cannot_be_a_split(masks, message):
     data = make()
     masked(**masks)(data)
     with pytest.raises(DataError, match=message):
-        GraphData(config(), 0, graph=from_hetero_data(data, config())).load()
+        load(data)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metapaths": []}, "data.metapaths.*author"),
-        ({"target": "venue"}, "data.target=venue.*author"),
+        ({"target": "journal"}, "data.target=journal.*author, paper, venue"),
         ({"path": None}, r"data.path"),
     ],
 )
@@ -254,19 +266,24 @@ def test_what_the_recipe_lacks(changes, message):
     with pytest.raises(ConfigError, match=message):
         if "path" in changes:
             GraphData(config(**changes), 0).load()
-        from_hetero_data(make(), config(**changes))
+        read(make(), config(**changes))
 
 
 def test_unknown_types_of_a_meta_path_are_listed():
     given = config(metapaths=["author-term-author"], top_k=[5], edge_mask=[0.1])
-    data = GraphData(given, 0, graph=from_hetero_data(make(), given))
     with pytest.raises(DataError, match="'term'"):
-        data.load()
+        load(make(), given)
 
 
-def test_neither_object_nor_dict():
-    with pytest.raises(DataError, match="to_dict"):
-        from_hetero_data({"author": 3}, config())
+def test_a_type_without_labels_is_embedded_where_it_is_named():
+    loaded = load(make(), config(target="venue", metapaths=[], top_k=[5], edge_mask=[0.1]))
+    assert loaded.graph.metapaths == ["venue-paper-venue"]
+    assert loaded.facts.num_classes == 0 and "no labels" in loaded.describe()
+
+
+def test_what_is_no_graph_is_refused():
+    with pytest.raises(DataError, match="dict"):
+        read({"author": 3})
 
 
 def test_sparse_features_are_read_in_any_layout():
@@ -277,5 +294,5 @@ def test_sparse_features_are_read_in_any_layout():
     data = make()
     for features in layouts:
         data["author"].x = features
-        graph = from_hetero_data(data, config())
-        np.testing.assert_array_equal(graph.features["author"].toarray(), dense.numpy())
+        graph = read(data)
+        np.testing.assert_array_equal(get_features(graph, "author").toarray(), dense.numpy())

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import join_links
 from common.data.graphs.incidence import find_equal_rows, hop_incidence
 from common.data.graphs.metapaths import path_product
 from common.data.graphs.readers.packed import read_packed
@@ -90,7 +91,7 @@ def test_a_hop_that_does_not_chain_is_refused():
 
 @pytest.mark.skipif("LIKEWISE_DATA" not in os.environ, reason="LIKEWISE_DATA is not set")
 def test_real_dblp_needs_a_fifth_of_the_rows_over_conferences():
-    links = read_packed(GraphConfig(name="dblp"), 0).links
+    links = join_links(read_packed(GraphConfig(name="dblp"), 0))
     found = hop_incidence(links, ("author", "paper", "conference", "paper"))
     assert found.rows.shape == (778, 14328)
     assert found.rows.getnnz(axis=1)[found.place].sum() == 10_165_000

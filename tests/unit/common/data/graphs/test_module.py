@@ -1,5 +1,6 @@
 import os
-from dataclasses import replace
+from copy import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,14 @@ import torch
 from common.data.graphs import module as module_of_data
 from common.data.graphs import references
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import (
+    count_classes,
+    dense_features,
+    get_labels,
+    get_splits,
+    join_links,
+    split_metapath,
+)
 from common.data.graphs.metapaths import path_product
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
@@ -33,21 +42,22 @@ def module(data):
 
 def counts_of(graph, path):
     """The whole product of a meta-path, which nothing else makes."""
-    return path_product(graph.links, graph.parse(path))
+    return path_product(join_links(graph), split_metapath(graph, path))
 
 
 def test_generated_graph_has_the_described_sizes(data):
     graph = data.graph
-    assert np.bincount(graph.labels).tolist() == [300, 300, 200]
-    assert [len(part) for part in graph.splits[20]] == [60, 300, 440]
-    assert graph.links["paper", "subject"].sum(1).max() == 1
-    np.testing.assert_allclose(graph.features["paper"].sum(1), 1, rtol=1e-5)
+    assert np.bincount(get_labels(graph)).tolist() == [300, 300, 200]
+    assert [len(part) for part in get_splits(graph)[20]] == [60, 300, 440]
+    assert join_links(graph)["paper", "subject"].sum(1).max() == 1
+    assert graph["paper"].x.layout == torch.sparse_csr, "sparse features stay sparse"
+    np.testing.assert_allclose(dense_features(graph, "paper").sum(1), 1, rtol=1e-5)
 
 
 def test_graph_follows_the_seed_and_the_fingerprint_its_rule(data):
     other = GraphData(GraphConfig(), seed=1)
     other.load()
-    assert (other.graph.labels != data.graph.labels).any()
+    assert (get_labels(other.graph) != get_labels(data.graph)).any()
     assert other.fingerprint == data.fingerprint
     changed = GraphData(GraphConfig(graph_seed=5), seed=1)
     changed.load()
@@ -117,10 +127,9 @@ def test_references_propagate_without_learning(data):
 
 
 def test_hops_of_long_metapaths_are_shared(data):
-    class Graph:
-        parse = staticmethod(lambda path: path.split("-"))
-
-    hops, contexts = split_hops(Graph(), ["a-p-a", "a-p-c-p-a", "a-p-t-p-a"])
+    ends = [("p", "to", "a"), ("p", "to", "c"), ("p", "to", "t")]
+    graph = SimpleNamespace(target="a", node_types=list("apct"), edge_types=ends)
+    hops, contexts = split_hops(graph, ["a-p-a", "a-p-c-p-a", "a-p-t-p-a"])
     assert ["-".join(hop) for hop in hops] == ["a-p", "a-p-c", "a-p-c-p", "a-p-t", "a-p-t-p"]
     assert contexts == [[0], [0, 1, 2], [0, 3, 4]]
 
@@ -158,9 +167,9 @@ def small(name, **changes):
 @pytest.mark.parametrize("name", REAL_GRAPHS)
 def test_other_real_graphs_load_and_step(name):
     data = small(name)
-    sizes = data.graph.num_classes * np.array([20, 40, 60])
-    assert [len(data.graph.splits[number].train) for number in (20, 40, 60)] == sizes.tolist()
-    assert all(len(split.test) == 1000 for split in data.graph.splits.values())
+    sizes, splits = count_classes(data.graph) * np.array([20, 40, 60]), get_splits(data.graph)
+    assert [len(splits[number].train) for number in (20, 40, 60)] == sizes.tolist()
+    assert all(len(split.test) == 1000 for split in splits.values())
     module = MEOW(MEOWConfig(num_clusters=[5, 9], dim=8), None, data.facts)
     module.log = lambda *args, **kwargs: None
     assert len(module.encoder.context_linears) == (
@@ -175,8 +184,8 @@ def test_other_real_graphs_load_and_step(name):
 @REAL
 def test_labels_of_imdb_start_at_0_and_its_repeated_rows_stay():
     graph = small("imdb").graph
-    assert np.bincount(graph.labels).tolist() == [1112, 1594, 1569]
-    rows = [graph.splits[number].train for number in (40, 60)]
+    assert np.bincount(get_labels(graph)).tolist() == [1112, 1594, 1569]
+    rows = [get_splits(graph)[number].train for number in (40, 60)]
     assert [len(np.unique(ids)) for ids in rows] == [119, 175]
 
 
@@ -214,7 +223,8 @@ def test_references_too_wide_for_the_memory_are_refused_before_training(monkeypa
     asked = ["untrained", "raw", "propagated", "propagated-context"]
     data.check_evaluation(EvaluationConfig(references=asked))
     graph, paths = data.graph, data.metapaths(data.graph)
-    bare = replace(graph, features={})
+    bare = copy(graph)
+    del bare["paper"].x
     monkeypatch.setattr(references, "MOST_NUMBERS", 800 * 800)
     references.check_references(bare, paths, asked[:3])
     message = r"evaluation\.references: propagated-context.*\[untrained,raw,"

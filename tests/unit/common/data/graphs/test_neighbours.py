@@ -4,6 +4,7 @@ import scipy.sparse as sp
 import torch
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import get_labels, join_links, node_counts
 from common.data.graphs.module import GraphData
 from common.data.graphs.neighbours import draw, relabel, uniform
 from common.data.sampler import BatchKey
@@ -97,11 +98,11 @@ def test_contexts_of_a_long_path_are_the_whole_graph_s():
     paths = ["paper-subject-author-subject-paper"]
     lists = {"metapaths": paths, "top_k": [5], "edge_mask": [0.1]}
     graph = make().graph
-    between = sp.csr_matrix(graph.links["paper", "subject"].T @ graph.links["paper", "author"])
-    between.data[:] = 1
-    graph.links["subject", "author"] = between
+    links = join_links(graph)
+    between = links["paper", "subject"].T @ links["paper", "author"]
+    graph["subject", "author"].edge_index = torch.from_numpy(np.stack(between.nonzero()))
     sampling = {"batch_size": 800, "fanouts": [EVERYTHING] * 2, "context_fanout": EVERYTHING}
-    data = GraphData(GraphConfig(**sampling | lists), seed=0, graph=graph)
+    data = GraphData(GraphConfig(**sampling | lists), seed=0, read=lambda *_: graph)
     batches, rows = data.sampled_batches(), torch.randperm(800)
     assert [hop.repeats for hop in batches.incidences] == [False, True, True]
     torch.manual_seed(0)
@@ -154,9 +155,10 @@ def test_what_sampling_cannot_do(data):
 
 def test_generated_graph_grows_in_proportion():
     small, large = (make(name="papers-at-scale", num_targets=n).graph for n in (3000, 6000))
-    assert large.num_nodes == {"paper": 6000, "author": 3000, "subject": 200}
-    for ends in small.links:
-        assert large.links[ends].nnz == pytest.approx(2 * small.links[ends].nnz, rel=0.05)
-    assert np.bincount(large.labels).tolist() == [2000] * 3
-    subjects = large.links["paper", "subject"].indices % 3
-    assert (subjects == large.labels).mean() == pytest.approx(0.75 + 0.25 / 3, abs=0.02)
+    assert node_counts(large) == {"paper": 6000, "author": 3000, "subject": 200}
+    links, few = join_links(large), join_links(small)
+    for ends in few:
+        assert links[ends].nnz == pytest.approx(2 * few[ends].nnz, rel=0.05)
+    assert np.bincount(get_labels(large)).tolist() == [2000] * 3
+    subjects = links["paper", "subject"].indices % 3
+    assert (subjects == get_labels(large)).mean() == pytest.approx(0.75 + 0.25 / 3, abs=0.02)

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 import torch
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import node_counts
 from common.data.graphs.module import GraphData
 from common.data.graphs.readers.own import read_own
 from common.errors import DataError
@@ -66,24 +67,24 @@ def test_the_run_s_own_graph_gives_its_embedding(data, module):
     arrays = data.embed_path(module, Path(data.config.path))
     assert module.training
     assert torch.equal(
-        torch.from_numpy(arrays["embedding"]), data.evaluation_inputs(module, "test").z
+        torch.from_numpy(arrays["embeddings"]), data.evaluation_inputs(module, "test").z
     )
 
 
 def test_other_graphs_need_no_labels_and_may_have_other_sizes(tmp_path, data, module):
     folder = write_folder(tmp_path / "mine", papers=17, seed=1)
-    z = data.embed_path(module, folder)["embedding"]
+    z = data.embed_path(module, folder)["embeddings"]
     assert z.shape == (17, 8) and np.isfinite(z).all()
     # The order of the other types is the run's.
     (folder / "nodes.csv").write_text("paper,17\nsubject,3\nauthor,9\n")
-    assert np.array_equal(data.embed_path(module, folder)["embedding"], z)
+    assert np.array_equal(data.embed_path(module, folder)["embeddings"], z)
     own = read_own(folder, data.graph, data.metapaths(data.graph))
-    assert list(own.num_nodes) == ["paper", "author", "subject"]
+    assert list(node_counts(own)) == ["paper", "author", "subject"]
 
 
 def test_packed_layout(tmp_path, data, module):
     np.savez(tmp_path / "mine.npz", **packed_arrays())
-    z = data.embed_path(module, tmp_path / "mine.npz")["embedding"]
+    z = data.embed_path(module, tmp_path / "mine.npz")["embeddings"]
     assert z.shape == (12, 8) and np.isfinite(z).all()
 
 

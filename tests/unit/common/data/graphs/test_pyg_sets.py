@@ -13,6 +13,7 @@ import torch
 from torch_geometric.data import HeteroData
 from torch_geometric.datasets import DBLP, IMDB, HGBDataset
 
+from common.data.graphs.graph import get_labels, get_splits
 from common.data.graphs.module import GraphData
 from common.errors import DataError
 from papers.meow.config import MEOWConfig
@@ -160,8 +161,8 @@ def test_a_set_is_read_as_it_is_and_trains(make, batch_size, tmp_path):
     given, metapath = make(tmp_path)
     data = read_whole(given, metapath, batch_size=batch_size)
     own = given[metapath.partition("-")[0]]
-    ((train, val, test),) = data.graph.splits.values()
-    assert np.array_equal(data.graph.labels, own.y.numpy())
+    ((train, val, test),) = get_splits(data.graph).values()
+    assert np.array_equal(get_labels(data.graph), own.y.numpy())
     assert test.tolist() == own.test_mask.nonzero().ravel().tolist()
     parts = [train] if "val_mask" in own else [train, val]
     together = np.sort(np.concatenate(parts))
@@ -181,23 +182,23 @@ def test_a_set_is_read_as_it_is_and_trains(make, batch_size, tmp_path):
 )
 def test_its_file_holds_the_same_types_features_and_split(make, widths, split, tmp_path):
     given, metapath = make(tmp_path)
-    torch.save(given.to_dict(), tmp_path / "graph.pt")
+    torch.save(given, tmp_path / "graph.pt")
     passed = read_whole(given, metapath)
-    config = replace(passed.config, path=str(tmp_path / "graph.pt"))
-    data = GraphData(config, seed=0)
-    data.load()
-    assert data.fingerprint == passed.fingerprint
-    features = data.graph.features
-    found = {name: features[name].shape[1] if name in features else None for name in widths}
-    assert found == widths and set(data.graph.num_nodes) == set(widths)
-    assert [tuple(map(len, parts)) for parts in data.graph.splits.values()] == [split]
+    roots = [path.parent for path in tmp_path.rglob("processed")]  # of a set of PyG's own
+    for path in [*roots, tmp_path / "graph.pt"]:
+        data = GraphData(replace(passed.config, path=str(path)), seed=0)
+        data.load()
+        assert data.fingerprint == passed.fingerprint
+    stores = {name: data.graph[name] for name in data.graph.node_types}
+    assert {name: x.x.shape[1] if "x" in x else None for name, x in stores.items()} == widths
+    assert [tuple(map(len, parts)) for parts in get_splits(data.graph).values()] == [split]
 
 
 @pytest.mark.parametrize("batch_size", [None, 16])
 def test_aminer_trains_on_authors_of_whom_some_have_labels(batch_size):
     chosen = {"target": "author", "labels_per_class": [4], "batch_size": batch_size}
     data = read_whole(aminer(), "author-paper-author", **chosen)
-    assert np.flatnonzero(data.graph.labels >= 0).tolist() == list(range(10, 40))
+    assert np.flatnonzero(get_labels(data.graph) >= 0).tolist() == list(range(10, 40))
     assert data.facts.feature_dims == (TARGETS, 4, OTHERS)
     loss, moved = step_on(data, SMALL)
     assert np.isfinite(loss) and moved.abs().max() > 0

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from common.data.graphs.config import GraphConfig
+from common.data.graphs.graph import get_labels, get_splits, join_links, node_counts
 from common.data.graphs.module import GraphData
 from common.data.graphs.synthetic import make, shape_of
 
@@ -64,19 +65,19 @@ def test_a_run_seed_does_not_change_a_given_graph():
 
 def test_a_smaller_graph_keeps_its_kind():
     graph = loaded(SHAPE, rows=120).graph
-    assert graph.num_nodes == {"paper": 120, "author": 80, "subject": 20, "term": 60}
-    assert graph.features["paper"].shape == (120, 50)
-    assert graph.links["paper", "author"].nnz == 280
-    for part in graph.splits[5]:
-        assert np.unique(graph.labels[part]).tolist() == [0, 1, 2]
+    assert node_counts(graph) == {"paper": 120, "author": 80, "subject": 20, "term": 60}
+    assert graph["paper"].x.shape == (120, 50)
+    assert join_links(graph)["paper", "author"].nnz == 280
+    for part in get_splits(graph)[5]:
+        assert np.unique(get_labels(graph)[part]).tolist() == [0, 1, 2]
 
 
 def test_links_tell_of_the_class_and_leave_nobody_out():
     graph = make(SHAPE | {"labelled": 300})
-    papers, authors = graph.links["paper", "author"].nonzero()
+    papers, authors = graph["paper", "author"].edge_index.numpy()
     assert len(np.unique(papers)) == 300
     counts = np.zeros((200, 3))
-    np.add.at(counts, (authors, graph.labels[papers]), 1)
+    np.add.at(counts, (authors, get_labels(graph)[papers]), 1)
     share = counts.max(1).sum() / counts.sum()
     assert 0.55 < share < 0.95
 

@@ -7,7 +7,7 @@ from torch import nn
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import fingerprint_files
 from common.data.images.module import ImageData
-from common.data.images.readers.files import image_folder
+from common.data.images.readers.files import image_folder, own_folder
 from common.data.images.readers.own import read_own
 from common.errors import DataError
 
@@ -38,10 +38,39 @@ def test_folders_are_read_in_order_of_name_with_and_without_classes(tmp_path):
     save(tmp_path / "cats" / "b.PNG", pixels)
     save(tmp_path / "a.png", np.stack([pixels] * 3, 2))
     (tmp_path / "notes.txt").write_text("no image")
-    images, names = read_own(tmp_path, GREY)
-    assert names.dtype.kind == "U" and names.tolist() == ["a.png", "cats/b.PNG"]
+    images, known = read_own(tmp_path, GREY)
+    assert known["ids"].tolist() == ["a.png", "cats/b.PNG"]
+    assert known["labels"].tolist() == ["", "cats"]
     assert images.dtype == torch.uint8 and (images[1, 0].numpy() == pixels).all()
     assert read_own(tmp_path, COLOUR)[0][1].shape == (3, 20, 20)
+
+
+def test_ids_are_names_in_the_folder_and_a_split_is_no_label(tmp_path):
+    for name in ("train/cats/a.png", "train/dogs/a.png", "test/cats/b.png"):
+        save(tmp_path / name, noise(9, 9, 3))
+    images, known = read_own(tmp_path, COLOUR)
+    split, lazily = own_folder(tmp_path)
+    assert sorted(known["ids"]) == ["test/cats/b.png", "train/cats/a.png", "train/dogs/a.png"]
+    found = dict(zip(known["ids"], known["labels"], strict=True))
+    assert [found[name] for name in sorted(found)] == ["cats", "cats", "dogs"]
+    assert len(images) == len(split) == 3 and {**lazily}.keys() == known.keys()
+    assert all(np.array_equal(lazily[name], known[name]) for name in known)
+    for row, name in enumerate(known["ids"]):
+        assert split.source.name(int(split.index[row])).endswith(name)
+
+
+def test_a_folder_without_classes_has_no_labels(tmp_path):
+    save(tmp_path / "a.png", noise(9, 9))
+    assert list(read_own(tmp_path, GREY)[1]) == ["ids"]
+
+
+def test_ids_and_labels_of_an_npz_are_passed_on(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b", "a"], labels=[1, 0])
+    known = read_own(tmp_path / "mine.npz", GREY)[1]
+    assert (known["ids"].tolist(), known["labels"].tolist()) == (["b", "a"], [1, 0])
+    np.savez(tmp_path / "mine.npz", images=noise(2, 20, 20), ids=["b"])
+    with pytest.raises(DataError, match=r"mine.npz: ids"):
+        read_own(tmp_path / "mine.npz", GREY)
 
 
 def test_another_size_covers_the_run_s_and_is_cropped_at_the_centre(tmp_path):
@@ -59,8 +88,8 @@ def test_another_size_covers_the_run_s_and_is_cropped_at_the_centre(tmp_path):
 def test_arrays_of_grey_and_colour(tmp_path, shape, wanted):
     stored = noise(*shape)
     np.savez(tmp_path / "mine.npz", images=stored)
-    images, names = read_own(tmp_path / "mine.npz", wanted)
-    assert images.shape == (4, *wanted) and names is None
+    images, known = read_own(tmp_path / "mine.npz", wanted)
+    assert images.shape == (4, *wanted) and known == {}
     if shape[1:] == (20, 20, 3) and wanted == COLOUR:
         assert (images.permute(0, 2, 3, 1).numpy() == stored).all()
 
@@ -70,8 +99,8 @@ def test_embeds_without_views_and_restores_the_mode(tmp_path):
     np.savez(tmp_path / "mine.npz", images=images)
     module = Corner().train()
     arrays = ImageData(ImageConfig(), 0).embed_path(module, tmp_path / "mine.npz")
-    np.testing.assert_allclose(arrays["embedding"], images[:, 0, :2] / 255, rtol=1e-6)
-    assert module.training and list(arrays) == ["embedding"]
+    np.testing.assert_allclose(arrays["embeddings"], images[:, 0, :2] / 255, rtol=1e-6)
+    assert module.training and list(arrays) == ["embeddings"]
 
 
 def test_broken_images_are_named(tmp_path):

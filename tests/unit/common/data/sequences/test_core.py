@@ -87,7 +87,7 @@ def test_own_data_are_embedded_under_the_ids_of_the_source(tmp_path):
     data = SequenceData(SequenceConfig(name="file", path=str(path), core=3, batch_size=2), 0)
     module = MCLRec(MCLRecConfig(dim=8, inner_dim=8, dropout=0.0), None, data.facts).eval()
     (tmp_path / "mine.txt").write_text("x 8 2\n")
-    rows = data.embed_path(module, tmp_path / "mine.txt")["embedding"]
+    rows = data.embed_path(module, tmp_path / "mine.txt")["embeddings"]
     with torch.no_grad():
         wanted = module.embed(torch.tensor([[3, 1]]), torch.tensor([2])).numpy()
     np.testing.assert_allclose(rows, wanted, atol=1e-6)

@@ -35,22 +35,22 @@ def test_users_are_encoded_from_all_their_actions(tmp_path, data, module):
     path.write_text("u7 1 2 3 4 5 6\n\n9 3\n")
     module.train()
     arrays = data.embed_path(module, path)
-    assert module.training and arrays["user"].tolist() == ["u7", "9"]
+    assert module.training and arrays["ids"].tolist() == ["u7", "9"]
     # Of the first user the latest four.
     rows = [expected(module, [3, 4, 5, 6]), expected(module, [3])]
-    np.testing.assert_allclose(arrays["embedding"], rows, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(arrays["embeddings"], rows, rtol=1e-5, atol=1e-6)
     with gzip.open(tmp_path / "mine.txt.gz", "wt") as file:
         file.write(path.read_text())
     again = data.embed_path(module, tmp_path / "mine.txt.gz")
-    assert np.array_equal(again["embedding"], arrays["embedding"])
+    assert np.array_equal(again["embeddings"], arrays["embeddings"])
 
 
 def test_tables_are_read_in_order_of_time(tmp_path, data, module):
     (tmp_path / "mine.inter").write_text(INTER)
     arrays = data.embed_path(module, tmp_path / "mine.inter")
-    assert arrays["user"].dtype.kind == "U" and arrays["user"].tolist() == ["ann", "bob"]
+    assert arrays["ids"].dtype.kind == "U" and arrays["ids"].tolist() == ["ann", "bob"]
     rows = [expected(module, [2, 3]), expected(module, [4])]
-    np.testing.assert_allclose(arrays["embedding"], rows, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(arrays["embeddings"], rows, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_items_are_named_as_in_the_source(tmp_path):
     module = MCLRec(MCLRecConfig(dim=8, inner_dim=8), None, own.facts)
     (tmp_path / "mine.txt").write_text("x A9 B0\n")
     arrays = own.embed_path(module, tmp_path / "mine.txt")
-    np.testing.assert_allclose(arrays["embedding"], [expected(module, [3, 1])], atol=1e-6)
-    assert arrays["item"].tolist() == ["B0", "7", "A9", "C"]
+    np.testing.assert_allclose(arrays["embeddings"], [expected(module, [3, 1])], atol=1e-6)
+    assert arrays["item_ids"].tolist() == ["B0", "7", "A9", "C"]
     table = module.encoder.item_embedding.weight.detach().numpy()
-    assert np.array_equal(arrays["item_embedding"], table[1:5])
+    assert np.array_equal(arrays["item_embeddings"], table[1:5])
     (tmp_path / "mine.txt").write_text("x A9 B1\n")
     with pytest.raises(DataError, match=r"mine.txt:1.*B1"):
         own.embed_path(module, tmp_path / "mine.txt")

@@ -206,10 +206,11 @@ def test_short_series_are_embedded_as_the_protocol_is_given_them(tmp_path):
     expected = data.evaluation_inputs(EachStep(), "test").features("test").float()
     own = tmp_path / "own.npz"
     np.savez(own, x=np.load(tmp_path / "mine.npz")["x_test"])
-    found = data.embed_path(EachStep(), own)["embedding"]
+    found = data.embed_path(EachStep(), own)["embeddings"]
     assert found.shape == (6, 2) and np.array_equal(found, expected.numpy())
     (tmp_path / "own.ts").write_text("@data\n1,2,3:4,5,6:up\n3,1:0,1:down\n")
-    assert data.embed_path(EachStep(), tmp_path / "own.ts")["embedding"].shape == (2, 2)
+    found = data.embed_path(EachStep(), tmp_path / "own.ts")
+    assert found["embeddings"].shape == (2, 2) and found["labels"].tolist() == ["up", "down"]
     for x, message in (
         (np.zeros((2, 5, 3)), r"the run needs \(num, steps, 2\)"),
         (np.full((2, 5, 2), np.nan), "a series without any value"),
@@ -223,11 +224,24 @@ def test_short_series_are_embedded_as_the_protocol_is_given_them(tmp_path):
 def test_a_users_series_is_embedded_in_the_runs_units(tmp_path):
     data = make(name="csv", path=csv(tmp_path), batch_size=4, targets=["b"])
     data.load()
-    found = data.embed_path(LastStep(), tmp_path / "mine.csv")["embedding"]
-    assert np.array_equal(found, data.long.inputs[:, 30:].numpy())
+    found = data.embed_path(LastStep(), tmp_path / "mine.csv")
+    assert np.array_equal(found["embeddings"], data.long.inputs[0, 30:].numpy())
+    # A step is known by its date, from the first whole window on.
+    lines = (tmp_path / "mine.csv").read_text().splitlines()[31:]
+    assert found["ids"].tolist() == [line.split(",")[0] for line in lines]
     (tmp_path / "short.csv").write_text("date,b\n2020-01-01 00:00,1\n2020-01-01 01:00,2\n")
     with pytest.raises(DataError, match="2 steps, but a window has 31"):
         data.embed_path(LastStep(), tmp_path / "short.csv")
+
+
+def test_columns_that_are_read_apart_follow_each_other(tmp_path):
+    data = make(name="csv", path=csv(tmp_path), batch_size=4, targets=["a", "b"], apart=True)
+    data.load()
+    found = data.embed_path(LastStep(), tmp_path / "mine.csv")
+    rows = 2 * (600 - 30)
+    assert found["embeddings"].shape[0] == rows == len(found["ids"])
+    assert np.array_equal(found["embeddings"][rows // 2 :], data.long.inputs[1, 30:].numpy())
+    assert found["columns"].tolist() == ["a"] * (rows // 2) + ["b"] * (rows // 2)
 
 
 def test_one_changed_digit_of_a_file_changes_the_fingerprint(tmp_path):

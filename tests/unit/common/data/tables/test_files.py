@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from common.data.tables.readers.files import diabetes, packed, read_table
 from common.data.targets.regression.config import RegressionConfig
@@ -83,8 +84,12 @@ def test_own_rows_are_embedded_by_the_columns_of_the_run(tmp_path):
     config = RegressionConfig(name="table", path="x.csv", target="price", categorical=["colour"])
     columns = ("size", "colour=blue", "colour=red")
     path = write(tmp_path, "colour,size\nblue,3\nred,4\nwhite,5\n")
-    found = read_inputs(path, (3,), columns, config)
-    assert found.tolist() == [[3, 1, 0], [4, 0, 1], [5, 0, 0]]
+    found, known = read_inputs(path, (3,), columns, config)
+    assert known == {} and found.tolist() == [[3, 1, 0], [4, 0, 1], [5, 0, 0]]
+    path = write(tmp_path, "id,colour,size,price\nx7,blue,3,2.5\n08,red,4,\n")
+    _, known = read_inputs(path, (3,), columns, config)
+    assert known["ids"].tolist() == ["x7", "08"]
+    np.testing.assert_array_equal(known["labels"], [2.5, np.nan])
     with pytest.raises(DataError, match="'size'"):
         read_inputs(write(tmp_path, "colour,sise\nred,3\nred,4\n"), (3,), columns, config)
 
@@ -93,7 +98,7 @@ def test_own_arrays_must_have_the_shape_of_the_run(tmp_path):
     path = tmp_path / "own.npz"
     np.savez(path, x=np.ones((2, 3)))
     config = RegressionConfig()
-    assert read_inputs(path, (3,), (), config).shape == (2, 3)
+    assert read_inputs(path, (3,), (), config)[0].shape == (2, 3)
     for shape, message in (((4,), "the run needs"), ((1, 3), "the run needs")):
         with pytest.raises(DataError, match=message):
             read_inputs(path, shape, (), config)
@@ -128,3 +133,15 @@ def test_diabetes_is_embedded_in_label_units():
     assert found.inputs.shape == (442, 10) and found.columns[:2] == ("age", "sex")
     assert (found.targets.min(), found.targets.max()) == (25, 346)
     assert found.splits.shape == (10, 442)
+
+
+def test_images_of_a_folder_or_a_table_are_embedded_at_the_size_of_the_run(tmp_path):
+    for number, name in enumerate(("b.png", "a.png")):
+        Image.fromarray(np.full((9, 7, 3), 50 * number, np.uint8)).save(tmp_path / name)
+    config = RegressionConfig(name="image-table", path="x.csv", target="age", size=4)
+    found, known = read_inputs(tmp_path, (3, 4, 4), (), config)
+    assert found.shape == (2, 3, 4, 4) and known["ids"].tolist() == ["a.png", "b.png"]
+    path = write(tmp_path, "path,age\nb.png,30\na.png,\n")
+    listed, known = read_inputs(path, (3, 4, 4), (), config)
+    assert torch.equal(listed, found.flip(0)) and known["ids"].tolist() == ["b.png", "a.png"]
+    np.testing.assert_array_equal(known["labels"], [30, np.nan])

@@ -1,15 +1,13 @@
 import base64
-import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-from common.cli.leaderboard import build_leaderboard
 from common.errors import UsageError
 from common.results.board import make_board
 from common.results.groups import Code
+from common.results.pages import html
 from common.results.pages.html import render_page, write_page
 from common.results.record import Record
 
@@ -47,21 +45,14 @@ def outline(text: str) -> Outline:
     return found
 
 
-def filed(root: Path, record: Record) -> Record:
-    path = root / "results" / record.paper / record.filename
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"run_id": record.run_id}))
-    return record
-
-
 def with_curve(make_record, seed: int = 0, **changes) -> Record:
     curves = {"train/loss": [[0, 2.0], [10, 1.5 + seed]]}
     return make_record(seed=seed, curves=curves, **changes)
 
 
 def test_the_page_holds_the_rows_and_loads_nothing_from_elsewhere(make_record, tmp_path):
-    records = [filed(tmp_path, with_curve(make_record, seed)) for seed in range(3)]
-    page = write_page(make_board([], records, CODE), tmp_path / "out", tmp_path, tmp_path / "runs")
+    records = [with_curve(make_record, seed) for seed in range(3)]
+    page = write_page(make_board([], records, CODE), tmp_path / "out", tmp_path / "runs")
     found = outline(page.read_text())
     assert found.tags.count("svg") == 1 and "img" not in found.tags
     for address in found.loads:
@@ -136,6 +127,33 @@ def test_folds_are_folds(make_record, tmp_path):
     assert "&lt;details" not in text
 
 
-def test_checking_writes_no_page(tmp_path):
-    with pytest.raises(UsageError, match="--html"):
-        build_leaderboard(True, None, tmp_path, page=tmp_path / "out")
+def test_a_former_page_is_replaced_whole_and_nothing_is_left_beside_it(make_record, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for seeds in (2, 1):
+        records = [with_curve(make_record, seed) for seed in range(seeds)]
+        write_page(make_board([], records, CODE), out, tmp_path / "runs")
+        assert len(list(out.glob("results/swav/*.json"))) == seeds
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "index.html", "results"])
+def test_a_folder_that_is_no_former_page_is_left_as_it_was(name, make_record, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("<title>mine</title>")
+    with pytest.raises(UsageError):
+        write_page(make_board([], [with_curve(make_record)], CODE), out, tmp_path / "runs")
+    assert (out / name).read_text() == "<title>mine</title>"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_page_that_cannot_be_made_leaves_the_former_one(make_record, tmp_path, monkeypatch):
+    board = make_board([], [with_curve(make_record)], CODE)
+    page = write_page(board, tmp_path / "out", tmp_path / "runs")
+    before = page.read_text()
+    monkeypatch.setattr(html, "render_page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_page(board, tmp_path / "out", tmp_path / "runs")
+    assert page.read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -147,7 +147,7 @@ def test_own_rows_are_embedded_as_the_run_standardised_them(tmp_path):
     path.write_text(
         ",".join(names) + "\n" + "\n".join("1,1,1,1,1,1,1,50,2,20" for _ in range(2)) + "\n"
     )
-    embedding = data.embed_path(Flat(), path)["embedding"]
+    embedding = data.embed_path(Flat(), path)["embeddings"]
     expected = (np.array([50, 2]) - scale.mean[:2].numpy()) / scale.std[:2].numpy()
     np.testing.assert_allclose(embedding, [expected, expected], rtol=1e-5)
 

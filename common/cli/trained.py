@@ -1,0 +1,81 @@
+"""What is done with a trained run: its backbone is written, and the user's data are embedded."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from common.config.schema import Recipe
+from common.errors import UsageError
+from common.runs.folder import open_run
+from common.runs.outputs import DETECTRON2, EMBEDDINGS, LIBRARIES, WEIGHTS, check_output
+
+
+def export_run(
+    run_dir: Path, out: Path | None, library: str | None, force: bool, console: Console
+) -> None:
+    """Writes the run's backbone and says what it is and how it is loaded.
+
+    Args:
+        run_dir: The run's folder.
+        out: Where to; default: a file in the run's folder.
+        library: Which it is for; None: as `export_backbone` chooses.
+        force: Whether a file that exists is replaced.
+        console: Where to say so.
+
+    Raises:
+        UsageError: No such run or library, or a file that is not to be written.
+    """
+    if library is not None and library not in LIBRARIES:
+        raise UsageError(f"--to {library}: must be one of {', '.join(LIBRARIES)}")
+    open_run(run_dir)
+    endings = DETECTRON2 if library == "detectron2" else WEIGHTS
+    stem = f"backbone-{library}" if library in ("timm", "detectron2") else "backbone"
+    target = out or run_dir / f"{stem}{next(iter(endings))}"
+    check_output(target, endings, force)
+    from common.runs.export import export_backbone
+
+    written = export_backbone(run_dir, target, library)
+    console.print(f"wrote {written.path}", soft_wrap=True)
+    said = [f"{name}: {value}" for name, value in written.description.items() if value != []]
+    for line in [*said, *written.notes]:
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+    if written.lines:
+        console.print("in Python:")
+    for line in written.lines:
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+
+
+def embed_own(
+    source: Path,
+    published: tuple[Recipe, Path] | None,
+    data: Path,
+    out: Path | None,
+    force: bool,
+    console: Console,
+) -> None:
+    """Embeds the user's ``data``, writes the arrays and says their shapes.
+
+    Args:
+        source: The run's folder, unless weights are ``published``.
+        published: A recipe and the file of weights for it.
+        data: The user's.
+        out: Where to; default: ``embeddings.npz`` in the run's folder, or here.
+        force: Whether a file that exists is replaced.
+        console: Where to say what was written.
+
+    Raises:
+        UsageError: A file that is not to be written; before torch is loaded.
+    """
+    target = out or (Path() if published else source) / "embeddings.npz"
+    check_output(target, EMBEDDINGS, force)
+    from common.runs.evaluate import with_protocols
+    from common.runs.export import embed_data, load_run, load_weights
+
+    if published is None:
+        ready = load_run(source)
+    else:
+        ready, _ = load_weights(with_protocols(published[0], []), published[1])
+    arrays = embed_data(ready, published[1] if published else source, data, target)
+    console.print(f"wrote {target}", soft_wrap=True)
+    for name, array in arrays.items():
+        console.print(f"  {name}  {array.shape}  {array.dtype}", highlight=False)

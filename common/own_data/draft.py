@@ -1,0 +1,86 @@
+"""A plan while it is made: the values that are chosen, why, and what stands in the way."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from common.config.schema import Recipe
+from common.paper import Paper
+
+
+class Choice(NamedTuple):
+    """A value of the plan and its reason."""
+
+    value: Any
+    why: str
+
+
+@dataclass
+class Draft:
+    """What is planned on top of ``base``, the recipe that the paper has for such data.
+
+    Attributes:
+        paper: Whose recipe it is.
+        base: The recipe as it stands.
+        words: The user's own values by dotted key; they win.
+        fixed: The user named the recipe, so that its length and its sizes stay.
+        choices: By dotted key, in the order in which they were made.
+        obstacles: Each with its mend.
+        notes: What the user should know beside the values.
+        trained: Training samples, without those that are held out.
+        seconds: A rough estimate of the training time on this machine; None where nothing is known.
+    """
+
+    paper: Paper
+    base: Recipe
+    words: dict[str, Any]
+    fixed: bool = False
+    choices: dict[str, Choice] = field(default_factory=dict)
+    obstacles: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    trained: int = 0
+
+    def get(self, key: str) -> Any:
+        """Returns the value in force: the user's, the plan's or the recipe's.
+
+        A value of the user's that is of another type is left to the check of the whole recipe.
+        """
+        value: Any = self.base
+        for name in key.split("."):
+            value = getattr(value, name)
+        if key in self.choices:
+            value = self.choices[key].value
+        own = self.words.get(key, value)
+        kinds = (int, float) if isinstance(value, int | float) else type(value)
+        return own if value is None or isinstance(own, kinds) else value
+
+    def choose(self, key: str, value: Any, why: str) -> None:
+        """Plans ``key`` unless the user has set it, or the recipe has this value already.
+
+        A baseline of the user's has settings of its own in ``method:``.
+        """
+        foreign = key.startswith("method.") and "baseline" in self.words
+        if key not in self.words and not foreign and value != self.get(key):
+            self.choices[key] = Choice(value, why)
+
+    def refuse(self, text: str) -> None:
+        """Notes an obstacle: what is wrong, and how it is mended."""
+        self.obstacles.append(text)
+
+
+def fit_batch(num: int, at_most: int, at_least: int = 2) -> int:
+    """Returns a power of two for ``num`` training samples: six batches or more where that is.
+
+    It is not below ``at_least`` where so many samples are there.
+    """
+    size = at_most
+    while size > at_least and size * 6 > num:
+        size //= 2
+    return max(min(size, num), 1)
+
+
+def check_batch(draft: Draft, num: int, what: str) -> None:
+    """Notes an obstacle where the batch in force takes more than the ``num`` training samples."""
+    size = draft.get("data.batch_size")
+    if size and size > num:
+        draft.refuse(f"data.batch_size={size}: there are {num} {what}; use at most that many")

@@ -1,0 +1,170 @@
+"""The plan for data of the user's own: a recipe of the paper's with what fits them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from common.config.build import COMMAND_LINE
+from common.config.recipe import load_recipe, resolve, take_variants
+from common.config.references import FILE_PATTERN, find_recipe
+from common.config.schema import Recipe
+from common.config.yaml_io import parse_overrides, read_yaml
+from common.data.data_sets import find_set
+from common.errors import ConfigError, UsageError
+from common.own_data.draft import Choice, Draft
+from common.own_data.graphs import plan_graph
+from common.own_data.images import plan_images
+from common.own_data.open_world import plan_open_world
+from common.own_data.recognise import Found, recognise
+from common.own_data.sequences import plan_actions
+from common.own_data.series import plan_labelled, plan_series
+from common.own_data.tables import plan_listed, plan_table
+from common.paper import Paper, get_paper, paper_names
+
+PLAN = "the plan"  # the origin of its values
+# By the data set that reads them: what the data are, and what plans for them.
+FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
+    "image-folder": ("a folder of images", plan_images),
+    "csv": ("a CSV with a line a step and a column of dates", plan_series),
+    "labelled": ("short series with classes (.npz, NAME_TRAIN.ts)", plan_labelled),
+    "table": ("a CSV of numbers with a column to predict", plan_table),
+    "image-table": ("a CSV of images with a number each", plan_listed),
+    "volume-table": ("a CSV of volumes with a number each", plan_listed),
+    "file": ("a log of actions (.inter, or .txt with a user a line)", plan_actions),
+    "folder": ("a graph in a folder with nodes.csv", plan_graph),
+    "hetero-data": ("a saved HeteroData (.pt)", plan_graph),
+    "ow-dfa": ("a table of known and novel classes in the form of OW-DFA", plan_open_world),
+}
+REMARKS = {
+    "sentences": "no paper here trains on sentences alone; supremix takes pairs with a number each",
+    "images with captions": "no paper here trains on images with captions",
+    "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
+    "docs/data.md",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe for data of the user's own, and how it came about.
+
+    ``asked`` are the words of the command that make it: the paper or recipe, the path, overrides.
+    """
+
+    recipe: Recipe
+    found: Found
+    choices: dict[str, Choice]
+    notes: list[str]
+    seconds: float | None
+    base: str
+    asked: list[str]
+
+
+def make_plan(reference: str, path: str, words: list[str]) -> Plan:
+    """Plans to train ``reference``, a paper or one of its recipes, on the data at ``path``.
+
+    Args:
+        reference: A paper: its recipe for such data is taken. A recipe: its length stays.
+        path: As the user wrote it.
+        words: ``key=value``; they win over the plan.
+
+    Raises:
+        UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
+        ConfigError: A value of the user's that the recipe refuses.
+    """
+    paper = _paper_of(reference)
+    found = recognise(Path(path).expanduser())
+    form = _choose_form(paper, found)
+    bare = reference.lower() == paper.name
+    name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
+    values = parse_overrides(words)
+    draft = Draft(paper, load_recipe(name), values, fixed=not bare)
+    _check_words(name, draft)
+    FORMS[form][1](found, draft)
+    _fit_warmup(draft)
+    if not draft.obstacles and find_spec(f"papers.{paper.name}.own_data") is not None:
+        import_module(f"papers.{paper.name}.own_data").fit(found, draft)
+    if draft.obstacles:
+        raise UsageError(_all_at_once(found, draft.obstacles))
+    recipe = _resolved(name, draft)
+    choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
+    asked = [reference, path, *words]
+    return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
+
+
+def _check_words(name: str, draft: Draft) -> None:
+    """Raises `ConfigError` for a word that is wrong by itself, whatever is planned."""
+    try:
+        _resolved(name, draft)
+    except ConfigError as error:  # of several values together the plan may change one
+        if str(error).startswith(COMMAND_LINE):
+            raise
+
+
+def _fit_warmup(draft: Draft) -> None:
+    epochs = draft.get("trainer.epochs")
+    if draft.get("optimizer.warmup_epochs") >= epochs > 0:
+        draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
+
+
+def _paper_of(reference: str) -> Paper:
+    if reference.endswith(".json"):
+        raise UsageError(f"{reference}: a record is repeated on its own data; leave the path out")
+    if FILE_PATTERN.fullmatch(reference):
+        return get_paper(find_recipe(reference, read_yaml).paper)
+    return get_paper(reference.partition("/")[0].partition(":")[0])
+
+
+def _choose_form(paper: Paper, found: Found) -> str:
+    for form in found.forms:
+        if _takes(paper, form):
+            return form
+    raise UsageError(_refusal(paper, found))
+
+
+def _takes(paper: Paper, form: str) -> bool:
+    known = paper.data_sets.sets.get(form)
+    return known is not None and known.modality in paper.modalities
+
+
+def _refusal(paper: Paper, found: Found) -> str:
+    """Returns what is there, what the paper takes, and which papers take what is there."""
+    mine = "; ".join(words for form, (words, _) in FORMS.items() if _takes(paper, form))
+    lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
+    others = {
+        form: [name for name in paper_names() if _takes(get_paper(name), form)]
+        for form in found.forms
+    }
+    for form, names in others.items():
+        if names:
+            kind = getattr(find_set(form), "modality", form)
+            lines.append(f"as {kind} it can be trained by {', '.join(names)}")
+        else:
+            lines.append(REMARKS.get(form, "no paper takes such data"))
+    return "\n  ".join(lines)
+
+
+def _all_at_once(found: Found, obstacles: list[str]) -> str:
+    if len(obstacles) == 1:
+        return obstacles[0]
+    lines = [f"{found.path}: {len(obstacles)} obstacles, each with its mend", *obstacles]
+    return "\n  - ".join(lines)
+
+
+def _resolved(name: str, draft: Draft) -> Recipe:
+    """Merges the plan between the recipe and the user's words.
+
+    Raises:
+        ConfigError: As of any recipe; the plan's own values are not at fault.
+    """
+    place = find_recipe(name, read_yaml)
+    content = read_yaml(place.path)
+    variants = take_variants(content, place.path)
+    layers: list[tuple[str, dict[str, Any]]] = [(str(place.path), content)]
+    if place.variant is not None:
+        layers.append((f"variant {place.variant}", variants[place.variant]))
+    layers.append((PLAN, {key: choice.value for key, choice in draft.choices.items()}))
+    layers.append((COMMAND_LINE, draft.words))
+    return resolve(place.paper, place.recipe, place.variant, layers)

@@ -1,0 +1,87 @@
+"""What every paper's module is beside its algorithm: called, saved and loaded in anybody's code."""
+
+from dataclasses import asdict, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config.schema import OptimizerConfig
+from common.errors import ConfigError
+
+
+class PaperModule(LightningModule):
+    """A LightningModule made of ``method``, ``optimizer`` and ``facts``, each None or a dataclass.
+
+    A subclass calls `keep_settings` in ``__init__``, so that every checkpoint tells how to build
+    the module again, and a logger is told the hyperparameters.
+    """
+
+    def forward(self, *inputs: Any) -> Tensor:
+        """Returns what ``embed`` returns."""
+        found: Tensor = self.embed(*inputs)  # type: ignore[operator]
+        return found
+
+    def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
+        """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""
+        parts = {"method": method, "optimizer": optimizer, "facts": facts}
+        settings = {name: part and asdict(part) for name, part in parts.items()}
+        self.save_hyperparameters(settings)
+
+    @classmethod
+    def settings_types(cls) -> dict[str, type]:
+        """Returns the dataclass of each argument of ``__init__`` that takes one."""
+        hints = get_type_hints(cls.__init__)
+        found = ((name, kind) for name, hint in hints.items() for kind in get_args(hint))
+        return {name: kind for name, kind in found if isinstance(kind, type) and is_dataclass(kind)}
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        **given: Any,
+    ) -> Any:
+        """Returns the module of a checkpoint that a run or a stock Trainer wrote.
+
+        Args:
+            checkpoint_path: The file.
+            map_location: As in ``torch.load``.
+            hparams_file: As in Lightning.
+            strict: Whether the weights must fit.
+            weights_only: As in Lightning; objects, which could run code, are read in no case.
+            given: Arguments of the class in place of the stored ones.
+
+        Raises:
+            ConfigError: If the file tells no settings, or settings that the class lacks.
+        """
+        stored = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        settings = stored.get(cls.CHECKPOINT_HYPER_PARAMS_KEY)
+        if settings is None and "method" not in given:
+            raise ConfigError(
+                f"{checkpoint_path}: tells no settings; give method=, optimizer= and facts="
+            )
+        for name, kind in cls.settings_types().items():
+            values = (settings or {}).get(name)
+            given.setdefault(name, values and restored(kind, values, str(checkpoint_path)))
+        return super().load_from_checkpoint(
+            checkpoint_path, map_location, hparams_file, strict, weights_only, **given
+        )
+
+
+def restored(kind: type, values: dict[str, Any], source: str) -> Any:
+    """Returns the dataclass ``kind`` of a checkpoint's ``values``.
+
+    Raises:
+        ConfigError: If it has no such field; names ``source``.
+    """
+    if values.get("initial_weights"):  # the checkpoint's replace them, and the file may be gone
+        values = {**values, "initial_weights": None}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{source}: holds settings of another version: {error}") from None

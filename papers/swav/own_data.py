@@ -1,0 +1,29 @@
+"""What SwAV fits to images of the user's own: prototypes, the queue, and when each begins."""
+
+import math
+from typing import Any
+
+from common.own_data.draft import Draft
+
+# Training images for each prototype, and the most prototypes: a third of those for ImageNet.
+IMAGES_A_PROTOTYPE, MOST = 10, 1000
+
+
+def fit(found: Any, draft: Draft) -> None:
+    """Plans as many prototypes as the images can fill, and a queue where a batch is too small."""
+    trained, batch = draft.trained, draft.get("data.batch_size")
+    fitting = max(min(trained // IMAGES_A_PROTOTYPE, MOST), min(batch * 3 // 4, 16), 2)
+    if not draft.fixed or draft.get("method.num_prototypes") > trained:
+        draft.choose("method.num_prototypes", fitting, f"one for {trained // fitting} images")
+    prototypes = draft.get("method.num_prototypes")
+    if prototypes > trained:
+        draft.refuse(f"method.num_prototypes={prototypes}: there are {trained} training images")
+    length = 0 if batch >= prototypes else math.ceil(2 * prototypes / batch) * batch
+    if length != draft.get("method.queue_length") and not draft.fixed:
+        why = "a batch holds fewer images than there are prototypes"
+        draft.choose("method.queue_length", length, why)
+        draft.choose("method.queue_from_epoch", draft.get("trainer.epochs") // 4, "a quarter in")
+    elif draft.get("method.queue_length") % batch:
+        longer = draft.get("method.queue_length") // batch * batch
+        draft.choose("method.queue_length", longer, f"whole batches of {batch}")
+    draft.choose("method.freeze_batches", max(trained // batch, 1), "prototypes: an epoch")

@@ -1,0 +1,78 @@
+"""What the documents show in Python runs: examples, the notebook, and the imports of each block."""
+
+import ast
+import json
+import re
+import runpy
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+NOTEBOOK = ROOT / "docs" / "examples" / "start.ipynb"
+OURS = ("common", "papers")
+# `papers new` makes it.
+PLACEHOLDER = re.compile(r"\bmypaper\b")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_embeds(path, elsewhere, capsys):
+    runpy.run_path(str(path), run_name="__main__")
+    assert "embedded (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_taken_in_at_a_glance(path):
+    assert len(path.read_text().splitlines()) <= 50
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom_and_its_encoder_has_learned(elsewhere, capsys):
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    script = elsewhere / "start.py"
+    script.write_text("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
+    found = runpy.run_path(str(script), run_name="__main__")["found"]
+    assert "embedded (" in capsys.readouterr().out
+    assert found["trained"] > found["untrained"]
+
+
+def test_the_notebook_holds_no_output():
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def imports(text: str) -> list[tuple[str, str]]:
+    """Returns what ``text`` imports of ours: module and name."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    pairs = [(node.module or "", alias.name) for node in nodes for alias in node.names]
+    return [pair for pair in pairs if pair[0].split(".")[0] in OURS]
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("papers/*/README.md")])
+BLOCKS = [
+    (path, number, pair)
+    for path in PAGES
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
+    for pair in imports(block)
+    if not PLACEHOLDER.search(pair[0])
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "pair"), BLOCKS, ids=[f"{p.name} {n}: {m}.{a}" for p, n, (m, a) in BLOCKS]
+)
+def test_what_a_page_imports_is_there(path, number, pair):
+    module, name = pair
+    assert hasattr(import_module(module), name), f"{path.name}: from {module} import {name}"
+
+
+def test_the_pages_import_something():
+    assert {path.name for path, _, _ in BLOCKS} >= {"README.md", "python.md"}

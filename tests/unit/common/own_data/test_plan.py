@@ -1,0 +1,213 @@
+"""A path of the user's is recognised, a plan fits it, and all obstacles are told at once."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from common.config.recipe import load_recipe
+from common.errors import ConfigError, LikewiseError, UsageError
+from common.own_data.plan import FORMS, Plan, make_plan
+from common.own_data.show import save_plan, show_plan
+from common.paper import get_paper, paper_names
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes")
+
+
+def write_images(folder: Path, classes: dict[str, int], size: tuple[int, int] = (80, 72)) -> Path:
+    for name, number in classes.items():
+        (folder / name).mkdir(parents=True)
+        for index in range(number):
+            pixels = np.full((*size[::-1], 3), index, np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+    return folder
+
+
+def write_csv(path: Path, header: str, rows: list[str]) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def hourly(path: Path, number: int, replaced: dict[int, str] | None = None) -> Path:
+    start = datetime(2024, 1, 1)
+    rows = [f"{start + timedelta(hours=hour)},{hour % 24}.5,{hour % 7},A" for hour in range(number)]
+    for place, row in (replaced or {}).items():
+        rows[place] = row
+    return write_csv(path, "when,load,temp,site", rows)
+
+
+def plan(paper: str, path: Path, *words: str) -> Plan:
+    return make_plan(paper, str(path), list(words))
+
+
+def refusal(paper: str, path: Path, *words: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        plan(paper, path, *words)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("paper", paper_names())
+def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_planned(paper):
+    for form, recipe in get_paper(paper).own_data.items():
+        assert form in FORMS
+        assert load_recipe(f"{paper}/{recipe}").paper == paper
+
+
+def test_every_own_data_set_of_a_paper_can_be_planned():
+    own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
+    assert own | {"ow-dfa", "table", "volume-table"} == set(FORMS)
+
+
+def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
+    found = plan("swav", write_images(tmp_path / "photos", {"a": 30, "b": 30}))
+    recipe = found.recipe
+    assert recipe.data.name == "image-folder" and recipe.evaluation.protocols == ["knn", "linear"]
+    assert recipe.method.num_prototypes <= recipe.data.batch_size + recipe.method.queue_length
+    assert recipe.data.batch_size * 2 <= 60
+    assert max(view.size for view in recipe.data.views) <= 72
+    assert recipe.data.test_crop <= 72
+
+
+@pytest.mark.parametrize(
+    ("paper", "kept"), [("swav", []), ("pixpro", ["correspondence"]), ("amcl", ["pair-auc"])]
+)
+def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
+    found = plan(paper, write_images(tmp_path / "photos", {".": 40}))
+    assert found.recipe.evaluation.protocols == kept
+    assert bool(found.notes) == (not kept)
+
+
+def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes(tmp_path):
+    assert "photos" in refusal("hydra", write_images(tmp_path / "photos", {".": 20}))
+    two = write_images(tmp_path / "two", {"a": 20, "b": 20})
+    assert "three" in refusal("hydra", two)
+    assert plan("hydra", two, "method.pairs=identical").recipe.method.pairs == "identical"
+
+
+def test_a_word_of_the_users_wins_and_the_rest_is_fitted_to_it(tmp_path):
+    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40})
+    found = plan("swav", folder, "data.batch_size=10", "method.num_prototypes=30")
+    method = found.recipe.method
+    assert (found.recipe.data.batch_size, method.num_prototypes) == (10, 30)
+    assert method.queue_length % 10 == 0 and method.queue_length + 10 >= 30
+    assert "data.batch_size" not in found.choices
+
+
+def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
+    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
+    small = plan("swav", folder).recipe
+    monkeypatch.setattr("common.own_data.images.SMALL_SET", 50)
+    large = plan("swav", folder).recipe
+    assert [view.size for view in small.data.views] == [96, 48]
+    assert [view.size for view in large.data.views] == [224, 112]
+
+
+def test_all_obstacles_are_told_at_once(tmp_path):
+    folder = write_images(tmp_path / "photos", {".": 20})
+    said = refusal("hydra", folder, "data.batch_size=64")
+    assert "labels" in said and "data.batch_size=64" in said
+    rows = {7: "2024-01-01 07:00:00,,1,A", 20: "2024-01-09 20:00:00,1.0,1,A"}
+    said = refusal("autotcl", hourly(tmp_path / "broken.csv", 300, rows))
+    assert "line 9" in said and "line 22" in said
+
+
+def test_a_wrong_word_is_refused_as_in_any_recipe(tmp_path):
+    folder = write_images(tmp_path / "photos", {".": 20})
+    for word in ("data.batch_size=many", "data.bach_size=8", "trainer.epochs=-1"):
+        with pytest.raises(ConfigError):
+            plan("swav", folder, word)
+
+
+def test_a_series_is_split_and_its_horizons_fit_the_shortest_part(tmp_path):
+    recipe = plan("autotcl", hourly(tmp_path / "load.csv", 400)).recipe
+    assert (recipe.data.name, recipe.data.date, recipe.data.targets) == (
+        "csv",
+        "when",
+        ["load", "temp"],
+    )
+    assert max(recipe.evaluation.forecasting.horizons) < 80
+    assert recipe.data.length <= 240 and recipe.data.batch_size <= 240 // recipe.data.length
+    assert "120" in refusal("autotcl", hourly(tmp_path / "short.csv", 40))
+
+
+def test_the_same_csv_is_a_table_for_a_paper_that_takes_tables(tmp_path):
+    path = hourly(tmp_path / "load.csv", 400)
+    assert "data.target" in refusal("supremix", path)
+    data = plan("supremix", path, "data.target=load").recipe.data
+    assert (data.name, data.drop) == ("table", ["when", "site"])
+
+
+def test_a_column_of_text_becomes_columns_and_the_window_follows_the_label(tmp_path):
+    rows = [f"{n},{'ab'[n % 2]},{1000 * n}" for n in range(100)]
+    path = write_csv(tmp_path / "t.csv", "x,kind,price", rows)
+    recipe = plan("supremix", path, "data.target=price").recipe
+    assert recipe.data.categorical == ["kind"]
+    assert 5_000 < recipe.method.window < 20_000
+    assert "pryce" in refusal("supremix", path, "data.target=pryce")
+
+
+def test_users_with_too_few_actions_are_left_out_with_a_core(tmp_path):
+    rows = [f"u{u}\ti{(u + t) % 9}" for u in range(40) for t in range(2 if u == 0 else 8)]
+    path = write_csv(tmp_path / "clicks.inter", "user_id:token\titem_id:token", rows)
+    recipe = plan("mclrec", path).recipe
+    assert (recipe.data.name, recipe.data.core) == ("file", 3)
+    assert recipe.data.max_length < 12
+    short = write_csv(tmp_path / "one.inter", "user_id:token\titem_id:token", rows[:2])
+    assert "3 actions" in refusal("mclrec", short)
+
+
+def test_meta_paths_are_those_over_each_linked_type(tmp_path):
+    write_csv(tmp_path / "nodes.csv", "type,count", ["paper,60", "author,9", "subject,4"])
+    for other in ("author", "subject"):
+        rows = [f"{n},{n % 4}" for n in range(60)]
+        write_csv(tmp_path / f"paper-{other}.csv", f"paper,{other}", rows)
+    assert "labels.csv" in refusal("meow", tmp_path)
+    write_csv(tmp_path / "labels.csv", "node,class", [f"{n},{n % 3}" for n in range(60)])
+    data = plan("meow", tmp_path).recipe.data
+    assert data.metapaths == ["paper-author-paper", "paper-subject-paper"]
+    assert len(data.top_k) == len(data.edge_mask) == 2
+    assert max(data.labels_per_class) < 20
+
+
+def test_a_paper_that_takes_other_data_names_the_papers_that_take_these(tmp_path):
+    said = refusal("autotcl", write_images(tmp_path / "photos", {".": 3}))
+    assert "swav" in said and "mclrec" not in said
+    text = tmp_path / "poem.txt"
+    text.write_text("roses are red\nviolets are blue\n")
+    assert "supremix" in refusal("swav", text)
+
+
+def test_a_path_with_nothing_is_said_not_to_exist(tmp_path):
+    assert "does not exist" in refusal("swav", tmp_path / "photos")
+    with pytest.raises(LikewiseError):
+        plan("swav", tmp_path)
+
+
+def test_a_saved_plan_is_the_same_recipe_and_nothing_is_written_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = write_images(tmp_path / "photos", {"a": 30, "b": 30})
+    found = plan("swav", folder, "seed=3", "trainer.epochs=7")
+    file = tmp_path / "mine.yaml"
+    save_plan(found, file)
+    loaded = load_recipe(str(file))
+    assert loaded.hash() == found.recipe.hash()
+    assert {**loaded.to_dict(), "recipe": ""} == {**found.recipe.to_dict(), "recipe": ""}
+    before = file.read_text()
+    for name in ("mine.yaml", "quick.yaml", "mine.txt", "none/mine.yaml"):
+        with pytest.raises(UsageError):
+            save_plan(found, tmp_path / name)
+    assert file.read_text() == before and not (tmp_path / "quick.yaml").exists()
+
+
+def test_the_plan_says_every_value_that_it_chose_with_its_reason(tmp_path):
+    found = plan("swav", write_images(tmp_path / "photos", {".": 40}))
+    console = Console(record=True, width=200)
+    show_plan(found, console)
+    said = console.export_text()
+    for key, choice in found.choices.items():
+        assert key in said and choice.why in said
+        assert found.recipe.origins[key] == "the plan"
+    assert "Expected time" in said

@@ -1,0 +1,232 @@
+"""Every paper's module in a stranger's code: stock Trainer, own loader, plain loop, checkpoints."""
+
+import csv
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from common.data.graphs.config import GraphConfig
+from common.data.graphs.module import GraphData
+from common.data.images.config import ImageFacts
+from common.data.sequences.config import SequenceFacts
+from common.data.series.batches import as_series_batch
+from common.data.series.config import SeriesFacts
+from common.data.targets.open_world.config import OpenWorldFacts
+from common.data.targets.regression.config import RegressionFacts
+from common.errors import ConfigError, DataError
+from papers.amcl.config import AMCLConfig
+from papers.amcl.module import AMCL
+from papers.autotcl.config import AutoTCLConfig
+from papers.autotcl.module import AutoTCL
+from papers.hydra.config import SimLAPConfig
+from papers.hydra.module import SimLAP
+from papers.mclrec.config import MCLRecConfig
+from papers.mclrec.module import MCLRec
+from papers.meow.config import MEOWConfig
+from papers.meow.module import MEOW
+from papers.owdfa_cpl.config import CPLConfig
+from papers.owdfa_cpl.module import CPL
+from papers.pixpro.config import PixProConfig
+from papers.pixpro.module import PixPro
+from papers.supremix.config import SupReMixConfig
+from papers.supremix.module import SupReMix
+from papers.swav.config import SwAVConfig
+from papers.swav.module import SwAV
+from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
+
+Made = tuple[LightningModule, Any, tuple[Any, ...]]
+LABELS = torch.arange(8) % 3
+SMALL = {"backbone": "small_conv", "hidden_dim": 16, "output_dim": 8}
+
+
+def views() -> list[Tensor]:
+    return [torch.rand(8, 3, 16, 16) for _ in range(2)]
+
+
+def swav() -> Made:
+    method = SwAVConfig(**SMALL, num_prototypes=4, queue_length=16, queue_from_epoch=0)
+    return SwAV(method), (views(), LABELS), (views()[0],)
+
+
+def pixpro() -> Made:
+    method = PixProConfig(backbone="resnet18", stem="cifar", hidden_dim=16, output_dim=8)
+    crops = torch.tensor([0.0, 0.0, 16.0, 16.0, 0.0, 0.0]).expand(8, 6)
+    batch = views(), LABELS, [crops, crops], torch.full((8, 2), 16.0)
+    return PixPro(method), batch, (views()[0],)
+
+
+def amcl() -> Made:
+    return AMCL(AMCLConfig(**SMALL)), (views(), LABELS), (views()[0],)
+
+
+def hydra() -> Made:
+    module = SimLAP(SimLAPConfig(**SMALL_HYDRA), facts=ImageFacts(num_classes=3))
+    return module, (views(), LABELS), (views()[0],)
+
+
+def owdfa_cpl() -> Made:
+    facts = OpenWorldFacts(size=16, num_classes=5, num_known=3, num_unlabelled=4)
+    labels = torch.tensor([-1, 0, -1, 1, 2, -1, 0, -1])
+    module = CPL(CPLConfig(backbone="small_conv", parts=2), facts=facts)
+    return module, (views()[0], labels, torch.arange(8)), (views()[0],)
+
+
+def supremix() -> Made:
+    facts = RegressionFacts((5,), 100)
+    module = SupReMix(SupReMixConfig(**{**SMALL, "backbone": "mlp"}), facts=facts)
+    x = torch.rand(8, 5)
+    return module, (x, 10 * torch.rand(8)), (x,)
+
+
+def autotcl() -> Made:
+    facts = SeriesFacts(channels=2, steps=32, num_sections=8)
+    x = torch.randn(8, 32, 2)
+    return AutoTCL(AutoTCLConfig(**SMALL_AUTOTCL), facts=facts), (x,), (x,)
+
+
+def mclrec() -> Made:
+    items = torch.randint(1, 21, (8, 6))
+    lengths = torch.full((8,), 6)
+    batch = items, lengths, LABELS + 1, torch.stack([items, items]), torch.stack([lengths, lengths])
+    module = MCLRec(MCLRecConfig(dim=8, num_heads=2), facts=SequenceFacts(20, 6))
+    return module, batch, (items, lengths)
+
+
+def meow() -> Made:
+    data = GraphData(GraphConfig(), seed=0)
+    data.load()
+    batch = next(iter(data.train_dataloader()))
+    return MEOW(MEOWConfig(num_clusters=[3]), facts=data.facts), batch, (batch,)
+
+
+PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow]
+papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
+
+
+def loader(batch: Any) -> DataLoader:
+    """Returns a loader that gives the one batch again and again, as a collate function would."""
+    return DataLoader([batch] * 3, batch_size=None, collate_fn=lambda found: found)
+
+
+def stock_trainer(folder: Any, **options: Any) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        logger=CSVLogger(folder),
+        log_every_n_steps=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+@papers
+def test_a_stock_trainers_checkpoint_is_all_it_takes_to_use_the_encoder(make, tmp_path):
+    torch.manual_seed(0)
+    module, batch, inputs = make()
+    trainer = stock_trainer(tmp_path, max_epochs=1)
+    trainer.fit(module, loader(batch))
+    assert int(module.batches_seen) == 3
+    with open(f"{trainer.log_dir}/metrics.csv") as file:
+        losses = [row["train/loss"] for row in csv.DictReader(file)]
+    assert len(losses) == 3 and all(losses)
+
+    loaded = type(module).load_from_checkpoint(trainer.checkpoint_callback.best_model_path)
+    assert loaded.method == module.method and loaded.optimizer == module.optimizer
+    with torch.no_grad():
+        found = loaded.eval()(*inputs)
+        assert torch.equal(found, module.eval().embed(*inputs))
+        assert torch.equal(found, loaded(*inputs)), "evaluation draws nothing"
+
+
+@papers
+def test_what_is_no_batch_is_refused_by_what_is_expected(make):
+    module, _, _ = make()
+    if make is meow:
+        pytest.skip("a graph is told by its reader")
+    for batch in (torch.zeros(3), (torch.zeros(3), 1, 2), {"image": 1}, None):
+        with pytest.raises((DataError, ConfigError), match="training_step takes"):
+            module.training_step(batch, 0)
+
+
+@pytest.mark.parametrize(
+    "make", [make for make in PAPERS if make not in (autotcl, mclrec)], ids=lambda m: m.__name__
+)
+def test_a_plain_loop_needs_no_trainer(make):
+    torch.manual_seed(0)
+    module, batch, _ = make()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    for step in range(2):
+        loss = module.training_step(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.isfinite() and int(module.batches_seen) == 2
+
+
+def test_modules_that_update_by_turns_do_so_with_optimizers_of_ones_own():
+    torch.manual_seed(0)
+    module, (x,), _ = autotcl()
+    encoder, augmenter = module.configure_optimizers()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    module.update_augmenter(x, augmenter)
+    module.update_encoder(as_series_batch(x), encoder)
+    module.count_in_mean()
+    moved = {name for name, value in module.state_dict().items() if not value.equal(before[name])}
+    assert {name.partition(".")[0] for name in moved} == {
+        *("encoder", "augmenter", "average", "batches_seen")
+    }
+
+
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_another_number_of_views_is_refused(wrong):
+    module, (_, labels), _ = amcl()
+    with pytest.raises(DataError, match="compares 2"):
+        module.training_step(((views() * 2)[:wrong], labels), 0)
+
+
+def test_views_alone_are_unlabelled_images():
+    module, (both, _), _ = swav()
+    assert module.training_step(both, 0).isfinite()
+
+
+def test_a_schedule_has_the_length_of_a_stock_training(tmp_path):
+    module, batch, _ = swav()
+    module.optimizer.schedule = "cosine"
+    trainer = stock_trainer(tmp_path, max_steps=5, max_epochs=100)
+    trainer.fit(module, loader(batch))
+    assert len(trainer.lr_scheduler_configs[0].scheduler.table) == 5
+
+
+def test_a_training_without_end_has_no_schedule(tmp_path):
+    module, batch, _ = swav()
+    with pytest.raises(ConfigError, match="max_steps"):
+        stock_trainer(tmp_path, max_epochs=-1).fit(module, loader(batch))
+
+
+def test_a_second_fit_is_logged_too(tmp_path):
+    module, batch, _ = swav()
+    for name in ("first", "second"):
+        trainer = stock_trainer(tmp_path / name, max_epochs=1)
+        trainer.log_every_n_steps = 2
+        trainer.fit(module, loader(batch))
+        assert "train/loss" in open(f"{trainer.log_dir}/metrics.csv").read()
+        module.training_step(batch, 0)  # outside of a fit nothing is logged, or refused
+
+
+def test_arguments_replace_what_a_checkpoint_tells_and_stand_in_where_it_tells_nothing(tmp_path):
+    module, batch, inputs = swav()
+    trainer = stock_trainer(tmp_path, max_epochs=1)
+    trainer.fit(module, loader(batch))
+    path = tmp_path / "bare.ckpt"
+    checkpoint = torch.load(trainer.checkpoint_callback.best_model_path, weights_only=True)
+    del checkpoint["hyper_parameters"]
+    torch.save(checkpoint, path)
+    with pytest.raises(ConfigError, match="settings"):
+        SwAV.load_from_checkpoint(path)
+    loaded = SwAV.load_from_checkpoint(path, method=module.method)
+    assert torch.equal(loaded.eval()(*inputs), module.eval()(*inputs))
