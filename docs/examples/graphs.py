@@ -4,8 +4,7 @@ import lightning
 import torch
 from torch_geometric.data import HeteroData
 
-from papers.meow.config import MEOWConfig
-from papers.meow.module import MEOW
+from papers.meow import MEOW, MEOWConfig
 
 
 def make_graph() -> HeteroData:
@@ -28,7 +27,9 @@ def main() -> None:
     trainer = lightning.Trainer(max_epochs=50, logger=False, enable_checkpointing=False)
     trainer.fit(model)  # an epoch is one step on the whole graph
     z = torch.nn.functional.normalize(model.embed(), dim=1)  # (papers, dim): row i is paper i
-    print("nearest to paper 0:", (z @ z[0]).topk(6).indices[1:].tolist())
+    print(
+        f"embedded {tuple(z.shape)}; nearest to paper 0:", (z @ z[0]).topk(6).indices[1:].tolist()
+    )
 
 
 if __name__ == "__main__":

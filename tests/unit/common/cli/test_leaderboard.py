@@ -91,7 +91,7 @@ def test_a_pilot_is_filed_as_one_and_a_record_without_its_run_too(make_record, c
     build_leaderboard(False, console, tmp_path, add=[file], pilot="test")
     (path,) = tmp_path.glob("results/swav/*.json")
     assert (read_record(path).pilot, read_record(path).looked_at) == (True, "test")
-    assert "looked at on test" in (tmp_path / "papers/swav/RESULTS.md").read_text()
+    assert "| `-` | test | 1 |" in (tmp_path / "papers/swav/RESULTS.md").read_text()
     with pytest.raises(RecordError):
         build_leaderboard(False, console, tmp_path, add=[file], pilot="mine")
     for given in ({"add": [tmp_path / "none"]}, {"pilot": "val"}):

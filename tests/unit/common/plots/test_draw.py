@@ -33,6 +33,11 @@ def broken():
     raise ValueError("no  such\nthing")
 
 
+@pytest.fixture(autouse=True)
+def package(monkeypatch):
+    monkeypatch.setattr("common.paper.packages", lambda: {PAPER.name: "papers.plotted"})
+
+
 @pytest.fixture
 def plot(monkeypatch, tmp_path):
     """Draws for a paper whose plots.py has the given ``draw``; returns files and warnings."""

@@ -18,6 +18,11 @@ from common.plots.learning_curves import (
 PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("nothing-drawn",))
 
 
+@pytest.fixture(autouse=True)
+def package(monkeypatch):
+    monkeypatch.setattr("common.paper.packages", lambda: {PAPER.name: "papers.undrawn"})
+
+
 def write(folder, *rows):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.csv").write_text("\n".join(["batch,epoch,key,value", *rows, ""]))
