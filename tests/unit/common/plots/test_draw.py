@@ -24,11 +24,6 @@ def line():
     return figure
 
 
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    monkeypatch.setattr("common.paper._installed", lambda: {PAPER.name: "papers.plotted"})
-
-
 def broken():
     raise ValueError("no  such\nthing")
 

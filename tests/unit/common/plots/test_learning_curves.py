@@ -67,7 +67,6 @@ def test_what_was_measured_once_or_not_at_all_is_no_curve(run, tmp_path):
 
 
 def test_every_run_that_has_curves_shows_them_or_else_its_loss(run, monkeypatch):
-    monkeypatch.setattr("common.paper._installed", lambda: {PAPER.name: "papers.undrawn"})
     monkeypatch.setattr(draw, "find_spec", lambda name: None)
     said = []
     module = torch.nn.Linear(1, 1)
