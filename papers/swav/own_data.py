@@ -26,4 +26,7 @@ def fit(found: Any, draft: Draft) -> None:
     elif draft.get("method.queue_length") % batch:
         longer = draft.get("method.queue_length") // batch * batch
         draft.choose("method.queue_length", longer, f"whole batches of {batch}")
-    draft.choose("method.freeze_batches", max(trained // batch, 1), "prototypes: an epoch")
+    # At first the loss is ln K, which would be taken for a collapse; few images leave it late.
+    epochs = 1 if draft.fixed else max(draft.get("trainer.epochs") // 10, 1)
+    frozen = epochs * max(trained // batch, 1)
+    draft.choose("method.freeze_batches", frozen, f"prototypes: {epochs} of the epochs")
