@@ -18,7 +18,7 @@ HEADERS = 64  # files whose headers are read, spread over the folder
 SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
 LARGE_SIZE = 224
 LABELS_FROM = 2
-SEEN = 24_000  # images, repeated: so many taught each paper on 240 photographs
+SEEN = 24_000  # images, repeated: what each paper was given of 240 photographs, or less
 # Seconds of a CPU core, measured: to read and change a view, and for a ResNet-18 with the stem
 # "imagenet" on 224 x 224 pixels, forwards and backwards. What another network costs beside it, and
 # a network whose stem keeps its pixels.
