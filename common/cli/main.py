@@ -159,6 +159,8 @@ def evaluate(
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
     require_declared(recipe.paper, "--protocol", protocol or [])
+    if not (protocol or overrides or recipe.evaluation.protocols):
+        raise UsageError(f"{target}: its recipe measures nothing; --protocol NAME says what to")
     from common.runs.evaluate import evaluate_run, evaluate_weights
 
     if published is not None:

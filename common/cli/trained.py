@@ -77,6 +77,8 @@ def embed_own(
     Raises:
         UsageError: A file that is not to be written; before torch is loaded.
     """
+    if not data.expanduser().exists():
+        raise UsageError(f"--data {data}: no such file or folder")
     target = out or (Path() if published else source) / "embeddings.npz"
     check_output(target, EMBEDDINGS, force)
     from common.runs.evaluate import with_protocols

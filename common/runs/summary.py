@@ -127,6 +127,12 @@ def show_next(
         (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
         (f"papers info {recipe.paper}", "recipes and reported numbers"),
     ]
+    if not recipe.evaluation.protocols:
+        del steps[1]
+    if planned or recipe.file is not None:
+        on_own = ["papers", "embed", str(run.path), "--data", "PATH"]
+        steps.insert(1, (shlex.join(on_own), "vectors of your data, with ids"))
+        steps.insert(2, (shlex.join(["papers", "export", str(run.path)]), "the trained encoder"))
     if get_paper(recipe.paper).target == "next item":
         words = shlex.join(["papers", "recommend", str(run.path)])
         steps.insert(1, (words, "the next items of each user, as a table"))
