@@ -28,11 +28,14 @@ PAPER = Paper(
         *("sts", "retrieval", "entry-prediction"),
         *("alignment-uniformity", "isotropy", "association"),
     ),
+    baselines={"defsent": ("defsent:DefSent", "config:DefSentConfig")},
     own_protocols={"entry-prediction": "config:EntryPredictionConfig"},
 )
 
 if TYPE_CHECKING:
+    from papers.defsent_plus.config import DefSentConfig as DefSentConfig
     from papers.defsent_plus.config import DefSentPlusConfig as DefSentPlusConfig
+    from papers.defsent_plus.defsent import DefSent as DefSent
     from papers.defsent_plus.module import DefSentPlus as DefSentPlus
 else:  # imported on first use: a declaration is light
     __getattr__, __dir__ = PAPER.export, PAPER.exports

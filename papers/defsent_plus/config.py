@@ -66,11 +66,30 @@ class DefSentPlusConfig:
 
     def check_facts(self, facts: Any) -> None:
         """Raises `ConfigError` for data without entries, or with several texts a sample."""
-        if not facts.num_targets or facts.num_texts > 1:
+        check_entries(facts)
+
+
+@dataclass
+class DefSentConfig:
+    """DefSent (arXiv 2105.04339), the published code at commit d488c2d ("code")."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    # Code: CLS, Mean or Max.
+    pooler: str = setting("cls", choices=("cls", "avg", "max"))
+    # Of all updates, over which the rate rises from 0. Code: 0.1.
+    warmup_share: float = setting(0.1, at_least=0, below=1)
+
+    def check(self, recipe: Any) -> None:
+        """Raises `ConfigError` for a second schedule of the rate."""
+        if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
             raise ConfigError(
-                "data.name: DefSent+ needs entries with definitions, as glossary, wordnet and entries "
-                "have"
+                "optimizer: DefSent has method.warmup_share and then a constant rate; leave "
+                "schedule and warmup_epochs out"
             )
+
+    def check_facts(self, facts: Any) -> None:
+        """Raises `ConfigError` for data without entries, or with several texts a sample."""
+        check_entries(facts)
 
 
 @dataclass
@@ -93,3 +112,11 @@ class EntryPredictionConfig(ProtocolConfig):
         from papers.defsent_plus.prediction import evaluate_prediction
 
         return evaluate_prediction
+
+
+def check_entries(facts: Any) -> None:
+    """Raises `ConfigError` unless each sample is one text of an entry."""
+    if not facts.num_targets or facts.num_texts > 1:
+        raise ConfigError(
+            "data.name: definitions predict entries, which glossary, wordnet and entries have"
+        )

@@ -11,14 +11,11 @@ class EntryMeans:
     """Adds up definitions batch by batch; under several processes each adds those of its own.
 
     Args:
-        num_entries: Of the data.
-        dim: Of the vectors.
-        like: Gives type and device.
+        sums: Zeros, ``(entries, dim)``, to which vectors are added.
     """
 
-    def __init__(self, num_entries: int, dim: int, like: Tensor) -> None:
-        self.sums = like.new_zeros(num_entries, dim)
-        self.counts = like.new_zeros(num_entries)
+    def __init__(self, sums: Tensor) -> None:
+        self.sums, self.counts = sums, sums.new_zeros(len(sums))
 
     def add(self, vectors: Tensor, entries: Tensor) -> None:
         """Adds definitions ``vectors (definitions, dim)`` of ``entries (definitions,)``.

@@ -14,7 +14,7 @@ from common.backbones.text_encoder import build_text_encoder
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
-from common.errors import DataError, UsageError, outline
+from common.errors import ConfigError, DataError, UsageError, outline
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -59,6 +59,11 @@ class DefSentPlus(PaperModule):
             parts = nn.ModuleDict({"backbone": self.backbone, "head": self.head})
             self.start = copy.deepcopy(parts).requires_grad_(False)
         shape = facts.num_targets, self.backbone.num_features
+        if config.space != "raw" and shape[0] <= shape[1]:
+            raise ConfigError(
+                f"method.space={config.space}: {shape[0]} entries cannot fill {shape[1]} features "
+                "evenly; set it to raw"
+            )
         drawn = torch.randn(shape) if config.targets == "random" else torch.zeros(shape)
         self.register_buffer("entries", drawn)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
@@ -133,7 +138,7 @@ class DefSentPlus(PaperModule):
         Raises:
             ConfigError: An entry without a definition.
         """
-        found = EntryMeans(*self.entries.shape, self.entries)
+        found = EntryMeans(torch.zeros_like(self.entries))
         was_training = self.training
         self.eval()
         for batch in batches:
@@ -167,7 +172,8 @@ def as_definitions(batch: object) -> TextBatch:
     """
     entries = batch.get("labels") if isinstance(batch, Mapping) else None
     if isinstance(batch, list | tuple) and len(batch) == 3:
-        batch, entries = batch[:2], batch[2]
+        ids, mask, entries = batch
+        batch = ids, mask
     found = as_text_batch(batch)
     if isinstance(entries, Tensor):
         found = found._replace(targets=entries)
