@@ -1,4 +1,8 @@
-"""Isotropic spaces of entries: independent components, or whitening."""
+"""Isotropic spaces of entries: independent components, or whitening.
+
+States behind a layer norm lie in a plane, so one direction of the entries has no variance but that
+of rounding. The published code enlarges it like the others; here such directions are zero.
+"""
 
 import numpy as np
 import torch
@@ -8,10 +12,12 @@ from torch import Tensor
 
 # Of the published code.
 SEED, TOLERANCE, ITERATIONS, SCALE = 42, 1e-4, 1000, 100.0
+# Of a direction's deviation over the largest one: below it lies the rounding of float32.
+SMALLEST = 1e-5
 
 
 def isotropic(entries: Tensor, space: str, scale: float) -> Tensor:
-    """Returns entries ``(entries, dim)`` with the covariance ``scale ** 2`` times the identity.
+    """Returns entries ``(entries, dim)`` of the same variance in every direction that has any.
 
     It computes in float64 on the CPU.
 
@@ -37,18 +43,21 @@ def independent_components(
     tol: float = TOLERANCE,
     w_init: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Returns all components of the standardised ``x (rows, dim)``, by FastICA with log cosh.
+    """Returns the components of the standardised ``x (rows, dim)``, by FastICA with log cosh.
 
-    Where they have not converged the library warns, and the last ones count.
+    They are as many as directions with variance, and the other columns are 0. Where they have not
+    converged the library warns, and the last ones count.
 
     Args:
-        x: Entries, more of them than features.
+        x: Entries.
         scale: Standard deviation of each component.
         max_iter: Most iterations.
         tol: Of the change of directions, below which it ends.
         w_init: First directions, ``(dim, dim)``; None: drawn from `SEED`.
     """
+    x = standardised(x)
     model = FastICA(
+        n_components=int(varies(np.linalg.svd(x, compute_uv=False)).sum()),
         algorithm="parallel",
         fun="logcosh",
         whiten="unit-variance",
@@ -58,7 +67,8 @@ def independent_components(
         w_init=w_init,
         random_state=SEED,
     )
-    return np.asarray(model.fit_transform(standardised(x))) * scale
+    found = np.asarray(model.fit_transform(x)) * scale
+    return np.pad(found, ((0, 0), (0, x.shape[1] - found.shape[1])))
 
 
 def whitened(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -66,5 +76,11 @@ def whitened(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 
     No rotation is nearer to ``x``: U V^T of the thin decomposition U S V^T.
     """
-    u, _, vt = np.linalg.svd(x - x.mean(0), full_matrices=False)
-    return np.asarray(u @ vt) * (np.sqrt(len(x)) * scale)
+    u, s, vt = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    kept = varies(s)
+    return np.asarray(u[:, kept] @ vt[kept]) * (np.sqrt(len(x)) * scale)
+
+
+def varies(s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tells which singular values ``s``, the largest first, are of directions with variance."""
+    return s > SMALLEST * s[0]

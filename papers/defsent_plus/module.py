@@ -14,7 +14,7 @@ from common.backbones.text_encoder import build_text_encoder
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
-from common.errors import ConfigError, DataError, UsageError, outline
+from common.errors import DataError, UsageError, outline
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -59,11 +59,6 @@ class DefSentPlus(PaperModule):
             parts = nn.ModuleDict({"backbone": self.backbone, "head": self.head})
             self.start = copy.deepcopy(parts).requires_grad_(False)
         shape = facts.num_targets, self.backbone.num_features
-        if config.space != "raw" and shape[0] <= shape[1]:
-            raise ConfigError(
-                f"method.space={config.space}: {shape[0]} entries cannot fill {shape[1]} features "
-                "evenly; set it to raw"
-            )
         drawn = torch.randn(shape) if config.targets == "random" else torch.zeros(shape)
         self.register_buffer("entries", drawn)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))

@@ -126,7 +126,6 @@ CASES = {
         "data.glossary_entries=32",
         "data.definitions=12",
         "data.batch_size=32",
-        "method.encoder.dim=16",
         "method.round_epochs=2",
         "method.space=ica",
         "method.space_from_round=2",

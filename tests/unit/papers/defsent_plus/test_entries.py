@@ -39,6 +39,14 @@ def test_both_spaces_are_isotropic(space):
     np.testing.assert_allclose(covariance, 49 * np.eye(5), atol=1e-3)
 
 
+@pytest.mark.parametrize("space", ["ica", "zca"])
+def test_the_direction_that_a_layer_norm_leaves_without_variance_is_not_enlarged(space):
+    x = torch.nn.functional.layer_norm(torch.randn(200, 5, generator=GENERATOR).exp(), (5,))
+    found = isotropic(x, space, 1.0)
+    values = torch.linalg.eigvalsh(torch.cov(found.double().T, correction=0))
+    torch.testing.assert_close(values, torch.tensor([0.0, 1, 1, 1, 1]).double(), rtol=0, atol=1e-3)
+
+
 def test_whitening_turns_entries_no_further_than_it_must():
     x = torch.randn(200, 3, generator=GENERATOR) * torch.tensor([1.0, 2.0, 5.0])
     found = isotropic(x, "zca", 1.0)

@@ -115,8 +115,7 @@ def test_random_targets_stay():
 
 @pytest.mark.parametrize(("first", "expected"), [(1, [True, True]), (2, [False, True])])
 def test_an_isotropic_space_begins_with_its_round(first, expected, monkeypatch):
-    module = make(rounds=2, round_epochs=1)
-    module.method.space, module.method.space_from_round = "zca", first
+    module = make(rounds=2, round_epochs=1, space="zca", space_from_round=first)
     monkeypatch.setattr("papers.defsent_plus.module.isotropic", lambda x, *_: 0 * x + 7)
     seen = []
     fit(module, 2, lambda m: seen.append(bool((m.entries == 7).all())))
@@ -195,11 +194,6 @@ def test_a_checkpoint_without_a_head_is_told():
 def test_settings_that_do_not_go_together_are_refused(words, key):
     with pytest.raises(ConfigError, match=key):
         load_recipe("defsent_plus", words)
-
-
-def test_fewer_entries_than_features_have_no_isotropic_space():
-    with pytest.raises(ConfigError, match=r"method\.space"):
-        make(space="ica")
 
 
 def test_data_without_entries_are_refused():
