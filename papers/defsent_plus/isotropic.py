@@ -57,7 +57,7 @@ def independent_components(
     """
     x = standardised(x)
     model = FastICA(
-        n_components=int(varies(np.linalg.svd(x, compute_uv=False)).sum()),
+        n_components=int(varies(np.linalg.svd(x, full_matrices=False)[1]).sum()),
         algorithm="parallel",
         fun="logcosh",
         whiten="unit-variance",

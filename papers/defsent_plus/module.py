@@ -117,8 +117,7 @@ class DefSentPlus(PaperModule):
                 self.estimate(self._definitions())
             elif not self.entries.any():
                 raise UsageError(
-                    "training_step: there is no Trainer whose definitions give the entries; call "
-                    "module.estimate(batches) first"
+                    "module.estimate: call it with batches of definitions first; no Trainer has them"
                 )
         if config.space != "raw" and number >= config.space_from_round:
             self.entries.copy_(isotropic(self.entries, config.space, config.space_scale))
