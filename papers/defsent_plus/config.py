@@ -83,8 +83,8 @@ class DefSentConfig:
         """Raises `ConfigError` for a second schedule of the rate."""
         if recipe.optimizer.schedule != "constant" or recipe.optimizer.warmup_epochs:
             raise ConfigError(
-                "optimizer.schedule: DefSent has a constant rate after method.warmup_share; leave it "
-                "and warmup_epochs out"
+                "optimizer.schedule: DefSent has a constant rate after method.warmup_share; leave "
+                "it and warmup_epochs out"
             )
 
     def check_facts(self, facts: Any) -> None:

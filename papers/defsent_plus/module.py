@@ -117,7 +117,8 @@ class DefSentPlus(PaperModule):
                 self.estimate(self._definitions())
             elif not self.entries.any():
                 raise UsageError(
-                    "module.estimate: call it with batches of definitions first; no Trainer has them"
+                    "module.estimate: call it with batches of definitions first; there is no "
+                    "Trainer that has them"
                 )
         if config.space != "raw" and number >= config.space_from_round:
             self.entries.copy_(isotropic(self.entries, config.space, config.space_scale))
