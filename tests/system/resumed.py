@@ -121,6 +121,20 @@ CASES = {
         "evaluation.online=[sts]",
         "evaluation.every_batches=10",
     ],
+    # Two rounds: the second begins with batch 25.
+    "defsent_plus": [
+        "data.glossary_entries=32",
+        "data.definitions=12",
+        "data.batch_size=32",
+        "method.round_epochs=2",
+        "method.space=ica",
+        "method.space_from_round=2",
+        "optimizer.warmup_epochs=0",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[entry-prediction]",
+        "evaluation.every_batches=10",
+    ],
     # The recipes whole, minutes each; those above are cut, with more state in them.
     **{f"{paper}-quick": [] for paper in paper_names()},
 }

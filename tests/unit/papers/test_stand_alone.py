@@ -25,6 +25,8 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.defsent_plus.config import DefSentPlusConfig
+from papers.defsent_plus.module import DefSentPlus
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.mclrec.config import MCLRecConfig
@@ -115,7 +117,28 @@ def simcse() -> Made:
     return module, {"input_ids": ids, "attention_mask": mask}, (ids, mask)
 
 
-PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow, simcse]
+def defsent_plus() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    facts = TextFacts(num_words=200, num_targets=3)
+    module = DefSentPlus(DefSentPlusConfig(encoder=encoder), facts=facts)
+    ids, mask = torch.randint(4, 100, (8, 6)), torch.ones(8, 6, dtype=torch.int64)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS}
+    return module, batch, (ids, mask)
+
+
+PAPERS = [
+    swav,
+    pixpro,
+    amcl,
+    hydra,
+    owdfa_cpl,
+    supremix,
+    autotcl,
+    mclrec,
+    meow,
+    simcse,
+    defsent_plus,
+]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
 
@@ -170,6 +193,8 @@ def test_what_is_no_batch_is_refused_by_what_is_expected(make):
 def test_a_plain_loop_needs_no_trainer(make):
     torch.manual_seed(0)
     module, batch, _ = make()
+    if make is defsent_plus:
+        module.estimate([batch])
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     for step in range(2):
         loss = module.training_step(batch, step)
