@@ -109,13 +109,23 @@ CASES = {
         "trainer.checkpoint_every_batches=15",
         "evaluation.every_batches=20",
     ],
-    # Two stages: the second begins with batch 25.
+    # Two stages each: the second begins with batch 25.
     "simcse": [
         "data.glossary_entries=40",
         "data.definitions=10",
         "data.batch_size=32",
         "method.pretrain_epochs=2",
         "method.masked_weight=0.1",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[sts]",
+        "evaluation.every_batches=10",
+    ],
+    "whitenedcse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.pretrain_epochs=2",
         "trainer.epochs=4",
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",

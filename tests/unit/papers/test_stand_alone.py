@@ -41,6 +41,8 @@ from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
+from papers.whitenedcse.config import WhitenedCSEConfig
+from papers.whitenedcse.module import WhitenedCSE
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -115,7 +117,15 @@ def simcse() -> Made:
     return module, {"input_ids": ids, "attention_mask": mask}, (ids, mask)
 
 
+def whitenedcse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    config = WhitenedCSEConfig(encoder=encoder, groups=4)
+    _, batch, inputs = simcse()
+    return WhitenedCSE(config, facts=TextFacts(num_words=200)), batch, inputs
+
+
 PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow, simcse]
+PAPERS += [whitenedcse]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
 
