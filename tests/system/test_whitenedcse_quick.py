@@ -6,6 +6,8 @@ import pytest
 
 from tests.system.quick import run_seed
 
+# Spearman's correlation x 100, chosen on seeds 10, 11 and 12: there it is 80, 81 and 78, with
+# neither whitening nor negatives 68, 71 and 64, and untrained 20, 20 and 17.
 BAR, ABOVE_UNTRAINED = 74.0, 45.0
 KEY = "test/spearman"
 
