@@ -109,7 +109,7 @@ CASES = {
         "trainer.checkpoint_every_batches=15",
         "evaluation.every_batches=20",
     ],
-    # Two stages: the second begins with batch 25.
+    # Two stages each: the second begins with batch 25.
     "simcse": [
         "data.glossary_entries=40",
         "data.definitions=10",
@@ -133,6 +133,15 @@ CASES = {
         "trainer.epochs=4",
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[entry-prediction]",
+    ],
+    "whitenedcse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.pretrain_epochs=2",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[sts]",
         "evaluation.every_batches=10",
     ],
     # The recipes whole, minutes each; those above are cut, with more state in them.

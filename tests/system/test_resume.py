@@ -133,7 +133,7 @@ POINTS = [
     by_another_process,
     in_an_evaluation_while_training,
 ]
-# The first batch of the second stage of the cases `simcse` and `defsent_plus`.
+# The first batch of the second stage of the cases of `STAGED`.
 BEGINS = 25
 # Ten to twenty seconds each: one with one optimizer, one with two. The last three take a few.
 FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}

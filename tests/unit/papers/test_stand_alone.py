@@ -43,6 +43,8 @@ from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
+from papers.whitenedcse.config import WhitenedCSEConfig
+from papers.whitenedcse.module import WhitenedCSE
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -126,6 +128,13 @@ def defsent_plus() -> Made:
     return module, batch, (ids, mask)
 
 
+def whitenedcse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    config = WhitenedCSEConfig(encoder=encoder, groups=4)
+    _, batch, inputs = simcse()
+    return WhitenedCSE(config, facts=TextFacts(num_words=200)), batch, inputs
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -138,6 +147,7 @@ PAPERS = [
     meow,
     simcse,
     defsent_plus,
+    whitenedcse,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
