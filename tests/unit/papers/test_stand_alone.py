@@ -25,6 +25,8 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.dse.config import DSEConfig
+from papers.dse.module import DSE
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.mclrec.config import MCLRecConfig
@@ -115,7 +117,16 @@ def simcse() -> Made:
     return module, {"input_ids": ids, "attention_mask": mask}, (ids, mask)
 
 
-PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow, simcse]
+def dse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    method = DSEConfig(encoder=encoder, num_top=1, teacher="ideal")
+    module = DSE(method, facts=TextFacts(num_words=200, num_texts=2))
+    ids, mask = torch.randint(4, 100, (8, 2, 6)), torch.ones(8, 2, 6, dtype=torch.int64)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS % 2}
+    return module, batch, (ids[:, 0], mask[:, 0])
+
+
+PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow, simcse, dse]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
 
