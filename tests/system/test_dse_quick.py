@@ -6,9 +6,8 @@ import pytest
 
 from tests.system.quick import run_seed
 
-# Spearman's correlation x 100 of the logit and the accuracy in per cent, chosen on seeds 10, 11 and
-# 12. On those seeds they are 73 to 76 and 30 above the untrained encoder, and misaligned 5 to 12 and
-# 1 to 9.
+# Spearman x 100 of the logit and the accuracy in per cent, chosen on seeds 10, 11 and 12:
+# there they are 73 to 76 and 30 above the untrained encoder, misaligned 5 to 12 and 0 to 9.
 ABOVE_UNTRAINED = {"test/pair_spearman": 45.0, "test/pair_accuracy": 18.0}
 
 
