@@ -16,6 +16,9 @@ POOLERS = tuple(
 )
 
 
+LARGEST = 1e6  # of a score
+
+
 @dataclass
 class DSEConfig:
     """Section 3 of the paper, and the published code at commit 7e3e87b (``dse``, "code")."""
@@ -31,7 +34,7 @@ class DSEConfig:
     fc_dims: list[int] = setting([512, 1], at_least=1)
     task: str = setting("binary", choices=("binary", "multi-class", "regression"))
     # Of a binary task: a pair is positive if its score is above it.
-    threshold: float = 0.5
+    threshold: float = setting(0.5, at_least=-LARGEST, at_most=LARGEST)
     # Code: distillation_coeff. The task's own loss weighs one minus this.
     distillation_weight: float = setting(0.5, at_least=0, at_most=1)
     # "trained": a cross-encoder learns the task in a first stage. "logits": those of a file.
@@ -110,12 +113,11 @@ class DSEConfig:
         mend = "or set method.bert_adam=false"
         if optimizer.name != "adamw":
             raise ConfigError(f"optimizer.name={optimizer.name}: set it to adamw, {mend}")
-        given = optimizer.schedule != "constant" or optimizer.warmup_epochs
-        if given or optimizer.clip_norm is not None:
-            raise ConfigError(
-                "optimizer: method.bert_adam has a schedule, a warm-up and a clipping of its own; "
-                f"take schedule, warmup_epochs and clip_norm out, {mend}"
-            )
+        for key, unset in (("schedule", "constant"), ("warmup_epochs", 0), ("clip_norm", None)):
+            if getattr(optimizer, key) != unset:
+                raise ConfigError(
+                    f"optimizer.{key}: method.bert_adam has its own; take this out, {mend}"
+                )
 
 
 @dataclass

@@ -22,8 +22,8 @@ from papers.dse.readers.glossary_pairs import glossary_pairs
         (["method.misaligned=true", "method.distillation_weight=0"], r"method\.misaligned"),
         (["method.teacher=trained", "trainer.epochs=3"], r"trainer\.epochs"),
         (["optimizer.name=sgd"], r"optimizer\.name"),
-        (["optimizer.schedule=linear"], "optimizer"),
-        (["optimizer.clip_norm=1"], "optimizer"),
+        (["optimizer.schedule=linear"], r"optimizer\.schedule"),
+        (["optimizer.clip_norm=1"], r"optimizer\.clip_norm"),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, key):
