@@ -195,6 +195,7 @@ DATASETS = {
         {
             "entries": DataSet("common.data.text.readers.entries:own_entries", "text"),
             "glossary": DataSet("common.data.text.readers.glossary:glossary", "text"),
+            "glossary-pairs": DataSet("papers.dse.readers.glossary_pairs:glossary_pairs", "text"),
             "lines": DataSet("common.data.text.readers.lines:own_lines", "text"),
             "pairs": DataSet("common.data.text.readers.pairs:own_pairs", "text"),
             "stsb-open": DataSet("common.data.text.readers.pairs:stsb_open", "text"),

@@ -9,6 +9,13 @@ PAPER = Paper(
     title="DefSent+: Improving sentence embeddings of language models by projecting definition "
     "sentences into a quasi-isotropic or isotropic vector space of unlimited dictionary entries",
     authors="Liu",
+    summary=(
+        "DefSent+ learns vectors of sentences from a dictionary. A definition should land on "
+        "the vector of the entry that it defines, in a softmax over all entries. The vector "
+        "of an entry is the mean over its definitions, which each round estimates anew with "
+        "the encoder that the round before has trained; then the training starts again from "
+        "the first weights."
+    ),
     venue="arXiv",
     year=2024,
     arxiv="2405.16153",

@@ -8,6 +8,12 @@ PAPER = Paper(
     name="whitenedcse",
     title="WhitenedCSE: Whitening-based Contrastive Learning of Sentence Embeddings",
     authors="Zhuo, Sun, Wang, Zhu, Yang",
+    summary=(
+        "WhitenedCSE learns vectors of sentences without labels. It contrasts several dropout "
+        "views of a sentence, each whitened over the batch in small groups of channels. The "
+        "channels are permuted before each step, so that the views differ by more than "
+        "dropout. Whitening and a tanh layer are used in training only."
+    ),
     venue="ACL",
     year=2023,
     arxiv="2305.17746",

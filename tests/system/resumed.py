@@ -142,6 +142,17 @@ CASES = {
         "trainer.epochs=4",
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",
+    ],
+    # Two stages, the teacher's and the student's: the second begins with batch 25.
+    "dse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.teacher=trained",
+        "method.teacher_epochs=2",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[pair-task]",
         "evaluation.every_batches=10",
     ],
     # The recipes whole, minutes each; those above are cut, with more state in them.

@@ -133,7 +133,8 @@ POINTS = [
     by_another_process,
     in_an_evaluation_while_training,
 ]
-# The first batch of the second stage of the cases of `STAGED`.
+# The first batch of the second stage of the cases in `STAGED`.
+STAGED = ["simcse", "defsent_plus", "dse", "whitenedcse"]
 BEGINS = 25
 # Ten to twenty seconds each: one with one optimizer, one with two. The last three take a few.
 FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}
@@ -166,7 +167,7 @@ def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp
     assert_same(run_dir, whole)
 
 
-@pytest.mark.parametrize("case", ["simcse", "defsent_plus"])
+@pytest.mark.parametrize("case", STAGED)
 @pytest.mark.parametrize("batch", [BEGINS, BEGINS + 1])
 def test_a_run_killed_where_a_stage_begins_goes_on_from_between_the_stages(
     batch, case, uninterrupted, tmp_path

@@ -27,6 +27,8 @@ from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
+from papers.dse.config import DSEConfig
+from papers.dse.module import DSE
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.mclrec.config import MCLRecConfig
@@ -135,6 +137,15 @@ def whitenedcse() -> Made:
     return WhitenedCSE(config, facts=TextFacts(num_words=200)), batch, inputs
 
 
+def dse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    method = DSEConfig(encoder=encoder, num_top=1, teacher="ideal")
+    module = DSE(method, facts=TextFacts(num_words=200, num_texts=2))
+    ids, mask = torch.randint(4, 100, (8, 2, 6)), torch.ones(8, 2, 6, dtype=torch.int64)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS % 2}
+    return module, batch, (ids[:, 0], mask[:, 0])
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -148,6 +159,7 @@ PAPERS = [
     simcse,
     defsent_plus,
     whitenedcse,
+    dse,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.own_data.plan import FORMS, Plan, make_plan
-from common.own_data.show import save_plan, show_plan
+from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes")
@@ -200,7 +200,7 @@ def test_a_saved_plan_is_the_same_recipe_and_nothing_is_written_over(tmp_path, m
     before = file.read_text()
     for name in ("mine.yaml", "quick.yaml", "mine.txt", "none/mine.yaml"):
         with pytest.raises(UsageError):
-            save_plan(found, tmp_path / name)
+            check_save(tmp_path / name, "swav")
     assert file.read_text() == before and not (tmp_path / "quick.yaml").exists()
 
 

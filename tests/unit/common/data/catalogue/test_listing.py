@@ -13,6 +13,7 @@ from common.data.data_sets import DATASETS
 BUILT_IN = {
     "diabetes",
     "glossary",
+    "glossary-pairs",
     "digit-scenes",
     "ow-forge-20",
     "papers-at-scale",
