@@ -18,7 +18,9 @@ from common.runs.folder import RunFolder
 
 ERROR = re.compile(r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$")  # metrics of which less is better
 # Metrics that do not say how good an encoder is.
-BESIDE = re.compile(r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$")
+BESIDE = re.compile(
+    r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
+)
 
 
 def show_end(

@@ -58,7 +58,7 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
-    assert own | {"ow-dfa", "table", "volume-table"} == set(FORMS)
+    assert own | {"lines", "ow-dfa", "table", "volume-table"} == set(FORMS)
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -179,7 +179,7 @@ def test_a_paper_that_takes_other_data_names_the_papers_that_take_these(tmp_path
     assert "swav" in said and "mclrec" not in said
     text = tmp_path / "poem.txt"
     text.write_text("roses are red\nviolets are blue\n")
-    assert "supremix" in refusal("swav", text)
+    assert "simcse" in refusal("swav", text)
 
 
 def test_a_path_with_nothing_is_said_not_to_exist(tmp_path):
@@ -213,3 +213,16 @@ def test_the_plan_says_every_value_that_it_chose_with_its_reason(tmp_path):
         assert key in said and choice.why in said
         assert found.recipe.origins[key] == "the plan"
     assert "Expected time" in said
+
+
+def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_without_scores(tmp_path):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    found = plan("simcse", tmp_path / "texts.txt")
+    recipe = found.recipe
+    assert (recipe.data.name, recipe.data.max_length) == ("lines", 8)
+    assert recipe.evaluation.protocols == ["isotropy"]
+    updates = 400 // recipe.data.batch_size
+    assert recipe.method.pretrain_epochs * updates == pytest.approx(1560, rel=0.05)
+    assert recipe.trainer.epochs > recipe.method.pretrain_epochs
+    with pytest.raises(UsageError, match="pairs or entries"):
+        plan("dse", tmp_path / "texts.txt")
