@@ -59,9 +59,9 @@ class DefSentPlusConfig:
                 f"trainer.epochs={epochs}: the rounds before the last one take {before}; raise it "
                 "or lower method.rounds"
             )
-        if recipe.optimizer.name not in ("adam", "adamw"):
+        if self.adam_eps != 1e-6 and recipe.optimizer.name not in ("adam", "adamw"):
             raise ConfigError(
-                f"optimizer.name={recipe.optimizer.name}: method.adam_eps needs adam or adamw"
+                f"method.adam_eps={self.adam_eps:g}: {recipe.optimizer.name} has no epsilon"
             )
 
     def check_facts(self, facts: Any) -> None:

@@ -174,6 +174,6 @@ def as_definitions(batch: object) -> TextBatch:
         found = found._replace(targets=entries)
     if found.targets.is_floating_point() or bool((found.targets < 0).any()):
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes the number of each definition's entry"
+            f"{outline(batch)}: training_step takes the number of each definition's entry, too"
         )
     return found

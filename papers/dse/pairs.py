@@ -29,8 +29,8 @@ def as_pair_batch(batch: object) -> TextBatch:
     tensors = [part for part in parts if isinstance(part, Tensor)]
     if len(parts) != 3 or len(tensors) != 3 or [each.ndim for each in tensors] != [3, 3, 1]:
         raise DataError(
-            f"training_step: got {outline(batch)}, and takes ids and mask (batch, 2, tokens), "
-            "labels (batch,)"
+            f"{outline(batch)}: training_step takes ids and mask (batch, 2, tokens), and labels "
+            "(batch,)"
         )
     ids, mask, labels = tensors
     return as_text_batch((ids, mask))._replace(targets=labels)

@@ -134,13 +134,21 @@ def committed():
     return [record for record in load_records(default_results()) if record.config is not None]
 
 
+def has_hash(recipe, record):
+    """Whether ``recipe`` is the record's, but for a file's folder, which records leave out."""
+    if recipe.hash() == record.config_hash:
+        return True
+    whole = load_recipe(record.reference)
+    return whole.hash() == record.config_hash and resolved_config(whole) == record.config
+
+
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 @pytest.mark.parametrize("paper", paper_names())
 def test_committed_records_give_the_recipes_of_their_hashes(paper):
     mine = [record for record in committed() if record.paper == paper]
     one_each = {record.config["baseline"]: record for record in mine}
     for record in one_each.values():
-        assert recipe_of(record).hash() == record.config_hash, record.filename
+        assert has_hash(recipe_of(record), record), record.filename
 
 
 @cache
@@ -172,4 +180,4 @@ def test_every_committed_configuration_is_of_its_hash():
         }
         names = {name: config[name] for name in ("arm", "baseline", "seed")}
         recipe = Recipe(record.paper, record.recipe, record.variant, **names, **sections)
-        assert recipe.hash() == record.config_hash, record.filename
+        assert has_hash(recipe, record), record.filename
