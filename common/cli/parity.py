@@ -9,6 +9,7 @@ from rich.console import Console
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.paper import get_paper
+from common.results.reference import PARTS
 from common.runs.outputs import check_output
 
 console = Console(emoji=False)
@@ -48,7 +49,9 @@ def parity(
     With --record it stores what another implementation computes, such as the official code.
     MODULE is in the current folder or installed.
     """
-    name = get_paper(paper).name if paper else None
+    name = paper.lower() if paper else None
+    if name is not None and name not in PARTS:
+        name = get_paper(name).name
     if record is not None:
         if name is None or function is None or inputs is None:
             raise UsageError("--record CASE needs PAPER, --function MODULE:NAME and --inputs FILE")

@@ -15,11 +15,10 @@ from common.config.checkout import SOURCE_ROOT
 from common.data.catalogue.packers.arrays import read_arrays
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
 from common.paper import get_paper, paper_names
+from common.results.reference import PARTS
 
 ABSOLUTE_FLOOR = 1e-12
 STORED = SOURCE_ROOT / "tests" / "reference"
-# What has reference values and is no paper.
-PARTS = ("text_modality",)
 
 
 @dataclass
