@@ -23,6 +23,10 @@ class ConfigError(UsageError):
     """A recipe or an override that the schema refuses."""
 
 
+class MissingLibrary(ConfigError):
+    """A library of an extra that is asked for and not installed."""
+
+
 class DataError(UsageError):
     """Data that are missing or broken."""
 

@@ -7,6 +7,7 @@ settings, which imports no torch.
 
 from functools import partial
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any
 
 from common.errors import ConfigError, suggest
@@ -34,6 +35,12 @@ class Registry:
         library, _, network = name.partition(":")
         return name in self.entries or (library in self.libraries and network != "")
 
+    def without_folder(self, name: str) -> str:
+        """Returns ``name`` as hashes and records hold it: of a folder only its own name."""
+        library, _, network = name.partition(":")
+        is_folder = library in FOLDERS and library in self.libraries
+        return f"{library}:{PurePath(network).name}" if is_folder else name
+
     def check(self, name: str) -> None:
         """Raises `ConfigError` with the nearest name unless ``name`` is known."""
         if not self.knows(name):
@@ -59,6 +66,8 @@ LIBRARIES = {
     "timm": "common.backbones.foreign:timm_backbone",
     "torchvision": "common.backbones.foreign:torchvision_backbone",
 }
+# Those whose networks are folders, whose place may be private.
+FOLDERS = ("hf",)
 BACKBONES = Registry(
     "backbone",
     {
@@ -119,6 +128,8 @@ VERIFIERS = Registry(
 READERS = Registry(
     "reader",
     {
+        "association-tests": "common.data.text.readers.word_tests:read_tests",
+        "graded-texts": "common.data.text.readers.pairs:graded",
         "graphs": "common.data.graphs.readers.own:read_own",
         "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
         "labelled-series": "common.data.series.readers.labelled:read_unlabelled",
@@ -129,6 +140,7 @@ READERS = Registry(
         "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
+        "text": "common.data.text.readers.lines:read_texts",
     },
 )
 
@@ -153,21 +165,29 @@ DATA_MODULES = {
         "common.data.sequences.config:SequenceConfig",
     ),
     "series": ("common.data.series.module:SeriesData", "common.data.series.config:SeriesConfig"),
+    "text": ("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
 }
 
 # Protocols that papers share (`common.evaluation.config.ProtocolConfig`); a paper declares its own.
 PROTOCOLS = {
+    "alignment-uniformity": (
+        "common.evaluation.alignment_uniformity_config:AlignmentUniformityConfig"
+    ),
+    "association": "common.evaluation.association_config:AssociationConfig",
     "clustering": "common.evaluation.clustering_config:ClusteringConfig",
     "few-label": "common.evaluation.few_label_config:FewLabelConfig",
     "finetune": "common.evaluation.finetune_config:FinetuneConfig",
     "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
+    "isotropy": "common.evaluation.isotropy_config:IsotropyConfig",
     "knn": "common.evaluation.knn_config:KnnConfig",
     "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
     "linear-sgd": "common.evaluation.linear_sgd_config:LinearSgdConfig",
     "node-probe": "common.evaluation.node_probe_config:NodeProbeConfig",
     "ranking": "common.evaluation.ranking_config:RankingConfig",
     "regression-probe": "common.evaluation.regression_probe_config:RegressionProbeConfig",
+    "retrieval": "common.evaluation.retrieval_config:RetrievalConfig",
     "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
+    "sts": "common.evaluation.sts_config:StsConfig",
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.

@@ -54,7 +54,10 @@ def frozen_name(entry: Field[Any]) -> str:
 
 
 def frozen_value(entry: Field[Any], value: Any) -> Any:
-    """Returns what hashes and records hold of ``value``, however often it is renamed."""
+    """Returns what hashes and records hold of ``value``, however often it is renamed or moved."""
+    choices = entry.metadata.get("choices")
+    if isinstance(choices, Registry) and isinstance(value, str):
+        value = choices.without_folder(value)
     renamed = entry.metadata.get("hashed_values", {})
     return renamed.get(value, value) if isinstance(value, str) else value
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +14,14 @@ import torch
 
 from common.config.recipe import load_recipe, take_variants
 from common.config.references import recipe_names, recipe_path
-from common.config.schema import Recipe, section_defaults
+from common.config.schema import OptimizerConfig, Recipe, section_defaults
 from common.config.yaml_io import read_yaml
 from common.data.catalogue.sources import load_sources
 from common.data.images.config import ImageFacts
 from common.data.targets.regression.config import RegressionFacts
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
+from common.training.stages import first_epochs
 
 
 def list_recipes(paper: str) -> dict[str, list[str]]:
@@ -109,10 +111,11 @@ def build(recipe: Recipe) -> Any:
         _, channels, classes = IMAGES[recipe.data.name]
         size = max(view.size for view in recipe.data.views)
         facts = ImageFacts(channels, size, classes, num_samples(recipe))
+    method = recipe.method
+    if hasattr(method, "encoder"):  # not from a checkpoint, which is not here
+        method = replace(method, encoder=replace(method.encoder, checkpoint=None))
     with torch.device("meta"):
-        return get_paper(recipe.paper).module(recipe.baseline)(
-            recipe.method, recipe.optimizer, facts
-        )
+        return get_paper(recipe.paper).module(recipe.baseline)(method, recipe.optimizer, facts)
 
 
 def optimizers(recipe: Recipe, module: Any) -> list[Any]:
@@ -143,17 +146,34 @@ def tables(made: list[Any]) -> Iterator[np.ndarray]:
             yield scheduler.table
 
 
-def expected_rate(recipe: Recipe, step: int, steps: int) -> float:
+def stage_tables(
+    recipe: Recipe, module: Any, table: np.ndarray
+) -> Iterator[tuple[OptimizerConfig, int, np.ndarray]]:
+    """Yields rates, epochs and table of each stage, or of the training that has none."""
+    stages, epochs = getattr(module, "stages", None), recipe.trainer.epochs
+    if stages is None or isinstance(stages, torch.nn.Module):
+        yield recipe.optimizer, epochs, table
+        return
+    firsts = [*first_epochs(stages), epochs]
+    for stage, (first, end) in zip(stages, pairwise(firsts), strict=True):
+        steps = len(table) // max(epochs, 1)
+        yield stage.rates, end - first, table[first * steps : end * steps]
+
+
+def expected_rate(config: OptimizerConfig, epochs: int, step: int, steps: int) -> float:
     """The dossier's formula at one step, written out."""
-    config, warmup = recipe.optimizer, steps * recipe.optimizer.warmup_epochs
+    warmup = steps * config.warmup_epochs
     if step < warmup:
-        # Both ends are in the warm-up, unless the cosine alone has the base rate.
-        share = step / max(warmup - (not config.peak_once), 1)
+        # Both ends are in the warm-up, unless what follows alone has the base rate.
+        once = config.peak_once or config.schedule == "linear"
+        share = step / max(warmup - (not once), 1)
         return config.warmup_start_lr + share * (config.lr - config.warmup_start_lr)
     if config.schedule == "constant":
         return config.lr
     if config.schedule == "steps":
         return config.lr * config.step_factor ** (step // steps // config.step_epochs)
-    length = steps * (recipe.trainer.epochs - config.warmup_epochs)
+    length = steps * (epochs - config.warmup_epochs)
+    if config.schedule == "linear":
+        return config.lr + (config.final_lr - config.lr) * (step - warmup) / length
     half = (config.lr - config.final_lr) / 2
     return config.final_lr + half * (1 + math.cos(math.pi * (step - warmup) / length))

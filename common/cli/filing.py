@@ -9,7 +9,7 @@ from rich.console import Console
 
 from common.errors import UsageError
 from common.results.board import Board, read_board
-from common.results.record import NO_NUMBER, Record, commit_record, read_record
+from common.results.record import NO_NUMBER, Record, commit_record, has_rows, read_record
 from common.results.statistics import MIN_SEEDS
 
 
@@ -17,7 +17,8 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
     """Files the record at ``path`` under ``root``'s ``results/`` and says what it still needs.
 
     Raises:
-        UsageError: If there is no record, or one of a run that measured nothing.
+        UsageError: If there is no record, or one of a run that measured nothing or whose paper has
+            no rows here.
     """
     path = path / "result.json" if os.path.isdir(path) else path
     if not os.path.isfile(path):
@@ -26,6 +27,11 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
             "runs/PAPER/RECIPE/RUN, or the file of a record"
         )
     record = read_record(path)
+    if not has_rows(record):
+        raise UsageError(
+            f"{path}: {record.paper} is no paper of this project, so that the record stays there; "
+            "--html DIR --results runs shows it"
+        )
     if not record.metrics:
         raise UsageError(f"{path}: metrics: the run measured nothing, so no row can show it")
     if pilot is not None:

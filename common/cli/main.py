@@ -13,6 +13,8 @@ from rich.console import Console
 from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
+from common.cli.parity import parity
+from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
@@ -155,6 +157,10 @@ def evaluate(
 ) -> None:
     """Runs protocols on a run's checkpoint or on published weights and writes a record."""
     published = _published(target, weights, overrides)
+    recipe = published[0] if published else open_run(Path(target)).read_recipe()
+    require_declared(recipe.paper, "--protocol", protocol or [])
+    if not (protocol or overrides or recipe.evaluation.protocols):
+        raise UsageError(f"{target}: its recipe measures nothing; --protocol NAME says what to")
     from common.runs.evaluate import evaluate_run, evaluate_weights
 
     if published is not None:
@@ -170,7 +176,8 @@ def export(
         Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
     ] = None,
     to: Annotated[
-        str | None, typer.Option(help="torchvision, timm, detectron2 or state-dict (our own class)")
+        str | None,
+        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, state-dict"),
     ] = None,
     force: ForceOption = False,
 ) -> None:
@@ -220,17 +227,7 @@ def _published(
     return load_recipe(source, overrides), weights
 
 
-@app.command()
-def parity(
-    paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
-    cases: Annotated[
-        Path | None, typer.Option(help="A folder of cases, or with one such folder for each paper.")
-    ] = None,
-) -> None:
-    """Compares our functions with stored reference values; the exit code is 1 on a miss."""
-    from common.results.parity import report_parity
-
-    report_parity(paper, cases, console)
+app.command()(parity)
 
 
 @app.command()

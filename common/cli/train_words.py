@@ -58,8 +58,10 @@ def _recipe_of(
             raise UsageError(f"--save {save}: keeps the plan for your data; name their path, too")
         return load_recipe(reference, overrides), None
     from common.own_data.plan import make_plan  # here alone: it imports numpy and Pillow
-    from common.own_data.show import save_plan, show_plan
+    from common.own_data.show import check_save, save_plan, show_plan
 
+    if save is not None:
+        check_save(save, reference.lower().partition("/")[0])
     plan = make_plan(reference, path, overrides)
     if not quiet:
         show_plan(plan, console)
@@ -93,8 +95,12 @@ def _refuse_word(reference: str, word: str) -> None:
     known = recipe_names(reference) if reference in paper_names() else []
     if word.partition(":")[0] in known:
         raise UsageError(f"{word!r}: no such path; the recipe of that name is {reference}/{word}")
-    whole = suggest(f"{reference}/{word}", [f"{reference}/{name}" for name in known])
-    hint = whole if "did you mean" in whole else "; a setting is key=value, such as seed=1"
+    path = Path(word)
+    beside = [str(path.parent / one.name) for one in path.parent.glob("*")]
+    names = [f"{reference}/{name}" for name in known]
+    hints = suggest(word, beside), suggest(f"{reference}/{word}", names)
+    near = next((one for one in hints if "did you mean" in one), None)
+    hint = near or "; a setting is key=value, such as seed=1"
     raise UsageError(f"{word!r} does not exist; the second word is the path of your data{hint}")
 
 
@@ -102,5 +108,7 @@ def _refuse_options(words: list[str]) -> None:
     for place, word in enumerate(words):
         if word.startswith("-") and "=" not in word:
             after = words[place + 1] if place + 1 < len(words) else "VALUE"
-            setting = f"{word.lstrip('-')}={after}"
+            name = word.lstrip("-")
+            is_key = name == "seed" or name.partition(".")[0] in SECTIONS
+            setting = f"{name}={after}" if is_key else "key=value, such as seed=1"
             raise UsageError(f"{word}: no option of train; a setting is written {setting}")

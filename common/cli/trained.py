@@ -7,7 +7,7 @@ from rich.console import Console
 from common.config.schema import Recipe
 from common.errors import UsageError
 from common.runs.folder import open_run
-from common.runs.outputs import DETECTRON2, EMBEDDINGS, LIBRARIES, WEIGHTS, check_output
+from common.runs.outputs import DETECTRON2, EMBEDDINGS, LIBRARIES, SENTENCES, WEIGHTS, check_output
 
 
 def export_run(
@@ -28,6 +28,17 @@ def export_run(
     if library is not None and library not in LIBRARIES:
         raise UsageError(f"--to {library}: must be one of {', '.join(LIBRARIES)}")
     open_run(run_dir)
+    if library == SENTENCES:
+        from common.runs.export_text import export_sentences
+
+        folder = export_sentences(run_dir, out or run_dir / SENTENCES)
+        console.print(f"wrote {folder}", soft_wrap=True)
+        console.print(
+            f"  from sentence_transformers import SentenceTransformer\n"
+            f"  model = SentenceTransformer({str(folder)!r})",
+            soft_wrap=True,
+        )
+        return
     endings = DETECTRON2 if library == "detectron2" else WEIGHTS
     stem = f"backbone-{library}" if library in ("timm", "detectron2") else "backbone"
     target = out or run_dir / f"{stem}{next(iter(endings))}"
@@ -66,6 +77,8 @@ def embed_own(
     Raises:
         UsageError: A file that is not to be written; before torch is loaded.
     """
+    if not data.expanduser().exists():
+        raise UsageError(f"--data {data}: no such file or folder")
     target = out or (Path() if published else source) / "embeddings.npz"
     check_output(target, EMBEDDINGS, force)
     from common.runs.evaluate import with_protocols

@@ -22,14 +22,20 @@ def check_protocols(recipe: Any, named: dict[str, list[str]]) -> None:
     Raises:
         ConfigError: If the paper does not declare one of them, or one cannot measure the recipe.
     """
-    known = list(get_paper(recipe.paper).protocols)
     for key, names in named.items():
         where = f"{recipe.origins[key]}: {key}" if key in recipe.origins else key
+        require_declared(recipe.paper, where, names)
         for name in names:
-            if name not in known:
-                hint = suggest(name, known)
-                raise ConfigError(f"{where}: {name!r} is no protocol of {recipe.paper}{hint}")
             recipe.evaluation.settings(name).check(recipe)
+
+
+def require_declared(paper: str, where: str, names: list[str]) -> None:
+    """Raises `ConfigError` where one of ``names``, given at ``where``, is not the paper's."""
+    known = list(get_paper(paper).protocols)
+    for name in names:
+        if name not in known:
+            hint = suggest(name, known)
+            raise ConfigError(f"{where}: {name!r} is no protocol of {paper}{hint}")
 
 
 def declared(paper: Paper, evaluation: Mapping[str, Any]) -> dict[str, Any]:

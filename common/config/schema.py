@@ -29,7 +29,7 @@ class OptimizerConfig:
     nesterov: bool = False
     beta1: float = setting(0.9, at_least=0, below=1)
     beta2: float = setting(0.999, at_least=0, below=1)
-    schedule: str = setting("constant", choices=("constant", "cosine", "steps"))
+    schedule: str = setting("constant", choices=("constant", "cosine", "linear", "steps"))
     final_lr: float = setting(0.0, at_least=0, at_most=LARGEST)
     warmup_epochs: int = setting(0, at_least=0)
     warmup_start_lr: float = setting(0.0, at_least=0, at_most=LARGEST)

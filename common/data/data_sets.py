@@ -190,6 +190,18 @@ DATASETS = {
             "wth": DataSet("common.data.series.readers.files:published", "series"),
         },
     ),
+    "text": DataSets(
+        "text data set",
+        {
+            "entries": DataSet("common.data.text.readers.entries:own_entries", "text"),
+            "glossary": DataSet("common.data.text.readers.glossary:glossary", "text"),
+            "glossary-pairs": DataSet("papers.dse.readers.glossary_pairs:glossary_pairs", "text"),
+            "lines": DataSet("common.data.text.readers.lines:own_lines", "text"),
+            "pairs": DataSet("common.data.text.readers.pairs:own_pairs", "text"),
+            "stsb-open": DataSet("common.data.text.readers.pairs:stsb_open", "text"),
+            "wordnet": DataSet("common.data.text.readers.wordnet:wordnet", "text"),
+        },
+    ),
 }
 
 

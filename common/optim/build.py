@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
@@ -73,14 +74,29 @@ def configure(
         ConfigError: A training without end, or one that is shorter than its warm-up.
     """
     optimizer = build_optimizer(parameters, config)
+    return with_schedule(optimizer, build_scheduler(optimizer, config, *training_length(trainer)))
+
+
+def training_length(trainer: Any) -> tuple[int, int]:
+    """Returns the optimizer steps of an epoch and the epochs; all steps and 1 if max_steps ends it.
+
+    The steps of an epoch are fewer than its batches where gradients are accumulated.
+
+    Raises:
+        ConfigError: A training without end.
+    """
     total = trainer.estimated_stepping_batches  # reading it makes Lightning set up the loader
     if math.isinf(total):
         raise ConfigError("trainer: a training without end has no schedule; give max_steps")
     epochs = max(trainer.max_epochs or 1, 1)
     steps_per_epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
-    if steps_per_epoch * epochs != total:  # max_steps ends it: as one epoch
-        steps_per_epoch, epochs = total, 1
-    scheduler = build_scheduler(optimizer, config, int(steps_per_epoch), epochs)
+    if steps_per_epoch * epochs != total:
+        return int(total), 1
+    return int(steps_per_epoch), epochs
+
+
+def with_schedule(optimizer: Optimizer, scheduler: LRScheduler) -> dict[str, Any]:
+    """Returns them as Lightning takes them, the schedule advancing at each optimizer step."""
     return {
         "optimizer": optimizer,
         "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

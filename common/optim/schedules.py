@@ -34,6 +34,25 @@ def warmup_cosine(
     return np.concatenate([warmup, cosine])
 
 
+def warmup_linear(
+    base_lr: float,
+    final_lr: float,
+    steps_per_epoch: int,
+    epochs: int,
+    warmup_epochs: int = 0,
+    start_lr: float = 0.0,
+) -> np.ndarray:
+    """Returns the table of a linear warm-up followed by a straight line towards ``final_lr``.
+
+    Without a warm-up it is the default of Hugging Face's Trainer: it stops one step short of
+    ``final_lr``. Shape: ``(steps_per_epoch * epochs,)``.
+    """
+    warmup = np.linspace(start_lr, base_lr, steps_per_epoch * warmup_epochs, endpoint=False)
+    length = steps_per_epoch * (epochs - warmup_epochs)
+    progress = np.arange(length) / max(length, 1)
+    return np.concatenate([warmup, base_lr + (final_lr - base_lr) * progress])
+
+
 def warmup_constant(
     base_lr: float, steps_per_epoch: int, epochs: int, warmup_epochs: int, start_lr: float
 ) -> np.ndarray:
@@ -80,6 +99,18 @@ def build_scheduler(
     Raises:
         ConfigError: If the warm-up is longer than the training.
     """
+    table = schedule_table(config, steps_per_epoch, epochs)
+    if len(table) == 0:
+        table = np.array([config.lr])
+    return TableLR(optimizer, table, config.lr)
+
+
+def schedule_table(config: OptimizerConfig, steps_per_epoch: int, epochs: int) -> np.ndarray:
+    """Returns the rates of ``config``, ``(steps_per_epoch * epochs,)``.
+
+    Raises:
+        ConfigError: If the warm-up is longer than the training.
+    """
     if config.warmup_epochs > epochs > 0:
         raise ConfigError(
             f"optimizer.warmup_epochs: {config.warmup_epochs} exceeds the {epochs} epochs of the "
@@ -87,15 +118,13 @@ def build_scheduler(
         )
     start, warmup = config.warmup_start_lr, config.warmup_epochs
     if config.schedule == "cosine":
-        table = warmup_cosine(
+        return warmup_cosine(
             config.lr, config.final_lr, steps_per_epoch, epochs, warmup, start, config.peak_once
         )
-    elif config.schedule == "steps":
-        table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
+    if config.schedule == "linear":
+        return warmup_linear(config.lr, config.final_lr, steps_per_epoch, epochs, warmup, start)
+    table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
+    if config.schedule == "steps":
         drops = np.arange(len(table)) // (steps_per_epoch * config.step_epochs)
         table = table * config.step_factor**drops
-    else:
-        table = warmup_constant(config.lr, steps_per_epoch, epochs, warmup, start)
-    if len(table) == 0:
-        table = np.array([config.lr])
-    return TableLR(optimizer, table, config.lr)
+    return table

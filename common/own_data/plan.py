@@ -22,6 +22,7 @@ from common.own_data.recognise import Found, recognise
 from common.own_data.sequences import plan_actions
 from common.own_data.series import plan_labelled, plan_series
 from common.own_data.tables import plan_listed, plan_table
+from common.own_data.texts import plan_lines
 from common.paper import Paper, get_paper, paper_names
 
 PLAN = "the plan"  # the origin of its values
@@ -36,10 +37,11 @@ FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
     "file": ("a log of actions (.inter, or .txt with a user a line)", plan_actions),
     "folder": ("a graph in a folder with nodes.csv", plan_graph),
     "hetero-data": ("a saved HeteroData (.pt)", plan_graph),
+    "lines": ("a text with a sentence a line (.txt)", plan_lines),
     "ow-dfa": ("a table of known and novel classes in the form of OW-DFA", plan_open_world),
 }
 REMARKS = {
-    "sentences": "no paper here trains on sentences alone; supremix takes pairs with a number each",
+    "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
     "images with captions": "no paper here trains on images with captions",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",

@@ -12,6 +12,7 @@ from common.own_data.graphs import recognise_graph_folder, recognise_hetero_data
 from common.own_data.images import recognise_images
 from common.own_data.sequences import recognise_actions
 from common.own_data.series import recognise_labelled
+from common.own_data.texts import recognise_lines
 
 LOOKED_AT = 50  # lines of a text
 
@@ -29,19 +30,6 @@ class Found(Protocol):
 
     def describe(self) -> str:
         """Returns what was found, in words."""
-
-
-class Text:
-    """Lines of text, which no paper here trains on."""
-
-    forms = ("sentences",)
-
-    def __init__(self, path: Path, lines: int) -> None:
-        self.path, self.lines = path, lines
-
-    def describe(self) -> str:
-        """Returns what was found, in words."""
-        return f"{self.lines:,} lines of text or more"
 
 
 def recognise(path: Path) -> Found:
@@ -91,4 +79,4 @@ def _recognise_text(path: Path) -> Found:
     lines = [words for _, line in first if (words := line.split())]
     if lines and all(item.isdecimal() for words in lines for item in words[1:]):
         return recognise_actions(path)
-    return Text(path, len(lines))
+    return recognise_lines(path)

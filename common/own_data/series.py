@@ -36,6 +36,10 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.batch_size", batch, f"there are {sections} training sections")
     check_batch(draft, sections, "training sections; a smaller data.length makes more")
     _plan_epochs(draft)
+    draft.notes.append(
+        "The untrained encoder forecasts many series as well as the trained one: compare the two "
+        "columns at the end."
+    )
 
 
 def _plan_dates(found: CsvFile, draft: Draft) -> None:

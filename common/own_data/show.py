@@ -57,13 +57,8 @@ def expected(plan: Plan) -> str:
     )
 
 
-def save_plan(plan: Plan, file: Path) -> None:
-    """Writes the plan as a recipe that ``papers train`` takes, with its reasons as comments.
-
-    Raises:
-        UsageError: The file is there already, or cannot be named so.
-    """
-    paper = plan.recipe.paper
+def check_save(file: Path, paper: str) -> None:
+    """Raises `UsageError` where the plan cannot be kept in ``file``: it is there, or misnamed."""
     if file.suffix not in (".yaml", ".yml") or not OWN_NAME_PATTERN.fullmatch(file.stem):
         raise UsageError(f"--save {file}: name it NAME.yaml, with letters, digits, _ and - only")
     if file.stem in recipe_names(paper):
@@ -72,6 +67,11 @@ def save_plan(plan: Plan, file: Path) -> None:
         raise UsageError(f"--save {file}: the file is there already; choose another name")
     if not file.parent.is_dir():
         raise UsageError(f"--save {file}: there is no folder {file.parent}")
+
+
+def save_plan(plan: Plan, file: Path) -> None:
+    """Writes the plan as a recipe that ``papers train`` takes, with its reasons as comments."""
+    paper = plan.recipe.paper
     lines = [
         f"{paper} on {plan.found.path}: {plan.found.describe()}.",
         f"Made by `{shlex.join(['papers', 'train', *plan.asked])}`.",

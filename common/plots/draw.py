@@ -3,8 +3,8 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from common.data.contract import RunData
+from common.evaluation.config import EvaluationConfig
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
 from common.registry import PLOTS
@@ -25,19 +26,26 @@ DOTS_PER_INCH = 110
 
 
 def draw_plots(
-    paper: Paper, module: nn.Module, data: RunData, folder: Path, say: Callable[[str], None]
+    paper: Paper,
+    module: nn.Module,
+    data: RunData,
+    evaluation: EvaluationConfig,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> list[Path]:
     """Writes ``folder/<name>.png`` for every plot of the run, of its kind of data and of the paper.
 
     A source of plots is a function ``draw(module, data)`` that returns ``{name: function}``; each
     function makes one matplotlib figure. `PLOTS` names those of a data module, and a paper has its
-    own in ``papers/<paper>/plots.py``. A run that was measured on the way has learning curves. The
+    own in ``papers/<paper>/plots.py``, whose ``draw`` is given ``evaluation`` too where that is its
+    third parameter. A run that was measured on the way has learning curves. The
     weights, the training mode and the random states are left as they were.
 
     Args:
         paper: Whose run it was.
         module: With the weights that were evaluated.
         data: The loaded data module.
+        evaluation: How the run was measured.
         folder: Where to write, in the run's folder; made if it is missing.
         say: Takes the one warning that names what could not be drawn, and why.
 
@@ -47,7 +55,7 @@ def draw_plots(
     files: list[Path] = []
     failures: list[str] = []
     with _undisturbed(module):
-        for name, make in _plots(paper, module, data, folder.parent, failures):
+        for name, make in _plots(paper, module, data, evaluation, folder.parent, failures):
             try:
                 path = folder / f"{name}.png"
                 write_atomic(path, to_png(make()))
@@ -67,14 +75,18 @@ def to_png(figure: "Figure") -> bytes:
 
 
 def _plots(
-    paper: Paper, module: nn.Module, data: RunData, run_dir: Path, failures: list[str]
+    paper: Paper,
+    module: nn.Module,
+    data: RunData,
+    evaluation: EvaluationConfig,
+    run_dir: Path,
+    failures: list[str],
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     sources = {"the run": lambda: draw_run(run_dir)}
     if paper.data_kind in PLOTS.entries:
         sources[paper.data_kind] = lambda: PLOTS.get(paper.data_kind)(module, data)
     if find_spec(f"{paper.package}.plots") is not None:
-        own = f"{paper.package}.plots"
-        sources[paper.name] = lambda: import_module(own).draw(module, data)
+        sources[paper.name] = lambda: _own_plots(paper, module, data, evaluation)
     for name, source in sources.items():
         try:
             plots = source()
@@ -82,6 +94,15 @@ def _plots(
             failures.append(f"the plots of {name} ({_reason(error)})")
         else:
             yield from plots.items()
+
+
+def _own_plots(
+    paper: Paper, module: nn.Module, data: RunData, evaluation: EvaluationConfig
+) -> dict[str, Callable[[], "Figure"]]:
+    draw = paper.part("plots").draw
+    given = (module, data, evaluation)[: len(signature(draw).parameters)]
+    plots: dict[str, Callable[[], Figure]] = draw(*given)
+    return plots
 
 
 def _reason(error: Exception) -> str:

@@ -23,6 +23,7 @@ NUMBERS = (
     "common/data/sequences/",
     "common/data/series/",
     "common/data/targets/",
+    "common/data/text/",
     "common/data/workers.py",
     "common/distributed/",
     "common/evaluation/",

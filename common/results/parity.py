@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT
 from common.data.catalogue.packers.arrays import read_arrays
-from common.errors import DataError, LikewiseError, UsageError
+from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
 from common.paper import get_paper, paper_names
+from common.results.reference import PARTS
 
 ABSOLUTE_FLOOR = 1e-12
 STORED = SOURCE_ROOT / "tests" / "reference"
@@ -99,18 +101,19 @@ class Comparison:
     @property
     def ok(self) -> bool:
         """Tells whether every array of the case is within its tolerance."""
-        return not self.problem and self.error <= self.tolerance
+        return self.is_empty or (not self.problem and self.error <= self.tolerance)
 
     @property
     def is_empty(self) -> bool:
-        """Tells whether the case has nothing to compare: images to look at, for instance."""
+        """Tells whether there was nothing to compare: images to look at, a missing library."""
         return not self.array
 
 
 def compare(case: Case, solver: Solver | None) -> Comparison:
     """Runs ``solver`` on ``case`` and returns its worst array.
 
-    A missing solver, a missing output or an exception is a miss, never a pass.
+    A missing solver, a missing output or an exception is a miss, never a pass; a solver whose
+    library is not installed compares nothing, and the problem says so.
     """
     dtype = str(case.dtype).removeprefix("torch.")
     if not case.outputs:
@@ -119,6 +122,8 @@ def compare(case: Case, solver: Solver | None) -> Comparison:
         return Comparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
     try:
         got = solver(case)
+    except MissingLibrary as error:
+        return Comparison(case.name, dtype, "", 0.0, 0.0, str(error))
     except Exception as error:  # a broken solver is a miss to be reported with the others
         return Comparison(case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}")
     missing = [name for name in case.outputs if name not in got]
@@ -184,17 +189,29 @@ def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> Comp
     return Comparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
 
 
+def solvers_of(name: str) -> dict[str, Solver]:
+    """Returns the functions that serve the cases of a paper, or of one of `PARTS`.
+
+    Raises:
+        UsageError: If there is neither.
+    """
+    if name in PARTS:
+        return dict(import_module(f"common.results.reference.{name}").CASES)
+    return dict(get_paper(name).part("reference").CASES)
+
+
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:
     """Prints the comparison of every case; ``cases`` may hold the cases or one folder a paper.
+
+    ``paper`` may also be a part that is no paper, such as ``text_modality``.
 
     Raises:
         LikewiseError: If any case misses; exit code 1.
         UsageError: If there is no folder of cases for ``paper``.
     """
-    names = [get_paper(paper).name] if paper else paper_names()
+    names = [paper.lower()] if paper else [*paper_names(), *PARTS]
+    solvers = {name: solvers_of(name) for name in names}
     root = cases or STORED
-    if cases is not None and not cases.is_dir():
-        raise UsageError(f"--cases {root}: there is no such folder")
     rows: list[tuple[str, Comparison]] = []
     for name in names:
         folder = root / name if (root / name).is_dir() else root
@@ -202,10 +219,10 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
             if paper:
                 raise UsageError(f"{root}: no reference values of {name}; give --cases DIR")
             continue
-        solvers = get_paper(name).part("reference").CASES
-        rows += [(name, row) for row in run_cases(folder, solvers)]
-    for name, case in sorted({(name, row.case) for name, row in rows if row.is_empty}):
-        console.print(f"none  {name}/{case}: nothing to compare", markup=False, highlight=False)
+        rows += [(name, row) for row in run_cases(folder, solvers[name])]
+    for name, case, why in sorted({(n, r.case, r.problem) for n, r in rows if r.is_empty}):
+        said = f"none  {name}/{case}: {why or 'nothing to compare'}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     rows = [(name, row) for name, row in rows if not row.is_empty]
     if not rows:
         raise UsageError(f"{root}: no reference values; give --cases DIR")

@@ -13,6 +13,7 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
+from common.paper import packages
 from common.results.strict_dataclasses import build_checked
 from common.runs.files import remove_torn, write_atomic
 
@@ -252,6 +253,11 @@ def default_root() -> Path:
 def default_results() -> Path:
     """Returns where records are filed: ``results/`` below `default_root`."""
     return default_root() / "results"
+
+
+def has_rows(record: Record) -> bool:
+    """Tells whether the leaderboard has rows of the record's paper: it is one of this project."""
+    return packages().get(record.paper) == f"papers.{record.paper}"
 
 
 def commit_record(record: Record, results: str | Path | None = None) -> Path:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.errors import LikewiseError, UsageError
-from common.results.record import Record, RecordError, commit_record, load_records, parse_record
+from common.results.record import (
+    Record,
+    RecordError,
+    commit_record,
+    has_rows,
+    load_records,
+    parse_record,
+)
 from common.tracking.wandb_run import sync_line
 
 SUMMARY_KEY = "record"
@@ -113,5 +120,8 @@ def _record_of(run: TrackedRun, found: Imported) -> Record | None:
         return None
     if record.run_id != run.id:
         found.skipped.append(f"{run.name} ({run.id}): holds the record of {record.run_id}")
+        return None
+    if not has_rows(record):
+        found.skipped.append(f"{run.name} ({run.id}): {record.paper} is no paper of this project")
         return None
     return replace(record, wandb=f"{run.entity}/{run.project}/{run.id}")

@@ -128,6 +128,8 @@ def export_backbone(run_dir: Path, target: Path, library: str | None = None) -> 
         **(describe(network, experiment.recipe) if network else {}),
     }
     lines = [*lines, *load_lines(target, library)]
+    if network is not None:
+        lines += transform_lines(experiment.recipe)
     content = weights_bytes(fitted.state, {**description, "load": lines}, target, library)
     notes = [*fitted.notes, check_content(content, target, fitted, backbone, network, library)]
     write_atomic(target, content)
@@ -154,10 +156,30 @@ def describe(network: Network, recipe: Recipe) -> dict[str, Any]:
         "stem": network.stem,
         "width": network.width,
         "input": [network.channels, network.size, network.size],
+        "resize": recipe.data.test_resize,
+        "crop": recipe.data.test_crop,
         "mean": list(recipe.data.mean),
         "std": list(recipe.data.std),
         "num_features": network.backbone.num_features,
     }
+
+
+def transform_lines(recipe: Recipe) -> list[str]:
+    """Returns the Python that prepares an image (PIL, or a uint8 tensor) as the protocols do."""
+    data = recipe.data
+    steps = ["v2.ToImage()", "v2.ToDtype(torch.float32, scale=True)"]
+    if data.test_resize is not None:
+        steps.append(f"v2.Resize({data.test_resize})")
+    if data.test_crop is not None:
+        steps.append(f"v2.CenterCrop({data.test_crop})")
+    if data.mean:
+        steps.append(f"v2.Normalize({list(data.mean)}, {list(data.std)})")
+    return [
+        "from torchvision.transforms import v2",
+        "transform = v2.Compose([",
+        *(f"    {step}," for step in steps),
+        "])",
+    ]
 
 
 def load_lines(target: Path, library: str) -> list[str]:

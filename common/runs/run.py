@@ -188,6 +188,7 @@ def _draw(experiment: Experiment, run: RunFolder, console: Console) -> list[Path
         get_paper(experiment.recipe.paper),
         experiment.module,
         experiment.data,
+        experiment.recipe.evaluation,
         run.plots,
         lambda text: run.say(text, console, style="yellow"),
     )

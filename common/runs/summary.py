@@ -1,5 +1,6 @@
 """The last screen of a run: what was measured, where it is stored, what can be run next."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,12 @@ from common.paper import get_paper
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
+
+ERROR = re.compile(r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$")  # metrics of which less is better
+# Metrics that do not say how good an encoder is.
+BESIDE = re.compile(
+    r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
+)
 
 
 def show_end(
@@ -69,6 +76,8 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         print_table(table, console)
     else:
         console.print("nothing measured: evaluation.protocols is empty")
+    if warning := no_gain_text(record):
+        console.print(warning, style="yellow", highlight=False, soft_wrap=True)
     if record.scaled and record.scaled_reason != NO_NUMBER:
         reason = f"beside no reported number: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
@@ -77,6 +86,23 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         console.print(f"plots: {run.plots}", highlight=False, soft_wrap=True)
     if run.upload is not None:
         console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
+
+
+def no_gain_text(record: Record) -> str:
+    """Says that the untrained encoder is as good in half of the metrics or more; else nothing."""
+    gains: list[bool] = []
+    untrained = record.references.get("untrained", {})
+    for metric, value in record.metrics.items():
+        other = untrained.get(metric)
+        if value is not None and other is not None and not BESIDE.search(metric):
+            gains.append(value < other if ERROR.search(metric) else value > other)
+    lost = gains.count(False)
+    if not record.batches or 2 * lost < max(len(gains), 1):
+        return ""
+    return (
+        f"This training did not help: in {lost} of {len(gains)} metrics the untrained encoder "
+        "is as good or better."
+    )
 
 
 def _cell(column: Mapping[str, float | None], metric: str) -> str:
@@ -103,6 +129,12 @@ def show_next(
         (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
         (f"papers info {recipe.paper}", "recipes and reported numbers"),
     ]
+    if not recipe.evaluation.protocols:
+        del steps[1]
+    if planned or recipe.file is not None:
+        on_own = ["papers", "embed", str(run.path), "--data", "PATH"]
+        steps.insert(1, (shlex.join(on_own), "vectors of your data, with ids"))
+        steps.insert(2, (shlex.join(["papers", "export", str(run.path)]), "the trained encoder"))
     if get_paper(recipe.paper).target == "next item":
         words = shlex.join(["papers", "recommend", str(run.path)])
         steps.insert(1, (words, "the next items of each user, as a table"))

@@ -1,6 +1,6 @@
 """What every paper's module is beside its algorithm: called, saved and loaded in anybody's code."""
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import torch
@@ -26,8 +26,7 @@ class PaperModule(LightningModule):
     def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
         """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
-        settings = {name: part and asdict(part) for name, part in parts.items()}
-        self.save_hyperparameters(settings)
+        self.save_hyperparameters({name: plain(part) for name, part in parts.items()})
 
     @classmethod
     def settings_types(cls) -> dict[str, type]:
@@ -73,6 +72,13 @@ class PaperModule(LightningModule):
         )
 
 
+def plain(value: Any) -> Any:
+    """Returns a dataclass as a dict and a named tuple as a list, so that no class is stored."""
+    if is_dataclass(value):
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+    return list(value) if hasattr(value, "_fields") else value
+
+
 def restored(kind: type, values: dict[str, Any], source: str) -> Any:
     """Returns the dataclass ``kind`` of a checkpoint's ``values``.
 
@@ -81,7 +87,15 @@ def restored(kind: type, values: dict[str, Any], source: str) -> Any:
     """
     if values.get("initial_weights"):  # the checkpoint's replace them, and the file may be gone
         values = {**values, "initial_weights": None}
+    hints = get_type_hints(kind)
+    values = {name: _part(hints.get(name), value, source) for name, value in values.items()}
     try:
         return kind(**values)
     except TypeError as error:
         raise ConfigError(f"{source}: holds settings of another version: {error}") from None
+
+
+def _part(kind: Any, value: Any, source: str) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        return restored(kind, value, source)
+    return kind(*value) if hasattr(kind, "_fields") else value

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from common.data.series.module import SeriesData
 from common.data.series.sets import Prepared
+from common.evaluation.config import EvaluationConfig
 from common.evaluation.forecasting import windows_of
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
 from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
@@ -19,19 +20,29 @@ from papers.autotcl.mask_agreement import has_mask, mask_scores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Steps that are encoded once more: the end of training for the fit, the start of validation.
+# Steps that are encoded once more: the end of training for the fit, the start of validation. Both
+# hold the steps ahead besides.
 FITTED, SHOWN = 1_500, 400
-HORIZON, BEFORE = 48, 144
+BEFORE = 144
 
 
-def draw(module: nn.Module, data: SeriesData) -> "dict[str, Callable[[], Figure]]":
-    """Returns the plots: a forecast of the validation part, with the mask where one is learnt.
+def draw(
+    module: nn.Module, data: SeriesData, evaluation: EvaluationConfig
+) -> "dict[str, Callable[[], Figure]]":
+    """Returns the plots: the longest forecast that was set, from within the validation part.
 
-    Of series with classes: the test series, as `series-svm` is given them.
+    A mask is shown where one is learnt. Series with classes have a plot of the test series, as
+    `series-svm` is given them.
     """
     inputs = data.evaluation_inputs(module, "test")
     if isinstance(inputs, ForecastInputs):
-        return {"forecast": lambda: draw_forecast(module, inputs.series, data.config.window)}
+        start, end = inputs.bounds("val")
+        # A run that does not measure forecasts may have horizons that its series cannot hold.
+        settings: Any = evaluation.settings("forecasting")
+        asked = [horizon for horizon in settings.horizons if horizon < end - start]
+        horizon = max(asked, default=(end - start) // 2)
+        window = data.config.window
+        return {"forecast": lambda: draw_forecast(module, inputs.series, window, horizon)}
     assert data.labelled is not None
     names = data.labelled.class_names
     return {"classes": lambda: draw_classes(inputs, names)}
@@ -57,17 +68,17 @@ def draw_classes(inputs: LabelledInputs, names: Sequence[str]) -> "Figure":
     return figure
 
 
-def shortened(series: Prepared, window: int) -> Prepared:
+def shortened(series: Prepared, window: int, horizon: int) -> Prepared:
     """Returns the end of the training part and the start of validation, as parts of both names."""
     _, end = series.parts["train"]
-    start = max(end - FITTED - window, 0)
-    last = min(end + SHOWN, series.parts["val"][1])
+    start = max(end - FITTED - horizon - window, 0)
+    last = min(end + SHOWN + horizon, series.parts["val"][1])
     cut = slice(start, last)
     parts = {"train": (0, end - start), "val": (end - start, last - start)}
     return replace(
         series,
         inputs=series.inputs[:, cut],
-        targets=series.targets[:, cut],
+        targets=series.targets[:, cut, -1:],  # the one that is drawn
         informative=None if series.informative is None else series.informative[cut],
         parts=parts,
     )
@@ -86,10 +97,9 @@ def forecast(module: nn.Module, series: Prepared, window: int, horizon: int) -> 
     return inputs.bounds("val")[0] + place, found.view(horizon, -1)[:, -1]
 
 
-def draw_forecast(module: nn.Module, whole: Prepared, window: int) -> "Figure":
+def draw_forecast(module: nn.Module, whole: Prepared, window: int, horizon: int) -> "Figure":
     """Draws one forecast; shaded: how informative the mask holds each step."""
-    series = shortened(whole, window)
-    horizon = min(HORIZON, (series.parts["val"][1] - series.parts["val"][0]) // 2)
+    series = shortened(whole, window, horizon)
     step, predicted = forecast(module, series, window, horizon)
     first, last = max(step - BEFORE, 0), step + horizon + 1
     title = (

@@ -10,6 +10,7 @@ from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather
+from common.errors import ConfigError
 from common.losses.pairs import draw_partners
 from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
@@ -137,8 +138,17 @@ class Hydra(PaperModule):
         return loss
 
     def trains_filter_alone(self) -> bool:
-        """Tells whether the pairs send no gradient to the encoder yet."""
+        """Tells whether the pairs send no gradient to the encoder yet.
+
+        Raises:
+            ConfigError: Without a Trainer such epochs have no length.
+        """
         epochs = self.method.filter_epochs
+        if epochs and self._trainer is None:
+            raise ConfigError(
+                f"method.filter_epochs={epochs}: only a Trainer knows how long an epoch is; use "
+                "one, or 0"
+            )
         return epochs > 0 and batches_seen(self) < epochs * self.trainer.num_training_batches
 
     def partners(self, labels: Tensor) -> Tensor:

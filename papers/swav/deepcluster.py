@@ -14,6 +14,7 @@ from common.data.images.config import ImageFacts
 from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import all_reduce_sum, gather, world_size
+from common.errors import DataError, outline
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
@@ -81,9 +82,13 @@ class DeepClusterV2(PaperModule):
         """Returns unit embeddings, ``(views, batch, dim)``."""
         return unit_embeddings(self.embed, self.head, views)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
-        """Predicts the image's cluster of each clustering from every view."""
-        config = self.method
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
+        """Predicts the image's cluster of each clustering from every view.
+
+        Raises:
+            DataError: A batch that does not tell its images' numbers.
+        """
+        config, batch = self.method, with_numbers(batch)
         if batch.key.batch == 0:
             self.cluster(batch.key.epoch)
         rows = batch.key.rows.to(self.memory.device, non_blocking=True)
@@ -140,7 +145,7 @@ class DeepClusterV2(PaperModule):
         assert loader is not None  # a training has one
         with torch.no_grad():
             for loaded in loader:
-                batch = self.trainer.strategy.batch_to_device(loaded, self.device)
+                batch = with_numbers(self.trainer.strategy.batch_to_device(loaded, self.device))
                 views = [batch.views[crop] for crop in self.method.assignment_crops]
                 self.remember(batch.key.rows.to(self.memory.device), self.project(views))
 
@@ -154,6 +159,16 @@ class DeepClusterV2(PaperModule):
         average = sum(map(math.log, self.method.num_prototypes)) / len(self.method.num_prototypes)
         signs = log_clusters(self, loss / average, z[view], scores[view])
         self.collapse.check(signs, batches_seen(self) + 1)
+
+
+def with_numbers(batch: object) -> ViewBatch:
+    """Returns the project's batch, whose key holds the numbers of its images; refuses another."""
+    if not isinstance(batch, ViewBatch):
+        raise DataError(
+            f"{outline(batch)}: DeepCluster-v2 remembers images by number; needed is a ViewBatch "
+            "whose key.rows are theirs"
+        )
+    return batch
 
 
 def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float) -> Tensor:

@@ -57,7 +57,12 @@ def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     """Gives the command words that a section cannot take, drawn for each of all papers."""
     names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
     least = {
-        paper: {"evaluation": {"protocols": content["evaluation"]["protocols"]}}
+        # Stages ask for more epochs than the schema has, and some papers for their optimizer.
+        paper: {
+            "evaluation": {"protocols": content["evaluation"]["protocols"]},
+            "trainer": {"epochs": content["trainer"]["epochs"]},
+            "optimizer": {"name": content["optimizer"]["name"]},
+        }
         for paper, content in default_recipes().items()
     }
 

@@ -109,6 +109,52 @@ CASES = {
         "trainer.checkpoint_every_batches=15",
         "evaluation.every_batches=20",
     ],
+    # Two stages each: the second begins with batch 25.
+    "simcse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.pretrain_epochs=2",
+        "method.masked_weight=0.1",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[sts]",
+        "evaluation.every_batches=10",
+    ],
+    # Two rounds: the second begins with batch 25.
+    "defsent_plus": [
+        "data.glossary_entries=32",
+        "data.definitions=12",
+        "data.batch_size=32",
+        "method.round_epochs=2",
+        "method.space=ica",
+        "method.space_from_round=2",
+        "optimizer.warmup_epochs=0",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[entry-prediction]",
+    ],
+    "whitenedcse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.pretrain_epochs=2",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[sts]",
+    ],
+    # Two stages, the teacher's and the student's: the second begins with batch 25.
+    "dse": [
+        "data.glossary_entries=40",
+        "data.definitions=10",
+        "data.batch_size=32",
+        "method.teacher=trained",
+        "method.teacher_epochs=2",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.online=[pair-task]",
+        "evaluation.every_batches=10",
+    ],
     # The recipes whole, minutes each; those above are cut, with more state in them.
     **{f"{paper}-quick": [] for paper in paper_names()},
 }

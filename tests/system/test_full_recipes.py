@@ -47,7 +47,7 @@ def run(reference: str, overrides: list[str], folder: Path) -> tuple[Experiment,
     assert all(map(math.isfinite, curves["train/loss"].values()))
     # What is written after a step is the rate of the next one.
     steps = len(ready.data.set["train"]) // recipe.data.batch_size
-    rates = [expected_rate(recipe, step, steps) for step in (1, 2)]
+    rates = [expected_rate(recipe.optimizer, recipe.trainer.epochs, step, steps) for step in (1, 2)]
     assert list(curves["train/lr"].values()) == pytest.approx(rates, rel=1e-9)
     return ready, record.metrics
 

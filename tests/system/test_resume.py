@@ -133,6 +133,9 @@ POINTS = [
     by_another_process,
     in_an_evaluation_while_training,
 ]
+# The first batch of the second stage of the cases in `STAGED`.
+STAGED = ["simcse", "defsent_plus", "dse", "whitenedcse"]
+BEGINS = 25
 # Ten to twenty seconds each: one with one optimizer, one with two. The last three take a few.
 FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}
 FAST |= {("mclrec-joint", point) for point in POINTS[3:]}
@@ -160,6 +163,21 @@ def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp
     run_dir, code = train(case, tmp_path, kill)
     assert code == -9, "the run ended before it could be killed"
     assert_hit(run_dir, kill, newest, whole)
+    runs.resume(run_dir)
+    assert_same(run_dir, whole)
+
+
+@pytest.mark.parametrize("case", STAGED)
+@pytest.mark.parametrize("batch", [BEGINS, BEGINS + 1])
+def test_a_run_killed_where_a_stage_begins_goes_on_from_between_the_stages(
+    batch, case, uninterrupted, tmp_path
+):
+    whole, saved, _ = uninterrupted(case)
+    assert BEGINS - 1 in saved
+    run_dir, code = train(case, tmp_path, kills.AtBatch(batch, torn=0))
+    assert code == -9
+    path, _ = last_good_checkpoint(run_dir / "checkpoints")
+    assert read_checkpoint(path)["likewise"]["batches_seen"] == BEGINS - 1
     runs.resume(run_dir)
     assert_same(run_dir, whole)
 

@@ -35,9 +35,11 @@ PACKERS = Registry(
         "image-folders": "common.data.catalogue.packers.images:pack_folders",
         "sequences": "common.data.catalogue.packers.sequences:pack_sequences",
         "state-dict": "common.data.catalogue.packers.sequences:pack_state_dict",
+        "stsb-open": "common.data.catalogue.packers.text:pack_stsb_open",
         "tiny-imagenet": "common.data.catalogue.packers.images:pack_tiny_imagenet",
         "ts-pair": "common.data.catalogue.packers.series:pack_ts_pair",
         "tslearn": "common.data.catalogue.packers.series:pack_tslearn",
+        "wordnet": "common.data.catalogue.packers.text:pack_wordnet",
     },
 )
 

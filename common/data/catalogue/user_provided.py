@@ -60,12 +60,6 @@ GIVEN = {
         layout="coco/{train2017,val2017,annotations}/, as its archives unpack",
         ways=(("coco/train2017", "coco/val2017", "coco/annotations"),),
     ),
-    "stsb": Given(
-        title="STS-B's open part: pairs of sentences",
-        layout="text_sts/stsb_open_subset.csv.gz with the columns split, sentence1, sentence2 and "
-        "score",
-        ways=(("text_sts/stsb_open_subset.csv.gz",),),
-    ),
     "ow-dfa": Given(
         title="OW-DFA: its sources on request from their authors, the tables from the paper's",
         layout="ow-dfa/protocol-1.csv or protocol-2.csv, and the images beside them, or as "
@@ -81,11 +75,14 @@ GIVEN = {
 # Names under which a recipe reads a path of its user's.
 YOURS = (
     "csv",
+    "entries",
     "file",
     "folder",
     "hetero-data",
     "image-folder",
     "labelled",
+    "lines",
+    "pairs",
     "image-table",
     "table",
     "volume-table",

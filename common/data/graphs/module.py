@@ -273,15 +273,16 @@ class GraphData(RunData):
         """Embeds the target nodes of a user's own graph, prepared and masked as the run's.
 
         Returns:
-            ``embeddings`` (target nodes, dim), in the order of the node numbers.
+            ``embeddings`` (target nodes, dim), in the order of the node numbers, which are ``ids``,
+            and ``labels`` by the names of the classes where the graph has them.
 
         Raises:
             DataError: A broken file, other node types or feature widths; names the file.
         """
         paths = self.metapaths(self.graph)
-        graph = READERS.get("graphs")(path, self.graph, paths)
+        graph, known = READERS.get("graphs")(path, self.graph, paths)
         own = make_batch(prepare_graph(graph, paths, self.config, self.seed))
-        return {"embeddings": self.embed(module, own).float().cpu().numpy()}
+        return {"embeddings": self.embed(module, own).float().cpu().numpy(), **known}
 
     def references(self, split: str) -> GraphReferences:
         """Returns the encoders that learn nothing; each is computed when it is taken."""

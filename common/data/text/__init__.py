@@ -1,1 +1,1 @@
-"""Sentences, as inputs of numbers."""
+"""Texts: reading, cutting into tokens, batches; and sentences as inputs of numbers."""

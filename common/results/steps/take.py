@@ -59,6 +59,8 @@ def as_taken(recipe: Recipe) -> Recipe:
     method, data = recipe.method, recipe.data
     if hasattr(method, "initial_weights"):
         method = replace(method, initial_weights=None)
+    if hasattr(method, "encoder"):  # of the sizes that the recipe gives
+        method = replace(method, encoder=replace(method.encoder, checkpoint=None))
     if hasattr(data, "workers"):
         data = replace(data, workers=0)
     return replace(recipe, trainer=trainer, method=method, data=data)

@@ -13,6 +13,7 @@ from common.data.sequences.module import SequenceBatch
 from common.data.series.batches import SeriesBatch
 from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.regression.views import RegressionBatch
+from common.data.text.batch import TextBatch
 from common.results.steps.enter_state import named_generator
 
 Values = dict[str, list[float | None]]
@@ -99,6 +100,8 @@ def embed(module: Any, batch: Any) -> Tensor:
             h = module.embed(batch.inputs[0])
         case SeriesBatch():
             h = module.embed(batch.x)
+        case TextBatch():
+            h = module.embed(batch.ids[:, 0], batch.mask[:, 0])
         case OpenWorldBatch():
             h = module.embed(batch.images)
         case _:

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from common.backbones.encoder_config import EncoderConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.images.config import ImageFacts
@@ -18,11 +19,16 @@ from common.data.series.batches import as_series_batch
 from common.data.series.config import SeriesFacts
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.data.targets.regression.config import RegressionFacts
+from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
 from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.defsent_plus.config import DefSentPlusConfig
+from papers.defsent_plus.module import DefSentPlus
+from papers.dse.config import DSEConfig
+from papers.dse.module import DSE
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.mclrec.config import MCLRecConfig
@@ -33,10 +39,14 @@ from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
+from papers.simcse.config import SimCSEConfig
+from papers.simcse.module import SimCSE
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
 from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
+from papers.whitenedcse.config import WhitenedCSEConfig
+from papers.whitenedcse.module import WhitenedCSE
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -104,7 +114,53 @@ def meow() -> Made:
     return MEOW(MEOWConfig(num_clusters=[3]), facts=data.facts), batch, (batch,)
 
 
-PAPERS = [swav, pixpro, amcl, hydra, owdfa_cpl, supremix, autotcl, mclrec, meow]
+def simcse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    module = SimCSE(SimCSEConfig(encoder=encoder), facts=TextFacts(num_words=200))
+    ids, mask = torch.randint(4, 100, (8, 6)), torch.ones(8, 6, dtype=torch.int64)
+    return module, {"input_ids": ids, "attention_mask": mask}, (ids, mask)
+
+
+def defsent_plus() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    facts = TextFacts(num_words=200, num_targets=3)
+    module = DefSentPlus(DefSentPlusConfig(encoder=encoder), facts=facts)
+    ids, mask = torch.randint(4, 100, (8, 6)), torch.ones(8, 6, dtype=torch.int64)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS}
+    return module, batch, (ids, mask)
+
+
+def whitenedcse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    config = WhitenedCSEConfig(encoder=encoder, groups=4)
+    _, batch, inputs = simcse()
+    return WhitenedCSE(config, facts=TextFacts(num_words=200)), batch, inputs
+
+
+def dse() -> Made:
+    encoder = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32)
+    method = DSEConfig(encoder=encoder, num_top=1, teacher="ideal")
+    module = DSE(method, facts=TextFacts(num_words=200, num_texts=2))
+    ids, mask = torch.randint(4, 100, (8, 2, 6)), torch.ones(8, 2, 6, dtype=torch.int64)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS % 2}
+    return module, batch, (ids[:, 0], mask[:, 0])
+
+
+PAPERS = [
+    swav,
+    pixpro,
+    amcl,
+    hydra,
+    owdfa_cpl,
+    supremix,
+    autotcl,
+    mclrec,
+    meow,
+    simcse,
+    defsent_plus,
+    whitenedcse,
+    dse,
+]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
 
@@ -159,6 +215,8 @@ def test_what_is_no_batch_is_refused_by_what_is_expected(make):
 def test_a_plain_loop_needs_no_trainer(make):
     torch.manual_seed(0)
     module, batch, _ = make()
+    if make is defsent_plus:
+        module.estimate([batch])
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     for step in range(2):
         loss = module.training_step(batch, step)

@@ -41,7 +41,9 @@ def read_folder(config: GraphConfig, seed: int) -> HeteroData:
     labels = np.full(num_nodes[target], -1, dtype=np.int64)
     splits: dict[int, NodeSplit] = {}
     if path.exists():
-        labels, classes = _read_labels(path, num_nodes[target])
+        labels, classes = read_labels(path, num_nodes[target])
+        if len(classes) < 2:
+            raise DataError(f"{path}: holds {len(classes)} class; at least 2 are needed")
         splits = split_labels(labels, config.labels_per_class, classes, str(path))
     return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths)
 
@@ -133,8 +135,12 @@ def _numbers_in(row: list[str]) -> list[float] | None:
         return None
 
 
-def _read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
-    """Returns the class of each node, -1 where none is given, and the names of the classes."""
+def read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
+    """Returns the class of each node, -1 where none is given, and the names of the classes.
+
+    Raises:
+        DataError: A node that does not exist or has two classes; names file and line.
+    """
     labels = np.full(count, -1, dtype=np.int64)
     names: dict[str, int] = {}
     for line, row in _rows(path, ("node", "class")):
@@ -145,8 +151,6 @@ def _read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
         if labels[int(node)] not in (-1, label):
             raise DataError(f"{path}, line {line}: node {node} has another class already")
         labels[int(node)] = label
-    if len(names) < 2:
-        raise DataError(f"{path}: holds {len(names)} class; at least 2 are needed")
     return labels, list(names)
 
 

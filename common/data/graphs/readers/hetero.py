@@ -72,7 +72,8 @@ def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> Hetero
     notes: tuple[str, ...] = ()
     if "y" in data[target]:
         own = f"{where}: {target}"
-        labels, classes = _read_labels(data[target], num_nodes[target], f"{own}.y")
+        given = read_classes(data[target], num_nodes[target], f"{own}.y")
+        labels, classes = _numbered(given, f"{own}.y")
         splits, notes = _read_masks(data[target], labels, classes, own)
         splits = splits or split_labels(labels, config.labels_per_class, classes, f"{own}.y")
     return make_graph(target, num_nodes, edges, features, labels, splits, config.metapaths, notes)
@@ -168,8 +169,12 @@ def _find_target(data: HeteroData, config: GraphConfig, where: str) -> str:
     return labelled[0]
 
 
-def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids, list[int]]:
-    """Returns classes numbered from 0, -1 where unknown, and the numbers that they had."""
+def read_classes(store: Mapping[str, Any], count: int, where: str) -> Ids:
+    """Returns the class of each node as its ``y`` has it, negative where unknown.
+
+    Raises:
+        DataError: ``y``, or ``y_index``, is of another form.
+    """
     y, index = store["y"], store.get("y_index")
     if index is not None:
         _check_index(index, f"{where}_index")
@@ -180,11 +185,16 @@ def _read_labels(store: Mapping[str, Any], count: int, where: str) -> tuple[Ids,
         raise DataError(f"{where}_index names a node that does not exist; there are {count}")
     labels = np.full(count, -1, dtype=np.int64)
     labels[slice(None) if index is None else index.numpy()] = y.numpy()
-    known = labels >= 0
-    classes, numbers = np.unique(labels[known], return_inverse=True)
+    return labels
+
+
+def _numbered(given: Ids, where: str) -> tuple[Ids, list[int]]:
+    """Returns classes numbered from 0, -1 where unknown, and the numbers that they had."""
+    known, labels = given >= 0, np.full_like(given, -1)
+    classes, numbers = np.unique(given[known], return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"{where}: holds {len(classes)} class; at least 2 are needed")
-    labels[known], labels[~known] = numbers, -1
+    labels[known] = numbers
     return labels, classes.tolist()
 
 

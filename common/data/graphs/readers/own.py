@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
 from common.data.catalogue.packers.arrays import BROKEN
@@ -20,7 +21,9 @@ from common.data.graphs.readers import folder, hetero, packed
 from common.errors import DataError
 
 
-def read_own(path: Path, known: HeteroData, metapaths: list[str]) -> HeteroData:
+def read_own(
+    path: Path, known: HeteroData, metapaths: list[str]
+) -> tuple[HeteroData, dict[str, NDArray[Any]]]:
     """Reads a graph with the node types and feature widths of ``known``; labels are not needed.
 
     Args:
@@ -30,18 +33,27 @@ def read_own(path: Path, known: HeteroData, metapaths: list[str]) -> HeteroData:
         metapaths: The run's; each of their steps needs links.
 
     Returns:
-        The graph, its types in the run's order, its labels all -1.
+        The graph, its types in the run's order, its labels all -1; and what is known of the target
+        nodes: ``ids``, their numbers, and ``labels`` by the names of the classes where the graph
+        has them. A node without a class has the empty name, or a negative number.
 
     Raises:
         DataError: A broken file, or a graph of another form; names the file.
     """
-    path = path.expanduser()
+    path, classes = path.expanduser(), None
     if path.is_dir():
         num_nodes, edges, features = folder.read_parts(path)
+        if (path / "labels.csv").is_file() and known.target in num_nodes:
+            numbers, names = folder.read_labels(path / "labels.csv", num_nodes[known.target])
+            classes = np.array([*names, ""])[numbers]
     elif path.is_file() and path.suffix == ".pt":
-        num_nodes, edges, features = hetero.read_parts(hetero.load_graph(path), str(path))
+        graph = hetero.load_graph(path)
+        num_nodes, edges, features = hetero.read_parts(graph, str(path))
         if known.target in num_nodes:  # types have no order there
             num_nodes = {known.target: num_nodes[known.target]} | num_nodes
+            if graph[known.target].get("y") is not None:
+                count, where = num_nodes[known.target], f"{path}: {known.target}.y"
+                classes = hetero.read_classes(graph[known.target], count, where)
     elif path.is_file() and path.suffix == ".npz":
         num_nodes, edges, features = _read_packed(path, known)
     else:
@@ -56,7 +68,8 @@ def read_own(path: Path, known: HeteroData, metapaths: list[str]) -> HeteroData:
     own = make_graph(known.target, num_nodes, edges, features, labels, {}, metapaths)
     _check_features(path, own, known)
     _check_links(path, own, metapaths)
-    return own
+    ids = np.arange(num_nodes[known.target])
+    return own, {"ids": ids} if classes is None else {"ids": ids, "labels": classes}
 
 
 def _read_packed(path: Path, known: HeteroData) -> tuple[dict[str, int], Any, Any]:

@@ -122,6 +122,14 @@ def test_a_shortened_run_is_another_setting(make_record, console, tmp_path):
     assert reason in said and "another setting" in said and "seed=" not in said
 
 
+def test_a_run_of_another_project_s_paper_is_not_filed(make_record, console, tmp_path, monkeypatch):
+    monkeypatch.setattr("common.paper._installed", lambda: {"toy": "likewise_toy"})
+    for paper in ("toy", "never-installed"):
+        with pytest.raises(UsageError, match=paper):
+            add(make_record(paper=paper), tmp_path, console)
+    assert not (tmp_path / "results").exists()
+
+
 def test_what_cannot_become_a_row_is_not_filed(make_record, console, tmp_path):
     with pytest.raises(UsageError, match="metrics"):
         add(make_record(metrics={}, protocol=""), tmp_path, console)

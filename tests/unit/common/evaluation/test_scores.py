@@ -166,6 +166,9 @@ def number_inputs(shift):
     return RegressionInputs(parts)
 
 
+# Their inputs are an encoder and its texts: test_text_protocols.py, and the papers' own tests.
+TEXTS = {"alignment-uniformity", "association", "entry-prediction", "isotropy", "pair-task"}
+TEXTS |= {"retrieval", "sts"}
 INPUTS = {
     **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
@@ -186,8 +189,8 @@ def scores(name, shift):
     return metrics, found
 
 
-def test_only_detection_is_measured_elsewhere():
-    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection"}
+def test_only_detection_and_texts_are_measured_elsewhere():
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS}
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -92,3 +92,10 @@ def test_steps_multiply_the_rate_every_so_many_epochs():
     scheduler = build_scheduler(make_optimizer(config), config, steps_per_epoch=3, epochs=5)
     expected = [1.0] * 6 + [0.5] * 6 + [0.25] * 3
     np.testing.assert_allclose(scheduler.table, expected)
+
+
+def test_a_linear_schedule_warms_up_and_stops_one_step_short_of_its_end():
+    config = OptimizerConfig(lr=1.0, final_lr=0.2, schedule="linear", warmup_epochs=1)
+    table = build_scheduler(make_optimizer(config), config, steps_per_epoch=4, epochs=3).table
+    np.testing.assert_allclose(table[:4], [0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose(table[4:], 1 - 0.1 * np.arange(8))

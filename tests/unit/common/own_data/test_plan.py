@@ -11,7 +11,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.own_data.plan import FORMS, Plan, make_plan
-from common.own_data.show import save_plan, show_plan
+from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes")
@@ -58,7 +58,7 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
-    assert own | {"ow-dfa", "table", "volume-table"} == set(FORMS)
+    assert own | {"lines", "ow-dfa", "table", "volume-table"} == set(FORMS)
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -77,7 +77,8 @@ def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
 def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     found = plan(paper, write_images(tmp_path / "photos", {".": 40}))
     assert found.recipe.evaluation.protocols == kept
-    assert bool(found.notes) == (not kept)
+    # SwAV measures nothing, and PixPro learns little from few images.
+    assert bool(found.notes) == (paper != "amcl")
 
 
 def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes(tmp_path):
@@ -101,8 +102,9 @@ def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch)
     small = plan("swav", folder).recipe
     monkeypatch.setattr("common.own_data.images.SMALL_SET", 50)
     large = plan("swav", folder).recipe
-    assert [view.size for view in small.data.views] == [96, 48]
+    assert [view.size for view in small.data.views] == [64, 32]
     assert [view.size for view in large.data.views] == [224, 112]
+    assert (small.method.backbone, large.method.backbone) == ("small_resnet", "resnet18")
 
 
 def test_all_obstacles_are_told_at_once(tmp_path):
@@ -177,7 +179,7 @@ def test_a_paper_that_takes_other_data_names_the_papers_that_take_these(tmp_path
     assert "swav" in said and "mclrec" not in said
     text = tmp_path / "poem.txt"
     text.write_text("roses are red\nviolets are blue\n")
-    assert "supremix" in refusal("swav", text)
+    assert "simcse" in refusal("swav", text)
 
 
 def test_a_path_with_nothing_is_said_not_to_exist(tmp_path):
@@ -198,7 +200,7 @@ def test_a_saved_plan_is_the_same_recipe_and_nothing_is_written_over(tmp_path, m
     before = file.read_text()
     for name in ("mine.yaml", "quick.yaml", "mine.txt", "none/mine.yaml"):
         with pytest.raises(UsageError):
-            save_plan(found, tmp_path / name)
+            check_save(tmp_path / name, "swav")
     assert file.read_text() == before and not (tmp_path / "quick.yaml").exists()
 
 
@@ -211,3 +213,16 @@ def test_the_plan_says_every_value_that_it_chose_with_its_reason(tmp_path):
         assert key in said and choice.why in said
         assert found.recipe.origins[key] == "the plan"
     assert "Expected time" in said
+
+
+def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_without_scores(tmp_path):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    found = plan("simcse", tmp_path / "texts.txt")
+    recipe = found.recipe
+    assert (recipe.data.name, recipe.data.max_length) == ("lines", 8)
+    assert recipe.evaluation.protocols == ["isotropy"]
+    updates = 400 // recipe.data.batch_size
+    assert recipe.method.pretrain_epochs * updates == pytest.approx(1560, rel=0.05)
+    assert recipe.trainer.epochs > recipe.method.pretrain_epochs
+    with pytest.raises(UsageError, match="pairs or entries"):
+        plan("dse", tmp_path / "texts.txt")

@@ -45,7 +45,7 @@ def plot(monkeypatch, tmp_path):
         monkeypatch.setattr(draw, "find_spec", lambda asked: asked == name)
         said = []
         module = module or torch.nn.Linear(1, 1)
-        return draw_plots(PAPER, module, None, tmp_path / "plots", said.append), said
+        return draw_plots(PAPER, module, None, None, tmp_path / "plots", said.append), said
 
     return run
 
@@ -86,7 +86,8 @@ def test_a_full_disk_costs_the_images_only(plot, monkeypatch):
 def test_a_paper_without_plots_says_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(draw, "find_spec", lambda asked: None)
     said = []
-    assert draw_plots(PAPER, torch.nn.Linear(1, 1), None, tmp_path / "plots", said.append) == []
+    plots = tmp_path / "plots"
+    assert draw_plots(PAPER, torch.nn.Linear(1, 1), None, None, plots, said.append) == []
     assert said == [] and list(tmp_path.iterdir()) == []
 
 
@@ -107,3 +108,8 @@ def test_random_states_and_mode_are_left_as_they_were(plot):
     assert draws() == expected
     assert module.training and torch.is_grad_enabled()
     assert len(said) == 1
+
+
+def test_a_paper_may_draw_by_how_it_was_measured(plot):
+    files, _ = plot(lambda module, data, evaluation: {f"of-{evaluation}": line})
+    assert [path.stem for path in files] == ["of-None"]

@@ -37,7 +37,7 @@ def data():
 
 def test_all_three_are_drawn(data, tmp_path):
     said = []
-    files = draw_plots(get_paper("swav"), Flat(), data, tmp_path, said.append)
+    files = draw_plots(get_paper("swav"), Flat(), data, None, tmp_path, said.append)
     assert [path.stem for path in files] == ["views", "neighbours", "embedding_map"]
     assert said == []
     for path in files:

@@ -70,15 +70,15 @@ def test_every_run_that_has_curves_shows_them_or_else_its_loss(run, monkeypatch)
     monkeypatch.setattr(draw, "find_spec", lambda name: None)
     said = []
     module = torch.nn.Linear(1, 1)
-    files = draw_plots(PAPER, module, None, run / "plots", said.append)
+    files = draw_plots(PAPER, module, None, None, run / "plots", said.append)
     assert [path.name for path in files] == ["learning_curves.png"] and not said
     empty = write(run.parent / "other", "40,0,train/epoch_loss,2.0")
-    assert draw_plots(PAPER, module, None, empty / "plots", said.append) == []
+    assert draw_plots(PAPER, module, None, None, empty / "plots", said.append) == []
     unmeasured = write(run.parent / "third", "1,0,train/epoch_loss,2.0", "2,1,train/epoch_loss,1.0")
     (axes,) = draw_run(unmeasured)["learning_curves"]().axes
     assert axes.lines[0].get_xdata().tolist() == [1, 2] and axes.get_xlabel() == "epoch"
     assert axes.lines[0].get_ydata().tolist() == [2, 1]
     assert "Training loss of beauty" in axes.figure.get_suptitle()
     (empty / "metrics.csv").write_text("torn\n")
-    assert draw_plots(PAPER, module, None, empty / "plots", said.append) == []
+    assert draw_plots(PAPER, module, None, None, empty / "plots", said.append) == []
     assert "the plots of the run" in said[0]

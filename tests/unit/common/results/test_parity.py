@@ -7,6 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.cli.parity import parity
 from common.errors import DataError, LikewiseError, UsageError
 from common.results.parity import Case, compare, report_parity, run_cases
 
@@ -125,6 +126,6 @@ def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path,
     assert "astray.npz: missing beside astray.json; bring it, or take" in lines[0]
 
 
-def test_a_folder_that_is_not_there_is_named_as_such(tmp_path):
-    with pytest.raises(UsageError, match=r"--cases.*gone"):
-        report_parity("swav", tmp_path / "gone", Console(quiet=True))
+def test_the_command_serves_what_is_no_paper(capsys):
+    parity("text_modality")
+    assert "text_modality/sts" in capsys.readouterr().out

@@ -69,6 +69,11 @@ def test_other_runs_are_left_out_with_the_reason(make_record, tmp_path, changes,
     assert reason in found.skipped[0]
 
 
+def test_a_run_of_another_project_s_paper_is_left_out(make_record, tmp_path):
+    found = import_tracked("me/likewise", tmp_path, Api(run_of(make_record(paper="toy"))))
+    assert found.written == [] and "toy is no paper" in found.skipped[0]
+
+
 @pytest.mark.parametrize("name", ["paper", "recipe", "variant", "run_id"])
 def test_a_record_from_elsewhere_cannot_choose_its_folder(make_record, tmp_path, name):
     record = make_record(**{name: "../../x"})

@@ -3,6 +3,7 @@ import io
 import re
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from common.config.recipe import load_recipe
@@ -12,7 +13,7 @@ from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.record import RunMeasurements, Source, describe_source, make_record
-from common.runs.summary import show_result, training_text
+from common.runs.summary import no_gain_text, show_result, training_text
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
@@ -119,3 +120,25 @@ def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_pat
         show_result(found, RunFolder(tmp_path / "run"), console)
         assert words in console.file.getvalue()
         assert ("beside no" in console.file.getvalue()) is bool(words)
+
+
+@pytest.mark.parametrize(
+    ("trained", "untrained", "said"),
+    [
+        ({"test/knn_top1": 0.5, "test/linear_top1": 0.6}, {"test/knn_top1": 0.4}, False),
+        ({"test/knn_top1": 0.5, "test/linear_top1": 0.6}, {"test/knn_top1": 0.5}, True),
+        ({"test/mse@24": 0.02, "test/clean_mse@24": 0.1}, {"test/mse@24": 0.16}, False),
+        ({"test/mse@24": 0.16, "test/mae": 0.1}, {"test/mse@24": 0.02, "test/mae": 0.2}, True),
+        ({"test/knn_top1": 0.5, "test/linear_train_top1": 0.1}, {}, False),
+        (
+            {"test/knn_top1": 0.5, "test/linear_train_top1": 0.1},
+            {"test/knn_top1": 0.4, "test/linear_train_top1": 0.9},
+            False,
+        ),
+    ],
+)
+def test_a_training_that_the_untrained_encoder_equals_is_told(trained, untrained, said, tmp_path):
+    measured = dataclasses.replace(MEASURED, metrics=trained, references={"untrained": untrained})
+    _, record = make(tmp_path, measured=measured)
+    assert bool(no_gain_text(record)) is said
+    assert not no_gain_text(dataclasses.replace(record, batches=0))

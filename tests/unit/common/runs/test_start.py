@@ -232,6 +232,7 @@ def shown(terminal, width):
         metrics=measured,
         references=dict.fromkeys(REFERENCES, measured),
         scaled=False,
+        batches=0,
     )
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
     show_result(record, RunFolder(Path("runs/meow/quick/id")), console)

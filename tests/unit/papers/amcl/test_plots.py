@@ -59,5 +59,5 @@ def test_without_temperatures_there_is_nothing_to_draw():
 
 def test_the_run_folder_gets_the_image(tmp_path):
     module, data = make()
-    files = draw_plots(PAPER, module, data, tmp_path, pytest.fail)
+    files = draw_plots(PAPER, module, data, None, tmp_path, pytest.fail)
     assert "temperatures.png" in {path.name for path in files}

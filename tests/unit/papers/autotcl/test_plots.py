@@ -22,6 +22,11 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(plots, "FITTED", 150)
 
 
+def measured(*horizons):
+    settings = SimpleNamespace(horizons=list(horizons))
+    return SimpleNamespace(settings={"forecasting": settings}.__getitem__)
+
+
 def make_data():
     data = SeriesData(SeriesConfig(length=100, batch_size=8, window=30, num_steps=3_000), 0)
     data.load()
@@ -36,15 +41,22 @@ def make_module(view="learned"):
 
 
 def test_a_forecast_is_drawn_with_mask_and_truth():
-    figures = {name: make() for name, make in draw(make_module(), make_data()).items()}
+    figures = {
+        name: make() for name, make in draw(make_module(), make_data(), measured(24, 96)).items()
+    }
     assert set(figures) == {"forecast"}
     axes = figures["forecast"].axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["observed", "forecast", "mask score h", "noise (the truth)"]
     observed, predicted = axes.lines[:2]
-    assert predicted.get_xdata().tolist() == list(range(1, 49))
-    assert observed.get_xdata()[-1] == 48
+    assert predicted.get_xdata().tolist() == list(range(1, 97))
+    assert observed.get_xdata()[-1] == 96
     assert to_png(figures["forecast"]).startswith(b"\x89PNG")
+
+
+def test_horizons_that_the_series_cannot_hold_are_not_drawn():
+    axes = draw(make_module(), make_data(), measured(24, 5_000))["forecast"]().axes[0]
+    assert axes.lines[1].get_xdata()[-1] == 24
 
 
 def make_ts2vec():
@@ -54,7 +66,7 @@ def make_ts2vec():
 
 @pytest.mark.parametrize("module", [make_ts2vec(), make_module("open")])
 def test_a_network_that_learns_no_mask_is_drawn_without(module):
-    figure = draw(module, make_data())["forecast"]()
+    figure = draw(module, make_data(), measured(8))["forecast"]()
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "mask score h" not in labels and "forecast" in labels
 
@@ -68,15 +80,15 @@ def test_series_with_classes_are_drawn_by_class():
         labelled=LabelledSeries({}, {}, ("up", "down", "flat")),
         evaluation_inputs=lambda module, split: inputs,
     )
-    axes = draw(inputs.module, data)["classes"]().axes[0]
+    axes = draw(inputs.module, data, measured())["classes"]().axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["up", "down", "flat"]
     assert [len(dots.get_offsets()) for dots in axes.collections] == [2, 1, 2]
 
 
 def test_what_is_drawn_lies_in_the_validation_part():
     series = make_data().long
-    short = shortened(series, 30)
+    short = shortened(series, 30, 48)
     start, end = short.parts["val"]
-    assert torch.equal(short.targets[:, start:end], series.targets[:, 1_800:2_200])
+    assert torch.equal(short.targets[:, start:end], series.targets[:, 1_800:2_248])
     step, predicted = forecast(make_module().eval(), short, 30, 48)
     assert start <= step < end - 48 and predicted.shape == (48,)

@@ -8,6 +8,7 @@ from torch import nn
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
+from common.errors import ConfigError
 from common.losses.pairs import draw_partners
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import class_gates
@@ -210,6 +211,11 @@ def test_pairs_train_the_filter_alone_for_the_epochs_asked_for():
     module.zero_grad()
     module.training_step(make_batch(), 1).backward()
     assert not torch.allclose(module.projector[0].weight.grad, expected, rtol=0.01)
+
+
+def test_epochs_of_the_filter_need_a_trainer():
+    with pytest.raises(ConfigError, match="filter_epochs=1"):
+        make_hydra(filter_epochs=1).training_step(make_batch(), 0)
 
 
 def test_the_projector_ends_in_a_layer_norm_and_its_layers_have_no_bias():

@@ -41,7 +41,7 @@ def test_items_and_users_have_a_map_each_and_nothing_is_disturbed(data, module, 
     module.train()
     before, state = module.encoder.item_table().clone(), torch.get_rng_state()
     said = []
-    files = draw_plots(get_paper("mclrec"), module, data, tmp_path / "plots", said.append)
+    files = draw_plots(get_paper("mclrec"), module, data, None, tmp_path / "plots", said.append)
     assert [path.name for path in files] == ["items_map.png", "users_map.png"] and not said
     assert module.training and module.encoder.item_table().equal(before)
     assert torch.get_rng_state().equal(state)

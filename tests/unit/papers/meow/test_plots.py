@@ -34,7 +34,7 @@ def test_a_run_draws_it(tmp_path):
     said = []
     data = stub(torch.tensor([0, 1, -1] * 5))
     files = draw_plots(
-        get_paper("meow"), torch.nn.Identity(), data, tmp_path / "plots", said.append
+        get_paper("meow"), torch.nn.Identity(), data, None, tmp_path / "plots", said.append
     )
     assert [path.name for path in files] == ["nodes_map.png"] and not said
 

@@ -10,7 +10,7 @@ from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from common.data.images.module import ImageData
 from common.data.sampler import BatchKey
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from papers.swav.config import DeepClusterConfig
 from papers.swav.deepcluster import UNKNOWN, DeepClusterV2, cluster_prediction
 from tests.training import quiet_trainer
@@ -48,6 +48,16 @@ def test_it_stands_alone_with_the_papers_values():
     assert [tuple(c.shape) for c in module.centroids()] == [(3000, 128)] * 3
     assert module.memory.shape == (2, 50_000, 128)
     assert not [name for name, _ in module.named_parameters() if "prototypes" in name]
+
+
+def test_a_batch_without_the_numbers_of_its_images_is_refused():
+    module = make_module()
+    plain = make_batch(0).views, torch.zeros(10)
+    with pytest.raises(DataError, match="number"):
+        module.training_step(plain, 0)
+    with pytest.raises(DataError, match="number"):
+        fill(module, [plain])
+    assert not module.memory.any()
 
 
 def test_the_loss_averages_views_images_and_clusterings():

@@ -12,6 +12,8 @@ from common.data.data_sets import DATASETS
 
 BUILT_IN = {
     "diabetes",
+    "glossary",
+    "glossary-pairs",
     "digit-scenes",
     "ow-forge-20",
     "papers-at-scale",

@@ -72,8 +72,10 @@ def test_a_saved_dict_trains_and_embeds(tmp_path):
     assert torch.isfinite(loss)
     z = data.evaluation_inputs(module, "test").z
     assert z.shape == (AUTHORS, 8)
-    embedded = data.embed_path(module, tmp_path / "graph.pt")["embeddings"]
-    assert np.array_equal(embedded, z.numpy())
+    embedded = data.embed_path(module, tmp_path / "graph.pt")
+    assert np.array_equal(embedded["embeddings"], z.numpy())
+    assert np.array_equal(embedded["labels"], make()["author"].y.numpy())
+    assert embedded["ids"].tolist() == list(range(AUTHORS))
 
 
 def test_an_object_in_python_is_the_same_graph(tmp_path):

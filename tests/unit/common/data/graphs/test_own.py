@@ -78,8 +78,19 @@ def test_other_graphs_need_no_labels_and_may_have_other_sizes(tmp_path, data, mo
     # The order of the other types is the run's.
     (folder / "nodes.csv").write_text("paper,17\nsubject,3\nauthor,9\n")
     assert np.array_equal(data.embed_path(module, folder)["embeddings"], z)
-    own = read_own(folder, data.graph, data.metapaths(data.graph))
+    own, _ = read_own(folder, data.graph, data.metapaths(data.graph))
     assert list(node_counts(own)) == ["paper", "author", "subject"]
+
+
+def test_nodes_have_their_numbers_and_classes_where_they_are_known(tmp_path, data, module):
+    folder = write_folder(tmp_path / "mine", papers=4, seed=1)
+    assert data.embed_path(module, folder).keys() == {"embeddings", "ids"}
+    (folder / "labels.csv").write_text("node,class\n2,theory\n0,vision\n")
+    found = data.embed_path(module, folder)
+    assert found["ids"].tolist() == [0, 1, 2, 3]
+    assert found["labels"].tolist() == ["vision", "", "theory", ""]
+    (folder / "labels.csv").write_text("2,theory\n")  # one class is no fault of what is embedded
+    assert data.embed_path(module, folder)["labels"].tolist() == ["", "", "theory", ""]
 
 
 def test_packed_layout(tmp_path, data, module):

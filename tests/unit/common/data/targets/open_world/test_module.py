@@ -4,12 +4,13 @@ from functools import partial
 
 import pytest
 import torch
+from PIL import Image
 
 from common.config.recipe import load_recipe
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.module import SplitBatches
+from common.data.targets.open_world.module import OpenWorldData, SplitBatches
 from common.data.targets.open_world.order import alternating_order, balanced_draws
 from common.data.targets.open_world.samples import (
     LABELLED,
@@ -156,3 +157,29 @@ def test_a_novel_class_among_the_known_ones_is_refused():
 def test_recipes_that_cannot_be_run_are_refused(words, message):
     with pytest.raises(ConfigError, match=message):
         load_recipe("owdfa_cpl/quick", words)
+
+
+class MeanColour(torch.nn.Module):
+    """Embeds an image by its mean colour; its heads are the channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def embed(self, images):
+        return images.mean(dim=(2, 3)) * self.weight
+
+    predict = embed
+
+
+def test_embedded_images_are_named_by_their_path(tmp_path):
+    for number, name in enumerate(("b/one.png", "a.png")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        colour = tuple(255 * (channel == number) for channel in range(3))
+        Image.new("RGB", (9, 12), colour).save(tmp_path / name)
+    whole = OpenWorldSet(PART, PART, ("a", "b", "c"), 2, "x", 8)
+    data = OpenWorldData(OpenWorldConfig(), 0, read=lambda config: whole)
+    found = data.embed_path(MeanColour(), tmp_path)
+    assert found["ids"].tolist() == ["a.png", "b/one.png"]
+    assert found["heads"].tolist() == [1, 0] and found["embeddings"].shape == (2, 3)
+    assert data.embed_path(MeanColour(), tmp_path / "b/one.png")["ids"].tolist() == ["one.png"]

@@ -1,0 +1,56 @@
+"""Texts one a line, plain or gzipped."""
+
+import gzip
+from pathlib import Path
+
+from common.data.text.config import TextConfig
+from common.data.text.sets import Texts, TextSet, keep_apart
+from common.errors import DataError
+
+FEWEST = 10
+
+
+def own_lines(config: TextConfig) -> TextSet:
+    """Reads a user's texts; ``data.holdout`` of them are kept for each of ``val`` and ``test``.
+
+    Raises:
+        DataError: Nothing to read, an empty line, or too few texts.
+    """
+    path = Path(str(config.path)).expanduser()
+    texts = read_texts(path)
+    if len(texts) < FEWEST:
+        raise DataError(f"{path}: {len(texts)} texts; at least {FEWEST} are needed")
+    parts = keep_apart(Texts((texts,)), config.holdout)
+    return TextSet(parts.pop("train"), held_out=parts)
+
+
+def read_texts(path: Path) -> list[str]:
+    """Returns the lines of ``path``, runs of blanks in them made one.
+
+    Raises:
+        DataError: Nothing to read, or an empty line; names file and line.
+    """
+    texts = [" ".join(line.split()) for line in read_lines(path)]
+    if not texts:
+        raise DataError(f"{path}: holds no text")
+    if "" in texts:
+        raise DataError(f"{path}, line {texts.index('') + 1}: an empty text; take the line out")
+    return texts
+
+
+def read_lines(path: Path) -> list[str]:
+    """Returns the lines of a UTF-8 text, or a UTF-16 one that says so in its first bytes.
+
+    Raises:
+        DataError: No such file, or one that is no text.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file of texts")
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        lines = content.decode(encoding).split("\n")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as text: {error}") from None
+    return lines if lines[-1] else lines[:-1]

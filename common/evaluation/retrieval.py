@@ -1,0 +1,56 @@
+"""The rank of a held-out definition's entry; an entry is the mean of its training definitions."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.evaluation.retrieval_config import RetrievalConfig
+from common.evaluation.scores import keep
+from common.evaluation.text_inputs import TextInputs, require
+
+
+def evaluate_retrieval(
+    inputs: TextInputs, settings: RetrievalConfig, seed: int
+) -> dict[str, float]:
+    """Returns ``mrr`` and ``recall@k`` in per cent.
+
+    Args:
+        inputs: Hold training and held-out texts with entries.
+        settings: Which k.
+        seed: Not used.
+    """
+    train = require(inputs.train, "retrieval", "entries or classes")
+    held_out = require(inputs.held_out, "retrieval", "held-out texts")
+    own, targets = torch.from_numpy(train.targets), torch.from_numpy(held_out.targets)
+    entries = mean_by(inputs.embed(train.texts), own)
+    queries = inputs.embed(held_out.texts)
+    if settings.centred:
+        centre = entries.mean(0)
+        entries, queries = entries - centre, queries - centre
+    ranks = rank_targets(queries, entries, targets, settings.chunk)
+    found = {"mrr": 100 * (1 / ranks).mean().item()}
+    return found | {
+        f"recall@{k}": 100 * (ranks <= k).double().mean().item() for k in settings.cutoffs
+    }
+
+
+def mean_by(vectors: Tensor, targets: Tensor) -> Tensor:
+    """Returns the mean of the ``vectors (texts, dim)`` of each target, ``(targets, dim)``."""
+    sums = vectors.new_zeros(int(targets.max()) + 1, vectors.shape[1])
+    counts = torch.bincount(targets, minlength=len(sums)).clamp(min=1)
+    return sums.index_add_(0, targets, vectors) / counts[:, None]
+
+
+def rank_targets(queries: Tensor, entries: Tensor, targets: Tensor, chunk: int) -> Tensor:
+    """Returns the rank of each query's target by cosine, ``(queries,)`` in float64.
+
+    An entry that is as near as the target stands before it, so that a constant output ranks last.
+    """
+    entries = F.normalize(entries, dim=1)
+    ranks = []
+    for own, target in zip(queries.split(chunk), targets.split(chunk), strict=True):
+        scores = F.normalize(own, dim=1) @ entries.T
+        wanted = scores.gather(1, target[:, None])
+        keep("retrieval", wanted[:, 0])
+        ranks.append((scores >= wanted).sum(1).double())
+    return torch.cat(ranks)

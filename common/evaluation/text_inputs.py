@@ -1,0 +1,137 @@
+"""What protocols on texts measure: vectors of texts, states of tokens, and what is known of them.
+
+A module on texts has ``embed(ids, mask)``, which gives the vector of each text, ``backbone(ids,
+mask)``, which gives the states of all layers, and ``backbone.num_positions``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.data.text.store import TokenStore
+from common.errors import ConfigError
+from common.evaluation.finite import require_finite
+
+CHUNK = 256
+# Places that the words of a text are counted in, where nothing is learnt.
+PLACES = 2048
+
+
+class Graded(NamedTuple):
+    """Pairs of texts, ``scores (pairs,)`` in float64 and ``subsets (pairs,)`` by number."""
+
+    first: TokenStore
+    second: TokenStore
+    scores: NDArray[np.float64]
+    subsets: NDArray[np.int64]
+
+
+class Labelled(NamedTuple):
+    """Texts and the number of the entry or class of each, ``targets (texts,)``."""
+
+    texts: TokenStore
+    targets: NDArray[np.int64]
+
+
+@dataclass
+class TextInputs:
+    """What a split gives; each part is embedded once, when a protocol first asks for it.
+
+    Args:
+        module: None of a reference, which counts words.
+        encode: Cuts texts into tokens.
+        unknown: The token of what the tokeniser does not know.
+        graded: Pairs with scores, if there are any.
+        train: Of a set with entries or classes: training texts.
+        held_out: Held-out samples; without targets all are -1.
+    """
+
+    module: Any
+    encode: Callable[[Sequence[str]], TokenStore]
+    unknown: int
+    graded: Graded | None = None
+    train: Labelled | None = None
+    held_out: Labelled | None = None
+    _found: dict[TokenStore, Tensor] = field(default_factory=dict)
+
+    def embed(self, store: TokenStore) -> Tensor:
+        """Returns ``(texts, dim)`` on the CPU, in float32 or wider; raises where it is NaN."""
+        if store not in self._found:
+            embed = counted if self.module is None else partial(embed_store, self.module)
+            self._found[store] = require_finite(embed(store))
+        return self._found[store]
+
+    def sentences(self) -> TokenStore:
+        """Returns the split's texts: the first ones of graded pairs, or else those held out.
+
+        Raises:
+            ConfigError: There are none.
+        """
+        if self.graded is not None:
+            return self.graded.first
+        found: Labelled = require(self.held_out, "a protocol of texts", "any")
+        return found.texts
+
+    def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields last states (texts, tokens, dim) and mask, on the module's device."""
+        for _, hidden, mask in run_encoder(self.module, store, size):
+            yield hidden[-1], mask
+
+
+def require(part: Any, protocol: str, what: str) -> Any:
+    """Returns ``part``; raises `ConfigError` where the data do not have it."""
+    if part is None:
+        hint = (
+            ": name some by data.graded=FILE.csv, or choose other protocols"
+            if what == "pairs with scores"
+            else ""
+        )
+        raise ConfigError(
+            f"evaluation.protocols: {protocol} needs {what}, and the data have none{hint}"
+        )
+    return part
+
+
+@torch.no_grad()
+def embed_store(module: Any, store: TokenStore) -> Tensor:
+    """Returns the module's vectors of all texts, ``(texts, dim)`` on the CPU."""
+    parts, order = [], []
+    was_training = module.training
+    module.eval()
+    for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
+        vectors = module.embed(ids.to(module.device), mask.to(module.device))
+        parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
+        order.append(rows)
+    module.train(was_training)
+    return torch.cat(parts)[np.argsort(np.concatenate(order))]
+
+
+@torch.no_grad()
+def run_encoder(
+    module: Any, store: TokenStore, size: int = CHUNK
+) -> Iterator[tuple[NDArray[np.int64], list[Tensor], Tensor]]:
+    """Yields rows, the states of all layers and the mask, on the module's device."""
+    was_training = module.training
+    module.eval()
+    for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
+        here = mask.to(module.device)
+        yield rows, module.backbone(ids.to(module.device), here), here
+    module.train(was_training)
+
+
+def counted(store: TokenStore) -> Tensor:
+    """Returns how often each word occurs, ``(texts, PLACES)``; ids are taken modulo `PLACES`."""
+    texts = np.repeat(np.arange(len(store)), store.lengths)
+    inner = np.ones(len(texts), dtype=bool)
+    starts = np.cumsum(store.lengths) - store.lengths
+    inner[starts] = inner[starts + store.lengths - 1] = False
+    ids = store.ids[store.offsets[0] : store.offsets[-1]].astype(np.int64) % PLACES
+    places = torch.from_numpy(texts[inner]), torch.from_numpy(ids[inner])
+    counts = torch.zeros(len(store), PLACES)
+    return counts.index_put_(places, torch.ones(int(inner.sum())), accumulate=True)

@@ -1,0 +1,1 @@
+"""The generated pairs of `quick`."""

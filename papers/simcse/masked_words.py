@@ -1,0 +1,114 @@
+"""Masked words: the language-model term, and the stage that stands in for a language model."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.data.sampler import keyed_generator
+from common.data.text.config import TextFacts
+from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.losses.precision import upcast
+
+# Half of the words that do not become the mask become a random word.
+RANDOM = 0.5
+# The label of a token that is not to be told: cross-entropy leaves it out.
+IGNORED = -100
+
+
+class Draws(NamedTuple):
+    """Random draws for a batch, each ``(batch, tokens)``: what is masked, and by what."""
+
+    masked: Tensor
+    replaced: Tensor
+    random: Tensor
+    words: Tensor
+
+
+def draw(
+    shape: tuple[int, int],
+    share: float,
+    replaced: float,
+    num_words: int,
+    generator: torch.Generator,
+) -> Draws:
+    """Returns draws for a batch.
+
+    Args:
+        shape: ``(batch, tokens)``.
+        share: How many tokens are to be told.
+        replaced: How many of those become the mask.
+        num_words: In the vocabulary.
+        generator: On the CPU.
+    """
+    chances = share, replaced, RANDOM
+    masked, becomes_mask, becomes_word = (
+        torch.rand(shape, generator=generator) < chance for chance in chances
+    )
+    words = torch.randint(num_words, shape, generator=generator)
+    return Draws(masked, becomes_mask, becomes_word, words)
+
+
+def mask_words(ids: Tensor, draws: Draws, mask_id: int) -> tuple[Tensor, Tensor]:
+    """Returns the ids with words masked, and labels that hold those words, `IGNORED` elsewhere.
+
+    Args:
+        ids: ``(batch, tokens)``.
+        draws: ``masked`` is False at special tokens.
+        mask_id: Of the mask.
+    """
+    labels = torch.where(draws.masked, ids, IGNORED)
+    random = torch.where(draws.masked & draws.random, draws.words, ids)
+    return torch.where(draws.masked & draws.replaced, mask_id, random), labels
+
+
+class MaskedWords(nn.Module):
+    """Tells masked words from the states of the encoder, by one linear layer.
+
+    Under several processes the words to be told are those of the global batch.
+
+    Args:
+        dim: Of the states.
+        facts: Of the data: the vocabulary, its special tokens, and how long a text may be.
+    """
+
+    special: Tensor
+    draw_seed: Tensor
+
+    def __init__(self, dim: int, facts: TextFacts) -> None:
+        super().__init__()
+        self.head = nn.Linear(dim, facts.num_words)
+        # Draws are made for texts of this length: those of a text do not depend on how far its
+        # batch is padded.
+        self.width, self.mask_id = facts.max_length, facts.special.mask
+        no_words = facts.special._replace(unknown=facts.special.mask)
+        self.register_buffer("special", torch.tensor(no_words), persistent=False)
+        # With the position, the seed of the draws.
+        self.register_buffer("draw_seed", torch.randint(2**40, ()))
+
+    def mask(
+        self, ids: Tensor, share: float, replaced: float, position: int
+    ) -> tuple[Tensor, Tensor]:
+        """Returns masked ids and labels of ``ids (batch, tokens)``; draws are of ``position``."""
+        batch, tokens = ids.shape
+        generator = keyed_generator(int(self.draw_seed), position)
+        shape = batch * world_size(), self.width
+        drawn = draw(shape, share, replaced, self.head.out_features, generator)
+        rows = slice(rank() * batch, (rank() + 1) * batch)
+        here = Draws(*(each[rows, :tokens].to(ids.device) for each in drawn))
+        words = ~torch.isin(ids, self.special)
+        return mask_words(ids, here._replace(masked=here.masked & words), self.mask_id)
+
+    def forward(self, states: Tensor, labels: Tensor) -> Tensor:
+        """Returns the mean cross-entropy of the words to be told; 0 where there is none.
+
+        Args:
+            states: Of the masked ids, ``(batch, tokens, dim)``.
+            labels: From `mask`.
+        """
+        told = labels != IGNORED
+        count = all_reduce_sum(told.sum()).clamp(min=1) / world_size()
+        return (
+            F.cross_entropy(upcast(self.head(states[told])), labels[told], reduction="sum") / count
+        )

@@ -1,0 +1,162 @@
+"""SimCSE as a LightningModule: `training_step` is the paper's method."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from common.backbones.poolers import pool
+from common.backbones.text_encoder import build_text_encoder
+from common.config.schema import OptimizerConfig
+from common.data.text.batch import TextBatch, as_text_batch
+from common.data.text.config import TextFacts
+from common.errors import ConfigError
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
+from common.training.paper_module import PaperModule
+from common.training.position import batches_seen, count_batch
+from common.training.stages import Stage, configure_stages, enter_stage
+from papers.simcse.config import SimCSEConfig
+from papers.simcse.loss import global_contrast, no_negatives
+from papers.simcse.masked_words import MaskedWords
+
+ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
+MASKED_WORDS, CONTRAST = "masked-words", "contrast"
+
+
+class TanhHead(nn.Linear):
+    """A linear layer and tanh, ``(..., dim)`` to the same shape; starts as BERT's layers do."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, dim)
+        nn.init.normal_(self.weight, std=0.02)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns tanh of the linear layer's output."""
+        return super().forward(x).tanh()
+
+
+class SimCSE(PaperModule):
+    """Contrast of a sentence with itself under another dropout mask, or of given pairs.
+
+    Under several processes the negatives are those of the global batch (arXiv 2104.08821).
+
+    Args:
+        method: Default: the published code's, unsupervised.
+        optimizer: Default: the published one of unsupervised BERT-base.
+        facts: Of the data; default: BERT's vocabulary.
+    """
+
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        method: SimCSEConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: TextFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or SimCSEConfig()
+        self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=3e-5, schedule="linear")
+        self.keep_settings(self.method, self.optimizer, facts)
+        facts = facts or TextFacts()
+        check_texts(config, facts)
+        self.backbone = build_text_encoder(config.encoder, facts)
+        dim = self.backbone.num_features
+        self.head = TanhHead(dim) if config.has_head else nn.Identity()
+        self.words = MaskedWords(dim, facts) if config.tells_words else None
+        self.stages = training_stages(config, self.optimizer)
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``.
+
+        Args:
+            ids: Of tokens, ``(batch, tokens)``.
+            mask: The same shape, true at tokens.
+        """
+        h = pool(self.method.pooler, self.backbone(ids, mask), mask)
+        return self.head(h) if self.method.head_at_test else h
+
+    def project(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Returns what is contrasted, ``(batch, num_features)``, of any norm."""
+        return self.head(pool(self.method.pooler, self.backbone(ids, mask), mask))
+
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
+        """One step of the contrast, or of the masked words before it."""
+        batch = as_text_batch(batch)
+        config, stage = self.method, enter_stage(self, self.stages)
+        if stage.name == MASKED_WORDS:
+            loss = self.tell_words(batch, config.pretrain_share, replaced=1.0)
+            if is_log_due(self):
+                self.log("train/loss", loss.detach(), sync_dist=True)
+        else:
+            z = self.views(batch)  # (views, batch, dim)
+            loss = self.contrast(z)
+            if config.masked_weight:
+                told = self.tell_words(batch, config.masked_share, replaced=0.8)
+                loss = loss + config.masked_weight * told
+            log_embeddings(self, loss, z[0].detach(), self.collapse)
+        if is_log_due(self):
+            self.log(f"train/{stage.name}_loss", loss.detach(), sync_dist=True)
+        count_batch(self)
+        return loss
+
+    def views(self, batch: TextBatch) -> Tensor:
+        """Returns embeddings ``(views, batch, dim)``: of a text twice, or of each given text.
+
+        All pass the encoder together, so each has dropout masks of its own.
+        """
+        ids, mask = batch.ids, batch.mask
+        if ids.shape[1] == 1:
+            ids, mask = ids.expand(-1, 2, -1), mask.expand(-1, 2, -1)
+        if self.method.views == "identical":
+            self.backbone.eval()
+        z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
+        self.backbone.train(self.training)
+        return z.unflatten(0, (len(ids), -1)).transpose(0, 1)
+
+    def contrast(self, z: Tensor) -> Tensor:
+        """Returns the loss of views ``(views, batch, dim)``, a scalar."""
+        config = self.method
+        if config.objective == "alignment":
+            return no_negatives(z)
+        return global_contrast(z, config.temperature, config.hard_weight, config.gradient)
+
+    def tell_words(self, batch: TextBatch, share: float, replaced: float) -> Tensor:
+        """Returns the cross-entropy of masked words of each sample's first text, a scalar."""
+        assert self.words is not None  # made where the method tells words
+        masked, labels = self.words.mask(batch.ids[:, 0], share, replaced, batches_seen(self))
+        return self.words(self.backbone(masked, batch.mask[:, 0])[-1], labels)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, falling in a straight line over each stage, in the published code."""
+        return configure_stages(self, self.stages, self.optimizer)
+
+
+def training_stages(config: SimCSEConfig, optimizer: OptimizerConfig) -> list[Stage]:
+    """Returns the contrast, and before it masked words where ``config`` asks for them."""
+    stages = [Stage(name=CONTRAST, rates=optimizer)]
+    if config.pretrain_epochs:
+        rates = replace(
+            optimizer,
+            lr=config.pretrain_lr,
+            final_lr=optimizer.final_lr * config.pretrain_lr / optimizer.lr,
+            warmup_epochs=config.pretrain_warmup_epochs,
+        )
+        stages.insert(0, Stage(name=MASKED_WORDS, epochs=config.pretrain_epochs, rates=rates))
+    return stages
+
+
+def check_texts(config: SimCSEConfig, facts: TextFacts) -> None:
+    """Raises `ConfigError` for settings that need another number of texts a sample."""
+    if facts.num_texts > 3:
+        raise ConfigError(
+            f"data.columns: SimCSE takes a text, a pair or a triplet, not {facts.num_texts} texts"
+        )
+    if config.hard_weight and facts.num_texts < 3:
+        raise ConfigError(
+            "method.hard_weight: weighs hard negatives, the third of data.columns; set it to 0"
+        )

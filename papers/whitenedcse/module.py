@@ -1,0 +1,169 @@
+"""WhitenedCSE as a LightningModule: `training_step` is the paper's method."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from common.backbones.poolers import pool
+from common.backbones.text_encoder import Pooler, build_text_encoder
+from common.config.schema import OptimizerConfig
+from common.data.sampler import keyed_generator
+from common.data.text.batch import TextBatch, as_text_batch
+from common.data.text.config import TextFacts
+from common.distributed.host_copy import HostCopy
+from common.distributed.reduce import world_size
+from common.errors import ConfigError
+from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
+from common.training.paper_module import PaperModule
+from common.training.position import batches_seen, count_batch
+from common.training.stages import Stage, configure_stages, enter_stage
+from papers.whitenedcse.config import WhitenedCSEConfig
+from papers.whitenedcse.loss import multi_positive, no_negatives
+from papers.whitenedcse.masked_words import MaskedWords
+from papers.whitenedcse.whitening import whiten_views
+
+ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
+MASKED_WORDS, CONTRAST = "masked-words", "contrast"
+# As BERT's layers start.
+HEAD_STD = 0.02
+_SEED: HostCopy[int] = HostCopy(int)
+
+
+class WhitenedCSE(PaperModule):
+    """Contrast of a sentence with several dropout views of it, whitened in shuffled groups.
+
+    Under several processes statistics and negatives are those of the global batch (arXiv
+    2305.17746). Evaluation sees neither whitening nor head.
+
+    Args:
+        method: Default: the published code's.
+        optimizer: Default: the published one of BERT-base.
+        facts: Of the data; default: BERT's vocabulary.
+    """
+
+    batches_seen: Tensor
+    shuffle_seed: Tensor
+
+    def __init__(
+        self,
+        method: WhitenedCSEConfig | None = None,
+        optimizer: OptimizerConfig | None = None,
+        facts: TextFacts | None = None,
+    ) -> None:
+        super().__init__()
+        self.method = config = method or WhitenedCSEConfig()
+        self.optimizer = optimizer or OptimizerConfig(name="adamw", lr=1e-5, schedule="linear")
+        self.keep_settings(self.method, self.optimizer, facts)
+        facts = facts or TextFacts()
+        check_one_text("data.columns", facts.num_texts)
+        self.backbone = build_text_encoder(config.encoder, facts)
+        dim = self.backbone.num_features
+        config.check_groups(dim)
+        self.head = Pooler(dim)
+        nn.init.normal_(self.head.dense.weight, std=HEAD_STD)
+        nn.init.zeros_(self.head.dense.bias)
+        self.words = MaskedWords(dim, facts) if config.pretrain_epochs else None
+        self.stages = training_stages(config, self.optimizer)
+        # With the position, the seed of the permutations.
+        self.register_buffer("shuffle_seed", torch.randint(2**40, ()))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.collapse = CollapseWarning(ADVICE)
+
+    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Returns the representation that is evaluated, ``(batch, num_features)``.
+
+        Args:
+            ids: Of tokens, ``(batch, tokens)``.
+            mask: The same shape, true at tokens.
+        """
+        return pool(self.method.pooler, self.backbone(ids, mask), mask)
+
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
+        """One step of the contrast, or of the masked words before it."""
+        batch = as_text_batch(batch)
+        check_one_text("training_step", batch.ids.shape[1])
+        stage = enter_stage(self, self.stages)
+        if stage.name == MASKED_WORDS:
+            loss = self.tell_words(batch)
+            if is_log_due(self):
+                self.log("train/loss", loss.detach(), sync_dist=True)
+        else:
+            z = self.views(batch)
+            loss = self.contrast(z)
+            log_embeddings(self, loss, z[0].detach(), self.collapse)
+        if is_log_due(self):
+            self.log(f"train/{stage.name}_loss", loss.detach(), sync_dist=True)
+        count_batch(self)
+        return loss
+
+    def views(self, batch: TextBatch) -> Tensor:
+        """Returns what is contrasted, ``(views, batch, num_features)``, of any norm.
+
+        All views pass the encoder together, so each has dropout masks of its own.
+        """
+        views = self.method.num_views
+        ids, mask = (part.expand(-1, views, -1).flatten(0, 1) for part in batch[:2])
+        z = self.head(self.whiten(self.embed(ids, mask)))
+        return z.unflatten(0, (-1, views)).transpose(0, 1)
+
+    def whiten(self, h: Tensor) -> Tensor:
+        """Returns ``h (batch * views, num_features)`` whitened, rows in their places."""
+        config = self.method
+        if config.whitening == "none":
+            return h
+        by_view = config.layout == "view"
+        sync = config.sync_whitening and by_view
+        rows = len(h) // config.num_views * (world_size() if sync else 1)
+        config.check_groups(h.shape[1], rows)
+        permutations = [each.to(h.device) for each in self.permutations(h.shape[1])]
+        how = {"groups": config.groups, "kind": config.whitening, "eps": config.eps, "sync": sync}
+        return whiten_views(h, permutations, config.layout, **how)
+
+    def permutations(self, dim: int) -> list[Tensor]:
+        """Returns a permutation of ``dim`` channels for each view: a function of the position."""
+        if not self.method.shuffle:
+            return [torch.arange(dim)] * self.method.num_views
+        generator = keyed_generator(_SEED.get(self.shuffle_seed), batches_seen(self))
+        return [torch.randperm(dim, generator=generator) for _ in range(self.method.num_views)]
+
+    def contrast(self, z: Tensor) -> Tensor:
+        """Returns the loss of views ``(views, batch, num_features)``, a scalar."""
+        if self.method.objective == "alignment":
+            return no_negatives(z)
+        return multi_positive(z, self.method.temperature)
+
+    def tell_words(self, batch: TextBatch) -> Tensor:
+        """Returns the cross-entropy of masked words, a scalar."""
+        assert self.words is not None  # made where there is a stage of masked words
+        share, position = self.method.pretrain_share, batches_seen(self)
+        masked, labels = self.words.mask(batch.ids[:, 0], share, 1.0, position)
+        return self.words(self.backbone(masked, batch.mask[:, 0])[-1], labels)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, falling in a straight line over each stage, in the published code."""
+        return configure_stages(self, self.stages, self.optimizer)
+
+
+def training_stages(config: WhitenedCSEConfig, optimizer: OptimizerConfig) -> list[Stage]:
+    """Returns the contrast, and before it masked words where ``config`` asks for them."""
+    stages = [Stage(name=CONTRAST, rates=optimizer)]
+    if config.pretrain_epochs:
+        rates = replace(
+            optimizer,
+            lr=config.pretrain_lr,
+            final_lr=optimizer.final_lr * config.pretrain_lr / optimizer.lr,
+            warmup_epochs=config.pretrain_warmup_epochs,
+        )
+        stages.insert(0, Stage(name=MASKED_WORDS, epochs=config.pretrain_epochs, rates=rates))
+    return stages
+
+
+def check_one_text(place: str, num_texts: int) -> None:
+    """Raises `ConfigError` for samples of several texts, naming ``place``."""
+    if num_texts != 1:
+        raise ConfigError(
+            f"{place}: WhitenedCSE takes one text a sample, not {num_texts}; data.apart=true sets "
+            "each text apart"
+        )
