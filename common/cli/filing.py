@@ -59,14 +59,15 @@ def still_missing(record: Record, board: Board) -> Iterator[str]:
         return
     if record.scaled and record.scaled_reason != NO_NUMBER:
         yield f"it is another setting than {record.reference}, and no claim counts it"
-    elif lacking := MIN_SEEDS - len(group.records):
-        if lacking > 0:
-            seeds = {each.seed for each in group.records}
-            free = [seed for seed in range(MIN_SEEDS + len(seeds)) if seed not in seeds][:lacking]
-            again = " and ".join(f"seed={seed}" for seed in free)
-            yield f"a verdict needs {MIN_SEEDS} seeds: papers train {record.reference} with {again}"
-        if arms := _arms_without_run(record, board):
-            yield f"claims compare it with arms that have no run: {', '.join(arms)}"
+        return
+    lacking = MIN_SEEDS - len(group.records)
+    if record.weights == "trained" and lacking > 0:
+        seeds = {each.seed for each in group.records}
+        free = [seed for seed in range(MIN_SEEDS + len(seeds)) if seed not in seeds][:lacking]
+        again = " and ".join(f"seed={seed}" for seed in free)
+        yield f"a verdict needs {MIN_SEEDS} seeds: papers train {record.reference} with {again}"
+    if arms := _arms_without_run(record, board):
+        yield f"claims compare it with arms that have no run: {', '.join(arms)}"
 
 
 def _arms_without_run(record: Record, board: Board) -> list[str]:

@@ -12,13 +12,13 @@ from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
 from common.errors import ConfigError
+from common.methods.masked_words import MaskedWords
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from common.training.stages import Stage, configure_stages, enter_stage
 from papers.simcse.config import SimCSEConfig
 from papers.simcse.loss import global_contrast, no_negatives
-from papers.simcse.masked_words import MaskedWords
 
 ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
 MASKED_WORDS, CONTRAST = "masked-words", "contrast"

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from common.backbones.poolers import pool
+from common.methods.masked_words import Draws, mask_words
 from common.results.parity import Case
 from papers.simcse.loss import contrast, logits, with_own_rows
-from papers.simcse.masked_words import Draws, mask_words
 from papers.simcse.module import TanhHead
 
 

@@ -15,13 +15,13 @@ from common.data.text.config import TextFacts
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
+from common.methods.masked_words import MaskedWords
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from common.training.stages import Stage, configure_stages, enter_stage
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.loss import multi_positive, no_negatives
-from papers.whitenedcse.masked_words import MaskedWords
 from papers.whitenedcse.whitening import whiten_views
 
 ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"

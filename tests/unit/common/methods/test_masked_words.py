@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.data.text.config import Special, TextFacts
-from papers.simcse.masked_words import IGNORED, MaskedWords
+from common.methods.masked_words import IGNORED, MaskedWords
 
 SPECIAL = Special(pad=0, unknown=3, first=1, last=2, mask=3)
 MASK, WORDS = SPECIAL.mask, 50
