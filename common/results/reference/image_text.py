@@ -31,8 +31,10 @@ def _per_process(case: Case) -> torch.Tensor:
     u, v, scale = unit(case["image"]), unit(case["text"]), case["log_scale"]
     losses, first = [], 0
     for own_u, own_v in zip(*(x.chunk(case.constants["processes"]) for x in (u, v)), strict=True):
-        both = one_direction(own_u, v, scale, first), one_direction(own_v, u, scale, first)
-        losses.append(sum(both) / 2)
+        to_text, to_image = (
+            one_direction(own, others, scale, first) for own, others in ((own_u, v), (own_v, u))
+        )
+        losses.append((to_text + to_image) / 2)
         first += len(own_u)
     return torch.stack(losses)
 
