@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from common.data.catalogue.csv_lines import read_lines
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
 from common.own_data.draft import Draft, check_batch, fit_batch
 from common.own_data.images import NETWORK_TIME, RELATIVE_COST, SMALL_SET, count_workers
@@ -82,9 +83,10 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
     )
     missing = [name for name in dict.fromkeys(image.texts) if not (folder / name).is_file()]
     if missing and not draft.get("data.allow_missing"):
+        line = next(number for number, cells in read_lines(found.path) if missing[0] in cells)
         draft.refuse(
-            f"{found.path}: {len(missing):,} of {len(set(image.texts)):,} images are not there, "
-            f"such as {folder / missing[0]}; paths start at the file's folder, or add "
+            f"{found.path}, line {line}: there is no image {folder / missing[0]} ({len(missing):,} "
+            f"of {len(set(image.texts)):,} are missing); paths start at the file's folder, or add "
             "data.allow_missing=true"
         )
         return

@@ -146,6 +146,7 @@ def _refusal(paper: Paper, found: Found) -> str:
     for form, names in others.items():
         if names:
             kind = getattr(find_set(form), "modality", form)
+            kind = kind.replace("image_text", "images with texts")
             lines.append(f"as {kind} it can be trained by {', '.join(names)}")
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))
