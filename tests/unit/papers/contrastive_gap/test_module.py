@@ -11,7 +11,7 @@ from common.backbones.text_tower_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
-from common.errors import ConfigError
+from common.errors import ConfigError, UsageError
 from common.evaluation.frozen import evaluating
 from papers.contrastive_gap.config import ContrastiveGapConfig
 from papers.contrastive_gap.module import ContrastiveGap
@@ -59,13 +59,10 @@ def test_it_learns_in_a_stock_trainer_and_its_scale_stays():
 def test_texts_are_turned_once_and_keep_it_over_a_checkpoint(tmp_path):
     module = make(start_gap=0.0, turning_pairs=40, uniformity_weight=0.0, alignment_weight=0.0)
     before = distance(module)
-    module._trainer = SimpleNamespace(
-        train_dataloader=DataLoader(TensorDataset(IMAGES, IDS), batch_size=16),
-        strategy=SimpleNamespace(batch_to_device=lambda batch, device: batch),
-    )
-    module.turn_texts()
+    with pytest.raises(UsageError):  # it would start with the whole gap
+        module.training_step((IMAGES, IDS), 0)
+    module.turn_texts([(IMAGES[:32], IDS[:32]), (IMAGES[32:], IDS[32:])])
     assert distance(module) < before / 2
-    module._trainer = None
     train(module)
     rotation = module.rotation.clone()
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(8), atol=1e-5, rtol=0)
