@@ -148,6 +148,10 @@ READERS = Registry(
 # by the modality.
 DATA_MODULES = {
     "graphs": ("common.data.graphs.module:GraphData", "common.data.graphs.config:GraphConfig"),
+    "image_text": (
+        "common.data.image_text.module:ImageTextData",
+        "common.data.image_text.config:ImageTextConfig",
+    ),
     "known-and-novel classes": (
         "common.data.targets.open_world.module:OpenWorldData",
         "common.data.targets.open_world.config:OpenWorldConfig",

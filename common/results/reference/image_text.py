@@ -1,0 +1,57 @@
+"""Our functions on the stored reference values of images with texts, which is no paper."""
+
+from typing import Any
+
+import torch
+
+from common.losses.clip import clip_loss, one_direction
+from common.losses.precision import unit
+from common.losses.supcon import class_contrast
+from common.results.parity import Case
+
+
+def solve_clip_loss(case: Case) -> dict[str, Any]:
+    """Losses and gradients of each call, and each process's share of the first one."""
+    found: dict[str, Any] = {}
+    calls = {name: call for name, call in case.constants.items() if isinstance(call, dict)}
+    for name, call in calls.items():
+        given = {key: case[key].requires_grad_() for key in ("image", "text", "log_scale")}
+        if call["extra_texts"]:
+            given["extra"] = case["extra"].requires_grad_()
+        parts = clip_loss(*given.values(), smoothing=call["label_smoothing"])
+        gradients = torch.autograd.grad(parts.total, list(given.values()))
+        found |= {f"{name}_grad_{key}": g for key, g in zip(given, gradients, strict=True)}
+        found |= {f"{name}_loss": parts.total}
+        found |= {f"{name}_{direction}": value for direction, value in parts._asdict().items()}
+    return found | {"per_process_loss": _per_process(case)}
+
+
+def _per_process(case: Case) -> torch.Tensor:
+    """Returns the loss of each process, whose rows are an equal part of the batch."""
+    u, v, scale = unit(case["image"]), unit(case["text"]), case["log_scale"]
+    losses, first = [], 0
+    for own_u, own_v in zip(*(x.chunk(case.constants["processes"]) for x in (u, v)), strict=True):
+        both = one_direction(own_u, v, scale, first), one_direction(own_v, u, scale, first)
+        losses.append(sum(both) / 2)
+        first += len(own_u)
+    return torch.stack(losses)
+
+
+def solve_token_supcon(case: Case) -> dict[str, Any]:
+    """Loss, number of anchors and gradient over the tokens of one image; label 0 is background."""
+    tokens, labels = case["tokens"].requires_grad_(), case["label"]
+    keys, itself = unit(tokens), labels.nonzero()[:, 0]
+    temperature = case.constants["temperature"]
+    total, anchors = class_contrast(keys[itself], keys, labels[itself], labels, temperature, itself)
+    loss = total / anchors
+    return {
+        "loss": loss,
+        "anchors": anchors.long(),
+        "grad": torch.autograd.grad(loss, tokens)[0],
+    }
+
+
+CASES = {
+    "clip_loss": solve_clip_loss,
+    "token_supcon": solve_token_supcon,
+}
