@@ -77,6 +77,7 @@ BACKBONES = Registry(
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "papers.supremix.backbone:SmallGrid",
         "small_resnet": "common.backbones.resnet:small_resnet",
+        "tiny_conv": "common.backbones.tiny_conv:TinyConv",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
@@ -96,9 +97,21 @@ SAMPLE_BACKBONES = Registry(
     LIBRARIES,
 )
 
+# For the texts of images.
+TEXT_BACKBONES = Registry(
+    "encoder of texts",
+    {
+        "text_bag": "common.backbones.text_bag:TextBag",
+        "text_transformer": "common.backbones.text_transformer:TextTransformer",
+    },
+)
+
 # By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of
 # ``method:``.
 METHODS = {
+    "image_text": {
+        "clip": ("common.methods.clip:CLIP", "common.methods.two_tower_config:CLIPConfig"),
+    },
     "images": {
         "barlow-twins": (
             "common.methods.barlow_twins:BarlowTwins",

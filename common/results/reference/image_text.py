@@ -9,16 +9,19 @@ from common.losses.precision import unit
 from common.losses.supcon import class_contrast
 from common.results.parity import Case
 
+KEYS = ("image", "text", "log_scale")
+
 
 def solve_clip_loss(case: Case) -> dict[str, Any]:
     """Losses and gradients of each call, and each process's share of the first one."""
     found: dict[str, Any] = {}
     calls = {name: call for name, call in case.constants.items() if isinstance(call, dict)}
     for name, call in calls.items():
-        given = {key: case[key].requires_grad_() for key in ("image", "text", "log_scale")}
+        given = {key: case[key].requires_grad_() for key in KEYS}
         if call["extra_texts"]:
             given["extra"] = case["extra"].requires_grad_()
-        parts = clip_loss(*given.values(), smoothing=call["label_smoothing"])
+        u, v, scale = (given[key] for key in KEYS)
+        parts = clip_loss(u, v, scale, given.get("extra"), call["label_smoothing"])
         gradients = torch.autograd.grad(parts.total, list(given.values()))
         found |= {f"{name}_grad_{key}": g for key, g in zip(given, gradients, strict=True)}
         found |= {f"{name}_loss": parts.total}
@@ -31,8 +34,10 @@ def _per_process(case: Case) -> torch.Tensor:
     u, v, scale = unit(case["image"]), unit(case["text"]), case["log_scale"]
     losses, first = [], 0
     for own_u, own_v in zip(*(x.chunk(case.constants["processes"]) for x in (u, v)), strict=True):
-        both = one_direction(own_u, v, scale, first), one_direction(own_v, u, scale, first)
-        losses.append(sum(both) / 2)
+        to_text, to_image = (
+            one_direction(own, others, scale, first) for own, others in ((own_u, v), (own_v, u))
+        )
+        losses.append((to_text + to_image) / 2)
         first += len(own_u)
     return torch.stack(losses)
 
