@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
+from common.data.image_text.readers.relations import paint, scene_of
 from common.losses.clip import clip_loss, one_direction
 from common.losses.precision import unit
 from common.losses.supcon import class_contrast
@@ -56,7 +58,20 @@ def solve_token_supcon(case: Case) -> dict[str, Any]:
     }
 
 
+def solve_scenes(case: Case) -> dict[str, Any]:
+    """Images and captions of scenes in numbers."""
+    table = case.arrays["parameters"].astype(np.int64)
+    images = paint(table, case.arrays["noise"]).transpose(0, 2, 3, 1)
+    scenes = [scene_of(row) for row in table.tolist()]
+    variants = [scene.variants() for scene in scenes]
+    texts = {kind: [each[kind].caption(rich=True) for each in variants] for kind in variants[0]}
+    texts["plain"] = [scene.caption(rich=False) for scene in scenes]
+    texts["caption"] = [scene.caption(rich=True) for scene in scenes]
+    return {"pictures": images, **{name: np.array(found) for name, found in texts.items()}}
+
+
 CASES = {
     "clip_loss": solve_clip_loss,
+    "scenes": solve_scenes,
     "token_supcon": solve_token_supcon,
 }
