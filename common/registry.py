@@ -142,6 +142,8 @@ READERS = Registry(
     "reader",
     {
         "association-tests": "common.data.text.readers.word_tests:read_tests",
+        "class-descriptions": "common.data.image_text.readers.class_texts:read_descriptions",
+        "class-differences": "common.data.image_text.readers.class_texts:read_differences",
         "graded-texts": "common.data.text.readers.pairs:graded",
         "graphs": "common.data.graphs.readers.own:read_own",
         "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
@@ -191,10 +193,15 @@ PROTOCOLS = {
         "common.evaluation.alignment_uniformity_config:AlignmentUniformityConfig"
     ),
     "association": "common.evaluation.association_config:AssociationConfig",
+    "caption-choice": "common.evaluation.caption_choice_config:CaptionChoiceConfig",
     "clustering": "common.evaluation.clustering_config:ClusteringConfig",
     "few-label": "common.evaluation.few_label_config:FewLabelConfig",
     "finetune": "common.evaluation.finetune_config:FinetuneConfig",
     "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
+    "gap": "common.evaluation.gap_config:GapConfig",
+    "image-text-retrieval": (
+        "common.evaluation.image_text_retrieval_config:ImageTextRetrievalConfig"
+    ),
     "isotropy": "common.evaluation.isotropy_config:IsotropyConfig",
     "knn": "common.evaluation.knn_config:KnnConfig",
     "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
@@ -205,6 +212,8 @@ PROTOCOLS = {
     "retrieval": "common.evaluation.retrieval_config:RetrievalConfig",
     "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
     "sts": "common.evaluation.sts_config:StsConfig",
+    "text-transfer": "common.evaluation.text_transfer_config:TextTransferConfig",
+    "zero-shot": "common.evaluation.zero_shot_config:ZeroShotConfig",
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.
