@@ -30,7 +30,8 @@ PAPER = Paper(
     modalities=("image_text",),
     module_class="ClipRocket",
     config_class="ClipRocketConfig",
-    protocols=("image-text-retrieval", "caption-choice", "zero-shot", "gap"),
+    protocols=("image-text-retrieval", "caption-choice", "zero-shot", "gap", "projectors"),
+    own_protocols={"projectors": "projectors_config:ProjectorsConfig"},
 )
 
 if TYPE_CHECKING:

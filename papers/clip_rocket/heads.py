@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from common.methods.heads import mlp
 from common.methods.two_tower import TwoTower
 from papers.clip_rocket.config import ClipRocketConfig
+from papers.clip_rocket.loss import Sides
 
 
 class Heads(nn.Module):
@@ -27,17 +28,16 @@ class Heads(nn.Module):
         self.image, self.text = (make(count) for count in inputs)
         self.strong = Heads(make, inputs) if separate else None
 
-    def forward(self, images: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the outputs of images and of texts, ``(views, batch, outputs)``.
+    def forward(self, features: Sides) -> Sides:
+        """Returns the outputs, ``(views, batch, outputs)`` of each side.
 
         Args:
-            images: ``(views, batch, inputs)``; where views are apart, the weak one first.
-            texts: The same of texts.
+            features: ``(views, batch, inputs)`` each; where views are apart, the weak one first.
         """
         others = self if self.strong is None else self.strong
-        return (
-            torch.stack([self.image(images[0]), *(others.image(view) for view in images[1:])]),
-            torch.stack([self.text(texts[0]), *(others.text(view) for view in texts[1:])]),
+        return Sides(
+            torch.stack([self.image(features.image[0]), *map(others.image, features.image[1:])]),
+            torch.stack([self.text(features.text[0]), *map(others.text, features.text[1:])]),
         )
 
 

@@ -18,6 +18,13 @@ from common.losses.precision import unit, upcast
 from common.losses.sinkhorn import sinkhorn
 
 
+class Sides(NamedTuple):
+    """The same of images and of texts."""
+
+    image: Tensor
+    text: Tensor
+
+
 class CL2L(NamedTuple):
     """The loss and its parts, each a scalar.
 
@@ -36,10 +43,8 @@ class CL2L(NamedTuple):
 
 
 def cl2l(
-    z_image: Tensor,
-    z_text: Tensor,
-    h_image: Tensor,
-    h_text: Tensor,
+    z: Sides,
+    h: Sides,
     log_scale: Tensor,
     strong_log_scale: Tensor,
     smoothing: float,
@@ -50,20 +55,18 @@ def cl2l(
     Without strong views it is CLIP's loss. Several processes: as `clip_loss`.
 
     Args:
-        z_image: ``(batch, dim)``, weak images, of any norm.
-        z_text: ``(batch, dim)``, weak texts.
-        h_image: ``(A, batch, dim)``, strong images.
-        h_text: ``(A, batch, dim)``, strong texts.
+        z: The weak pair, ``(batch, dim)`` each, of any norm.
+        h: The strong views, ``(A, batch, dim)`` each.
         log_scale: A scalar, the logarithm of the weak pair's inverse temperature.
         strong_log_scale: That of the strong pairs.
         smoothing: Of the strong pairs' labels; the weak pair's are never smoothed.
         reduction: ``avg`` takes the mean of both directions, ``sum`` their sum.
     """
-    weak = clip_loss(z_image, z_text, log_scale)
+    weak = clip_loss(*z, log_scale)
     strong_image = strong_text = weak.total.new_zeros(())
-    if views := len(h_image):
+    if views := len(h.image):
         pairs = [
-            clip_loss(u, v, strong_log_scale, smoothing=smoothing) for u in h_image for v in h_text
+            clip_loss(u, v, strong_log_scale, smoothing=smoothing) for u in h.image for v in h.text
         ]
         strong_image = torch.stack([pair.image_to_text for pair in pairs]).mean()
         strong_text = torch.stack([pair.text_to_image for pair in pairs]).mean()
@@ -76,18 +79,18 @@ def cl2l(
 
 
 def over_pairs(
-    term: Callable[[Tensor, Tensor], Tensor], images: Tensor, texts: Tensor
+    term: Callable[[Tensor, Tensor], Tensor], image: Tensor, text: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Returns ``term`` of the weak pair, and of all strong pairs ``(A, A)``, images first.
 
     Args:
         term: Of an image view and a text view, ``(batch, dim)`` each, a scalar.
-        images: ``(1 + A, batch, dim)``, the weak view first.
-        texts: The same shape.
+        image: ``(1 + A, batch, dim)``, the weak view first.
+        text: The same shape.
     """
-    views = len(images) - 1
-    strong = [term(u, v) for u in images[1:] for v in texts[1:]]
-    weak = term(images[0], texts[0])
+    views = len(image) - 1
+    strong = [term(u, v) for u in image[1:] for v in text[1:]]
+    weak = term(image[0], text[0])
     return weak, torch.stack(strong).view(views, views) if strong else weak.new_zeros(0, 0)
 
 
@@ -134,16 +137,14 @@ def agreement(p: Tensor, target: Tensor) -> Tensor:
     return 2 + 2 * negative_cosine(p, target)
 
 
-def siamlip(p_image: Tensor, p_text: Tensor, v_image: Tensor, v_text: Tensor) -> Tensor:
+def siamlip(p: Sides, v: Sides) -> Tensor:
     """Returns the mean agreement of predictions with the other side's targets, both ways.
 
     Args:
-        p_image: ``(1 + A, batch, dim)``, predictions from images, the weak view first.
-        p_text: Those from texts.
-        v_image: Targets: the projections (SiamLIP), or those of momentum towers (BYOLIP).
-        v_text: Those of texts.
+        p: Predictions, ``(1 + A, batch, dim)`` each, the weak view first.
+        v: Targets of the same shape: projections (SiamLIP), or those of momentum towers (BYOLIP).
     """
-    ways = (over_pairs(agreement, p_image, v_text), over_pairs(agreement, p_text, v_image))
+    ways = over_pairs(agreement, p.image, v.text), over_pairs(agreement, p.text, v.image)
     return torch.stack([mean_over_pairs(way) for way in ways]).mean()
 
 
@@ -151,14 +152,11 @@ class SwALIP(NamedTuple):
     """The loss, a scalar, and the targets that it predicted."""
 
     loss: Tensor
-    # (A, A, batch, global batch): image view, text view, images, texts; and texts, images.
-    image_targets: Tensor
-    text_targets: Tensor
+    # Of each side (own view, other view, batch, global batch), 2 x 2 views.
+    targets: Sides
 
 
-def swalip(
-    h_image: Tensor, h_text: Tensor, log_scale: Tensor, epsilon: float, iterations: int
-) -> SwALIP:
+def swalip(h: Sides, log_scale: Tensor, epsilon: float, iterations: int) -> SwALIP:
     """Returns the swapped prediction in which the other side's batch is the prototypes.
 
     The similarities of one pair of views predict the codes of the pair with both views swapped.
@@ -166,25 +164,21 @@ def swalip(
     Several processes: codes have equal mass over the rows of all.
 
     Args:
-        h_image: ``(2, batch, dim)``, strong images, of any norm.
-        h_text: ``(2, batch, dim)``, strong texts.
+        h: Strong views, ``(2, batch, dim)`` each, of any norm.
         log_scale: A scalar, the logarithm of the predictions' inverse temperature.
         epsilon: Divides the similarities for the codes.
         iterations: Of Sinkhorn-Knopp.
     """
-    with torch.autocast(h_image.device.type, enabled=False):
-        images, texts = unit(h_image), unit(h_text)
-        sides = [
-            similarities(images, texts),
-            similarities(texts, images),
-        ]
-        targets = [codes_of(side, epsilon, iterations) for side in sides]
+    with torch.autocast(h.image.device.type, enabled=False):
+        images, texts = unit(h.image), unit(h.text)
+        scores = Sides(similarities(images, texts), similarities(texts, images))
+        targets = Sides(*(codes_of(side, epsilon, iterations) for side in scores))
         scale = upcast(log_scale).exp()
-        losses = [
+        image, text = (
             soft_cross_entropy(target.flip(0, 1), scale * side)
-            for target, side in zip(targets, sides, strict=True)
-        ]
-    return SwALIP((losses[0] + losses[1]) / 2, *targets)
+            for target, side in zip(targets, scores, strict=True)
+        )
+    return SwALIP((image + text) / 2, targets)
 
 
 def similarities(rows: Tensor, columns: Tensor) -> Tensor:
@@ -204,18 +198,14 @@ def soft_cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
     return -(targets * logits.log_softmax(-1)).sum(-1).mean()
 
 
-def swalip_v1(
-    p_image: Tensor, p_text: Tensor, image_codes: Tensor, text_codes: Tensor, temperature: float
-) -> Tensor:
+def swalip_v1(p: Sides, codes: Sides, temperature: float) -> Tensor:
     """Returns the older SwALIP: each side predicts the codes of the other.
 
     Args:
-        p_image: ``(batch, prototypes)``, cosines of images with the prototypes.
-        p_text: ``(batch, prototypes)``, those of texts.
-        image_codes: ``(batch, prototypes)``, from `sinkhorn` of images' cosines.
-        text_codes: ``(batch, prototypes)``, of texts'.
+        p: Cosines with the prototypes, ``(batch, prototypes)`` each.
+        codes: `sinkhorn` of such cosines, the same shape.
         temperature: Divides the cosines that predict.
     """
-    with torch.autocast(p_image.device.type, enabled=False):
-        image = soft_cross_entropy(text_codes, upcast(p_image) / temperature)
-        return (image + soft_cross_entropy(image_codes, upcast(p_text) / temperature)) / 2
+    with torch.autocast(p.image.device.type, enabled=False):
+        image = soft_cross_entropy(codes.text, upcast(p.image) / temperature)
+        return (image + soft_cross_entropy(codes.image, upcast(p.text) / temperature)) / 2

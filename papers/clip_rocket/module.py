@@ -2,10 +2,9 @@
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
@@ -29,6 +28,7 @@ from papers.clip_rocket.heads import (
     strong_projectors,
 )
 from papers.clip_rocket.loss import (
+    Sides,
     cl2l,
     mean_over_pairs,
     over_pairs,
@@ -37,13 +37,6 @@ from papers.clip_rocket.loss import (
     swalip,
     swalip_v1,
 )
-
-
-class Views(NamedTuple):
-    """Features of images and of texts, ``(1 + A, batch, features)`` each, the weak view first."""
-
-    images: Tensor
-    texts: Tensor
 
 
 class ClipRocket(PairModule):
@@ -72,16 +65,17 @@ class ClipRocket(PairModule):
         self.optimizer = optimizer or OptimizerConfig()
         self.keep_settings(self.method, self.optimizer, facts)
         self.build_towers(facts)
-        self.strong = self.strong_log_scale = self.heads = self.predictors = None
-        if config.separate_projectors:
-            self.strong = strong_projectors(self.towers, config)
-            self.strong_log_scale = nn.Parameter(torch.tensor(math.log(config.strong_scale)))
-        if config.addition == "barlip":
+        apart, added = config.separate_projectors, config.addition
+        self.strong = strong_projectors(self.towers, config) if apart else None
+        self.strong_log_scale = (
+            nn.Parameter(torch.tensor(math.log(config.strong_scale))) if apart else None
+        )
+        if added == "barlip":
             self.heads = barlip_heads(self.towers, config)
-        if config.addition in ("siamlip", "byolip"):
+        if added in ("siamlip", "byolip"):
             self.heads = agreement_heads(self.towers, config)
             self.predictors = predictors(config)
-        if config.addition == "swalip-v1":
+        if added == "swalip-v1":
             self.prototypes = nn.Linear(config.dim, config.swalip.num_prototypes, bias=False)
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -89,8 +83,9 @@ class ClipRocket(PairModule):
 
     @property
     def followed(self) -> nn.ModuleList:
-        """What momentum towers are copies of: towers, and the heads behind them."""
-        return nn.ModuleList([self.towers, *([] if self.heads is None else [self.heads])])
+        """What momentum towers are copies of: the towers, and of BYOLIP the heads behind them."""
+        heads = [self.heads] if self.method.addition == "byolip" else []
+        return nn.ModuleList([self.towers, *heads])
 
     def project_image(self, images: Tensor) -> Tensor:
         """Returns what is compared at the test, ``(batch, dim)`` or both projectors' ``2 dim``."""
@@ -109,50 +104,47 @@ class ClipRocket(PairModule):
         return joined(weak, self.strong.text(h), self.method.test_weight)
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
-        """One step: the contrast (equations 1 to 4), and what is added to it."""
+        """One step: the contrast (equations 1 to 4), and what is added to it (6 to 9)."""
         batch, config = as_pair_batch(batch, self.facts.eot), self.method
-        views = embed_views(self.towers, batch, config.text_dropout)
-        z_image = self.towers.image_projector(views.images[0])  # (batch, dim)
-        z_text = self.towers.text_projector(views.texts[0])
-        h_image, h_text = self.project_strong(views)  # (A, batch, dim)
-        contrast = cl2l(
-            *(z_image, z_text, h_image, h_text),
-            *(self.log_scale, self.strong_scale_log),
-            config.label_smoothing,
-            config.reduction,
-        )
-        added = self.added_loss(batch, views, (z_image, z_text), (h_image, h_text))
+        features = embed_views(self.towers, batch, config.text_dropout)  # (1 + A, batch, features)
+        z = project_weak(self.towers, features)  # (batch, dim)
+        h = self.project_strong(features)  # (A, batch, dim)
+        scales = self.log_scale, self.scale_of_strong
+        contrast = cl2l(z, h, *scales, config.label_smoothing, config.reduction)
+        added = self.added_loss(batch, features, z, h)
         loss = contrast.total + added
-        ways = ClipLoss(loss, contrast.image, contrast.text)
-        log_pairs(self, ways, z_image.detach(), z_text.detach())
+        told = ClipLoss(loss, contrast.image, contrast.text)
+        log_pairs(self, told, z.image.detach(), z.text.detach())
         if is_log_due(self):
             self.log("train/added_loss", added.detach(), sync_dist=True)
-            self.log("diag/strong_scale", self.strong_scale_log.exp().detach())
+            self.log("diag/strong_scale", self.scale_of_strong.exp().detach())
         count_batch(self)
         return loss
 
     @property
-    def strong_scale_log(self) -> Tensor:
+    def scale_of_strong(self) -> Tensor:
         """The logarithm of the scale of strong pairs, a scalar."""
         return self.log_scale if self.strong_log_scale is None else self.strong_log_scale
 
-    def project_strong(self, views: Views) -> tuple[Tensor, Tensor]:
-        """Returns the strong views in the common space, ``(A, batch, dim)`` of each side."""
-        images, texts = views.images[1:], views.texts[1:]
-        if self.strong is None or not len(images):
-            return self.towers.image_projector(images), self.towers.text_projector(texts)
-        return self.strong(images, texts)
+    def project_strong(self, features: Sides) -> Sides:
+        """Returns the strong views in the common space, ``(A, batch, dim)`` each.
 
-    def added_loss(
-        self, batch: PairBatch, views: Views, z: tuple[Tensor, Tensor], h: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Returns the addition's loss (equations 6 to 9), 0 where there is none.
+        Args:
+            features: Of all views, ``(1 + A, batch, features)`` each.
+        """
+        strong = Sides(features.image[1:], features.text[1:])
+        if self.strong is None or not len(strong.image):
+            return project(self.towers, strong)
+        return self.strong(strong)
+
+    def added_loss(self, batch: PairBatch, features: Sides, z: Sides, h: Sides) -> Tensor:
+        """Returns the addition's loss, 0 where there is none.
 
         Args:
             batch: Of this process.
-            views: The features of its views.
-            z: The weak images and texts in the common space, ``(batch, dim)`` each.
-            h: The strong ones, ``(A, batch, dim)`` each.
+            features: Of its views, ``(1 + A, batch, features)`` each.
+            z: The weak pair in the common space, ``(batch, dim)`` each.
+            h: The strong views there, ``(A, batch, dim)`` each.
 
         Raises:
             DataError: SwALIP on another number of strong views than 2.
@@ -166,52 +158,56 @@ class ClipRocket(PairModule):
                 weight=settings.weight,
                 gradient_scale=settings.gradient_scale,
             )
-            return mean_over_pairs(over_pairs(term, *self.heads(*views)))
+            return mean_over_pairs(over_pairs(term, *self.heads(features)))
         if config.addition in ("siamlip", "byolip"):
-            v = self.heads(*views)
+            v: Sides = self.heads(features)
             targets = v if self.average is None else self.average_projections(batch)
-            return siamlip(*self.predictors(*v), *targets)
+            return siamlip(self.predictors(v), targets)
         if config.addition == "swalip":
-            if len(h[0]) != 2:
-                raise DataError(f"{len(h[0])} strong views: training_step takes 2 with SwALIP")
-            settings = config.swalip
-            found = swalip(*h, self.strong_scale_log, settings.epsilon, settings.iterations)
-            return settings.weight * found.loss
+            if len(h.image) != 2:
+                raise DataError(f"{len(h.image)} strong views: training_step takes 2 with SwALIP")
+            codes = config.swalip.epsilon, config.swalip.iterations
+            return config.swalip.weight * swalip(h, self.scale_of_strong, *codes).loss
         if config.addition == "swalip-v1":
             return config.swalip.weight * self.predict_codes(batch, z)
-        return z[0].new_zeros(())
+        return z.image.new_zeros(())
 
     @torch.no_grad()
-    def average_projections(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    def average_projections(self, batch: PairBatch) -> Sides:
         """Returns the projections of the momentum towers, ``(1 + A, batch, output_dim)`` each."""
-        towers, heads = self.average
-        return heads(*embed_views(towers, batch, self.method.text_dropout))
+        assert self.average is not None
+        parts: Any = self.average
+        found: Sides = parts[1](embed_views(parts[0], batch, self.method.text_dropout))
+        return found
 
-    def predict_codes(self, batch: PairBatch, z: tuple[Tensor, Tensor]) -> Tensor:
+    def predict_codes(self, batch: PairBatch, z: Sides) -> Tensor:
         """Returns the older SwALIP's loss of the weak pair ``z``, ``(batch, dim)`` each."""
         config = self.method.swalip
         with torch.no_grad():
             self.prototypes.weight.copy_(unit(self.prototypes.weight))
-        scores = [self.prototypes(unit(side)) for side in z]
-        with torch.no_grad():
-            telling = scores
-            if self.average is not None:
-                views = embed_views(self.average[0], batch, 0.0)
-                towers = self.average[0]
-                both = towers.image_projector(views.images[0]), towers.text_projector(views.texts[0])
-                telling = [self.prototypes(unit(side)) for side in both]
-            codes = [sinkhorn(side, config.epsilon, config.iterations) for side in telling]
-        return swalip_v1(*scores, *codes, config.temperature)
+        scores = Sides(*(self.prototypes(unit(side)) for side in z))
+        telling = scores if self.average is None else self.average_scores(batch)
+        codes = (sinkhorn(side, config.epsilon, config.iterations) for side in telling)
+        return swalip_v1(scores, Sides(*codes), config.temperature)
+
+    @torch.no_grad()
+    def average_scores(self, batch: PairBatch) -> Sides:
+        """Returns cosines of the weak pair with the prototypes, by the momentum towers."""
+        assert self.average is not None
+        towers: Any = self.average[0]
+        z = project_weak(towers, embed_views(towers, batch, 0.0))
+        return Sides(*(self.prototypes(unit(side)) for side in z))
 
     def on_after_backward(self) -> None:
         """Drops the gradient of the older SwALIP's prototypes while they are frozen.
 
         None, not zero: momentum and decay would move them all the same.
         """
+        if self.method.addition != "swalip-v1":
+            return
         # The batch has been counted already.
-        if self.method.addition == "swalip-v1":
-            if batches_seen(self) <= self.method.swalip.freeze_batches:
-                self.prototypes.weight.grad = None
+        if batches_seen(self) <= self.method.swalip.freeze_batches:
+            self.prototypes.weight.grad = None
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Takes the step, keeps both scales in 1..100, and moves the momentum towers."""
@@ -223,8 +219,10 @@ class ClipRocket(PairModule):
             update_momentum(self.average, self.followed, self.method.agreement.momentum)
 
 
-def embed_views(towers: TwoTower, batch: PairBatch, dropout: float) -> Views:
-    """Returns the features of all views, each of which passes the towers alone.
+def embed_views(towers: TwoTower, batch: PairBatch, dropout: float) -> Sides:
+    """Returns the features of all views, ``(1 + A, batch, features)`` each.
+
+    Each view passes the towers alone.
 
     Args:
         towers: The trained ones, or those that follow them.
@@ -233,7 +231,21 @@ def embed_views(towers: TwoTower, batch: PairBatch, dropout: float) -> Views:
     """
     images = [towers.embed_image(view) for view in batch.images.unbind(1)]
     weak, *strong = zip(batch.ids.unbind(1), batch.mask.unbind(1), strict=True)
-    texts = [towers.embed_text(*weak)]
     rate = {"dropout": dropout} if dropout else {}
-    texts += [towers.text(*view, **rate) for view in strong]
-    return Views(torch.stack(images), torch.stack(texts))
+    texts = [towers.embed_text(*weak), *(towers.text(*view, **rate) for view in strong)]
+    return Sides(torch.stack(images), torch.stack(texts))
+
+
+def project(towers: TwoTower, features: Sides) -> Sides:
+    """Returns ``features (..., features)`` in the common space, by the linear projectors."""
+    return Sides(towers.image_projector(features.image), towers.text_projector(features.text))
+
+
+def project_weak(towers: TwoTower, features: Sides) -> Sides:
+    """Returns the weak pair in the common space, ``(batch, dim)`` each.
+
+    Args:
+        towers: With the linear projectors.
+        features: Of all views, ``(1 + A, batch, features)`` each.
+    """
+    return project(towers, Sides(features.image[0], features.text[0]))
