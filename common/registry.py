@@ -155,7 +155,9 @@ READERS = Registry(
         "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
+        "synonyms": "common.data.image_text.readers.beside:read_synonyms",
         "text": "common.data.text.readers.lines:read_texts",
+        "zero-shot-classes": "common.data.image_text.readers.beside:with_classes",
     },
 )
 

@@ -11,8 +11,12 @@ from common.errors import DataError, suggest
 Lines = list[tuple[int, list[str]]]
 
 
-def read_lines(path: Path) -> Lines:
+def read_lines(path: Path, separator: str = ",") -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
+
+    Args:
+        path: The file.
+        separator: Between cells.
 
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
@@ -22,7 +26,7 @@ def read_lines(path: Path) -> Lines:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=separator)
             lines = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV: {error}") from None

@@ -94,7 +94,8 @@ class ImageTextConfig:
     # Of `caption-table`: the columns of paths and of captions, as open_clip calls them.
     image_column: str = "filepath"
     caption_column: str = "title"
-    # Of `caption-shards`: half pairs beyond 1 % of all are left out instead of refused.
+    # Captions without their image are left out instead of refused; of `caption-shards`, half pairs
+    # beyond 1 % of all.
     allow_missing: bool = False
     # words: those of the training texts; bytes: UTF-8; clip_bpe: CLIP's, by open_clip.
     tokenizer: str = setting("words", choices=("words", "bytes", "clip_bpe"))

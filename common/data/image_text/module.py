@@ -12,25 +12,21 @@ from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextConfig, ImageTextFacts
+from common.data.image_text.evaluation import TestedImages, pair_inputs
 from common.data.image_text.near import find_near
 from common.data.image_text.samples import NEAR_SEED, PARAPHRASE, PairSamples, Texts, WholePairs
-from common.data.image_text.sets import Captioned, CaptionedSet, fingerprint, without_labels
+from common.data.image_text.sets import Captioned, CaptionedSet, fingerprint
 from common.data.image_text.text_views import make_tables
 from common.data.image_text.tokenizers import make_tokenizer
 from common.data.images.batch import CutBatch, ImageBatch, stacked
 from common.data.images.config import ImageConfig
-from common.data.images.evaluation import EvaluatedImages
 from common.data.images.hybrid import finish_views
-from common.data.images.lazy import AnySplit
 from common.data.images.views import make_view_batch
 from common.data.images.workers import ImageLoader, watched
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.pair_inputs import Choice, Classes, PairInputs, Pairs
+from common.evaluation.pair_inputs import PairInputs
 from common.registry import READERS
-
-# Training pairs that a protocol sees at most.
-MOST_TRAINING_PAIRS = 5_000
 
 
 class ImageTextData(RunData):
@@ -149,7 +145,8 @@ class ImageTextData(RunData):
 
     def describe(self) -> str:
         """Returns one line for the console."""
-        train = self.set.train if self._dataset is not None else self.samples and self.set.train
+        self.load()
+        train = self.set.train
         parts = [f"{len(train):,} training images with {len(train.captions):,} captions"]
         parts += [f"{len(part):,} {name}" for name, part in self.set.held_out.items()]
         if self.set.classes is not None:
@@ -178,18 +175,22 @@ class ImageTextData(RunData):
             return tensor.to(device, non_blocking=True)
 
         images = tuple(_moved(part, move) for part in batch.images)
-        texts = (None if part is None else move(part) for part in batch[1:5])
-        return PairSamples(images, *texts, batch.key)  # type: ignore[arg-type]
+        extra_ids, extra_mask = (
+            None if part is None else move(part) for part in (batch.extra_ids, batch.extra_mask)
+        )
+        ids, mask = move(batch.ids), move(batch.mask)
+        return PairSamples(images, ids, mask, extra_ids, extra_mask, batch.key)
 
     def on_after_batch_transfer(self, batch: PairSamples, dataloader_idx: int) -> PairBatch:
         """Makes the views of images."""
         made = []
         for number, part in enumerate(batch.images):
             seed = self.seed + NEAR_SEED * number
-            whole = isinstance(part, ImageBatch)
-            finished = make_view_batch(part, self.views, seed) if whole else None
-            finished = finished or finish_views(part, self.views, seed)  # type: ignore[arg-type]
-            made.append(torch.stack(finished.views, 1))
+            if isinstance(part, ImageBatch):
+                views = make_view_batch(part, self.views, seed).views
+            else:
+                views = finish_views(part, self.views, seed).views
+            made.append(torch.stack(views, 1))
         return PairBatch(torch.cat(made), *batch[1:])
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> PairInputs:
@@ -216,47 +217,11 @@ class ImageTextData(RunData):
                 evaluation.settings(name).check_inputs(self._inputs(None, split))
 
     def _inputs(self, module: nn.Module | None, split: str) -> PairInputs:
-        self.load()
+        captions = self.samples.texts.captions
         self.check_split(split)
-        part, tokenizer = self.set.held_out[split], self.tokenizer
-        choices = {
-            kind: Choice(
-                tokenizer.encode(each.texts),
-                each.of,
-                None if part.groups is None else part.groups[each.of],
-            )
-            for kind, each in part.kinds.items()
-        }
-        return PairInputs(
-            module,
-            self._tested(part.images),
-            tokenizer.encode(part.captions),
-            part.owner,
-            tokenizer.encode,
-            self.config.context,
-            tokenizer.num_words,
-            choices,
-            self._classes(),
-            part.labels,
-            self._training_pairs(),
-            part.truths,
+        return pair_inputs(
+            module, self.set, split, captions, self.tokenizer, self.views, self.config.context
         )
-
-    def _tested(self, images: AnySplit) -> EvaluatedImages:
-        return EvaluatedImages(without_labels(images), self.views)
-
-    def _classes(self) -> Classes | None:
-        found = self.set.classes
-        if found is None:
-            return None
-        return Classes(self._tested(found.images), found.labels, found.names, found.prompts)
-
-    def _training_pairs(self) -> Pairs:
-        train, captions = self.set.train, self.samples.texts.captions
-        owner = train.owner[:MOST_TRAINING_PAIRS]
-        images = train.images.rows(torch.arange(int(owner[-1]) + 1))
-        labels = None if train.labels is None else train.labels[: len(images)]
-        return Pairs(self._tested(images), captions.head(MOST_TRAINING_PAIRS), owner, labels)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, NDArray]:
         """Embeds a user's own images, a folder, or their captions, one a line of a .txt[.gz].
@@ -273,7 +238,7 @@ class ImageTextData(RunData):
         inputs = self._inputs(module, next(iter(self.set.held_out)))
         if path.is_dir():
             images, known = READERS.get("image-files")(path)
-            vectors = inputs.image_vectors(self._tested(images))
+            vectors = inputs.image_vectors(TestedImages(images, self.views))
         else:
             texts = READERS.get("text")(path)
             known = {"ids": np.array(texts)}

@@ -18,7 +18,7 @@ from common.data.images.config import ImageConfig
 from common.data.images.hybrid import Cuts
 from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.sampler import BatchKey, keyed_generator
-from common.data.text.store import TokenStore, pack
+from common.data.text.store import TokenStore
 
 # Streams of draws beside those of image views, which are numbered from 0: texts by their view,
 # hard captions, which near image, and the text and hard caption of that.
@@ -197,7 +197,9 @@ class WholePairs(Dataset[PairSamples]):
 
     def _padded(self, texts: list[NDArray[np.int32]]) -> tuple[Tensor, Tensor]:
         """Returns ids and mask, ``(texts, tokens)``, cut to the context and padded."""
-        store = pack(texts, self.texts.captions.pad)
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        ends = np.concatenate(([0], np.cumsum(lengths)))
+        store = TokenStore(np.concatenate(texts), ends, self.texts.captions.pad)
         return store.gather(np.arange(len(texts)), self.config.context)
 
 

@@ -60,14 +60,14 @@ class Captioned:
         caption[kept] = np.arange(len(kept))
         return Captioned(
             self.images.rows(torch.from_numpy(rows)),
-            [self.captions[row] for row in kept],
+            [self.captions[row] for row in kept.tolist()],
             place[self.owner[kept]],
             {name: _kept(each, caption) for name, each in self.kinds.items()},
             None if self.near is None else _renumbered(self.near[rows], place),
             None if self.labels is None else self.labels[rows],
             None if self.groups is None else self.groups[kept],
             {name: (of[rows], said[kept]) for name, (of, said) in self.truths.items()},
-            [self.lines[row] for row in kept] if self.lines else (),
+            [self.lines[row] for row in kept.tolist()] if self.lines else (),
         )
 
 
@@ -119,7 +119,7 @@ def without_labels(images: AnySplit) -> AnySplit:
 
 def _kept(variants: Variants, caption: NDArray[np.int64]) -> Variants:
     rows = np.flatnonzero(caption[variants.of] >= 0)
-    return Variants([variants.texts[row] for row in rows], caption[variants.of[rows]])
+    return Variants([variants.texts[row] for row in rows.tolist()], caption[variants.of[rows]])
 
 
 def _renumbered(near: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:

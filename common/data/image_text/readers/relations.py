@@ -257,8 +257,8 @@ def _paint(table: Ints, noise: NDArray[np.int8], single: bool) -> NDArray[np.uin
 def scene_of(row: list[int]) -> Scene:
     """Returns a scene in words of one in numbers ``(18,)``."""
     return Scene(
-        Thing(*row[:3], bool(row[SAYS_FIRST])),
-        Thing(*row[5:8], bool(row[SAYS_SECOND])),
+        Thing(row[0], row[1], row[2], bool(row[SAYS_FIRST])),
+        Thing(row[5], row[6], row[7], bool(row[SAYS_SECOND])),
         row[RELATION],
         row[GROUND],
         row[FRAME],
