@@ -31,8 +31,9 @@ class TestedImages(Protocol):
         """Returns the same for the same object alone."""
         ...
 
-    def __len__(self) -> int:
-        """Returns the number of images."""
+    @property
+    def labels(self) -> Tensor:
+        """One number an image; they are counted."""
         ...
 
     def whole(self, device: torch.device) -> Iterator[Tensor]:
@@ -143,7 +144,10 @@ class PairInputs:
     @torch.no_grad()
     def _project_images(self, images: TestedImages) -> Tensor:
         found = []
-        with show_progress("embedding images", len(images)) as advance, evaluating(self.module):
+        with (
+            show_progress("embedding images", len(images.labels)) as advance,
+            evaluating(self.module),
+        ):
             for batch in images.whole(self._device):
                 found.append(self.module.project_image(batch).cpu())
                 advance(len(batch), "")

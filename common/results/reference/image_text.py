@@ -6,6 +6,16 @@ import numpy as np
 import torch
 
 from common.data.image_text.readers.relations import paint, scene_of
+from common.evaluation.adapters import (
+    covaried,
+    mapped,
+    mean_shift,
+    noisy,
+    random_shift,
+    shifted,
+)
+from common.evaluation.image_text_retrieval import percent_within, rank_of_best
+from common.evaluation.zero_shot import class_scores, differential
 from common.losses.clip import clip_loss, one_direction
 from common.losses.precision import unit
 from common.losses.supcon import class_contrast
@@ -70,8 +80,66 @@ def solve_scenes(case: Case) -> dict[str, Any]:
     return {"pictures": images, **{name: np.array(found) for name, found in texts.items()}}
 
 
+def solve_retrieval(case: Case) -> dict[str, Any]:
+    """Ranks and recalls of both directions."""
+    scores, owner = case["scores"], case["owner"]
+    own = torch.arange(len(scores))[:, None] == owner
+    found: dict[str, Any] = {}
+    for side, table, right, key in (
+        ("image", scores, own, "image_to_text_recall"),
+        ("text", scores.T, own.T, "text_to_image_recall"),
+    ):
+        ranks = rank_of_best(table, right)
+        found |= {f"{side}_rank": ranks}
+        found[key] = [percent_within(ranks, k) for k in case.constants["k"]]
+    return found
+
+
+def solve_zero_shot_heads(case: Case) -> dict[str, Any]:
+    """Scores of all heads."""
+    images, texts, of = case["images"], case["texts"], case["text_class"]
+    names, low, high = case["names"], case["description_low"], case["description_high"]
+    told: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
+    for row, pair in enumerate(case["description_pair"].tolist()):
+        sides = told.setdefault(tuple(case["pairs"][pair].tolist()), ([], []))
+        sides[0].append(row)
+        sides[1].append(len(low) + row)
+    k = case.constants["k"]
+    best, second = differential(images, names, torch.cat([low, high]), told, k)
+    mean = class_scores(images, texts, of, "mean")
+    return {
+        "mean_of_similarities": mean,
+        "max_of_similarities": class_scores(images, texts, of, "max"),
+        "similarity_of_mean": class_scores(images, texts, of),
+        "similarity_of_raw_mean": mean,
+        "first_pass": class_scores(images, names, torch.arange(len(names))),
+        "fudd_classes": best,
+        "fudd_scores": second,
+    }
+
+
+def solve_close_adapters(case: Case) -> dict[str, Any]:
+    """What texts become, with the noise given."""
+    text, noise, w = case["text"], case["noise"], case.constants["w"]
+    shift = mean_shift(case["image"], text)
+    moved = shifted(text, shift)
+    further = shifted(text, random_shift(case["direction"], case.constants["s"]))
+    spread = covaried(text, shift, noise, case["covariance"], factor=3.0)
+    return {
+        "noise_out": noisy(text, noise, w),
+        "mean_shift": noisy(moved, noise, w),
+        "mean_shift_test": moved,
+        "random_shift": noisy(further, noise, w),
+        "covariance_out": unit(spread + case.constants["w2"] * noise.flip(0)),
+        "linear": mapped(text, case["weight"], case["bias"]),
+    }
+
+
 CASES = {
     "clip_loss": solve_clip_loss,
+    "close_adapters": solve_close_adapters,
+    "retrieval": solve_retrieval,
     "scenes": solve_scenes,
     "token_supcon": solve_token_supcon,
+    "zero_shot_heads": solve_zero_shot_heads,
 }
