@@ -1,4 +1,7 @@
-"""NegCLIP's loss: CLIP's, with hard captions as further columns (arXiv 2210.01936, section 4)."""
+"""NegCLIP's loss: CLIP's, with hard captions as further columns (arXiv 2210.01936).
+
+The equations are those of the published code, vinid/neg_clip at e680f8e, open_clip/loss.py.
+"""
 
 from torch import Tensor
 

@@ -44,7 +44,7 @@ class NegCLIP(PairModule):
         self.build_towers(facts)
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
-        """One step of section 4: the images of the batch, their captions, and hard captions."""
+        """One step: the images of the batch, their captions, and the hard captions of both."""
         batch = as_pair_batch(batch, self.facts.eot)
         images = self.project_image(batch.images[:, 0])  # (rows, dim)
         captions = self.project_text(batch.ids[:, 0], batch.mask[:, 0])

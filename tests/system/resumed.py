@@ -143,6 +143,16 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",
     ],
+    "negclip": [
+        "data.train_rows=640",
+        "data.hard_images=2",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[caption-choice]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=15",
+    ],
     # Two stages, the teacher's and the student's: the second begins with batch 25.
     "dse": [
         "data.glossary_entries=40",

@@ -58,6 +58,10 @@ class Bytes(PairTokenizer):
         """Returns the id of each byte."""
         return [byte + len(SPECIAL) for byte in text.encode()]
 
+    def single(self, word: str) -> int | None:
+        """Returns None: no word is one token, for a letter within another word is no word."""
+        return None
+
 
 class ClipPairs(PairTokenizer):
     """CLIP's byte-pair encoding, whose vocabulary file lies in the package open_clip.

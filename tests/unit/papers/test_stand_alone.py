@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_tower_config import TextTowerConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
+from common.data.image_text.config import ImageTextFacts
 from common.data.images.config import ImageFacts
 from common.data.sequences.config import SequenceFacts
 from common.data.series.batches import as_series_batch
@@ -35,6 +37,8 @@ from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
+from papers.negclip.config import NegCLIPConfig
+from papers.negclip.module import NegCLIP
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
@@ -146,6 +150,14 @@ def dse() -> Made:
     return module, batch, (ids[:, 0], mask[:, 0])
 
 
+def negclip() -> Made:
+    text = TextTowerConfig(width=8, layers=1, heads=2)
+    method = NegCLIPConfig(backbone="tiny_conv", stem="cifar", text=text, warmup_batches=0)
+    module = NegCLIP(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
+    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
+    return module, (images, ids), (images,)
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -160,6 +172,7 @@ PAPERS = [
     defsent_plus,
     whitenedcse,
     dse,
+    negclip,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

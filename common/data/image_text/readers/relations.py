@@ -167,7 +167,8 @@ def is_held_out(table: Ints) -> NDArray[np.bool_]:
 
 def _scenes(config: ImageTextConfig, stream: str, rows: int) -> Ints:
     shapes, colours, sizes, *_ = PRESETS[config.preset]
-    drawn = _raw(config.data_seed, 2 * STREAMS[stream], rows * DRAWS).reshape(rows, DRAWS)
+    source = _source(config.data_seed, 2 * STREAMS[stream])
+    drawn = _raw(source, rows * DRAWS).reshape(rows, DRAWS)
     table = np.zeros((rows, 18), np.int64)
 
     def uniform(column: int, low: int, high: int) -> Ints:
@@ -208,18 +209,21 @@ def _place(table: Ints, uniform: Callable[[int, int, int], Ints]) -> None:
 
 def draw_noise(seed: int, stream: int, rows: int) -> NDArray[np.int8]:
     """Returns whole numbers of -12 to 12 for each pixel and channel, ``(rows, 32, 32, 3)``."""
-    pixels = SIDE * SIDE * 3
-    drawn = _raw(seed, 2 * stream + 1, rows * pixels)
-    noise = (drawn * np.uint64(2 * NOISE + 1) >> np.uint64(32)).astype(np.int8) - NOISE
-    return noise.reshape(rows, SIDE, SIDE, 3)
+    source = _source(seed, 2 * stream + 1)
+    noise = np.empty((rows, SIDE, SIDE, 3), np.int8)
+    for start in range(0, rows, CHUNK):  # the draws take eight times the memory
+        part = noise[start : start + CHUNK]
+        drawn = _raw(source, part.size) * np.uint64(2 * NOISE + 1) >> np.uint64(32)
+        part[:] = (drawn.astype(np.int8) - NOISE).reshape(part.shape)
+    return noise
 
 
-def _raw(seed: int, stream: int, count: int) -> NDArray[np.uint64]:
-    """Returns draws below 2 to the 32; the first ones do not depend on ``count``.
+def _source(seed: int, stream: int) -> np.random.PCG64:
+    return np.random.PCG64(np.random.SeedSequence((seed, stream)))
 
-    Of numpy's streams only the raw ones stay the same in all its versions.
-    """
-    source = np.random.PCG64(np.random.SeedSequence((seed, stream)))
+
+def _raw(source: np.random.PCG64, count: int) -> NDArray[np.uint64]:
+    """Returns draws below 2 to the 32; of numpy's, only the raw ones are for good."""
     return source.random_raw(count) >> np.uint64(32)
 
 
