@@ -1,7 +1,7 @@
 """The ``method:`` section of CLIP-rocket; the defaults are those of ResNet-50 on CC12M.
 
-Sources: "dossier" facts are those of the official repository at commit ebd9e58: "code" is its
-``losses.py`` and ``models.py``, "recipes" its ``repro_exps.txt``.
+Sources: "code" is ``losses.py`` and ``models.py`` of the official repository at commit ebd9e58,
+"recipes" its ``repro_exps.txt``. No table or section of the paper could be read.
 """
 
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class SwALIPConfig:
 
 @dataclass
 class ClipRocketConfig(TwoTowerConfig):
-    """Section 3 of the dossier's reading: CL2L, its projectors, and one addition or none."""
+    """The contrast on weak and strong views (code: CL2L), and one addition to it or none."""
 
     # Code: CLIP's transformer with QuickGELU.
     text: TextTowerConfig = field(default_factory=_text)
