@@ -27,6 +27,8 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.contrastive_gap.config import ContrastiveGapConfig
+from papers.contrastive_gap.module import ContrastiveGap
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
@@ -158,6 +160,14 @@ def negclip() -> Made:
     return module, (images, ids), (images,)
 
 
+def contrastive_gap() -> Made:
+    text = TextTowerConfig(width=8, layers=1, heads=2)
+    method = ContrastiveGapConfig(backbone="tiny_conv", text=text)
+    module = ContrastiveGap(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
+    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
+    return module, (images, ids), (images,)
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -173,6 +183,7 @@ PAPERS = [
     whitenedcse,
     dse,
     negclip,
+    contrastive_gap,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
