@@ -199,7 +199,8 @@ def log_pairs(module: PairModule, loss: ClipLoss, u: Tensor, v: Tensor) -> None:
     module.log("diag/scale", module.log_scale.exp())
     flat = min(float(value) for value in spread.values()) < 0.01 / math.sqrt(u.shape[1])
     chance = math.log(len(u) * world_size())
-    stuck = _is_warm(module) and float(loss.total) > CHANCE * chance
+    told = float(loss.image_to_text + loss.text_to_image) / 2
+    stuck = _is_warm(module) and told > CHANCE * chance
     signs = {"embeddings do not differ": flat, "the loss is that of chance": stuck}
     module.collapse.check(signs, batches_seen(module) + 1)
 
