@@ -27,6 +27,8 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.clip_rocket.config import ClipRocketConfig
+from papers.clip_rocket.module import ClipRocket
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
@@ -158,6 +160,14 @@ def negclip() -> Made:
     return module, (images, ids), (images,)
 
 
+def clip_rocket() -> Made:
+    text = TextTowerConfig(width=8, layers=1, heads=2)
+    method = ClipRocketConfig(backbone="tiny_conv", text=text, dim=8, projector_dim=16)
+    module = ClipRocket(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
+    _, batch, inputs = negclip()
+    return module, batch, inputs
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -173,6 +183,7 @@ PAPERS = [
     whitenedcse,
     dse,
     negclip,
+    clip_rocket,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
