@@ -1,6 +1,6 @@
 """The contrastive gap as a LightningModule: `training_step` is the paper's method."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch, as_pair_batch
 from common.data.image_text.config import ImageTextFacts
 from common.distributed.reduce import gather
+from common.errors import UsageError
 from common.evaluation.frozen import evaluating
 from common.losses.clip import ClipLoss
 from common.losses.precision import unit
@@ -60,7 +61,7 @@ class ContrastiveGap(PairModule):
             config.alignment_weight,
             config.cross_uniformity_weight,
         )
-        self.stages = [Stage(name="contrast", rates=self.optimizer, begin=self.turn_texts)]
+        self.stages = [Stage(name="contrast", rates=self.optimizer, begin=self.turn_first)]
 
     def project_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Returns what is contrasted, ``(batch, dim)``, of any norm; turned in the control."""
@@ -92,25 +93,42 @@ class ContrastiveGap(PairModule):
             self.log(f"train/{name}_loss", getattr(loss, name).detach(), sync_dist=True)
         self.log("diag/centroid_distance", (unit(u).mean(0) - unit(v).mean(0)).norm())
 
-    @torch.no_grad()
-    def turn_texts(self) -> None:
-        """Sets the rotation by which texts start with `start_gap` of their distance.
+    def turn_first(self) -> None:
+        """Turns the texts by the first batches of the training, where they are turned."""
+        if self.method.start_gap is None:
+            return
+        if self._trainer is not None:
+            self.turn_texts(self._batches())
+        elif torch.equal(self.rotation, torch.eye(len(self.rotation)).to(self.rotation)):
+            raise UsageError(
+                "module.turn_texts: call it with batches of pairs first; there is no Trainer that "
+                "has them"
+            )
 
-        It reads the first training pairs, in evaluation mode; all processes read the same ones.
+    @torch.no_grad()
+    def turn_texts(self, batches: Iterable[object]) -> None:
+        """Sets the rotation that leaves `start_gap` of the distance between images and texts.
+
+        In evaluation mode; all processes turn by the same pairs.
+
+        Args:
+            batches: Of pairs; the first `turning_pairs` count.
         """
         config = self.method
-        if config.start_gap is None:
-            return
+        assert config.start_gap is not None
         images, texts, count = [], [], 0
         with evaluating(self):
-            for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
-                batch: Any = self.trainer.strategy.batch_to_device(loaded, self.device)
-                pair = self.pair(as_pair_batch(batch, self.facts.eot))
-                u, v = (gather(unit(side)) for side in pair)
-                images.append(u)
-                texts.append(v)
-                count += len(u)
+            for batch in batches:
+                u, v = self.pair(as_pair_batch(batch, self.facts.eot))
+                images.append(gather(unit(u)))
+                texts.append(gather(unit(v)))
+                count += len(images[-1])
                 if count >= config.turning_pairs:
                     break
         u, v = (torch.cat(side)[: config.turning_pairs].double() for side in (images, texts))
         self.rotation.copy_(turn_to_gap(u, v, config.start_gap))
+
+    def _batches(self) -> Iterator[object]:
+        """Yields the batches of an epoch, on the module's device."""
+        for loaded in self.trainer.train_dataloader:  # type: ignore[union-attr]
+            yield self.trainer.strategy.batch_to_device(loaded, self.device)

@@ -163,6 +163,19 @@ CASES = {
         "evaluation.online=[image-text-retrieval]",
         "evaluation.every_batches=15",
     ],
+    # The control, which turns the texts before its first batch.
+    "contrastive_gap": [
+        "data.train_rows=640",
+        "method.cross_uniformity_weight=1",
+        "method.start_gap=0",
+        "method.turning_pairs=128",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[gap]",
+        "evaluation.online=[image-text-retrieval, gap]",
+        "evaluation.every_batches=15",
+    ],
     # Two stages, the teacher's and the student's: the second begins with batch 25.
     "dse": [
         "data.glossary_entries=40",

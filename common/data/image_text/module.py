@@ -239,10 +239,12 @@ class ImageTextData(RunData):
         if path.is_dir():
             images, known = READERS.get("image-files")(path)
             vectors = inputs.image_vectors(TestedImages(images, self.views))
-        else:
+        elif path.name.removesuffix(".gz").endswith(".txt"):
             texts = READERS.get("text")(path)
             known = {"ids": np.array(texts)}
             vectors = inputs.text_vectors(self.tokenizer.encode(texts))
+        else:
+            raise DataError(f"{path}: give a folder of images, or a .txt with a caption a line")
         return {"embeddings": vectors.float().numpy(), **known}
 
 

@@ -27,10 +27,9 @@ def shape_of(data: ImageTextData) -> dict[str, Any]:
         "size": facts.image_size,
         "words": facts.num_words,
         "parts": {
-            name: {"images": len(part), "captions": len(part.captions)}
+            name: {"images": len(part), "captions": len(part.captions), "kinds": sorted(part.kinds)}
             for name, part in parts.items()
         },
-        "kinds": sorted(train.kinds),
         "near": 0 if train.near is None else train.near.shape[1],
         "labels": 0 if train.labels is None else int(train.labels.max()) + 1,
         "groups": 0 if train.groups is None else int(train.groups.max()) + 1,
@@ -62,7 +61,7 @@ def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Capti
 
 def _part(
     shape: dict[str, Any],
-    own: dict[str, int],
+    own: dict[str, Any],
     words: list[str],
     rows: int | None,
     key: tuple[int, int],
@@ -82,7 +81,7 @@ def _part(
         owner,
         {
             kind: Variants([_text(words, topic, generator) for topic in topics[owner]], every)
-            for kind in shape["kinds"]
+            for kind in own["kinds"]
         },
         near,
         cycled(count, shape["labels"], generator) if shape["labels"] else None,

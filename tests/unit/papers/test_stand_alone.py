@@ -29,6 +29,8 @@ from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
 from papers.clip_rocket.config import ClipRocketConfig
 from papers.clip_rocket.module import ClipRocket
+from papers.contrastive_gap.config import ContrastiveGapConfig
+from papers.contrastive_gap.module import ContrastiveGap
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
@@ -168,6 +170,14 @@ def clip_rocket() -> Made:
     return module, batch, inputs
 
 
+def contrastive_gap() -> Made:
+    text = TextTowerConfig(width=8, layers=1, heads=2)
+    method = ContrastiveGapConfig(backbone="tiny_conv", text=text)
+    module = ContrastiveGap(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
+    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
+    return module, (images, ids), (images,)
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -184,6 +194,7 @@ PAPERS = [
     dse,
     negclip,
     clip_rocket,
+    contrastive_gap,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

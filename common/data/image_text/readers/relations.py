@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.data.image_text import grammar
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.grammar import Scene, Thing
+from common.data.image_text.readers.shuffles import shuffled
 from common.data.image_text.sets import Captioned, CaptionedSet, Labelled, Variants
 from common.data.images.sets import Split
 
@@ -101,9 +102,14 @@ def _part(config: ImageTextConfig, name: str, rows: int) -> Captioned:
     kinds = {
         kind: Variants([each[kind].caption(rich) for each in variants], own) for kind in variants[0]
     }
+    captions = [scene.caption(rich) for scene in scenes]
+    if name != "train":
+        every = zip(captions, *(each.texts for each in kinds.values()), strict=True)
+        known = [set(texts) for texts in every]
+        kinds |= shuffled(captions, known, (config.data_seed, STREAMS[name]))
     return Captioned(
         Split(torch.from_numpy(images), torch.zeros(len(scenes), dtype=torch.int64)),
-        [scene.caption(rich) for scene in scenes],
+        captions,
         own,
         kinds,
         labels=table[:, GROUND],

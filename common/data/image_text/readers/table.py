@@ -30,18 +30,13 @@ def caption_table(config: ImageTextConfig) -> CaptionedSet:
     )
 
 
-def separator_of(path: Path) -> str:
-    """Returns what stands between the cells: a tab in .tsv[.gz], else a comma."""
-    return "\t" if path.name.removesuffix(".gz").lower().endswith(".tsv") else ","
-
-
 def table_lines(path: Path, image_column: str, caption_column: str) -> list[Line]:
     """Returns the lines of a table.
 
     Raises:
         DataError: Missing columns, an empty cell, a list that is none; with the line.
     """
-    (_, header), *rows = read_lines(path, separator_of(path))
+    (_, header), *rows = read_lines(path)
     image, caption = (place_of(path, header, name) for name in (image_column, caption_column))
     found = []
     for number, cells in rows:
@@ -53,8 +48,9 @@ def table_lines(path: Path, image_column: str, caption_column: str) -> list[Line
         # One that is the caption itself, but for blanks and capitals, would be a true caption.
         listed = _list(where, FALSE_COLUMN, cell.get(FALSE_COLUMN, ""), str)
         false = [other for other in listed if _plain(other) != _plain(text)]
+        dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
-        found.append(Line(cells[image], text, where, cell.get(SPLIT, ""), false, near))
+        found.append(Line(cells[image], text, where, cell.get(SPLIT, ""), false, near, dropped))
     return found
 
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from common.data.image_text.batch import PairBatch, as_pair_batch, up_to_first
-from common.data.image_text.config import ImageTextConfig, TextViewConfig
+from common.data.image_text.config import FALSE_KINDS, ImageTextConfig, TextViewConfig
 from common.data.image_text.module import ImageTextData
 from common.data.image_text.near import near_by_pixels
 from common.data.image_text.readers.relations import relations
+from common.data.image_text.readers.shuffles import SHUFFLES
 from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_apart
 from common.data.images.config import ViewConfig
 from common.data.images.sets import Split
@@ -158,7 +159,7 @@ def test_parts_keep_all_captions_of_an_image_and_number_near_images_anew():
 def test_protocols_get_choices_classes_and_training_pairs():
     data = build()
     inputs = data.evaluation_inputs(None, "test")
-    assert set(inputs.choices) == {"swap_colours", "swap_shapes", "swap_objects", "invert", "para"}
+    assert set(inputs.choices) == {*FALSE_KINDS, "para", *SHUFFLES}
     assert len(inputs.images) == len(inputs.captions) == 600 and len(inputs.train.images) == 60
     assert torch.cat([*inputs.images.whole(torch.device("cpu"))]).shape == (600, 3, 32, 32)
     assert data.references("test")["nearest"].image_vectors().shape[0] == 600
