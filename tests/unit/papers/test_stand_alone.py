@@ -11,10 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from common.backbones.encoder_config import EncoderConfig
-from common.backbones.text_tower_config import TextTowerConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
-from common.data.image_text.config import ImageTextFacts
 from common.data.images.config import ImageFacts
 from common.data.sequences.config import SequenceFacts
 from common.data.series.batches import as_series_batch
@@ -41,8 +39,6 @@ from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
-from papers.negclip.config import NegCLIPConfig
-from papers.negclip.module import NegCLIP
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
@@ -55,6 +51,7 @@ from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
+from tests.of_pairs import contrastive_gap, negclip
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -176,6 +173,8 @@ def contrastive_gap() -> Made:
     module = ContrastiveGap(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
     images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
     return module, (images, ids), (images,)
+
+
 
 
 PAPERS = [
