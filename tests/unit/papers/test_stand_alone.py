@@ -25,10 +25,6 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
-from papers.clip_rocket.config import ClipRocketConfig
-from papers.clip_rocket.module import ClipRocket
-from papers.contrastive_gap.config import ContrastiveGapConfig
-from papers.contrastive_gap.module import ContrastiveGap
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
@@ -51,7 +47,7 @@ from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
-from tests.of_pairs import contrastive_gap, negclip
+from tests.of_pairs import clip_rocket, contrastive_gap, negclip
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -149,32 +145,6 @@ def dse() -> Made:
     ids, mask = torch.randint(4, 100, (8, 2, 6)), torch.ones(8, 2, 6, dtype=torch.int64)
     batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS % 2}
     return module, batch, (ids[:, 0], mask[:, 0])
-
-
-def negclip() -> Made:
-    text = TextTowerConfig(width=8, layers=1, heads=2)
-    method = NegCLIPConfig(backbone="tiny_conv", stem="cifar", text=text, warmup_batches=0)
-    module = NegCLIP(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
-    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
-    return module, (images, ids), (images,)
-
-
-def clip_rocket() -> Made:
-    text = TextTowerConfig(width=8, layers=1, heads=2)
-    method = ClipRocketConfig(backbone="tiny_conv", text=text, dim=8, projector_dim=16)
-    module = ClipRocket(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
-    _, batch, inputs = negclip()
-    return module, batch, inputs
-
-
-def contrastive_gap() -> Made:
-    text = TextTowerConfig(width=8, layers=1, heads=2)
-    method = ContrastiveGapConfig(backbone="tiny_conv", text=text)
-    module = ContrastiveGap(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
-    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
-    return module, (images, ids), (images,)
-
-
 
 
 PAPERS = [
