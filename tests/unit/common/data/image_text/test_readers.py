@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from common.data.image_text import evaluation
 from common.data.image_text.config import ImageTextConfig
-from common.data.image_text.evaluation import TestedImages
 from common.data.image_text.module import ImageTextData
 from common.data.image_text.sets import CaptionedSet
 from common.data.sampler import BatchKey
@@ -82,7 +82,7 @@ def test_images_are_tested_as_pillow_scales_and_crops_them(tmp_path):
     (tmp_path / "own").mkdir()
     image.save(tmp_path / "own" / "a.png")
     found = READERS.get("image-files")(tmp_path / "own")[0]
-    (made,) = TestedImages(found, data.views).whole(torch.device("cpu"))
+    (made,) = evaluation.TestedImages(found, data.views).whole(torch.device("cpu"))
     scaled = np.asarray(image.resize((48, 32), Image.Resampling.BICUBIC))[:, 8:40]
     wanted = torch.from_numpy(scaled.copy()).permute(2, 0, 1).float() / 127.5 - 1
     assert (made[0] - wanted).abs().max() < 1.5 / 127.5
