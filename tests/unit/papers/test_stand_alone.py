@@ -11,10 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from common.backbones.encoder_config import EncoderConfig
-from common.backbones.text_tower_config import TextTowerConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
-from common.data.image_text.config import ImageTextFacts
 from common.data.images.config import ImageFacts
 from common.data.sequences.config import SequenceFacts
 from common.data.series.batches import as_series_batch
@@ -27,8 +25,6 @@ from papers.amcl.config import AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
-from papers.contrastive_gap.config import ContrastiveGapConfig
-from papers.contrastive_gap.module import ContrastiveGap
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
@@ -39,8 +35,6 @@ from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
-from papers.negclip.config import NegCLIPConfig
-from papers.negclip.module import NegCLIP
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
@@ -53,6 +47,7 @@ from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
+from tests.of_pairs import contrastive_gap, negclip
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -150,22 +145,6 @@ def dse() -> Made:
     ids, mask = torch.randint(4, 100, (8, 2, 6)), torch.ones(8, 2, 6, dtype=torch.int64)
     batch = {"input_ids": ids, "attention_mask": mask, "labels": LABELS % 2}
     return module, batch, (ids[:, 0], mask[:, 0])
-
-
-def negclip() -> Made:
-    text = TextTowerConfig(width=8, layers=1, heads=2)
-    method = NegCLIPConfig(backbone="tiny_conv", stem="cifar", text=text, warmup_batches=0)
-    module = NegCLIP(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
-    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
-    return module, (images, ids), (images,)
-
-
-def contrastive_gap() -> Made:
-    text = TextTowerConfig(width=8, layers=1, heads=2)
-    method = ContrastiveGapConfig(backbone="tiny_conv", text=text)
-    module = ContrastiveGap(method, facts=ImageTextFacts(num_words=30, eot=1, context=6))
-    images, ids = torch.rand(8, 3, 32, 32), torch.randint(2, 30, (8, 6))
-    return module, (images, ids), (images,)
 
 
 PAPERS = [

@@ -25,7 +25,8 @@ class Line:
     """One caption of an image.
 
     ``where`` names file and line. ``split`` is empty where the file says nothing of it; ``false``
-    are false captions, and ``near`` numbers of lines with near images, from 0.
+    are false captions, and ``near`` numbers of lines with near images, from 0. ``dropped`` counts
+    listed captions that are no false ones.
     """
 
     image: str
@@ -34,6 +35,7 @@ class Line:
     split: str = ""
     false: Sequence[str] = ()
     near: Sequence[int] = ()
+    dropped: int = 0
 
 
 def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
@@ -50,6 +52,8 @@ def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Captione
     """
     found, missing = _existing(folder, lines, config.allow_missing)
     remark = f", {missing:,} captions without their image left out" if missing else ""
+    if dropped := sum(line.dropped for line in found):
+        remark += f", {dropped:,} false captions that equal their caption left out"
     names = {name: row for row, name in enumerate(dict.fromkeys(line.image for line in found))}
     if len(names) < FEWEST:
         raise DataError(f"{config.path}: {len(names)} images; at least {FEWEST} are needed")

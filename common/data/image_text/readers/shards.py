@@ -5,6 +5,7 @@ A sample is the members of one key, the name up to its first dot: an image (``00
 """
 
 import json
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.sets import Captioned, CaptionedSet, keep_apart
 from common.data.images.lazy import LazySplit
-from common.data.images.readers.layout import find_parts
-from common.data.images.readers.shards import kept_beside, open_shards, split_name
+from common.data.images.readers.layout import find_parts, list_parts
+from common.data.images.readers.shards import ShardSource, kept_beside, split_name
 from common.errors import DataError
 
 INDEX = ".likewise-index-captions.npz"
@@ -35,68 +36,66 @@ def caption_shards(config: ImageTextConfig) -> CaptionedSet:
         DataError: No shards, a broken one, or more than 1 % of half pairs.
     """
     folder = Path(str(config.path)).expanduser()
-    shards = {split: part for split, part in find_parts(folder).items() if isinstance(part, list)}
+    parts = find_parts(folder)
+    shards = [shard for part in parts.values() if isinstance(part, list) for shard in part]
     if not shards:
         raise DataError(f"{folder}: holds no .tar files; give the folder of the shards")
-    found = {split: _open(folder, own) for split, own in shards.items()}
-    halves, whole = sum(each[1] for each in found.values()), sum(each[2] for each in found.values())
-    if halves > MOST_MISSING * whole and not config.allow_missing:
-        raise DataError(
-            f"{folder}: {halves:,} of {whole:,} samples lack image or caption; set "
-            "data.allow_missing=true to leave them out"
-        )
-    parts = {split: part for split, (part, _, _) in found.items()}
     if "train" not in parts:
         raise DataError(f"{folder}: no shard is named train; name them train*.tar and val*.tar")
-    held = [name for name in ("val", "test") if name not in parts]
-    parts |= keep_apart(parts["train"], config.holdout, held) if held else {}
+    listed = list_parts(folder, parts)
+    assert isinstance(listed.source, ShardSource)
+    captions, halves = _read_captions(folder, shards)
+    found = {name: _pairs(listed.source, rows, captions) for name, rows in listed.rows.items()}
+    whole = sum(map(len, found.values()))
+    # Captions without an image, and images without a caption.
+    halves += len(captions) - whole + len(listed.labels) - whole
+    if halves > MOST_MISSING * (whole + halves) and not config.allow_missing:
+        raise DataError(
+            f"{folder}: {halves:,} of {whole + halves:,} samples lack image or caption; set "
+            "data.allow_missing=true to leave them out"
+        )
+    held = [name for name in ("val", "test") if name not in found]
+    found |= keep_apart(found["train"], config.holdout, held) if held else {}
     remark = f", {halves:,} half pairs left out" if halves else ""
-    return CaptionedSet(parts.pop("train"), parts, remark=remark)
+    return CaptionedSet(found.pop("train"), found, remark=remark)
 
 
-def _open(folder: Path, shards: list[Path]) -> tuple[Captioned, int, int]:
-    """Returns the whole pairs of ``shards``, how many are half, and how many there are in all."""
-    source = open_shards(shards[0].parent, shards)
-    kept = kept_beside(shards[0].parent, shards, INDEX, VERSION, lambda: _index(shards))
-    text, ends = kept["text"].tobytes(), kept["ends"]
-    starts = np.concatenate(([0], ends[:-1]))
-    texts = [text[a:b].decode() for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    captions = dict(zip(kept["keys"].tolist(), texts, strict=True))
-    rows, found = [], []
-    for row, name in enumerate(source.names.tolist()):
-        key = _key(name.decode(errors="surrogateescape"))
-        if key in captions:
-            rows.append(row)
-            found.append(captions.pop(key))
-    half = len(source.names) - len(rows) + len(captions) + int(kept["refused"])
-    index = torch.tensor(rows, dtype=torch.int64)
-    part = Captioned(
-        LazySplit(source, index, torch.zeros_like(index)), found, np.arange(len(found))
+def _pairs(
+    source: ShardSource, rows: NDArray[np.int64], captions: dict[tuple[int, str], str]
+) -> Captioned:
+    """Returns those of ``rows`` that have a caption."""
+    kept, texts = [], []
+    for row in rows.tolist():
+        member = os.fsdecode(source.names[row]).partition("/")[2]
+        caption = captions.get((int(source.shard[row]), split_name(member)[0]))
+        if caption is not None:
+            kept.append(row)
+            texts.append(caption)
+    index = torch.tensor(kept, dtype=torch.int64)
+    return Captioned(
+        LazySplit(source, index, torch.zeros_like(index)), texts, np.arange(len(texts))
     )
-    return part, half, len(rows) + half
 
 
-def _key(name: str) -> str:
-    """Returns the key of "shard/member"."""
-    shard, _, member = name.partition("/")
-    return f"{shard}/{split_name(member)[0]}"
+def _read_captions(folder: Path, shards: list[Path]) -> tuple[dict[tuple[int, str], str], int]:
+    """Returns the captions by number of shard and key, and how many members were refused."""
+    kept = kept_beside(folder, shards, INDEX, VERSION, lambda: _index(shards))
+    text, ends = kept["text"].tobytes(), kept["ends"].tolist()
+    keys = zip(kept["shards"].tolist(), kept["keys"].tolist(), strict=True)
+    texts = (text[a:b].decode() for a, b in zip([0, *ends], ends, strict=False))
+    return dict(zip(keys, texts, strict=True)), int(kept["refused"])
 
 
 def _index(shards: list[Path]) -> dict[str, NDArray[Any]]:
-    """Returns all captions end to end, by key, and how many members were refused."""
-    keys, texts, refused = list[str](), list[bytes](), 0
-    for shard in shards:
-        for key, caption in _captions(shard):
-            if key is None:
-                refused += 1
-            else:
-                keys.append(f"{shard.name}/{key}")
-                texts.append(caption.encode())
+    """Returns all captions end to end, by shard and key, and how many members were refused."""
+    found = [(n, *each) for n, shard in enumerate(shards) for each in _captions(shard)]
+    whole = [(number, key, text.encode()) for number, key, text in found if key is not None]
     return {
-        "keys": np.array(keys, dtype=np.str_),
-        "text": np.frombuffer(b"".join(texts), np.uint8),
-        "ends": np.cumsum([len(text) for text in texts], dtype=np.int64),
-        "refused": np.array(refused),
+        "shards": np.array([number for number, _, _ in whole], dtype=np.int64),
+        "keys": np.array([key for _, key, _ in whole], dtype=np.str_),
+        "text": np.frombuffer(b"".join(text for *_, text in whole), np.uint8),
+        "ends": np.cumsum([len(text) for *_, text in whole], dtype=np.int64),
+        "refused": np.array(len(found) - len(whole)),
     }
 
 

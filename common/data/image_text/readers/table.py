@@ -48,8 +48,9 @@ def table_lines(path: Path, image_column: str, caption_column: str) -> list[Line
         # One that is the caption itself, but for blanks and capitals, would be a true caption.
         listed = _list(where, FALSE_COLUMN, cell.get(FALSE_COLUMN, ""), str)
         false = [other for other in listed if _plain(other) != _plain(text)]
+        dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
-        found.append(Line(cells[image], text, where, cell.get(SPLIT, ""), false, near))
+        found.append(Line(cells[image], text, where, cell.get(SPLIT, ""), false, near, dropped))
     return found
 
 

@@ -83,6 +83,7 @@ def test_negclips_columns_are_read_and_equal_captions_dropped(tmp_path):
     data = build(
         "caption-table", table(tmp_path, rows, header), hard_captions=["listed"], hard_images=2
     )
+    assert ", 20 false captions" in data.describe()
     train = data.set.train
     assert list(train.kinds["listed"].texts) == [f"b {t.split()[1]} a" for t in train.captions]
     made = data.on_after_batch_transfer(data.samples[BatchKey(torch.arange(4), 0, 0, 0, 4)], 0)
@@ -193,8 +194,9 @@ def test_shards_are_read_at_any_row_and_indexed_once(tmp_path):
     folder = tmp_path / "shards"
     shard(folder / "train-0.tar", samples(range(30)))
     shard(folder / "train-1.tar", samples(range(30, 50), json_form=True))
+    shard(folder / "val-0.tar", samples(range(50, 60)))
     data = build("caption-shards", folder)
-    assert sorted(all_captions(data.set)) == sorted(f"a {n}" for n in range(50))
+    assert sorted(all_captions(data.set)) == sorted(f"a {n}" for n in range(60))
     train = data.set.train
     for row in (0, 20, len(train) - 1):
         shade = train.images.read(row)[0, 0, 0]
@@ -203,8 +205,7 @@ def test_shards_are_read_at_any_row_and_indexed_once(tmp_path):
     before = index.stat().st_mtime_ns
     assert build("caption-shards", folder).fingerprint == data.fingerprint
     assert index.stat().st_mtime_ns == before
-    shard(folder / "test-0.tar", samples(range(50, 60)))
-    assert len(build("caption-shards", folder).set.held_out["test"]) == 10
+    assert data.set.held_out["val"].captions == [f"a {n}" for n in range(50, 60)]
 
 
 def test_half_pairs_and_names_that_leave_the_folder_are_counted(tmp_path):
