@@ -6,6 +6,8 @@ import torch
 
 from common.backbones.text_tower_config import TextTowerConfig
 from common.data.image_text.config import ImageTextFacts
+from papers.clip_rocket.config import ClipRocketConfig
+from papers.clip_rocket.module import ClipRocket
 from papers.contrastive_gap.config import ContrastiveGapConfig
 from papers.contrastive_gap.module import ContrastiveGap
 from papers.negclip.config import NegCLIPConfig
@@ -20,6 +22,10 @@ def negclip() -> tuple[Any, object, tuple]:
 
 def contrastive_gap() -> tuple[Any, object, tuple]:
     return of_pairs(ContrastiveGap, ContrastiveGapConfig)
+
+
+def clip_rocket() -> tuple[Any, object, tuple]:
+    return of_pairs(ClipRocket, ClipRocketConfig, dim=8, projector_dim=16)
 
 
 def of_pairs(module: Any, config: Any, **method: Any) -> tuple[Any, object, tuple]:

@@ -62,8 +62,8 @@ def recognise(path: Path) -> Found:
     if kind == "txt":
         return _recognise_text(path)
     raise UsageError(
-        f"{path}: this kind of file is not read; give a folder of images or a graph's, or a .csv, "
-        ".tsv, .json, .inter, .txt, .npz, .ts or .pt"
+        f"{path}: not read; give a folder of images or a graph's, or a .csv, .tsv, .json, .inter, "
+        ".txt, .npz, .ts or .pt"
     )
 
 

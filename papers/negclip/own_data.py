@@ -22,6 +22,6 @@ def fit(found: Any, draft: Draft) -> None:
         draft.choose("data.hard_images", 1, f"the column {NEAR_COLUMN}")
     if not draft.get("data.hard_captions"):
         draft.notes.append(
-            f"Without a column {FALSE_COLUMN} NegCLIP is plain CLIP: give each line a list of false "
-            "captions, such as the caption with two words exchanged."
+            f"Without a column {FALSE_COLUMN} NegCLIP is plain CLIP: give each line a list of "
+            "false captions, such as the caption with two words exchanged."
         )

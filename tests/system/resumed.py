@@ -143,6 +143,16 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",
     ],
+    # With momentum towers and dropout.
+    "clip_rocket": [
+        "method.addition=byolip",
+        "method.text_dropout=0.1",
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.protocols=[image-text-retrieval]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=25",
+    ],
     "negclip": [
         "data.train_rows=640",
         "data.hard_images=2",

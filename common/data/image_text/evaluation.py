@@ -1,7 +1,6 @@
 """A split of images with texts as protocols take it."""
 
 import torch
-from torch import nn
 
 from common.data.image_text.sets import Captioned, CaptionedSet, Labelled, without_labels
 from common.data.image_text.tokenizers import PairTokenizer
@@ -27,7 +26,6 @@ class TestedImages(EvaluatedImages):
 
 
 def pair_inputs(
-    module: nn.Module | None,
     found: CaptionedSet,
     split: str,
     training: TokenStore,
@@ -35,10 +33,9 @@ def pair_inputs(
     views: ImageConfig,
     context: int,
 ) -> PairInputs:
-    """Returns what protocols measure ``module`` by on ``split``.
+    """Returns what protocols measure by on ``split``, without a module.
 
     Args:
-        module: None of a reference.
         found: The set.
         split: One that is held out.
         training: The training captions as tokens.
@@ -48,7 +45,7 @@ def pair_inputs(
     """
     part = found.held_out[split]
     return PairInputs(
-        module,
+        None,
         TestedImages(part.images, views),
         tokenizer.encode(part.captions),
         part.owner,

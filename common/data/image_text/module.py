@@ -1,6 +1,7 @@
 """The data module of images with texts."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ class ImageTextData(RunData):
         super().__init__(seed, config.batch_size)
         self.config, self._read = config, read
         self._dataset: WholePairs | None = None
+        self._tested: dict[str, PairInputs] = {}
 
     def load(self) -> None:
         """Reads or generates images and texts, and cuts the texts into tokens; once.
@@ -75,7 +77,16 @@ class ImageTextData(RunData):
         kinds = [*config.hard_captions, *([PARAPHRASE] if any(u.paraphrase for u in used) else [])]
         texts = Texts.of(found.train, self.tokenizer, kinds)
         near = find_near(found.train, config.hard_images, self._title)
-        self.views = ImageConfig(
+        self.views = self._as_of_images()
+        self._dataset = WholePairs(
+            found.train.images, texts, near, config, self.views, tables, self.seed
+        )
+        self.fingerprint = fingerprint(found)
+
+    def _as_of_images(self) -> ImageConfig:
+        """Returns how images are seen, in the words of images without texts."""
+        config = self.config
+        return ImageConfig(
             name="image-folder",
             path=self._title,
             mean=config.mean,
@@ -85,10 +96,6 @@ class ImageTextData(RunData):
             test_crop=config.image_size,
             workers=config.workers,
         )
-        self._dataset = WholePairs(
-            found.train.images, texts, near, config, self.views, tables, self.seed
-        )
-        self.fingerprint = fingerprint(found)
 
     def _check(self, train: Captioned) -> None:
         config = self.config
@@ -217,11 +224,13 @@ class ImageTextData(RunData):
                 evaluation.settings(name).check_inputs(self._inputs(None, split))
 
     def _inputs(self, module: nn.Module | None, split: str) -> PairInputs:
-        captions = self.samples.texts.captions
+        captions, context = self.samples.texts.captions, self.config.context
         self.check_split(split)
-        return pair_inputs(
-            module, self.set, split, captions, self.tokenizer, self.views, self.config.context
-        )
+        if split not in self._tested:  # cutting many texts into tokens takes a while
+            self._tested[split] = pair_inputs(
+                self.set, split, captions, self.tokenizer, self.views, context
+            )
+        return replace(self._tested[split], module=module, _found={})
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, NDArray]:
         """Embeds a user's own images, a folder, or their captions, one a line of a .txt[.gz].

@@ -102,8 +102,8 @@ def kept_beside(
     shards: list[Path],
     name: str,
     version: int,
-    build: Callable[[], dict[str, NDArray[Any]]],
-) -> dict[str, NDArray[Any]]:
+    build: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
     """Returns the arrays of ``build``, or those it made before if no shard changed since.
 
     Args:
@@ -134,7 +134,7 @@ def kept_beside(
     return found
 
 
-def _read_kept(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
+def _read_kept(path: Path, key: str) -> dict[str, Any] | None:
     """Returns what ``path`` holds, or None if it is not of these shards."""
     try:
         with np.load(path, allow_pickle=False) as file:
