@@ -5,7 +5,9 @@ from typing import Literal
 
 from common.registry import Registry
 
-Modality = Literal["graphs", "images", "sequences", "series", "tables", "text", "volumes"]
+Modality = Literal[
+    "graphs", "image_text", "images", "sequences", "series", "tables", "text", "volumes"
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,23 @@ DATASETS = {
             "papers-at-scale": DataSet("papers.meow.readers.large:papers_at_scale", "graphs"),
             "papers-authors-subjects": DataSet(
                 "papers.meow.readers.small:papers_authors_subjects", "graphs"
+            ),
+        },
+    ),
+    "image_text": DataSets(
+        "set of images with texts",
+        {
+            "caption-shards": DataSet(
+                "common.data.image_text.readers.shards:caption_shards", "image_text"
+            ),
+            "caption-table": DataSet(
+                "common.data.image_text.readers.table:caption_table", "image_text"
+            ),
+            "coco-captions": DataSet(
+                "common.data.image_text.readers.coco:coco_captions", "image_text"
+            ),
+            "relations": DataSet(
+                "common.data.image_text.readers.relations:relations", "image_text"
             ),
         },
     ),

@@ -14,6 +14,8 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.data_sets import find_set
 from common.errors import ConfigError, UsageError
+from common.own_data.captions import plan_coco, plan_shards
+from common.own_data.captions import plan_table as plan_caption_table
 from common.own_data.draft import Choice, Draft
 from common.own_data.graphs import plan_graph
 from common.own_data.images import plan_images
@@ -29,6 +31,9 @@ PLAN = "the plan"  # the origin of its values
 # By the data set that reads them: what the data are, and what plans for them.
 FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
     "image-folder": ("a folder of images", plan_images),
+    "caption-table": ("a table of images and captions (.csv, .tsv)", plan_caption_table),
+    "coco-captions": ("captions in COCO's JSON", plan_coco),
+    "caption-shards": ("a folder of tar shards with captions", plan_shards),
     "csv": ("a CSV with a line a step and a column of dates", plan_series),
     "labelled": ("short series with classes (.npz, NAME_TRAIN.ts)", plan_labelled),
     "table": ("a CSV of numbers with a column to predict", plan_table),
@@ -42,7 +47,6 @@ FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
 }
 REMARKS = {
     "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
-    "images with captions": "no paper here trains on images with captions",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",
 }
@@ -142,6 +146,7 @@ def _refusal(paper: Paper, found: Found) -> str:
     for form, names in others.items():
         if names:
             kind = getattr(find_set(form), "modality", form)
+            kind = kind.replace("image_text", "images with texts")
             lines.append(f"as {kind} it can be trained by {', '.join(names)}")
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))

@@ -143,6 +143,39 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",
     ],
+    # With momentum towers and dropout.
+    "clip_rocket": [
+        "method.addition=byolip",
+        "method.text_dropout=0.1",
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.protocols=[image-text-retrieval]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=25",
+    ],
+    "negclip": [
+        "data.train_rows=640",
+        "data.hard_images=2",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[caption-choice]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=15",
+    ],
+    # The control, which turns the texts before its first batch.
+    "contrastive_gap": [
+        "data.train_rows=640",
+        "method.cross_uniformity_weight=1",
+        "method.start_gap=0",
+        "method.turning_pairs=128",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[gap]",
+        "evaluation.online=[image-text-retrieval, gap]",
+        "evaluation.every_batches=15",
+    ],
     # Two stages, the teacher's and the student's: the second begins with batch 25.
     "dse": [
         "data.glossary_entries=40",

@@ -47,6 +47,7 @@ from papers.swav.config import SwAVConfig
 from papers.swav.module import SwAV
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
+from tests.of_pairs import clip_rocket, contrastive_gap, negclip
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -160,6 +161,9 @@ PAPERS = [
     defsent_plus,
     whitenedcse,
     dse,
+    negclip,
+    clip_rocket,
+    contrastive_gap,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
