@@ -26,7 +26,8 @@ class Line:
 
     ``where`` names file and line. ``split`` is empty where the file says nothing of it; ``false``
     are false captions, and ``near`` numbers of lines with near images, from 0. ``dropped`` counts
-    listed captions that are no false ones.
+    listed captions that are no false ones. ``group`` names the caption's group, such as its
+    relation; empty in all lines of a file without groups.
     """
 
     image: str
@@ -36,6 +37,7 @@ class Line:
     false: Sequence[str] = ()
     near: Sequence[int] = ()
     dropped: int = 0
+    group: str = ""
 
 
 def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
@@ -85,12 +87,14 @@ def captioned(
     source = FolderSource(folder, np.array([os.fsencode(name) for name in names]), sizes)
     of = np.array([row for row, line in enumerate(lines) for _ in line.false], np.int64)
     false = [text for line in lines for text in line.false]
+    groups = np.unique([line.group for line in lines], return_inverse=True)[1]
     return Captioned(
         LazySplit(source, torch.arange(len(names)), torch.zeros(len(names), dtype=torch.int64)),
         [line.caption for line in lines],
         owner,
         {LISTED: Variants(false, of)} if false else {},
         near,
+        groups=groups.astype(np.int64) if any(line.group for line in lines) else None,
         lines=[line.where for line in lines],
     )
 

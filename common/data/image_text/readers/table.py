@@ -11,15 +11,15 @@ from common.data.image_text.readers.lines import Line, as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError
 
-FALSE_COLUMN, NEAR_COLUMN, SPLIT = "neg_caption", "neg_image", "split"
+FALSE_COLUMN, NEAR_COLUMN, SPLIT, GROUP = "neg_caption", "neg_image", "split", "group"
 
 
 def caption_table(config: ImageTextConfig) -> CaptionedSet:
     """Reads the table ``data.path``; paths of images are relative to its folder.
 
     Lines with one path are captions of one image. ``split``, ``neg_caption`` (a list of false
-    captions) and ``neg_image`` (a list of line numbers, the first line of data being 0) may be
-    there.
+    captions), ``neg_image`` (a list of line numbers, the first line of data being 0) and ``group``
+    (a name, such as that of the relation) may be there.
 
     Raises:
         DataError: Missing columns or images, an empty caption, a list that is none; with the line.
@@ -50,7 +50,8 @@ def table_lines(path: Path, image_column: str, caption_column: str) -> list[Line
         false = [other for other in listed if _plain(other) != _plain(text)]
         dropped = len(listed) - len(false)
         near = _list(where, NEAR_COLUMN, cell.get(NEAR_COLUMN, ""), int)
-        found.append(Line(cells[image], text, where, cell.get(SPLIT, ""), false, near, dropped))
+        split, group = cell.get(SPLIT, ""), cell.get(GROUP, "")
+        found.append(Line(cells[image], text, where, split, false, near, dropped, group))
     return found
 
 

@@ -117,6 +117,20 @@ def test_a_csv_may_say_the_splits_and_have_other_columns(tmp_path):
     assert len(data.set.train) == 14
 
 
+def test_groups_of_captions_are_numbered_in_the_order_of_their_names(tmp_path):
+    names = write_images(tmp_path)
+    splits = ["train"] * (len(names) - 3) + ["test"] * 3
+    groups = ["on", "under", "on", *["in"] * (len(names) - 6), "under", "on", "in"]
+    rows = [
+        f'{name}\ta caption\t["a false one"]\t{split}\t{group}'
+        for name, split, group in zip(names, splits, groups, strict=True)
+    ]
+    path = table(tmp_path, rows, "filepath\ttitle\tneg_caption\tsplit\tgroup")
+    data = build("caption-table", path)
+    assert data.set.held_out["test"].groups.tolist() == [2, 1, 0]
+    assert data.evaluation_inputs(None, "test").choices["listed"].groups.tolist() == [2, 1, 0]
+
+
 def test_errors_of_tables_name_the_line(tmp_path):
     names = write_images(tmp_path)
     rows = [f"{name}\ta caption" for name in names]
