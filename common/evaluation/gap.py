@@ -36,7 +36,7 @@ def evaluate_gap(inputs: PairInputs, settings: GapConfig, seed: int) -> dict[str
     found = {f"gap_{name}": value.item() for name, value in gap(u, v, settings.t).items()}
     keep("gap", torch.tensor([*found.values()]))
     order = torch.randperm(len(u), generator=keyed_generator(seed, GAP_STREAM))
-    fitted = order.split(max(1, round(settings.fitted * len(order))))[0]
+    fitted = order[: round(settings.fitted * len(order))]
     return found | {"gap_separability": 100 * separability(u, v, fitted)}
 
 

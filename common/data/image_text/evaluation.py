@@ -1,12 +1,15 @@
 """A split of images with texts as protocols take it."""
 
 import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
 
 from common.data.image_text.sets import Captioned, CaptionedSet, Labelled, without_labels
 from common.data.image_text.tokenizers import PairTokenizer
 from common.data.images.config import ImageConfig
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.lazy import AnySplit
+from common.data.images.loading import CentreCrop
 from common.data.text.store import TokenStore
 from common.evaluation.pair_inputs import Choice, Classes, PairInputs, Pairs
 
@@ -14,11 +17,21 @@ from common.evaluation.pair_inputs import Choice, Classes, PairInputs, Pairs
 MOST_TRAINING_PAIRS = 5_000
 
 
+class SquareCrop(CentreCrop):
+    """As CLIP's own: the shorter side is scaled bicubically."""
+
+    def _apply(self, image: Tensor) -> Tensor:
+        if self.resize is not None:
+            image = F.resize(image, [self.resize], F.InterpolationMode.BICUBIC, antialias=True)
+        return super()._apply(image)
+
+
 class TestedImages(EvaluatedImages):
     """Images in the form in which they are tested, whether they have labels or not."""
 
     def __init__(self, images: AnySplit, config: ImageConfig) -> None:
         super().__init__(without_labels(images), config)
+        self._test_form = SquareCrop(config.test_resize, config.test_crop)
 
     def __len__(self) -> int:
         """Returns the number of images."""

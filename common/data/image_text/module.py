@@ -29,6 +29,9 @@ from common.evaluation.config import EvaluationConfig
 from common.evaluation.pair_inputs import PairInputs
 from common.registry import READERS
 
+# Beyond this share of captions that several images have, a training warns of them.
+MOST_SHARED = 0.2
+
 
 class ImageTextData(RunData):
     """Images in memory or in files and their captions as tokens; views are made on batches.
@@ -149,6 +152,22 @@ class ImageTextData(RunData):
             channels,
             config.image_size,
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Says where many captions are those of another image, too."""
+        self.load()
+        train = self.set.train
+        owners: dict[str, set[int]] = {}
+        for caption, owner in zip(train.captions, train.owner.tolist(), strict=True):
+            owners.setdefault(caption, set()).add(owner)
+        shared = sum(len(owners[caption]) > 1 for caption in train.captions)
+        if shared <= MOST_SHARED * len(train.captions):
+            return []
+        return [
+            f"{shared:,} of {len(train.captions):,} training captions are those of another image, "
+            "too: they are wrong answers of each other, in the loss and in retrieval"
+        ]
 
     def describe(self) -> str:
         """Returns one line for the console."""

@@ -234,14 +234,14 @@ def _raw(source: np.random.PCG64, count: int) -> NDArray[np.uint64]:
 
 
 def paint(table: Ints, noise: NDArray[np.int8], single: bool = False) -> NDArray[np.uint8]:
-    """Returns images ``(rows, 3, 32, 32)``: ground, objects, frame, then noise.
+    """Returns images ``(rows, 3, side, side)``: ground, objects, frame, then noise.
 
     Args:
         table: Scenes in numbers.
-        noise: Of `draw_noise`.
+        noise: Of `draw_noise`, ``(rows, side, side, 3)``.
         single: Only the first object.
     """
-    images = np.empty((len(table), 3, SIDE, SIDE), np.uint8)
+    images = np.empty((len(table), 3, *noise.shape[1:3]), np.uint8)
     for start in range(0, len(table), CHUNK):
         part = slice(start, start + CHUNK)
         images[part] = _paint(table[part], noise[part], single).transpose(0, 3, 1, 2)
@@ -249,7 +249,8 @@ def paint(table: Ints, noise: NDArray[np.int8], single: bool = False) -> NDArray
 
 
 def _paint(table: Ints, noise: NDArray[np.int8], single: bool) -> NDArray[np.uint8]:
-    y, x = np.arange(SIDE)[:, None], np.arange(SIDE)
+    side = noise.shape[1]
+    y, x = np.arange(side)[:, None], np.arange(side)
     image = np.broadcast_to(GROUNDS[table[:, GROUND], None, None], (*noise.shape,)).copy()
     for first in (0,) if single else (0, 5):
         shape, colour, size, left, top = table[:, first : first + 5].T
@@ -259,7 +260,7 @@ def _paint(table: Ints, noise: NDArray[np.int8], single: bool) -> NDArray[np.uin
             within = inside(dx, dy, RADII[size[rows], None, None])
             painted = COLOURS[colour[rows], None, None]
             image[rows] = np.where(within[..., None], painted, image[rows])
-    edge = np.minimum(np.minimum(y, x), SIDE - 1 - np.maximum(y, x)) < BORDER
+    edge = np.minimum(np.minimum(y, x), side - 1 - np.maximum(y, x)) < BORDER
     image = np.where(edge[..., None], FRAMES[table[:, FRAME], None, None], image)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 

@@ -153,7 +153,7 @@ def test_a_gap_is_measured_with_the_first_caption_of_each_image():
 
 @pytest.mark.parametrize(
     "settings",
-    [CaptionChoiceConfig(), ZeroShotConfig(), TextTransferConfig()],
+    [CaptionChoiceConfig(), ZeroShotConfig(), TextTransferConfig(), GapConfig(fitted=0.9)],
     ids=lambda each: type(each).__name__,
 )
 def test_what_the_data_do_not_have_is_refused_before_a_module_is_built(settings):

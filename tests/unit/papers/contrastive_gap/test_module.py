@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -13,6 +15,7 @@ from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
 from common.errors import ConfigError, UsageError
 from common.evaluation.frozen import evaluating
+from common.own_data.plan import make_plan
 from papers.contrastive_gap.config import ContrastiveGapConfig
 from papers.contrastive_gap.module import ContrastiveGap
 from papers.contrastive_gap.projectors import renew_projectors
@@ -118,3 +121,14 @@ def test_a_published_model_gets_new_projectors():
 def test_what_the_method_does_not_use_is_refused(words):
     with pytest.raises(ConfigError):
         load_recipe("contrastive_gap", words)
+
+
+def test_a_plan_for_own_captions_measures_the_gap(tmp_path):
+    for number in range(20):
+        pixels = np.full((32, 32, 3), 9 * number, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    lines = [f"{number}.png,thing {number}" for number in range(20)]
+    table = tmp_path / "pairs.csv"
+    table.write_text("\n".join(["filepath,title", *lines]))
+    found = make_plan("contrastive_gap", str(table), [])
+    assert found.recipe.evaluation.protocols == ["gap", "image-text-retrieval"]

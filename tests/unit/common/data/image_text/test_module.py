@@ -124,6 +124,15 @@ def test_each_caption_of_an_image_and_each_false_one_is_drawn():
         data.load()
 
 
+def test_captions_that_many_images_have_are_warned_of():
+    assert build().warnings == []
+    found = relations(ImageTextConfig(train_rows=20))
+    train = replace(found.train, captions=["a thing"] * 5 + found.train.captions[5:])
+    data = ImageTextData(ImageTextConfig(batch_size=4), 0, lambda _: replace(found, train=train))
+    (said,) = data.warnings
+    assert said.startswith("5 of 20 ")
+
+
 def test_training_goes_on_in_mid_epoch():
     batches = [batch.ids for batch in build().train_dataloader()]
     data = build()

@@ -10,11 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from common.data.image_text import evaluation
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.module import ImageTextData
 from common.data.image_text.sets import CaptionedSet
 from common.data.sampler import BatchKey
 from common.errors import DataError
+from common.registry import READERS
 
 
 def png(shade: int, size: tuple[int, int] = (40, 36)) -> bytes:
@@ -71,6 +73,19 @@ def test_lines_with_one_path_are_captions_of_one_image(tmp_path):
     for row, image in zip(made.key.rows.tolist(), made.images[:, 0], strict=True):
         number = int(Path(train.images.relative_name(row)).stem)
         assert abs((image.mean() + 1) * 127.5 - 10 * number) < 0.1
+
+
+def test_images_are_tested_as_pillow_scales_and_crops_them(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 150, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    data = build("caption-table", table(tmp_path, [f"{n}\ta" for n in write_images(tmp_path)]))
+    (tmp_path / "own").mkdir()
+    image.save(tmp_path / "own" / "a.png")
+    found = READERS.get("image-files")(tmp_path / "own")[0]
+    (made,) = evaluation.TestedImages(found, data.views).whole(torch.device("cpu"))
+    scaled = np.asarray(image.resize((48, 32), Image.Resampling.BICUBIC))[:, 8:40]
+    wanted = torch.from_numpy(scaled.copy()).permute(2, 0, 1).float() / 127.5 - 1
+    assert (made[0] - wanted).abs().max() < 1.5 / 127.5
 
 
 def test_negclips_columns_are_read_and_equal_captions_dropped(tmp_path):
