@@ -4,10 +4,12 @@ The records stay in the folders of the runs unless a folder to file them in is g
 """
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.results.digest import code_digest
@@ -30,6 +32,7 @@ def run_campaign(
     results: Path | None,
     deadline: float | None,
     console: Console,
+    show: Callable[[list[Record]], None] = lambda records: None,
 ) -> None:
     """Works through ``campaign`` until it is done or the budget is spent.
 
@@ -43,6 +46,7 @@ def run_campaign(
             None leaves each record in its run's folder alone.
         deadline: `time.monotonic` value after which nothing goes on.
         console: Where to tell.
+        show: Takes the records of the complete runs when nothing more is run.
 
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
@@ -51,8 +55,8 @@ def run_campaign(
     failed: list[str] = []
     refused: dict[str, int] = {}  # by the recipe's hash, the seed it was refused at
     not_tried = 0
-    for number, recipe in enumerate(campaign.recipes, 1):
-        label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
+    complete: list[Record] = []
+    for recipe, label in zip(campaign.recipes, _labels(campaign.recipes), strict=True):
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
@@ -61,12 +65,13 @@ def run_campaign(
             path, found = done
             _say(f"{label}: complete, {path}", console)
             _file(found, results, console)
+            complete.append(found)
             continue
         if recipe.hash() in refused:
             _say(f"{label}: not tried, refused at seed {refused[recipe.hash()]}", console)
             not_tried += 1
             continue
-        console.print(label)
+        _say(label, console)
         try:
             record = _run(recipe, runs, results, deadline, console)
         except RunInUse as error:
@@ -85,10 +90,27 @@ def run_campaign(
             continue
         if record is not None:
             _file(record, results, console)
+            complete.append(record)
+    if complete:
+        show(complete)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError
         others = f", {not_tried} not tried" if not_tried else ""
         raise kind(f"{len(failed)} failed{others}: {'; '.join(failed)}")
+
+
+def _labels(recipes: Sequence[Recipe]) -> list[str]:
+    """Returns what each run is called: its recipe, the words that not all runs have, its seed."""
+    words = [changed_words(recipe) for recipe in recipes]
+    shared = set.intersection(*map(set, words))
+    names = (
+        " ".join([recipe.reference, *(word for word in own if word not in shared)])
+        for recipe, own in zip(recipes, words, strict=True)
+    )
+    return [
+        f"[{number}/{len(recipes)}] {name} seed {recipe.seed}"
+        for number, (recipe, name) in enumerate(zip(recipes, names, strict=True), 1)
+    ]
 
 
 def _file(record: Record, results: Path | None, console: Console) -> None:

@@ -185,14 +185,14 @@ def stage(monkeypatch, tmp_path, console):
     recipes = [load_recipe("swav/quick", [f"seed={seed}"]) for seed in range(3)]
     done = []
 
-    def play(act, deadline=None, also=(), results=tmp_path / "results"):
+    def play(act, deadline=None, also=(), results=tmp_path / "results", show=len):
         def start(recipe, root, _console, _deadline=None):
             done.append(recipe.seed)
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start", start)
         campaign_ = Campaign("c", [*recipes, *also])
-        run_campaign(campaign_, tmp_path / "runs", results, deadline, console)
+        run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show)
 
     return play, done
 
@@ -206,6 +206,29 @@ def test_every_record_is_filed_and_a_second_time_nothing_is_done(stage, tmp_path
     assert console.file.getvalue().count("-260101-000000-000") == 3 * 3, (
         "each says where, each time"
     )
+
+
+def test_its_records_are_shown_before_failures_are_told(stage, tmp_path, console, recipe):
+    play, _ = stage
+    store(tmp_path / "runs", record_of(recipe, 1))
+
+    def act(recipe):
+        if recipe.seed == 2:
+            raise LikewiseError("train/loss is nan")
+        return record_of(recipe, recipe.seed)
+
+    shown = []
+    with pytest.raises(LikewiseError, match="1 failed"):
+        play(act, show=shown.extend)
+    assert sorted(record.seed for record in shown) == [0, 1]
+
+
+def test_a_run_is_called_by_the_words_that_not_all_runs_have(tmp_path, console):
+    shared = ["trainer.epochs=1", "seed=1"]
+    recipes = [load_recipe("swav/quick", [*shared, f"optimizer.lr={lr}"]) for lr in (0.1, 0.2)]
+    spent = time.monotonic() - 1
+    run_campaign(Campaign("c", recipes), tmp_path, None, spent, console)
+    assert "before [1/2] swav/quick optimizer.lr=0.1 seed 1;" in console.file.getvalue()
 
 
 def test_without_a_folder_to_file_in_records_stay_in_the_folders_of_their_runs(

@@ -1,0 +1,176 @@
+"""The commands `papers campaign`, arms over seeds, and `papers sweep`, settings on the hold-out."""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from common.cli.compare import full_name, show_records
+from common.cli.messages import plain_table, print_table
+from common.config.overrides import as_word
+from common.config.yaml_io import to_yaml
+from common.data.catalogue.at_hand import require_data
+from common.errors import UsageError
+from common.results.comparison import Arms, side_by_side
+from common.results.groups import Group
+from common.results.pages.formatting import sample_text
+from common.results.record import Record
+from common.results.statistics import Sample
+from common.runs.campaign_file import parse_budget, read_campaign
+from common.runs.sweep import Range, Sweep, draw_trials, kept_words, make_sweep, read_space
+
+console = Console(emoji=False)
+FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
+
+BudgetOption = Annotated[
+    str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="File a copy of each record here; else it is in its run's folder only."
+    ),
+]
+
+
+def campaign(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Arms and seeds, in YAML.")],
+    budget: BudgetOption = None,
+    runs: RunsOption = Path("runs"),
+    results: ResultsOption = None,
+) -> None:
+    """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget.
+
+    It ends with the arms side by side, as `papers compare FILE` shows them.
+    """
+    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    read = read_campaign(file)
+    from common.runs.campaign import run_campaign
+
+    run_campaign(read, runs, results, deadline, console, show_records)
+
+
+def sweep(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PAPER/RECIPE... KEY=VALUES...",
+            help="KEY=1,2,3 are values, KEY=0.1..0.9 and KEY=log:1e-4..1e-1 are ranges.",
+        ),
+    ],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many to draw; else all values, as a grid.")
+    ] = None,
+    budget: BudgetOption = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What the best is chosen by, such as val/knn_top1.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides what is drawn.")] = 0,
+    runs: RunsOption = Path("runs"),
+    results: ResultsOption = None,
+) -> None:
+    """Tries settings on the hold-out and says which is best; the same command goes on with it.
+
+    Several recipes get the same trials. Each trial trains with seed 100, or with each of
+    seed=10,11,12. The test split is never looked at.
+    """
+    deadline = time.monotonic() + parse_budget(budget) if budget else None
+    references = [word for word in words if "=" not in word]
+    if not references:
+        raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
+    space = read_space([word for word in words if "=" in word])
+    made = make_sweep(references, space, draw_trials(space, trials, seed))
+    for recipe in made.campaign.recipes[: len(references)]:
+        require_data(recipe.data.name, recipe.data.root, recipe.data.path)
+    from common.runs.campaign import run_campaign
+
+    def show(records: list[Record]) -> None:
+        show_trials(made, records, metric, console)
+
+    run_campaign(made.campaign, runs, results, deadline, console, show)
+
+
+def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to: Console) -> None:
+    """Prints the trials of each recipe, the best first, and how to train with the best.
+
+    Args:
+        sweep: What was run.
+        records: Those of its complete runs.
+        metric: What to choose by; by default what tells most.
+        to: Where to print.
+
+    Raises:
+        UsageError: No run has the metric.
+    """
+    found = side_by_side(records)
+    chosen_by = full_name(metric, found) if metric else found[0].metrics[0]
+    if len(found) > 1:
+        keys = ", ".join(sweep.space.searched)
+        to.print(f"\n{keys}: the trials are not measured on the same data: {len(found)} tables")
+    for reference in sweep.references:
+        for arms in found:
+            _show_recipe(sweep, reference, arms, chosen_by, to)
+
+
+def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Console) -> None:
+    recipe = next(one for one in sweep.campaign.recipes if one.reference == reference)
+    groups = [g for g in arms.groups if g.latest.reference == recipe.name]
+    ranked = sorted(
+        ((sample, group) for group in groups if (sample := group.sample(metric))),
+        key=lambda pair: pair[0].mean,
+        reverse=not arms.lower[metric],
+    )
+    whole = [pair for pair in ranked if pair[0].n == len(sweep.space.seeds)]
+    if not ranked:
+        return
+    less = ", less is better" if arms.lower[metric] else ""
+    done = f"{len(whole)} of {len(sweep.trials)} trials"
+    to.print(f"\n{reference} by {metric}{less}: {done}", style="bold", highlight=False)
+    table = plain_table(metric, "seeds", *sweep.space.searched)
+    for sample, group in ranked:
+        table.add_row(*_cells(sample, _chosen(sweep, group)))
+    print_table(table, to)
+    if whole:
+        _show_best(sweep, reference, _chosen(sweep, whole[0][1]), to)
+
+
+def _chosen(sweep: Sweep, group: Group) -> Mapping[str, Any]:
+    return sweep.chosen[group.latest.reference, group.latest.config_hash]
+
+
+def _cells(sample: Sample, trial: Mapping[str, Any]) -> list[str]:
+    values = (as_word(key, value).partition("=")[2] for key, value in trial.items())
+    return [sample_text(sample), str(sample.n), *values]
+
+
+def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
+    """Prints what to write into a recipe and what to type, and where a list of values ends."""
+    for key, values in sweep.space.searched.items():
+        if isinstance(values, Range) or len(values) < FEWEST_BETWEEN:
+            continue
+        if not all(type(one) in (int, float) for one in values):
+            continue
+        if best[key] in (edges := (min(values), max(values))):
+            side = ("smallest", "largest")[edges.index(best[key])]
+            text = f"{as_word(key, best[key])} is the {side} that was tried"
+            to.print(f"{text}: the best may lie beyond it", style="yellow", highlight=False)
+    to.print("\nthe best, as a recipe says it:", highlight=False)
+    to.print(to_yaml(_nested(best)).rstrip(), highlight=False, markup=False)
+    command = shlex.join(["papers", "train", reference, *kept_words(sweep.space, best)])
+    to.print(f"next:  {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in values.items():
+        *above, name = key.split(".")
+        place = content
+        for part in above:
+            place = place.setdefault(part, {})
+        place[name] = value
+    return content
