@@ -21,7 +21,7 @@ from common.results.pages.formatting import sample_text
 from common.results.record import Record
 from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
-from common.runs.sweep import Range, Sweep, draw_trials, kept_words, make_sweep, read_space
+from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
 
 console = Console(emoji=False)
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
@@ -135,8 +135,13 @@ def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Cons
     for sample, group in ranked:
         table.add_row(*_cells(sample, _chosen(sweep, group)))
     print_table(table, to)
-    if whole:
-        _show_best(sweep, reference, _chosen(sweep, whole[0][1]), to)
+    best = [_chosen(sweep, group) for sample, group in whole if sample.mean == whole[0][0].mean]
+    if len(best) > 1:
+        to.print(f"{len(best)} trials share the best value: {metric} does not tell them apart")
+    elif best:
+        _say_ends(sweep.space, best[0], to)
+    if best:
+        _show_best(sweep, reference, best[0], to)
 
 
 def _chosen(sweep: Sweep, group: Group) -> Mapping[str, Any]:
@@ -148,9 +153,9 @@ def _cells(sample: Sample, trial: Mapping[str, Any]) -> list[str]:
     return [sample_text(sample), str(sample.n), *values]
 
 
-def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
-    """Prints what to write into a recipe and what to type, and where a list of values ends."""
-    for key, values in sweep.space.searched.items():
+def _say_ends(space: Space, best: Mapping[str, Any], to: Console) -> None:
+    """Says where the best value is the first or last of those tried."""
+    for key, values in space.searched.items():
         if isinstance(values, Range) or len(values) < FEWEST_BETWEEN:
             continue
         if not all(type(one) in (int, float) for one in values):
@@ -159,6 +164,10 @@ def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Consol
             side = ("smallest", "largest")[edges.index(best[key])]
             text = f"{as_word(key, best[key])} is the {side} that was tried"
             to.print(f"{text}: the best may lie beyond it", style="yellow", highlight=False)
+
+
+def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
+    """Prints what to write into a recipe and what to type."""
     to.print("\nthe best, as a recipe says it:", highlight=False)
     to.print(to_yaml(_nested(best)).rstrip(), highlight=False, markup=False)
     command = shlex.join(["papers", "train", reference, *kept_words(sweep.space, best)])

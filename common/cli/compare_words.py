@@ -36,17 +36,23 @@ def records_of(word: str, runs: Path, results: Path | None, whole: bool) -> list
     file = FILE_PATTERN.fullmatch(word)
     if file is None and os.path.exists(os.path.expanduser(word)):
         found = (read_record(path) for path in _files(Path(word).expanduser()))
-        records, where = sorted(found, key=record_order), "it"
+        records, where = sorted(found, key=_order), "it"
     elif file is not None and is_campaign(Path(file[1]).expanduser()):
         records = list(_of_campaign(Path(word).expanduser(), runs, results))
         where = _places(runs, results)
     else:
-        records = sorted(_of_recipe(word, runs, results, whole), key=record_order)
+        records = sorted(_of_recipe(word, runs, results, whole), key=_order)
         where = _places(runs, results)
     records = [record for record in records if record.origin == "likewise"]
     if not records:
         raise UsageError(f"{word}: no record of a finished run in {where}; train it first")
     return records
+
+
+def _order(record: Record) -> tuple[object, ...]:
+    """Orders the method before its ablations and baselines, and runs of one arm by their end."""
+    rank, arm, reference, _ = record_order(record)
+    return rank, arm, reference, record.finished
 
 
 def _places(runs: Path, results: Path | None) -> str:
@@ -85,13 +91,15 @@ def _of_campaign(path: Path, runs: Path, results: Path | None) -> Iterator[Recor
 def _of_recipe(word: str, runs: Path, results: Path | None, whole: bool) -> list[Record]:
     """Returns the records of a recipe, without those of settings that were run again since."""
     found = find_recipe(word, read_yaml)
-    records = [
+    of_recipe = [
         record
         for record in _known(found.paper, runs, results)
         if record.recipe == found.recipe
-        and record.counts
         and ((whole and found.variant is None) or record.variant == found.variant)
     ]
+    records = [record for record in of_recipe if record.counts]
+    if not records and any(record.pilot for record in of_recipe):
+        raise UsageError(f"{word}: has pilots only; name their folder, such as {runs}/PAPER/RECIPE")
     groups = group_records(records, present_code(records, SOURCE_ROOT))
     kept = {record.run_id for group in groups for record in group.records}
     return [record for record in records if record.run_id in kept]

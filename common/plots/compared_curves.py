@@ -32,13 +32,13 @@ def compared_curves(found: Sequence[Arms]) -> "Figure | None":
     figure, axes = new_figure(4.2 * columns, 3.2 * rows + 0.4, "Learning curves over seeds")
     axes.remove()
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    names = [*dict.fromkeys(name for arms in found for name in arms.names)]
     for axes, (arms, key) in zip(grid, panels, strict=False):
-        _draw(axes, arms, key)
+        _draw(axes, arms, key, names)
     for axes in grid[len(panels) :]:
         axes.remove()
-    names = dict.fromkeys(name for arms in found for name in arms.names)
     handles = [axes.plot([], [], **_style(place))[0] for place in range(len(names))]
-    figure.legend(handles, list(names), loc="outside lower center", fontsize=7, frameon=False)
+    figure.legend(handles, names, loc="outside lower center", fontsize=7, frameon=False)
     return figure
 
 
@@ -48,13 +48,14 @@ def _keys(arms: Arms) -> list[str]:
     return [key for key in sorted(kept) if key == loss or key.startswith(split)]
 
 
-def _draw(axes: "Axes", arms: Arms, key: str) -> None:
-    for place, group in enumerate(arms.groups):
+def _draw(axes: "Axes", arms: Arms, key: str, names: Sequence[str]) -> None:
+    for name, group in zip(arms.names, arms.groups, strict=True):
+        style = _style(names.index(name))
         curves = [curve for record in group.records if (curve := _curve(record, key))]
         for curve in curves:
-            axes.plot([*curve], [*curve.values()], **{**_style(place), "alpha": 0.3, "lw": 0.7})
+            axes.plot([*curve], [*curve.values()], **{**style, "alpha": 0.3, "lw": 0.7})
         mean = dict(_mean(curves))
-        axes.plot([*mean], [*mean.values()], **_style(place))
+        axes.plot([*mean], [*mean.values()], **style)
     axes.set_xlabel("epoch")
     axes.set_title(f"{key} on {arms.groups[0].latest.data}", fontsize=9)
 
@@ -74,4 +75,10 @@ def _mean(curves: Sequence[Curve]) -> Iterator[tuple[float, float]]:
 
 def _style(place: int) -> dict[str, Any]:
     dash = DASHES[place // len(COLOURS) % len(DASHES)]
-    return {"color": COLOURS[place % len(COLOURS)], "linestyle": dash, "lw": 1.6}
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": dash,
+        "lw": 1.6,
+        "marker": ".",
+        "ms": 4,
+    }

@@ -80,6 +80,11 @@ def test_each_recipe_has_a_table_and_a_best_of_its_own(said):
     assert "papers train swav/quick:two-crops optimizer.lr=0.2" in text
 
 
+def test_trials_that_are_equally_good_are_not_told_apart(said):
+    text = said(["optimizer.lr=0.1,0.2,0.3"], lambda recipe: 0.5)
+    assert "3 trials share the best value" in text and "was tried" not in text
+
+
 def test_a_metric_that_no_trial_has_is_told(said):
     with pytest.raises(UsageError, match="val/knn_top1"):
         said(["optimizer.lr=0.1,0.2"], lambda recipe: 0.5, name="val/map")

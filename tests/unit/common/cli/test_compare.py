@@ -70,9 +70,10 @@ def test_the_pilots_of_a_recipe_and_runs_of_the_official_code_are_not_its_runs(s
     store(0, pilot=True, looked_at="val")
     official = {"origin": "official", "command": "python main.py", "changes": "none"}
     folder = store(1, **official)
-    for word in ("swav/quick", folder):
-        with pytest.raises(UsageError, match="no record of a finished run"):
+    for word, message in (("swav/quick", "pilots only"), (folder, "no record of a finished run")):
+        with pytest.raises(UsageError, match=message):
             ids(word, tmp_path)
+    assert ids(tmp_path / "runs", tmp_path) == ["method-0"], "a folder holds pilots, too"
 
 
 def test_a_campaign_names_the_runs_of_its_arms_in_its_order(store, tmp_path):

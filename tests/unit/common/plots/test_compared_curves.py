@@ -39,5 +39,24 @@ def test_each_arm_has_a_line_a_seed_and_their_mean_against_the_epoch(make_record
     assert to_png(figure).startswith(b"\x89PNG")
 
 
+def test_an_arm_looks_alike_in_every_panel_and_in_the_legend(make_record):
+    curves = {"train/loss": [[10, 1.0], [20, 2.0]]}
+    arms = [("a", "1" * 16), ("b", "2" * 16), ("b", "1" * 16)]
+    records = [
+        make_record(variant=name, data_hash=data, run_id=name + data, curves=curves)
+        for name, data in arms
+    ]
+    figure = compared_curves(side_by_side(records))
+    handles = {t.get_text(): h for t, h in zip(*_legend(figure), strict=True)}
+    other = figure.axes[1].lines[0]
+    assert other.get_color() == handles["swav/cifar10:b"].get_color()
+    assert handles["swav/cifar10:a"].get_color() != other.get_color()
+
+
+def _legend(figure):
+    (legend,) = figure.legends
+    return legend.get_texts(), legend.legend_handles
+
+
 def test_records_without_curves_give_no_image(make_record):
     assert compared_curves(side_by_side([make_record()])) is None
