@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +14,19 @@ from common.cli.messages import plain_table, print_table
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
 from common.data.catalogue.at_hand import require_data
-from common.errors import UsageError
+from common.errors import LikewiseError, UsageError
 from common.results.comparison import Arms, side_by_side
-from common.results.groups import Group
+from common.results.groups import Group, sample_of
 from common.results.pages.formatting import sample_text
 from common.results.record import Record
 from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
+from common.runs.files import write_atomic
+from common.runs.outputs import check_output
 from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
 
 console = Console(emoji=False)
+SAMPLERS = ("random", "tpe")
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
 
 BudgetOption = Annotated[
@@ -71,6 +74,12 @@ def sweep(
         str | None, typer.Option(help="What the best is chosen by, such as val/knn_top1.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides what is drawn.")] = 0,
+    sampler: Annotated[
+        str, typer.Option(help="random, or tpe: Optuna's, which learns from earlier trials.")
+    ] = "random",
+    wandb: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Only write it as a W&B sweep.")
+    ] = None,
     runs: RunsOption = Path("runs"),
     results: ResultsOption = None,
 ) -> None:
@@ -83,16 +92,88 @@ def sweep(
     references = [word for word in words if "=" not in word]
     if not references:
         raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
-    space = read_space([word for word in words if "=" in word])
+    searched = [word for word in words if "=" in word]
+    if wandb is not None:
+        _write_wandb(wandb, references, searched, metric)
+        return
+    space = read_space(searched)
+    if sampler not in SAMPLERS:
+        raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
+    if sampler == "tpe" and (trials is None or len(references) > 1):
+        raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
     made = make_sweep(references, space, draw_trials(space, trials, seed))
     for recipe in made.campaign.recipes[: len(references)]:
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
     from common.runs.campaign import run_campaign
 
-    def show(records: list[Record]) -> None:
-        show_trials(made, records, metric, console)
+    def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
+        run_campaign(part.campaign, runs, results, deadline, console, show)
 
-    run_campaign(made.campaign, runs, results, deadline, console, show)
+    if sampler == "tpe":
+        _run_guided(references[0], space, trials or 0, seed, metric, run)
+    else:
+        run(made, lambda records: show_trials(made, records, metric, console))
+
+
+def _run_guided(
+    reference: str,
+    space: Space,
+    count: int,
+    seed: int,
+    metric: str | None,
+    run: Callable[[Sweep, Callable[[list[Record]], None]], None],
+) -> None:
+    """Runs trials that depend on those before and shows them; ``run`` gives the records of one.
+
+    Raises:
+        LikewiseError: After all others, if some trials failed.
+    """
+    from common.runs.guided_sweep import Guide
+    from common.runs.interruption import RunStopped  # which imports lightning
+
+    guide, tried, records, failed = Guide(space, seed), [], [], 0
+    for number in range(1, count + 1):
+        tried.append(guide.ask())
+        words = " ".join(as_word(key, value) for key, value in tried[-1].items())
+        console.print(f"trial {number} of {count}: {words}", highlight=False, soft_wrap=True)
+        new: list[Record] = []
+        try:
+            run(make_sweep([reference], space, tried[-1:]), new.extend)
+        except RunStopped:
+            raise
+        except LikewiseError:
+            failed += 1
+            guide.tell(None)
+            continue
+        if not new:  # the budget is spent
+            break
+        records += new
+        guide.tell(_score(new, records, metric))
+    if records:
+        show_trials(make_sweep([reference], space, tried), records, metric, console)
+    if failed:
+        raise LikewiseError(f"{reference}: {failed} of {len(tried)} trials failed; see above")
+
+
+def _score(new: Sequence[Record], records: Sequence[Record], metric: str | None) -> float | None:
+    """Returns the mean of the new records, the more the better; None where one has no value."""
+    found = side_by_side(records)
+    name = full_name(metric, found) if metric else found[0].metrics[0]
+    values = sample_of((record.metrics for record in new), name)
+    sign = -1 if found[0].lower[name] else 1
+    return None if values is None else sign * values.mean
+
+
+def _write_wandb(
+    path: Path, references: Sequence[str], words: Sequence[str], metric: str | None
+) -> None:
+    from common.runs.wandb_sweep import wandb_sweep
+
+    check_output(path, {".yaml": None}, force=False)
+    if len(references) > 1:
+        raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
+    write_atomic(path, wandb_sweep(references[0], words, metric))
+    console.print(f"wrote {path}; next:  wandb sweep {path}", highlight=False, soft_wrap=True)
 
 
 def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to: Console) -> None:

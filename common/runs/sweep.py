@@ -8,7 +8,7 @@ import math
 import os
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +43,18 @@ class Range:
     high: float
     log: bool
 
+    @property
+    def whole(self) -> bool:
+        """Whether it holds whole numbers only."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
     def at(self, share: float) -> float:
         """Returns the number at ``share``, from 0 to 1, of the range or of its logarithm."""
         if self.log:
             value = self.low * (self.high / self.low) ** share
         else:
             value = self.low + (self.high - self.low) * share
-        if isinstance(self.low, int) and isinstance(self.high, int):
+        if self.whole:
             return round(value)
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
@@ -76,14 +81,25 @@ class Space:
 
     def draw(self, seed: int, number: int) -> dict[str, Any]:
         """Returns draw ``number``: a function of the seed, the number and each key."""
-        drawn = {}
-        for key, values in self.searched.items():
-            share = random.Random(f"{seed}/{number}/{key}").random()
-            if isinstance(values, Range):
-                drawn[key] = values.at(share)
-            else:
-                drawn[key] = values[int(share * len(values))]
-        return drawn
+
+        def share(key: str) -> float:
+            return random.Random(f"{seed}/{number}/{key}").random()
+
+        return self.choose(share, lambda key, count: int(share(key) * count))
+
+    def choose(
+        self, share: Callable[[str], float], place: Callable[[str, int], int]
+    ) -> dict[str, Any]:
+        """Returns a trial.
+
+        Args:
+            share: Gives a key's place in its range, from 0 to 1.
+            place: Gives which of a key's so many values it is.
+        """
+        return {
+            key: one.at(share(key)) if isinstance(one, Range) else one[place(key, len(one))]
+            for key, one in self.searched.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -170,23 +186,28 @@ def make_sweep(references: Sequence[str], space: Space, trials: Sequence[dict[st
     for trial in trials:
         for seed in space.seeds:
             for reference in references:
-                recipe = _recipe(reference, space.fixed, trial, seed)
+                recipe, _ = trial_recipe(reference, space.fixed, trial, seed)
                 recipes.append(recipe)
                 chosen[recipe.name, recipe.hash()] = trial
     return Sweep(Campaign("sweep", recipes), space, references, trials, chosen)
 
 
-def _recipe(
+def trial_recipe(
     reference: str, fixed: Mapping[str, Any], trial: Mapping[str, Any], seed: int
-) -> Recipe:
+) -> tuple[Recipe, dict[str, Any]]:
+    """Returns the recipe of a trial and the values, by key, that make it of ``reference``."""
     values = {**TRIAL, **fixed, **trial, "seed": seed}
-    words = [as_word(key, value) for key, value in values.items()]
-    recipe = load_recipe(reference, words)
+    recipe = _load(reference, values)
     if not recipe.evaluation.protocols:
         raise UsageError(f"{reference}: evaluation.protocols: is empty; trials are chosen by one")
     if getattr(recipe.data, "holdout", None) == 0 and "data.holdout" not in values:
-        recipe = load_recipe(reference, [*words, f"data.holdout={HOLDOUT}"])
-    return recipe
+        values["data.holdout"] = HOLDOUT
+        recipe = _load(reference, values)
+    return recipe, values
+
+
+def _load(reference: str, values: Mapping[str, Any]) -> Recipe:
+    return load_recipe(reference, [as_word(key, value) for key, value in values.items()])
 
 
 def kept_words(space: Space, trial: Mapping[str, Any]) -> list[str]:

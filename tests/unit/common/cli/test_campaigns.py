@@ -5,10 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from common.cli.campaigns import show_trials
-from common.errors import UsageError
+from common.cli.campaigns import _run_guided, show_trials
+from common.errors import LikewiseError, UsageError
 from common.results import comparison
 from common.results.groups import Code
+from common.runs import guided_sweep
 from common.runs.sweep import draw_trials, make_sweep, read_space
 
 KNN = "val/knn_top1"
@@ -83,6 +84,61 @@ def test_each_recipe_has_a_table_and_a_best_of_its_own(said):
 def test_trials_that_are_equally_good_are_not_told_apart(said):
     text = said(["optimizer.lr=0.1,0.2,0.3"], lambda recipe: 0.5)
     assert "3 trials share the best value" in text and "was tried" not in text
+
+
+@pytest.fixture
+def guided(monkeypatch, make_record, capsys):
+    """Plays a guided sweep whose trials score the learning rate; a rate above 0.25 fails."""
+
+    class Listed:
+        told = []  # noqa: RUF012 (one guide a test)
+
+        def __init__(self, space, seed):
+            self.left = iter([0.1, 0.3, 0.2, 0.05])
+            self.told.clear()
+
+        def ask(self):
+            return {"optimizer.lr": next(self.left)}
+
+        def tell(self, score):
+            self.told.append(score)
+
+    monkeypatch.setattr(guided_sweep, "Guide", Listed)
+
+    def play(count, budget=99, metric=KNN):
+        def run(sweep, show):
+            (recipe,) = sweep.campaign.recipes
+            rate = recipe.optimizer.lr
+            if len(Listed.told) < budget:
+                if rate > 0.25:
+                    raise LikewiseError("train/loss is nan")
+                own = {"recipe": "quick", "seed": recipe.seed, "config_hash": recipe.hash()}
+                pilot = {"pilot": True, "looked_at": "val", "metrics": {metric: rate}}
+                show([make_record(**own, **pilot, run_id=f"r{rate}")])
+
+        try:
+            _run_guided("swav/quick", read_space(["optimizer.lr=0..1"]), count, 0, None, run)
+        finally:
+            play.said = capsys.readouterr().out
+        return list(Listed.told)
+
+    return play
+
+
+def test_a_guide_is_told_scores_and_failures_and_the_end_shows_all_trials(guided):
+    with pytest.raises(LikewiseError, match="1 of 4 trials failed"):
+        guided(4)
+    assert "3 of 4 trials" in guided.said
+    assert "papers train swav/quick optimizer.lr=0.2" in guided.said
+
+
+def test_a_guide_is_told_that_less_of_an_error_is_more(guided):
+    assert guided(1, metric="val/mae") == [-0.1]
+
+
+def test_a_guided_sweep_ends_with_its_budget(guided):
+    assert guided(4, budget=1) == [0.1]
+    assert "1 of 2 trials" in guided.said
 
 
 def test_a_metric_that_no_trial_has_is_told(said):
