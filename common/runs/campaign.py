@@ -3,8 +3,10 @@
 The records stay in the folders of the runs unless a folder to file them in is given.
 """
 
+import fcntl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -73,7 +75,8 @@ def run_campaign(
             continue
         _say(label, console)
         try:
-            record = _run(recipe, runs, results, deadline, console)
+            with _claim(recipe, runs):
+                record = _run(recipe, runs, results, deadline, console)
         except RunInUse as error:
             _say(f"skipped: {error}", console)
             continue
@@ -122,7 +125,12 @@ def _file(record: Record, results: Path | None, console: Console) -> None:
 def _run(
     recipe: Recipe, runs: Path, results: Path | None, deadline: float | None, console: Console
 ) -> Record | None:
-    """Goes on with the recipe's unfinished run, or starts it where there is none to go on with."""
+    """Goes on with the recipe's unfinished run, or starts it where there is none to go on with.
+
+    Another process may have completed it since it was looked for: then that record is returned.
+    """
+    if done := find_complete(recipe, runs, results):
+        return done[1]
     unfinished = _find_unfinished(recipe, runs, results, console)
     if unfinished is not None:
         try:
@@ -132,6 +140,36 @@ def _run(
         except UsageError as error:  # such as data that have changed since; a new start may do
             _say(f"left as it is: {error}", console)
     return start(recipe, runs, console, deadline)
+
+
+@contextmanager
+def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
+    """Keeps processes that begin the same campaign at one moment from starting the same run.
+
+    From its start on a run's own lock does so; until then its data are read.
+
+    Raises:
+        RunInUse: If another process holds the claim.
+        UsageError: If ``runs`` cannot be written.
+    """
+    if not is_main_process():  # the main process speaks for the others of its launch
+        yield
+        return
+    path = runs / recipe.paper / recipe.folder / f".{recipe.hash()}-s{recipe.seed}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made ({error.strerror}); choose --runs DIR") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunInUse(f"{path}: another process is at this run") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _say(text: str, console: Console) -> None:
