@@ -188,6 +188,9 @@ PROTOCOLS = {
     "retrieval": "common.evaluation.retrieval_config:RetrievalConfig",
     "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
     "sts": "common.evaluation.sts_config:StsConfig",
+    "uniformity-tolerance": (
+        "common.evaluation.uniformity_tolerance_config:UniformityToleranceConfig"
+    ),
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.
