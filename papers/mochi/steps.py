@@ -16,6 +16,11 @@ def points(recipe: Recipe, counts: Counts) -> list[Point]:
     return [*found, late(counts, fill=closing)]
 
 
+def rows(recipe: Recipe) -> int:
+    """Returns the images of a synthetic set at least: more than the queue has keys."""
+    return 0 if recipe.baseline else recipe.method.queue_length + 1
+
+
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
     """Returns whether negatives are mixed."""
     return {"mixes": float(module.mixes())} if isinstance(module, MoCHi) else {}
