@@ -50,7 +50,8 @@ class MoCHi(MoCo):
             return super().contrast(q, k, turn)
         draws = self.draws(len(q), turn)
         if turn == 0 and is_log_due(self):
-            self.log_proxy(q.detach(), k, draws)
+            with torch.autocast(q.device.type, enabled=False):
+                self.log_proxy(q.detach(), k, draws)
         return mixed_contrast(q, k, self.queue, config.num_hard, draws, config.temperature)
 
     def mixes(self) -> bool:
