@@ -216,6 +216,9 @@ PROTOCOLS = {
     "sts": "common.evaluation.sts_config:StsConfig",
     "text-transfer": "common.evaluation.text_transfer_config:TextTransferConfig",
     "zero-shot": "common.evaluation.zero_shot_config:ZeroShotConfig",
+    "uniformity-tolerance": (
+        "common.evaluation.uniformity_tolerance_config:UniformityToleranceConfig"
+    ),
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.

@@ -20,6 +20,7 @@ ERROR = re.compile(r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$")  # metrics of which les
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(
     r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
+    r"|tolerance(_eq11)?$|positive_similarity$|top_negative_\d+$"
 )
 
 

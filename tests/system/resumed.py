@@ -53,6 +53,35 @@ CASES = {
         "evaluation.every_batches=25",
         "data.holdout=0.1",
     ],
+    # On MoCo: a queue and a momentum encoder. After an epoch of 18 batches the rate falls, and what
+    # the other two add begins.
+    "hard_contrastive": [
+        "data.batch_size=256",
+        "optimizer.schedule=constant",
+        "method.drop_epochs=[1,2]",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[uniformity-tolerance]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    "mochi": [
+        "data.batch_size=256",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    "feature_transformation": [
+        "data.batch_size=256",
+        "method.from_epoch=1",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
     # Drawn neighbours, five batches an epoch.
     "meow-sampled": [

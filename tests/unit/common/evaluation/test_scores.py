@@ -29,6 +29,7 @@ from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression_inputs import RegressionInputs
 from common.evaluation.scores import keep, recorded
 from common.evaluation.series_svm_config import SeriesSvmConfig
+from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
@@ -56,6 +57,7 @@ SETTINGS = {
     "pair-auc": PairAucConfig(),
     "ranking": RankingConfig(mask_history=True, sampled_negatives=5),
     "series-svm": SeriesSvmConfig(penalties=[1.0, 10.0], folds=2),
+    "uniformity-tolerance": UniformityToleranceConfig(),
 }
 IMAGES = {
     "channels": 3,
@@ -176,6 +178,7 @@ INPUTS = {
     **dict.fromkeys(
         ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), image_inputs
     ),
+    "uniformity-tolerance": image_inputs,
     "label-order": number_inputs,
     "mask-agreement": masked_inputs,
     "ranking": ranking_inputs,
