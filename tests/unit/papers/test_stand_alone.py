@@ -31,6 +31,8 @@ from papers.dse.config import DSEConfig
 from papers.dse.module import DSE
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
+from papers.mcl.config import MCLConfig
+from papers.mcl.module import MCL
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
@@ -39,6 +41,8 @@ from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
+from papers.sepclr.config import SepCLRConfig
+from papers.sepclr.module import SepCLR
 from papers.simcse.config import SimCSEConfig
 from papers.simcse.module import SimCSE
 from papers.supremix.config import SupReMixConfig
@@ -146,6 +150,15 @@ def dse() -> Made:
     return module, batch, (ids[:, 0], mask[:, 0])
 
 
+def sepclr() -> Made:
+    module = SepCLR(SepCLRConfig(backbone="small_conv"), facts=ImageFacts(num_classes=3))
+    return module, (views(), LABELS), (views()[0],)
+
+
+def mcl() -> Made:
+    return MCL(MCLConfig(**SMALL, stages=1)), (views(), LABELS), (views()[0],)
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -160,6 +173,8 @@ PAPERS = [
     defsent_plus,
     whitenedcse,
     dse,
+    sepclr,
+    mcl,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 
