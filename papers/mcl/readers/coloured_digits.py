@@ -9,7 +9,7 @@ from common.data.images.sets import ImageSet, Split
 from common.data.sampler import keyed_generator
 
 SIDE, NUM_TRAIN, RENDERINGS = 8, 1297, 2
-SCALE, ROTATION, SHIFT, COLOURS = (0.85, 1.15), 0.3, 0.15, (0.1, 0.9)
+SCALE, ROTATION, SHIFT, COLOURS = (0.8, 1.1), 0.3, 0.2, (0.1, 0.9)
 SPLIT_SEED, RENDER_SEEDS = 0, {"train": 1, "test": 2}
 LEVELS = ("dark", "light")
 CLASS_NAMES = tuple(
