@@ -27,12 +27,10 @@ from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
 from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
-from papers.dse.config import DSEConfig
-from papers.dse.module import DSE
+from papers.dse import DSE, DSEConfig
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
-from papers.mcl.config import MCLConfig
-from papers.mcl.module import MCL
+from papers.mcl import MCL, MCLConfig
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
@@ -41,14 +39,11 @@ from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
-from papers.sepclr.config import SepCLRConfig
-from papers.sepclr.module import SepCLR
-from papers.simcse.config import SimCSEConfig
-from papers.simcse.module import SimCSE
+from papers.sepclr import SepCLR, SepCLRConfig
+from papers.simcse import SimCSE, SimCSEConfig
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
-from papers.swav.config import SwAVConfig
-from papers.swav.module import SwAV
+from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
