@@ -78,10 +78,11 @@ class MCL(PaperModule):
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=1e-3)
         self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
-        self.encoders = nn.ModuleList(Encoder(config, facts) for _ in range(config.stages))
+        encoders = [Encoder(config, facts) for _ in range(config.stages)]
+        self.encoders = nn.ModuleList(encoders)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        width = self.encoders[0].backbone.num_features
+        width = encoders[0].backbone.num_features
         # Columns of the embedding, for protocols.
         self.parts = {f"stage{n}": slice(n * width, (n + 1) * width) for n in range(config.stages)}
         # Of each training image: images of one number are each other's negatives.

@@ -1,5 +1,6 @@
 """Our functions on MCL's stored reference values."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -35,13 +36,19 @@ def solve_batches(case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, given in case.constants.items():
         sizes = case[f"{name}_sizes"]
-        orders = iter(case[f"{name}_permutations"].split([s for s in sizes.tolist() if s]))
+        orders = case[f"{name}_permutations"].split([s for s in sizes.tolist() if s])
         labels, processes = case[f"{name}_labels"], given["processes"]
         size = given["batch_per_process"] * processes
-        batches = one_pass(labels, size, lambda _, orders=orders: next(orders))
+        batches = one_pass(labels, size, _given(orders))
         found[f"{name}_batches"] = _dealt(batches, processes)
         found[f"{name}_dropped"] = torch.tensor(len(labels) - size * len(batches))
     return found
+
+
+def _given(orders: Sequence[Tensor]) -> Callable[[int], Tensor]:
+    """Returns what gives ``orders`` one after the other, whatever it is asked for."""
+    left = iter(orders)
+    return lambda _: next(left)
 
 
 def _dealt(batches: list[Tensor], processes: int) -> Tensor:

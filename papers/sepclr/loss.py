@@ -39,7 +39,11 @@ def uniform(distances: Tensor, temperature: float) -> Tensor:
         distances: ``(num, num)``, of `squared_distances`, 2 rows at least.
         temperature: tau.
     """
-    rows, columns = torch.triu_indices(*distances.shape, 1, device=distances.device)
+    rows, columns = torch.triu_indices(  # type: ignore[call-arg]
+        *distances.shape,  # type: ignore[arg-type]
+        1,
+        device=distances.device,
+    )
     pairs = -distances[rows, columns] / (2 * temperature)
     return pairs.logsumexp(0) - math.log(len(pairs))
 
