@@ -40,8 +40,8 @@ def uniform(distances: Tensor, temperature: float) -> Tensor:
         temperature: tau.
     """
     rows, columns = torch.triu_indices(  # type: ignore[call-arg]
-        *distances.shape,  # type: ignore[arg-type]
-        1,
+        *distances.shape,
+        1,  # type: ignore[arg-type]
         device=distances.device,
     )
     pairs = -distances[rows, columns] / (2 * temperature)
