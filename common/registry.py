@@ -85,12 +85,16 @@ BACKBONES = Registry(
     LIBRARIES,
 )
 
+# For images that are all of one size, whose pixels a perceptron can take.
+SIZED_BACKBONES = Registry(
+    "backbone", {**BACKBONES.entries, "mlp": "common.backbones.mlp:MLP"}, LIBRARIES
+)
+
 # For samples with numbers as labels, which need not be images.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {
-        **BACKBONES.entries,
-        "mlp": "common.backbones.mlp:MLP",
+        **SIZED_BACKBONES.entries,
         "small_volume": "common.backbones.small_volume:SmallVolume",
         "text_pair": "papers.supremix.backbone:TextPair",
     },
@@ -197,6 +201,7 @@ PROTOCOLS = {
     "association": "common.evaluation.association_config:AssociationConfig",
     "caption-choice": "common.evaluation.caption_choice_config:CaptionChoiceConfig",
     "clustering": "common.evaluation.clustering_config:ClusteringConfig",
+    "factors": "common.evaluation.factors_config:FactorsConfig",
     "few-label": "common.evaluation.few_label_config:FewLabelConfig",
     "finetune": "common.evaluation.finetune_config:FinetuneConfig",
     "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",

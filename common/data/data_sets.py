@@ -128,10 +128,18 @@ DATASETS = {
             "cifar10-jpeg": DataSet(
                 "common.data.images.readers.packed_sets:cifar10_jpeg", "images"
             ),
+            "cifar10-jpeg-fashion": DataSet(
+                "papers.sepclr.readers.overlay:cifar10_jpeg_fashion", "images"
+            ),
+            "cifar10-mnist": DataSet("papers.sepclr.readers.overlay:cifar10_mnist", "images"),
             "cifar100": DataSet("common.data.images.readers.cifar_stl:cifar100", "images"),
             "coco": DataSet(
                 "common.data.images.readers.box_files:coco", "images", may_lack_labels=True
             ),
+            "coloured-digits": DataSet(
+                "papers.mcl.readers.coloured_digits:coloured_digits", "images"
+            ),
+            "digit-bars": DataSet("papers.sepclr.readers.digit_bars:digit_bars", "images"),
             "digit-scenes": DataSet(
                 "papers.pixpro.readers.digit_scenes:digit_scenes", "images", may_lack_labels=True
             ),

@@ -217,6 +217,22 @@ CASES = {
         "evaluation.online=[pair-task]",
         "evaluation.every_batches=10",
     ],
+    "sepclr": [
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "data.holdout=0.1",
+        "evaluation.online=[separation]",
+        "evaluation.every_batches=25",
+    ],
+    # Three stages of two epochs: the second begins with batch 25, the third with batch 49.
+    "mcl": [
+        "data.batch_size=216",
+        "method.stage_epochs=2",
+        "method.num_clusters=2",
+        "trainer.epochs=6",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.references=[untrained]",
+    ],
     # The recipes whole, minutes each; those above are cut, with more state in them.
     **{f"{paper}-quick": [] for paper in paper_names()},
 }

@@ -35,6 +35,7 @@ from papers.hard_contrastive.config import HardContrastiveConfig
 from papers.hard_contrastive.module import HardContrastive
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
+from papers.mcl import MCL, MCLConfig
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
@@ -45,12 +46,11 @@ from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.module import PixPro
-from papers.simcse.config import SimCSEConfig
-from papers.simcse.module import SimCSE
+from papers.sepclr import SepCLR, SepCLRConfig
+from papers.simcse import SimCSE, SimCSEConfig
 from papers.supremix.config import SupReMixConfig
 from papers.supremix.module import SupReMix
-from papers.swav.config import SwAVConfig
-from papers.swav.module import SwAV
+from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
 from tests.of_pairs import clip_rocket, contrastive_gap, negclip
@@ -168,6 +168,15 @@ def dse() -> Made:
     return module, batch, (ids[:, 0], mask[:, 0])
 
 
+def sepclr() -> Made:
+    module = SepCLR(SepCLRConfig(backbone="small_conv"), facts=ImageFacts(num_classes=3))
+    return module, (views(), LABELS), (views()[0],)
+
+
+def mcl() -> Made:
+    return MCL(MCLConfig(**SMALL, stages=1)), (views(), LABELS), (views()[0],)
+
+
 PAPERS = [
     swav,
     pixpro,
@@ -188,6 +197,8 @@ PAPERS = [
     negclip,
     clip_rocket,
     contrastive_gap,
+    sepclr,
+    mcl,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

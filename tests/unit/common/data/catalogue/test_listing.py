@@ -11,6 +11,8 @@ from common.data.catalogue.user_provided import GIVEN
 from common.data.data_sets import DATASETS
 
 BUILT_IN = {
+    "coloured-digits",
+    "digit-bars",
     "diabetes",
     "glossary",
     "glossary-pairs",
