@@ -114,6 +114,9 @@ def build(recipe: Recipe) -> Any:
     method = recipe.method
     if hasattr(method, "encoder"):  # not from a checkpoint, which is not here
         method = replace(method, encoder=replace(method.encoder, checkpoint=None))
+    if getattr(method, "open_clip", None):  # our own encoders: the library need not be here
+        others = {"new_projectors": False} if hasattr(method, "new_projectors") else {}
+        method = replace(method, open_clip=None, initial_weights=None, **others)
     with torch.device("meta"):
         return get_paper(recipe.paper).module(recipe.baseline)(method, recipe.optimizer, facts)
 
