@@ -22,6 +22,7 @@ from common.results.record import Record
 from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
 from common.runs.files import write_atomic
+from common.runs.guided_sweep import Guide
 from common.runs.outputs import check_output
 from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
 
@@ -104,22 +105,23 @@ def sweep(
     made = make_sweep(references, space, draw_trials(space, trials, seed))
     for recipe in made.campaign.recipes[: len(references)]:
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
+    guide = Guide(space, seed) if sampler == "tpe" else None
     from common.runs.campaign import run_campaign
 
     def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
         run_campaign(part.campaign, runs, results, deadline, console, show)
 
-    if sampler == "tpe":
-        _run_guided(references[0], space, trials or 0, seed, metric, run)
+    if guide is not None:
+        _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
         run(made, lambda records: show_trials(made, records, metric, console))
 
 
 def _run_guided(
+    guide: Guide,
     reference: str,
     space: Space,
     count: int,
-    seed: int,
     metric: str | None,
     run: Callable[[Sweep, Callable[[list[Record]], None]], None],
 ) -> None:
@@ -128,10 +130,11 @@ def _run_guided(
     Raises:
         LikewiseError: After all others, if some trials failed.
     """
-    from common.runs.guided_sweep import Guide
     from common.runs.interruption import RunStopped  # which imports lightning
 
-    guide, tried, records, failed = Guide(space, seed), [], [], 0
+    tried: list[dict[str, Any]] = []
+    records: list[Record] = []
+    failed = 0
     for number in range(1, count + 1):
         tried.append(guide.ask())
         words = " ".join(as_word(key, value) for key, value in tried[-1].items())
@@ -141,7 +144,8 @@ def _run_guided(
             run(make_sweep([reference], space, tried[-1:]), new.extend)
         except RunStopped:
             raise
-        except LikewiseError:
+        except LikewiseError as error:
+            console.print(str(error), style="red", markup=False, soft_wrap=True)
             failed += 1
             guide.tell(None)
             continue

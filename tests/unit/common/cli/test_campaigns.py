@@ -9,7 +9,6 @@ from common.cli.campaigns import _run_guided, show_trials
 from common.errors import LikewiseError, UsageError
 from common.results import comparison
 from common.results.groups import Code
-from common.runs import guided_sweep
 from common.runs.sweep import draw_trials, make_sweep, read_space
 
 KNN = "val/knn_top1"
@@ -87,13 +86,13 @@ def test_trials_that_are_equally_good_are_not_told_apart(said):
 
 
 @pytest.fixture
-def guided(monkeypatch, make_record, capsys):
+def guided(make_record, capsys):
     """Plays a guided sweep whose trials score the learning rate; a rate above 0.25 fails."""
 
     class Listed:
         told = []  # noqa: RUF012 (one guide a test)
 
-        def __init__(self, space, seed):
+        def __init__(self):
             self.left = iter([0.1, 0.3, 0.2, 0.05])
             self.told.clear()
 
@@ -102,8 +101,6 @@ def guided(monkeypatch, make_record, capsys):
 
         def tell(self, score):
             self.told.append(score)
-
-    monkeypatch.setattr(guided_sweep, "Guide", Listed)
 
     def play(count, budget=99, metric=KNN):
         def run(sweep, show):
@@ -117,7 +114,8 @@ def guided(monkeypatch, make_record, capsys):
                 show([make_record(**own, **pilot, run_id=f"r{rate}")])
 
         try:
-            _run_guided("swav/quick", read_space(["optimizer.lr=0..1"]), count, 0, None, run)
+            space = read_space(["optimizer.lr=0..1"])
+            _run_guided(Listed(), "swav/quick", space, count, None, run)
         finally:
             play.said = capsys.readouterr().out
         return list(Listed.told)
