@@ -16,7 +16,10 @@ from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
-ERROR = re.compile(r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$|_leak$")  # metrics of which less is better
+# Metrics of which less is better.
+ERROR = re.compile(
+    r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+)
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(
     r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
