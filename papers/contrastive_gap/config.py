@@ -32,6 +32,9 @@ class ContrastiveGapConfig(TwoTowerConfig):
     start_gap: float | None = setting(None, at_least=0, at_most=1)
     # Training pairs by which the texts are turned (code: Trainer.calculateW).
     turning_pairs: int = setting(2048, at_least=2)
+    # Directions below this share of the largest singular value are turned as little as they can
+    # be. Where an encoder is narrower than `dim`, some have none, and rounding would decide. Ours.
+    turning_least: float = setting(1e-7, at_least=0, below=1)
     # Both projectors of an open_clip model are new ones of `dim` numbers, as in the code.
     new_projectors: bool = False
 

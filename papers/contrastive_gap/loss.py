@@ -61,7 +61,7 @@ def gap_loss(u: Tensor, v: Tensor, log_scale: Tensor, weights: Weights) -> GapLo
         return GapLoss(torch.stack(weighted).sum(), *terms)
 
 
-def turn_to_gap(images: Tensor, texts: Tensor, share: float) -> Tensor:
+def turn_to_gap(images: Tensor, texts: Tensor, share: float, least: float = 0.0) -> Tensor:
     """Returns W ``(dim, dim)``: texts times its transpose have ``share`` of the gap that was there.
 
     Orthogonal Procrustes, mirrors included: images, moved by the share of the way to the texts'
@@ -71,7 +71,12 @@ def turn_to_gap(images: Tensor, texts: Tensor, share: float) -> Tensor:
         images: ``(pairs, dim)``, unit rows.
         texts: The same shape; row i is the partner of row i of ``images``.
         share: 0: no gap. 1: as it was.
+        least: Directions whose singular value is no more than this share of the largest turn as
+            little as they can: of those that no text has, rounding would decide.
     """
     moved = unit(images + share * (texts.mean(0) - images.mean(0)))
-    left, _, right = torch.linalg.svd(moved.T @ texts)
-    return left @ right
+    left, sizes, right = torch.linalg.svd(moved.T @ texts)
+    rank = int((sizes > least * sizes[0]).sum())
+    rest, others = left[:, rank:], right[rank:]
+    first, _, second = torch.linalg.svd((others @ rest).T)
+    return left[:, :rank] @ right[:rank] + rest @ (first @ second) @ others

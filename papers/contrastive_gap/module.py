@@ -126,7 +126,7 @@ class ContrastiveGap(PairModule):
                 if count >= config.turning_pairs:
                     break
         u, v = (torch.cat(side)[: config.turning_pairs].double() for side in (images, texts))
-        self.rotation.copy_(turn_to_gap(u, v, config.start_gap))
+        self.rotation.copy_(turn_to_gap(u, v, config.start_gap, config.turning_least))
 
     def _batches(self) -> Iterator[object]:
         """Yields the batches of an epoch, on the module's device."""

@@ -67,3 +67,15 @@ def test_the_gap_that_is_left_is_the_share_that_is_asked_for():
         turned = texts @ turn_to_gap(images, texts, share).T
         left.append(float((images.mean(0) - turned.mean(0)).norm()))
     assert left[0] < left[1] < left[2] <= before + 1e-9
+
+
+def test_directions_that_no_text_has_turn_as_little_as_they_can():
+    images, texts = unit(U), unit(torch.cat([V[:, :3], torch.zeros_like(V[:, 3:])], 1))
+    w = turn_to_gap(images, texts, 0.0, least=1e-7)
+    torch.testing.assert_close(w @ w.T, torch.eye(5, dtype=torch.float64))
+    moved = texts + 1e-12 * torch.randn(8, 5, generator=GENERATOR, dtype=torch.float64)
+    torch.testing.assert_close(turn_to_gap(images, moved, 0.0, least=1e-7), w, atol=1e-9, rtol=0)
+    # Those that a text has are turned as without the bound.
+    torch.testing.assert_close(texts @ w.T, texts @ turn_to_gap(images, texts, 0.0).T)
+    none = turn_to_gap(images, images, 0.0, least=0.999)
+    torch.testing.assert_close(none, torch.eye(5, dtype=torch.float64))
