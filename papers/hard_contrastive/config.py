@@ -4,7 +4,7 @@ Sources: equations, sections and tables are of arXiv 2012.09740. The paper names
 supplement could not be read. MoCo's fields stand where the paper has a memory bank.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -38,7 +38,7 @@ class HardContrastiveConfig(MoCoConfig):
     batch_norm_groups: int = setting(1, at_least=1)
 
     # Epochs after which the rate falls to a tenth; Table 1 has 160 and 190 of 200.
-    drop_epochs: list[int] = field(default_factory=list)
+    drop_epochs: list[int] = setting([], at_least=1)
 
     def check(self, recipe: Any) -> None:
         """Checks what depends on other fields and sections, MoCo's own checks included.

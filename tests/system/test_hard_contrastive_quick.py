@@ -7,8 +7,8 @@ import pytest
 from tests.system.quick import NEW_SEEDS, run_seed
 
 # Chosen on seeds 10, 11 and 12: there linear is 71.9, 70.6 and 67.8 and 20-NN 51.5, 55.9 and 48.5;
-# the plain loss has 58.6, 62.2 and 53.5 and 35.2, 40.1 and 36.1, an untrained encoder 50.8, 49.3 and
-# 51.1 and 37.4, 38.6 and 40.4. The simple loss was not looked at there.
+# the plain loss has 58.6, 62.2 and 53.5 and 35.2, 40.1 and 36.1, and an untrained encoder 50.8,
+# 49.3 and 51.1 and 37.4, 38.6 and 40.4. The simple loss was not looked at there.
 LINEAR_BAR, KNN_BAR, ABOVE_UNTRAINED = 65.0, 45.0, 12.0
 LINEAR, KNN = "test/linear_top1", "test/knn_top1"
 

@@ -29,10 +29,6 @@ from papers.defsent_plus.config import DefSentPlusConfig
 from papers.defsent_plus.module import DefSentPlus
 from papers.dse.config import DSEConfig
 from papers.dse.module import DSE
-from papers.feature_transformation.config import FeatureTransformationConfig
-from papers.feature_transformation.module import FeatureTransformation
-from papers.hard_contrastive.config import HardContrastiveConfig
-from papers.hard_contrastive.module import HardContrastive
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.module import SimLAP
 from papers.mcl import MCL, MCLConfig
@@ -40,8 +36,6 @@ from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec
 from papers.meow.config import MEOWConfig
 from papers.meow.module import MEOW
-from papers.mochi.config import MoCHiConfig
-from papers.mochi.module import MoCHi
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.module import CPL
 from papers.pixpro.config import PixProConfig
@@ -54,6 +48,7 @@ from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.module import WhitenedCSE
 from tests.of_pairs import clip_rocket, contrastive_gap, negclip
+from tests.on_moco import ON_MOCO
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -79,21 +74,6 @@ def pixpro() -> Made:
 
 def amcl() -> Made:
     return AMCL(AMCLConfig(**SMALL)), (views(), LABELS), (views()[0],)
-
-
-def hard_contrastive() -> Made:
-    module = HardContrastive(HardContrastiveConfig(**SMALL, queue_length=32))
-    return module, (views(), LABELS), (views()[0],)
-
-
-def mochi() -> Made:
-    method = MoCHiConfig(**SMALL, queue_length=32, num_hard=8, batch_norm_groups=1, warmup_epochs=0)
-    return MoCHi(method), (views(), LABELS), (views()[0],)
-
-
-def feature_transformation() -> Made:
-    method = FeatureTransformationConfig(**SMALL, queue_length=32, batch_norm_groups=1)
-    return FeatureTransformation(method), (views(), LABELS), (views()[0],)
 
 
 def hydra() -> Made:
@@ -181,9 +161,7 @@ PAPERS = [
     swav,
     pixpro,
     amcl,
-    hard_contrastive,
-    mochi,
-    feature_transformation,
+    *ON_MOCO,
     hydra,
     owdfa_cpl,
     supremix,

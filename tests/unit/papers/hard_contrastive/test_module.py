@@ -75,7 +75,7 @@ def test_the_rate_falls_to_a_tenth_after_each_drop():
     [
         ["method.drop_epochs=[3,2]", "optimizer.schedule=constant"],
         ["method.drop_epochs=[0,2]", "optimizer.schedule=constant"],
-        ["method.drop_epochs=[6]", "optimizer.schedule=constant"],
+        ["method.drop_epochs=[10]", "optimizer.schedule=constant"],
         ["method.drop_epochs=[2]"],
     ],
 )
