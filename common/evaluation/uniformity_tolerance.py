@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.evaluation.alignment_uniformity import uniformity
 from common.evaluation.frozen import evaluating
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep
 from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 from common.losses.precision import unit
+from common.losses.spread import uniformity
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 SEPARATION_STREAM = 2**47

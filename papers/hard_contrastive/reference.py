@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from common.evaluation.alignment_uniformity import uniformity
 from common.evaluation.uniformity_tolerance import nearest_negatives, tolerance
 from common.losses.precision import unit
+from common.losses.spread import uniformity
 from common.results.parity import Case
 from papers.hard_contrastive.loss import (
     contrast_hardest,
