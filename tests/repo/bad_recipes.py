@@ -57,10 +57,15 @@ def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     """Gives the command words that a section cannot take, drawn for each of all papers."""
     names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
     least = {
-        # Stages ask for more epochs than the schema has, and some papers for their optimizer.
+        # Stages ask for more epochs than the schema or `quick` has, and some papers for an optimizer.
         paper: {
-            "evaluation": {"protocols": content["evaluation"]["protocols"]},
-            "trainer": {"epochs": content["trainer"]["epochs"]},
+            "evaluation": {
+                key: value
+                for key, value in content["evaluation"].items()
+                # Some protocols have settings that only a recipe can give.
+                if key == "protocols" or isinstance(value, dict)
+            },
+            "trainer": {"epochs": 10 * content["trainer"]["epochs"]},
             "optimizer": {"name": content["optimizer"]["name"]},
         }
         for paper, content in default_recipes().items()
