@@ -57,7 +57,7 @@ def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     """Gives the command words that a section cannot take, drawn for each of all papers."""
     names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
     least = {
-        # Stages ask for more epochs than the schema or `quick` has, and some papers for an optimizer.
+        # Stages ask for more epochs than schema and `quick` have, some papers for an optimizer.
         paper: {
             "evaluation": {
                 key: value
