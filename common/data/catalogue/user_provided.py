@@ -84,6 +84,9 @@ GIVEN = {
 }
 # Names under which a recipe reads a path of its user's.
 YOURS = (
+    "caption-shards",
+    "caption-table",
+    "coco-captions",
     "csv",
     "entries",
     "file",

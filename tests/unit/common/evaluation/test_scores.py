@@ -179,6 +179,14 @@ def number_inputs(shift):
 # Their inputs are an encoder and its texts: test_text_protocols.py, and the papers' own tests.
 TEXTS = {"alignment-uniformity", "association", "entry-prediction", "isotropy", "pair-task"}
 TEXTS |= {"retrieval", "sts"}
+PAIRS = {
+    "caption-choice",
+    "gap",
+    "image-text-retrieval",
+    "projectors",
+    "text-transfer",
+    "zero-shot",
+}
 INPUTS = {
     **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
@@ -201,8 +209,8 @@ def scores(name, shift):
     return metrics, found
 
 
-def test_only_detection_and_texts_are_measured_elsewhere():
-    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS}
+def test_only_detection_texts_and_pairs_are_measured_elsewhere():
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS, *PAIRS}
 
 
 @pytest.mark.parametrize("name", INPUTS)
