@@ -180,9 +180,8 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
     draft.choose("data.batch_size", size, f"about {draft.trained:,} training images")
     check_batch(draft, draft.trained, "training images, about")
     batches = max(draft.trained // max(draft.get("data.batch_size"), 1), 1)
-    if not draft.fixed:
-        epochs = min(max(round(SEEN / draft.trained), 5), 200)
-        draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
+    epochs = min(max(round(SEEN / draft.trained), 5), 200)
+    draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
     draft.choose("trainer.log_every", max(batches // 2, 1), "twice an epoch")
     draft.choose("trainer.threads", None, "all cores")
     updates = batches * draft.get("trainer.epochs")

@@ -1,6 +1,6 @@
 """The plan for data of the user's own: a recipe of the paper's with what fits them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,6 +28,10 @@ from common.own_data.texts import plan_lines
 from common.paper import Paper, get_paper, paper_names
 
 PLAN = "the plan"  # the origin of its values
+# What a variant may set and the plan sets all the same: it fits the variant's value to the data.
+FITTED = {"data.name", "data.path", "data.batch_size", "data.views", "optimizer.lr"}
+FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
+LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
 # By the data set that reads them: what the data are, and what plans for them.
 FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
     "image-folder": ("a folder of images", plan_images),
@@ -72,7 +76,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     """Plans to train ``reference``, a paper or one of its recipes, on the data at ``path``.
 
     Args:
-        reference: A paper: its recipe for such data is taken. A recipe: its length stays.
+        reference: A paper: its recipe for such data is taken. A recipe: its sizes stay.
         path: As the user wrote it.
         words: ``key=value``; they win over the plan.
 
@@ -86,7 +90,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     bare = reference.lower() == paper.name
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
     values = parse_overrides(words)
-    draft = Draft(paper, load_recipe(name), values, fixed=not bare)
+    draft = Draft(paper, load_recipe(name), values, fixed=not bare, kept=_kept(name))
     _check_words(name, draft)
     FORMS[form][1](found, draft)
     _fit_warmup(draft)
@@ -98,6 +102,21 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
     asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
+
+
+def _kept(name: str) -> frozenset[str]:
+    """Returns the keys that the variant sets, and the length that a file of the user's sets."""
+    place = find_recipe(name, read_yaml)
+    content = read_yaml(place.path)
+    variants = take_variants(content, place.path)
+    kept = set(_dotted(variants[place.variant])) - FITTED if place.variant else set()
+    return frozenset(kept | (set(_dotted(content)) & LENGTH if place.file else set()))
+
+
+def _dotted(values: dict[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        below = _dotted(value) if isinstance(value, dict) else ()
+        yield from (key, *(f"{key}.{name}" for name in below))
 
 
 def _check_words(name: str, draft: Draft) -> None:

@@ -75,6 +75,17 @@ def test_false_captions_and_near_images_of_the_table_are_used(tmp_path):
     assert loads(recipe) == 32
 
 
+def test_a_variant_keeps_its_own_values_and_has_the_length_of_the_method(tmp_path):
+    rows = [f'{name}\ta b {n}\t["b a {n}"]' for n, name in enumerate(write_images(tmp_path))]
+    path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
+    method = plan(path).recipe
+    control = plan(path, paper="negclip/quick:no-hard-captions").recipe
+    assert (method.data.hard_captions, control.data.hard_captions) == (["listed"], [])
+    assert method.evaluation.protocols == control.evaluation.protocols
+    assert plan(path, paper="negclip/quick").recipe.trainer.epochs == method.trainer.epochs
+    assert control.trainer.epochs == method.trainer.epochs > 5
+
+
 def test_photographs_get_larger_views_and_another_network(tmp_path):
     recipe = plan(pairs(tmp_path, 200)).recipe
     assert (recipe.data.image_size, recipe.method.backbone) == (64, "small_resnet")
