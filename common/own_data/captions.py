@@ -65,8 +65,9 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
     ):
-        first = next(names[name] for name in known if name in names)
-        draft.choose(key, first, what)
+        first = next((names[name] for name in known if name in names), None)
+        if first is not None:
+            draft.choose(key, first, what)
         columns.append(found.column(str(draft.get(key))))
     image, caption = columns
     if image is None or caption is None or image.gap is not None or caption.gap is not None:
@@ -96,7 +97,10 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
 def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> None:
     for key, column in zip(("image_column", "caption_column"), columns, strict=True):
         if column is None:
-            draft.refuse(f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column")
+            draft.refuse(
+                f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column; it has "
+                f"{', '.join(each.name for each in found.columns)}"
+            )
         elif column.gap is not None:
             draft.refuse(
                 f"{found.path}, line {column.gap}: column {column.name} is empty; take the line out"

@@ -75,6 +75,15 @@ def test_false_captions_and_near_images_of_the_table_are_used(tmp_path):
     assert loads(recipe) == 32
 
 
+def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
+    rows = [f"{name}\ta thing of {name}" for name in write_images(tmp_path)]
+    path = table(tmp_path, "photo\twords", rows)
+    keys = ("data.image_column=photo", "data.caption_column=words")
+    assert loads(plan(path, *keys).recipe) == 32
+    assert all(key.partition("=")[0] in refusal(path) for key in keys)
+    assert "photo, words" in refusal(path, "data.image_column=foto", keys[1])
+
+
 def test_a_variant_keeps_its_own_values_and_has_the_length_of_the_method(tmp_path):
     rows = [f'{name}\ta b {n}\t["b a {n}"]' for n, name in enumerate(write_images(tmp_path))]
     path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
