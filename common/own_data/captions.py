@@ -175,8 +175,12 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
     _plan_images(path, pairs, draft)
     _plan_texts(pairs, draft)
     # What recipes on generated scenes ask of them.
-    for key in ("data.hard_captions", "data.hard_images"):
-        draft.choose(key, [] if key.endswith("captions") else 0, "the data list none")
+    for key, none, column in (
+        ("data.hard_captions", [], FALSE_COLUMN),
+        ("data.hard_images", 0, NEAR_COLUMN),
+    ):
+        why = f"no column {column}" if pairs.columns else "a table alone lists such negatives"
+        draft.choose(key, none, why)
     for view in ("weak_text", "strong_text"):
         draft.choose(f"data.{view}.paraphrase", 0.0, "generated scenes alone have paraphrases")
         draft.choose(f"data.{view}.synonym", 0.0, "data.synonyms=FILE would name synonyms")

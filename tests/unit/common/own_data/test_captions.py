@@ -75,6 +75,14 @@ def test_false_captions_and_near_images_of_the_table_are_used(tmp_path):
     assert loads(recipe) == 32
 
 
+def test_a_line_without_false_captions_stops_negclip_and_not_plain_clip(tmp_path):
+    rows = [f'{name}\ta b {n}\t["b a {n}"]' for n, name in enumerate(write_images(tmp_path))]
+    rows[7] = rows[7].rpartition("\t")[0] + "\t"
+    path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
+    assert "line 9" in refusal(path)
+    assert plan(path, "data.hard_captions=[]").recipe.data.hard_captions == []
+
+
 def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
     rows = [f"{name}\ta thing of {name}" for name in write_images(tmp_path)]
     path = table(tmp_path, "photo\twords", rows)
