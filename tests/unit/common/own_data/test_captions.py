@@ -3,16 +3,20 @@
 import io
 import json
 import tarfile
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from common.config.schema import Recipe
 from common.errors import UsageError
 from common.own_data.plan import Plan, make_plan
 from common.own_data.recognise import recognise
+from common.runs.folder import RunFolder
+from common.runs.summary import show_next
 
 
 def write_images(folder: Path, count: int = 40, size: int = 32) -> list[str]:
@@ -81,6 +85,16 @@ def test_a_line_without_false_captions_stops_negclip_and_not_plain_clip(tmp_path
     path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
     assert "line 9" in refusal(path)
     assert plan(path, "data.hard_captions=[]").recipe.data.hard_captions == []
+
+
+def test_a_run_on_own_data_ends_with_how_its_encoder_is_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = plan(pairs(tmp_path))
+    for asked in (found.asked, None):  # a resumed run does not know the words
+        said = StringIO()
+        run = RunFolder(tmp_path / "runs" / "negclip" / "quick" / "one")
+        show_next(found.recipe, run, Console(file=said), asked)
+        assert "papers embed" in said.getvalue() and "papers export" in said.getvalue()
 
 
 def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
