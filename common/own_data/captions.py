@@ -18,6 +18,7 @@ from common.own_data.draft import Draft, check_batch, fit_batch
 from common.own_data.images import NETWORK_TIME, RELATIVE_COST, SMALL_SET, count_workers
 
 FEWEST = 20
+FEW_TESTED = 50  # one image is two points and more
 HEADERS = 64  # files whose headers are read
 # Pairs that training sees, repeated: what `quick` of NegCLIP sees, and a little more.
 SEEN = 40_000
@@ -172,6 +173,12 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
         return
     held = 0.0 if pairs.held else 2 * draft.get("data.holdout")
     draft.trained = round(number * (1 - held))
+    tested = round(number * held / 2)
+    if 0 < tested < FEW_TESTED:
+        draft.notes.append(
+            f"There are about {tested} test images: one image is {100 / tested:.0f} points of R@1, "
+            f"and any encoder finds the match among the first {tested}."
+        )
     _plan_images(path, pairs, draft)
     _plan_texts(pairs, draft)
     # What recipes on generated scenes ask of them.

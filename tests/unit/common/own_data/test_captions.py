@@ -64,6 +64,7 @@ def test_a_table_is_fitted_and_its_data_load(tmp_path):
     assert data.batch_size <= 16 and data.context == 8
     assert found.recipe.evaluation.protocols == ["image-text-retrieval"]
     assert any("neg_caption" in note for note in found.notes)
+    assert any("25 points" in note for note in found.notes)
     assert loads(found.recipe) == 32
 
 
