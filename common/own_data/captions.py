@@ -176,9 +176,11 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
     tested = round(number * held / 2)
     if 0 < tested < FEW_TESTED:
         draft.notes.append(
-            f"There are about {tested} test images: one image is {100 / tested:.0f} points of R@1, "
-            f"and any encoder finds the match among the first {tested}."
+            f"There are about {tested} test images: one image is {100 / tested:.0f} points of R@1."
         )
+        key = "evaluation.image_text_retrieval.cutoffs"
+        telling = [cutoff for cutoff in draft.get(key) if cutoff < tested] or [1]
+        draft.choose(key, telling, f"any encoder finds a match among the first {tested}")
     _plan_images(path, pairs, draft)
     _plan_texts(pairs, draft)
     # What recipes on generated scenes ask of them.

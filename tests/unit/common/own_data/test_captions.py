@@ -65,6 +65,7 @@ def test_a_table_is_fitted_and_its_data_load(tmp_path):
     assert found.recipe.evaluation.protocols == ["image-text-retrieval"]
     assert any("neg_caption" in note for note in found.notes)
     assert any("25 points" in note for note in found.notes)
+    assert found.recipe.evaluation.image_text_retrieval.cutoffs == [1]
     assert loads(found.recipe) == 32
 
 
