@@ -18,6 +18,7 @@ from common.own_data.draft import Draft, check_batch, fit_batch
 from common.own_data.images import NETWORK_TIME, RELATIVE_COST, SMALL_SET, count_workers
 
 FEWEST = 20
+FEW_TESTED = 50  # one image is two points and more
 HEADERS = 64  # files whose headers are read
 # Pairs that training sees, repeated: what `quick` of NegCLIP sees, and a little more.
 SEEN = 40_000
@@ -65,8 +66,9 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
     ):
-        first = next(names[name] for name in known if name in names)
-        draft.choose(key, first, what)
+        first = next((names[name] for name in known if name in names), None)
+        if first is not None:
+            draft.choose(key, first, what)
         columns.append(found.column(str(draft.get(key))))
     image, caption = columns
     if image is None or caption is None or image.gap is not None or caption.gap is not None:
@@ -96,7 +98,10 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
 def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> None:
     for key, column in zip(("image_column", "caption_column"), columns, strict=True):
         if column is None:
-            draft.refuse(f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column")
+            draft.refuse(
+                f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column; it has "
+                f"{', '.join(each.name for each in found.columns)}"
+            )
         elif column.gap is not None:
             draft.refuse(
                 f"{found.path}, line {column.gap}: column {column.name} is empty; take the line out"
@@ -168,11 +173,23 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
         return
     held = 0.0 if pairs.held else 2 * draft.get("data.holdout")
     draft.trained = round(number * (1 - held))
+    tested = round(number * held / 2)
+    if 0 < tested < FEW_TESTED:
+        draft.notes.append(
+            f"There are about {tested} test images: one image is {100 / tested:.0f} points of R@1."
+        )
+        key = "evaluation.image_text_retrieval.cutoffs"
+        telling = [cutoff for cutoff in draft.get(key) if cutoff < tested] or [1]
+        draft.choose(key, telling, f"any encoder finds a match among the first {tested}")
     _plan_images(path, pairs, draft)
     _plan_texts(pairs, draft)
     # What recipes on generated scenes ask of them.
-    for key in ("data.hard_captions", "data.hard_images"):
-        draft.choose(key, [] if key.endswith("captions") else 0, "the data list none")
+    for key, none, column in (
+        ("data.hard_captions", [], FALSE_COLUMN),
+        ("data.hard_images", 0, NEAR_COLUMN),
+    ):
+        why = f"no column {column}" if pairs.columns else "a table alone lists such negatives"
+        draft.choose(key, none, why)
     for view in ("weak_text", "strong_text"):
         draft.choose(f"data.{view}.paraphrase", 0.0, "generated scenes alone have paraphrases")
         draft.choose(f"data.{view}.synonym", 0.0, "data.synonyms=FILE would name synonyms")
@@ -180,9 +197,8 @@ def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
     draft.choose("data.batch_size", size, f"about {draft.trained:,} training images")
     check_batch(draft, draft.trained, "training images, about")
     batches = max(draft.trained // max(draft.get("data.batch_size"), 1), 1)
-    if not draft.fixed:
-        epochs = min(max(round(SEEN / draft.trained), 5), 200)
-        draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
+    epochs = min(max(round(SEEN / draft.trained), 5), 200)
+    draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
     draft.choose("trainer.log_every", max(batches // 2, 1), "twice an epoch")
     draft.choose("trainer.threads", None, "all cores")
     updates = batches * draft.get("trainer.epochs")

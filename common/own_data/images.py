@@ -192,9 +192,8 @@ def _plan_length(draft: Draft, trained: int) -> None:
     if base.optimizer.name in ("lars", "larc") and size != base.data.batch_size:
         scale = size / base.data.batch_size
         draft.choose("optimizer.lr", base.optimizer.lr * scale, "follows the batch")
-    if not draft.fixed:
-        epochs = min(max(SEEN // trained, 30), 200)
-        draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
+    epochs = min(max(SEEN // trained, 30), 200)
+    draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
     draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
 
 

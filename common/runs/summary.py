@@ -135,7 +135,7 @@ def show_next(
     ]
     if not recipe.evaluation.protocols:
         del steps[1]
-    if planned or recipe.file is not None:
+    if planned or recipe.file is not None or recipe.data.path is not None:
         on_own = ["papers", "embed", str(run.path), "--data", "PATH"]
         steps.insert(1, (shlex.join(on_own), "vectors of your data, with ids"))
         steps.insert(2, (shlex.join(["papers", "export", str(run.path)]), "the trained encoder"))

@@ -165,8 +165,8 @@ class ImageTextData(RunData):
         if shared <= MOST_SHARED * len(train.captions):
             return []
         return [
-            f"{shared:,} of {len(train.captions):,} training captions are those of another image, "
-            "too: they are wrong answers of each other, in the loss and in retrieval"
+            f"{shared:,} of {len(train.captions):,} training captions occur with more than one "
+            "image; such images count as wrong matches in training and in retrieval"
         ]
 
     def describe(self) -> str:

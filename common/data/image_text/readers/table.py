@@ -71,6 +71,6 @@ def _list(where: str, name: str, text: str, kind: type) -> list[Any]:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found = None
     if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
-        what = "texts" if kind is str else "whole numbers"
-        raise DataError(f"{where}: column {name!r} holds no list of {what}: {text[:40]!r}")
+        form = '["a red circle on the left"]' if kind is str else "[3, 17]"
+        raise DataError(f"{where}: {name}={text[:30]!r}: write a list, such as {form}")
     return found

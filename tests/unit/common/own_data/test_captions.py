@@ -3,16 +3,20 @@
 import io
 import json
 import tarfile
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from common.config.schema import Recipe
 from common.errors import UsageError
 from common.own_data.plan import Plan, make_plan
 from common.own_data.recognise import recognise
+from common.runs.folder import RunFolder
+from common.runs.summary import show_next
 
 
 def write_images(folder: Path, count: int = 40, size: int = 32) -> list[str]:
@@ -60,6 +64,8 @@ def test_a_table_is_fitted_and_its_data_load(tmp_path):
     assert data.batch_size <= 16 and data.context == 8
     assert found.recipe.evaluation.protocols == ["image-text-retrieval"]
     assert any("neg_caption" in note for note in found.notes)
+    assert any("25 points" in note for note in found.notes)
+    assert found.recipe.evaluation.image_text_retrieval.cutoffs == [1]
     assert loads(found.recipe) == 32
 
 
@@ -73,6 +79,44 @@ def test_false_captions_and_near_images_of_the_table_are_used(tmp_path):
     assert (recipe.data.hard_captions, recipe.data.hard_images) == (["listed"], 1)
     assert recipe.evaluation.protocols == ["caption-choice", "image-text-retrieval"]
     assert loads(recipe) == 32
+
+
+def test_a_line_without_false_captions_stops_negclip_and_not_plain_clip(tmp_path):
+    rows = [f'{name}\ta b {n}\t["b a {n}"]' for n, name in enumerate(write_images(tmp_path))]
+    rows[7] = rows[7].rpartition("\t")[0] + "\t"
+    path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
+    assert "line 9" in refusal(path)
+    assert plan(path, "data.hard_captions=[]").recipe.data.hard_captions == []
+
+
+def test_a_run_on_own_data_ends_with_how_its_encoder_is_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = plan(pairs(tmp_path))
+    for asked in (found.asked, None):  # a resumed run does not know the words
+        said = StringIO()
+        run = RunFolder(tmp_path / "runs" / "negclip" / "quick" / "one")
+        show_next(found.recipe, run, Console(file=said), asked)
+        assert "papers embed" in said.getvalue() and "papers export" in said.getvalue()
+
+
+def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
+    rows = [f"{name}\ta thing of {name}" for name in write_images(tmp_path)]
+    path = table(tmp_path, "photo\twords", rows)
+    keys = ("data.image_column=photo", "data.caption_column=words")
+    assert loads(plan(path, *keys).recipe) == 32
+    assert all(key.partition("=")[0] in refusal(path) for key in keys)
+    assert "photo, words" in refusal(path, "data.image_column=foto", keys[1])
+
+
+def test_a_variant_keeps_its_own_values_and_has_the_length_of_the_method(tmp_path):
+    rows = [f'{name}\ta b {n}\t["b a {n}"]' for n, name in enumerate(write_images(tmp_path))]
+    path = table(tmp_path, "filepath\ttitle\tneg_caption", rows)
+    method = plan(path).recipe
+    control = plan(path, paper="negclip/quick:no-hard-captions").recipe
+    assert (method.data.hard_captions, control.data.hard_captions) == (["listed"], [])
+    assert method.evaluation.protocols == control.evaluation.protocols
+    assert plan(path, paper="negclip/quick").recipe.trainer.epochs == method.trainer.epochs
+    assert control.trainer.epochs == method.trainer.epochs > 5
 
 
 def test_photographs_get_larger_views_and_another_network(tmp_path):

@@ -98,6 +98,16 @@ def test_a_word_of_the_users_wins_and_the_rest_is_fitted_to_it(tmp_path):
     assert "data.batch_size" not in found.choices
 
 
+def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(tmp_path):
+    folder = write_images(tmp_path / "images", {"a": 20, "b": 20})
+    planned = plan("swav", folder).recipe.trainer.epochs
+    assert plan("swav/quick:two-crops", folder).recipe.trainer.epochs == planned
+    assert plan("swav/quick:small-batch", folder).recipe.trainer.epochs == 15
+    own = tmp_path / "mine.yaml"
+    own.write_text("paper: swav\nevaluation: {protocols: [knn]}\ntrainer: {epochs: 9}\n")
+    assert plan(str(own), folder).recipe.trainer.epochs == 9
+
+
 def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
     folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
     small = plan("swav", folder).recipe
