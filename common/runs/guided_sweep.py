@@ -17,7 +17,7 @@ class Guide:
         try:
             import optuna
         except ImportError:
-            extra = "`pip install 'likewise[sweep]'`"
+            extra = "`pip install -e '.[sweep]'`"
             raise MissingLibrary(f"--sampler tpe: needs optuna; install it with {extra}") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.TPESampler(seed=seed)

@@ -73,7 +73,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")
     for metric in record.metrics:
-        if not metric.endswith("_std"):
+        if not metric.endswith(("_std", "_ties")):  # ties are in the record
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
     if record.metrics:
