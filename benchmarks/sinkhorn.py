@@ -22,7 +22,7 @@ from benchmarks.timing import (
     report,
     timed,
 )
-from papers.swav.loss import sinkhorn
+from common.losses.sinkhorn import sinkhorn
 
 EPSILON, ITERATIONS = 0.05, 3
 

@@ -77,6 +77,7 @@ BACKBONES = Registry(
         "small_conv": "common.backbones.small_conv:SmallConv",
         "small_grid": "papers.supremix.backbone:SmallGrid",
         "small_resnet": "common.backbones.resnet:small_resnet",
+        "tiny_conv": "common.backbones.tiny_conv:TinyConv",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
@@ -84,21 +85,37 @@ BACKBONES = Registry(
     LIBRARIES,
 )
 
+# For images that are all of one size, whose pixels a perceptron can take.
+SIZED_BACKBONES = Registry(
+    "backbone", {**BACKBONES.entries, "mlp": "common.backbones.mlp:MLP"}, LIBRARIES
+)
+
 # For samples with numbers as labels, which need not be images.
 SAMPLE_BACKBONES = Registry(
     "backbone",
     {
-        **BACKBONES.entries,
-        "mlp": "common.backbones.mlp:MLP",
+        **SIZED_BACKBONES.entries,
         "small_volume": "common.backbones.small_volume:SmallVolume",
         "text_pair": "papers.supremix.backbone:TextPair",
     },
     LIBRARIES,
 )
 
+# For the texts of images.
+TEXT_BACKBONES = Registry(
+    "encoder of texts",
+    {
+        "text_bag": "common.backbones.text_bag:TextBag",
+        "text_transformer": "common.backbones.text_transformer:TextTransformer",
+    },
+)
+
 # By the data module (`DATA_MODULES`) whose batches they take: the module, and the schema of
 # ``method:``.
 METHODS = {
+    "image_text": {
+        "clip": ("common.methods.clip:CLIP", "common.methods.two_tower_config:CLIPConfig"),
+    },
     "images": {
         "barlow-twins": (
             "common.methods.barlow_twins:BarlowTwins",
@@ -129,6 +146,8 @@ READERS = Registry(
     "reader",
     {
         "association-tests": "common.data.text.readers.word_tests:read_tests",
+        "class-descriptions": "common.data.image_text.readers.class_texts:read_descriptions",
+        "class-differences": "common.data.image_text.readers.class_texts:read_differences",
         "graded-texts": "common.data.text.readers.pairs:graded",
         "graphs": "common.data.graphs.readers.own:read_own",
         "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
@@ -140,7 +159,9 @@ READERS = Registry(
         "readable-images": "common.data.images.readers.unreadable:keep_readable",
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
+        "synonyms": "common.data.image_text.readers.beside:read_synonyms",
         "text": "common.data.text.readers.lines:read_texts",
+        "zero-shot-classes": "common.data.image_text.readers.beside:with_classes",
     },
 )
 
@@ -148,6 +169,10 @@ READERS = Registry(
 # by the modality.
 DATA_MODULES = {
     "graphs": ("common.data.graphs.module:GraphData", "common.data.graphs.config:GraphConfig"),
+    "image_text": (
+        "common.data.image_text.module:ImageTextData",
+        "common.data.image_text.config:ImageTextConfig",
+    ),
     "known-and-novel classes": (
         "common.data.targets.open_world.module:OpenWorldData",
         "common.data.targets.open_world.config:OpenWorldConfig",
@@ -174,10 +199,16 @@ PROTOCOLS = {
         "common.evaluation.alignment_uniformity_config:AlignmentUniformityConfig"
     ),
     "association": "common.evaluation.association_config:AssociationConfig",
+    "caption-choice": "common.evaluation.caption_choice_config:CaptionChoiceConfig",
     "clustering": "common.evaluation.clustering_config:ClusteringConfig",
+    "factors": "common.evaluation.factors_config:FactorsConfig",
     "few-label": "common.evaluation.few_label_config:FewLabelConfig",
     "finetune": "common.evaluation.finetune_config:FinetuneConfig",
     "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
+    "gap": "common.evaluation.gap_config:GapConfig",
+    "image-text-retrieval": (
+        "common.evaluation.image_text_retrieval_config:ImageTextRetrievalConfig"
+    ),
     "isotropy": "common.evaluation.isotropy_config:IsotropyConfig",
     "knn": "common.evaluation.knn_config:KnnConfig",
     "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
@@ -188,6 +219,11 @@ PROTOCOLS = {
     "retrieval": "common.evaluation.retrieval_config:RetrievalConfig",
     "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
     "sts": "common.evaluation.sts_config:StsConfig",
+    "text-transfer": "common.evaluation.text_transfer_config:TextTransferConfig",
+    "zero-shot": "common.evaluation.zero_shot_config:ZeroShotConfig",
+    "uniformity-tolerance": (
+        "common.evaluation.uniformity_tolerance_config:UniformityToleranceConfig"
+    ),
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.

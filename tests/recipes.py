@@ -58,7 +58,11 @@ IMAGES = {
     "caltech101": (6_982, 3, 101),
     "cifar10-jpeg": (50_000, 3, 10),
     "cifar10": (50_000, 3, 10),
+    "cifar10-jpeg-fashion": (50_000, 3, 200),
+    "cifar10-mnist": (50_000, 3, 200),
     "cifar100": (50_000, 3, 100),
+    "coloured-digits": (2_594, 3, 80),
+    "digit-bars": (2_594, 1, 80),
     "fashion-mnist": (10_000, 1, 10),
     "imagenet": (1_281_167, 3, 1_000),
     "imagenet100": (126_689, 3, 100),
@@ -114,6 +118,9 @@ def build(recipe: Recipe) -> Any:
     method = recipe.method
     if hasattr(method, "encoder"):  # not from a checkpoint, which is not here
         method = replace(method, encoder=replace(method.encoder, checkpoint=None))
+    if getattr(method, "open_clip", None):  # our own encoders: the library need not be here
+        others = {"new_projectors": False} if hasattr(method, "new_projectors") else {}
+        method = replace(method, open_clip=None, initial_weights=None, **others)
     with torch.device("meta"):
         return get_paper(recipe.paper).module(recipe.baseline)(method, recipe.optimizer, facts)
 

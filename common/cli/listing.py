@@ -76,7 +76,7 @@ def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> Li
 
 
 def print_papers(console: Console, only: str | None = None) -> None:
-    """Prints each paper's recipes, those whose data are here apart; of ``only`` the variants too.
+    """Prints each paper's recipes by where their data are; of ``only`` the variants too.
 
     Recipes are tried without their variants, which are many (`papers info` tries one's).
 
@@ -130,13 +130,13 @@ def print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
 
 
 def print_recipes(recipes: list[Listed], console: Console) -> None:
-    """Prints the names of a paper's recipes, those whose data are here apart."""
-    loading = [item for item in recipes if item.broken is None]
-    rows = [
-        ("ready:", ", ".join(item.name for item in loading if item.state != "no")),
-        ("no data yet:", ", ".join(item.name for item in loading if item.state == "no")),
-    ]
-    rows = [(title, names) for title, names in rows if names]
+    """Prints the names of a paper's recipes: data here, data of the user's own, no data yet."""
+    states = {"ready:": ("yes", "built in"), "your files:": ("yours",), "no data yet:": ("no",)}
+    rows = []
+    for title, wanted in states.items():
+        names = [item.name for item in recipes if item.broken is None and item.state in wanted]
+        if names:
+            rows.append((title, ", ".join(names)))
     for item in recipes:
         if item.broken is not None:
             rows.append(("does not load:", f"{item.name}: {item.broken}"))

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.cli.campaigns import campaign, sweep
+from common.cli.compare import compare
 from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
@@ -122,29 +123,9 @@ def resume(run_dir: RunArgument) -> None:
     resume_run(run, console)
 
 
-@app.command()
-def campaign(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Arms and seeds, in YAML.")],
-    budget: Annotated[
-        str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
-    ] = None,
-    runs: RunsOption = Path("runs"),
-    results: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="File a copy of each record here; else it is in its run's folder only.",
-        ),
-    ] = None,
-) -> None:
-    """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget."""
-    from common.runs.campaign_file import parse_budget, read_campaign
-
-    deadline = time.monotonic() + parse_budget(budget) if budget else None
-    read = read_campaign(file)
-    from common.runs.campaign import run_campaign
-
-    run_campaign(read, runs, results, deadline, console)
+app.command()(campaign)
+app.command()(sweep)
+app.command()(compare)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from common.config.schema import Recipe
+from common.data.data_sets import find_set
 from common.errors import UsageError
 from common.runs.folder import open_run
 from common.runs.outputs import DETECTRON2, EMBEDDINGS, LIBRARIES, SENTENCES, WEIGHTS, check_output
@@ -70,7 +71,8 @@ def embed_own(
         source: The run's folder, unless weights are ``published``.
         published: A recipe and the file of weights for it.
         data: The user's.
-        out: Where to; default: ``embeddings.npz`` in the run's folder, or here.
+        out: Where to; default: ``embeddings.npz`` in the run's folder, or here. Captions of a run
+            on images with texts get ``embeddings-captions.npz``, beside the vectors of images.
         force: Whether a file that exists is replaced.
         console: Where to say what was written.
 
@@ -79,7 +81,10 @@ def embed_own(
     """
     if not data.expanduser().exists():
         raise UsageError(f"--data {data}: no such file or folder")
-    target = out or (Path() if published else source) / "embeddings.npz"
+    target = out
+    if target is None:
+        recipe = published[0] if published else open_run(source).read_recipe()
+        target = (Path() if published else source) / name_of_vectors(recipe, data)
     check_output(target, EMBEDDINGS, force)
     from common.runs.evaluate import with_protocols
     from common.runs.export import embed_data, load_run, load_weights
@@ -92,3 +97,10 @@ def embed_own(
     console.print(f"wrote {target}", soft_wrap=True)
     for name, array in arrays.items():
         console.print(f"  {name}  {array.shape}  {array.dtype}", highlight=False)
+
+
+def name_of_vectors(recipe: Recipe, data: Path) -> str:
+    """Returns the file for vectors of ``data``; those of images and captions lie side by side."""
+    found = find_set(recipe.data.name)
+    both = found is not None and found.modality == "image_text"
+    return "embeddings-captions.npz" if both and data.expanduser().is_file() else "embeddings.npz"

@@ -58,7 +58,11 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
                 left = time_left(time.perf_counter() - started, done, total)
                 console.print(f"  stored steps {done}/{total}, {left}", highlight=False)
 
-        ledger, check = check_paper(paper, root, store, others, advance)
+        def leave_out(record: Record, why: str) -> None:
+            said = f"  {record.reference}: no steps are stored for it: {why}"
+            console.print(said, highlight=False, soft_wrap=True)
+
+        ledger, check = check_paper(paper, root, store, others, advance, leave_out)
     rows = [record for record in records if setting_of(record) in ledger.settings]
     console.print(
         f"{paper}: {len(ledger.files)} files of steps for {len(ledger.settings)} settings, "

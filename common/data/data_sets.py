@@ -5,7 +5,9 @@ from typing import Literal
 
 from common.registry import Registry
 
-Modality = Literal["graphs", "images", "sequences", "series", "tables", "text", "volumes"]
+Modality = Literal[
+    "graphs", "image_text", "images", "sequences", "series", "tables", "text", "volumes"
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,23 @@ DATASETS = {
             "papers-at-scale": DataSet("papers.meow.readers.large:papers_at_scale", "graphs"),
             "papers-authors-subjects": DataSet(
                 "papers.meow.readers.small:papers_authors_subjects", "graphs"
+            ),
+        },
+    ),
+    "image_text": DataSets(
+        "set of images with texts",
+        {
+            "caption-shards": DataSet(
+                "common.data.image_text.readers.shards:caption_shards", "image_text"
+            ),
+            "caption-table": DataSet(
+                "common.data.image_text.readers.table:caption_table", "image_text"
+            ),
+            "coco-captions": DataSet(
+                "common.data.image_text.readers.coco:coco_captions", "image_text"
+            ),
+            "relations": DataSet(
+                "common.data.image_text.readers.relations:relations", "image_text"
             ),
         },
     ),
@@ -109,10 +128,18 @@ DATASETS = {
             "cifar10-jpeg": DataSet(
                 "common.data.images.readers.packed_sets:cifar10_jpeg", "images"
             ),
+            "cifar10-jpeg-fashion": DataSet(
+                "papers.sepclr.readers.overlay:cifar10_jpeg_fashion", "images"
+            ),
+            "cifar10-mnist": DataSet("papers.sepclr.readers.overlay:cifar10_mnist", "images"),
             "cifar100": DataSet("common.data.images.readers.cifar_stl:cifar100", "images"),
             "coco": DataSet(
                 "common.data.images.readers.box_files:coco", "images", may_lack_labels=True
             ),
+            "coloured-digits": DataSet(
+                "papers.mcl.readers.coloured_digits:coloured_digits", "images"
+            ),
+            "digit-bars": DataSet("papers.sepclr.readers.digit_bars:digit_bars", "images"),
             "digit-scenes": DataSet(
                 "papers.pixpro.readers.digit_scenes:digit_scenes", "images", may_lack_labels=True
             ),

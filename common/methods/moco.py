@@ -88,13 +88,25 @@ class MoCo(PaperModule):
         for turn, (asked, answered) in enumerate(pairs):
             q = self.queries(asked)
             k = self.keys(answered, turn)  # both (batch, dim)
-            losses.append(queue_info_nce(q, k, self.queue, self.method.temperature))
+            losses.append(self.contrast(q, k, turn))
             all_keys.append(gather(k))
         enqueue(self.queue, self.queue_start, torch.cat(all_keys))
         loss = torch.stack(losses).mean()
         log_embeddings(self, loss, q.detach(), self.collapse)
         count_batch(self)
         return loss
+
+    def contrast(self, q: Tensor, k: Tensor, turn: int) -> Tensor:
+        """Returns the loss of queries against their keys and the queue, which it only reads.
+
+        A paper that changes MoCo's loss or its negatives replaces this alone.
+
+        Args:
+            q: ``(batch, output_dim)``, of any norm, with gradient.
+            k: ``(batch, output_dim)``, unit keys.
+            turn: Which call of the step this is: each has draws of its own.
+        """
+        return queue_info_nce(q, k, self.queue, self.method.temperature)
 
     def queries(self, images: Tensor) -> Tensor:
         """Returns `project`, group by group of batch norm."""

@@ -20,7 +20,7 @@ DATE_FORMATS = (
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
 )
-PATHS, CAPTIONS = ("path", "file", "image"), ("caption", "text")
+PATHS, CAPTIONS = ("filepath", "path", "file", "image"), ("title", "caption", "text")
 SENTENCES = {"sentence1", "sentence2"}
 OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
 
@@ -154,7 +154,7 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
     if names >= SENTENCES:
         return ("sentences with numbers",)
     if texts & set(PATHS) and texts & set(CAPTIONS):
-        return ("images with captions",)
+        return ("caption-table",)
     if "path" in texts:
         files = next(column.texts for column in columns if column.name.lower() == "path")
         return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)

@@ -22,7 +22,8 @@ class Draft:
         paper: Whose recipe it is.
         base: The recipe as it stands.
         words: The user's own values by dotted key; they win.
-        fixed: The user named the recipe, so that its length and its sizes stay.
+        fixed: The user named the recipe, so that its sizes stay.
+        kept: Dotted keys that the variant sets, or a file of the user's own: the plan leaves them.
         choices: By dotted key, in the order in which they were made.
         obstacles: Each with its mend.
         notes: What the user should know beside the values.
@@ -34,6 +35,7 @@ class Draft:
     base: Recipe
     words: dict[str, Any]
     fixed: bool = False
+    kept: frozenset[str] = frozenset()
     choices: dict[str, Choice] = field(default_factory=dict)
     obstacles: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -55,12 +57,13 @@ class Draft:
         return own if value is None or isinstance(own, kinds) else value
 
     def choose(self, key: str, value: Any, why: str) -> None:
-        """Plans ``key`` unless the user has set it, or the recipe has this value already.
+        """Plans ``key`` unless the user or variant has set it, or the recipe has the value already.
 
         A baseline of the user's has settings of its own in ``method:``.
         """
         foreign = key.startswith("method.") and "baseline" in self.words
-        if key not in self.words and not foreign and value != self.get(key):
+        given = key in self.words or key in self.kept
+        if not given and not foreign and value != self.get(key):
             self.choices[key] = Choice(value, why)
 
     def refuse(self, text: str) -> None:

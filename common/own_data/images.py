@@ -42,7 +42,7 @@ class Images:
     longer: list[int]
     grey: bool
     broken: list[str]
-    forms = ("image-folder",)
+    forms: tuple[str, ...] = ("image-folder",)
 
     @property
     def unlabelled(self) -> int:
@@ -129,7 +129,7 @@ def plan_images(found: Images, draft: Draft) -> None:
     _plan_views(found, draft, trained)
     _plan_length(draft, trained)
     _plan_protocols(found, draft)
-    draft.choose("data.workers", _workers(), "processes that read images on this machine")
+    draft.choose("data.workers", count_workers(), "processes that read images on this machine")
     if trained < 2:
         draft.refuse(f"{found.path}: {trained} training images; at least 2 are needed")
         return
@@ -192,9 +192,8 @@ def _plan_length(draft: Draft, trained: int) -> None:
     if base.optimizer.name in ("lars", "larc") and size != base.data.batch_size:
         scale = size / base.data.batch_size
         draft.choose("optimizer.lr", base.optimizer.lr * scale, "follows the batch")
-    if not draft.fixed:
-        epochs = min(max(SEEN // trained, 30), 200)
-        draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
+    epochs = min(max(SEEN // trained, 30), 200)
+    draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
     draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
 
 
@@ -231,7 +230,8 @@ def _fit_protocols(found: Images, draft: Draft) -> None:
             draft.choose("evaluation.protocols", kept, why)
 
 
-def _workers() -> int:
+def count_workers() -> int:
+    """Returns how many processes may read images on this machine."""
     return max(min((os.cpu_count() or 1) - 1, 8), 1)
 
 

@@ -1,7 +1,7 @@
 """The plan for data of the user's own: a recipe of the paper's with what fits them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,9 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.data_sets import find_set
 from common.errors import ConfigError, UsageError
+from common.own_data.captions import plan_coco, plan_shards
+from common.own_data.captions import plan_table as plan_caption_table
+from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
 from common.own_data.draft import Choice, Draft
 from common.own_data.graphs import plan_graph
 from common.own_data.images import plan_images
@@ -26,9 +29,18 @@ from common.own_data.texts import plan_lines
 from common.paper import Paper, get_paper, paper_names
 
 PLAN = "the plan"  # the origin of its values
+# What a variant may set and the plan sets all the same: it fits the variant's value to the data.
+FITTED = {"data.name", "data.path", "data.batch_size", "data.views", "optimizer.lr"}
+FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
+# Whoever names a column of images or captions has a table of them.
+COLUMN_KEYS = {"data.image_column", "data.caption_column"}
+LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
 # By the data set that reads them: what the data are, and what plans for them.
 FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
     "image-folder": ("a folder of images", plan_images),
+    "caption-table": ("a table of images and captions (.csv, .tsv)", plan_caption_table),
+    "coco-captions": ("captions in COCO's JSON", plan_coco),
+    "caption-shards": ("a folder of tar shards with captions", plan_shards),
     "csv": ("a CSV with a line a step and a column of dates", plan_series),
     "labelled": ("short series with classes (.npz, NAME_TRAIN.ts)", plan_labelled),
     "table": ("a CSV of numbers with a column to predict", plan_table),
@@ -42,7 +54,6 @@ FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
 }
 REMARKS = {
     "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
-    "images with captions": "no paper here trains on images with captions",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",
 }
@@ -68,7 +79,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     """Plans to train ``reference``, a paper or one of its recipes, on the data at ``path``.
 
     Args:
-        reference: A paper: its recipe for such data is taken. A recipe: its length stays.
+        reference: A paper: its recipe for such data is taken. A recipe: its sizes stay.
         path: As the user wrote it.
         words: ``key=value``; they win over the plan.
 
@@ -77,12 +88,14 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         ConfigError: A value of the user's that the recipe refuses.
     """
     paper = _paper_of(reference)
+    values = parse_overrides(words)
     found = recognise(Path(path).expanduser())
+    if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
+        found = replace(found, forms=("caption-table",))
     form = _choose_form(paper, found)
     bare = reference.lower() == paper.name
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
-    values = parse_overrides(words)
-    draft = Draft(paper, load_recipe(name), values, fixed=not bare)
+    draft = Draft(paper, load_recipe(name), values, fixed=not bare, kept=_kept(name))
     _check_words(name, draft)
     FORMS[form][1](found, draft)
     _fit_warmup(draft)
@@ -94,6 +107,21 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
     asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
+
+
+def _kept(name: str) -> frozenset[str]:
+    """Returns the keys that the variant sets, and the length that a file of the user's sets."""
+    place = find_recipe(name, read_yaml)
+    content = read_yaml(place.path)
+    variants = take_variants(content, place.path)
+    kept = set(_dotted(variants[place.variant])) - FITTED if place.variant else set()
+    return frozenset(kept | (set(_dotted(content)) & LENGTH if place.file else set()))
+
+
+def _dotted(values: dict[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        below = _dotted(value) if isinstance(value, dict) else ()
+        yield from (key, *(f"{key}.{name}" for name in below))
 
 
 def _check_words(name: str, draft: Draft) -> None:
@@ -135,6 +163,12 @@ def _refusal(paper: Paper, found: Found) -> str:
     """Returns what is there, what the paper takes, and which papers take what is there."""
     mine = "; ".join(words for form, (words, _) in FORMS.items() if _takes(paper, form))
     lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
+    if isinstance(found, CsvFile) and _takes(paper, "caption-table"):
+        lines.append(f"its columns: {', '.join(column.name for column in found.columns)}")
+        lines.append(
+            f"images are looked for in {', '.join(PATHS)}, captions in {', '.join(CAPTIONS)}; "
+            "name yours: data.image_column=NAME data.caption_column=NAME"
+        )
     others = {
         form: [name for name in paper_names() if _takes(get_paper(name), form)]
         for form in found.forms
@@ -142,6 +176,7 @@ def _refusal(paper: Paper, found: Found) -> str:
     for form, names in others.items():
         if names:
             kind = getattr(find_set(form), "modality", form)
+            kind = kind.replace("image_text", "images with texts")
             lines.append(f"as {kind} it can be trained by {', '.join(names)}")
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))

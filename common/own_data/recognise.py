@@ -1,5 +1,6 @@
 """Tells from a path what data of the user's own are there. Imports torch for a saved graph only."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 from common.data.catalogue.packers.arrays import read_arrays
 from common.data.sequences.readers.read import numbered_lines
 from common.errors import DataError, UsageError
+from common.own_data.captions import CaptionFile, has_captions
 from common.own_data.csv_files import recognise_csv
 from common.own_data.graphs import recognise_graph_folder, recognise_hetero_data
 from common.own_data.images import recognise_images
@@ -41,14 +43,16 @@ def recognise(path: Path) -> Found:
     """
     if path.is_dir():
         is_graph = (path / "nodes.csv").is_file()
-        return recognise_graph_folder(path) if is_graph else recognise_images(path)
+        return recognise_graph_folder(path) if is_graph else _recognise_folder(path)
     if not path.is_file():
         raise UsageError(f"{path}: does not exist")
     kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     if kind in ("pt", "pth"):
         return recognise_hetero_data(path)
-    if kind == "csv":
+    if kind in ("csv", "tsv"):
         return recognise_csv(path)
+    if kind == "json":
+        return CaptionFile(path)
     if kind == "inter":
         return recognise_actions(path)
     if kind == "ts":
@@ -58,9 +62,17 @@ def recognise(path: Path) -> Found:
     if kind == "txt":
         return _recognise_text(path)
     raise UsageError(
-        f"{path}: this kind of file is not read; give a folder of images or a graph's, or a .csv, "
-        ".inter, .txt, .npz, .ts or .pt"
+        f"{path}: not read; give a folder of images or a graph's, or a .csv, .tsv, .json, .inter, "
+        ".txt, .npz, .ts or .pt"
     )
+
+
+def _recognise_folder(path: Path) -> Found:
+    """Returns the images of a folder, or of its tar shards, which may have captions, too."""
+    found, shards = recognise_images(path), sorted(path.rglob("*.tar"))
+    if shards and has_captions(shards):
+        return replace(found, forms=("caption-shards", *found.forms))
+    return found
 
 
 def _recognise_arrays(path: Path) -> Found:

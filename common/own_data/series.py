@@ -106,7 +106,7 @@ def _plan_horizons(found: CsvFile, draft: Draft, tested: int) -> None:
 def _plan_epochs(draft: Draft) -> None:
     size = draft.get("data.batch_size")
     batches = max(draft.trained // size, 1)
-    if not draft.fixed and batches > 1:
+    if batches > 1:
         epochs = max(draft.base.trainer.epochs // batches, 20)
         draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
     updates = batches * draft.get("trainer.epochs")

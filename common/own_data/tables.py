@@ -95,7 +95,6 @@ def _plan_scale(found: CsvFile, draft: Draft, target: Column | None) -> None:
         draft.choose("method.window", window, f"an eighth of the range: {why}")
         draft.choose("method.label_step", step, "labels so close count as equal")
     batches = max(train // draft.get("data.batch_size"), 1)
-    if not draft.fixed:
-        epochs = min(max(UPDATES // batches, 10), 200)
-        draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
+    epochs = min(max(UPDATES // batches, 10), 200)
+    draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
     draft.seconds = UPDATE * batches * draft.get("trainer.epochs")

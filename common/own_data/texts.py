@@ -55,7 +55,8 @@ def plan_lines(found: Text, draft: Draft) -> None:
     check_batch(draft, draft.trained, "training texts")
     updates = max(draft.trained // draft.get("data.batch_size"), 1)
     words, contrast = (max(round(whole / updates), 1) for whole in (WORDS, CONTRAST))
-    if not draft.fixed and draft.get("method.encoder.checkpoint") is None:
+    whole = "trainer.epochs" in draft.kept  # a length of both stages together
+    if not whole and draft.get("method.encoder.checkpoint") is None:
         draft.choose(
             "method.pretrain_epochs", words, "masked words first: no language model is there"
         )

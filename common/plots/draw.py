@@ -1,6 +1,5 @@
 """Draws what a finished run has to show; what fails here costs an image, never the run."""
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,14 +14,13 @@ from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
 from common.paper import Paper
 from common.plots.learning_curves import draw_run
+from common.plots.style import to_png
 from common.registry import PLOTS
 from common.runs.files import write_atomic
 from common.training.position import random_states, set_random_states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-DOTS_PER_INCH = 110
 
 
 def draw_plots(
@@ -65,13 +63,6 @@ def draw_plots(
     if failures:
         say(f"warning: not drawn: {'; '.join(failures)}. The run and its record are complete")
     return files
-
-
-def to_png(figure: "Figure") -> bytes:
-    """Returns the figure as a PNG file's content."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_PER_INCH)
-    return content.getvalue()
 
 
 def _plots(

@@ -1,5 +1,6 @@
 """What all plots share: a palette for every kind of sight, and figures without global state."""
 
+import io
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 GREY = "#BBBBBB"
 SAME, OTHER = COLOURS[2], COLOURS[1]
 CHARACTERS_PER_INCH = 11
+DOTS_PER_INCH = 110
 
 
 def new_figure(width: float, height: float, title: str) -> "tuple[Figure, Axes]":
@@ -27,3 +29,10 @@ def new_figure(width: float, height: float, title: str) -> "tuple[Figure, Axes]"
     lines = textwrap.wrap(title, max(int(width * CHARACTERS_PER_INCH), 20))
     figure.suptitle("\n".join(lines), fontsize=10)
     return figure, figure.subplots()
+
+
+def to_png(figure: "Figure") -> bytes:
+    """Returns the figure as a PNG file's content."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_PER_INCH)
+    return content.getvalue()

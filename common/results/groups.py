@@ -89,6 +89,11 @@ def differences(
 
 
 def group_records(records: Iterable[Record], code: Code) -> list[Group]:
+    """Returns the settings of `grouped` without stale ones that have been run again since."""
+    return _without_superseded(grouped(records, code))
+
+
+def grouped(records: Iterable[Record], code: Code) -> list[Group]:
     """Groups by paper, arm, data, protocol and configuration; one record of each seed counts."""
     groups: dict[tuple[str, ...], dict[int, Record]] = defaultdict(dict)
     for record in sorted(records, key=_age):
@@ -99,7 +104,7 @@ def group_records(records: Iterable[Record], code: Code) -> list[Group]:
         members = tuple(groups[key][seed] for seed in sorted(groups[key]))
         reasons = [code.stale_reason(record) for record in members]
         found.append(Group(members, next((reason for reason in reasons if reason), None)))
-    return _without_superseded(found)
+    return found
 
 
 def _age(record: Record) -> tuple[str, str]:
@@ -112,7 +117,6 @@ def _group_key(record: Record) -> tuple[str, ...]:
 
 
 def _without_superseded(groups: list[Group]) -> list[Group]:
-    """Leaves out stale groups whose setting has been run again since."""
     fresh = {_setting(group) for group in groups if not group.stale}
     return [group for group in groups if not group.stale or _setting(group) not in fresh]
 

@@ -18,6 +18,7 @@ NUMBERS = (
     "common/data/contract.py",
     "common/data/graphs/",
     "common/data/keyed.py",
+    "common/data/image_text/",
     "common/data/images/",
     "common/data/sampler.py",
     "common/data/sequences/",

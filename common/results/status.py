@@ -69,7 +69,7 @@ def judge_claim(differences: Sample | None, matters: float) -> Verdict:
 
     Args:
         differences: Of pairs, one a seed, positive where the arm is ahead; None without a pair.
-        matters: The smallest difference that would matter, above 0.
+        matters: The smallest difference that would matter; with 0 none is too small.
     """
     if differences is None:
         return Verdict("not run")

@@ -3,11 +3,15 @@
 The records stay in the folders of the runs unless a folder to file them in is given.
 """
 
+import fcntl
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
 from common.results.digest import code_digest
@@ -30,6 +34,7 @@ def run_campaign(
     results: Path | None,
     deadline: float | None,
     console: Console,
+    show: Callable[[list[Record]], None] = lambda records: None,
 ) -> None:
     """Works through ``campaign`` until it is done or the budget is spent.
 
@@ -43,6 +48,7 @@ def run_campaign(
             None leaves each record in its run's folder alone.
         deadline: `time.monotonic` value after which nothing goes on.
         console: Where to tell.
+        show: Takes the records of the complete runs when nothing more is run.
 
     Raises:
         LikewiseError: After all others have run, if some runs failed; names them. A `UsageError`
@@ -51,8 +57,8 @@ def run_campaign(
     failed: list[str] = []
     refused: dict[str, int] = {}  # by the recipe's hash, the seed it was refused at
     not_tried = 0
-    for number, recipe in enumerate(campaign.recipes, 1):
-        label = f"[{number}/{len(campaign.recipes)}] {recipe.reference} seed {recipe.seed}"
+    complete: list[Record] = []
+    for recipe, label in zip(campaign.recipes, _labels(campaign.recipes), strict=True):
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
@@ -61,14 +67,16 @@ def run_campaign(
             path, found = done
             _say(f"{label}: complete, {path}", console)
             _file(found, results, console)
+            complete.append(found)
             continue
         if recipe.hash() in refused:
             _say(f"{label}: not tried, refused at seed {refused[recipe.hash()]}", console)
             not_tried += 1
             continue
-        console.print(label)
+        _say(label, console)
         try:
-            record = _run(recipe, runs, results, deadline, console)
+            with _claim(recipe, runs):
+                record = _run(recipe, runs, results, deadline, console)
         except RunInUse as error:
             _say(f"skipped: {error}", console)
             continue
@@ -85,10 +93,27 @@ def run_campaign(
             continue
         if record is not None:
             _file(record, results, console)
+            complete.append(record)
+    if complete:
+        show(complete)
     if failed:
         kind = UsageError if len(refused) == len(failed) else LikewiseError
         others = f", {not_tried} not tried" if not_tried else ""
         raise kind(f"{len(failed)} failed{others}: {'; '.join(failed)}")
+
+
+def _labels(recipes: Sequence[Recipe]) -> list[str]:
+    """Returns what each run is called: its recipe, the words that not all runs have, its seed."""
+    words = [changed_words(recipe) for recipe in recipes]
+    shared = set.intersection(*map(set, words))
+    names = (
+        " ".join([recipe.reference, *(word for word in own if word not in shared)])
+        for recipe, own in zip(recipes, words, strict=True)
+    )
+    return [
+        f"[{number}/{len(recipes)}] {name} seed {recipe.seed}"
+        for number, (recipe, name) in enumerate(zip(recipes, names, strict=True), 1)
+    ]
 
 
 def _file(record: Record, results: Path | None, console: Console) -> None:
@@ -100,7 +125,12 @@ def _file(record: Record, results: Path | None, console: Console) -> None:
 def _run(
     recipe: Recipe, runs: Path, results: Path | None, deadline: float | None, console: Console
 ) -> Record | None:
-    """Goes on with the recipe's unfinished run, or starts it where there is none to go on with."""
+    """Goes on with the recipe's unfinished run, or starts it where there is none to go on with.
+
+    Another process may have completed it since it was looked for: then that record is returned.
+    """
+    if done := find_complete(recipe, runs, results):
+        return done[1]
     unfinished = _find_unfinished(recipe, runs, results, console)
     if unfinished is not None:
         try:
@@ -110,6 +140,36 @@ def _run(
         except UsageError as error:  # such as data that have changed since; a new start may do
             _say(f"left as it is: {error}", console)
     return start(recipe, runs, console, deadline)
+
+
+@contextmanager
+def _claim(recipe: Recipe, runs: Path) -> Iterator[None]:
+    """Keeps processes that begin the same campaign at one moment from starting the same run.
+
+    From its start on a run's own lock does so; until then its data are read.
+
+    Raises:
+        RunInUse: If another process holds the claim.
+        UsageError: If ``runs`` cannot be written.
+    """
+    if not is_main_process():  # the main process speaks for the others of its launch
+        yield
+        return
+    path = runs / recipe.paper / recipe.folder / f".{recipe.hash()}-s{recipe.seed}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made ({error.strerror}); choose --runs DIR") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunInUse(f"{path}: another process is at this run") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _say(text: str, console: Console) -> None:

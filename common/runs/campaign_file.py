@@ -27,6 +27,11 @@ def parse_budget(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
+def is_campaign(path: Path) -> bool:
+    """Tells whether the YAML file at ``path`` lists arms, so that it is no recipe."""
+    return path.is_file() and "arms" in read_yaml(path)
+
+
 def read_campaign(path: Path) -> Campaign:
     """Reads ``arms``, ``seeds`` and optional ``overrides``.
 

@@ -26,7 +26,16 @@ from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
-from common.training.fit import Experiment, evaluate, measure_references, num_parameters
+from common.training.fit import (
+    Experiment,
+    evaluate,
+    load_data,
+    measure_references,
+    num_parameters,
+)
+
+# Data that only a protocol sees: they can be named once a run is trained.
+MEASURED_ON = ("data.zero_shot",)
 
 
 def evaluate_run(
@@ -50,10 +59,12 @@ def evaluate_run(
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
     experiment = load_run(run_dir, with_protocols(recipe, names))
-    if experiment.data.fingerprint != record.data_hash:
+    added = bool(_changes(recipe, trained, "data"))
+    present = load_data(trained).fingerprint if added else experiment.data.fingerprint
+    if present != record.data_hash:
         raise DataError(
             f"{run.path}: its data had the hash {record.data_hash}, and have "
-            f"{experiment.data.fingerprint} now: put the first ones back or train again"
+            f"{present} now: put the first ones back or train again"
         )
     started, source = time.perf_counter(), describe_source(record.paper)
     if text := measuring_text(experiment.recipe):
@@ -75,6 +86,7 @@ def evaluate_run(
         curves={},
         pilot=recipe.evaluation.looked_at is not None,
         looked_at=recipe.evaluation.looked_at,
+        data_hash=experiment.data.fingerprint,
         protocol="+".join(names),
         metrics=dict(evaluate(experiment, names, recipe.evaluation.split)),
         references={name: dict(row) for name, row in measure_references(experiment).items()},
@@ -99,12 +111,14 @@ def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
         (COMMAND_LINE, parse_overrides(overrides)),
     ]
     recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
-    changed = _changes(recipe, trained, *(name for name in SECTIONS if name != "evaluation"))
+    sections = [name for name in SECTIONS if name != "evaluation"]
+    changed = [key for key in _changes(recipe, trained, *sections) if key not in MEASURED_ON]
     if (recipe.seed, recipe.arm) != (trained.seed, trained.arm):
         changed.append("seed or arm")
     if changed:
         raise ConfigError(
-            f"{', '.join(changed)}: the run was trained with it; here evaluation.* may be set"
+            f"{', '.join(changed)}: the run was trained with it; here evaluation.* and "
+            f"{', '.join(MEASURED_ON)} may be set"
         )
     return recipe
 
@@ -120,7 +134,7 @@ def _said_of_changes(record: Record, trained: Recipe, recipe: Recipe) -> Record:
     """Returns the record, scaled where the protocols' settings are not the training's own."""
     changed = [
         key
-        for key in _changes(recipe, trained, "evaluation")
+        for key in _changes(recipe, trained, "data", "evaluation")
         if key not in ("evaluation.protocols", "evaluation.references")
     ]
     if not changed:

@@ -35,4 +35,4 @@ def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -
             f"{next(iter(libraries))}"
         )
     if path.exists() and not force:
-        raise UsageError(f"{path}: exists already; add --force to replace it, or choose --out")
+        raise UsageError(f"{path}: exists already; add --force to replace it, or choose another")

@@ -16,10 +16,14 @@ from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
-ERROR = re.compile(r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$")  # metrics of which less is better
+# Metrics of which less is better.
+ERROR = re.compile(
+    r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+)
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(
     r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
+    r"|tolerance(_eq11)?$|positive_similarity$|top_negative_\d+$"
 )
 
 
@@ -69,7 +73,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")
     for metric in record.metrics:
-        if not metric.endswith("_std"):
+        if not metric.endswith(("_std", "_ties")):  # ties are in the record
             cells = [_cell(column, metric) for column in columns.values()]
             table.add_row(metric.removeprefix("test/"), *cells)
     if record.metrics:
@@ -131,7 +135,7 @@ def show_next(
     ]
     if not recipe.evaluation.protocols:
         del steps[1]
-    if planned or recipe.file is not None:
+    if planned or recipe.file is not None or recipe.data.path is not None:
         on_own = ["papers", "embed", str(run.path), "--data", "PATH"]
         steps.insert(1, (shlex.join(on_own), "vectors of your data, with ids"))
         steps.insert(2, (shlex.join(["papers", "export", str(run.path)]), "the trained encoder"))

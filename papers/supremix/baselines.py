@@ -11,13 +11,14 @@ from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import gather, gather_with_grad
+from common.losses.draws import draw_beta
 from common.losses.precision import upcast
 from common.optim.build import configure
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import RankNContrastConfig, RegressorConfig
-from papers.supremix.encoder import build_backbone, draw_beta
+from papers.supremix.encoder import build_backbone
 from papers.supremix.loss import own_columns
 
 

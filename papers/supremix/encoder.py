@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from common.backbones.build import build_backbone as make_backbone
@@ -67,14 +66,3 @@ def compared_window(window: float, step: float) -> float:
     whole steps: the bound is put half a step below the first distance that lies outside.
     """
     return (math.ceil(window / step - 1e-6) - 0.5) * step if step else window
-
-
-def draw_beta(
-    first: float, second: float, shape: tuple[int, ...], generator: torch.Generator
-) -> Tensor:
-    """Returns draws of Beta(first, second) as a share of two gamma draws, in float64."""
-    gammas = [
-        torch._standard_gamma(torch.full(shape, value, dtype=torch.float64), generator=generator)
-        for value in (first, second)
-    ]
-    return gammas[0] / (gammas[0] + gammas[1])

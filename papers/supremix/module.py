@@ -12,6 +12,7 @@ from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
+from common.losses.draws import draw_beta
 from common.losses.precision import unit
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
@@ -22,7 +23,6 @@ from papers.supremix.encoder import (
     build_backbone,
     compared_labels,
     compared_window,
-    draw_beta,
     projection_head,
 )
 from papers.supremix.loss import own_columns, pair_similarities, supremix

@@ -33,6 +33,6 @@ def fit(found: Any, draft: Draft) -> None:
             "untrained encoder, on 240 of ten others it was not."
         )
     # At first the loss is ln K, which would be taken for a collapse; few images leave it late.
-    epochs = 1 if draft.fixed else max(draft.get("trainer.epochs") // 10, 1)
+    epochs = max(draft.get("trainer.epochs") // 10, 1)
     frozen = epochs * max(trained // batch, 1)
     draft.choose("method.freeze_batches", frozen, f"prototypes: {epochs} of the epochs")

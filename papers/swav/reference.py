@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.losses.sinkhorn import sinkhorn
 from common.optim.layerwise import LARC
 from common.optim.schedules import warmup_cosine
 from common.results.parity import Case
@@ -15,7 +16,6 @@ from papers.swav.loss import (
     normalise_rows,
     push,
     queue_is_full,
-    sinkhorn,
     swapped_prediction,
 )
 from papers.swav.module import SwAV, projection_head

@@ -56,12 +56,19 @@ OTHER = [
 def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     """Gives the command words that a section cannot take, drawn for each of all papers."""
     names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
+    # Stages ask for more epochs than the schema has, some papers for their optimizer, one for views
+    # beside the weak one, and some protocols for what a label is made of.
+    needed = {
+        "data": ("num_strong",),
+        "method": ("stage_epochs",),
+        "evaluation": ("protocols", "factors", "separation"),
+        "trainer": ("epochs",),
+        "optimizer": ("name",),
+    }
     least = {
-        # Stages ask for more epochs than the schema has, and some papers for their optimizer.
         paper: {
-            "evaluation": {"protocols": content["evaluation"]["protocols"]},
-            "trainer": {"epochs": content["trainer"]["epochs"]},
-            "optimizer": {"name": content["optimizer"]["name"]},
+            section: {key: content[section][key] for key in keys if key in content[section]}
+            for section, keys in needed.items()
         }
         for paper, content in default_recipes().items()
     }

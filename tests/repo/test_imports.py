@@ -46,10 +46,15 @@ def violations(path: Path) -> list[str]:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAX_DEPENDENCIES = 14
 BY_NAME = re.compile(r'import_module\("(\w+)"\)')
-# Extras for files and networks of other libraries: their tests are skipped without them.
-SKIPPED = {"safetensors", "timm", "hf"}
+# Extras for files, networks and searches of other libraries: their tests are skipped without them.
+SKIPPED = {"safetensors", "timm", "hf", "image-text", "sweep"}
 # What a package is imported as, where that is not its name.
-IMPORT_NAMES = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL"}
+IMPORT_NAMES = {
+    "open_clip_torch": "open_clip",
+    "pillow": "PIL",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+}
 
 
 def import_names(requirements: list[str]) -> set[str]:

@@ -40,6 +40,9 @@ QUESTIONS = [
     ["info", "swav"],
     ["train", "swav", "--print-config"],
     ["data", "list"],
+    ["compare", "--help"],
+    ["compare", "swav/quick"],
+    ["sweep", "--help"],
 ]
 REFUSED = [
     ["train", "swaw"],
@@ -64,6 +67,12 @@ REFUSED = [
     ["data", "verify", "acn"],
     ["data", "prepare", "meow/acm"],
     ["campaign", "none.yaml"],
+    ["compare", "nowhere"],
+    ["compare", "swav/quick", "meow/dblp"],
+    ["compare", "swav/quick", "--metric", "map"],
+    ["sweep", "swav/quick", "optimizer.lrr=1,2"],
+    ["sweep", "swav/quick", "optimizer.lr=0.1..0.2"],
+    ["sweep", "swav/imagenet", "optimizer.lr=1,2", "data.root=nowhere"],
     ["resume", "nowhere"],
     ["evaluate", "nowhere"],
     ["evaluate", "swav/quick", "--weights", "none.pt"],

@@ -44,6 +44,15 @@ def test_it_loads_with_the_stored_hash(reference: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
+def test_its_data_have_what_the_method_is_measured_beside() -> None:
+    for reference in EVERY:
+        recipe = load(reference)
+        known = get_paper(recipe.paper).data_module().reference_names
+        asked = set(recipe.evaluation.references) - {"untrained"}
+        assert not known or asked <= set(known), reference  # of series only the data tell
+
+
+@pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
 def test_a_word_makes_the_stored_hash_or_is_refused() -> None:
     def made(word: str) -> str | None:
         try:

@@ -53,6 +53,35 @@ CASES = {
         "evaluation.every_batches=25",
         "data.holdout=0.1",
     ],
+    # On MoCo: a queue and a momentum encoder. After an epoch of 18 batches the rate falls, and what
+    # the other two add begins.
+    "hard_contrastive": [
+        "data.batch_size=256",
+        "optimizer.schedule=constant",
+        "method.drop_epochs=[1,2]",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[uniformity-tolerance]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    "mochi": [
+        "data.batch_size=256",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
+    "feature_transformation": [
+        "data.batch_size=256",
+        "method.from_epoch=1",
+        "trainer.epochs=3",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.online=[knn]",
+        "evaluation.every_batches=25",
+        "data.holdout=0.1",
+    ],
     "meow": ["trainer.epochs=12", "trainer.checkpoint_every_epochs=5"],
     # Drawn neighbours, five batches an epoch.
     "meow-sampled": [
@@ -143,6 +172,39 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[sts]",
     ],
+    # With momentum towers and dropout.
+    "clip_rocket": [
+        "method.addition=byolip",
+        "method.text_dropout=0.1",
+        "trainer.batches=40",
+        "trainer.checkpoint_every_batches=13",
+        "evaluation.protocols=[image-text-retrieval]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=25",
+    ],
+    "negclip": [
+        "data.train_rows=640",
+        "data.hard_images=2",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[caption-choice]",
+        "evaluation.online=[image-text-retrieval]",
+        "evaluation.every_batches=15",
+    ],
+    # The control, which turns the texts before its first batch.
+    "contrastive_gap": [
+        "data.train_rows=640",
+        "method.cross_uniformity_weight=1",
+        "method.start_gap=0",
+        "method.turning_pairs=128",
+        "method.warmup_batches=5",
+        "trainer.epochs=4",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.protocols=[gap]",
+        "evaluation.online=[image-text-retrieval, gap]",
+        "evaluation.every_batches=15",
+    ],
     # Two stages, the teacher's and the student's: the second begins with batch 25.
     "dse": [
         "data.glossary_entries=40",
@@ -154,6 +216,22 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.online=[pair-task]",
         "evaluation.every_batches=10",
+    ],
+    "sepclr": [
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "data.holdout=0.1",
+        "evaluation.online=[separation]",
+        "evaluation.every_batches=25",
+    ],
+    # Three stages of two epochs: the second begins with batch 25, the third with batch 49.
+    "mcl": [
+        "data.batch_size=216",
+        "method.stage_epochs=2",
+        "method.num_clusters=2",
+        "trainer.epochs=6",
+        "trainer.checkpoint_every_batches=8",
+        "evaluation.references=[untrained]",
     ],
     # The recipes whole, minutes each; those above are cut, with more state in them.
     **{f"{paper}-quick": [] for paper in paper_names()},

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shlex
 import shutil
 import weakref
 from pathlib import Path
@@ -213,6 +214,25 @@ def test_a_campaign_skips_what_is_complete_and_stops_at_its_budget(papers):
     assert code == 0 and "stopped by budget" in out
     code, _, err = papers("campaign", "c.yaml", "--budget", "soon")
     assert code == 2 and "90m or 2h" in err
+
+
+@pytest.mark.slow
+def test_a_sweep_is_a_campaign_of_pilots_that_goes_on_where_it_stopped(papers):
+    words = ("sweep", "swav/quick", "optimizer.lr=0.001,0.004", *SHORT, "tracking.plots=false")
+    code, out, _ = papers(*words, "--budget", "0s")
+    assert code == 0 and "budget spent before [1/2]" in out and not Path("runs").exists()
+    for said in ("stored in runs", ": complete, runs"):
+        code, out, err = papers(*words)
+        assert code == 0 and out.count(said) == 2 and "2 of 2 trials" in out, err
+    records = [json.loads(path.read_text()) for path in Path("runs").glob("*/*/*/result.json")]
+    assert {(record["pilot"], record["looked_at"], record["seed"]) for record in records} == {
+        (True, "val", 100)
+    }
+    best = shlex.split(out.splitlines()[-1])[2:]
+    assert best[:2] == ["train", "swav/quick"] and papers(*best)[0] == 0
+    code, out, err = papers("compare", "runs", "--csv", "all.csv")
+    assert code == 0 and "1 arm on " in out and "2 arms on " in out, err
+    assert len(Path("all.csv").read_text().splitlines()) > 3
 
 
 def test_embedding_own_images(papers, run):

@@ -50,7 +50,8 @@ def test_a_campaign_files_such_a_recipe_only_where_it_is_asked_to(papers, monkey
     Path("mine.yaml").write_text(OWN)
     Path("c.yaml").write_text("arms: [mine.yaml]\nseeds: [0]\n")
     for _ in ("trained", "complete"):
-        assert papers("campaign", "c.yaml")[0] == 0
+        code, out, _ = papers("campaign", "c.yaml")
+        assert code == 0 and "1 arm on " in out, "it ends with what papers compare shows"
         assert not Path("checkout").exists()
     assert papers("campaign", "c.yaml", "--results", "given")[0] == 0
     assert len(list(Path("given/swav").glob("mine-s0-*.json"))) == 1

@@ -134,7 +134,7 @@ POINTS = [
     in_an_evaluation_while_training,
 ]
 # The first batch of the second stage of the cases in `STAGED`.
-STAGED = ["simcse", "defsent_plus", "dse", "whitenedcse"]
+STAGED = ["simcse", "defsent_plus", "dse", "whitenedcse", "mcl"]
 BEGINS = 25
 # Ten to twenty seconds each: one with one optimizer, one with two. The last three take a few.
 FAST = {(paper, POINTS[1]) for paper in ("swav", "autotcl")}

@@ -14,15 +14,18 @@ Lines = list[tuple[int, list[str]]]
 def read_lines(path: Path) -> Lines:
     """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
 
+    In a .tsv a tab stands between cells.
+
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter="\t" if tabs else ",")
             lines = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV: {error}") from None

@@ -39,6 +39,16 @@ GIVEN = {
             ("imagenet100/classes.txt", *IMAGENET),
         ),
     ),
+    "cifar10-mnist": Given(
+        title="CIFAR-10 with MNIST laid over: `papers data prepare cifar10`, and MNIST's files",
+        layout="cifar-10-batches-bin/ and MNIST/raw/, as torchvision.datasets.MNIST fetches it",
+        ways=(("cifar-10-batches-bin/test_batch.bin", "MNIST/raw/t10k-labels-idx1-ubyte"),),
+    ),
+    "cifar10-jpeg-fashion": Given(
+        title="CIFAR-10 (a lossy copy) with Fashion-MNIST laid over: `papers data prepare` both",
+        layout="cifar10_jpeg/ and fashion_mnist/",
+        ways=(("cifar10_jpeg/train.npz", "fashion_mnist/fashion_mnist.npz"),),
+    ),
     "agedb": Given(
         title="AgeDB-DIR: on request, for research only",
         layout="agedb/agedb.csv with the columns age, path and split, and the images beside it",
@@ -74,6 +84,9 @@ GIVEN = {
 }
 # Names under which a recipe reads a path of its user's.
 YOURS = (
+    "caption-shards",
+    "caption-table",
+    "coco-captions",
     "csv",
     "entries",
     "file",

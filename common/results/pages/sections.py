@@ -7,6 +7,7 @@ from common.results.board import Board
 from common.results.claims import Comparison
 from common.results.groups import Group, differences, sample_of
 from common.results.pages.formatting import shown_metrics
+from common.results.record import Record
 from common.results.statistics import Sample
 
 
@@ -85,8 +86,12 @@ def sections_of(board: Board, paper: str) -> list[Section]:
 
 
 def arm_order(group: Group) -> tuple[int, str, str, str]:
+    """Orders groups as `record_order` does their records."""
+    return record_order(group.latest)
+
+
+def record_order(record: Record) -> tuple[int, str, str, str]:
     """Orders the method before its ablations, and these before the baselines."""
-    record = group.latest
     rank = ("method", "ablation", "baseline").index(record.arm.split("/")[0])
     return rank, record.arm, record.reference, record.config_hash
 

@@ -9,10 +9,10 @@ from common.backbones.encoder_config import EncoderConfig
 from common.backbones.text_encoder import TextEncoder
 from common.data.text.store import pack
 from common.data.text.tokenizer import word_pieces
-from common.evaluation.alignment_uniformity import alignment, uniformity
 from common.evaluation.association import all_splits, associations, effect_size, p_value
 from common.evaluation.isotropy import isotropy, pair_cosines
 from common.evaluation.sts import by_subset, cosine, pearson, spearman
+from common.losses.spread import alignment, uniformity
 from common.results.parity import Case
 
 

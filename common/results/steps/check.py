@@ -13,7 +13,7 @@ from typing import Any
 
 from common.config.schema import Recipe
 from common.data.contract import RunData
-from common.errors import LikewiseError
+from common.errors import DataError, LikewiseError
 from common.results.configuration import recipe_of
 from common.results.digest import code_digest
 from common.results.ledger import (
@@ -74,16 +74,17 @@ def check_paper(
     store: bool,
     other_data: Iterable[str] = (),
     advance: Callable[[int, int], None] = lambda *_: None,
+    leave_out: Callable[[Record, str], None] = lambda *_: None,
 ) -> tuple[Ledger, Check]:
     """Computes the steps of each setting with records and writes the ledger.
 
     Args:
         paper: The folder's name under ``papers/``.
         root: The folder that holds ``results/``.
-        store: Store what has no file yet, and anew what moved; the settings' data must be at hand
-            where they have no file.
+        store: Store what has no file yet, and anew what moved.
         other_data: Hashes of records' data that the present readers no longer give.
         advance: Told of how many files are done, of how many, at each.
+        leave_out: Told of each record whose setting cannot be stored, and why.
 
     Returns:
         The ledger, and in it the check of the present code.
@@ -93,7 +94,7 @@ def check_paper(
     """
     now, ledger = code_digest(paper), read_ledger(paper, root)
     records = load_records(root / "results", paper)
-    jobs, names = plan(records, ledger, root, store)
+    jobs, names = plan(records, ledger, root, store, leave_out)
     outcomes = []
     for outcome in run_jobs(jobs, root, store):
         outcomes.append(outcome)
@@ -126,7 +127,11 @@ def _remove_unused(folder: Path, ledger: Ledger) -> None:
 
 
 def plan(
-    records: list[Record], ledger: Ledger, root: Path, store: bool
+    records: list[Record],
+    ledger: Ledger,
+    root: Path,
+    store: bool,
+    leave_out: Callable[[Record, str], None],
 ) -> tuple[list[Job], dict[str, list[str]]]:
     """Returns a job for each file, and the names of each setting's files."""
     from common.results.steps.file_format import read_steps, steps_path
@@ -139,6 +144,10 @@ def plan(
         known = ledger.settings.get(setting, [])
         stored = [steps_path(root / "results", ledger.paper, name) for name in known]
         if not store and not stored:
+            continue
+        missing = None if stored else shapes.missing(record)
+        if missing:
+            leave_out(record, missing)
             continue
         recipe = quiet_recipe(record)
         shape = read_steps(stored[0]).shape if stored else shapes.of(record)
@@ -193,6 +202,21 @@ class Shapes:
         if key not in self._known:
             self._known[key] = describe_data(data_of(record))
         return self._known[key]
+
+    def missing(self, record: Record) -> str | None:
+        """Returns why no steps of ``record`` can be stored, or None where they can.
+
+        A record keeps the last name of a checkpoint's or tokeniser's folder, which finds neither.
+        """
+        from common.results.steps.points import own_part
+
+        if record.weights == "published" and own_part(quiet_recipe(record), "published") is None:
+            return "the weights are published, and steps.py does not say how their file is written"
+        try:
+            self.of(record)
+        except DataError as error:
+            return str(error)
+        return None
 
 
 def run_jobs(jobs: list[Job], root: Path, store: bool) -> Iterable[Outcome]:

@@ -117,3 +117,10 @@ def own_part(recipe: Recipe, name: str) -> Callable[..., Any] | None:
     if find_spec(f"{paper.package}.steps") is None:
         return None
     return getattr(paper.part("steps"), name, None)
+
+
+def closing(state: dict[str, Tensor], generator: torch.Generator) -> None:
+    """Puts the oldest key of each queue that is a ring at its last place."""
+    for name in [name for name in state if name.endswith("queue_start")]:
+        queue = state[name.removesuffix("_start")]
+        state[name].fill_(queue.shape[-2] - 1)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from common.data.graphs.batch import GraphBatch
+from common.data.image_text.batch import PairBatch
 from common.data.sequences.module import SequenceBatch
 from common.data.series.batches import SeriesBatch
 from common.data.targets.open_world.batch import OpenWorldBatch
@@ -104,6 +105,8 @@ def embed(module: Any, batch: Any) -> Tensor:
             h = module.embed(batch.ids[:, 0], batch.mask[:, 0])
         case OpenWorldBatch():
             h = module.embed(batch.images)
+        case PairBatch():
+            h = module.embed(batch.images[:, 0])
         case _:
             h = module.embed(batch.views[0])
     return cast(Tensor, h)

@@ -21,32 +21,23 @@ from common.data.targets.open_world.config import OpenWorldFacts
 from common.data.targets.regression.config import RegressionFacts
 from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
-from papers.amcl.config import AMCLConfig
-from papers.amcl.module import AMCL
-from papers.autotcl.config import AutoTCLConfig
-from papers.autotcl.module import AutoTCL
-from papers.defsent_plus.config import DefSentPlusConfig
-from papers.defsent_plus.module import DefSentPlus
-from papers.dse.config import DSEConfig
-from papers.dse.module import DSE
-from papers.hydra.config import SimLAPConfig
-from papers.hydra.module import SimLAP
-from papers.mclrec.config import MCLRecConfig
-from papers.mclrec.module import MCLRec
-from papers.meow.config import MEOWConfig
-from papers.meow.module import MEOW
-from papers.owdfa_cpl.config import CPLConfig
-from papers.owdfa_cpl.module import CPL
-from papers.pixpro.config import PixProConfig
-from papers.pixpro.module import PixPro
-from papers.simcse.config import SimCSEConfig
-from papers.simcse.module import SimCSE
-from papers.supremix.config import SupReMixConfig
-from papers.supremix.module import SupReMix
-from papers.swav.config import SwAVConfig
-from papers.swav.module import SwAV
-from papers.whitenedcse.config import WhitenedCSEConfig
-from papers.whitenedcse.module import WhitenedCSE
+from papers.amcl import AMCL, AMCLConfig
+from papers.autotcl import AutoTCL, AutoTCLConfig
+from papers.defsent_plus import DefSentPlus, DefSentPlusConfig
+from papers.dse import DSE, DSEConfig
+from papers.hydra import SimLAP, SimLAPConfig
+from papers.mcl import MCL, MCLConfig
+from papers.mclrec import MCLRec, MCLRecConfig
+from papers.meow import MEOW, MEOWConfig
+from papers.owdfa_cpl import CPL, CPLConfig
+from papers.pixpro import PixPro, PixProConfig
+from papers.sepclr import SepCLR, SepCLRConfig
+from papers.simcse import SimCSE, SimCSEConfig
+from papers.supremix import SupReMix, SupReMixConfig
+from papers.swav import SwAV, SwAVConfig
+from papers.whitenedcse import WhitenedCSE, WhitenedCSEConfig
+from tests.of_pairs import clip_rocket, contrastive_gap, negclip
+from tests.on_moco import ON_MOCO
 from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
@@ -146,10 +137,20 @@ def dse() -> Made:
     return module, batch, (ids[:, 0], mask[:, 0])
 
 
+def sepclr() -> Made:
+    module = SepCLR(SepCLRConfig(backbone="small_conv"), facts=ImageFacts(num_classes=3))
+    return module, (views(), LABELS), (views()[0],)
+
+
+def mcl() -> Made:
+    return MCL(MCLConfig(**SMALL, stages=1)), (views(), LABELS), (views()[0],)
+
+
 PAPERS = [
     swav,
     pixpro,
     amcl,
+    *ON_MOCO,
     hydra,
     owdfa_cpl,
     supremix,
@@ -160,6 +161,11 @@ PAPERS = [
     defsent_plus,
     whitenedcse,
     dse,
+    negclip,
+    clip_rocket,
+    contrastive_gap,
+    sepclr,
+    mcl,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

@@ -12,7 +12,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,35 +93,55 @@ def open_shards(folder: Path, shards: list[Path], upright: bool = True) -> Shard
     Raises:
         DataError: Naming the shard and member that cannot be used.
     """
+    found = kept_beside(folder, shards, INDEX, VERSION, lambda: vars(_build(shards)))
+    return ShardSource(shards, ShardIndex(**found), upright)
+
+
+def kept_beside(
+    folder: Path,
+    shards: list[Path],
+    name: str,
+    version: int,
+    build: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Returns the arrays of ``build``, or those it made before if no shard changed since.
+
+    Args:
+        folder: Where they are kept, unless nobody may write there.
+        shards: What they are made of.
+        name: The file's.
+        version: Of what it holds.
+        build: Makes the arrays, by name.
+    """
     stats = [shard.stat() for shard in shards]
     state = [(s.name, st.st_size, st.st_mtime_ns) for s, st in zip(shards, stats, strict=True)]
-    key = hashlib.sha256(json.dumps([VERSION, state]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([version, state]).encode()).hexdigest()
     elsewhere = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    places = [folder / INDEX, CACHE.expanduser() / "indices" / f"{elsewhere}.npz"]
+    other = elsewhere + name.removeprefix(INDEX.removesuffix(".npz"))
+    places = [folder / name, CACHE.expanduser() / "indices" / other]
     for place in places:
-        index = _read_index(place, key)
-        if index is not None:
-            return ShardSource(shards, index, upright)
-    index = _build(shards)
+        found = _read_kept(place, key)
+        if found is not None:
+            return found
+    found = build()
     content = io.BytesIO()
-    np.savez(content, key=np.array(key), **{f.name: getattr(index, f.name) for f in fields(index)})
+    np.savez(content, **{"key": np.array(key), **found})
     for place in places:
         # Shards often lie where nobody may write; without any index the next run makes it anew.
         with suppress(LikewiseError):
             write_atomic(place, content.getvalue())
             break
-    return ShardSource(shards, index, upright)
+    return found
 
 
-def _read_index(path: Path, key: str) -> ShardIndex | None:
-    """Returns what ``path`` holds, or None if it is not the index of these shards."""
+def _read_kept(path: Path, key: str) -> dict[str, Any] | None:
+    """Returns what ``path`` holds, or None if it is not of these shards."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if str(file["key"]) != key:
-                return None
-            return ShardIndex(**{entry.name: file[entry.name] for entry in fields(ShardIndex)})
+            found = {name: file[name] for name in file.files}
     except Exception:  # torn or foreign: zip, numpy and the system raise their own kinds
         return None
+    return found if str(found.pop("key", "")) == key else None
 
 
 def _build(shards: list[Path]) -> ShardIndex:
@@ -144,7 +164,7 @@ def _list_shard(path: Path) -> list[tuple[int, int, int, bytes]]:
             for member in tar:
                 # tarfile would keep every header.
                 tar.members = []  # type: ignore[attr-defined]
-                key, kind = _split_name(member.name)
+                key, kind = split_name(member.name)
                 if not member.isfile():
                     continue
                 if f".{kind.lower()}" in SUFFIXES:
@@ -176,7 +196,7 @@ def _check_end(path: Path, end: int) -> None:
         raise DataError(f"{path}: no member can be read from byte {end:,} on; fetch it again")
 
 
-def _split_name(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """Splits ``folder/000001.jpg`` into the sample's key and its kind, as WebDataset does."""
     folder, _, base = name.rpartition("/")
     key, _, kind = base.partition(".")

@@ -74,4 +74,4 @@ def test_the_deep_stem_dilates_the_last_stages_as_torchvision_does():
 def test_every_backbone_gives_its_number_of_features(name):
     with torch.device("meta"):
         model = BACKBONES.get(name)(channels=1, width=1, stem="cifar")
-        assert model(torch.zeros(2, 1, 20, 20)).shape == (2, model.num_features)
+        assert model(torch.zeros(2, 1, 32, 32)).shape == (2, model.num_features)

@@ -171,7 +171,7 @@ def test_unreadable_and_foreign_runs_are_passed_over(training, tmp_path):
 
 
 def test_without_a_terminal_each_file_of_steps_has_a_line(monkeypatch, tmp_path):
-    def check_paper(paper, root, store, others, advance):
+    def check_paper(paper, root, store, others, advance, leave_out):
         for done in (1, 2):
             advance(done, 2)
         return Ledger(paper=paper), Check(agree=[])

@@ -1,5 +1,7 @@
 """Every protocol whose metrics move in jumps keeps scores that do not."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.synthetic import make as make_open_world
 from common.data.targets.regression.samples import Samples
 from common.evaluation.clustering_config import ClusteringConfig
+from common.evaluation.factors_config import FactorsConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.few_label_config import FewLabelConfig
 from common.evaluation.finetune_config import FinetuneConfig
@@ -29,15 +32,18 @@ from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression_inputs import RegressionInputs
 from common.evaluation.scores import keep, recorded
 from common.evaluation.series_svm_config import SeriesSvmConfig
+from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.sepclr.config import SeparationConfig
 from papers.supremix.config import LabelOrderConfig
 from tests.recipes import PROTOCOLS
 
 # Metrics that are continuous themselves.
+TWO_FACTORS = {"names": ["a", "b"], "sizes": [2, 2], "epochs": 2}
 CONTINUOUS = {"effective-rank", "forecasting", "regression-finetune", "regression-probe"}
 SETTINGS = {
     "clustering": ClusteringConfig(fits=2, starts=2),
@@ -50,12 +56,15 @@ SETTINGS = {
     "knn": KnnConfig(k=5),
     "label-order": LabelOrderConfig(),
     "linear": LinearProbeConfig(epochs=2),
+    "factors": FactorsConfig(**TWO_FACTORS),
+    "separation": SeparationConfig(**TWO_FACTORS, common="a", salient="b"),
     "linear-sgd": LinearSgdConfig(epochs=2),
     "mask-agreement": MaskAgreementConfig(),
     "node-probe": NodeProbeConfig(iterations=5, probes=2),
     "pair-auc": PairAucConfig(),
     "ranking": RankingConfig(mask_history=True, sampled_negatives=5),
     "series-svm": SeriesSvmConfig(penalties=[1.0, 10.0], folds=2),
+    "uniformity-tolerance": UniformityToleranceConfig(),
 }
 IMAGES = {
     "channels": 3,
@@ -78,6 +87,7 @@ class Encoder(nn.Module):
     """A module with every verb that protocols ask for; ``shift`` moves all that it says a bit."""
 
     learns_mask = True
+    parts = MappingProxyType({"common": slice(3), "salient": slice(3, 6)})
 
     def __init__(self, shift, channels=3):
         super().__init__()
@@ -169,6 +179,14 @@ def number_inputs(shift):
 # Their inputs are an encoder and its texts: test_text_protocols.py, and the papers' own tests.
 TEXTS = {"alignment-uniformity", "association", "entry-prediction", "isotropy", "pair-task"}
 TEXTS |= {"retrieval", "sts"}
+PAIRS = {
+    "caption-choice",
+    "gap",
+    "image-text-retrieval",
+    "projectors",
+    "text-transfer",
+    "zero-shot",
+}
 INPUTS = {
     **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
@@ -176,6 +194,8 @@ INPUTS = {
     **dict.fromkeys(
         ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), image_inputs
     ),
+    "uniformity-tolerance": image_inputs,
+    **dict.fromkeys(("factors", "separation"), image_inputs),
     "label-order": number_inputs,
     "mask-agreement": masked_inputs,
     "ranking": ranking_inputs,
@@ -189,8 +209,8 @@ def scores(name, shift):
     return metrics, found
 
 
-def test_only_detection_and_texts_are_measured_elsewhere():
-    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS}
+def test_only_detection_texts_and_pairs_are_measured_elsewhere():
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS, *PAIRS}
 
 
 @pytest.mark.parametrize("name", INPUTS)

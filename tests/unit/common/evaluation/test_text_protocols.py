@@ -9,7 +9,7 @@ from torch import nn
 
 from common.data.text.tokenizer import WholeWords
 from common.errors import ConfigError, DataError
-from common.evaluation.alignment_uniformity import evaluate_alignment_uniformity, uniformity
+from common.evaluation.alignment_uniformity import evaluate_alignment_uniformity
 from common.evaluation.alignment_uniformity_config import AlignmentUniformityConfig
 from common.evaluation.association import (
     all_splits,
@@ -125,15 +125,6 @@ def test_isotropy_counts_pairs_of_words_and_weighs_long_texts_more():
 def test_the_ends_of_a_text_are_its_first_and_its_last_token():
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]).bool()
     assert without_ends(mask).tolist() == [[False, True, False, False], [False, True, True, False]]
-
-
-def test_uniformity_is_over_all_pairs_whatever_the_chunk(monkeypatch):
-    x = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    u = x / x.norm(dim=1, keepdim=True)
-    plain = torch.exp(-2 * torch.pdist(u).square()).mean().log()
-    torch.testing.assert_close(uniformity(x), plain)
-    monkeypatch.setattr("common.evaluation.alignment_uniformity.CHUNK", 3)
-    torch.testing.assert_close(uniformity(x), plain)
 
 
 def test_alignment_is_of_close_pairs_and_needs_scores():

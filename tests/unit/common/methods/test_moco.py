@@ -57,6 +57,26 @@ def test_the_step_is_info_nce_against_keys_of_the_momentum_encoder():
     assert torch.equal(module.queue[6:], queue[6:])
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_subclass_replaces_the_contrast_alone_and_the_queue_takes_the_plain_keys(symmetric):
+    told = []
+
+    class Told(MoCo):
+        def contrast(self, q, k, turn):
+            told.append((turn, k.clone(), self.queue.clone()))
+            return (q * 0).sum() + 1 + turn
+
+    torch.manual_seed(0)
+    config = MoCoConfig(**SMALL, batch_norm_groups=1, symmetric=symmetric)
+    module = Told(config, OptimizerConfig())
+    before = module.queue.clone()
+    loss = module.training_step(make_batch(), 0)
+    turns, keys, queues = zip(*told, strict=True)
+    assert turns == ((0, 1) if symmetric else (0,)) and float(loss) == sum(turns) / len(turns) + 1
+    assert all(torch.equal(queue, before) for queue in queues), "both turns see one queue"
+    torch.testing.assert_close(module.queue[: 6 * len(turns)], torch.cat(keys))
+
+
 def test_learns_against_the_same_keys():
     module, batch = make_module(momentum=0.9), make_batch()
     optimizer = torch.optim.Adam(module.parameters(), lr=0.01)

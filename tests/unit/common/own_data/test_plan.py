@@ -58,7 +58,8 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
-    assert own | {"lines", "ow-dfa", "table", "volume-table"} == set(FORMS)
+    pairs = {"caption-shards", "caption-table", "coco-captions"}
+    assert own | pairs | {"lines", "ow-dfa", "table", "volume-table"} == set(FORMS)
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -95,6 +96,16 @@ def test_a_word_of_the_users_wins_and_the_rest_is_fitted_to_it(tmp_path):
     assert (found.recipe.data.batch_size, method.num_prototypes) == (10, 30)
     assert method.queue_length % 10 == 0 and method.queue_length + 10 >= 30
     assert "data.batch_size" not in found.choices
+
+
+def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(tmp_path):
+    folder = write_images(tmp_path / "images", {"a": 20, "b": 20})
+    planned = plan("swav", folder).recipe.trainer.epochs
+    assert plan("swav/quick:two-crops", folder).recipe.trainer.epochs == planned
+    assert plan("swav/quick:small-batch", folder).recipe.trainer.epochs == 15
+    own = tmp_path / "mine.yaml"
+    own.write_text("paper: swav\nevaluation: {protocols: [knn]}\ntrainer: {epochs: 9}\n")
+    assert plan(str(own), folder).recipe.trainer.epochs == 9
 
 
 def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):

@@ -12,10 +12,10 @@ from common.results import ledger
 from common.results.ledger import Check, Ledger, write_ledger
 from common.results.record import Record, commit_record, write_record
 from common.runs import campaign
-from common.runs.campaign import _find_unfinished, find_complete, run_campaign
+from common.runs.campaign import _claim, _find_unfinished, find_complete, run_campaign
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import AtomicCheckpointIO
-from common.runs.folder import RunFolder
+from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
 
 DIGEST = "a" * 12
@@ -185,14 +185,14 @@ def stage(monkeypatch, tmp_path, console):
     recipes = [load_recipe("swav/quick", [f"seed={seed}"]) for seed in range(3)]
     done = []
 
-    def play(act, deadline=None, also=(), results=tmp_path / "results"):
+    def play(act, deadline=None, also=(), results=tmp_path / "results", show=len):
         def start(recipe, root, _console, _deadline=None):
             done.append(recipe.seed)
             return act(recipe)
 
         monkeypatch.setattr(campaign, "start", start)
         campaign_ = Campaign("c", [*recipes, *also])
-        run_campaign(campaign_, tmp_path / "runs", results, deadline, console)
+        run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show)
 
     return play, done
 
@@ -206,6 +206,29 @@ def test_every_record_is_filed_and_a_second_time_nothing_is_done(stage, tmp_path
     assert console.file.getvalue().count("-260101-000000-000") == 3 * 3, (
         "each says where, each time"
     )
+
+
+def test_its_records_are_shown_before_failures_are_told(stage, tmp_path, console, recipe):
+    play, _ = stage
+    store(tmp_path / "runs", record_of(recipe, 1))
+
+    def act(recipe):
+        if recipe.seed == 2:
+            raise LikewiseError("train/loss is nan")
+        return record_of(recipe, recipe.seed)
+
+    shown = []
+    with pytest.raises(LikewiseError, match="1 failed"):
+        play(act, show=shown.extend)
+    assert sorted(record.seed for record in shown) == [0, 1]
+
+
+def test_a_run_is_called_by_the_words_that_not_all_runs_have(tmp_path, console):
+    shared = ["trainer.epochs=1", "seed=1"]
+    recipes = [load_recipe("swav/quick", [*shared, f"optimizer.lr={lr}"]) for lr in (0.1, 0.2)]
+    spent = time.monotonic() - 1
+    run_campaign(Campaign("c", recipes), tmp_path, None, spent, console)
+    assert "before [1/2] swav/quick optimizer.lr=0.1 seed 1;" in console.file.getvalue()
 
 
 def test_without_a_folder_to_file_in_records_stay_in_the_folders_of_their_runs(
@@ -314,6 +337,38 @@ def test_a_run_of_another_process_is_skipped_with_a_line(digest, stage, tmp_path
     run.unlock()
     assert done == [0, 2]
     assert f"skipped: {run.path}: in use by process" in console.file.getvalue()
+
+
+def test_what_another_process_begins_is_left_to_it_and_what_it_completes_is_not_run_again(
+    stage, tmp_path, console
+):
+    play, done = stage
+    recipe = load_recipe("swav/quick", ["seed=1"])
+
+    def act(started):
+        if started.seed == 0:  # meanwhile another process completes seed 2
+            store(tmp_path / "runs", record_of(dataclasses.replace(recipe, seed=2), 2))
+        return record_of(started, started.seed)
+
+    with _claim(recipe, tmp_path / "runs"):
+        play(act)
+    assert done == [0] and "skipped: " in console.file.getvalue()
+    play(lambda started: record_of(started, started.seed))
+    assert done == [0, 1], "the claim has ended with its process's work"
+    assert not [path for path in tmp_path.rglob("*.lock")]
+
+
+def test_two_processes_at_one_moment_do_not_start_the_same_run(recipe, tmp_path, monkeypatch):
+    runs = tmp_path / "runs"
+    with _claim(recipe, runs):
+        with pytest.raises(RunInUse), _claim(recipe, runs):
+            pytest.fail("claimed twice")
+        with _claim(dataclasses.replace(recipe, seed=7), runs):
+            pass
+        # Between the look for a record and the claim another process has done the run.
+        store(runs, record_of(recipe, 3))
+        monkeypatch.setattr(campaign, "start", lambda *_: pytest.fail("run again"))
+        assert campaign._run(recipe, runs, None, None, None).run_id.endswith("0003")
 
 
 @pytest.mark.parametrize("error", [DataError("the data have changed"), UsageError("version 1")])

@@ -141,6 +141,32 @@ def test_a_run_is_not_measured_on_other_data_than_it_was_trained_on(finished):
     assert not (run.path / "evaluations").exists()
 
 
+def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, monkeypatch):
+    recipe = load_recipe("negclip/quick")
+    run = new_run(recipe, tmp_path)
+    run.unlock()
+    here = Environment("d" * 40, False, {}, {})
+    data = SimpleNamespace(fingerprint="trained on")
+    record = make_record(recipe, data, Source("then", here), run, MEASURED, None)
+    write_record(record, run.path)
+    more = SimpleNamespace(fingerprint="with classes")
+    ready = SimpleNamespace(data=more, module=torch.nn.Identity(), recipe=recipe)
+    monkeypatch.setattr("common.runs.evaluate.load_run", lambda *_: ready)
+    monkeypatch.setattr("common.runs.evaluate.load_data", lambda _: data)
+    monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/zero_shot_top1": 5.0})
+    monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
+    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("then", here))
+    quiet, words = Console(quiet=True), ["data.zero_shot=folder"]
+    again = evaluate_run(run.path, ["zero-shot"], quiet, words)
+    assert again.data_hash == "with classes" and again.config["data"]["zero_shot"] == "folder"
+    assert again.scaled and "data.zero_shot" in str(again.scaled_reason)
+    with pytest.raises(ConfigError, match=r"^data\.batch_size: "):
+        evaluate_run(run.path, ["zero-shot"], quiet, [*words, "data.batch_size=2"])
+    data.fingerprint = "others"
+    with pytest.raises(DataError, match=r"trained on.*others"):
+        evaluate_run(run.path, ["zero-shot"], quiet, words)
+
+
 def test_the_record_of_an_evaluation_is_of_the_code_and_machine_that_made_it(finished, monkeypatch):
     run, trained, _ = finished
     again = evaluate_run(run.path, None, Console(quiet=True))

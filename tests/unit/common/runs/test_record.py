@@ -122,6 +122,15 @@ def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_pat
         assert ("beside no" in console.file.getvalue()) is bool(words)
 
 
+def test_counts_of_ties_stay_in_the_record_and_off_the_screen(tmp_path):
+    metrics = {"test/choice_swap": 75.0, "test/choice_swap_ties": 3.0}
+    _, record = make(tmp_path, measured=dataclasses.replace(MEASURED, metrics=metrics))
+    said = io.StringIO()
+    show_result(record, RunFolder(tmp_path / "run"), Console(file=said, width=200))
+    assert record.metrics == metrics
+    assert "choice_swap " in said.getvalue() and "swap_ties" not in said.getvalue()
+
+
 @pytest.mark.parametrize(
     ("trained", "untrained", "said"),
     [

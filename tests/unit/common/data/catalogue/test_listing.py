@@ -11,6 +11,8 @@ from common.data.catalogue.user_provided import GIVEN
 from common.data.data_sets import DATASETS
 
 BUILT_IN = {
+    "coloured-digits",
+    "digit-bars",
     "diabetes",
     "glossary",
     "glossary-pairs",
@@ -18,6 +20,7 @@ BUILT_IN = {
     "ow-forge-20",
     "papers-at-scale",
     "papers-authors-subjects",
+    "relations",
     "rotated-digits",
     "scattered-digits",
     "scattered-rotated-digits",
@@ -76,7 +79,7 @@ def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -
     (tmp_path / "timeseries/lora").mkdir(parents=True)
     (tmp_path / "timeseries/lora/lora-all.csv.gz").touch()
     assert data_state("lora", here) == "yes"
-    for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data"):
+    for name in ("image-folder", "csv", "labelled", "volume-table", "hetero-data", "caption-table"):
         assert data_state(name) == "yours"
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.config.checkout import SOURCE_ROOT
-from common.errors import LikewiseError
+from common.errors import DataError, LikewiseError
 from common.results.ledger import Ledger, ledger_path, read_ledger, setting_of, write_ledger
 from common.results.record import commit_record, load_records
 from common.results.steps import check as checking
@@ -112,6 +112,34 @@ def test_code_that_changes_meanwhile_is_not_noted(root, monkeypatch):
     with pytest.raises(LikewiseError, match="verify again"):
         check_paper("swav", root, store=True)
     assert read_ledger("swav", root) == Ledger(paper="swav")
+
+
+def test_a_setting_whose_files_are_not_at_hand_is_left_out_and_the_others_are_stored(
+    root, monkeypatch
+):
+    take(monkeypatch)
+    away = setting_of(RECORDS[0])
+
+    def of(_, record):
+        if setting_of(record) == away:
+            raise DataError("data.tokenizer=minilm: no such folder")
+        return {"rows": 8}
+
+    monkeypatch.setattr(checking.Shapes, "of", of)
+    told = []
+    ledger, _ = check_paper("swav", root, store=True, leave_out=lambda *one: told.append(one))
+    assert set(ledger.settings) == NAMES - {away}
+    assert [(setting_of(record), "minilm" in why) for record, why in told] == [(away, True)]
+
+
+def test_published_weights_that_steps_cannot_write_are_left_out(root, monkeypatch):
+    take(monkeypatch)
+    own = replace(RECORDS[0], weights="published", run_id="published")
+    commit_record(own, root / "results")
+    told = []
+    ledger, _ = check_paper("swav", root, store=True, leave_out=lambda *one: told.append(one[0]))
+    assert set(ledger.settings) == NAMES
+    assert [record.run_id for record in told] == ["published"]
 
 
 def test_without_stored_steps_there_is_nothing_to_take(root, monkeypatch):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.distributed.reduce import rank, world_size
-from papers.swav.loss import sinkhorn
+from common.losses.sinkhorn import sinkhorn
 from tests.gloo import run_processes
 
 
@@ -93,3 +93,10 @@ def own_rows() -> torch.Tensor:
 def test_several_processes_share_the_mass_of_all_rows(size):
     got = torch.cat(run_processes(own_rows, size=size))
     torch.testing.assert_close(got, sinkhorn(make_scores(), 0.05, 3), rtol=1e-11, atol=1e-12)
+
+
+def test_sinkhorn_works_in_place_on_its_own_tensor_only():
+    scores = torch.randn(6, 4, dtype=torch.float64)
+    before = scores.clone()
+    sinkhorn(scores, 1.0, 3)  # an epsilon that changes nothing may not make it the caller's
+    assert torch.equal(scores, before)

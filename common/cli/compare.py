@@ -1,0 +1,167 @@
+"""The command `papers compare`: arms side by side, with paired differences and their intervals."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from common.cli.compare_words import records_of
+from common.cli.messages import plain_table, print_table
+from common.config.checkout import is_checkout
+from common.errors import UsageError, suggest
+from common.results.comparison import Arms, is_called, measured_key, side_by_side
+from common.results.pages.document import Block, Heading, Paragraph, Table, plain, to_markdown
+from common.results.pages.side_by_side import arms_blocks, rows_as_csv
+from common.results.record import Record, default_results
+from common.runs.files import write_atomic
+from common.runs.outputs import check_output
+
+console = Console(emoji=False)
+RunsOption = Annotated[Path, typer.Option(help="Where runs of recipes and campaigns are.")]
+KEYS = ("data_hash", "protocol", "evaluation.split")
+
+
+def compare(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT...", help="Run folders, folders of runs, campaign files or recipes."
+        ),
+    ],
+    to: Annotated[
+        str | None, typer.Option(metavar="ARM", help="The arm to compare with; else the first.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A metric to show; may be repeated.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write all metrics of all arms.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write the tables.")
+    ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the learning curves.")
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log the table there.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    runs: RunsOption = Path("runs"),
+    results: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where filed records of them are.")
+    ] = None,
+) -> None:
+    """Shows arms side by side: mean and deviation over seeds, and paired differences to one arm.
+
+    One recipe stands for all its variants. Several words must name runs on the same data, measured
+    by the same protocols.
+    """
+    for path, ending in ((csv, ".csv"), (markdown, ".md"), (curves, ".png")):
+        if path is not None:
+            check_output(path, {ending: None}, force)
+    if results is None and is_checkout():
+        results = default_results()
+    named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
+    _refuse_unlike(what, named)
+    records = [*{record.run_id: record for part in named for record in part}.values()]
+    found = side_by_side(records, to)
+    asked = [full_name(one, found) for one in metric or []]
+    if to is not None:
+        _refuse_unknown(to, found)
+    show_arms(found, console, asked)
+    _say_left_out(records, found)
+    if csv is not None:
+        _write(csv, rows_as_csv(found))
+    if markdown is not None:
+        _write(markdown, to_markdown(block for arms in found for block in arms_blocks(arms, asked)))
+    if curves is not None:
+        _write(curves, _curves(curves, found))
+    if wandb is not None:
+        from common.tracking.wandb_table import log_table
+
+        console.print(log_table(wandb, found), soft_wrap=True, highlight=False)
+
+
+def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()) -> None:
+    """Prints the tables of ``found``, of the metrics ``asked`` for or of those that tell most."""
+    for arms in found:
+        console.print()
+        for block in arms_blocks(arms, asked):
+            _print(block, console)
+
+
+def show_records(records: Sequence[Record]) -> None:
+    """Prints the arms of a campaign's ``records``; those without a number show nothing."""
+    show_arms(side_by_side([record for record in records if record.metrics]), console)
+
+
+def _print(block: Block, console: Console) -> None:
+    match block:
+        case Heading(_, text):
+            console.print(plain(text), style="bold", highlight=False, markup=False, soft_wrap=True)
+        case Table(header, rows):
+            table = plain_table()
+            for name in header:
+                table.add_column(name, overflow="fold")
+            for row in rows:
+                table.add_row(*map(plain, row))
+            print_table(table, console)
+            console.print()
+        case Paragraph(text):
+            console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
+
+
+def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]]) -> None:
+    """Raises `UsageError` for a word none of whose runs can be set beside one of the first word."""
+    first = {measured_key(record): record for record in named[0]}
+    for word, records in zip(words[1:], named[1:], strict=True):
+        if not first.keys() & {measured_key(record) for record in records}:
+            ours, theirs = [*first][-1], measured_key(records[-1])
+            key, one, other = next(
+                (key, a, b) for key, a, b in zip(KEYS, ours, theirs, strict=True) if a != b
+            )
+            raise UsageError(
+                f"{word}: {key}: is {other}, but {one} in {words[0]}; only runs on the same data, "
+                "measured alike, are compared"
+            )
+
+
+def full_name(metric: str, found: Sequence[Arms]) -> str:
+    """Returns the metric with its split; raises `UsageError` where no run has it."""
+    known = dict.fromkeys(name for arms in found for name in arms.metrics)
+    for name in (metric, f"test/{metric}", f"val/{metric}"):
+        if name in known:
+            return name
+    raise UsageError(f"--metric {metric}: no run has it{suggest(metric, [*known])}")
+
+
+def _refuse_unknown(to: str, found: Sequence[Arms]) -> None:
+    if not any(is_called(arms.to_name, arms.to, to) for arms in found):
+        names = dict.fromkeys(name for arms in found for name in arms.names)
+        raise UsageError(f"--to {to}: no such arm{suggest(to, [*names])}")
+
+
+def _say_left_out(records: Sequence[Record], found: Sequence[Arms]) -> None:
+    kept = {one.run_id for arms in found for group in arms.groups for one in group.records}
+    older = [record.run_id for record in records if record.run_id not in kept]
+    if older:
+        said = f"left out, since a later run has the same setting and seed: {', '.join(older)}"
+        console.print(said, highlight=False, soft_wrap=True)
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    write_atomic(path, content)
+    console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def _curves(path: Path, found: Sequence[Arms]) -> bytes:
+    from common.plots.compared_curves import compared_curves
+    from common.plots.style import to_png
+
+    figure = compared_curves(found)
+    if figure is None:
+        raise UsageError(f"{path}: no curves to draw: no record of these runs keeps one")
+    return to_png(figure)

@@ -1,0 +1,1 @@
+"""Files and generators of images with texts."""

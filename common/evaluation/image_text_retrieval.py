@@ -1,0 +1,82 @@
+"""Retrieval between images and captions by cosine."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConfig
+from common.evaluation.pair_inputs import PairInputs
+from common.evaluation.scores import keep
+
+# Of rows of queries: which items are right, ``(rows, items)``.
+Right = Callable[[slice], Tensor]
+
+
+def evaluate_image_text_retrieval(
+    inputs: PairInputs, settings: ImageTextRetrievalConfig, seed: int
+) -> dict[str, float]:
+    """Returns ``image_to_text_r<k>``, ``text_to_image_r<k>`` and ``mean_recall``, in per cent.
+
+    For each of the inputs' ``truths``, ``<name>_r1`` is the share of images whose best caption is
+    true of them, whoever's caption it is.
+
+    Args:
+        inputs: Images and captions.
+        settings: Which k.
+        seed: Not used: nothing is drawn.
+    """
+    images, captions = inputs.image_vectors(), inputs.text_vectors(inputs.captions)
+    owner = torch.from_numpy(inputs.owner)
+    everyone = torch.arange(len(images))
+    found: dict[str, float] = {}
+    for name, queries, items, right in (
+        ("image_to_text", images, captions, lambda rows: everyone[rows, None] == owner),
+        ("text_to_image", captions, images, lambda rows: owner[rows, None] == everyone),
+    ):
+        ranks = _ranks(queries, items, right, settings.chunk)
+        found |= {f"{name}_r{k}": percent_within(ranks, k) for k in settings.cutoffs}
+    found["mean_recall"] = float(np.mean([*found.values()]))
+    for name, (scenes, said) in inputs.truths.items():
+        ranks = _ranks(images, captions, _true(scenes, said), settings.chunk)
+        found[f"{name}_r1"] = percent_within(ranks, 1)
+    return found
+
+
+def rank_of_best(scores: Tensor, right: Tensor) -> Tensor:
+    """Returns how many wrong items score at least as high as the best right one, ``(queries,)``.
+
+    A tie counts against the query, so that a collapsed encoder finds nothing.
+
+    Args:
+        scores: ``(queries, items)``.
+        right: The same shape; a query without a right item has the last rank.
+    """
+    best = scores.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+    return ((scores >= best) & ~right).sum(1)
+
+
+def percent_within(ranks: Tensor, k: int) -> float:
+    """Returns the share of ``ranks``, which begin with 0, that are below ``k``, in per cent."""
+    return 100 * (ranks < k).double().mean().item()
+
+
+def _ranks(queries: Tensor, items: Tensor, right: Right, chunk: int) -> Tensor:
+    return torch.cat(
+        [rank_of_best(scores, right(rows)) for rows, scores in _scores(queries, items, chunk)]
+    )
+
+
+def _scores(queries: Tensor, items: Tensor, chunk: int) -> Iterator[tuple[slice, Tensor]]:
+    for start in range(0, len(queries), chunk):
+        rows = slice(start, start + chunk)
+        scores = queries[rows] @ items.T
+        keep("image-text-retrieval", scores)
+        yield rows, scores
+
+
+def _true(scenes: NDArray[np.int64], said: NDArray[np.int64]) -> Right:
+    so, words = torch.from_numpy(scenes), torch.from_numpy(said)
+    return lambda rows: ((words == so[rows, None]) | (words < 0)).all(2)

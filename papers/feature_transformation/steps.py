@@ -1,0 +1,9 @@
+"""Where FT's trainings are looked at."""
+
+from common.config.schema import Recipe
+from common.results.steps.points import Counts, Point, closing, late, start
+
+
+def points(recipe: Recipe, counts: Counts) -> list[Point]:
+    """Returns the start, and a late moment at which the queue's ring is about to close."""
+    return [start(), late(counts, fill=closing)]

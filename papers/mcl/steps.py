@@ -1,0 +1,42 @@
+"""Where MCL's trainings are looked at, and what of them follows a schedule."""
+
+from functools import partial
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from common.config.schema import Recipe
+from common.results.steps.points import Counts, Place, Point, late, start
+from common.training.stages import stage_number
+from papers.mcl.module import MCL
+
+
+def points(recipe: Recipe, counts: Counts) -> list[Point]:
+    """Returns the start, the end of each stage but the last, and the end of all."""
+    if recipe.baseline is not None or recipe.method.stages == 1:
+        return [start(), late(counts)]
+    method = recipe.method
+    ends = [n * method.stage_epochs - 1 for n in range(1, method.stages)] + [counts.epochs - 1]
+    names = [f"stage {n} begins" for n in range(1, method.stages)] + ["end"]
+    return [
+        start(),
+        *(
+            Point(name, counts.end_of_epoch(epoch), fill=partial(within, number))
+            for number, (name, epoch) in enumerate(zip(names, ends, strict=True))
+        ),
+    ]
+
+
+def within(number: int, state: dict[str, Tensor], generator: torch.Generator) -> None:
+    """Says that stage ``number`` has begun, with groups as any clustering might have given."""
+    state["begun"].fill_(number + 1)
+    if number:
+        state["groups"].random_(0, 2, generator=generator)
+
+
+def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
+    """Returns the number of the stage."""
+    if not isinstance(module, MCL):
+        return {}
+    return {"stage": float(stage_number(module.stages, place.epoch))}

@@ -1,0 +1,1 @@
+"""The generated digits that only SepCLR needs."""

@@ -1,0 +1,61 @@
+import contextlib
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from common.errors import LikewiseError, UsageError
+from common.results import comparison
+from common.results.comparison import side_by_side
+from common.results.groups import Code
+from common.results.pages.side_by_side import COLUMNS
+from common.tracking.wandb_table import log_table
+
+
+@pytest.fixture
+def found(monkeypatch, make_record):
+    monkeypatch.setattr(comparison, "present_code", lambda records, root: Code())
+    return side_by_side([make_record(seed=seed) for seed in range(2)])
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """Puts an object with W&B's documented calls in its place; returns what was given to them."""
+    given = {}
+
+    def init(**options):
+        given.update(options)
+        run = SimpleNamespace(url="https://host/run", settings=SimpleNamespace(sync_dir="wandb/x"))
+        run.log = given.update
+        return contextlib.nullcontext(run)
+
+    table = lambda columns, data: (columns, data)  # noqa: E731
+    fake = SimpleNamespace(init=init, Table=table, Settings=lambda **settings: settings)
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    return given
+
+
+def test_every_row_goes_into_one_table(found, logged, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "online")
+    assert "https://host/run" in log_table("me/mine", found)
+    columns, data = logged["comparison"]
+    assert columns == list(COLUMNS) and {len(row) for row in data} == {len(COLUMNS)}
+    assert (logged["entity"], logged["project"], logged["mode"]) == ("me", "mine", "online")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert "wandb sync wandb/x" in log_table("me/mine", found)
+
+
+def test_what_is_wrong_is_told(found, logged, monkeypatch):
+    with pytest.raises(UsageError, match="ENTITY/PROJECT"):
+        log_table("mine", found)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    with pytest.raises(UsageError, match="WANDB_MODE"):
+        log_table("me/mine", found)
+    monkeypatch.setenv("WANDB_MODE", "online")
+
+    def refuse(**_options):
+        raise RuntimeError("no such\n entity")
+
+    monkeypatch.setattr(sys.modules["wandb"], "init", refuse)
+    with pytest.raises(LikewiseError, match="no such entity"):
+        log_table("me/mine", found)
