@@ -1,15 +1,21 @@
 """Masked words: the language-model term, and the stage that stands in for a language model."""
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.config.schema import OptimizerConfig
 from common.data.sampler import keyed_generator
+from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.losses.precision import upcast
+from common.training.stages import Stage
+
+MASKED_WORDS = "masked-words"
 
 # Half of the words that do not become the mask become a random word.
 RANDOM = 0.5
@@ -100,6 +106,22 @@ class MaskedWords(nn.Module):
         words = ~torch.isin(ids, self.special)
         return mask_words(ids, here._replace(masked=here.masked & words), self.mask_id)
 
+    def tell(
+        self, backbone: nn.Module, batch: TextBatch, share: float, replaced: float, position: int
+    ) -> Tensor:
+        """Returns the cross-entropy of masked words of each sample's first text, a scalar.
+
+        Args:
+            backbone: Gives the states of all layers.
+            batch: Samples of one text or more.
+            share: How many words are to be told.
+            replaced: How many of those become the mask.
+            position: The batches seen.
+        """
+        masked, labels = self.mask(batch.ids[:, 0], share, replaced, position)
+        found: Tensor = self(backbone(masked, batch.mask[:, 0])[-1], labels)
+        return found
+
     def forward(self, states: Tensor, labels: Tensor) -> Tensor:
         """Returns the mean cross-entropy of the words to be told; 0 where there is none.
 
@@ -112,3 +134,22 @@ class MaskedWords(nn.Module):
         return (
             F.cross_entropy(upcast(self.head(states[told])), labels[told], reduction="sum") / count
         )
+
+
+def stages_of_contrast(method: Any, optimizer: OptimizerConfig) -> list[Stage]:
+    """Returns the contrast, and before it masked words where ``method`` asks for them.
+
+    Args:
+        method: Has ``pretrain_epochs``, ``pretrain_lr`` and ``pretrain_warmup_epochs``.
+        optimizer: The contrast's; the rate of masked words falls as its does.
+    """
+    stages = [Stage(name="contrast", rates=optimizer)]
+    if method.pretrain_epochs:
+        rates = replace(
+            optimizer,
+            lr=method.pretrain_lr,
+            final_lr=optimizer.final_lr * method.pretrain_lr / optimizer.lr,
+            warmup_epochs=method.pretrain_warmup_epochs,
+        )
+        stages.insert(0, Stage(name=MASKED_WORDS, epochs=method.pretrain_epochs, rates=rates))
+    return stages

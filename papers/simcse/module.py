@@ -1,6 +1,5 @@
 """SimCSE as a LightningModule: `training_step` is the paper's method."""
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,16 +11,15 @@ from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
 from common.errors import ConfigError
-from common.methods.masked_words import MaskedWords
+from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
-from common.training.stages import Stage, configure_stages, enter_stage
+from common.training.stages import configure_stages, enter_stage
 from papers.simcse.config import SimCSEConfig
 from papers.simcse.loss import global_contrast, no_negatives
 
 ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
-MASKED_WORDS, CONTRAST = "masked-words", "contrast"
 
 
 class TanhHead(nn.Linear):
@@ -66,7 +64,7 @@ class SimCSE(PaperModule):
         dim = self.backbone.num_features
         self.head = TanhHead(dim) if config.has_head else nn.Identity()
         self.words = MaskedWords(dim, facts) if config.tells_words else None
-        self.stages = training_stages(config, self.optimizer)
+        self.stages = stages_of_contrast(config, self.optimizer)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
@@ -128,26 +126,11 @@ class SimCSE(PaperModule):
     def tell_words(self, batch: TextBatch, share: float, replaced: float) -> Tensor:
         """Returns the cross-entropy of masked words of each sample's first text, a scalar."""
         assert self.words is not None  # made where the method tells words
-        masked, labels = self.words.mask(batch.ids[:, 0], share, replaced, batches_seen(self))
-        return self.words(self.backbone(masked, batch.mask[:, 0])[-1], labels)
+        return self.words.tell(self.backbone, batch, share, replaced, batches_seen(self))
 
     def configure_optimizers(self) -> Any:
         """AdamW, falling in a straight line over each stage, in the published code."""
         return configure_stages(self, self.stages, self.optimizer)
-
-
-def training_stages(config: SimCSEConfig, optimizer: OptimizerConfig) -> list[Stage]:
-    """Returns the contrast, and before it masked words where ``config`` asks for them."""
-    stages = [Stage(name=CONTRAST, rates=optimizer)]
-    if config.pretrain_epochs:
-        rates = replace(
-            optimizer,
-            lr=config.pretrain_lr,
-            final_lr=optimizer.final_lr * config.pretrain_lr / optimizer.lr,
-            warmup_epochs=config.pretrain_warmup_epochs,
-        )
-        stages.insert(0, Stage(name=MASKED_WORDS, epochs=config.pretrain_epochs, rates=rates))
-    return stages
 
 
 def check_texts(config: SimCSEConfig, facts: TextFacts) -> None:

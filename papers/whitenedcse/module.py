@@ -1,6 +1,5 @@
 """WhitenedCSE as a LightningModule: `training_step` is the paper's method."""
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,17 +14,16 @@ from common.data.text.config import TextFacts
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
-from common.methods.masked_words import MaskedWords
+from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
-from common.training.stages import Stage, configure_stages, enter_stage
+from common.training.stages import configure_stages, enter_stage
 from papers.whitenedcse.config import WhitenedCSEConfig
 from papers.whitenedcse.loss import multi_positive, no_negatives
 from papers.whitenedcse.whitening import whiten_views
 
 ADVICE = "Try a lower optimizer.lr or a larger data.batch_size"
-MASKED_WORDS, CONTRAST = "masked-words", "contrast"
 # As BERT's layers start.
 HEAD_STD = 0.02
 _SEED: HostCopy[int] = HostCopy(int)
@@ -65,7 +63,7 @@ class WhitenedCSE(PaperModule):
         nn.init.normal_(self.head.dense.weight, std=HEAD_STD)
         nn.init.zeros_(self.head.dense.bias)
         self.words = MaskedWords(dim, facts) if config.pretrain_epochs else None
-        self.stages = training_stages(config, self.optimizer)
+        self.stages = stages_of_contrast(config, self.optimizer)
         # With the position, the seed of the permutations.
         self.register_buffer("shuffle_seed", torch.randint(2**40, ()))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
@@ -137,27 +135,12 @@ class WhitenedCSE(PaperModule):
     def tell_words(self, batch: TextBatch) -> Tensor:
         """Returns the cross-entropy of masked words, a scalar."""
         assert self.words is not None  # made where there is a stage of masked words
-        share, position = self.method.pretrain_share, batches_seen(self)
-        masked, labels = self.words.mask(batch.ids[:, 0], share, 1.0, position)
-        return self.words(self.backbone(masked, batch.mask[:, 0])[-1], labels)
+        share = self.method.pretrain_share
+        return self.words.tell(self.backbone, batch, share, 1.0, batches_seen(self))
 
     def configure_optimizers(self) -> Any:
         """AdamW, falling in a straight line over each stage, in the published code."""
         return configure_stages(self, self.stages, self.optimizer)
-
-
-def training_stages(config: WhitenedCSEConfig, optimizer: OptimizerConfig) -> list[Stage]:
-    """Returns the contrast, and before it masked words where ``config`` asks for them."""
-    stages = [Stage(name=CONTRAST, rates=optimizer)]
-    if config.pretrain_epochs:
-        rates = replace(
-            optimizer,
-            lr=config.pretrain_lr,
-            final_lr=optimizer.final_lr * config.pretrain_lr / optimizer.lr,
-            warmup_epochs=config.pretrain_warmup_epochs,
-        )
-        stages.insert(0, Stage(name=MASKED_WORDS, epochs=config.pretrain_epochs, rates=rates))
-    return stages
 
 
 def check_one_text(place: str, num_texts: int) -> None:
