@@ -6,18 +6,13 @@
 a process of its own; they take turns.
 """
 
-import multiprocessing
-from statistics import median
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.timing import CLOCKS, parse, parser, peak_resident_bytes
+from benchmarks.timing import CLOCKS, parse, parser, peak_resident_bytes, print_memory
 from common.losses import clip
 from common.losses.clip import clip_loss
-
-Case = tuple[str, int, int, int, str]
 
 
 def whole(u: Tensor, v: Tensor, log_scale: Tensor) -> Tensor:
@@ -52,23 +47,6 @@ def step(name: str, batch: int, dim: int, chunk: int, clock: str) -> tuple[float
     return now() - started, (peak_resident_bytes() - before) / 2**20, loss.item()
 
 
-def measure(cases: list[Case], rounds: int) -> None:
-    """Prints the median time and memory of each case."""
-    found: dict[Case, list[tuple[float, float, float]]] = {}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for _ in range(rounds):
-            for case in cases:
-                found.setdefault(case, []).append(pool.apply(step, case))
-    for (name, batch, dim, chunk, _), values in found.items():
-        seconds, memory, losses = zip(*values, strict=True)
-        rows = f"chunks of {chunk}" if name == "ours" else "all at once"
-        print(
-            f"{name:6} batch {batch}, dim {dim}, {rows:15} {median(seconds):7.2f} s "
-            f"({min(seconds):.2f} to {max(seconds):.2f}), peak {median(memory):6.0f} MiB, "
-            f"loss {losses[0]:.6f}"
-        )
-
-
 if __name__ == "__main__":
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--batches", default="1024,4096,8192")
@@ -76,7 +54,8 @@ if __name__ == "__main__":
     options.add_argument("--chunks", default=str(clip.CHUNK_ROWS))
     options.add_argument("--forms", default="ours,whole")
     given = parse(options)
-    measure(
+    print_memory(
+        step,
         [
             (name, batch, given.dim, chunk, given.clock)
             for batch in map(int, given.batches.split(","))

@@ -8,17 +8,15 @@ every anchor, batch x keys x dim numbers. ``ours`` takes two matrix products and
 numbers at a time. Each measurement runs in a process of its own; they take turns.
 """
 
-import multiprocessing
 import resource
 import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.timing import parse, parser
+from benchmarks.timing import parse, parser, print_memory
 from papers.hydra import loss as hydra
 from papers.hydra.loss import pair_contrast, pair_terms, positives_and_negatives
 
@@ -64,23 +62,6 @@ def step(name: str, batch: int, dim: int, chunk: int, threads: int) -> tuple[flo
     return seconds, grown / 1024, loss.item()
 
 
-def measure(cases: list[tuple[str, int, int, int, int]], rounds: int) -> None:
-    """Prints the median time and memory of each case."""
-    found: dict[tuple[str, int, int, int, int], list[tuple[float, float, float]]] = {}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for _ in range(rounds):
-            for case in cases:
-                found.setdefault(case, []).append(pool.apply(step, case))
-    for (name, batch, dim, chunk, _), values in found.items():
-        seconds, memory, losses = zip(*values, strict=True)
-        rows = f"chunks of {min(chunk, batch)}" if name == "ours" else "no chunks"
-        print(
-            f"{name:10} batch {batch}, dim {dim}, {rows:15} {median(seconds):7.3f} s "
-            f"({min(seconds):.3f} to {max(seconds):.3f}), peak {median(memory):6.0f} MiB, "
-            f"loss {losses[0]:.6f}"
-        )
-
-
 if __name__ == "__main__":
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--batch", type=int, default=512)
@@ -89,7 +70,8 @@ if __name__ == "__main__":
     options.add_argument("--forms", default="ours,published")
     given = parse(options)
     sizes = {"ours": map(int, given.chunks.split(",")), "published": [0]}
-    measure(
+    print_memory(
+        step,
         [
             (name, given.batch, given.dim, chunk, given.threads)
             for name in given.forms.split(",")

@@ -1,6 +1,7 @@
 """Timing side by side: interleaved runs, medians, and the spread of a run against itself."""
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,3 +122,28 @@ def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
         f"{arguments.clock} clock"
     )
     return arguments
+
+
+def print_memory(
+    step: Callable[..., tuple[float, float, float]], cases: list[Any], rounds: int
+) -> None:
+    """Prints the median time and peak memory of each case, which take turns.
+
+    Args:
+        step: Returns seconds, MiB and the loss of ``step(*case)``; it runs in a process of its own.
+        cases: Each a name, the batch size, the width, the rows of a chunk (0: none), and another.
+        rounds: How often each is measured.
+    """
+    found: dict[Any, list[tuple[float, float, float]]] = {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for _ in range(rounds):
+            for case in cases:
+                found.setdefault(case, []).append(pool.apply(step, case))
+    for (name, batch, dim, chunk, _), values in found.items():
+        seconds, memory, losses = zip(*values, strict=True)
+        rows = f"chunks of {min(chunk, batch)}" if chunk else "all at once"
+        print(
+            f"{name:10} batch {batch}, dim {dim}, {rows:15} {median(seconds):7.3f} s "
+            f"({min(seconds):.3f} to {max(seconds):.3f}), peak {median(memory):6.0f} MiB, "
+            f"loss {losses[0]:.6f}"
+        )

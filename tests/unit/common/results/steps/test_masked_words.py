@@ -8,7 +8,6 @@ from common.results.steps.points import Length
 from common.results.steps.take import as_taken, take_steps
 from common.training.fit import load_data
 
-
 # The head of the contrast.
 HEADS = {"simcse": "head.weight", "whitenedcse": "head.dense.weight"}
 
