@@ -15,7 +15,7 @@ def conv_block(
         before: Channels of the input.
         after: Channels of the output.
         kernel: Cells a side, an odd number; padded by half, so that stride 1 keeps the size.
-        stride: Of the convolution.
+        stride: Stride of the convolution.
         dims: 2 for images, 3 for volumes.
     """
     return [

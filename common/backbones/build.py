@@ -16,7 +16,7 @@ def build_backbone(config: Any, channels: int) -> Any:
 
     Args:
         config: A ``method:`` section with these fields.
-        channels: Of the images.
+        channels: Channels of the images.
 
     Raises:
         ConfigError: A library or network that is not there, or settings that it does not take.

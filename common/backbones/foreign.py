@@ -19,7 +19,7 @@ class Foreign(nn.Module):
 
     Args:
         model: Without its classifier; names of its arrays are the library's.
-        num_features: Of each image.
+        num_features: Number of features of each image.
     """
 
     def __init__(self, model: Any, num_features: int) -> None:

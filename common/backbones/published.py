@@ -46,7 +46,7 @@ def check_fit(
     Args:
         path: The file, to be named.
         arrays: By the module's names.
-        wanted: Of the module; counters may be missing in the file.
+        wanted: The module's state; counters may be missing in the file.
         settings: Which choose the architecture.
         mend: Returns the setting that would make the module's array as large as the file's.
     """

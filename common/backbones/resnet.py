@@ -19,7 +19,7 @@ class ResNet(torchvision_resnet.ResNet):
     Args:
         block: `BasicBlock` or `Bottleneck`.
         layers: Blocks of each of the four stages.
-        channels: Of the images.
+        channels: Channels of the images.
         width: Multiplies every width, the stem's and the features' too.
         stem: "imagenet" (7x7, stride 2, max-pooling), "cifar" (3x3, stride 1, none) or "deep"
             (three 3x3 and max-pooling; the last two stages are dilated in place of their strides,

@@ -15,7 +15,7 @@ def build_sized_backbone(config: Any, facts: ImageFacts) -> Any:
 
     Args:
         config: A ``method:`` section with ``backbone``, ``width``, ``stem``, ``initial_weights``.
-        facts: Of the images; ``mlp`` takes images and views of this size alone.
+        facts: Facts of the images; ``mlp`` takes images and views of this size alone.
 
     Raises:
         ConfigError: A library or network that is not there, or settings that it does not take.

@@ -12,7 +12,7 @@ class SmallConv(nn.Module):
     stem to choose: ``stem`` is there because every image backbone is built with one.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -14,7 +14,7 @@ class SmallVolume(nn.Module):
     choose.
 
     Args:
-        channels: Of the volumes.
+        channels: Channels of the volumes.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -28,7 +28,7 @@ class TextEncoder(nn.Module):
         num_words: In the vocabulary.
         config: Sizes, and dropout.
         has_pooler: Whether there is BERT's ``pooler``, tanh of a linear layer.
-        first_position: Of a text's first token; RoBERTa's table has rows before it.
+        first_position: Position of a text's first token; RoBERTa's table has rows before it.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ class TinyConv(nn.Module):
     choose.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -19,9 +19,9 @@ class ViT(nn.Module):
     section 4). Blocks are torchvision's, and so are the names of arrays.
 
     Args:
-        dim: Of each token.
-        num_heads: Of the attention.
-        channels: Of the images.
+        dim: Width of each token.
+        num_heads: Number of heads of the attention.
+        channels: Channels of the images.
         width: Multiplies tokens and heads.
         stem: "imagenet" (patches of 16) or "cifar" (of 4).
     """

@@ -24,7 +24,7 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
 
     Args:
         reference: A paper, ``paper/recipe[:variant]`` or a user's file.
-        parts: Of `PARTS`, those to show in place of the page.
+        parts: Those of `PARTS` to show in place of the page.
         console: Where to.
 
     Raises:

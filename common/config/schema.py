@@ -34,7 +34,7 @@ class OptimizerConfig:
     warmup_epochs: int = setting(0, at_least=0)
     warmup_start_lr: float = setting(0.0, at_least=0, at_most=LARGEST)
     peak_once: bool = False  # The cosine's first rate is not the warm-up's last one, too.
-    # Of schedule steps: after so many epochs, and again, the rate times the factor.
+    # For schedule steps: after so many epochs, and again, the rate times the factor.
     step_epochs: int = setting(10, at_least=1)
     step_factor: float = setting(0.2, above=0)
     trust_coefficient: float = setting(0.001, above=0)

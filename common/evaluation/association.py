@@ -36,7 +36,7 @@ def evaluate_association(
     Args:
         inputs: Only its encoder is used.
         settings: Tests, level and how p is found.
-        seed: Of the splits that are drawn.
+        seed: Seed of the splits that are drawn.
     """
     if inputs.module is None:
         return {}

@@ -24,7 +24,7 @@ def evaluate_factors(inputs: Any, settings: FactorsConfig, seed: int) -> dict[st
     Args:
         inputs: Features and labels, and the module or none.
         settings: `FactorsConfig`.
-        seed: Of the order of the batches.
+        seed: Seed of the order of the batches.
     """
     parts = {WHOLE: slice(None)} | getattr(inputs.module, "parts", {})
     return {
@@ -39,10 +39,10 @@ def probe_parts(
     """Returns the accuracy of each factor from each part of the embedding, in per cent.
 
     Args:
-        features: Of all labelled images.
+        features: Features of all labelled images.
         parts: Columns of the features, by name.
         settings: The factors, and how a probe is fitted.
-        seed: Of the order of the batches.
+        seed: Seed of the order of the batches.
     """
     train = features.train_y >= settings.from_label
     test = features.test_y >= settings.from_label

@@ -29,7 +29,7 @@ def evaluate_few_label(
     Args:
         inputs: Features and labels.
         settings: `FewLabelConfig`.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Raises:
         ConfigError: If a class has fewer features than labels to draw.

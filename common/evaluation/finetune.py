@@ -28,7 +28,7 @@ def evaluate_finetune(inputs: ImageInputs, settings: FinetuneConfig, seed: int) 
     Args:
         inputs: The module, of which a copy is trained, and the images.
         settings: `FinetuneConfig`.
-        seed: Of the draw of labels, the new classifier, the order and the crops.
+        seed: Seed of the draw of labels, the new classifier, the order and the crops.
 
     Raises:
         DataError: A list of names that cannot be read or does not fit the images.

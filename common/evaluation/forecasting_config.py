@@ -19,7 +19,7 @@ class ForecastingConfig(ProtocolConfig):
     )
     # Training and validation samples; of more, so many are drawn, the same each time.
     max_samples: int = setting(100_000, at_least=2)
-    # Of the reference `lags`: the last raw values.
+    # For the reference `lags`: the last raw values.
     lags: int = setting(48, at_least=1)
 
     def check_inputs(self, inputs: Any) -> None:

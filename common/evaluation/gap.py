@@ -25,7 +25,7 @@ def evaluate_gap(inputs: PairInputs, settings: GapConfig, seed: int) -> dict[str
     Args:
         inputs: Images and captions.
         settings: How many pairs, and the shares of them.
-        seed: Of the pairs that the classifier is fitted to.
+        seed: Seed of the pairs that the classifier is fitted to.
     """
     if inputs.module is None:
         return {}
@@ -46,7 +46,7 @@ def gap(u: Tensor, v: Tensor, t: float = 2.0) -> dict[str, Tensor]:
     Args:
         u: ``(pairs, dim)`` of images, of any norm.
         v: The same shape, of texts; row i is the partner of row i of ``u``.
-        t: Of the uniformity terms.
+        t: Exponent of the uniformity terms.
     """
     u, v = unit(u), unit(v)
     of_images, of_texts = uniformity(u, t), uniformity(v, t)

@@ -11,7 +11,7 @@ from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConf
 from common.evaluation.pair_inputs import PairInputs
 from common.evaluation.scores import keep
 
-# Of rows of queries: which items are right, ``(rows, items)``.
+# For rows of queries: which items are right, ``(rows, items)``.
 Right = Callable[[slice], Tensor]
 
 

@@ -24,7 +24,7 @@ def evaluate_linear(
     Args:
         inputs: Features and labels.
         settings: `LinearProbeConfig`.
-        seed: Of the order of the batches.
+        seed: Seed of the order of the batches.
     """
     features = inputs.features.standardised()
     weight, bias = fit_linear(features, settings, keyed_generator(seed, PROBE_STREAM))

@@ -28,7 +28,7 @@ def evaluate_linear_sgd(
     Args:
         inputs: The module and the images.
         settings: `LinearSgdConfig`.
-        seed: Of the initial weights, the order and the crops.
+        seed: Seed of the initial weights, the order and the crops.
     """
     if inputs.module is None:
         return {}

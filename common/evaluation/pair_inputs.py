@@ -84,7 +84,7 @@ class PairInputs:
     Args:
         module: None of a reference that learns nothing: a text's vector counts its words, and an
             image has the words of the training image that is nearest to it by pixels.
-        images: Of the measured split.
+        images: Images of the measured split.
         captions: All of them.
         owner: ``(captions,)`` the image of each.
         encode: Cuts texts into tokens.

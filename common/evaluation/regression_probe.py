@@ -25,7 +25,7 @@ def evaluate_regression_probe(
     Args:
         inputs: Samples and module.
         settings: `RegressionProbeConfig`.
-        seed: Of the order of batches (``adam``), and of trees.
+        seed: Seed of the order of batches (``adam``), and of trees.
     """
     own = inputs.own_output(seed)
     truth = inputs.parts["test"].targets.double()

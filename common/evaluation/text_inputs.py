@@ -48,7 +48,7 @@ class TextInputs:
         encode: Cuts texts into tokens.
         unknown: The token of what the tokeniser does not know.
         graded: Pairs with scores, if there are any.
-        train: Of a set with entries or classes: training texts.
+        train: Training texts of a set with entries or classes.
         held_out: Held-out samples; without targets all are -1.
     """
 

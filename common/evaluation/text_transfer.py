@@ -42,7 +42,7 @@ def evaluate_text_transfer(
     Args:
         inputs: With training pairs, and classes of both splits.
         settings: Which adapters, and their constants.
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
     train: Pairs = require(inputs.train, "text-transfer", "training pairs")
     text = inputs.text_vectors(train.captions)

@@ -31,7 +31,7 @@ def evaluate_uniformity_tolerance(
         inputs: The module and the images. ``module.project`` returns (batch, dim), or (batch,
             heads, dim), whose mean cosine counts.
         settings: `UniformityToleranceConfig`.
-        seed: Of the images with two views, and of the views.
+        seed: Seed of the images with two views, and of the views.
     """
     if inputs.module is None:
         return {}

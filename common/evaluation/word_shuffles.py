@@ -35,7 +35,7 @@ def within_trigrams(words: Sequence[str], orders: Sequence[int]) -> list[str]:
     """Returns words that change places within each group of three; the last may be shorter.
 
     Args:
-        words: Of the caption.
+        words: Words of the caption.
         orders: The permutation of each group, one after the other.
     """
     return [words[place - place % GROUP + orders[place]] for place in range(len(words))]

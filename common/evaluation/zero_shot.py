@@ -14,7 +14,7 @@ from common.evaluation.zero_shot_config import ZeroShotConfig
 from common.losses.precision import unit
 from common.registry import READERS
 
-# Of a pair of classes, the lower number first: the rows of the texts that tell the lower one from
+# For a pair of classes, the lower number first: the rows of the texts that tell the lower one from
 # the higher one, and the other way round.
 Told = Mapping[tuple[int, int], tuple[Sequence[int], Sequence[int]]]
 

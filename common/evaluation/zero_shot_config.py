@@ -21,7 +21,7 @@ class ZeroShotConfig(ProtocolConfig):
     table: str | None = setting(None, names_file=True)
     # Of descriptors.
     aggregate: str = setting("mean", choices=("mean", "max"))
-    # Of differential: the classes that are told apart.
+    # For differential: the classes that are told apart.
     k: int = setting(10, at_least=2)
 
     def check_inputs(self, inputs: Any) -> None:

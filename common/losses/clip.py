@@ -45,7 +45,7 @@ def clip_loss(
         extra: ``(extra, dim)``, texts without an image, such as false captions: further columns for
             all images, and no rows. Each process has as many.
         smoothing: The share of the target that is spread over all columns.
-        image_weight: Of the direction from images to texts.
+        image_weight: Weight of the direction from images to texts.
     """
     with torch.autocast(u.device.type, enabled=False):
         images, texts = unit(u), unit(v)

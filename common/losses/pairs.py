@@ -24,7 +24,7 @@ def distinct_partners(labels: Tensor, offset: Tensor, num_classes: int) -> Tenso
     Args:
         labels: ``(batch,)`` in ``0 .. num_classes - 1``.
         offset: ``(batch,)`` in ``1 .. num_classes - 1``.
-        num_classes: Of the data; more would name partners that do not exist.
+        num_classes: Number of classes of the data; more would name partners that do not exist.
     """
     return (labels + offset) % num_classes
 
@@ -41,8 +41,8 @@ def draw_partners(
         labels: ``(batch,)`` of this process.
         pairs: "arbitrary": the labels of the global batch, shuffled. "identical": its own class.
             "distinct": any other class, each as likely.
-        num_classes: Of the data.
-        seed: Of the run; a module's buffer is read from its device once.
+        num_classes: Number of classes of the data.
+        seed: Seed of the run; a module's buffer is read from its device once.
         batches_seen: The position in the training.
     """
     if pairs == "identical":

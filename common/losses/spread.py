@@ -38,7 +38,7 @@ def cross_uniformity(x: Tensor, y: Tensor, t: float = 2.0) -> Tensor:
     Args:
         x: ``(rows, dim)``, of any norm.
         y: The same shape; row i is the partner of row i of ``x``.
-        t: Of the Gaussian potential.
+        t: Exponent of the Gaussian potential.
     """
 
     def row_sum(rows: slice, x: Tensor, y: Tensor) -> Tensor:

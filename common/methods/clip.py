@@ -17,7 +17,7 @@ class CLIP(PairModule):
     Args:
         method: Default: ResNet-50 and the paper's encoder of texts.
         optimizer: Default: the schema's.
-        facts: Of the data; default: CLIP's tokens and colour.
+        facts: Facts of the data; default: CLIP's tokens and colour.
     """
 
     method: CLIPConfig

@@ -16,7 +16,7 @@ def mlp(
     """Returns linear layers of ``dims``, each but the last followed by batch norm and ReLU.
 
     Args:
-        dims: Of input, hidden layers and output.
+        dims: Widths of input, hidden layers and output.
         batch_norm: After each hidden layer.
         last_norm: Batch norm after the last layer too.
         last_affine: That one learns a scale and a shift.

@@ -62,7 +62,7 @@ def mask_words(ids: Tensor, draws: Draws, mask_id: int) -> tuple[Tensor, Tensor]
     Args:
         ids: ``(batch, tokens)``.
         draws: ``masked`` is False at special tokens.
-        mask_id: Of the mask.
+        mask_id: Id of the mask.
     """
     labels = torch.where(draws.masked, ids, IGNORED)
     random = torch.where(draws.masked & draws.random, draws.words, ids)
@@ -75,8 +75,8 @@ class MaskedWords(nn.Module):
     Under several processes the words to be told are those of the global batch.
 
     Args:
-        dim: Of the states.
-        facts: Of the data: the vocabulary, its special tokens, and how long a text may be.
+        dim: Width of the states.
+        facts: Facts of the data: the vocabulary, its special tokens, and how long a text may be.
     """
 
     special: Tensor
@@ -126,7 +126,7 @@ class MaskedWords(nn.Module):
         """Returns the mean cross-entropy of the words to be told; 0 where there is none.
 
         Args:
-            states: Of the masked ids, ``(batch, tokens, dim)``.
+            states: States of the masked ids, ``(batch, tokens, dim)``.
             labels: From `mask`.
         """
         told = labels != IGNORED

@@ -39,7 +39,7 @@ class MoCo(PaperModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     queue: Tensor

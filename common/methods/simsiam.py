@@ -27,7 +27,7 @@ class SimSiam(PaperModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     batches_seen: Tensor

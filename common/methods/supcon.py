@@ -31,7 +31,7 @@ class SupCon(PaperModule):
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's.
-        facts: Of the images; default: 10 classes in colour.
+        facts: Facts of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor

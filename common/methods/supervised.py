@@ -28,7 +28,7 @@ class Supervised(PaperModule):
     Args:
         method: Default: ResNet-50.
         optimizer: Default: the schema's.
-        facts: Of the images; default: 10 classes in colour.
+        facts: Facts of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor

@@ -36,7 +36,7 @@ class TwoTower(nn.Module):
 
     Args:
         config: Names both.
-        facts: Of the data.
+        facts: Facts of the data.
     """
 
     def __init__(self, config: TwoTowerConfig, facts: ImageTextFacts) -> None:
@@ -82,7 +82,7 @@ class PairModule(PaperModule):
     Args:
         method: Which encoders.
         optimizer: Rates and decay.
-        facts: Of the data; default: CLIP's tokens and colour.
+        facts: Facts of the data; default: CLIP's tokens and colour.
     """
 
     towers: TwoTower | OpenClipTowers
@@ -120,7 +120,7 @@ class PairModule(PaperModule):
         """Returns the representation of texts, ``(batch, text_features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         return self.towers.embed_text(ids, mask)
@@ -181,7 +181,7 @@ def log_pairs(module: PairModule, loss: ClipLoss, u: Tensor, v: Tensor) -> None:
 
     Args:
         module: In its training step.
-        loss: Of the step.
+        loss: Loss of the step.
         u: Images, ``(batch, dim)``.
         v: Their texts, the same shape.
     """

@@ -13,7 +13,7 @@ def descend(module: LightningModule, loss: Tensor, optimizer: Any) -> Tensor:
         module: All its gradients are cleared before, not this optimizer's only: the backward pass
             of another part may have left some.
         loss: A scalar with its graph.
-        optimizer: Of a part of ``module``, or of all.
+        optimizer: Optimizer of a part of ``module``, or of all.
 
     Returns:
         The loss without its graph.

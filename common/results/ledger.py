@@ -172,7 +172,7 @@ def matching_records(
 
     Args:
         recipe: With its seed.
-        paths: Of records.
+        paths: Paths of records.
         root: Where ``results/`` tells which code gives the same numbers; None: the present alone.
     """
     now = code_digest(recipe.paper)

@@ -42,7 +42,7 @@ def half_width(
         ours: At least two values, else None is returned.
         spread: The reference's sample standard deviation; None: the reference is a fixed value.
         n: The number of runs behind ``spread``.
-        confidence: Of the two-sided interval.
+        confidence: Confidence of the two-sided interval.
     """
     if ours.spread is None:
         return None

@@ -44,7 +44,7 @@ def export_sentence_transformer(
     Args:
         folder: Is made.
         encoder: The trained one.
-        tokenizer: Of the run's data.
+        tokenizer: Tokenizer of the run's data.
         pooler: How the run makes one vector of a text.
 
     Raises:

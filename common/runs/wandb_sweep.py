@@ -23,7 +23,7 @@ def wandb_sweep(reference: str, words: Sequence[str], metric: str | None) -> str
     Args:
         reference: The recipe.
         words: What is searched, and what all trials have, as `papers sweep` takes them.
-        metric: Of the hold-out; what the best is chosen by.
+        metric: Measured on the hold-out; the best is chosen by it.
 
     Raises:
         UsageError: Another metric, several seeds, or a recipe or value that is refused.

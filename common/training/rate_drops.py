@@ -14,9 +14,9 @@ def rate_stages(rates: OptimizerConfig, drops: Sequence[int], factor: float = 0.
     They differ in nothing else, so that a training needs no `enter_stage`.
 
     Args:
-        rates: Of the first stage; its schedule is ``constant``.
+        rates: Rates of the first stage; its schedule is ``constant``.
         drops: Epochs after which the rate falls, ascending; none: one stage.
-        factor: Of the rate before.
+        factor: What the rate before is multiplied by.
     """
     lengths = [end - begin for begin, end in pairwise([0, *drops])]
     return [

@@ -99,7 +99,7 @@ def configure_stages(
     Args:
         module: Attached to a Trainer; all its parameters are given to the optimizer.
         stages: All of the training.
-        config: Of the optimizer; the rates are the stages'.
+        config: The optimizer's settings; the rates are the stages'.
 
     Raises:
         ConfigError: If the training is too short for its stages.

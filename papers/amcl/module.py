@@ -36,7 +36,7 @@ class AMCL(PaperModule):
     Args:
         method: Default: generation 2 on SimCLR.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     batches_seen: Tensor

@@ -29,7 +29,7 @@ def evaluate_pair_auc(inputs: ImageInputs, settings: PairAucConfig, seed: int) -
         inputs: The module and the images. ``module.project`` returns (batch, dim), or (batch,
             heads, dim).
         settings: `PairAucConfig`.
-        seed: Of the images and their views.
+        seed: Seed of the images and their views.
 
     Raises:
         DataError: A single image, which has no negatives.

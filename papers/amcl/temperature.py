@@ -25,8 +25,8 @@ class TemperatureNetwork(nn.Module):
     A pair's score is the product ``phi(u) . phi(v)``. Computed in float32 or wider.
 
     Args:
-        dim: Of u and v, and of phi's values.
-        hidden: Of the layer between.
+        dim: Width of u and v, and of phi's values.
+        hidden: Width of the layer between.
         scale: Multiplies the initial weights; 1 is torch's own initialisation.
         normalise: Unit values, so that scores are cosines: another method than the paper's.
     """

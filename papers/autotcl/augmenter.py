@@ -23,7 +23,7 @@ class Augmenter(nn.Module):
 
     Args:
         trunk: Reads the series, ``(batch, steps, channels)`` to ``(batch, steps, dim)``.
-        channels: Of h and g: those of the series, or 1 for all of them alike.
+        channels: Channels of h and g: those of the series, or 1 for all of them alike.
         bias: The initial bias of h's head; null: torch's.
     """
 

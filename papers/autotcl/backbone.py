@@ -23,8 +23,8 @@ class DilatedBlock(nn.Module):
     """GELU, convolution, GELU, convolution, plus the input; ``(batch, channels, steps)``.
 
     Args:
-        channels_in: Of the input.
-        channels_out: Of the output.
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
         dilation: Steps between the taps of both convolutions.
         shortcut: Whether a 1x1 convolution stands beside them instead of the input as it is.
     """
@@ -59,8 +59,8 @@ class CausalAverage(nn.Module):
     longest; what is stored and trained are the single ones.
 
     Args:
-        channels_in: Of the input.
-        channels_out: Of the output.
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
         lengths: Steps that each convolution looks back, its own step included.
     """
 
@@ -162,11 +162,11 @@ class DilatedEncoder(nn.Module):
     2^i, so that the trunk looks both ways over all but the longest series. Nothing is normalised.
 
     Args:
-        channels: Of the series.
+        channels: Channels of the series.
         hidden_dim: Channels of all blocks but the last.
         depth: Blocks before the last one.
-        output_dim: Of the representation of a step.
-        lengths: Of the causal convolutions; none: the trunk alone.
+        output_dim: Width of the representation of a step.
+        lengths: Lengths of the causal convolutions; none: the trunk alone.
         dropout: On the trunk's output.
     """
 

@@ -25,7 +25,7 @@ class AutoTCLConfig:
     hidden_dim: int = setting(64, at_least=1)
     depth: int = setting(10, at_least=0)
     output_dim: int = setting(320, at_least=1)
-    # Of the causal convolutions that are averaged at the end; empty: none.
+    # For the causal convolutions that are averaged at the end; empty: none.
     lengths: list[int] = setting(list(LENGTHS), at_least=1)
     dropout: float = setting(0.0, at_least=0, below=1)
     # Steps that the encoder sees in training after its linear layer (code: all, whatever is set).
@@ -67,7 +67,7 @@ class AutoTCLConfig:
     # The augmenter learns in one of so many iterations, the encoder in each.
     update_ratio: int = setting(1, at_least=1)
     temperature: float = setting(1.0, above=0)
-    # Of the contrast of neighbouring segments; code: of the first series of a batch alone.
+    # For the contrast of neighbouring segments; code: of the first series of a batch alone.
     local_weight: float = setting(0.3, at_least=0)
     local_series: str = setting("first", choices=("first", "all"))
     segments: int = setting(16, at_least=4)

@@ -17,7 +17,7 @@ from common.distributed.reduce import (
 )
 from common.losses.precision import unit, upcast
 
-# Of the mask: what may stay open, per step, channels summed (code).
+# For the mask: what may stay open, per step, channels summed (code).
 MASK_THRESHOLD = 0.4
 
 
@@ -104,7 +104,7 @@ def mmd(
         z2: ``(batch, dim)``.
         kernels: How many.
         factor: Between the widths of two kernels.
-        divisor: Of the first one's.
+        divisor: What the first one's is divided by.
         bandwidth: In place of b.
     """
     with torch.autocast(z1.device.type, enabled=False):
@@ -180,7 +180,7 @@ def hierarchical(z1: Tensor, z2: Tensor, alpha: float = 0.5, temporal_from: int 
 
     Args:
         z1: ``(batch, steps, dim)``.
-        z2: Of the same steps in the other view.
+        z2: The same steps in the other view.
         alpha: Weight of the instance term, one minus it of the temporal term.
         temporal_from: The first level with a temporal term.
     """

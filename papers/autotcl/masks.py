@@ -15,8 +15,8 @@ def draw_keep(mode: str, batch: int, steps: int, generator: torch.Generator) -> 
         mode: ``all``; ``binomial``: each with probability 1/2; ``continuous``: all but five
             stretches of a tenth; ``last``: all but the last.
         batch: Series.
-        steps: Of each.
-        generator: Of the draws, on the CPU.
+        steps: Steps of each.
+        generator: Generator of the draws, on the CPU.
     """
     if mode == "all":
         return None

@@ -43,8 +43,8 @@ class AutoTCL(AveragedEncoder):
 
     Args:
         method: Default: the code's preset for ETTh1, univariate.
-        optimizer: Of the encoder; default: AdamW at that preset's rate.
-        facts: Of the data.
+        optimizer: Optimizer of the encoder; default: AdamW at that preset's rate.
+        facts: Facts of the data.
     """
 
     def __init__(

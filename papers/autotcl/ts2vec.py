@@ -29,7 +29,7 @@ class TS2Vec(AveragedEncoder):
     Args:
         method: Default: the authors'.
         optimizer: Default: AdamW at 1e-3, the authors'.
-        facts: Of the data.
+        facts: Facts of the data.
     """
 
     def __init__(

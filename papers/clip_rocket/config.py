@@ -54,12 +54,12 @@ class SwALIPConfig:
     # Code: what similarities are divided by for the codes, and Sinkhorn-Knopp's iterations.
     epsilon: float = setting(0.05, above=0)
     iterations: int = setting(3, at_least=1)
-    # Of v1 alone. Code: prototypes, the temperature that predicts, and the batches in which the
+    # For v1 alone. Code: prototypes, the temperature that predicts, and the batches in which the
     # prototypes stay as they are.
     num_prototypes: int = setting(3000, at_least=2)
     temperature: float = setting(0.1, above=0)
     freeze_batches: int = setting(100, at_least=0)
-    # Of v1: codes come from towers that follow with `agreement.momentum`; an option of the code.
+    # For v1: codes come from towers that follow with `agreement.momentum`; an option of the code.
     momentum_codes: bool = False
 
 

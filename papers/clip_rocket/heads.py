@@ -17,7 +17,7 @@ class Heads(nn.Module):
 
     Args:
         make: Returns the network for so many inputs.
-        inputs: Of images and of texts.
+        inputs: What the data give of images and texts.
         separate: Strong views have networks of their own.
     """
 

@@ -59,7 +59,7 @@ def cl2l(
         h: The strong views, ``(A, batch, dim)`` each.
         log_scale: A scalar, the logarithm of the weak pair's inverse temperature.
         strong_log_scale: That of the strong pairs.
-        smoothing: Of the strong pairs' labels; the weak pair's are never smoothed.
+        smoothing: Smoothing of the strong pairs' labels; the weak pair's are never smoothed.
         reduction: ``avg`` takes the mean of both directions, ``sum`` their sum.
     """
     weak = clip_loss(*z, log_scale)
@@ -84,7 +84,7 @@ def over_pairs(
     """Returns ``term`` of the weak pair, and of all strong pairs ``(A, A)``, images first.
 
     Args:
-        term: Of an image view and a text view, ``(batch, dim)`` each, a scalar.
+        term: Takes an image view and a text view, ``(batch, dim)`` each; returns a scalar.
         image: ``(1 + A, batch, dim)``, the weak view first.
         text: The same shape.
     """
@@ -113,7 +113,7 @@ def redundancy(
         image: ``(batch, dim)``.
         text: ``(batch, dim)``.
         off_diagonal_weight: Lambda.
-        weight: Of the whole term.
+        weight: Weight of the whole term.
         gradient_scale: Multiplies the gradient and not the value.
     """
 
@@ -167,7 +167,7 @@ def swalip(h: Sides, log_scale: Tensor, epsilon: float, iterations: int) -> SwAL
         h: Strong views, ``(2, batch, dim)`` each, of any norm.
         log_scale: A scalar, the logarithm of the predictions' inverse temperature.
         epsilon: Divides the similarities for the codes.
-        iterations: Of Sinkhorn-Knopp.
+        iterations: Iterations of Sinkhorn-Knopp.
     """
     with torch.autocast(h.image.device.type, enabled=False):
         images, texts = unit(h.image), unit(h.text)

@@ -48,7 +48,7 @@ class ClipRocket(PairModule):
     Args:
         method: Default: ResNet-50 on CC12M.
         optimizer: Default: the schema's.
-        facts: Of the data; default: CLIP's tokens and colour.
+        facts: Facts of the data; default: CLIP's tokens and colour.
     """
 
     towers: TwoTower
@@ -130,7 +130,7 @@ class ClipRocket(PairModule):
         """Returns the strong views in the common space, ``(A, batch, dim)`` each.
 
         Args:
-            features: Of all views, ``(1 + A, batch, features)`` each.
+            features: Features of all views, ``(1 + A, batch, features)`` each.
         """
         strong = Sides(features.image[1:], features.text[1:])
         if self.strong is None or not len(strong.image):
@@ -141,8 +141,8 @@ class ClipRocket(PairModule):
         """Returns the addition's loss, 0 where there is none.
 
         Args:
-            batch: Of this process.
-            features: Of its views, ``(1 + A, batch, features)`` each.
+            batch: Batch of this process.
+            features: Features of its views, ``(1 + A, batch, features)`` each.
             z: The weak pair in the common space, ``(batch, dim)`` each.
             h: The strong views there, ``(A, batch, dim)`` each.
 
@@ -226,8 +226,8 @@ def embed_views(towers: TwoTower, batch: PairBatch, dropout: float) -> Sides:
 
     Args:
         towers: The trained ones, or those that follow them.
-        batch: Of this process.
-        dropout: Of strong texts, in training.
+        batch: Batch of this process.
+        dropout: Dropout of strong texts, in training.
     """
     images = [towers.embed_image(view) for view in batch.images.unbind(1)]
     weak, *strong = zip(batch.ids.unbind(1), batch.mask.unbind(1), strict=True)
@@ -246,6 +246,6 @@ def project_weak(towers: TwoTower, features: Sides) -> Sides:
 
     Args:
         towers: With the linear projectors.
-        features: Of all views, ``(1 + A, batch, features)`` each.
+        features: Features of all views, ``(1 + A, batch, features)`` each.
     """
     return project(towers, Sides(features.image[0], features.text[0]))

@@ -20,7 +20,7 @@ class ContrastiveGapConfig(TwoTowerConfig):
     # Code: the temperature is 0.01 and fixed. A learnt scale may close the gap by itself.
     scale: float = setting(100.0, above=0)
     fixed_scale: bool = True
-    # Of CLIP's two directions; both 0: the code's "remove_contrastive_loss".
+    # For CLIP's two directions; both 0: the code's "remove_contrastive_loss".
     image_to_text_weight: float = setting(0.5, at_least=0)
     text_to_image_weight: float = setting(0.5, at_least=0)
     # CUA has these two, and CUAXU the third one, too. Code: each counts 1.

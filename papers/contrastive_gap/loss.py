@@ -45,7 +45,7 @@ def gap_loss(u: Tensor, v: Tensor, log_scale: Tensor, weights: Weights) -> GapLo
         u: Images, ``(batch, dim)``, of any norm.
         v: Texts, ``(batch, dim)``; row i is the partner of row i of ``u``.
         log_scale: A scalar, the logarithm of the inverse temperature.
-        weights: Of the terms.
+        weights: Weights of the terms.
     """
     with torch.autocast(u.device.type, enabled=False):
         clip = clip_loss(u, v, log_scale)

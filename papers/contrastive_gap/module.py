@@ -30,7 +30,7 @@ class ContrastiveGap(PairModule):
     Args:
         method: Default: CUA with encoders of CLIP's size.
         optimizer: Default: the published code's.
-        facts: Of the data; default: CLIP's tokens and colour.
+        facts: Facts of the data; default: CLIP's tokens and colour.
     """
 
     method: ContrastiveGapConfig
@@ -112,7 +112,7 @@ class ContrastiveGap(PairModule):
         In evaluation mode; all processes turn by the same pairs.
 
         Args:
-            batches: Of pairs; the first `turning_pairs` count.
+            batches: Batches of pairs; the first `turning_pairs` count.
         """
         config = self.method
         assert config.start_gap is not None

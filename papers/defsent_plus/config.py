@@ -17,7 +17,7 @@ class DefSentPlusConfig:
     # Code: the suffix of its models. The mean includes the first and the last token. Definitions,
     # entries and what is measured are pooled in the same way.
     pooler: str = setting("cls", choices=("cls", "avg"))
-    # Of the layer between the pooled state and the prediction. Code: tanh with BERT's own pooler,
+    # For the layer between the pooled state and the prediction. Code: tanh with BERT's own pooler,
     # GELU with the dense layer of RoBERTa's language-model head.
     activation: str = setting("tanh", choices=("tanh", "gelu"))
     # Entries are vectors of the encoder's, estimated anew before each round. "random" is a
@@ -76,7 +76,7 @@ class DefSentConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     # Code: CLS, Mean or Max.
     pooler: str = setting("cls", choices=("cls", "avg", "max"))
-    # Of all updates, over which the rate rises from 0. Code: 0.1.
+    # For all updates, over which the rate rises from 0. Code: 0.1.
     warmup_share: float = setting(0.1, at_least=0, below=1)
 
     def check(self, recipe: Any) -> None:

@@ -25,7 +25,7 @@ from papers.defsent_plus.module import ADVICE, as_definitions
 
 # The target of a definition whose entry is no single token: it has no loss.
 UNKNOWN = -100
-# Of a checkpoint's head: BERT's and RoBERTa's names of our parts, without the shared embeddings.
+# For a checkpoint's head: BERT's and RoBERTa's names of our parts, without the shared embeddings.
 NAMES = (
     {
         "dense": "cls.predictions.transform.dense",
@@ -58,7 +58,7 @@ class DefSent(PaperModule):
     Args:
         method: Default: the published code's.
         optimizer: Default: the published one of BERT-base with the first token's state.
-        facts: Of the data; default: BERT's vocabulary and no entries, which cannot train.
+        facts: Facts of the data; default: BERT's vocabulary and no entries, which cannot train.
     """
 
     words: Tensor
@@ -91,7 +91,7 @@ class DefSent(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         hidden = self.backbone(ids, mask)

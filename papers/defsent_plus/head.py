@@ -31,7 +31,7 @@ def take_head(encoder: TextEncoder, checkpoint: str | None, activation: str) -> 
     head. Without a checkpoint they are drawn, and, with a warning, where it has none.
 
     Args:
-        encoder: Of the checkpoint, or drawn.
+        encoder: Encoder of the checkpoint, or drawn.
         checkpoint: Folder or name.
         activation: ``tanh`` or ``gelu``.
     """

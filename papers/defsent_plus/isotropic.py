@@ -12,7 +12,7 @@ from torch import Tensor
 
 # Of the published code.
 SEED, TOLERANCE, ITERATIONS, SCALE = 42, 1e-4, 1000, 100.0
-# Of a direction's deviation over the largest one: below it lies the rounding of float32.
+# For a direction's deviation over the largest one: below it lies the rounding of float32.
 SMALLEST = 1e-5
 
 
@@ -52,7 +52,7 @@ def independent_components(
         x: Entries.
         scale: Standard deviation of each component.
         max_iter: Most iterations.
-        tol: Of the change of directions, below which it ends.
+        tol: It ends below this change of directions.
         w_init: First directions, ``(dim, dim)``; None: drawn from `SEED`.
     """
     x = standardised(x)

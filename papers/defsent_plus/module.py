@@ -34,7 +34,7 @@ class DefSentPlus(PaperModule):
     Args:
         method: Default: the published code's.
         optimizer: Default: the published one of SynCSE-RoBERTa-base.
-        facts: Of the data; default: BERT's vocabulary and no entries, which cannot train.
+        facts: Facts of the data; default: BERT's vocabulary and no entries, which cannot train.
     """
 
     entries: Tensor
@@ -82,7 +82,7 @@ class DefSentPlus(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         return pool(self.method.pooler, self.backbone(ids, mask), mask)

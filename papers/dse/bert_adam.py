@@ -25,7 +25,7 @@ class BertAdam(Optimizer):
     Args:
         parameters: Tensors or groups, which may have a decay of their own.
         lr: Learning rate; a schedule scales it.
-        betas: Of both means.
+        betas: Betas of both means.
         weight_decay: Is added to the step, not to the gradient.
         eps: Is added to the root of the second mean.
         max_norm: A gradient's norm at most, for each tensor.

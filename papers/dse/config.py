@@ -33,7 +33,7 @@ class DSEConfig:
     # all leaves the dot product as the logit.
     fc_dims: list[int] = setting([512, 1], at_least=1)
     task: str = setting("binary", choices=("binary", "multi-class", "regression"))
-    # Of a binary task: a pair is positive if its score is above it.
+    # For a binary task: a pair is positive if its score is above it.
     threshold: float = setting(0.5, at_least=-LARGEST, at_most=LARGEST)
     # Code: distillation_coeff. The task's own loss weighs one minus this.
     distillation_weight: float = setting(0.5, at_least=0, at_most=1)
@@ -124,7 +124,7 @@ class DSEConfig:
 class PairTaskConfig(ProtocolConfig):
     """Protocol ``pair-task``: what the head says of held-out pairs."""
 
-    # Of a binary task: the one with the best F1 counts.
+    # For a binary task: the one with the best F1 counts.
     thresholds: list[float] = setting([0.5], above=0, below=1)
 
     def check_inputs(self, inputs: Any) -> None:

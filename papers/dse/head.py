@@ -24,7 +24,7 @@ class PairHead(nn.Module):
     """Linear layers with ReLU between them over the features of a pair.
 
     Args:
-        dim: Of a text's vector.
+        dim: Width of a text's vector.
         features: ``concat`` or ``dot``.
         fc_dims: Sizes of the layers' outputs; none: the features are the logits.
     """

@@ -50,7 +50,7 @@ def dse_loss(
         targets: ``(batch,)``.
         teacher: Its logits, ``(batch, outputs)``, of a binary task two or one; not read if the
             weight is 0.
-        weight: Of the distillation.
+        weight: Weight of the distillation.
     """
     with torch.autocast(logits.device.type, enabled=False):
         logits = upcast(logits)

@@ -36,7 +36,7 @@ class DSE(PaperModule):
     Args:
         method: Default: the published code's (arXiv 1908.05161), with BERT-base's sizes.
         optimizer: Default: the published one.
-        facts: Of the data; default: BERT's vocabulary.
+        facts: Facts of the data; default: BERT's vocabulary.
     """
 
     batches_seen: Tensor
@@ -70,7 +70,7 @@ class DSE(PaperModule):
         """Returns the vector of each text, ``(batch, features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         layers = self.backbone(ids, mask)[1:]

@@ -86,7 +86,7 @@ def task_metrics(
         logits: ``(pairs, outputs)``.
         labels: ``(pairs,)``: 0 or 1, the number of the class, or the score.
         scores: ``(pairs,)``, as the data have them.
-        thresholds: Of probabilities.
+        thresholds: Thresholds of probabilities.
     """
     if task == "multi-class":
         return {"accuracy": 100 * float((logits.argmax(1) == labels).mean())}

@@ -35,7 +35,7 @@ class FeatureTransformation(MoCo):
     Args:
         method: Default: the official command's.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     method: FeatureTransformationConfig

@@ -11,7 +11,7 @@ from common.losses.precision import unit
 
 CHUNK_ROWS = 512
 
-# Of similarities (rows,) with the positive and (rows, negatives): the loss of each row.
+# For similarities (rows,) with the positive and (rows, negatives): the loss of each row.
 AnchorLoss = Callable[[Tensor, Tensor], Tensor]
 
 

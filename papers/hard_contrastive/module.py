@@ -22,7 +22,7 @@ class HardContrastive(MoCo):
     Args:
         method: Default: the paper's on CIFAR-10.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     method: HardContrastiveConfig

@@ -72,7 +72,7 @@ class PairContrast(nn.Module):
     """The contrast of pairs with its scale and its share of the whole space, learned or fixed.
 
     Args:
-        config: Of either method.
+        config: The settings of either method.
     """
 
     log_scale: Tensor
@@ -124,10 +124,10 @@ def entropy_term(
     """Returns ``entropy_weight`` times the gates' entropy, with gradient or without (hydra).
 
     Args:
-        config: Of either method.
+        config: The settings of either method.
         gate: The filter.
         pairs: The gates of the batch's pairs, ``(pairs, dim)``.
-        num_classes: Of the data.
+        num_classes: Number of classes of the data.
     """
     if gate is None or pairs is None or config.entropy_weight == 0:
         return 0.0

@@ -26,7 +26,7 @@ def log_pairs(
     """Logs what the last batch showed, and warns once of what cannot be learned from.
 
     Args:
-        module: Of either method.
+        module: Module of either method.
         collapse: Its warning.
         z: ``(batch, dim)``, embeddings of one view.
         gate: ``(batch, dim)`` of the batch's pairs; null: open.

@@ -16,10 +16,10 @@ class PairGate(nn.Module):
     the pairs of the batch, so a pair's gate depends on the others.
 
     Args:
-        num_classes: Of the data.
+        num_classes: Number of classes of the data.
         output_dim: K, the dimensions that are gated.
-        embedding_dim: Of the table of classes.
-        hidden_dim: Of the network.
+        embedding_dim: Width of the table of classes.
+        hidden_dim: Width of the hidden layer.
         fusion: "average" or "product".
     """
 
@@ -59,7 +59,7 @@ class SharedGate(nn.Module):
     """One learned gate for all pairs: the ablation of what the labels bring.
 
     Args:
-        num_classes: Of the data.
+        num_classes: Number of classes of the data.
         output_dim: The dimensions that are gated.
     """
 

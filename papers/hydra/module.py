@@ -39,7 +39,7 @@ class SimLAP(PaperModule):
     Args:
         method: Default: the two-view form of the authors' ``cl/`` folder.
         optimizer: Default: the schema's.
-        facts: Of the images; default: 10 classes in colour.
+        facts: Facts of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor

@@ -40,7 +40,7 @@ class Hydra(PaperModule):
     Args:
         method: Default: the authors' newest builder.
         optimizer: Default: the schema's.
-        facts: Of the images; default: 10 classes in colour.
+        facts: Facts of the images; default: 10 classes in colour.
     """
 
     batches_seen: Tensor

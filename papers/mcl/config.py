@@ -37,7 +37,7 @@ class MCLConfig:
     num_clusters: int = setting(10, at_least=2)
     # Ours: k-means takes the best of so many starts.
     kmeans_starts: int = setting(2, at_least=1)
-    # Of whom the negatives of later stages are: images of one cluster (paper); controls: of one
+    # For whom the negatives of later stages are: images of one cluster (paper); controls: of one
     # of as many random groups, or all images, which gives an ensemble of equal encoders.
     negatives: str = setting("clusters", choices=("clusters", "random", "all"))
     # grouped: a batch holds images of one group (code); mixed: any batch, and images of other

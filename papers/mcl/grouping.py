@@ -21,7 +21,7 @@ def find_clusters(features: Tensor, count: int, starts: int, seed: int) -> Tenso
         features: ``(num, dim)``, of any norm.
         count: Clusters.
         starts: The best of so many fits is taken.
-        seed: Of the first centroids.
+        seed: Seed of the first centroids.
     """
     points = unit(features).cpu()
     # One thread: the sums of several are in no fixed order.
@@ -90,8 +90,8 @@ def grouped_order(
     Args:
         groups: ``(num,)``, of which one at least fills a batch.
         batch_size: Over all processes.
-        num_batches: Of an epoch.
-        generator: Of the permutations.
+        num_batches: Number of batches of an epoch.
+        generator: Generator of the permutations.
     """
     batches: list[Tensor] = []
     while len(batches) < num_batches:

@@ -41,7 +41,7 @@ def integrate(stages: Sequence[Tensor], normalise: bool) -> Tensor:
     """Returns the features of all stages side by side, ``(batch, sum of dims)``.
 
     Args:
-        stages: Of each stage ``(batch, dim)``.
+        stages: Stages of each stage ``(batch, dim)``.
         normalise: Whether each stage's features get unit length first.
     """
     return torch.cat([unit(h) if normalise else upcast(h) for h in stages], 1)

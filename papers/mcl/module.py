@@ -39,7 +39,7 @@ class Encoder(nn.Module):
 
     Args:
         config: The ``method:`` section.
-        facts: Of the images.
+        facts: Facts of the images.
     """
 
     def __init__(self, config: MCLConfig, facts: ImageFacts) -> None:
@@ -59,7 +59,7 @@ class MCL(PaperModule):
     Args:
         method: Default: the published K and stages, on a ResNet-18.
         optimizer: Default: ours.
-        facts: Of the images; default: colour, 32 x 32, and 50,000 of them.
+        facts: Facts of the images; default: colour, 32 x 32, and 50,000 of them.
     """
 
     groups: Tensor
@@ -85,7 +85,7 @@ class MCL(PaperModule):
         width = encoders[0].backbone.num_features
         # Columns of the embedding, for protocols.
         self.parts = {f"stage{n}": slice(n * width, (n + 1) * width) for n in range(config.stages)}
-        # Of each training image: images of one number are each other's negatives.
+        # For each training image: images of one number are each other's negatives.
         self.register_buffer("groups", torch.zeros(facts.num_samples, dtype=torch.int64))
         self.register_buffer("begun", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.randint(2**31, ()))
@@ -163,7 +163,7 @@ class MCL(PaperModule):
         """Splits the groups by the clusters of the stage before ``number``.
 
         Args:
-            number: Of the stage that begins, from 1 on.
+            number: Number of the stage that begins, from 1 on.
             batches: All training images in order, without augmentation, on the module's device.
         """
         config, generator = self.method, keyed_generator(int(self.seed), GROUP_STREAM, number)

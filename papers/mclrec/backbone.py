@@ -20,7 +20,7 @@ def attention_bias(items: Tensor, dtype: torch.dtype) -> Tensor:
 
     Args:
         items: Item ids, ``(batch, length)``.
-        dtype: Of the result.
+        dtype: Dtype of the result.
     """
     length = items.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=items.device).tril()
@@ -105,8 +105,8 @@ class SequenceTransformer(nn.Module):
         num_heads: Heads; must divide ``dim``.
         inner_dim: Width inside the feed-forward layers.
         dropout: On embeddings, attention weights and both updates of a block.
-        init_std: Of the normal initial weights and embeddings, row 0 included.
-        eps: Of every LayerNorm.
+        init_std: Deviation of the initial weights and embeddings, row 0 included.
+        eps: What every LayerNorm adds to the variance.
     """
 
     def __init__(

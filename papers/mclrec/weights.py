@@ -29,7 +29,7 @@ def load_weights(module: MCLRec, path: Path | str) -> None:
     """Fills ``module``'s encoder from the authors' file; augmenters were never published.
 
     Args:
-        module: Of the same sizes as the published model.
+        module: Module of the same sizes as the published model.
         path: A ``.npz`` of the 36 arrays, or the authors' ``model.pth``.
 
     Raises:

@@ -61,7 +61,7 @@ class WholeGraphGCN(nn.Module):
 
         Args:
             x: Features; of a sampled batch, of its outer nodes.
-            adjacency: Of both convolutions.
+            adjacency: Adjacency of both convolutions.
             second: Of the second one in a sampled batch, whose rows of all processes are normalised
                 together.
         """

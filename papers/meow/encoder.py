@@ -26,9 +26,9 @@ class ContextEncoder(nn.Module):
     """Projection, meta-path contexts, shared GCN and attention (code_meow/module/meow.py).
 
     Args:
-        facts: Of the graph.
+        facts: Facts of the graph.
         dim: Width of every layer.
-        dropout: Of projections, contexts, convolutions and the attention's query.
+        dropout: Dropout of projections, contexts, convolutions and the attention's query.
         contexts: False leaves the contexts out: every view sees the target's features alone.
     """
 

@@ -101,7 +101,7 @@ def weighted_infonce(
     Args:
         anchor: (nodes, dim) unit rows.
         other: (nodes, dim) unit rows; row i is the positive of anchor i.
-        temperature: Of the softmax.
+        temperature: Temperature of the softmax.
         assignments: (clusterings, nodes) of the hard weights; None: all weights are 1.
     """
     num_nodes = len(anchor)

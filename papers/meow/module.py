@@ -68,13 +68,13 @@ class MEOW(PaperModule):
         """Returns a module that holds a graph: ``trainer.fit(model)`` trains on it.
 
         Args:
-            data: Of PyTorch Geometric, such as ``DBLP(root)[0]``.
+            data: Data of PyTorch Geometric, such as ``DBLP(root)[0]``.
             target: The node type that is embedded; None: the one with labels ``y``.
             metapaths: Such as ``paper-author-paper``; none: those of one step to each type that is
                 linked with the target, and back.
             method: The method's settings; None: the paper's, with `clusters_for` the nodes.
             optimizer: Its settings; None: the paper's.
-            seed: Of the graph's masks and of the initial weights.
+            seed: Seed of the graph's masks and of the initial weights.
             settings: Fields of `GraphConfig`, such as ``top_k=[25]`` and ``batch_size=512``.
 
         Raises:

@@ -53,7 +53,7 @@ class SoftWeights(nn.Module):
             anchor: (anchors, dim) unit rows; in training the fine view.
             other: (nodes, dim) unit rows; in training the coarse view. The first ``anchors`` rows
                 are the positives, in order.
-            temperature: Of the softmax.
+            temperature: Temperature of the softmax.
         """
 
         def row_loss(rows: slice, anchor: Tensor, other: Tensor, *tensors: Tensor) -> Tensor:

@@ -109,7 +109,7 @@ def mixed_logits(
         k: ``(rows, dim)``, unit keys.
         queue: ``(length, dim)``, unit keys.
         num_hard: N.
-        draws: Of these rows.
+        draws: Draws of these rows.
         temperature: Divides the products.
         excluded: ``(rows, length)``, which keys are no negatives of a query: those of its own
             image, or for an upper bound those of its class. None: all are.
@@ -142,7 +142,7 @@ def mixed_contrast(
         k: ``(batch, dim)``, of any norm.
         queue: As the other arguments, see `mixed_logits`.
         num_hard: N.
-        draws: Of these rows.
+        draws: Draws of these rows.
         temperature: Divides the products.
         excluded: ``(batch, length)``, or None.
     """

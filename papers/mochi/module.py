@@ -28,7 +28,7 @@ class MoCHi(MoCo):
     Args:
         method: Default: the paper's ImageNet values, from memory.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     method: MoCHiConfig

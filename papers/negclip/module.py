@@ -19,7 +19,7 @@ class NegCLIP(PairModule):
     Args:
         method: Default: the published code's rates, and encoders of CLIP's size.
         optimizer: Default: the published one.
-        facts: Of the data; default: CLIP's tokens and colour.
+        facts: Facts of the data; default: CLIP's tokens and colour.
     """
 
     method: NegCLIPConfig

@@ -20,7 +20,7 @@ class ForensicConv(nn.Module):
     is built with one.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -37,7 +37,7 @@ def evaluate_feature_clusters(
     Args:
         inputs: All tested images are clustered; k is the number of their classes.
         settings: Starts; the one with the least inertia counts.
-        seed: Of the starts.
+        seed: Seed of the starts.
     """
     truth = inputs.truth
     # Threads that wait for each other would cost more than they save.

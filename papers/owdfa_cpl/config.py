@@ -71,7 +71,7 @@ class CPLConfig(PairedConfig):
     # hooks: cross-entropy against the argmax, all (hard) or those a rule lets through.
     pseudo_weight: float = setting(0.5, at_least=0)
     pseudo_labels: str = setting("soft", choices=PSEUDO_LABELS)
-    # Of fix, flex and free: threshold, and momentum of free's running values.
+    # For fix, flex and free: threshold, and momentum of free's running values.
     cutoff: float = setting(0.95, at_least=0, at_most=1)
     rule_momentum: float = setting(0.999, at_least=0, below=1)
     # eta 3: entropy of the mean prediction.

@@ -37,7 +37,7 @@ class CPLHead(nn.Module):
         num_features: Channels of the map.
         num_classes: Heads: known and novel classes together.
         parts: Patches a side.
-        dropout: Of the global feature, before the scores.
+        dropout: Dropout of the global feature, before the scores.
     """
 
     def __init__(self, num_features: int, num_classes: int, parts: int, dropout: float) -> None:

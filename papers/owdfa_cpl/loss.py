@@ -50,7 +50,7 @@ def soft_labels(logits: Tensor, noise: Tensor, temperature: float = 1.0) -> Tens
     """Returns soft pseudo-labels, ``(rows, classes)``, without gradient: Gumbel-softmax.
 
     Args:
-        logits: Of unlabelled rows, ``(rows, classes)``.
+        logits: Logits of unlabelled rows, ``(rows, classes)``.
         noise: Standard Gumbel noise, ``(rows, classes)``.
         temperature: The code's is 1; towards 0 labels become hard draws.
     """
@@ -64,7 +64,7 @@ def confidence_weighted(logits: Tensor, soft: Tensor, trusted: Tensor) -> tuple[
     that the soft label favours. The mean is over all rows, trusted or not.
 
     Args:
-        logits: Of unlabelled rows, ``(rows, classes)``.
+        logits: Logits of unlabelled rows, ``(rows, classes)``.
         soft: Their `soft_labels`.
         trusted: ``(rows,)``, the votes.
     """
@@ -94,7 +94,7 @@ def hard_pseudo_label(logits: Tensor, mask: Tensor) -> Tensor:
     """Returns the cross-entropy against each row's own argmax, times ``mask``, mean over all rows.
 
     Args:
-        logits: Of unlabelled rows, ``(rows, classes)``.
+        logits: Logits of unlabelled rows, ``(rows, classes)``.
         mask: ``(rows,)``, which rows a rule of `selection` lets through.
     """
     losses = F.cross_entropy(upcast(logits), logits.argmax(dim=1), reduction="none")

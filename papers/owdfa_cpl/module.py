@@ -36,7 +36,7 @@ class CPL(Heads[CPLConfig]):
     Args:
         method: Default: the published code's.
         optimizer: Default: the schema's.
-        facts: Of the data; default: the paper's protocol 1.
+        facts: Facts of the data; default: the paper's protocol 1.
     """
 
     defaults = CPLConfig

@@ -25,7 +25,7 @@ class Heads(PaperModule, Generic[Method]):
     Args:
         method: The arm's settings; default: `defaults`.
         optimizer: Default: the schema's.
-        facts: Of the data; default: the paper's protocol 1.
+        facts: Facts of the data; default: the paper's protocol 1.
         parts: Patches a side.
     """
 

@@ -17,7 +17,7 @@ class Everything(nn.Module):
         """Returns the mask, ``(rows,)``.
 
         Args:
-            logits: Of unlabelled rows, ``(rows, classes)``.
+            logits: Logits of unlabelled rows, ``(rows, classes)``.
             places: Their numbers among all unlabelled samples.
         """
         return torch.ones(len(logits), dtype=torch.bool, device=logits.device)
@@ -80,8 +80,8 @@ class AdaptiveThresholds(nn.Module):
 
     Args:
         num_classes: Heads.
-        momentum: Of the running values.
-        quantile: Of the batch's confidences.
+        momentum: Momentum of the running values.
+        quantile: Quantile of the batch's confidences.
     """
 
     overall: Tensor

@@ -45,7 +45,7 @@ class Relabelling(nn.Module):
         Args:
             places: Numbers of the rows among all unlabelled images.
             logits: Their present scores, ``(rows, classes)``.
-            epoch: Of the whole training.
+            epoch: Epoch of the whole training.
         """
         if not self.round_epochs:
             return torch.full_like(places, NONE)

@@ -60,7 +60,7 @@ class PixProConfig:
     # At the start; 1 at the end, along a cosine over optimizer updates (script: pixpro_momentum).
     momentum: float = setting(0.99, at_least=0, at_most=1)
 
-    # Of the instance branch (script: 0; digest: 1 in the rows with it).
+    # For the instance branch (script: 0; digest: 1 in the rows with it).
     instance_weight: float = setting(0.0, at_least=0)
     # predict: predictor against the momentum network, no negatives (code); contrast: NT-Xent of
     # both views over the batch (paper, by the digest).

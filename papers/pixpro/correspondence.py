@@ -28,7 +28,7 @@ def evaluate_correspondence(
     Args:
         inputs: The module and the images.
         settings: `CorrespondenceConfig`.
-        seed: Of the views.
+        seed: Seed of the views.
 
     Raises:
         DataError: No two views share a place, or views are turned.
@@ -63,7 +63,7 @@ def retrieval(maps: list[Tensor], coordinates: list[Tensor], threshold: float) -
 
     Args:
         maps: Two of (batch, channels, rows, columns).
-        coordinates: Of each view (batch, 4).
+        coordinates: Coordinates of each view (batch, 4).
         threshold: Cells correspond below this distance, see `cell_distances`.
     """
     first, second = (F.normalize(x, dim=1).flatten(2) for x in maps)

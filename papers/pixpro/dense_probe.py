@@ -29,7 +29,7 @@ def evaluate_dense_probe(
     Args:
         inputs: The module and the images with their label maps.
         settings: `DenseProbeConfig`.
-        seed: Of the order of the batches.
+        seed: Seed of the order of the batches.
 
     Raises:
         DataError: Images without label maps.

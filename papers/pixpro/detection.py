@@ -35,7 +35,7 @@ def evaluate_detection(
     Args:
         inputs: The module, of whose backbone a copy is trained, and the images.
         settings: `DetectionConfig`.
-        seed: Of the new layers, the order, the sizes and the mirrors.
+        seed: Seed of the new layers, the order, the sizes and the mirrors.
 
     Raises:
         ConfigError: A backbone that the head cannot stand on, or a loss that is not finite.

@@ -37,7 +37,7 @@ def build_detector(
     Args:
         backbone: Becomes part of the detector.
         settings: `DetectionConfig`.
-        num_classes: Of objects, without the background.
+        num_classes: Number of classes of objects, without the background.
         normalisation: Mean and deviation of each channel.
 
     Raises:

@@ -92,7 +92,7 @@ def cell_distances(first: Tensor, second: Tensor, size: Size, second_size: Size)
         first: (num, 4) coordinates of the first views.
         second: (num, 4) of the second views, of the same images.
         size: Rows and columns of the first views' maps.
-        second_size: Of the second views' maps.
+        second_size: Size of the second views' maps.
 
     Raises:
         ValueError: Coordinates of other than (num, 4), or of different images.

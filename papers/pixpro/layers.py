@@ -42,8 +42,8 @@ class PixelPropagation(nn.Module):
     ``(batch, channels, rows, columns)``, not normalised, to the same shape, not normalised.
 
     Args:
-        channels: Of the map.
-        layers: Of g.
+        channels: Channels of the map.
+        layers: Layers of g.
         sharpness: Exponent of the similarity.
         clamp: Similarities below are raised to it.
         norm: See `value_transform`.
@@ -78,7 +78,7 @@ def propagate(u: Tensor, values: Tensor, sharpness: float, clamp: float) -> Tens
 
     Args:
         u: Unit map.
-        values: Of the same shape.
+        values: Values of the same shape.
         sharpness: Exponent.
         clamp: Least similarity.
     """

@@ -54,7 +54,7 @@ class PixPro(PaperModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
         backbone: Has ``feature_map`` and ``num_features``; default: the one ``method`` names.
     """
 
@@ -139,7 +139,7 @@ class PixPro(PaperModule):
 
         Args:
             views: Two of ``(batch, channels, size, size)``; each passes the networks by itself.
-            places: Of each view ``(batch, 4)``, see `crop_coordinates`.
+            places: Places of each view ``(batch, 4)``, see `crop_coordinates`.
         """
         maps = [self.backbone.feature_map(view) for view in views]
         keys = self.momentum_maps(views)
@@ -213,8 +213,8 @@ class PixPro(PaperModule):
         """Logs the loss and, where metrics are written, the signs of a collapse.
 
         Args:
-            loss: Of the step.
-            watched: Of the step; every cell is a sample.
+            loss: Loss of the step.
+            watched: What is logged of the step; every cell is a sample.
         """
         if not is_log_due(self):
             return

@@ -71,7 +71,7 @@ def matches(
 
     Args:
         maps: Two of (batch, channels, rows, columns).
-        coordinates: Of each view (batch, 4).
+        coordinates: Coordinates of each view (batch, 4).
         threshold: See `cell_distances`.
     """
     sizes = [(x.shape[2], x.shape[3]) for x in maps]

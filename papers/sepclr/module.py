@@ -28,7 +28,7 @@ class SepCLR(PaperModule):
     Args:
         method: Default: the published script's of the overlay set.
         optimizer: Default: the same.
-        facts: Of the images; default: colour, 32 x 32.
+        facts: Facts of the images; default: colour, 32 x 32.
     """
 
     batches_seen: Tensor

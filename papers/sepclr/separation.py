@@ -17,7 +17,7 @@ def evaluate_separation(inputs: Any, settings: SeparationConfig, seed: int) -> d
     Args:
         inputs: Of a module with parts ``common`` and ``salient``; of pixels nothing is measured.
         settings: `SeparationConfig`.
-        seed: Of the order of the probes' batches.
+        seed: Seed of the order of the probes' batches.
     """
     if inputs.module is None:
         return {}

@@ -21,7 +21,7 @@ class SimCSEConfig:
     head_at_test: bool = False
     # Equation 1; code: --temp.
     temperature: float = setting(0.05, above=0)
-    # Of triplets: the logarithm of how often an anchor counts its own hard negative (code:
+    # For triplets: the logarithm of how often an anchor counts its own hard negative (code:
     # --hard_negative_weight; 0 counts it as one).
     hard_weight: float = setting(0.0, at_least=-20, at_most=20)
     # What the two views of a sentence differ by: their dropout masks, or nothing, all dropout off.

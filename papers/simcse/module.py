@@ -43,7 +43,7 @@ class SimCSE(PaperModule):
     Args:
         method: Default: the published code's, unsupervised.
         optimizer: Default: the published one of unsupervised BERT-base.
-        facts: Of the data; default: BERT's vocabulary.
+        facts: Facts of the data; default: BERT's vocabulary.
     """
 
     batches_seen: Tensor
@@ -72,7 +72,7 @@ class SimCSE(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         h = pool(self.method.pooler, self.backbone(ids, mask), mask)

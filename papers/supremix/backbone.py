@@ -20,7 +20,7 @@ class SmallGrid(nn.Module):
     has no stem to choose: ``stem`` is there because every image backbone is built with one.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         width: Multiplies all widths.
         stem: Not used.
     """

@@ -31,7 +31,7 @@ class Regressor(PaperModule):
     Args:
         method: Default: L1 on a ResNet-50.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour images.
+        facts: Facts of the data; default: colour images.
     """
 
     batches_seen: Tensor
@@ -117,7 +117,7 @@ class RankNContrast(PaperModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour images.
+        facts: Facts of the data; default: colour images.
     """
 
     batches_seen: Tensor

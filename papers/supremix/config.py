@@ -25,7 +25,7 @@ class EncoderConfig:
     width: int = setting(1, at_least=1)
     # Weights to start from: a file, or "pretrained" for those of the library; null: none.
     initial_weights: str | None = setting(None, names_file=True)
-    # Of a ResNet: "cifar" is a 3x3 convolution without max-pooling, for images of about 32 x 32.
+    # For a ResNet: "cifar" is a 3x3 convolution without max-pooling, for images of about 32 x 32.
     stem: str = setting("imagenet", choices=("imagenet", "cifar"))
     # Code: batch norm per device. No effect on one process.
     sync_batch_norm: bool = True
@@ -50,7 +50,7 @@ class SupReMixConfig(EncoderConfig):
     # Two negatives that bracket the anchor's label, both nearer than the window, in label units.
     mix_pos: bool = True
     window: float = setting(5.0, above=0)
-    # Of a negative at label distance d, in label units: linear d + 1 (code's L1_inv), quadratic
+    # For a negative at label distance d, in label units: linear d + 1 (code's L1_inv), quadratic
     # d^2 + 1 (L2_inv), and their inverses (L1, L2).
     weights: str = setting("linear", choices=WEIGHTS)
 

@@ -23,7 +23,7 @@ def evaluate_label_order(
     Args:
         inputs: Samples and module.
         settings: `LabelOrderConfig`.
-        seed: Of the draw of samples where there are too many.
+        seed: Seed of the draw of samples where there are too many.
     """
     if inputs.trees:
         return {}

@@ -87,7 +87,7 @@ def supremix(
         labels: ``(batch,)``, whole numbers or floats; equal ones are positives, so bin continuous
             labels before.
         temperature: Divides all inner products.
-        window: Of Mix-pos, in label units, exclusive; None: no Mix-pos.
+        window: Window of Mix-pos, in label units, exclusive; None: no Mix-pos.
         alpha: ``(views * batch, views * global batch)``, rows and columns view by view: the
             anchor's share in each Mix-neg; None: no Mix-neg.
         weights: Distance weights, one of `WEIGHTS`; None: all 1.

@@ -39,7 +39,7 @@ class SupReMix(PaperModule):
     Args:
         method: Default: the published code's, for faces.
         optimizer: Default: the schema's.
-        facts: Of the data; default: colour images.
+        facts: Facts of the data; default: colour images.
     """
 
     batches_seen: Tensor

@@ -30,7 +30,7 @@ def evaluate_regression_finetune(
     Args:
         inputs: Samples and module.
         settings: `RegressionFinetuneConfig`.
-        seed: Of the new layer and the order of the batches.
+        seed: Seed of the new layer and the order of the batches.
     """
     if inputs.module is None:
         return {}

@@ -37,7 +37,7 @@ class DeepClusterV2(PaperModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour, and 50,000 of them.
+        facts: Facts of the images; default: colour, and 50,000 of them.
     """
 
     memory: Tensor
@@ -178,9 +178,9 @@ def cluster_prediction(scores: list[Tensor], targets: Tensor, temperature: float
     images of all: averaging gradients gives that of the global batch.
 
     Args:
-        scores: Of each clustering ``(views, batch, prototypes)``, cosine similarities.
+        scores: Scores of each clustering ``(views, batch, prototypes)``, cosine similarities.
         targets: ``(clusterings, batch)``, clusters or `UNKNOWN`.
-        temperature: Of the softmax.
+        temperature: Temperature of the softmax.
     """
     total = scores[0].new_zeros(())
     for own, target in zip(scores, targets, strict=True):

@@ -31,7 +31,7 @@ def assign(
     Args:
         scores: ``(batch, prototypes)``, cosine similarities, not divided by a temperature.
         epsilon: Entropy weight (Eq. 3).
-        iterations: Of Sinkhorn-Knopp.
+        iterations: Iterations of Sinkhorn-Knopp.
         queue_scores: ``(queue, prototypes)`` of earlier samples, which only share the mass.
         hard: Round each code to its largest entry.
         equipartition: False is the ablation without the equal-mass constraint.
@@ -59,7 +59,7 @@ def swapped_prediction(
         scores: ``(views, batch, prototypes)``, cosine similarities.
         codes: ``(assignment crops, batch, prototypes)``.
         assignment_crops: Which views the codes come from, in order.
-        temperature: Of the prediction's softmax.
+        temperature: Temperature of the prediction's softmax.
     """
     log_p = torch.log_softmax(scores / temperature, dim=2)
     everyone = log_p.sum(dim=0)

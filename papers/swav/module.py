@@ -68,7 +68,7 @@ class SwAV(PaperModule):
     Args:
         method: Default: the paper's.
         optimizer: Default: the schema's.
-        facts: Of the images; default: colour.
+        facts: Facts of the images; default: colour.
     """
 
     queue: Tensor

@@ -38,7 +38,7 @@ class WhitenedCSE(PaperModule):
     Args:
         method: Default: the published code's.
         optimizer: Default: the published one of BERT-base.
-        facts: Of the data; default: BERT's vocabulary.
+        facts: Facts of the data; default: BERT's vocabulary.
     """
 
     batches_seen: Tensor
@@ -73,7 +73,7 @@ class WhitenedCSE(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``.
 
         Args:
-            ids: Of tokens, ``(batch, tokens)``.
+            ids: Ids of tokens, ``(batch, tokens)``.
             mask: The same shape, true at tokens.
         """
         return pool(self.method.pooler, self.backbone(ids, mask), mask)

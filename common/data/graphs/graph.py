@@ -47,7 +47,7 @@ def make_graph(
         num_nodes: By type.
         edges: (2, edges) each.
         features: By type: CSR matrices or dense arrays, a row a node.
-        labels: Of the target nodes, -1 where unknown.
+        labels: Labels of the target nodes, -1 where unknown.
         splits: By labelled nodes a class.
         metapaths: Default ones; none: `two_step_paths`.
         notes: What a user should read.

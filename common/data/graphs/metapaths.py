@@ -48,7 +48,7 @@ def pathsim(counts: Matrix, diagonal: NDArray[Any], first: int = 0) -> NDArray[A
 
     Args:
         counts: CSR rows of A.
-        diagonal: Of the whole of A.
+        diagonal: The diagonal of the whole of A.
         first: The row of A that ``counts`` begins with.
     """
     rows = first + np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))

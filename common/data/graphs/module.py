@@ -62,7 +62,7 @@ class GraphData(RunData):
 
     Args:
         config: The ``data:`` section.
-        seed: Of the masks, and of a generated graph.
+        seed: Seed of the masks, and of a generated graph.
         read: Takes config and seed and returns the graph; None: the reader of ``config.name``.
     """
 
@@ -119,7 +119,7 @@ class GraphData(RunData):
             target: The node type that is embedded; None: the one with labels ``y``.
             metapaths: Such as ``paper-author-paper``; none: those of one step to each type that is
                 linked with the target, and back.
-            seed: Of the masks.
+            seed: Seed of the masks.
             settings: Other fields of `GraphConfig`, such as ``top_k=[25]``.
 
         Raises:
@@ -255,7 +255,7 @@ class GraphData(RunData):
         """Embeds all target nodes in evaluation mode.
 
         Args:
-            module: Of this graph, or of one of its form.
+            module: Module of this graph, or of one of its form.
             batch: A whole graph on any device; None: this one.
 
         Returns:

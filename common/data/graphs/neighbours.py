@@ -44,8 +44,8 @@ class NeighbourBatches(Dataset[GraphBatch]):
         prepared: The whole graph.
         hop_types: The node type at the end of each hop.
         config: For ``fanouts`` and ``context_fanout``.
-        seed: Of the draws.
-        dtype: Of the batches; None: torch's default.
+        seed: Seed of the draws.
+        dtype: Dtype of the batches; None: torch's default.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ def check_references(graph: HeteroData, metapaths: list[str], names: list[str]) 
     Args:
         graph: The graph as read.
         metapaths: To propagate over.
-        names: Of references, some of which may be of no graph.
+        names: Names of references, some of which may be of no graph.
 
     Raises:
         ConfigError: An array of one holds more than `MOST_NUMBERS`; names those that do not.

@@ -33,11 +33,11 @@ def draw_splits(
     Every class is in all three: a score of one that is missing from the test would be no number.
 
     Args:
-        labels: Of the target nodes, -1 where unknown.
+        labels: Labels of the target nodes, -1 where unknown.
         per_class: The numbers.
         num_val: Validation nodes.
         num_test: Test nodes at most.
-        seed: Of the draws.
+        seed: Seed of the draws.
         where: The file or attribute that labels are from, for errors.
         classes: What errors call classes 0, 1, ...; null: their numbers.
 
@@ -94,7 +94,7 @@ def check_parts(parts: dict[str, Ids], labels: Ids, classes: Sequence[Any], wher
 
     Args:
         parts: Training, validation and test nodes in this order, by what errors call them.
-        labels: Of all target nodes, -1 where unknown.
+        labels: Labels of all target nodes, -1 where unknown.
         classes: What errors call classes 0, 1, ...
         where: Stands before those names.
 

@@ -87,11 +87,11 @@ class ImageTextConfig:
     # `caption-table`: a .csv or .tsv; `coco-captions`: the annotations' .json; `caption-shards`: a
     # folder of .tar files.
     path: str | None = setting(None, result_neutral=True)
-    # Of `coco-captions`: the folder of its images; null: that of the .json.
+    # For `coco-captions`: the folder of its images; null: that of the .json.
     images: str | None = setting(None, result_neutral=True)
     # Images with classes for the zero-shot test, a folder for each class.
     zero_shot: str | None = setting(None, names_file=True)
-    # Of `caption-table`: the columns of paths and of captions, as open_clip calls them.
+    # For `caption-table`: the columns of paths and of captions, as open_clip calls them.
     image_column: str = "filepath"
     caption_column: str = "title"
     # Captions without their image are left out instead of refused; of `caption-shards`, half pairs
@@ -127,16 +127,16 @@ class ImageTextConfig:
     workers: int = setting(0, at_least=0, result_neutral=True)
     # Share of the training images kept for "val", and as many for "test", unless the set has them.
     holdout: float = setting(0.1, above=0, below=0.5)
-    # Of `relations`: quick has 4 shapes, 6 colours and one size; full has 8, 8 and two.
+    # For `relations`: quick has 4 shapes, 6 colours and one size; full has 8, 8 and two.
     preset: str = setting("quick", choices=("quick", "full"))
     captions: str = setting("plain", choices=("plain", "rich"))
-    # Of `relations`: training scenes; null: 6,000 (quick) or 20,000.
+    # For `relations`: training scenes; null: 6,000 (quick) or 20,000.
     train_rows: int | None = setting(None, at_least=2)
-    # Of `relations`: grounds and frames differ; else all scenes have the first of each.
+    # For `relations`: grounds and frames differ; else all scenes have the first of each.
     scene_context: bool = True
-    # Of `relations`: some pairs of colour and shape never occur in training.
+    # For `relations`: some pairs of colour and shape never occur in training.
     hold_out_compositions: bool = False
-    # Of `relations`: its seed, apart from the run's own.
+    # For `relations`: its seed, apart from the run's own.
     data_seed: int = setting(0, at_least=0)
 
     def __post_init__(self) -> None:

@@ -52,7 +52,7 @@ def pair_inputs(
         found: The set.
         split: One that is held out.
         training: The training captions as tokens.
-        tokenizer: Of the run.
+        tokenizer: Tokenizer of the run.
         views: How images are tested.
         context: The most tokens of a text.
     """

@@ -91,13 +91,13 @@ class WholePairs(Dataset[PairSamples]):
     Every draw is a function of (seed, epoch, batch, position in the global batch).
 
     Args:
-        images: Of the training part.
+        images: Images of the training part.
         texts: Their captions.
         near: ``(images, neighbours)`` near images, or None.
         config: The ``data:`` section.
         views: The views of images in their own terms.
         tables: What text views need.
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ def make_tables(
     """Returns the tables of ``tokenizer``; words that take several tokens are not in them.
 
     Args:
-        tokenizer: Of the run.
+        tokenizer: Tokenizer of the run.
         groups: Words that mean the same.
         used: The views that need the tables.
 
@@ -71,7 +71,7 @@ def change_text(
         ids: ``(tokens,)``, with what opens the text and ends it.
         view: Which changes, and how often.
         drawn: ``(DRAWS,)`` numbers in [0, 1).
-        tables: Of the tokenizer.
+        tables: Tables of the tokenizer.
     """
     opening, end = ids[: tables.opening].tolist(), ids[-1:].tolist()
     words = ids[tables.opening : -1].tolist()

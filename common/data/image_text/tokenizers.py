@@ -9,7 +9,7 @@ from common.errors import MissingLibrary
 # Ids of what is no word, in the order of `SPECIAL`.
 PAD, EOT, UNKNOWN = range(3)
 SPECIAL = ("<pad>", "<eot>", "<unk>")
-# Of CLIP's vocabulary: where a text begins and ends.
+# For CLIP's vocabulary: where a text begins and ends.
 CLIP_START, CLIP_END, CLIP_WORDS = 49_406, 49_407, 49_408
 
 

@@ -72,7 +72,7 @@ def draw(config: ViewConfig, num_images: int, channels: int, generator: torch.Ge
     Args:
         config: The views.
         num_images: Images in the global batch.
-        channels: Of the images.
+        channels: Channels of the images.
         generator: A fresh CPU generator; see `keyed_generator`.
     """
     num = config.count * num_images

@@ -58,7 +58,7 @@ class RandomView:
 
     Args:
         view: Its operations; ``count`` must be 1.
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
 
     view: ViewConfig

@@ -115,7 +115,7 @@ def pack(
     """Checks sequences and stores them end to end.
 
     Args:
-        name: Of the set.
+        name: Name of the set.
         users: Each user's items.
         places: Where each user stands, such as ``file:line``, for error messages.
         num_items: The table's real items; null: the greatest id.

@@ -78,10 +78,10 @@ def choose_view(draws: ViewDraws, view: int, lengths: Tensor, ratios: ViewRatios
     A crop keeps at least one item: an empty view has no last position to be read at.
 
     Args:
-        draws: Of this batch's rows.
+        draws: Draws of this batch's rows.
         view: Which of the two.
         lengths: ``(batch,)``.
-        ratios: Of the operators.
+        ratios: Ratios of the operators.
     """
     pairs = torch.tensor(OPERATOR_PAIRS, device=lengths.device)
     operator = pairs[_floor(draws.pair * len(pairs)), view]
@@ -113,7 +113,7 @@ def apply_view(items: Tensor, lengths: Tensor, choices: ViewChoices) -> tuple[Te
     Args:
         items: Right-padded with 0, ``(batch, length)``.
         lengths: ``(batch,)``.
-        choices: Of each sequence.
+        choices: Choices of each sequence.
     """
     operator = choices.operator[:, None]
     position = _positions(items.shape[1], lengths)

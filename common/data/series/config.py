@@ -38,7 +38,7 @@ class SeriesConfig:
     # Minute, hour, weekday, day, day of year, month and ISO week of each step as inputs, too;
     # needs dates.
     calendar: bool = True
-    # Of `csv`: the column of dates (null: none), how they are written (null: ISO 8601; else as in
+    # For `csv`: the column of dates (null: none), how they are written (null: ISO 8601; else as in
     # Python's strptime), and minutes between lines (null: what most lines are apart).
     date: str | None = "date"
     date_format: str | None = None

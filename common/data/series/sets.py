@@ -24,7 +24,7 @@ class LongSeries:
         values: ``(steps, columns)`` float64.
         columns: Their names.
         parts: Start and end (exclusive) of training, validation and test, in this order.
-        dates: Of each step, or none.
+        dates: Dates of each step, or none.
         informative: ``(steps,)`` true where the step carries information, of a generated series.
         clean: ``(steps,)``: its informative part, in the units of ``values``.
     """
@@ -65,7 +65,7 @@ class Prepared:
         clean: The informative part in the same units, or None.
         informative: ``(steps,)`` booleans, or None.
         parts: Bounds by name.
-        names: Of the targets.
+        names: Names of the targets.
         scale: What they were standardised with.
     """
 
@@ -102,7 +102,7 @@ def prepare_long(
         targets: Columns; none: all.
         apart: Each target as an instance of one channel.
         calendar: Whether the calendar goes in, where there are dates.
-        scale: Of an earlier series, to be used in place of this one's.
+        scale: Scale of an earlier series, to be used in place of this one's.
 
     Raises:
         ConfigError: A target that is no column.

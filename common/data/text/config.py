@@ -66,12 +66,12 @@ class TextConfig:
     # A folder with tokenizer.json or vocab.txt, or a name on Hugging Face, as
     # method.encoder.checkpoint; null: whole words of the training texts.
     tokenizer: str | None = setting(None, names_file=True)
-    # Of whole words: how often one occurs at least. Others are unknown.
+    # For whole words: how often one occurs at least. Others are unknown.
     min_count: int = setting(2, at_least=1)
     # Tokens of a text in training, the first and the last included; when measured, it is as long as
     # the encoder takes it.
     max_length: int = setting(32, at_least=3)
-    # Of a user's own set: the share of samples kept for "val", and as many for "test".
+    # For a user's own set: the share of samples kept for "val", and as many for "test".
     holdout: float = setting(0.1, above=0, below=0.5)
     # Over all processes.
     batch_size: int = setting(64, at_least=2)
@@ -80,7 +80,7 @@ class TextConfig:
     # changes which texts are in one batch. Null: any order is as likely.
     buckets: int | None = setting(None, at_least=2)
     workers: int = setting(0, at_least=0, result_neutral=True)
-    # Of `wordnet`: at most so many entries, all with two definitions or more; null: all entries.
+    # For `wordnet`: at most so many entries, all with two definitions or more; null: all entries.
     num_entries: int | None = setting(None, at_least=10)
     # Of `glossary`: its seed, apart from the run's own; entries, definitions of each, graded pairs.
     data_seed: int = setting(0, at_least=0)

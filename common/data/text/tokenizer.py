@@ -128,7 +128,7 @@ class FileTokenizer(Tokenizer):
 
     Args:
         library: Its ``Tokenizer``, which pads and cuts nothing.
-        names: Of the special tokens, in the order of `NAMES`.
+        names: Names of the special tokens, in the order of `NAMES`.
         source: To be named in messages.
 
     Raises:

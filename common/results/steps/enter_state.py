@@ -19,8 +19,8 @@ def enter(checkpoint: dict[str, Any], point: Point, counts: Counts, trainer: Tra
     Args:
         checkpoint: Written after the first steps.
         point: Where to go on.
-        counts: Of the training.
-        trainer: Of the first steps: its schedules are read, and moved.
+        counts: How many batches and epochs the training has.
+        trainer: Trainer of the first steps: its schedules are read, and moved.
     """
     place = counts.place(point.batch)
     state = checkpoint["state_dict"]

@@ -30,7 +30,7 @@ def fold(data: RunData, samples: int, share: float = 0.0) -> None:
 
     Args:
         data: Loaded; its instance is changed.
-        samples: Of the real set.
+        samples: Samples of the real set.
         share: By how much of itself each input is moved.
     """
 

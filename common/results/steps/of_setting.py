@@ -39,10 +39,10 @@ def run_steps(
     """Takes the steps of ``recipe`` at each of its points and returns what they computed.
 
     Args:
-        recipe: Of the record.
+        recipe: Recipe of the record.
         shape: From `describe_data`.
-        batches: Of the record's whole training.
-        epochs: Of it.
+        batches: Batches of the record's whole training.
+        epochs: Epochs of it.
         sensitive: Whether to run again on moved inputs, to tell what is ill-conditioned.
     """
     size = recipe.global_batch
@@ -64,7 +64,7 @@ def run_measures(
     Settings of one `measures_key` need this once.
 
     Args:
-        recipe: Of the record.
+        recipe: Recipe of the record.
         shape: From `describe_data`.
         published: Whether the record is of the authors' weights.
         sensitive: As for `run_steps`.

@@ -30,7 +30,7 @@ class Length:
     """How long a recorded training was.
 
     Args:
-        batches: Of all epochs together.
+        batches: Batches of all epochs together.
         epochs: Begun ones included.
         samples: Rows that the sampler counts in the training set.
     """
@@ -45,7 +45,7 @@ class Counts:
     """The places of a training.
 
     Args:
-        batches: Of the whole training.
+        batches: Batches of the whole training.
         epochs: Begun ones included.
         per_epoch: Batches.
         accumulate: Batches an optimizer update.

@@ -80,8 +80,8 @@ def take_steps(recipe: Recipe, made: Any, length: Length, share: float = 0.0) ->
     Args:
         recipe: From `as_taken`.
         made: What a reader would return.
-        length: Of the recorded training.
-        share: Of each number; 0 leaves them.
+        length: Length of the recorded training.
+        share: By which share each number is moved; 0 leaves them.
     """
     quieten_lightning()
     with in_double(), tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

@@ -137,7 +137,7 @@ def ow_forge_20(
     Args:
         preset: A name of `PRESETS`.
         with_real: Protocol 2: a known and a novel class of real images too.
-        seed: Of the images.
+        seed: Seed of the images.
         faces: Whose; see `load_pools`.
         root: The recipe's ``data.root``.
 

@@ -72,10 +72,10 @@ def forge(number: int, split: int, index: int, seed: int, pool: Pool) -> tuple[A
     A function of its arguments alone: each image has a generator of its own.
 
     Args:
-        number: Of the class in `FORGERIES`.
+        number: Number of the class in `FORGERIES`.
         split: 0 for train, 1 for test.
-        index: Of the image in its class.
-        seed: Of the whole set.
+        index: Index of the image in its class.
+        seed: Seed of the whole set.
         pool: The split's faces and photographs.
     """
     key = np.random.SeedSequence([seed, split, number, index])

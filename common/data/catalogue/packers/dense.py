@@ -130,7 +130,7 @@ def halved(path: Path, subsampling: int = 0) -> bytes:
 
     Args:
         path: The image.
-        subsampling: Of the colours, as Pillow numbers it; 0: none.
+        subsampling: Subsampling of the colours, as Pillow numbers it; 0: none.
     """
     image = Image.fromarray(read_image(path, "RGB"))
     buffer = io.BytesIO()

@@ -55,7 +55,7 @@ FRAMES = np.array(
         (20, 120, 120),
     ]
 )
-# Of `data.preset`: shapes, colours, the sizes to choose from, training scenes, and tested ones.
+# For `data.preset`: shapes, colours, the sizes to choose from, training scenes, and tested ones.
 PRESETS = {"quick": (4, 6, (1,), 6_000, 600), "full": (8, 8, (0, 1), 20_000, 2_000)}
 NOISE = 12
 BORDER = 2
@@ -238,7 +238,7 @@ def paint(table: Ints, noise: NDArray[np.int8], single: bool = False) -> NDArray
 
     Args:
         table: Scenes in numbers.
-        noise: Of `draw_noise`, ``(rows, side, side, 3)``.
+        noise: Noise of `draw_noise`, ``(rows, side, side, 3)``.
         single: Only the first object.
     """
     images = np.empty((len(table), 3, *noise.shape[1:3]), np.uint8)

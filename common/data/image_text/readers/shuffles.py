@@ -66,7 +66,7 @@ def shuffled(
     """Returns shuffles of ``captions`` by kind; where none differs from ``known``, none is there.
 
     Args:
-        captions: Of one part.
+        captions: Captions of one part.
         known: For each, the captions that are told apart from it already, or are true.
         key: With the kind and the caption's place, the seed of its draws.
     """

@@ -110,7 +110,7 @@ def kept_beside(
         folder: Where they are kept, unless nobody may write there.
         shards: What they are made of.
         name: The file's.
-        version: Of what it holds.
+        version: Version of what it holds.
         build: Makes the arrays, by name.
     """
     stats = [shard.stat() for shard in shards]

@@ -35,12 +35,12 @@ class OpenWorldConfig:
     root: str | None = setting(None, result_neutral=True)
     # 1: forgeries only. 2: real images too.
     protocol: int = setting(1, at_least=1, at_most=2)
-    # Of `ow-forge-20`: images a class, and whose faces (att: the data root's).
+    # For `ow-forge-20`: images a class, and whose faces (att: the data root's).
     preset: str = setting("standard", choices=("small", "standard", "large"))
     faces: str = setting("lfw", choices=("lfw", "att"))
     # `ow-forge-20` is drawn from it, and the 80 % of `ow-dfa` that are for training.
     data_seed: int = setting(2000, at_least=0)
-    # Of `ow-dfa`: the table (.csv), by itself or in the data root, and the folder that its paths
+    # For `ow-dfa`: the table (.csv), by itself or in the data root, and the folder that its paths
     # are relative to; null: the table's own.
     path: str | None = setting(None, result_neutral=True)
     folder: str | None = setting(None, result_neutral=True)

@@ -13,7 +13,7 @@ def alternating_order(labels: Tensor, labelled: Tensor, generator: torch.Generat
     Args:
         labels: ``(rows,)`` classes.
         labelled: ``(rows,)`` bool.
-        generator: Of this epoch.
+        generator: Generator of this epoch.
     """
     known, rest = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
     if len(rest) == 0:
@@ -31,7 +31,7 @@ def balanced_draws(rows: Tensor, labels: Tensor, num: int, generator: torch.Gene
         rows: ``(rows,)``.
         labels: ``(rows,)`` their classes.
         num: How many to draw; a class's rows are gone through before any comes again.
-        generator: Of this epoch.
+        generator: Generator of this epoch.
     """
     kinds = labels.unique()
     rounds = -(-num // len(kinds))

@@ -44,7 +44,7 @@ class RegressionConfig:
     # predict. Names of images or .npy are in its column `path`; `split` may say train, val, test.
     path: str | None = setting(None, result_neutral=True)
     target: str | None = None
-    # Of a table: columns of text that become one column of 0 and 1 a value; columns left out.
+    # For a table: columns of text that become one column of 0 and 1 a value; columns left out.
     categorical: list[str] = setting([])
     drop: list[str] = setting([])
     # Which of the set's fixed splits; null: the run's seed, modulo their number.

@@ -83,8 +83,8 @@ def read_table(
 
     Args:
         path: To be named.
-        lines: Of the table, the header first.
-        columns: Of texts.
+        lines: Lines of the table, the header first.
+        columns: Columns of texts.
         target: Column of scores or classes; None: there are none.
         classes: Whether targets are classes.
 

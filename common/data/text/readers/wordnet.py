@@ -15,7 +15,7 @@ from common.errors import DataError
 
 FOLDER = "wordnet"
 FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
-# Of adjectives: where in a sentence they may stand.
+# For adjectives: where in a sentence they may stand.
 MARKER = re.compile(r"\((a|p|ip)\)$")
 
 

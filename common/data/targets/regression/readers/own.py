@@ -28,7 +28,7 @@ def read_inputs(
     Args:
         path: ``.npz`` with ``x`` and perhaps ``ids`` and ``labels``, or a CSV with at least the
             run's columns. Of a run on colour images: a folder of them, or a CSV with ``path``.
-        shape: Of one input of the run.
+        shape: Shape of one input of the run.
         columns: The run's columns; categorical ones as ``name=value``.
         config: The run's ``data:`` section.
 
