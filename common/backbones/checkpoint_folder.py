@@ -26,7 +26,7 @@ def needs_text_extra(where: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingLibrary(
-            f"{where}: needs {error.name}; install it with `pip install -e '.[text]'`"
+            f"{where}: needs {error.name}; install it with `pip install 'likewise[text]'`"
         ) from None
 
 

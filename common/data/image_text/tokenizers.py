@@ -79,7 +79,7 @@ class ClipPairs(PairTokenizer):
         except ImportError as error:
             raise MissingLibrary(
                 f"data.tokenizer=clip_bpe: needs {error.name}; install it with "
-                "`pip install -e '.[image-text]'`"
+                "`pip install 'likewise[image-text]'`"
             ) from None
         self.library = SimpleTokenizer()
 
