@@ -1,4 +1,4 @@
-"""A device that is not the CPU, made of CPU tensors: what a GPU would refuse or wait for is noted."""
+"""A device that is not the CPU, made of CPU tensors: it tells what a GPU would refuse or await."""
 
 import sys
 from collections.abc import Callable, Iterator
