@@ -135,7 +135,8 @@ def print_memory(
         rounds: How often each is measured.
     """
     found: dict[Any, list[tuple[float, float, float]]] = {}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+    # Forked ones need not import anew; nothing has been computed here whose threads they would miss.
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         for _ in range(rounds):
             for case in cases:
                 found.setdefault(case, []).append(pool.apply(step, case))
