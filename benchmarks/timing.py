@@ -135,7 +135,7 @@ def print_memory(
         rounds: How often each is measured.
     """
     found: dict[Any, list[tuple[float, float, float]]] = {}
-    # Forked ones need not import anew; nothing has been computed here whose threads they would miss.
+    # A fork need not import anew, and nothing has been computed here whose threads it would miss.
     with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         for _ in range(rounds):
             for case in cases:
