@@ -123,12 +123,18 @@ def submit_campaign(
     for recipe, label in zip(campaign.recipes, _labels(campaign.recipes), strict=True):
         if done := _take_complete(recipe, label, runs, results, console):
             complete.append(done)
-        else:
+            continue
+        try:
+            with _claim(recipe, runs):
+                pass
             _say(f"{label}: {queue.submit(recipe)}", console)
+        except RunInUse as error:
+            _say(f"{label}: skipped: {error}", console)
     if complete:
         show(complete)
     if len(complete) < len(campaign.recipes):
-        _say(f"{len(complete)} of {len(campaign.recipes)} complete; call it again to look", console)
+        said = f"{len(complete)} of {len(campaign.recipes)} runs are complete"
+        _say(f"{said}; the same command tells later how far the others are", console)
 
 
 def _take_complete(

@@ -21,6 +21,7 @@ PLACES = ("slurm", "local")
 NUMBERS = ("time", "cpus_per_task", "gpus_per_node", "signal_delay_s")
 TEXTS = ("partition", "mem", "account", "qos", "constraint", "gres", "nodelist", "exclude")
 PYTHON = [sys.executable, "-P"]  # no folder of the user's is taken for one of our packages
+COMMAND = [*PYTHON, "-m", "configs.command"]
 NO_END = 60 * 24 * 365  # minutes; submitit ends local jobs after two by default
 UNKNOWN = "UNKNOWN"  # what submitit says of a job that SLURM does not, or no longer, know
 
@@ -42,7 +43,7 @@ class Work:
         """
         # SLURM signals all processes of a job, and SIGUSR2 would kill one that does not know it.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-        self._command = subprocess.Popen([*PYTHON, "-m", "configs.command", *self.words])
+        self._command = subprocess.Popen([*COMMAND, *self.words])
         signal.signal(signal.SIGTERM, lambda *_: self._command.terminate())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
         if code := self._command.wait():
@@ -123,8 +124,8 @@ class Queue:
         words += [] if self.results is None else ["--results", str(self.results)]
         try:
             job = executor.submit(Work(words))
-        except self._library.core.utils.FailedJobError as error:  # sbatch's own words
-            raise LikewiseError(f"{folder}: sbatch refused the job: {error}") from None
+        except self._library.core.utils.FailedJobError:  # submitit has shown what sbatch says
+            raise LikewiseError(f"{recipe.reference}: sbatch refused the job; see above") from None
         return f"job {job.job_id}, {folder / job.paths.stdout.name}"
 
     def _executor(self, folder: Path, recipe: Recipe) -> Any:
