@@ -83,8 +83,7 @@ class Queue:
         try:
             import submitit
         except ImportError:
-            extra = "`pip install -e '.[slurm]'`"
-            raise MissingLibrary(f"--on {on}: needs submitit; install it with {extra}") from None
+            raise MissingLibrary(f"--on {on}", "slurm", "submitit") from None
         self._library = submitit
         if on == "slurm" and shutil.which("srun") is None:
             raise UsageError("--on slurm: there is no srun here; call it on a node of the cluster")

@@ -93,7 +93,7 @@ def test_without_slurm_or_the_library_it_is_refused(tmp_path, monkeypatch):
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MissingLibrary, match=r"-e '\.\[slurm\]'"):
+    with pytest.raises(MissingLibrary, match=r"\[slurm\]: pip install submitit"):
         queue(tmp_path, on="local")
 
 
