@@ -123,15 +123,10 @@ def sweep(
         _write_wandb(wandb, references, searched, metric)
         return
     space = read_space(searched)
-    if sampler not in SAMPLERS:
-        raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
-    if sampler == "tpe" and (trials is None or len(references) > 1):
-        raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
+    _check_sampler(sampler, trials, references, on)
     made = make_sweep(references, space, draw_trials(space, trials, seed))
     for recipe in made.campaign.recipes[: len(references)]:
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
-    if on is not None and sampler == "tpe":
-        raise UsageError(f"--on {on}: tpe tries one trial after the other; use --sampler random")
     queue = _make_queue(on, slurm, budget, runs, results)
     guide = Guide(space, seed) if sampler == "tpe" else None
     from common.runs.campaign import run_campaign, submit_campaign
@@ -148,6 +143,17 @@ def sweep(
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
         run(made, show)
+
+
+def _check_sampler(
+    sampler: str, trials: int | None, references: Sequence[str], on: str | None
+) -> None:
+    if sampler not in SAMPLERS:
+        raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
+    if sampler == "tpe" and (trials is None or len(references) > 1):
+        raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
+    if on is not None and sampler == "tpe":
+        raise UsageError(f"--on {on}: tpe tries one trial after the other; use --sampler random")
 
 
 def _run_guided(
