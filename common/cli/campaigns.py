@@ -115,10 +115,7 @@ def sweep(
     seed=10,11,12. The test split is never looked at.
     """
     deadline = time.monotonic() + parse_budget(budget) if budget else None
-    references = [word for word in words if "=" not in word]
-    if not references:
-        raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
-    searched = [word for word in words if "=" in word]
+    references, searched = _sorted_words(words)
     if wandb is not None:
         _write_wandb(wandb, references, searched, metric)
         return
@@ -143,6 +140,14 @@ def sweep(
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
         run(made, show)
+
+
+def _sorted_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the recipes and the ``key=value`` words; raises `UsageError` without a recipe."""
+    references = [word for word in words if "=" not in word]
+    if not references:
+        raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
+    return references, [word for word in words if "=" in word]
 
 
 def _check_sampler(
