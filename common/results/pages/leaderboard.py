@@ -1,4 +1,4 @@
-"""The pages made of the board: LEADERBOARD.md, each paper's RESULTS.md, the table in README.md."""
+"""What is made of the board: LEADERBOARD.md, RESULTS.md of each paper, README's table and image."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
@@ -7,6 +7,7 @@ from pathlib import Path
 from common.errors import LikewiseError
 from common.results.board import Board, Row, read_board
 from common.results.ledger import STANDINGS
+from common.results.pages.claims_picture import claims_picture
 from common.results.pages.document import (
     Block,
     Heading,
@@ -26,6 +27,7 @@ from common.runs.files import write_atomic
 
 LEADERBOARD = "LEADERBOARD.md"
 README = "README.md"
+PICTURE = "docs/images/claims.svg"
 START = "<!-- leaderboard:start -->"
 END = "<!-- leaderboard:end -->"
 # A difference is shown with this much of the line before and after its first character.
@@ -133,6 +135,7 @@ def stale_files(root: Path, board: Board) -> dict[Path, str]:
     if readme.is_file():
         table = to_markdown([front_table(board, results_path, SMALL)])
         texts[readme] = insert_table(_read(readme), table, str(readme))
+        texts[root / PICTURE] = claims_picture(board)
     return {path: text for path, text in texts.items() if _read(path) != text}
 
 
