@@ -44,7 +44,9 @@ class Image:
     @property
     def markdown(self) -> str:
         """The image with its caption below."""
-        return f"![{self.caption}](gallery/{self.name})\n\n*{self.caption}*"
+        caption = f"<figcaption markdown>{self.caption}</figcaption>"
+        image = f"![{self.caption}](gallery/{self.name})"
+        return f"<figure markdown>\n{image}\n{caption}\n</figure>"
 
 
 @cache
@@ -80,6 +82,7 @@ def _images(root: Path, board: Board, paper: str) -> Iterator[Image]:
 def draw_arms(arms: Arms, metric: str) -> "Figure":
     """Draws mean and deviation of ``metric``, a line for each arm, the best one on top."""
     lower = arms.lower[metric]
+    setting = f"{arms.to.latest.paper}/{arms.to.latest.recipe}:"
     known = [(line.name, line.sample) for line in arms.lines(metric) if line.sample]
     known.sort(key=lambda one: one[1].mean, reverse=bool(lower))
     kinds = {
@@ -94,7 +97,8 @@ def draw_arms(arms: Arms, metric: str) -> "Figure":
         spreads = [known[row][1].spread or 0.0 for row in rows]
         if rows:
             axes.errorbar(means, rows, xerr=spreads, fmt="o", color=colour, capsize=3, label=kind)
-    axes.set_yticks(range(len(known)), [name for name, _ in known], fontsize=8)
+    names = [name.removeprefix(setting) for name, _ in known]
+    axes.set_yticks(range(len(known)), names, fontsize=8)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=7, loc="best")
     return figure

@@ -32,9 +32,11 @@ LIBRARY = {
     "Training": ["common/training"],
     "Data": ["common/data", "common/data/*"],
 }
-# A paper's modules, the first ones to be read first; its declaration and its shell are left out.
+# A paper's modules, the first ones to be read first; these others are not for use from outside.
 FIRST = ("config", "module", "loss")
-SHELL = ("__init__", "plots", "reference")
+INNER = ("__init__", "plots", "reference", "steps")
+# Wide tables, alone in their part of the navigation.
+ALONE = ("README.md", "LEADERBOARD.md")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
@@ -70,6 +72,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Leads links to what is no page to the repository, and appends a paper's gallery."""
+    if page.file.src_uri in ALONE:
+        page.meta["hide"] = ["navigation"]
     parts = FENCE.split(markdown)
     # GitHub reads Markdown within <details>; here it has to be asked for.
     parts[::2] = [
@@ -78,10 +82,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         )
         for part in parts[::2]
     ]
+    # Commands stand without a prompt; "console" would take them for output. Drawings scroll.
+    parts[1::2] = [
+        _scrolling(part) if part.startswith("```mermaid") else part.replace("```console", "```bash")
+        for part in parts[1::2]
+    ]
     shown = [image for image in gallery(ROOT) if image.page == page.file.src_uri]
     if shown:
-        parts += ["\n\n## Gallery\n", *(f"\n{image.markdown}\n" for image in shown)]
+        figures = "\n".join(image.markdown for image in shown)
+        parts.append(f'\n\n## Gallery\n\n<div class="gallery" markdown>\n{figures}\n</div>\n')
     return "".join(parts)
+
+
+def _scrolling(drawing: str) -> str:
+    return f'<div class="drawing" markdown>\n{drawing}\n</div>'
 
 
 def _paper_entry(paper: str) -> dict[str, Any]:
@@ -105,7 +119,7 @@ def _library_path(title: str) -> str:
 
 
 def _modules(paper: str) -> list[Path]:
-    found = [path for path in ROOT.glob(f"papers/{paper}/*.py") if path.stem not in SHELL]
+    found = [path for path in ROOT.glob(f"papers/{paper}/*.py") if path.stem not in INNER]
     return sorted(found, key=lambda path: ([*FIRST, path.stem].index(path.stem), path.stem))
 
 
