@@ -60,7 +60,7 @@ def _legend(decided: list[Decision]) -> Iterator[str]:
         yield _mark(x, 22, kind, ring=False)
         label = f"{kind} {counts[kind]}"
         yield _text(x + STEP, 33, label)
-        x += STEP + 8 + round(6.3 * len(label))
+        x += STEP + 8 + round(6.6 * len(label))
     yield _mark(0, 41, "holds", ring=True)
     yield _text(STEP, 52, "a ring: the runs are older than the claim as it was written down here")
 
