@@ -1,4 +1,4 @@
-"""The pages made of the board: LEADERBOARD.md, each paper's RESULTS.md, the table in README.md."""
+"""The pages made of the board: LEADERBOARD.md, the screens, each RESULTS.md, README's table."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
@@ -7,6 +7,7 @@ from pathlib import Path
 from common.errors import LikewiseError
 from common.results.board import Board, Row, read_board
 from common.results.ledger import STANDINGS
+from common.results.pages.by_modality import BY_MODALITY, by_modality, where_to_start
 from common.results.pages.document import (
     Block,
     Heading,
@@ -84,10 +85,20 @@ errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A
 `results/README.md` describe the files."""
 
 
-def leaderboard(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
-    """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
+def leaderboard(
+    board: Board, link: Callable[[str], str], screens: str = BY_MODALITY
+) -> Iterator[Block]:
+    """Yields what LEADERBOARD.md holds.
+
+    Args:
+        board: What to show.
+        link: Gives where a paper's name leads to.
+        screens: The page with a table for each modality; empty where it is the same page.
+    """
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
+    yield from where_to_start(board, screens)
+    yield Heading(2, "Papers")
     yield front_table(board, link)
     yield Heading(2, "How to read it")
     for paragraph in LEGEND.split("\n\n"):
@@ -129,6 +140,8 @@ def stale_files(root: Path, board: Board) -> dict[Path, str]:
     texts = {root / LEADERBOARD: to_markdown(leaderboard(board, results_path))}
     for paper in board.papers():
         texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
+    if screens := [*by_modality(board)]:
+        texts[root / BY_MODALITY] = to_markdown(screens)
     readme = root / README
     if readme.is_file():
         table = to_markdown([front_table(board, results_path, SMALL)])
