@@ -87,15 +87,14 @@ class Measured:
         """
         fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
         most = max(fresh, key=len)
-        return most if len(most) > 1 else sorted(chain(*fresh), key=self._rank)
+        if len(most) > 1:
+            return most
+        return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
 
     @property
     def lines(self) -> list[Line]:
         """All lines."""
         return [line for lines in self.budgets for line in lines]
-
-    def _rank(self, line: Line) -> float:
-        return rank(line.sample, self.screen)
 
 
 def rank(sample: Sample, screen: Screen) -> float:
@@ -116,6 +115,12 @@ def measured(board: Board, screen: Screen) -> list[Measured]:
     ahead = _ablations_ahead(board, screen) if found else []
     tables = [_table(board, screen, groups, ahead) for groups in found.values()]
     return sorted((one for one in tables if one.lines), key=lambda one: -len(one.lines))
+
+
+def one_budget(lines: Sequence[Line]) -> bool:
+    """Tells whether ``lines`` were trained on as many samples."""
+    seen = [line.seen for line in lines]
+    return max(seen) <= SAME_BUDGET * min(seen)
 
 
 def _fits(group: Group, screen: Screen) -> bool:
@@ -154,7 +159,7 @@ def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[Group]
             lines.append(Line(group, sample, uses_labels(board, group.latest)))
     budgets: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: -line.seen):
-        if not budgets or SAME_BUDGET * line.seen < budgets[-1][0].seen:
+        if not budgets or not one_budget([budgets[-1][0], line]):
             budgets.append([])
         budgets[-1].append(line)
     ordered = (sorted(one, key=lambda line: rank(line.sample, screen)) for one in budgets)

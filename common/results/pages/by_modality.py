@@ -36,6 +36,7 @@ from common.results.screens import (
     clearly_apart,
     measured,
     measured_again,
+    one_budget,
     rank,
 )
 from common.results.statistics import Sample, half_width
@@ -112,17 +113,15 @@ def advice(board: Board, table: Measured) -> Text:
     lines = table.main
     pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
     sentences: list[Text] = [_best_of(board, pool) for pool in pools if pool]
-    if not any(set(lines) <= set(budget) for budget in table.budgets):
+    if lines and not one_budget(lines):
         sentences.insert(0, "Each arm has a budget of its own.")
     if lines and table.references:
         best = next(pool[0] for pool in pools if pool)
         sentences.append(_beside_reference(table, best.sample))
     if stale := sum(bool(line.group.stale) for line in table.lines):
-        verb = "does" if stale == 1 else "do"
-        sentences.append(f"{stale} that may not hold for the present code {verb} not count.")
+        sentences.append(f"{stale} more may not hold for the present code and do not count.")
     if others := len(table.lines) - stale - len(lines):
-        verb = "has another budget and is" if others == 1 else "have other budgets and are"
-        sentences.append(f"{others} {verb} not compared.")
+        sentences.append(f"{others} more had other budgets and are not compared.")
     return joined(*sentences, between=" ")
 
 

@@ -85,21 +85,18 @@ errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A
 `results/README.md` describe the files."""
 
 
-def leaderboard(
-    board: Board, link: Callable[[str], str], screens: str = BY_MODALITY
-) -> Iterator[Block]:
-    """Yields what LEADERBOARD.md holds.
-
-    Args:
-        board: What to show.
-        link: Gives where a paper's name leads to.
-        screens: The page with a table for each modality; empty where it is the same page.
-    """
+def leaderboard(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
+    """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
-    yield from where_to_start(board, screens)
+    yield from where_to_start(board, BY_MODALITY)
     yield Heading(2, "Papers")
     yield front_table(board, link)
+    yield from how_to_read()
+
+
+def how_to_read() -> Iterator[Block]:
+    """Yields what the words of the tables mean."""
     yield Heading(2, "How to read it")
     for paragraph in LEGEND.split("\n\n"):
         yield Paragraph(marked(paragraph))
