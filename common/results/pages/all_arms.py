@@ -10,7 +10,7 @@ from common.errors import UsageError
 from common.paper import get_paper
 from common.results.board import Board
 from common.results.groups import Group
-from common.results.pages.document import Emphasis, Text, Verbatim
+from common.results.pages.document import Emphasis, Text, Verbatim, joined
 from common.results.pages.formatting import (
     decimals_of,
     difference_text,
@@ -24,8 +24,8 @@ from common.results.record import Record
 from common.results.screens import uses_labels
 
 HEADER = (
-    *("setting", "arm", "data", "metric", "mean", "minus method"),
-    *("seeds", "samples seen", "labels", "remark"),
+    *("setting", "mean", "metric", "data", "minus method", "seeds"),
+    *("samples seen", "labels", "arm", "remark"),
 )
 FILTERS = ("paper", "modality", "data", "arm", "labels")
 ARMS = "arms"
@@ -51,7 +51,7 @@ def arms_table(board: Board) -> str:
     )
     search = '<label>search <input type="search" name="q"></label>'
     form = f'<form id="filter" hidden>{search}{selects}<output></output></form>'
-    return f"{form}\n{table_to_html(HEADER, rows, 'all-arms')}"
+    return f"{form}\n{table_to_html(HEADER, rows, 'arms')}"
 
 
 def _rows_of_paper(board: Board, paper: str) -> Iterator[str]:
@@ -75,14 +75,14 @@ def _row(board: Board, group: Group, section: Section | None, place: int) -> str
     labels = "yes" if _labels(board, record) else "no"
     cells: tuple[Text, ...] = (
         (Verbatim(f"{record.paper}/{board.name_of(record)}"),),
-        record.arm,
-        record.data,
-        short_metric(section.metric or "-") if section else "-",
         sample_text(sample),
+        short_metric(section.metric or "-") if section else "-",
+        record.data,
         difference_text(difference, decimals_of(sample.mean) if sample else None),
         str(len(group.records)),
         ends_text((one.batches * one.global_batch for one in group.records), ","),
         labels,
+        record.arm,
         "; ".join(remark for remark in remarks if remark),
     )
     return _filtered(record, record.arm.partition("/")[0], labels, cells, place)
@@ -92,13 +92,12 @@ def _reference_rows(section: Section) -> Iterator[str]:
     record = section.groups[0].latest
     for name, (sample, difference) in section.references().items():
         cells: tuple[Text, ...] = (
-            (Verbatim(section.setting),),
-            (Emphasis(name),),
-            record.data,
-            short_metric(section.metric or "-"),
+            joined((Verbatim(section.setting), " ", Emphasis(name))),
             sample_text(sample),
+            short_metric(section.metric or "-"),
+            record.data,
             difference_text(difference, decimals_of(sample.mean)),
-            *(str(sample.n), "-", "-", ""),
+            *(str(sample.n), "-", "-", "reference", ""),
         )
         yield _filtered(record, "reference", "-", cells)
 

@@ -65,8 +65,8 @@ and not all were chosen in pilots. Most budgets are a small part of the papers' 
 may change with longer training. The minutes are the median wall time of a run with its evaluation,
 on two cores of machines that differed and were shared."""
 HEADER = (
-    *("samples seen", "training", "setting", "arm"),
-    *("{metric}", "seeds", "labels", "minutes", "remark"),
+    *("setting", "{metric}", "labels", "samples seen", "training"),
+    *("seeds", "minutes", "arm", "remark"),
 )
 
 
@@ -182,8 +182,9 @@ def _setting(board: Board, record: Record) -> str:
 def _table(board: Board, table: Measured) -> Table:
     rows = [_cells(board, line) for lines in table.budgets for line in lines]
     for name, sample in table.references.items():
-        shown = "-", "-", (Emphasis(name),), "reference", sample_text(sample), str(sample.n)
-        rows.append((*shown, "yes" if name in LEARNING_REFERENCES else "no", "-", ""))
+        labels = "yes" if name in LEARNING_REFERENCES else "no"
+        shown = (Emphasis(name),), sample_text(sample), labels, "-", "-", str(sample.n)
+        rows.append((*shown, "-", "reference", ""))
     metric = short_metric(table.screen.metric)
     return Table([name.format(metric=metric) for name in HEADER], rows)
 
@@ -195,14 +196,14 @@ def _cells(board: Board, line: Line) -> tuple[Text, ...]:
         for counts in zip(*((one.epochs, one.batches) for one in group.records), strict=True)
     )
     return (
+        _name(board, line),
+        sample_text(line.sample),
+        "yes" if line.labels else "no",
         ends_text((record.batches * record.global_batch for record in group.records), ","),
         f"{epochs} epoch{'s' * (epochs != '1')}, {batches} x {group.latest.global_batch:,}",
-        _name(board, line),
-        group.latest.arm,
-        sample_text(line.sample),
         str(line.sample.n),
-        "yes" if line.labels else "no",
         number(line.minutes, 1),
+        group.latest.arm,
         "; ".join(remark for remark in (group.stale, group.scaled_by_hand) if remark),
     )
 

@@ -1,5 +1,6 @@
 """Blocks of a page, and a whole page around them, as HTML."""
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -17,6 +18,11 @@ from common.results.pages.document import (
     anchor,
     spans,
 )
+
+# Where a name such as paper/recipe:variant may go on in the next line.
+BREAK = re.compile(r"(?<=[/:_])")
+# Stay on the line of what is before and after them.
+KEPT = re.compile(" ([±x]) ")
 
 
 def whole_page(title: str, parts: Iterable[str], base: str = "") -> str:
@@ -81,13 +87,13 @@ def text_to_html(text: Text) -> str:
 
 
 def _span(span: Span) -> str:
-    """Returns ``span`` escaped; a mean and its spread stay on one line."""
+    """Returns ``span`` escaped; a mean and its spread stay on one line, a long name may break."""
     match span:
         case Verbatim(text):
-            return f"<code>{escape(text)}</code>"
+            return f"<code>{BREAK.sub(r'<wbr>', escape(text))}</code>"
         case Emphasis(text):
             return f"<em>{escape(text)}</em>"
         case Link(text, target):
             return f'<a href="{escape(target)}">{escape(text)}</a>'
         case _:
-            return escape(span).replace("\n", " ").replace(" ± ", "\u00a0±\u00a0")
+            return KEPT.sub("\u00a0\\1\u00a0", escape(span).replace("\n", " "))

@@ -2,7 +2,7 @@
 // line is opened. What is chosen stands behind the # of the address, so that it can be sent on.
 "use strict";
 
-const table = document.getElementById("all-arms");
+const table = document.getElementById("arms");
 const form = document.getElementById("filter");
 const arms = {};
 
@@ -174,7 +174,7 @@ function colour(place) {
 }
 
 function drawing(lines, key) {
-  const [width, height, left, top, right, bottom] = [540, 220, 64, 12, 530, 190];
+  const [width, height, left, top, right, bottom] = [400, 220, 56, 12, 392, 194];
   const points = lines.flat();
   const [xs, ys] = [points.map((point) => point[0]), points.map((point) => point[1])];
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
