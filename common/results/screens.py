@@ -7,7 +7,7 @@ from itertools import chain
 from statistics import median
 
 from common.data.data_sets import Modality
-from common.paper import get_paper
+from common.paper import Paper, get_paper
 from common.results.board import Board
 from common.results.groups import Group, differences, sample_of
 from common.results.pages.sections import sections_of
@@ -112,7 +112,8 @@ def measured(board: Board, screen: Screen) -> list[Measured]:
     for group in board.groups:
         if _fits(group, screen):
             found.setdefault(_measured_key(group.latest, screen), []).append(group)
-    ahead = _ablations_ahead(board, screen) if found else []
+    papers = {group.latest.paper for groups in found.values() for group in groups}
+    ahead = [id(group) for paper in papers for group in _ablations_ahead(board, paper, screen)]
     tables = [_table(board, screen, groups, ahead) for groups in found.values()]
     return sorted((one for one in tables if one.lines), key=lambda one: -len(one.lines))
 
@@ -137,26 +138,24 @@ def _measured_key(record: Record, screen: Screen) -> tuple[str, str]:
     return record.data_hash, json.dumps([record.selection, settings], sort_keys=True)
 
 
-def _ablations_ahead(board: Board, screen: Screen) -> list[Group]:
-    found = []
-    for paper in board.papers():
-        for section in sections_of(board, paper):
-            if section.method is None or section.groups[0].latest.data != screen.data:
-                continue
+def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group]:
+    """Yields what is ahead of the first method of its recipe, on the data set of ``screen``."""
+    for section in sections_of(board, paper):
+        if section.method is not None and section.method.latest.data == screen.data:
             base = section.method.values(screen.metric)
             for group in section.groups:
                 gap = differences(group.values(screen.metric), base)
                 if gap and excludes_zero(gap) and (gap.mean < 0) == screen.lower:
-                    found.append(group)
-    return found
+                    yield group
 
 
-def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[Group]) -> Measured:
+def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
     lines = []
     for group in groups:
         sample = group.sample(screen.metric)
-        if sample and (not group.latest.arm.startswith("ablation/") or group in ahead):
-            lines.append(Line(group, sample, uses_labels(board, group.latest)))
+        if sample and (not group.latest.arm.startswith("ablation/") or id(group) in ahead):
+            labels = uses_labels(board, get_paper(group.latest.paper), group.latest)
+            lines.append(Line(group, sample, labels))
     budgets: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: -line.seen):
         if not budgets or not one_budget([budgets[-1][0], line]):
@@ -168,11 +167,10 @@ def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[Group]
     return Measured(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
 
 
-def uses_labels(board: Board, record: Record) -> bool:
-    """Tells whether the arm is trained with labels, as its paper declares."""
-    if record.arm in (board.claims_of(record.paper).more_labels or []):
-        return True
-    return get_paper(record.paper).target not in ("none", "next item")
+def uses_labels(board: Board, paper: Paper, record: Record) -> bool:
+    """Tells whether the arm is trained with labels, as ``paper`` declares."""
+    more_labels = board.claims_of(record.paper).more_labels or []
+    return record.arm in more_labels or paper.target not in ("none", "next item")
 
 
 def _references(groups: Sequence[Group], metric: str) -> dict[str, Sample]:

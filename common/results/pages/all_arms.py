@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.paper import get_paper
+from common.paper import Paper, get_paper
 from common.results.board import Board
 from common.results.groups import Group
 from common.results.pages.document import Emphasis, Text, Verbatim, joined
@@ -57,13 +57,19 @@ def arms_table(board: Board) -> str:
 def _rows_of_paper(board: Board, paper: str) -> Iterator[str]:
     sections = sections_of(board, paper)
     section_of = {id(group): section for section in sections for group in section.groups}
+    try:
+        declared = get_paper(paper)
+    except UsageError:  # records may come from elsewhere
+        declared = None
     for place, group in enumerate(arms_of_paper(board, paper)):
-        yield _row(board, group, section_of.get(id(group)), place)
+        yield _row(board, declared, group, section_of.get(id(group)), place)
     for section in sections:
-        yield from _reference_rows(section)
+        yield from _reference_rows(section, declared)
 
 
-def _row(board: Board, group: Group, section: Section | None, place: int) -> str:
+def _row(
+    board: Board, declared: Paper | None, group: Group, section: Section | None, place: int
+) -> str:
     record = group.latest
     sample = section.sample(group) if section else None
     difference = section.difference(group) if section else None
@@ -72,7 +78,7 @@ def _row(board: Board, group: Group, section: Section | None, place: int) -> str
         "published weights" if record.weights == "published" else None,
         group.scaled_by_hand,
     )
-    labels = "yes" if _labels(board, record) else "no"
+    labels = "-" if declared is None else "yes" if uses_labels(board, declared, record) else "no"
     cells: tuple[Text, ...] = (
         (Verbatim(f"{record.paper}/{board.name_of(record)}"),),
         sample_text(sample),
@@ -85,10 +91,11 @@ def _row(board: Board, group: Group, section: Section | None, place: int) -> str
         record.arm,
         "; ".join(remark for remark in remarks if remark),
     )
-    return _filtered(record, record.arm.partition("/")[0], labels, cells, place)
+    kind = record.arm.partition("/")[0]
+    return _filtered(record, _modality(declared, record), kind, labels, cells, place)
 
 
-def _reference_rows(section: Section) -> Iterator[str]:
+def _reference_rows(section: Section, declared: Paper | None) -> Iterator[str]:
     record = section.groups[0].latest
     for name, (sample, difference) in section.references().items():
         cells: tuple[Text, ...] = (
@@ -99,14 +106,19 @@ def _reference_rows(section: Section) -> Iterator[str]:
             difference_text(difference, decimals_of(sample.mean)),
             *(str(sample.n), "-", "-", "reference", ""),
         )
-        yield _filtered(record, "reference", "-", cells)
+        yield _filtered(record, _modality(declared, record), "reference", "-", cells)
 
 
 def _filtered(
-    record: Record, arm: str, labels: str, cells: tuple[Text, ...], place: int | None = None
+    record: Record,
+    modality: str,
+    arm: str,
+    labels: str,
+    cells: tuple[Text, ...],
+    place: int | None = None,
 ) -> str:
     """Returns a row with the values that it is filtered by, in the order of `FILTERS`."""
-    values = (record.paper, _modality(record), record.data, arm, labels)
+    values = (record.paper, modality, record.data, arm, labels)
     marks = "".join(
         f' data-{name}="{escape(value)}"' for name, value in zip(FILTERS, values, strict=True)
     )
@@ -115,19 +127,9 @@ def _filtered(
     return f"<tr{marks}>{''.join(f'<td>{text_to_html(cell)}</td>' for cell in cells)}</tr>"
 
 
-def _modality(record: Record) -> str:
-    try:
-        found = get_paper(record.paper).data_sets.sets.get(record.data)
-    except UsageError:  # records may come from elsewhere
-        return "-"
+def _modality(declared: Paper | None, record: Record) -> str:
+    found = declared.data_sets.sets.get(record.data) if declared else None
     return found.modality if found else "-"
-
-
-def _labels(board: Board, record: Record) -> bool:
-    try:
-        return uses_labels(board, record)
-    except UsageError:
-        return False
 
 
 def arm_file(board: Board, paper: str, images: dict[str, list[str]]) -> str:
