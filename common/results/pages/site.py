@@ -18,9 +18,9 @@ from common.results.pages.all_arms import (
 )
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.by_modality import by_modality, where_to_start
-from common.results.pages.document import Heading, Link, Paragraph, marked
+from common.results.pages.document import Block, Heading, Link, Paragraph, anchor, marked, plain
 from common.results.pages.front import front_table
-from common.results.pages.html import to_html, whole_page
+from common.results.pages.html import text_to_html, to_html, whole_page
 from common.results.pages.leaderboard import how_to_read
 from common.results.pages.paper import page_title, paper_page
 from common.results.record import record_to_json
@@ -31,7 +31,6 @@ PAPERS = "papers"
 ASSETS = ("page.css", "page.js")
 HEAD = "<title>Leaderboard</title>"
 PARTS = {PAGE, RECORDS, PAPERS, ARMS, IMAGES, *ASSETS}
-MENU = ("Where to start", "Papers", "By modality", "All arms", "How to read it")
 ALL_ARMS = """\
 Each line is an arm of a paper, or what learns nothing there. A click on the name of a column sorts,
 a click on a line shows its runs, learning curves and images. Lines on other data, by other metrics
@@ -115,11 +114,17 @@ def _first_page(board: Board) -> str:
     def link(paper: str) -> str:
         return f"{PAPERS}/{paper}.html"
 
-    menu = "".join(f'<a href="#{name.lower().replace(" ", "-")}">{name}</a>' for name in MENU)
-    before = [Heading(1, "Leaderboard"), *where_to_start(board, "")]
+    before: list[Block] = [Heading(1, "Leaderboard"), *where_to_start(board, "")]
     before += [Heading(2, "Papers"), front_table(board, link), *by_modality(board, 2)]
     before += [Heading(2, "All arms"), Paragraph(marked(ALL_ARMS))]
-    parts = [f"<nav>{menu}</nav>", to_html(before), arms_table(board), to_html(how_to_read())]
+    after = [*how_to_read()]
+    menu = [
+        (Link(plain(block.text), f"#{anchor(block.text)}"),)
+        for block in (*before, *after)
+        if isinstance(block, Heading) and block.level == 2
+    ]
+    links = "".join(map(text_to_html, menu))
+    parts = [f"<nav>{links}</nav>", to_html(before), arms_table(board), to_html(after)]
     return whole_page("Leaderboard", parts)
 
 
