@@ -64,6 +64,10 @@ from the run records in `results/`. Reported numbers, claims and notes come from
 `papers/*/reported.yaml` and `papers/*/claims.yaml`. `papers leaderboard --check` fails when a page
 does not agree with these files."""
 LEGEND = """\
+*Where to start* compares arms of all papers that were trained on equally many samples of one data
+set and measured alike. *Clearly* means at least three seeds and a 95 % interval of the difference
+that excludes 0.
+
 *Ours* is mean ± sample standard deviation over training seeds; the latest run of each seed counts.
 *Compared by* names the setting and the metric of the paper's first claim that has been run here, or
 else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the
