@@ -40,7 +40,7 @@ def arms_of_paper(board: Board, paper: str) -> list[Group]:
 def arms_table(board: Board) -> str:
     """Returns the table of all arms and of what learns nothing, below what it is filtered by.
 
-    A row's ``data-curves`` names its place in the file of `arm_files`.
+    A row's ``data-curves`` names its place in the file of `arm_file`.
     """
     rows: list[str] = []
     for paper in board.papers():

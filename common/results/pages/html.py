@@ -21,8 +21,8 @@ from common.results.pages.document import (
 
 # Where a name such as paper/recipe:variant may go on in the next line.
 BREAK = re.compile(r"(?<=[/:_])")
-# Stay on the line of what is before and after them.
-KEPT = re.compile(" ([±x]) ")
+# The gaps of `1.5 ± 0.2`, `(± 0.2)` and `585 x 256`, where no line ends.
+KEPT = re.compile(r" (?=± )|(?<=±) | (?=x \d)|(?<=\d x) ")
 
 
 def whole_page(title: str, parts: Iterable[str], base: str = "") -> str:
@@ -96,4 +96,4 @@ def _span(span: Span) -> str:
         case Link(text, target):
             return f'<a href="{escape(target)}">{escape(text)}</a>'
         case _:
-            return KEPT.sub("\u00a0\\1\u00a0", escape(span).replace("\n", " "))
+            return KEPT.sub("\u00a0", escape(span).replace("\n", " "))
