@@ -61,7 +61,10 @@ def board(make_record):
 
 def page_of(board):
     """All that is shown of SwAV."""
-    blocks = [*paper_page(board, "swav", "LEADERBOARD.md", whole=True), *arms_side_by_side(board)]
+    blocks = [
+        *paper_page(board, "swav", "LEADERBOARD.md", whole=True),
+        *arms_side_by_side(board, "swav"),
+    ]
     return to_markdown(blocks)
 
 
