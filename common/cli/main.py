@@ -15,6 +15,7 @@ from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
 from common.cli.parity import parity
+from common.cli.weights import weights_app
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
@@ -233,6 +234,7 @@ def verify(
 
 app.command()(leaderboard)
 app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
 
 
 @app.command()

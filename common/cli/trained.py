@@ -87,12 +87,13 @@ def embed_own(
         target = (Path() if published else source) / name_of_vectors(recipe, data)
     check_output(target, EMBEDDINGS, force)
     from common.runs.evaluate import with_protocols
-    from common.runs.export import embed_data, load_run, load_weights
+    from common.runs.export import embed_data, load_run
+    from common.weights.loading import load_weights
 
     if published is None:
         ready = load_run(source)
     else:
-        ready, _ = load_weights(with_protocols(published[0], []), published[1])
+        ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)
     console.print(f"wrote {target}", soft_wrap=True)
     for name, array in arrays.items():
