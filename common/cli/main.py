@@ -159,14 +159,18 @@ def export(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, state-dict"),
+        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, hub, state-dict"),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Upload the folder of --to hub, as you."),
     ] = None,
     force: ForceOption = False,
 ) -> None:
     """Writes the backbone's weights for a library, loads them back and says how to load them."""
     from common.cli.trained import export_run
 
-    export_run(run_dir, out, to, force, console)
+    export_run(run_dir, out, to, force, console, push)
 
 
 @app.command()
@@ -181,6 +185,9 @@ def embed(
             help="An .npz or .parquet. Default: RUN_DIR/embeddings.npz; here with --weights."
         ),
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log them as a table, too.")
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
@@ -189,7 +196,7 @@ def embed(
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
     from common.cli.trained import embed_own
 
-    embed_own(Path(source), published, data, out, force, console)
+    embed_own(Path(source), published, data, out, force, console, wandb)
 
 
 app.command()(recommend)

@@ -63,12 +63,10 @@ def build(source: str, out: Path, runs: Path, console: Console) -> Built:
     if filed is None:
         raise UsageError(f"{run.path}: results/ has no record of {record.reference}, this seed")
     file = f"{record.paper}-{run.path.parent.name}.ckpt"
-    content = checkpoint_bytes(load_run(run.path).module)
+    content, compared = checkpoint_bytes(load_run(run.path).module), compare(record, filed)
+    use = use_lines(load_recipe(record.reference), file)
     write_atomic(out / file, content)
-    write_atomic(
-        out / card_name(file),
-        card_text(record, use_lines(load_recipe(record.reference), file), group),
-    )
+    write_atomic(out / card_name(file), card_text(record, use, group, compared))
     released = Released(
         file=file,
         bytes=len(content),

@@ -95,8 +95,7 @@ def _numbers(record: Record, group: Group | None) -> Iterator[Block]:
         rows.append([*cells, sample_text(group.sample(metric))] if group is not None else cells)
     yield Paragraph(
         f"The run that trained the weights measured them by {', '.join(record.protocols)} on "
-        f"{record.data}. It measured {' and '.join(record.references) or 'no encoder'} beside "
-        "them, which learn nothing from it."
+        f"{record.data}; what stands beside them in their row was measured in the same run."
     )
     yield Table(header, rows)
     if group is not None and group.stale:
@@ -107,7 +106,7 @@ def _numbers(record: Record, group: Group | None) -> Iterator[Block]:
 
 def _terms(record: Record) -> Text:
     licence = licence_of(record.data)
-    return f"Trained on {record.data}. {OWN_DATA if licence is None else licence + '.'}"
+    return f"Trained on {record.data}" + (f". {OWN_DATA}" if licence is None else f": {licence}.")
 
 
 def _fenced(text: str) -> str:
