@@ -12,7 +12,6 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.catalogue.download import Unreachable
 from common.errors import DataError, UsageError
-from common.paper import paper_names
 from common.results.record import default_results, read_record
 from common.weights.licences import licence_of
 from common.weights.release import VARIABLE, Release, Released, fetch, place_of, read_release
@@ -48,10 +47,6 @@ def place(tmp_path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_every_paper_has_weights() -> None:
-    assert sorted({name.partition("/")[0] for name in RELEASE.files}) == paper_names()
 
 
 @pytest.mark.parametrize("name", RELEASE.files)
