@@ -1,6 +1,6 @@
 """Models of the library open_clip: both encoders and the scale, with weights by tag or file.
 
-Of the architecture only the name is ours: the library builds it, and downloads what a tag names.
+A recipe gives only the architecture's name: the library builds it, and downloads what a tag names.
 """
 
 from pathlib import Path

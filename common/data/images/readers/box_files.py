@@ -91,7 +91,7 @@ def voc(config: ImageConfig) -> FileSet:
 class CocoSource(FolderSource):
     """Images of COCO's folders, with the objects of its annotation files."""
 
-    # Of each folder, what pycocotools made of its annotations.
+    # What pycocotools made of each folder's annotations.
     annotations: dict[str, Any] = field(default_factory=dict)
     has_masks = True
 
