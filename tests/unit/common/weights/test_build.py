@@ -16,7 +16,7 @@ from common.runs import evaluate
 from common.runs.export import embed_data
 from common.runs.folder import new_run
 from common.weights import build as building
-from common.weights.build import build, checkpoint_bytes, compare, store
+from common.weights.build import build, checkpoint_bytes, committed, compare, store
 from common.weights.card import OWN_DATA, card_text
 from common.weights.loading import load_weights
 from common.weights.release import Release, fetch, read_release
@@ -101,6 +101,21 @@ def test_a_release_is_built_stored_and_fetched(finished, record, tmp_path):
         assert f"| {metric} | {record.metrics[f'test/{metric}']:.2f} |" in card
         assert f"{record.references['untrained'][f'test/{metric}']:.2f}" in card
     assert built.compared in card and built.released.licence in card
+
+
+def test_a_recipe_is_built_by_repeating_its_first_record(finished, record, tmp_path, monkeypatch):
+    repeated = []
+    ready = replace(record, run_id=finished.id)
+
+    def start(recipe, root, _console):
+        repeated.append((recipe.hash(), recipe.seed))
+        write_record(ready, finished.path)
+        return ready
+
+    monkeypatch.setattr(building, "start", start)
+    built = build("swav", tmp_path / "out", tmp_path / "runs", QUIET)
+    assert repeated == [(record.config_hash, record.seed)]
+    assert built.released.record == committed(record).records[0].filename
 
 
 def test_what_no_record_speaks_for_is_not_built(finished, record, tmp_path):
