@@ -73,8 +73,7 @@ def create(architecture: str, weights: str | None) -> Any:
         import open_clip
     except ImportError:
         raise MissingLibrary(
-            f"method.open_clip={architecture}: needs Likewise's extra [image-text]: pip install "
-            "open_clip_torch"
+            f"method.open_clip={architecture}", "image-text", "open_clip_torch"
         ) from None
     known = open_clip.list_models()
     if architecture not in known:

@@ -129,7 +129,7 @@ def coco(config: ImageConfig) -> FileSet:
     """
     if find_spec("pycocotools") is None:
         raise DataError(
-            "data.name=coco needs Likewise's extra [detection]: pip install pycocotools"
+            "data.name=coco: needs Likewise's extra [detection]: pip install pycocotools"
         )
     folder, names, apis = require(config.root, "coco", "coco"), {}, {}
     for split, part in COCO_PARTS.items():
