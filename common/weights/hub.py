@@ -26,7 +26,6 @@ WEIGHTS, CONFIG, RECORD, CARD = "model.safetensors", "config.json", "result.json
 # The hub's words for what a model is for, where one fits.
 PIPELINES = {"images": "image-feature-extraction", "text": "feature-extraction"}
 PIPELINES |= {"graphs": "graph-ml"}
-EXTRA = "needs Likewise's extra [hub]: pip install huggingface_hub safetensors"
 
 
 def check_hub(run_dir: Path, folder: Path, repository: str | None) -> Record:
@@ -157,4 +156,4 @@ def _libraries() -> Iterator[None]:
     try:
         yield
     except ImportError:
-        raise MissingLibrary(f"--to hub: {EXTRA}") from None
+        raise MissingLibrary("--to hub", "hub", "huggingface_hub safetensors") from None
