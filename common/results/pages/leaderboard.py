@@ -1,4 +1,4 @@
-"""The pages made of the board: LEADERBOARD.md, the screens, RESULTS.md, README's table, its image."""
+"""Pages made of the board: LEADERBOARD.md, the screens, RESULTS.md, README's table and image."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
