@@ -7,6 +7,7 @@ DistributedDataParallel on gloo. Torch's profiler counts what its backend is ask
 what torch's own SyncBatchNorm, which refuses CPUs, asks for in the same passes.
 """
 
+import argparse
 import os
 from collections import Counter
 from itertools import groupby
@@ -28,13 +29,13 @@ from papers.swav.module import SwAV
 PROCESSES, WARM_UP, BYTES = 2, 2, 4
 
 
-def step_of(rank: int, folder: str) -> None:
+def step_of(rank: int, folder: str, reference: str) -> None:
     """Takes steps and prints the collectives of the last one."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(1)
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=PROCESSES)
-    recipe = load_recipe("swav/quick")
+    recipe = load_recipe(reference)
     module = SwAV(recipe.method, recipe.optimizer, SimpleNamespace(channels=1))
     module.forward = module.training_step
     passes: Counter[GlobalBatchNorm] = Counter()
@@ -76,5 +77,8 @@ def flat(shapes: list[Any]) -> list[list[int]]:
 
 
 if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--recipe", default="swav/quick", help="of SwAV, on grey images")
+    reference = options.parse_args().recipe
     with TemporaryDirectory() as folder:
-        mp.start_processes(step_of, (folder,), nprocs=PROCESSES, start_method="fork")
+        mp.start_processes(step_of, (folder, reference), nprocs=PROCESSES, start_method="fork")
