@@ -73,7 +73,7 @@ ALLOWED = {
     "papers/supremix/module.py training_step: wait for a copy from the host": SMALL,
     "papers/swav/deepcluster.py training_step: wait for a copy from the host": SMALL,
 }
-# Of MEOW whole files: a step clusters all nodes anew, which ends when centroids stand still.
+# Whole files of MEOW: a step clusters all nodes anew, which ends when centroids stand still.
 CLUSTERING = ("papers/meow/kmeans.py ", "papers/meow/loss.py ", "papers/meow/module.py check_")
 
 
