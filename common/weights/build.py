@@ -140,7 +140,8 @@ def checkpoint_bytes(module: LightningModule) -> bytes:
     torch.save(content, file)
     stored = torch.load(io.BytesIO(file.getvalue()), weights_only=True)["state_dict"]
     if not all(torch.equal(array, stored[name]) for name, array in content["state_dict"].items()):
-        raise LikewiseError("the weights that were written differ from the run's; report this")
+        name = type(module).__name__
+        raise LikewiseError(f"{name}: the weights read back differ from the run's; report this")
     return file.getvalue()
 
 

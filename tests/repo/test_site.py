@@ -39,7 +39,7 @@ def test_the_navigation_names_every_page_once() -> None:
     pages = [path.relative_to(ROOT).as_posix() for path in PAGES]
     # The hook adds those of papers. Records have a page of their own.
     expected = [page for page in pages if not page.startswith("papers/")]
-    assert sorted(named) == sorted([*expected, "results/README.md"])
+    assert sorted(named) == sorted([*expected, "results/BY_MODALITY.md", "results/README.md"])
 
 
 def test_what_the_site_is_made_with_is_here() -> None:
