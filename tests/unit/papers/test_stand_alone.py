@@ -33,6 +33,8 @@ from papers.owdfa_cpl import CPL, CPLConfig
 from papers.pixpro import PixPro, PixProConfig
 from papers.sepclr import SepCLR, SepCLRConfig
 from papers.simcse import SimCSE, SimCSEConfig
+from papers.sirl import SIRL, SIRLConfig
+from papers.sirl.data_config import TrajectoryFacts
 from papers.supremix import SupReMix, SupReMixConfig
 from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse import WhitenedCSE, WhitenedCSEConfig
@@ -142,6 +144,12 @@ def sepclr() -> Made:
     return module, (views(), LABELS), (views()[0],)
 
 
+def sirl() -> Made:
+    module = SIRL(SIRLConfig(hidden_dims=[8], output_dim=3), facts=TrajectoryFacts(5))
+    first, second, odd = torch.rand(3, 8, 5)
+    return module, (first, second, odd), (first,)
+
+
 def mcl() -> Made:
     return MCL(MCLConfig(**SMALL, stages=1)), (views(), LABELS), (views()[0],)
 
@@ -165,6 +173,7 @@ PAPERS = [
     clip_rocket,
     contrastive_gap,
     sepclr,
+    sirl,
     mcl,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
