@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from common.config.recipe import load_recipe
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, UsageError
+from common.own_data.plan import make_plan
 from papers.sirl import SIRL, SIRLConfig
 from papers.sirl.batch import PreferenceBatch, QueryBatch, RowBatch
 from papers.sirl.data import TEST_QUERIES, TrajectoryData
@@ -206,3 +207,15 @@ def test_own_rows_are_embedded_in_any_order_of_columns_and_from_an_array(own, tm
     np.savez(tmp_path / "x.npz", x=np.zeros((1, 3)))
     with pytest.raises(DataError, match=r"x\.npz"):
         data.embed_path(module, tmp_path / "x.npz")
+
+
+def test_a_csv_and_its_answers_are_planned_for(own):
+    plan = make_plan("sirl", str(own.path), [f"data.answers_path={own.answers_path}"])
+    data = TrajectoryData(plan.recipe.data, 0)
+    data.load()
+    assert len(data.queries["train"]) == 16 and plan.recipe.data.standardise
+    data.check_evaluation(plan.recipe.evaluation)
+    batches = len(data.queries["train"]) // plan.recipe.data.batch_size
+    assert batches * plan.recipe.trainer.epochs == pytest.approx(3000, rel=0.01)
+    with pytest.raises(UsageError, match="answers_path"):
+        make_plan("sirl", str(own.path), [])
