@@ -24,7 +24,16 @@ class ConfigError(UsageError):
 
 
 class MissingLibrary(ConfigError):
-    """A library of an extra that is asked for and not installed."""
+    """A library of an extra that is asked for and not installed.
+
+    Args:
+        where: The key, option or file that asks for it.
+        extra: The project's extra that lists it.
+        libraries: What pip installs.
+    """
+
+    def __init__(self, where: str, extra: str, libraries: str) -> None:
+        super().__init__(f"{where}: needs Likewise's extra [{extra}]: pip install {libraries}")
 
 
 class DataError(UsageError):

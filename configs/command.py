@@ -42,3 +42,8 @@ def _foreign(name: str, place: Path | None) -> int:
         file=sys.stderr,
     )
     return 2
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "papers"
+    main()

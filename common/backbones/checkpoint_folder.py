@@ -25,9 +25,7 @@ def needs_text_extra(where: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MissingLibrary(
-            f"{where}: needs {error.name}; install it with `pip install 'likewise[text]'`"
-        ) from None
+        raise MissingLibrary(where, "text", str(error.name)) from None
 
 
 def find_folder(name: str, where: str) -> Path:

@@ -12,7 +12,7 @@ class TextTowerConfig:
 
     name: str = setting("text_transformer", choices=TEXT_BACKBONES)
     width: int = setting(512, at_least=1)
-    # Of `text_transformer`.
+    # Used by `text_transformer`.
     layers: int = setting(12, at_least=1)
     heads: int = setting(8, at_least=1)
     # The published weights of OpenAI are for quick_gelu, x sigmoid(1.702 x).

@@ -1,8 +1,7 @@
 """The commands `papers campaign`, arms over seeds, and `papers sweep`, settings on the hold-out."""
 
-import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,25 +9,22 @@ import typer
 from rich.console import Console
 
 from common.cli.compare import full_name, show_records
-from common.cli.messages import plain_table, print_table
+from common.cli.trials import show_trials
 from common.config.overrides import as_word
-from common.config.yaml_io import to_yaml
 from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
-from common.results.comparison import Arms, side_by_side
-from common.results.groups import Group, sample_of
-from common.results.pages.formatting import sample_text
+from common.results.comparison import side_by_side
+from common.results.groups import sample_of
 from common.results.record import Record
-from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
 from common.runs.files import write_atomic
 from common.runs.guided_sweep import Guide
+from common.runs.jobs import Queue
 from common.runs.outputs import check_output
-from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
+from common.runs.sweep import Space, Sweep, draw_trials, make_sweep, read_space
 
 console = Console(emoji=False)
 SAMPLERS = ("random", "tpe")
-FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
 
 BudgetOption = Annotated[
     str | None, typer.Option(help="Stop cleanly after this time: 90m, 2h, 45s.")
@@ -40,6 +36,14 @@ ResultsOption = Annotated[
         metavar="DIR", help="File a copy of each record here; else it is in its run's folder only."
     ),
 ]
+OnOption = Annotated[
+    str | None,
+    typer.Option(help="Submit each run as a job instead: slurm, or local, which tries it here."),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Of each job: time=MINUTES, partition, mem, ..."),
+]
 
 
 def campaign(
@@ -47,6 +51,8 @@ def campaign(
     budget: BudgetOption = None,
     runs: RunsOption = Path("runs"),
     results: ResultsOption = None,
+    on: OnOption = None,
+    slurm: SlurmOption = None,
 ) -> None:
     """Trains arms over seeds: skips complete runs, resumes unfinished ones, keeps to the budget.
 
@@ -54,9 +60,26 @@ def campaign(
     """
     deadline = time.monotonic() + parse_budget(budget) if budget else None
     read = read_campaign(file)
-    from common.runs.campaign import run_campaign
+    queue = _make_queue(on, slurm, budget, runs, results)
+    from common.runs.campaign import run_campaign, submit_campaign
 
-    run_campaign(read, runs, results, deadline, console, show_records)
+    if queue is None:
+        run_campaign(read, runs, results, deadline, console, show_records)
+    else:
+        submit_campaign(read, queue, console, show_records)
+
+
+def _make_queue(
+    on: str | None, slurm: list[str] | None, budget: str | None, runs: Path, results: Path | None
+) -> Queue | None:
+    """Returns what takes the runs as jobs, or None; refuses options that do not go together."""
+    if on is None:
+        if slurm:
+            raise UsageError(f"--slurm {slurm[0]}: goes with --on slurm")
+        return None
+    if budget is not None:
+        raise UsageError(f"--budget {budget}: ends no job; --slurm time=MINUTES does")
+    return Queue(on, slurm or [], runs, results)
 
 
 def sweep(
@@ -83,6 +106,8 @@ def sweep(
     ] = None,
     runs: RunsOption = Path("runs"),
     results: ResultsOption = None,
+    on: OnOption = None,
+    slurm: SlurmOption = None,
 ) -> None:
     """Tries settings on the hold-out and says which is best; the same command goes on with it.
 
@@ -90,31 +115,50 @@ def sweep(
     seed=10,11,12. The test split is never looked at.
     """
     deadline = time.monotonic() + parse_budget(budget) if budget else None
-    references = [word for word in words if "=" not in word]
-    if not references:
-        raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
-    searched = [word for word in words if "=" in word]
+    references, searched = _sorted_words(words)
     if wandb is not None:
         _write_wandb(wandb, references, searched, metric)
         return
     space = read_space(searched)
-    if sampler not in SAMPLERS:
-        raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
-    if sampler == "tpe" and (trials is None or len(references) > 1):
-        raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
+    _check_sampler(sampler, trials, references, on)
     made = make_sweep(references, space, draw_trials(space, trials, seed))
     for recipe in made.campaign.recipes[: len(references)]:
         require_data(recipe.data.name, recipe.data.root, recipe.data.path)
+    queue = _make_queue(on, slurm, budget, runs, results)
     guide = Guide(space, seed) if sampler == "tpe" else None
-    from common.runs.campaign import run_campaign
+    from common.runs.campaign import run_campaign, submit_campaign
 
     def run(part: Sweep, show: Callable[[list[Record]], None]) -> None:
         run_campaign(part.campaign, runs, results, deadline, console, show)
 
-    if guide is not None:
+    def show(records: list[Record]) -> None:
+        show_trials(made, records, metric, console)
+
+    if queue is not None:
+        submit_campaign(made.campaign, queue, console, show)
+    elif guide is not None:
         _run_guided(guide, references[0], space, len(made.trials), metric, run)
     else:
-        run(made, lambda records: show_trials(made, records, metric, console))
+        run(made, show)
+
+
+def _sorted_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the recipes and the ``key=value`` words; raises `UsageError` without a recipe."""
+    references = [word for word in words if "=" not in word]
+    if not references:
+        raise UsageError("papers sweep: names no recipe; write for example papers sweep swav/quick")
+    return references, [word for word in words if "=" in word]
+
+
+def _check_sampler(
+    sampler: str, trials: int | None, references: Sequence[str], on: str | None
+) -> None:
+    if sampler not in SAMPLERS:
+        raise UsageError(f"--sampler {sampler}: must be one of {', '.join(SAMPLERS)}")
+    if sampler == "tpe" and (trials is None or len(references) > 1):
+        raise UsageError("--sampler tpe: needs --trials, and one recipe: its trials are its own")
+    if on is not None and sampler == "tpe":
+        raise UsageError(f"--on {on}: tpe tries one trial after the other; use --sampler random")
 
 
 def _run_guided(
@@ -178,93 +222,3 @@ def _write_wandb(
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
     write_atomic(path, wandb_sweep(references[0], words, metric))
     console.print(f"wrote {path}; next:  wandb sweep {path}", highlight=False, soft_wrap=True)
-
-
-def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to: Console) -> None:
-    """Prints the trials of each recipe, the best first, and how to train with the best.
-
-    Args:
-        sweep: What was run.
-        records: Those of its complete runs.
-        metric: What to choose by; by default what tells most.
-        to: Where to print.
-
-    Raises:
-        UsageError: No run has the metric.
-    """
-    found = side_by_side(records)
-    chosen_by = full_name(metric, found) if metric else found[0].metrics[0]
-    if len(found) > 1:
-        keys = ", ".join(sweep.space.searched)
-        to.print(f"\n{keys}: the trials are not measured on the same data: {len(found)} tables")
-    for reference in sweep.references:
-        for arms in found:
-            _show_recipe(sweep, reference, arms, chosen_by, to)
-
-
-def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Console) -> None:
-    recipe = next(one for one in sweep.campaign.recipes if one.reference == reference)
-    groups = [g for g in arms.groups if g.latest.reference == recipe.name]
-    ranked = sorted(
-        ((sample, group) for group in groups if (sample := group.sample(metric))),
-        key=lambda pair: pair[0].mean,
-        reverse=not arms.lower[metric],
-    )
-    whole = [pair for pair in ranked if pair[0].n == len(sweep.space.seeds)]
-    if not ranked:
-        return
-    less = ", less is better" if arms.lower[metric] else ""
-    done = f"{len(whole)} of {len(sweep.trials)} trials"
-    to.print(f"\n{reference} by {metric}{less}: {done}", style="bold", highlight=False)
-    table = plain_table(metric, "seeds", *sweep.space.searched)
-    for sample, group in ranked:
-        table.add_row(*_cells(sample, _chosen(sweep, group)))
-    print_table(table, to)
-    best = [_chosen(sweep, group) for sample, group in whole if sample.mean == whole[0][0].mean]
-    if len(best) > 1:
-        to.print(f"{len(best)} trials share the best value: {metric} does not tell them apart")
-    elif best:
-        _say_ends(sweep.space, best[0], to)
-    if best:
-        _show_best(sweep, reference, best[0], to)
-
-
-def _chosen(sweep: Sweep, group: Group) -> Mapping[str, Any]:
-    return sweep.chosen[group.latest.reference, group.latest.config_hash]
-
-
-def _cells(sample: Sample, trial: Mapping[str, Any]) -> list[str]:
-    values = (as_word(key, value).partition("=")[2] for key, value in trial.items())
-    return [sample_text(sample), str(sample.n), *values]
-
-
-def _say_ends(space: Space, best: Mapping[str, Any], to: Console) -> None:
-    """Says where the best value is the first or last of those tried."""
-    for key, values in space.searched.items():
-        if isinstance(values, Range) or len(values) < FEWEST_BETWEEN:
-            continue
-        if not all(type(one) in (int, float) for one in values):
-            continue
-        if best[key] in (edges := (min(values), max(values))):
-            side = ("smallest", "largest")[edges.index(best[key])]
-            text = f"{as_word(key, best[key])} is the {side} that was tried"
-            to.print(f"{text}: the best may lie beyond it", style="yellow", highlight=False)
-
-
-def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
-    """Prints what to write into a recipe and what to type."""
-    to.print("\nthe best, as a recipe says it:", highlight=False)
-    to.print(to_yaml(_nested(best)).rstrip(), highlight=False, markup=False)
-    command = shlex.join(["papers", "train", reference, *kept_words(sweep.space, best)])
-    to.print(f"next:  {command}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in values.items():
-        *above, name = key.split(".")
-        place = content
-        for part in above:
-            place = place.setdefault(part, {})
-        place[name] = value
-    return content

@@ -156,8 +156,8 @@ def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None
 def print_recipe(recipe: Recipe, console: Console) -> None:
     """Prints the final values as YAML, each with the layer it came from unless the default.
 
-    Of protocols that are not in use, only settings that were given are printed; the rest is the
-    default of a reader, too.
+    A protocol that is not in use shows only the settings that were given; the rest is its
+    default.
     """
     origins, values, evaluation = recipe.origins, recipe.to_dict(), recipe.evaluation
     used = {*evaluation.protocols, *evaluation.online}

@@ -203,9 +203,11 @@ def _published(
             raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
         open_run(Path(source))
         return None
+    recipe = load_recipe(source, overrides)
     if not weights.is_file():
-        raise UsageError(f"{weights}: no such file of weights")
-    return load_recipe(source, overrides), weights
+        says = f"papers/{recipe.paper}/README.md says under Commands which ones it reads"
+        raise UsageError(f"{weights}: no such file of weights; {says}")
+    return recipe, weights
 
 
 app.command()(parity)

@@ -12,7 +12,7 @@ from common.settings import setting
 class GapConfig(ProtocolConfig):
     """Protocol ``gap``: how far images and texts lie apart (arXiv 2405.18570)."""
 
-    # Of the uniformity terms.
+    # In the uniformity terms.
     t: float = setting(2.0, above=0)
     # Images, each with its first caption; the official number.
     most_pairs: int = setting(5000, at_least=10)

@@ -64,7 +64,7 @@ class MappedImages(Protocol):
     ) -> Iterator[ViewBatch]:
         """Yields two views of each image, a function of ``key``, a seed and an epoch.
 
-        Of ``most`` images, drawn by the same key, where there are more.
+        Where there are more than ``most`` images, that many are drawn by the same key.
         """
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 def absolute_error_metrics(predicted: Tensor, truth: Tensor) -> dict[str, float]:
     """Returns ``mae``, ``mse``, ``rmse`` and ``gm``, the geometric mean of absolute errors.
 
-    One error of zero makes ``gm`` zero. Of no samples at all every value is NaN.
+    One error of zero makes ``gm`` zero. Every value is NaN where there are no samples.
 
     Args:
         predicted: ``(num,)``.

@@ -19,7 +19,7 @@ class ZeroShotConfig(ProtocolConfig):
     # JSON. Of descriptors: class name -> list of descriptions. Of differential: "i_j", two class
     # numbers, -> list of [what is so of i, what is so of j].
     table: str | None = setting(None, names_file=True)
-    # Of descriptors.
+    # For descriptors only.
     aggregate: str = setting("mean", choices=("mean", "max"))
     # For differential: the classes that are told apart.
     k: int = setting(10, at_least=2)

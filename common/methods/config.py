@@ -85,7 +85,7 @@ class MoCoConfig(BackboneConfig):
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
     temperature: float = setting(0.2, above=0)
-    # Of the momentum encoder; small sets take 0.99.
+    # The momentum encoder's; small sets take 0.99.
     momentum: float = setting(0.999, at_least=0, at_most=1)
     # Keys of earlier batches, over all processes; small sets take 4096.
     queue_length: int = setting(65536, at_least=1)

@@ -1,6 +1,6 @@
 """Models of the library open_clip: both encoders and the scale, with weights by tag or file.
 
-Of the architecture only the name is ours: the library builds it, and downloads what a tag names.
+A recipe gives only the architecture's name: the library builds it, and downloads what a tag names.
 """
 
 from pathlib import Path
@@ -73,8 +73,7 @@ def create(architecture: str, weights: str | None) -> Any:
         import open_clip
     except ImportError:
         raise MissingLibrary(
-            f"method.open_clip={architecture}: needs Likewise's extra [image-text]: pip install "
-            "open_clip_torch"
+            f"method.open_clip={architecture}", "image-text", "open_clip_torch"
         ) from None
     known = open_clip.list_models()
     if architecture not in known:

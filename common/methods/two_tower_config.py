@@ -26,7 +26,7 @@ class TwoTowerConfig:
     width: int = setting(1, at_least=1)
     stem: str = setting("imagenet", choices=("imagenet", "cifar", "deep"))
     text: TextTowerConfig = field(default_factory=TextTowerConfig)
-    # Of the common space, to which each encoder has a linear projector without bias.
+    # Width of the common space, to which each encoder has a linear projector without bias.
     dim: int = setting(512, at_least=1)
     # Scores are cosines times this scale: at the start (1 / 0.07), or always where it is fixed. A
     # learnt one stays between 1 and 100 (section 2.5).
@@ -69,7 +69,7 @@ class CLIPConfig(TwoTowerConfig):
 
     # Share of the target that is spread over all of the batch.
     label_smoothing: float = setting(0.0, at_least=0, below=1)
-    # Of the direction from images to texts; the other one has the rest.
+    # Weight of the direction from images to texts; the other one has the rest.
     image_weight: float = setting(0.5, at_least=0, at_most=1)
 
     def check(self, recipe: Any) -> None:

@@ -18,7 +18,7 @@ from common.results.statistics import Sample, half_width
 from common.results.status import Verdict, judge_claim
 from common.runs.summary import BESIDE, ERROR
 
-# Of less and of more than the arm compared with, by whether less is better; None: neither is.
+# Words for less and for more than the arm compared with, by whether less is better; None: neither.
 WORDS = {True: ("better", "worse"), False: ("worse", "better"), None: ("below", "above")}
 SPLITS = ("test/", "val/")
 Key = tuple[str, str, str]

@@ -21,6 +21,7 @@ from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
+from common.runs.jobs import Queue
 from common.runs.launch import is_main_process
 from common.runs.resume import resume_run
 from common.runs.start import start
@@ -62,12 +63,8 @@ def run_campaign(
         if deadline is not None and time.monotonic() > deadline:
             console.print(f"budget spent before {label}; run the same command to go on")
             break
-        done = find_complete(recipe, runs, results)
-        if done is not None:
-            path, found = done
-            _say(f"{label}: complete, {path}", console)
-            _file(found, results, console)
-            complete.append(found)
+        if done := _take_complete(recipe, label, runs, results, console):
+            complete.append(done)
             continue
         if recipe.hash() in refused:
             _say(f"{label}: not tried, refused at seed {refused[recipe.hash()]}", console)
@@ -100,6 +97,56 @@ def run_campaign(
         kind = UsageError if len(refused) == len(failed) else LikewiseError
         others = f", {not_tried} not tried" if not_tried else ""
         raise kind(f"{len(failed)} failed{others}: {'; '.join(failed)}")
+
+
+def submit_campaign(
+    campaign: Campaign,
+    queue: Queue,
+    console: Console,
+    show: Callable[[list[Record]], None] = lambda records: None,
+) -> None:
+    """Submits what is not complete, says where each run is, and shows what is complete.
+
+    Args:
+        campaign: What to run.
+        queue: Takes the runs, and knows where run folders and copies of records are.
+        console: Where to tell.
+        show: Takes the records of the complete runs.
+
+    Raises:
+        ConfigError: A recipe that cannot be a job; nothing is submitted.
+        LikewiseError: A job that is refused; those before it are submitted.
+    """
+    for recipe in campaign.recipes:
+        queue.shape(recipe)
+    runs, results, complete = queue.runs, queue.results, []
+    for recipe, label in zip(campaign.recipes, _labels(campaign.recipes), strict=True):
+        if done := _take_complete(recipe, label, runs, results, console):
+            complete.append(done)
+            continue
+        try:
+            with _claim(recipe, runs):
+                pass
+            _say(f"{label}: {queue.submit(recipe)}", console)
+        except RunInUse as error:
+            _say(f"{label}: skipped: {error}", console)
+    if complete:
+        show(complete)
+    if len(complete) < len(campaign.recipes):
+        said = f"{len(complete)} of {len(campaign.recipes)} runs are complete"
+        _say(f"{said}; the same command tells later how far the others are", console)
+
+
+def _take_complete(
+    recipe: Recipe, label: str, runs: Path, results: Path | None, console: Console
+) -> Record | None:
+    """Returns the record of the complete run of ``recipe``, which it names and files, or None."""
+    found = find_complete(recipe, runs, results)
+    if found is None:
+        return None
+    _say(f"{label}: complete, {found[0]}", console)
+    _file(found[1], results, console)
+    return found[1]
 
 
 def _labels(recipes: Sequence[Recipe]) -> list[str]:

@@ -90,7 +90,7 @@ def evaluate_run(
         protocol="+".join(names),
         metrics=dict(evaluate(experiment, names, recipe.evaluation.split)),
         references={name: dict(row) for name, row in measure_references(experiment).items()},
-        # Of this evaluation on this machine, where nothing was trained.
+        # They describe this evaluation on this machine, where nothing was trained.
         wall_s=time.perf_counter() - started,
         samples_per_s=0.0,
         data_wait_share=0.0,

@@ -31,7 +31,7 @@ from common.training.checkpoint import read_checkpoint
 from common.training.fit import Experiment
 from common.training.selection import best_state
 
-# Of features in float32, relative to the largest.
+# Tolerance of features in float32, relative to the largest.
 LARGEST_DIFFERENCE = 1e-4
 
 

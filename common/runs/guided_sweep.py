@@ -17,8 +17,7 @@ class Guide:
         try:
             import optuna
         except ImportError:
-            extra = "`pip install -e '.[sweep]'`"
-            raise MissingLibrary(f"--sampler tpe: needs optuna; install it with {extra}") from None
+            raise MissingLibrary("--sampler tpe", "sweep", "optuna") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.TPESampler(seed=seed)
         self._failed = optuna.trial.TrialState.FAIL

@@ -107,10 +107,14 @@ def threads_of(recipe: Recipe, parameters: int) -> int:
 
 
 def evaluation_device(recipe: Recipe) -> Any:
-    """Returns the one device that measures outside of a training: Lightning's first choice."""
+    """Returns the one device that measures outside of a training: Lightning's first choice.
+
+    It need not be one that the recipe was trained on.
+    """
     from lightning.fabric import Fabric
 
-    return Fabric(accelerator=recipe.trainer.accelerator, devices=1).device
+    accelerator = "cpu" if recipe.trainer.accelerator == "cpu" else "auto"
+    return Fabric(accelerator=accelerator, devices=1).device
 
 
 def process_rank(environment: Mapping[str, str] | None = None) -> int:

@@ -38,14 +38,15 @@ def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False
 
     Args:
         recipe: What to run.
-        training_follows: False where weights are given.
+        training_follows: False where weights are given, which any machine can measure.
         resumed: Whether a checkpoint is loaded over the module.
 
     Raises:
         DataError: Missing or broken data.
         ConfigError: A recipe that the data or the number of processes rule out.
     """
-    strategy_of(recipe)
+    if training_follows:  # what it needs is not needed to measure
+        strategy_of(recipe)
     quieten_lightning()
     show_progress_of_numbers()
     experiment = training.prepare(recipe, training_follows, resumed)

@@ -22,7 +22,7 @@ from common.runs.campaign_file import Campaign
 
 # No row of the leaderboard has it, so that nothing is chosen on a seed that counts.
 SEED = 100
-# Of each trial, unless a word says otherwise. `NOT_KEPT` are not part of what was chosen.
+# Settings of each trial, unless a word says otherwise. `NOT_KEPT` are not part of what was chosen.
 TRIAL = {
     "evaluation.split": "val",
     "evaluation.references": [],

@@ -20,7 +20,7 @@ TINY = 1e-7
 def evaluate_pairs(inputs: TextInputs, settings: PairTaskConfig, seed: int) -> dict[str, float]:
     """Returns 100 times ``pair_accuracy`` and so on, and ``teacher_...`` of a trained teacher.
 
-    Of what learns nothing there is nothing to measure.
+    An encoder that learns nothing has no pair task, so nothing is measured.
 
     Args:
         inputs: Holds pairs with scores.

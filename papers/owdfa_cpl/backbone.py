@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from common.backbones.blocks import conv_block
 
-# Of the images and of their residual, about what centres and scales them.
+# For the images and their residual, about what centres and scales them.
 CENTRE, SCALE, GAIN = 0.45, 0.2, 12.0
 
 

@@ -28,7 +28,7 @@ class HeadsConfig:
     initial_weights: str | None = setting(None, names_file=True)
     # Heads; null: as many as there are classes, known and novel. Code: that number is given.
     num_heads: int | None = setting(None, at_least=2)
-    # Of the global feature, before the heads.
+    # On the global feature, before the heads.
     dropout: float = setting(0.2, at_least=0, below=1)
     # Added to the true class's logit, of either sign. Code: a margin loss with margin -0.2.
     margin: float = 0.2
@@ -38,7 +38,7 @@ class HeadsConfig:
 
 @dataclass
 class PairedConfig(HeadsConfig):
-    """Of what learns from pairs, and from images without labels."""
+    """Settings of the methods that learn from pairs, and from images without labels."""
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for labels of all, or of nothing but, what is trained on."""
@@ -110,7 +110,7 @@ class ORCAConfig(PairedConfig):
     margin: float = 0.0
     # Scale of logits of unit features and unit heads.
     scale: float = setting(10.0, above=0)
-    # Of the uncertainty, taken off the true class's cosine.
+    # The uncertainty's share that is taken off the true class's cosine.
     uncertainty_weight: float = setting(1.0, at_least=0)
     entropy_weight: float = setting(1.0, at_least=0)
     pair_weight: float = setting(1.0, at_least=0)

@@ -40,7 +40,7 @@ class PixProConfig:
     averaging: str = setting(
         "images", choices=("images", "pairs"), hashed_values={"images": "pictures"}
     )
-    # Of PixContrast (digest).
+    # For PixContrast (digest).
     temperature: float = setting(0.3, above=0)
 
     # The pixel propagation module; without it the method collapses (digest).
@@ -65,7 +65,7 @@ class PixProConfig:
     # predict: predictor against the momentum network, no negatives (code); contrast: NT-Xent of
     # both views over the batch (paper, by the digest).
     instance_loss: str = setting("predict", choices=("predict", "contrast"))
-    # Of instance_loss=contrast; SimCLR's on ImageNet (the paper's is unknown).
+    # For instance_loss=contrast; SimCLR's on ImageNet (the paper's is unknown).
     instance_temperature: float = setting(0.1, above=0)
 
     def check(self, recipe: Any) -> None:

@@ -41,7 +41,7 @@ class DetectionConfig(ProtocolConfig):
     anchors: list[int] = setting([32, 64, 128, 256, 512], at_least=1)
     # Regions of an image that the head learns from in an iteration.
     regions: int = setting(512, at_least=1)
-    # Of the head of `map`.
+    # For the head of `map`.
     hidden_dim: int = setting(256, at_least=1)
     # Most objects found in an image.
     detections: int = setting(100, at_least=1)

@@ -113,7 +113,7 @@ def per_anchor(
 ) -> Tensor:
     """Returns the loss of each anchor of this process, ``(views * batch,)``, view by view.
 
-    Of an anchor without a positive it is 0. Arguments as of `supremix`.
+    The loss of an anchor without a positive is 0. The arguments are those of `supremix`.
     """
     contrast, anchors, columns, order = arrange(z, labels, temperature, window, alpha, weights)
     losses = anchor_losses(contrast, slice(None), anchors, columns)

@@ -31,7 +31,7 @@ def draw(module: nn.Module, data: RegressionData) -> "dict[str, Callable[[], Fig
 def draw_embedding(inputs: RegressionInputs) -> "Figure":
     """Draws the two main components of the test embeddings; colour is the label.
 
-    Of the projected unit vectors where there are some: that is where the contrast acts.
+    It takes the projected unit vectors where there are some: that is where the contrast acts.
     """
     on_head = hasattr(inputs.module, "project")
     h = inputs.map("project" if on_head else "embed", "test")[:MOST_POINTS]

@@ -28,7 +28,7 @@ def draw(module: nn.Module, data: ImageData) -> "dict[str, Callable[[], Figure]]
 def draw_prototypes(module: SwAV | DeepClusterV2, data: ImageData) -> "Figure":
     """Draws a row for each of the most used prototypes: the images of largest score.
 
-    Of several clusterings the first.
+    It takes the first of several clusterings.
     """
     train = Sample(module, data, "train", TRAIN_SAMPLE)
     scores = train.map(lambda images: prototype_scores(module, images))

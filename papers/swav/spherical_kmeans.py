@@ -63,6 +63,6 @@ def _update(z: Tensor, assigned: Tensor, centroids: Tensor) -> Tensor:
     own = _share(len(z))
     sums = torch.zeros_like(centroids).index_add_(0, assigned[own], z[own])
     sums = all_reduce_sum(sums)
-    # Of an empty cluster, and of one whose points cancel out, the centroid stays.
+    # An empty cluster, and one whose points cancel out, keep their centroids.
     kept = torch.where(sums.any(dim=1, keepdim=True), sums, centroids)
     return F.normalize(kept, dim=1)

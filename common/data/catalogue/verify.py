@@ -92,7 +92,8 @@ def count(path: Path) -> dict[str, int]:
 def content_digest(path: Path) -> str:
     """Returns the sha256 of what a file holds, whatever compressed it.
 
-    Of an npz: name, type, shape and bytes of each array, by name. Of all else: its bytes.
+    For an npz these are name, type, shape and bytes of each array, by name. For any other file
+    they are its bytes.
 
     Raises:
         DataError: If the file is broken.

@@ -42,8 +42,9 @@ def as_pair_batch(batch: object, eot: int) -> PairBatch:
     parts = list(batch) if isinstance(batch, list | tuple) else []
     if len(parts) not in (2, 3) or not _fit(*parts[:2]):
         raise DataError(
-            f"{outline(batch)}: training_step takes images (batch, channels, height, width) and "
-            "ids (batch, tokens)"
+            f"{outline(batch)}: training_step takes (images, ids) or (images, ids, mask): images "
+            "(batch, channels, height, width), the others (batch, tokens); a PairBatch holds hard "
+            "captions too"
         )
     if parts[0].ndim == 4:
         parts = [part.unsqueeze(1) for part in parts]

@@ -78,9 +78,8 @@ class ClipPairs(PairTokenizer):
             from open_clip.tokenizer import SimpleTokenizer
         except ImportError as error:
             raise MissingLibrary(
-                f"data.tokenizer=clip_bpe: needs {error.name}; install it with "
-                "`pip install 'likewise[image-text]'`"
-            ) from None
+                "data.tokenizer=clip_bpe", "image-text", "open_clip_torch"
+            ) from error
         self.library = SimpleTokenizer()
 
     def pieces(self, text: str) -> list[int]:

@@ -91,7 +91,7 @@ class ObjectImages(Dataset[tuple[Tensor, Objects]]):
             )
         if find_spec("pycocotools") is None:
             raise ConfigError(
-                "evaluation.detection needs Likewise's extra [detection]: pip install pycocotools "
+                "evaluation.detection: needs Likewise's extra [detection]: pip install pycocotools "
                 "torchmetrics"
             )
 

@@ -18,7 +18,7 @@ class ImageFacts:
     size: int = 32
     num_classes: int = 10
     num_samples: int = 50_000
-    # Of the training images.
+    # Training images that have no label.
     num_unlabelled: int = 0
 
 

@@ -50,7 +50,7 @@ def finish_views(batch: CutBatch, config: ImageConfig, seed: int) -> ViewBatch:
     crops: list[Tensor] = []
     for entry, view in enumerate(config.views):
         cuts, num = batch.cuts[entry], len(batch.labels)
-        # Of these, what depends on an image's size is in the batch already.
+        # What depends on an image's size is in the batch already.
         drawn = own_parameters(view, entry, batch.key, cuts[:num], seed)
         made = change_views(cuts, view, drawn)
         views.extend(normalise(made, config.mean, config.std).chunk(view.count))

@@ -52,7 +52,7 @@ class TextConfig:
     # For `lines` a .txt[.gz], one text a line; for `pairs` a .csv[.gz] with a header;
     # for `entries` a .txt[.gz]: entry TAB definition <|list_more_def|> definition.
     path: str | None = setting(None, result_neutral=True)
-    # Of `pairs`: the columns of texts, and the column to predict (null: none). A score is a number;
+    # For `pairs`: columns of texts, and the column to predict (null: none). A score is a number;
     # with `classes` it is a class.
     columns: list[str] = setting(["sentence1", "sentence2"])
     target: str | None = "score"
@@ -82,7 +82,7 @@ class TextConfig:
     workers: int = setting(0, at_least=0, result_neutral=True)
     # For `wordnet`: at most so many entries, all with two definitions or more; null: all entries.
     num_entries: int | None = setting(None, at_least=10)
-    # Of `glossary`: its seed, apart from the run's own; entries, definitions of each, graded pairs.
+    # For `glossary`: a seed apart from the run's own; entries, definitions of each, graded pairs.
     data_seed: int = setting(0, at_least=0)
     glossary_entries: int = setting(150, at_least=10)
     definitions: int = setting(20, at_least=1)

@@ -27,7 +27,7 @@ class Tokenizer(ABC):
     """Cuts texts into words or pieces of words; `special` and `num_words` tell the vocabulary."""
 
     special: Special
-    # Of the special tokens, in the order of `Special`.
+    # Names of the special tokens, in the order of `Special`.
     names: Sequence[str]
     num_words: int
 

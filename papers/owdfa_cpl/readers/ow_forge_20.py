@@ -44,8 +44,7 @@ def load_pools(faces: str = "lfw", root: str | None = None) -> dict[str, Pool]:
         from skimage import data
     except ImportError:
         raise DataError(
-            "data.name=ow-forge-20 needs scikit-image, Likewise's extra [standin]: "
-            "pip install scikit-image"
+            "data.name=ow-forge-20: needs Likewise's extra [standin]: pip install scikit-image"
         ) from None
     from sklearn.datasets import load_sample_image
 

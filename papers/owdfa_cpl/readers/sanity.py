@@ -10,7 +10,7 @@ from common.data.targets.open_world.samples import OpenWorldSet
 from papers.owdfa_cpl.metrics import matched_accuracy
 from papers.owdfa_cpl.readers.ow_forge_20 import ow_forge_20
 
-# Of the 1,000 test images of the standard preset without real ones, seed 2000: matched accuracy
+# For the 1,000 test images of the standard preset without real ones, seed 2000: matched accuracy
 # of k-means on pixels, and accuracy of the small network with all labels (`standin:all-labels`,
 # mean of three trainings, .903 to .915). A slow test measures both again.
 PIXELS, NETWORK = 0.110, 0.910

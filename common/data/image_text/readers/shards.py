@@ -23,7 +23,7 @@ from common.data.images.readers.shards import ShardSource, kept_beside, split_na
 from common.errors import DataError
 
 INDEX = ".likewise-index-captions.npz"
-# Of what the index holds.
+# The version of what the index holds.
 VERSION = 1
 # Beyond this share of half pairs, a set is taken for one of another form.
 MOST_MISSING = 0.01

@@ -91,7 +91,7 @@ def voc(config: ImageConfig) -> FileSet:
 class CocoSource(FolderSource):
     """Images of COCO's folders, with the objects of its annotation files."""
 
-    # Of each folder, what pycocotools made of its annotations.
+    # What pycocotools made of each folder's annotations.
     annotations: dict[str, Any] = field(default_factory=dict)
     has_masks = True
 
@@ -129,7 +129,7 @@ def coco(config: ImageConfig) -> FileSet:
     """
     if find_spec("pycocotools") is None:
         raise DataError(
-            "data.name=coco needs Likewise's extra [detection]: pip install pycocotools"
+            "data.name=coco: needs Likewise's extra [detection]: pip install pycocotools"
         )
     folder, names, apis = require(config.root, "coco", "coco"), {}, {}
     for split, part in COCO_PARTS.items():

@@ -68,7 +68,7 @@ def fashion_mnist_full(root: str | None = None) -> ImageSet:
 def faces_att(root: str | None = None) -> ImageSet:
     """Reads grey faces (1, 112, 92) of 40 people, who are the classes.
 
-    Of each person's ten images the first five train, the others test.
+    The first five of each person's ten images train, the others test.
     """
     file = Packed(root, FACES_ATT_FILE, "images", "subject", "pose")
     whole = file.split(file.plain("images"), file["subject"])

@@ -44,7 +44,7 @@ class OpenWorldConfig:
     # are relative to; null: the table's own.
     path: str | None = setting(None, result_neutral=True)
     folder: str | None = setting(None, result_neutral=True)
-    # Of `ow-dfa`: pixels a side, and the file of face boxes: crops are cut by it where it is given.
+    # For `ow-dfa`: pixels a side, and the file of face boxes that crops are cut by, if given.
     size: int = setting(256, at_least=16)
     boxes: str | None = setting(None, result_neutral=True)
     box_margin: float = setting(1.2, above=0)

@@ -12,7 +12,13 @@ from common.results import ledger
 from common.results.ledger import Check, Ledger, write_ledger
 from common.results.record import Record, commit_record, write_record
 from common.runs import campaign
-from common.runs.campaign import _claim, _find_unfinished, find_complete, run_campaign
+from common.runs.campaign import (
+    _claim,
+    _find_unfinished,
+    find_complete,
+    run_campaign,
+    submit_campaign,
+)
 from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder, RunInUse
@@ -384,3 +390,41 @@ def test_a_run_that_cannot_be_resumed_is_named_and_a_new_one_started(
     play(lambda recipe: record_of(recipe, recipe.seed))
     assert done == [0, 1, 2]
     assert f"left as it is: {error}" in console.file.getvalue()
+
+
+class Jobs:
+    """Notes what is submitted, and refuses seed 2 where it is told to."""
+
+    def __init__(self, folder, refuse=False):
+        self.runs, self.results = folder / "runs", folder / "results"
+        self.refuse, self.submitted = refuse, []
+
+    def shape(self, recipe):
+        if self.refuse and recipe.seed == 2:
+            raise ConfigError("trainer.devices")
+        return {}
+
+    def submit(self, recipe):
+        self.submitted.append(recipe.seed)
+        return f"job {recipe.seed}"
+
+
+def test_what_is_complete_is_filed_and_shown_and_only_the_rest_submitted(tmp_path, console):
+    recipes = [load_recipe("swav/quick", [f"seed={n}"]) for n in range(3)]
+    jobs, shown = Jobs(tmp_path), []
+    store(jobs.runs, record_of(recipes[0], 1))
+    with _claim(recipes[1], jobs.runs):
+        submit_campaign(Campaign("c", recipes), jobs, console, shown.extend)
+    assert jobs.submitted == [2] and [record.seed for record in shown] == [0]
+    assert len(list((jobs.results / "swav").glob("*.json"))) == 1
+    said = console.file.getvalue()
+    assert "[2/3] swav/quick seed 1: skipped: " in said and "seed 2: job 2\n" in said
+    assert "1 of 3 runs are complete" in said
+
+
+def test_nothing_is_submitted_where_one_recipe_can_be_no_job(tmp_path, console):
+    recipes = [load_recipe("swav/quick", [f"seed={n}"]) for n in range(3)]
+    jobs = Jobs(tmp_path, refuse=True)
+    with pytest.raises(ConfigError):
+        submit_campaign(Campaign("c", recipes), jobs, console)
+    assert jobs.submitted == []

@@ -51,6 +51,15 @@ def test_other_protocols_leave_the_recipe_as_it_is(tmp_path):
     assert len(list((tmp_path / "runs").glob("swav/quick/*/result.json"))) == 1
 
 
+def test_what_needs_a_gpu_to_train_is_measured_without_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    words = ["trainer.accelerator=gpu", "trainer.precision=16-mixed"]
+    console = Console(file=io.StringIO(), width=200)
+    recipe = load_recipe("swav/quick", words)
+    record = evaluate_weights(recipe, export(tmp_path), ["knn"], tmp_path / "runs", console)
+    assert list(record.metrics) == ["test/knn_top1"]
+
+
 def test_measured_on_the_hold_out_nothing_of_the_test_images_is_seen(tmp_path):
     recipe = load_recipe("swav/quick", ["evaluation.split=val", "data.holdout=0.1"])
     console = Console(file=io.StringIO(), width=200)

@@ -43,5 +43,5 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MissingLibrary, match=r"-e '\.\[sweep\]'"):
+    with pytest.raises(MissingLibrary, match=r"\[sweep\]: pip install optuna"):
         Guide(SPACE, seed=0)

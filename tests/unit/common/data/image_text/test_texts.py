@@ -38,7 +38,7 @@ def test_clip_byte_pairs_are_those_of_the_library():
 
 def test_without_the_library_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingLibrary, match=r"likewise\[image-text\]"):
+    with pytest.raises(MissingLibrary, match=r"\[image-text\]: pip install open_clip_torch"):
         make_tokenizer("clip_bpe", [], ())
 
 

@@ -54,7 +54,7 @@ def test_a_checkpoint_without_tokeniser_is_refused(tmp_path):
 def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "vocab.txt").write_text("\n".join(PIECES))
     monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
-    with pytest.raises(ConfigError, match=r"likewise\[text\]"):
+    with pytest.raises(ConfigError, match=r"\[text\]: pip install tokenizers"):
         read_tokenizer(tmp_path)
 
 
