@@ -33,14 +33,12 @@ from papers.owdfa_cpl import CPL, CPLConfig
 from papers.pixpro import PixPro, PixProConfig
 from papers.sepclr import SepCLR, SepCLRConfig
 from papers.simcse import SimCSE, SimCSEConfig
-from papers.sirl import SIRL, SIRLConfig
-from papers.sirl.data_config import TrajectoryFacts
 from papers.supremix import SupReMix, SupReMixConfig
 from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse import WhitenedCSE, WhitenedCSEConfig
 from tests.of_pairs import clip_rocket, contrastive_gap, negclip
 from tests.on_moco import ON_MOCO
-from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
+from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA, sirl
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
 LABELS = torch.arange(8) % 3
@@ -142,12 +140,6 @@ def dse() -> Made:
 def sepclr() -> Made:
     module = SepCLR(SepCLRConfig(backbone="small_conv"), facts=ImageFacts(num_classes=3))
     return module, (views(), LABELS), (views()[0],)
-
-
-def sirl() -> Made:
-    module = SIRL(SIRLConfig(hidden_dims=[8], output_dim=3), facts=TrajectoryFacts(5))
-    first, second, odd = torch.rand(3, 8, 5)
-    return module, (first, second, odd), (first,)
 
 
 def mcl() -> Made:
