@@ -50,7 +50,7 @@ def as_query_batch(batch: object) -> QueryBatch:
     if len({part.shape for part in parts}) != 1:
         raise DataError(
             f"{outline(batch)}: training_step takes (first, second, odd), three tensors "
-            "(batch, columns) of one shape; a person named the first two alike"
+            "(batch, columns) of one shape; the first two are alike"
         )
     return QueryBatch(parts[0], parts[1], parts[2], lone_key(len(parts[0])))
 
@@ -79,8 +79,8 @@ def as_preference_batch(batch: object) -> PreferenceBatch:
     parts = _tensors(batch, 4)
     if len({len(part) for part in parts}) != 1:
         raise DataError(
-            f"{outline(batch)}: training_step takes (first, second, labels, people): tensors "
-            "(batch, columns), (batch, columns), (batch,) and (batch,)"
+            f"{outline(batch)}: training_step takes (first, second, labels, people): the "
+            "first two (batch, columns), the others (batch,)"
         )
     return PreferenceBatch(parts[0], parts[1], parts[2], parts[3], lone_key(len(parts[0])))
 

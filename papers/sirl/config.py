@@ -6,7 +6,7 @@ Neither the paper's text nor its own repository could be read.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError, DataError
 from common.evaluation.config import Measure, ProtocolConfig
@@ -19,10 +19,21 @@ PREFERENCE_LOSSES = ("cross_entropy", "probability")
 class EncoderConfig:
     """The encoder, which all arms share: linear layers with ReLU between them."""
 
+    # What is trained on, as `data.samples` has it.
+    samples: ClassVar[str] = "queries"
+
     # TS: two of 1,024 for JacoRobot (appendix A.2.1).
     hidden_dims: list[int] = setting([1024, 1024], at_least=1)
     # TS: 6 for JacoRobot (appendix A.2.1).
     output_dim: int = setting(6, at_least=1)
+
+    def check_facts(self, facts: Any) -> None:
+        """Raises `ConfigError` for data whose samples are of another kind."""
+        if facts.samples != self.samples:
+            raise ConfigError(
+                f"data.samples={facts.samples}: this method is trained on {self.samples}; set "
+                f"data.samples={self.samples}"
+            )
 
 
 @dataclass
@@ -42,32 +53,18 @@ class SIRLConfig(EncoderConfig):
 class VAEConfig(EncoderConfig):
     """A variational auto-encoder of the trajectories; its settings in the paper are unknown."""
 
+    samples: ClassVar[str] = "rows"
     # Beside the sum of squared errors of the reconstruction. Ours.
     kl_weight: float = setting(0.1, at_least=0)
-
-    def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless batches are of rows."""
-        _check_samples(recipe, "rows")
 
 
 @dataclass
 class MultiPreferencesConfig(EncoderConfig):
     """An encoder learnt from the preferences of several persons, each with a head of its own."""
 
+    samples: ClassVar[str] = "preferences"
     # Hidden layers of each person's reward network. Ours, as in `PreferencesConfig`.
     head_dims: list[int] = setting([128, 128], at_least=1)
-
-    def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless batches are of preferences."""
-        _check_samples(recipe, "preferences")
-
-
-def _check_samples(recipe: Any, needed: str) -> None:
-    if recipe.data.samples != needed:
-        raise ConfigError(
-            f"data.samples={recipe.data.samples}: baseline {recipe.baseline} is trained on "
-            f"{needed}; set data.samples={needed}"
-        )
 
 
 class NeedsFeatures(ProtocolConfig):

@@ -184,7 +184,7 @@ class TrajectoryData(RunData):
         """What a module must know of the data."""
         self.load()
         known = 0 if self.features is None else len(people(self.features.shape[1]))
-        return TrajectoryFacts(self.rows.shape[1], known)
+        return TrajectoryFacts(self.rows.shape[1], known, self.config.samples)
 
     def describe(self) -> str:
         """Returns one line for the console."""

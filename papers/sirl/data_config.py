@@ -14,11 +14,12 @@ class TrajectoryFacts:
     """What a module must know of the data.
 
     ``num_columns`` are of a row; the default is JacoRobot's 21 time steps of 97 numbers.
-    ``num_people`` are those whose preferences are simulated.
+    ``num_people`` are those whose preferences are simulated, and ``samples`` is `data.samples`.
     """
 
     num_columns: int = 2037
     num_people: int = 8
+    samples: str = "queries"
 
 
 @dataclass

@@ -9,6 +9,7 @@ import torch
 from common.config.recipe import load_recipe
 from common.errors import ConfigError, DataError, UsageError
 from common.own_data.plan import make_plan
+from common.training.fit import prepare
 from papers.sirl import SIRL, SIRLConfig
 from papers.sirl.batch import PreferenceBatch, QueryBatch, RowBatch
 from papers.sirl.data import TEST_QUERIES, TrajectoryData
@@ -132,13 +133,19 @@ def test_a_batch_larger_than_the_answers_is_refused():
         ["data.name=answered-table"],
         ["data.path=x.csv"],
         ["data.name=answered-table", "data.path=x", "data.answers_path=y", "data.answers=anchored"],
-        ["baseline=vae", "arm=baseline/vae"],
-        ["baseline=multi-preferences", "arm=baseline/x", "data.samples=rows"],
     ],
 )
 def test_settings_that_fit_no_data_are_refused(words):
     with pytest.raises(ConfigError):
         load_recipe("sirl/quick", words)
+
+
+@pytest.mark.parametrize("variant", ["", ":vae", ":multi-preferences"])
+def test_samples_of_another_kind_are_refused_before_the_training(variant):
+    prepare(load_recipe(f"sirl/quick{variant}"))
+    other = "queries" if variant else "rows"
+    with pytest.raises(ConfigError, match="data.samples"):
+        prepare(load_recipe(f"sirl/quick{variant}", [f"data.samples={other}"]))
 
 
 ROWS = "id,x,y\n" + "".join(f"r{n},{n},{n * n}\n" for n in range(10))
