@@ -4,12 +4,15 @@
     python -m benchmarks.framework_step --step meow  # MEOW on ACM; needs LIKEWISE_DATA
     python -m benchmarks.framework_step --step table # SupReMix on an embedded table
 
-Both sides load, make views, compute the loss, go backward and step the same optimizer.
+All load, make views, compute the loss, go backward and step the same optimizer. Lightning alone has
+a Trainer of the recipe with no callback of ours but the one that ends the training.
 """
 
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import torch
@@ -22,6 +25,7 @@ from benchmarks.timing import CLOCKS, StepClock, interleave, parse, parser, repo
 from common.data.images.batch import ViewBatch
 from common.training.diagnostics import is_log_due
 from common.training.fit import Experiment
+from common.training.trainer import BatchLimit, make_trainer
 
 # recipe, overrides, batches, batches before the clock starts
 STEPS = {
@@ -107,11 +111,20 @@ def measure(step: str, rounds: int, clock: str) -> None:
         fit_with_callbacks(ready_of(step), batches, stamps)
         return stamps.seconds
 
+    def lightning() -> float:
+        ready, stamps = ready_of(step), StepClock(skip, clock)
+        callbacks = [BatchLimit(batches), stamps]
+        with TemporaryDirectory() as folder:
+            trainer = make_trainer(ready.recipe, ready.module, callbacks, Path(folder))
+            trainer.fit(ready.module, datamodule=ready.data)
+        return stamps.seconds
+
     print(f"-- {step}")
     ours = "Lightning, our callbacks"
     contestants = {
         "bare loop": bare_loop(step, clock),
         "bare loop, again": bare_loop(step, clock),
+        "Lightning alone": lightning,
         ours: framework,
     }
     timings = interleave(contestants, rounds)

@@ -8,7 +8,6 @@ every anchor, batch x keys x dim numbers. ``ours`` takes two matrix products and
 numbers at a time. Each measurement runs in a process of its own; they take turns.
 """
 
-import resource
 import time
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.timing import parse, parser, print_memory
+from benchmarks.timing import parse, parser, peak_resident_bytes, print_memory
 from papers.hydra import loss as hydra
 from papers.hydra.loss import pair_contrast, pair_terms, positives_and_negatives
 
@@ -54,12 +53,11 @@ def step(name: str, batch: int, dim: int, chunk: int, threads: int) -> tuple[flo
     # Libraries and threads take memory once: not the loss's.
     FORMS[name](*make_inputs(8, dim)).backward()
     inputs = make_inputs(batch, dim)
-    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, started = peak_resident_bytes(), time.perf_counter()
     loss = FORMS[name](*inputs)
     loss.backward()
     seconds = time.perf_counter() - started
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return seconds, grown / 1024, loss.item()
+    return seconds, (peak_resident_bytes() - before) / 2**20, loss.item()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Bare: forward of both views through the trained and the momentum backbone, backward through the
 first; then the same with the projectors, which see every cell. Sizes of `quick`: small_conv, 2
-views of 32 pixels in grey, batch 32, heads of 128 and 64.
+views of 32 pixels in grey, batch 32, heads of 128 and 64. Operations are those of convolutions and
+matrix products, counted by torch.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import interleave, parse, parser, report, timed
 from common.backbones.small_conv import SmallConv
@@ -78,6 +80,10 @@ def measure_step(rounds: int, clock: str) -> None:
     steps["with projectors"] = bare_step(batch.views, heads=True)
     steps["PixPro"] = pixpro_step(batch)
     steps["PixPro, instance branch"] = pixpro_step(batch, instance_weight=1.0)
+    for name, step in steps.items():
+        with FlopCounterMode(display=False) as counter:
+            step()
+        print(f"{name:28s} {counter.get_total_flops() / 1e9:9.3f} thousand million operations")
     timings = interleave({name: timed(step, 5, clock) for name, step in steps.items()}, rounds)
     report(timings, "bare backbones")
 

@@ -135,7 +135,8 @@ def print_memory(
         rounds: How often each is measured.
     """
     found: dict[Any, list[tuple[float, float, float]]] = {}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+    # A fork need not import anew, and nothing has been computed here whose threads it would miss.
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         for _ in range(rounds):
             for case in cases:
                 found.setdefault(case, []).append(pool.apply(step, case))

@@ -156,7 +156,10 @@ def outside_folder(name: str) -> Path | None:
     Raises:
         UsageError: If its package is not found.
     """
-    package = packages()[name]
+    return _outside_folder(name, packages()[name])
+
+
+def _outside_folder(name: str, package: str) -> Path | None:
     if package == f"papers.{name}":
         return None
     found = find_spec(package)
@@ -176,11 +179,11 @@ def get_paper(name: str) -> Paper:
     Raises:
         UsageError: If there is none; the nearest name is offered.
     """
-    name = name.lower()
-    if name not in packages():
-        raise UsageError(f"unknown paper {name!r}{suggest(name, paper_names())}")
-    outside_folder(name)  # an entry that leads nowhere is told as such
-    paper: Paper = import_module(packages()[name]).PAPER
+    name, known = name.lower(), packages()  # once: a leaderboard asks for thousands of papers
+    if name not in known:
+        raise UsageError(f"unknown paper {name!r}{suggest(name, sorted(known))}")
+    _outside_folder(name, known[name])  # an entry that leads nowhere is told as such
+    paper: Paper = import_module(known[name]).PAPER
     if paper.name != name:
         raise UsageError(f"{GROUP}: {name} leads to a paper called {paper.name!r}; rename one")
     return paper

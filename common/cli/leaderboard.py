@@ -78,7 +78,7 @@ def build_leaderboard(
 
 
 def write_html(folder: Path, results: Path | None, runs: Path, console: Console) -> None:
-    """Writes the rows as one page with curves and images to ``folder``, and nothing elsewhere.
+    """Writes the pages for a browser, with curves and images, to ``folder`` and nothing elsewhere.
 
     Args:
         folder: Made, or replaced where it is such a page.
@@ -90,7 +90,7 @@ def write_html(folder: Path, results: Path | None, runs: Path, console: Console)
     Raises:
         UsageError: ``folder`` holds something else, or ``results`` holds no record.
     """
-    from common.results.pages.html import check_folder, write_page
+    from common.results.pages.site import check_folder, write_page
 
     check_folder(folder)
     if results is None:

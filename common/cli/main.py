@@ -15,6 +15,7 @@ from common.cli.data import data_app
 from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
 from common.cli.parity import parity
+from common.cli.weights import weights_app
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
@@ -158,14 +159,18 @@ def export(
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, state-dict"),
+        typer.Option(help="torchvision, timm, detectron2, sentence-transformers, hub, state-dict"),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Upload the folder of --to hub, as you."),
     ] = None,
     force: ForceOption = False,
 ) -> None:
     """Writes the backbone's weights for a library, loads them back and says how to load them."""
     from common.cli.trained import export_run
 
-    export_run(run_dir, out, to, force, console)
+    export_run(run_dir, out, to, force, console, push)
 
 
 @app.command()
@@ -180,6 +185,9 @@ def embed(
             help="An .npz or .parquet. Default: RUN_DIR/embeddings.npz; here with --weights."
         ),
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log them as a table, too.")
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
@@ -188,7 +196,7 @@ def embed(
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
     from common.cli.trained import embed_own
 
-    embed_own(Path(source), published, data, out, force, console)
+    embed_own(Path(source), published, data, out, force, console, wandb)
 
 
 app.command()(recommend)
@@ -235,6 +243,7 @@ def verify(
 
 app.command()(leaderboard)
 app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
 
 
 @app.command()

@@ -8,11 +8,24 @@ from common.config.schema import Recipe
 from common.data.data_sets import find_set
 from common.errors import UsageError
 from common.runs.folder import open_run
-from common.runs.outputs import DETECTRON2, EMBEDDINGS, LIBRARIES, SENTENCES, WEIGHTS, check_output
+from common.runs.outputs import (
+    DETECTRON2,
+    EMBEDDINGS,
+    HUB,
+    LIBRARIES,
+    SENTENCES,
+    WEIGHTS,
+    check_output,
+)
 
 
 def export_run(
-    run_dir: Path, out: Path | None, library: str | None, force: bool, console: Console
+    run_dir: Path,
+    out: Path | None,
+    library: str | None,
+    force: bool,
+    console: Console,
+    repository: str | None = None,
 ) -> None:
     """Writes the run's backbone and says what it is and how it is loaded.
 
@@ -22,13 +35,19 @@ def export_run(
         library: Which it is for; None: as `export_backbone` chooses.
         force: Whether a file that exists is replaced.
         console: Where to say so.
+        repository: Where on the hub the folder is uploaded to, ``OWNER/NAME``.
 
     Raises:
         UsageError: No such run or library, or a file that is not to be written.
     """
     if library is not None and library not in LIBRARIES:
         raise UsageError(f"--to {library}: must be one of {', '.join(LIBRARIES)}")
+    if repository is not None and library != HUB:
+        raise UsageError(f"--push {repository}: uploads what --to {HUB} writes; give both")
     open_run(run_dir)
+    if library == HUB:
+        _export_to_hub(run_dir, out or run_dir / HUB, repository, console)
+        return
     if library == SENTENCES:
         from common.runs.export_text import export_sentences
 
@@ -57,6 +76,19 @@ def export_run(
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
 
 
+def _export_to_hub(run_dir: Path, folder: Path, repository: str | None, console: Console) -> None:
+    from common.weights.hub import check_hub, push, write_hub
+
+    record = check_hub(run_dir, folder, repository)
+    from common.runs.export import load_run
+
+    write_hub(load_run(run_dir).module, record, folder, repository)
+    console.print(f"wrote {folder}", soft_wrap=True, highlight=False)
+    console.print(f"  import common\n  module = common.load({str(folder)!r})", soft_wrap=True)
+    if repository is not None:
+        console.print(f"uploaded to {push(folder, repository)}", soft_wrap=True, highlight=False)
+
+
 def embed_own(
     source: Path,
     published: tuple[Recipe, Path] | None,
@@ -64,6 +96,7 @@ def embed_own(
     out: Path | None,
     force: bool,
     console: Console,
+    wandb: str | None = None,
 ) -> None:
     """Embeds the user's ``data``, writes the arrays and says their shapes.
 
@@ -75,9 +108,11 @@ def embed_own(
             on images with texts get ``embeddings-captions.npz``, beside the vectors of images.
         force: Whether a file that exists is replaced.
         console: Where to say what was written.
+        wandb: ``ENTITY/PROJECT`` of W&B, where they are logged as a table, too.
 
     Raises:
-        UsageError: A file that is not to be written; before torch is loaded.
+        UsageError: A file that is not to be written, or no such project; before torch is loaded.
+        LikewiseError: W&B does not take the table; the file is written.
     """
     if not data.expanduser().exists():
         raise UsageError(f"--data {data}: no such file or folder")
@@ -86,17 +121,24 @@ def embed_own(
         recipe = published[0] if published else open_run(source).read_recipe()
         target = (Path() if published else source) / name_of_vectors(recipe, data)
     check_output(target, EMBEDDINGS, force)
+    if wandb is not None:
+        from common.tracking.wandb_table import check_project, log_embeddings
+
+        check_project(wandb)
     from common.runs.evaluate import with_protocols
-    from common.runs.export import embed_data, load_run, load_weights
+    from common.runs.export import embed_data, load_run
+    from common.weights.loading import load_weights
 
     if published is None:
         ready = load_run(source)
     else:
-        ready, _ = load_weights(with_protocols(published[0], []), published[1])
+        ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)
     console.print(f"wrote {target}", soft_wrap=True)
     for name, array in arrays.items():
         console.print(f"  {name}  {array.shape}  {array.dtype}", highlight=False)
+    if wandb is not None:
+        console.print(log_embeddings(wandb, arrays), soft_wrap=True, highlight=False)
 
 
 def name_of_vectors(recipe: Recipe, data: Path) -> str:

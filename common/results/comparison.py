@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
 from common.config.overrides import as_word
 from common.config.yaml_io import read_yaml
 from common.results.board import present_code
 from common.results.claims import Comparison, arms_of, load_all_claims
+from common.results.configuration import flat_config
 from common.results.groups import Group, differences, grouped
 from common.results.pages.formatting import shown_metrics
 from common.results.pages.sections import references_of
@@ -180,15 +180,7 @@ def _names(records: Sequence[Record]) -> list[str]:
 
 def _own_words(record: Record, alike: Sequence[Record]) -> Iterator[str]:
     """Yields the values of ``record``'s configuration that are not the same in all of ``alike``."""
-    flat = [dict(_flat(one.config or {})) for one in alike]
-    for key, value in _flat(record.config or {}):
+    flat = [dict(flat_config(one.config or {})) for one in alike]
+    for key, value in flat_config(record.config or {}):
         if key != "seed" and any(one.get(key) != value for one in flat if one):
             yield as_word(key, value)
-
-
-def _flat(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value

@@ -4,6 +4,7 @@ It holds what can change a result, under the names that hashes know, so that a r
 a field was renamed still gives its recipe.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -64,3 +65,12 @@ def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
     if not path.is_file():
         raise UsageError(f"{path}: no such record")
     return recipe_of(read_record(path), overrides)
+
+
+def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of a record's configuration by their whole keys, ``above`` before each."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flat_config(value, f"{above}{key}.")
+        else:
+            yield above + key, value

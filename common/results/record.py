@@ -7,7 +7,7 @@ only source of LEADERBOARD.md.
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class Record:
 
 def record_to_json(record: Record) -> str:
     """Returns the file's text; a metric that is not finite becomes null (JSON has no NaN)."""
-    values = asdict(record)
+    values = dict(vars(record))
     values["metrics"] = _finite(record.metrics)
     values["references"] = {name: _finite(row) for name, row in record.references.items()}
     config, curves = values.pop("config"), values.pop("curves")

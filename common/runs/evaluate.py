@@ -17,7 +17,7 @@ from common.errors import ConfigError, DataError, UsageError
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
-from common.runs.export import load_run, load_weights
+from common.runs.export import load_run
 from common.runs.files import file_digest
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.launch import evaluation_device
@@ -26,16 +26,12 @@ from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
-from common.training.fit import (
-    Experiment,
-    evaluate,
-    load_data,
-    measure_references,
-    num_parameters,
-)
+from common.training.fit import evaluate, load_data, measure_references, num_parameters
+from common.weights.loading import Loaded, load_weights
 
 # Data that only a protocol sees: they can be named once a run is trained.
 MEASURED_ON = ("data.zero_shot",)
+OWN_WEIGHTS = "the weights are this project's, not the authors'"
 
 
 def evaluate_run(
@@ -157,19 +153,19 @@ def evaluate_weights(
     """Loads published ``weights`` into the recipe's module and evaluates it in a new run folder.
 
     Raises:
-        UsageError: If the paper reads no published weights, or the file is missing.
+        UsageError: As `load_weights` does.
     """
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    experiment, left_out = load_weights(with_protocols(recipe, names), weights)
-    experiment.module.to(evaluation_device(recipe))
-    if left_out:
-        console.print(f"{weights.name}: {left_out}", highlight=False)
+    loaded = load_weights(with_protocols(recipe, names), weights)
+    loaded.experiment.module.to(evaluation_device(recipe))
+    if loaded.left_out:
+        console.print(f"{weights.name}: {loaded.left_out}", highlight=False)
     with ExitStack() as ending:
         with interrupts_wait():
             run = new_run(recipe, root)
             ending.callback(run.unlock)
-        return _measure(experiment, recipe, weights, run, console)
+        return _measure(loaded, recipe, weights, run, console)
 
 
 def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
@@ -178,9 +174,10 @@ def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
 
 
 def _measure(
-    experiment: Experiment, recipe: Recipe, weights: Path, run: RunFolder, console: Console
+    loaded: Loaded, recipe: Recipe, weights: Path, run: RunFolder, console: Console
 ) -> Record:
-    started, names = time.perf_counter(), experiment.recipe.evaluation.protocols
+    experiment, started = loaded.experiment, time.perf_counter()
+    names = experiment.recipe.evaluation.protocols
     if text := measuring_text(experiment.recipe):
         console.print(text, highlight=False, soft_wrap=True)
     source = describe_source(experiment.recipe.paper)
@@ -202,6 +199,8 @@ def _measure(
     # Another protocol than the recipe's is no other recipe: its reported numbers apply.
     record = make_record(recipe, experiment.data, source, run, measured, None)
     record = replace(record, protocol="+".join(names))
+    if loaded.own:  # which the numbers reported of the authors' weights are not about
+        record = replace(record, scaled=True, scaled_reason=OWN_WEIGHTS)
     write_record(record, run.path)
     show_result(record, run, console)
     return record

@@ -19,7 +19,6 @@ from common.data.catalogue.packers.arrays import npz_bytes
 from common.data.sampler import keyed_generator
 from common.errors import LikewiseError, UsageError
 from common.evaluation.finite import require_finite
-from common.paper import get_paper
 from common.registry import BACKBONES
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.files import write_atomic
@@ -61,27 +60,6 @@ def load_run(run_dir: Path, recipe: Recipe | None = None) -> Experiment:
             experiment.module.load_state_dict(read_checkpoint(path)["state_dict"])
     experiment.module.eval()
     return experiment
-
-
-def load_weights(recipe: Recipe, weights: Path) -> tuple[Experiment, str | None]:
-    """Builds the recipe's data and module and loads published ``weights``, on the CPU.
-
-    Returns:
-        Both, and what the file leaves out, if anything.
-
-    Raises:
-        UsageError: If the paper reads no published weights, or the file is missing.
-    """
-    if not weights.is_file():
-        raise UsageError(f"{weights}: no such file of weights")
-    try:
-        reader = get_paper(recipe.paper).part("weights")
-    except ModuleNotFoundError:
-        raise UsageError(f"{recipe.paper} reads no published weights") from None
-    experiment = prepare(recipe, training_follows=False)
-    left_out: str | None = reader.load_weights(experiment.module, weights)
-    experiment.module.eval()
-    return experiment, left_out
 
 
 class Written(NamedTuple):

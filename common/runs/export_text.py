@@ -1,9 +1,6 @@
 """A trained encoder of texts as a folder that sentence-transformers and transformers load."""
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,7 @@ from common.backbones.text_encoder import TextEncoder, rate_of
 from common.data.text.tokenizer import KEYS, Tokenizer
 from common.errors import UsageError
 from common.runs.export import load_run
-from common.runs.files import write_atomic
+from common.runs.files import check_folder, write_folder
 from common.runs.outputs import SENTENCES
 
 # Our poolers, as the module Pooling knows them.
@@ -56,22 +53,13 @@ def export_sentence_transformer(
             f"method.pooler={pooler}: sentence-transformers has none like it; {', '.join(POOLING)} "
             "can be exported"
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: holds something already; name a new folder")
+    check_folder(folder)
     with needs_text_extra("--to sentence-transformers"):
         from safetensors.torch import save
     texts = _texts(encoder, tokenizer, pooler)
     files: dict[str, bytes | str] = {name: json.dumps(own, indent=2) for name, own in texts.items()}
     files[WEIGHTS] = save(published_arrays(encoder), {"format": "pt"})
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
-    try:
-        for name, content in files.items():
-            write_atomic(made / name, content)
-        made.chmod(0o755)  # a temporary folder is its maker's alone
-        os.replace(made, folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    write_folder(folder, files)
     return folder
 
 

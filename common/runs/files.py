@@ -4,10 +4,13 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from common.errors import LikewiseError
+from common.errors import LikewiseError, UsageError
 
 
 def write_atomic(path: str | Path, data: bytes | str) -> None:
@@ -36,6 +39,31 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         # The same fault may forbid this too; it must not hide the message above.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
+    """Writes ``folder``, whole or not at all; what stood there before must be empty.
+
+    Raises:
+        UsageError: The folder holds something.
+        LikewiseError: As `write_atomic`.
+    """
+    check_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            write_atomic(made / name, content)
+        made.chmod(0o755)  # a temporary folder is its maker's alone
+        os.replace(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `UsageError` where ``folder`` is a file or holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: holds something already; name a new folder")
 
 
 def remove_torn(*folders: Path, age_s: float | None = None) -> None:

@@ -16,6 +16,8 @@ from common.errors import UsageError
 from common.registry import BACKBONES
 
 NO_STEM = "the library has no stem for small images: conv1 and maxpool are replaced"
+# All three libraries have them under these names.
+RESNETS = ("resnet18", "resnet50")
 POSITIONS = "the positions, which were fixed here, are those of images of this size"
 
 
@@ -95,7 +97,7 @@ def fit(network: Network, library: str) -> Fit:
         function = BACKBONES.entries[network.name].replace(":", ".")
         return Fit(network.backbone.state_dict(), [Call("model", function, options)])
     wide = f" of width {network.width}" if network.width > 1 else ""
-    if type(network.backbone) is ResNet and not wide:
+    if network.name in RESNETS and not wide:
         return FITS[library](network)
     if type(network.backbone) is ViT and library != "detectron2":
         return _fit_vit(network, library)

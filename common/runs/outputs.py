@@ -7,8 +7,8 @@ from pathlib import Path
 from common.errors import UsageError
 
 # The endings of what `papers embed`, `recommend` and `export` write, and the library each needs.
-SENTENCES = "sentence-transformers"
-LIBRARIES = ("torchvision", "timm", "detectron2", SENTENCES, "state-dict")
+SENTENCES, HUB = "sentence-transformers", "hub"
+LIBRARIES = ("torchvision", "timm", "detectron2", SENTENCES, HUB, "state-dict")
 WEIGHTS: Mapping[str, str | None] = {".pt": None, ".safetensors": "safetensors"}
 DETECTRON2: Mapping[str, str | None] = {".pth": None}
 EMBEDDINGS: Mapping[str, str | None] = {".npz": None, ".parquet": "pyarrow"}

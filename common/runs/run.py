@@ -13,7 +13,7 @@ from common.paper import get_paper
 from common.plots.draw import draw_plots
 from common.results.record import Record, record_to_json, write_record
 from common.results.reported import scaled_reason
-from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
+from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints, last_good_checkpoint
 from common.runs.cores import too_many_threads
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
@@ -27,10 +27,12 @@ from common.runs.reporter import Reporter
 from common.runs.summary import measuring_text
 from common.runs.throughput import ProgressLine, Throughput
 from common.tracking.metrics_file import MetricsFile
+from common.tracking.mode import logs_model
 from common.tracking.wandb_run import Tracker, start_tracker
 from common.training import fit as training
 from common.training.fit import Experiment, Surroundings, num_parameters
 from common.training.position import batches_seen
+from common.training.selection import BEST
 
 
 def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
@@ -99,10 +101,21 @@ def train(
     write_record(record, run.path)
     tracker.summary({name: v for name, v in measured.metrics.items() if v is not None})
     tracker.record(record_to_json(record))
+    if logs_model():
+        _log_model(tracker, run, record)
     if recipe.tracking.plots:
         tracker.images(record.batches, _draw(experiment, run, console))
     run.upload = tracker.finish()
     return record
+
+
+def _log_model(tracker: Tracker, run: RunFolder, record: Record) -> None:
+    """Gives the tracker the checkpoint whose weights were measured."""
+    path: Path | None = run.checkpoints / BEST
+    if record.selection == "last":
+        path, _ = last_good_checkpoint(run.checkpoints)
+    if path is not None:
+        tracker.model(f"model-{run.id}", path, record_to_json(record))
 
 
 def _start_tracker(

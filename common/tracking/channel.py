@@ -34,7 +34,7 @@ class Channel:
         # Why tracking stopped, and why it goes on offline; None while all is well.
         self.fault: str | None = None
         self.notice: str | None = None
-        # Why images were not taken; all else goes on.
+        # What was not taken, and why; all else goes on.
         self.lost: str | None = None
         self._ended = threading.Event()
         self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)
@@ -90,7 +90,7 @@ class Channel:
                 elif kind == "offline":
                     self.notice = event["reason"]
                 elif kind == "lost":
-                    self.lost = event["reason"]
+                    self.lost = f"{event['what']} ({event['reason']})"
                 elif kind == "failed":
                     self.fault = event["reason"]
                 elif kind == "finished":

@@ -28,6 +28,12 @@ def resolve_mode(mode: str, environment: Mapping[str, str] | None = None) -> str
     return "online" if is_logged_in(environment) else "offline"
 
 
+def logs_model(environment: Mapping[str, str] | None = None) -> bool:
+    """Tells whether the trained checkpoint goes to W&B: ``WANDB_LOG_MODEL``, unset or false: no."""
+    environment = os.environ if environment is None else environment
+    return environment.get("WANDB_LOG_MODEL", "").lower() not in ("", "false")
+
+
 def is_logged_in(environment: Mapping[str, str]) -> bool:
     """Tells whether a key for the W&B server is in the environment or in the netrc file."""
     if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):

@@ -90,7 +90,17 @@ class Session:
             image = importlib.import_module("wandb").Image
             self._run.log({name: image(path) for name, path in files.items()}, step=batch)
         except Exception as error:
-            self.report("lost", reason=one_line(error))
+            self.report("lost", what="the plots", reason=one_line(error))
+
+    def model(self, name: str, path: str, record: str) -> None:
+        """Logs a checkpoint as an artifact; what goes wrong is reported and ends nothing."""
+        try:
+            kind = importlib.import_module("wandb").Artifact
+            artifact = kind(name, type="model", metadata={"record": record})
+            artifact.add_file(path)
+            self._run.log_artifact(artifact)
+        except Exception as error:
+            self.report("lost", what="the checkpoint", reason=one_line(error))
 
     def finish(self, exit_code: int) -> None:
         """Ends the run and W&B's service."""

@@ -137,6 +137,12 @@ class Tracker:
             named = {f"plots/{path.stem}": str(path.resolve()) for path in files}
             channel.send({"call": "images", "batch": batch, "files": named})
 
+    def model(self, name: str, path: Path, record: str) -> None:
+        """Logs the checkpoint at ``path`` as the artifact ``name``, with the record as metadata."""
+        if channel := self._open_channel():
+            file = str(path.resolve())
+            channel.send({"call": "model", "name": name, "path": file, "record": record})
+
     def finish(self, exit_code: int = 0) -> str | None:
         """Ends the W&B run, waiting a few seconds at most; a second call does nothing.
 
@@ -174,7 +180,7 @@ class Tracker:
             self._say(f"W&B could not be reached ({notice}); tracking goes on offline.")
         lost, channel.lost = channel.lost, None
         if lost is not None:
-            self._say(f"W&B did not take the plots ({lost}); they are in the run's folder.")
+            self._say(f"W&B did not take {lost}; the run's folder has all of it.")
         if channel.fault is not None:
             self._stop(channel.fault)
         return self._channel

@@ -1,19 +1,23 @@
-"""A comparison as a table of a W&B run: `papers compare --wandb ENTITY/PROJECT`."""
+"""Tables of W&B runs: a comparison's (`papers compare --wandb`), embeddings (`papers embed`)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
+
+from numpy.typing import NDArray
 
 from common.errors import LikewiseError, UsageError
 from common.results.comparison import Arms
 from common.results.pages.side_by_side import COLUMNS, arms_rows
 from common.tracking.mode import resolve_mode
 
+# W&B keeps no more rows of a table.
+MOST_ROWS = 10_000
+
 
 def log_table(project: str, found: Sequence[Arms]) -> str:
     """Logs all metrics of all arms as the table ``comparison`` of a new run; returns where.
-
-    Offline, or for who is not logged in, the run stays in the folder ``wandb`` for `wandb sync`.
 
     Args:
         project: ``ENTITY/PROJECT``.
@@ -23,19 +27,63 @@ def log_table(project: str, found: Sequence[Arms]) -> str:
         UsageError: ``project`` is not of that form, or W&B is disabled.
         LikewiseError: W&B cannot be reached or refuses; says why.
     """
+    rows = [list(row) for arms in found for row in arms_rows(arms)]
+    return _log(project, "comparison", list(COLUMNS), rows)
+
+
+def log_embeddings(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Logs ``embeddings`` (rows, dim) and what each row has, as the table ``embeddings``.
+
+    Args:
+        project: ``ENTITY/PROJECT``.
+        arrays: As `papers embed` writes them; those of another length are left out.
+
+    Returns:
+        Where they are.
+
+    Raises:
+        UsageError: As `check_project`.
+        LikewiseError: More than `MOST_ROWS`, or W&B cannot be reached or refuses.
+    """
+    vectors = arrays["embeddings"]
+    if len(vectors) > MOST_ROWS:
+        raise LikewiseError(
+            f"--wandb {project}: {len(vectors):,} rows, and a table of W&B holds {MOST_ROWS:,}; "
+            "embed fewer, or use the file"
+        )
+    columns = {name: array for name, array in arrays.items() if array.shape == vectors.shape[:1]}
+    parts = [*(array.tolist() for array in columns.values()), vectors.tolist()]
+    rows = [list(row) for row in zip(*parts, strict=True)]
+    return _log(project, "embeddings", [*columns, "embeddings"], rows)
+
+
+def check_project(project: str) -> str:
+    """Returns the mode of W&B.
+
+    Raises:
+        UsageError: ``project`` is no ``ENTITY/PROJECT``, or W&B is disabled.
+    """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", project):
         raise UsageError(f"--wandb {project!r}: write ENTITY/PROJECT")
     mode = resolve_mode("auto")
     if mode == "disabled":
         raise UsageError("--wandb: WANDB_MODE=disabled switches it off; set online or offline")
-    entity, name = project.split("/")
-    rows = [list(row) for arms in found for row in arms_rows(arms)]
+    return mode
+
+
+def _log(project: str, name: str, columns: list[str], rows: list[list[Any]]) -> str:
+    """Logs a table in a run of its own.
+
+    Offline, or for who is not logged in, the run stays in the folder ``wandb`` for `wandb sync`.
+    """
+    mode = check_project(project)
+    entity, _, short = project.partition("/")
     try:
         wandb = import_module("wandb")
         settings = wandb.Settings(console="off", disable_git=True, save_code=False, silent=True)
-        where = {"entity": entity, "project": name, "job_type": "comparison", "mode": mode}
+        where = {"entity": entity, "project": short, "job_type": name, "mode": mode}
         with wandb.init(**where, settings=settings) as run:
-            run.log({"comparison": wandb.Table(columns=list(COLUMNS), data=rows)})
+            run.log({name: wandb.Table(columns=columns, data=rows)})
             folder, link = run.settings.sync_dir, run.url if mode == "online" else None
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -60,12 +60,12 @@ def commands(path: Path) -> list[list[str]]:
 
 
 def table_commands(page: str) -> list[list[str]]:
-    """Returns the command of each row of the benchmarks' table; ``...`` goes on with the last."""
+    """Returns the command of each row of the benchmarks' tables; ``...`` goes on with the last."""
     found: list[list[str]] = []
     whole: list[str] = []
-    for row in page[page.index("\n|--") :].splitlines()[2:]:
-        if not row.startswith("|"):
-            break
+    for row in page.splitlines():
+        if not row.startswith("| ") or row.startswith("| what "):
+            continue
         cell = row.split("|")[2].strip()
         if cell == "the same":
             continue

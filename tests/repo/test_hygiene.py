@@ -99,6 +99,19 @@ def test_each_slow_test_is_run_by_one_job_of_the_weekly_run() -> None:
         assert len(chosen) == 1, file
 
 
+def test_a_release_is_tested_where_no_checkout_is() -> None:
+    jobs = read(".github/workflows/release.yml")["jobs"]
+    assert jobs["publish"]["needs"] == "test" and jobs["test"]["needs"] == "build"
+    steps = jobs["test"]["steps"]
+    assert not any("checkout" in step.get("uses", "") for step in steps)
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands[0] == "pip install dist/${{ matrix.package }}"
+    assert [command.split()[:2] for command in commands[1:]] == [
+        ["papers", "list"],
+        ["papers", "train"],
+    ]
+
+
 def test_the_local_run_is_the_same_checks() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     for command in ("pip install --quiet -e '.[dev]'", "ruff check .", "mypy", "\npytest -n 2\n"):

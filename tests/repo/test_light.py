@@ -43,6 +43,7 @@ QUESTIONS = [
     ["compare", "--help"],
     ["compare", "swav/quick"],
     ["sweep", "--help"],
+    ["weights", "list"],
 ]
 REFUSED = [
     ["train", "swaw"],
@@ -82,6 +83,9 @@ REFUSED = [
     ["export", "nowhere"],
     ["recommend", "nowhere"],
     ["embed", "nowhere", "--data", "none"],
+    ["weights", "get", "swav/quik"],
+    ["weights", "get", "swav", "--from", "nowhere"],
+    ["weights", "build", "swaw"],
     ["verify", "swaw"],
     ["parity", "swaw"],
     ["parity", "swav", "--cases", "none"],

@@ -131,7 +131,7 @@ def test_a_training_whose_tracker_is_killed_ends_well_with_all_its_numbers(tmp_p
         *words,
         "tracking.mode=offline",
     ]
-    process = start_command(tmp_path, command)
+    process = start_command(tmp_path, command, WANDB_LOG_MODEL="end")
     run_dir = wait_for(lambda: runs.only_run(tmp_path / "runs"), 300)
     wait_for(lambda: opened(run_dir) and any((run_dir / "checkpoints").glob("batch-*")), 300)
     for victim in wait_for(lambda: processes("wandb-core", run_dir)):

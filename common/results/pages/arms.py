@@ -30,27 +30,28 @@ from common.results.pages.formatting import (
 from common.results.pages.sections import arm_order, references_of
 from common.results.statistics import Sample
 
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str]
 # Columns beyond these many are folded away below the table.
 MOST_METRICS = 10
 
 
-def arms_side_by_side(board: Board) -> Iterator[Block]:
-    """Yields a table for each paper, data set and protocol, with how the training ended."""
-    for (paper, data, data_hash, protocol), groups in sections(board.groups).items():
+def arms_side_by_side(board: Board, paper: str) -> Iterator[Block]:
+    """Yields a table for each data set and protocol of ``paper``, with how the training ended."""
+    own = [group for group in board.groups if group.latest.paper == paper]
+    for (data, data_hash, protocol), groups in sections(own).items():
         protocols = protocol.replace("+", " and ") or "nothing measured"
         yield Heading(3, (f"{paper} on {data} (", Verbatim(data_hash[:8]), f"): {protocols}"))
         yield from _arms_table(board, groups)
-    if not board.groups:
+    if not own:
         yield Paragraph("No runs yet.")
 
 
 def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
-    """Collects the groups that share paper, data and protocol; the method's come first."""
+    """Collects the groups of a paper that share data and protocol; the method's come first."""
     found: dict[Key, list[Group]] = {}
     for group in sorted(groups, key=arm_order):
         record = group.latest
-        key = (record.paper, record.data, record.data_hash, record.protocol)
+        key = (record.data, record.data_hash, record.protocol)
         found.setdefault(key, []).append(group)
     return dict(sorted(found.items()))
 

@@ -1,9 +1,10 @@
 """Runs that no row holds: the official code, and the pilots that settings were chosen by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from common.results.board import Board
+from common.results.configuration import flat_config
 from common.results.groups import sample_of
 from common.results.pages.document import (
     Block,
@@ -62,7 +63,7 @@ def _pilots(board: Board, records: list[Record]) -> Iterator[Block]:
 
 def _by_setting(records: list[Record]) -> dict[Setting, list[Record]]:
     """Groups the runs of an arm by the keys whose values differ among them."""
-    flat = [dict(_flatten(record.config or {})) for record in records]
+    flat = [dict(flat_config(record.config or {})) for record in records]
     keys = sorted({key for one in flat for key in one})
     differing = [key for key in keys if len({repr(one.get(key)) for one in flat}) > 1]
     found: dict[Setting, list[Record]] = {}
@@ -70,14 +71,6 @@ def _by_setting(records: list[Record]) -> dict[Setting, list[Record]]:
         setting = tuple((key, _hashable(values.get(key))) for key in differing)
         found.setdefault(setting, []).append(record)
     return dict(sorted(found.items(), key=repr))
-
-
-def _flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{above}{key}.")
-        else:
-            yield above + key, value
 
 
 def _hashable(value: Any) -> Any:

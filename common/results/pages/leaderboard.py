@@ -1,4 +1,4 @@
-"""The pages made of the board: LEADERBOARD.md, each paper's RESULTS.md, the table in README.md."""
+"""Pages made of the board: LEADERBOARD.md, the screens, RESULTS.md, README's table and image."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
@@ -7,6 +7,8 @@ from pathlib import Path
 from common.errors import LikewiseError
 from common.results.board import Board, Row, read_board
 from common.results.ledger import STANDINGS
+from common.results.pages.by_modality import BY_MODALITY, by_modality, where_to_start
+from common.results.pages.claims_picture import claims_picture
 from common.results.pages.document import (
     Block,
     Heading,
@@ -26,6 +28,7 @@ from common.runs.files import write_atomic
 
 LEADERBOARD = "LEADERBOARD.md"
 README = "README.md"
+PICTURE = "docs/images/claims.svg"
 START = "<!-- leaderboard:start -->"
 END = "<!-- leaderboard:end -->"
 # A difference is shown with this much of the line before and after its first character.
@@ -63,6 +66,10 @@ from the run records in `results/`. Reported numbers, claims and notes come from
 `papers/*/reported.yaml` and `papers/*/claims.yaml`. `papers leaderboard --check` fails when a page
 does not agree with these files."""
 LEGEND = """\
+*Where to start* compares arms of all papers that were trained on equally many samples of one data
+set and measured alike. *Clearly* means at least three seeds and a 95 % interval of the difference
+that excludes 0.
+
 *Ours* is mean ± sample standard deviation over training seeds; the latest run of each seed counts.
 *Compared by* names the setting and the metric of the paper's first claim that has been run here, or
 else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the
@@ -88,7 +95,14 @@ def leaderboard(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
     """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
+    yield from where_to_start(board, BY_MODALITY)
+    yield Heading(2, "Papers")
     yield front_table(board, link)
+    yield from how_to_read()
+
+
+def how_to_read() -> Iterator[Block]:
+    """Yields what the words of the tables mean."""
     yield Heading(2, "How to read it")
     for paragraph in LEGEND.split("\n\n"):
         yield Paragraph(marked(paragraph))
@@ -129,10 +143,13 @@ def stale_files(root: Path, board: Board) -> dict[Path, str]:
     texts = {root / LEADERBOARD: to_markdown(leaderboard(board, results_path))}
     for paper in board.papers():
         texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
+    if screens := [*by_modality(board)]:
+        texts[root / BY_MODALITY] = to_markdown(screens)
     readme = root / README
     if readme.is_file():
         table = to_markdown([front_table(board, results_path, SMALL)])
         texts[readme] = insert_table(_read(readme), table, str(readme))
+        texts[root / PICTURE] = claims_picture(board)
     return {path: text for path, text in texts.items() if _read(path) != text}
 
 

@@ -127,7 +127,7 @@ def test_diagnostics_stand_beside_the_arms(board, make_record):
     collapsed = make_record(
         arm="ablation/x", variant="x", run_id="x", curves={"diag/used": [[1, 9.0], [20, 1.0]]}
     )
-    text = to_markdown(arms_side_by_side(board(curves(), curves(1.0), others=[collapsed])))
+    text = to_markdown(arms_side_by_side(board(curves(), curves(1.0), others=[collapsed]), "swav"))
     header, _, *rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     place = header.index("used")
     assert header[place - 1] == "knn_top1"
@@ -136,7 +136,7 @@ def test_diagnostics_stand_beside_the_arms(board, make_record):
 
 
 def test_without_curves_the_arms_are_as_they_were(board):
-    text = to_markdown(arms_side_by_side(board({})))
+    text = to_markdown(arms_side_by_side(board({}), "swav"))
     assert "| arm | recipe | epochs | knn_top1 | seeds | status | runs | commit |" in text
 
 
@@ -146,7 +146,7 @@ def test_of_many_signs_that_differ_in_numbers_one_is_shown_and_the_rest_folded(b
         for head in range(6)
         for share in (5, 95)
     }
-    text = to_markdown(arms_side_by_side(board(curves(**signs))))
+    text = to_markdown(arms_side_by_side(board(curves(**signs)), "swav"))
     top, folded = text.split("<details>")
     assert "| knn_top1 | tau_head0_q5 | used | seeds |" in top
     assert folded.startswith("<summary>11 more metrics</summary>\n\n| recipe | tau_head0_q95 |")

@@ -44,6 +44,18 @@ def test_the_library_s_network_computes_the_same(library, name, channels, width,
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_resnet_of_our_own_is_written_under_our_names():
+    network = make("small_resnet")
+    fitted, library = best_fit(network)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(fitted.build(fitted.state)(images), network.backbone(images))
+    assert library == "state-dict"
+    for library in ("torchvision", "timm", "detectron2"):
+        with pytest.raises(UsageError, match=f"--to {library}.*small_resnet"):
+            fit(network, library)
+
+
 def test_a_library_s_own_network_goes_back_to_it():
     config = BackboneConfig(backbone="torchvision:efficientnet_b0")
     backbone = build_backbone(config, 3).eval()

@@ -1,6 +1,6 @@
 import pytest
 
-from common.tracking.mode import is_logged_in, resolve_mode
+from common.tracking.mode import is_logged_in, logs_model, resolve_mode
 
 
 @pytest.fixture
@@ -56,3 +56,9 @@ def test_auto_follows_the_environment(nobody, variable, mode):
 
 def test_a_mode_that_the_recipe_names_wins(nobody):
     assert resolve_mode("disabled", {**nobody, "WANDB_MODE": "online"}) == "disabled"
+
+
+@pytest.mark.parametrize(("variable", "logs"), [("", False), ("False", False), ("end", True)])
+def test_checkpoints_are_logged_only_when_asked(variable, logs):
+    assert not logs_model({})
+    assert logs_model({"WANDB_LOG_MODEL": variable}) is logs

@@ -79,6 +79,33 @@ def test_a_image_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offl
     assert "did not take the plots" in warning and "torn.png" in warning
 
 
+def test_a_checkpoint_goes_with_the_run_and_its_record(tmp_path, offline):
+    said = []
+    tracker = Tracker(said.append)
+    start(tracker, tmp_path)
+    (tmp_path / "last.ckpt").write_bytes(b"weights")
+    tracker.model("model-run-id-1", tmp_path / "last.ckpt", "the-record-as-text")
+    tracker.finish()
+    (made,) = (tmp_path / "wandb").glob("offline-run-*-run-id-1")
+    content = (made / "run-run-id-1.wandb").read_bytes()
+    for expected in (b"model-run-id-1", b"last.ckpt", b"the-record-as-text"):
+        assert expected in content, expected
+    assert said == []
+
+
+def test_a_checkpoint_that_is_refused_costs_a_warning_and_nothing_else(tmp_path, offline):
+    said = []
+    tracker = Tracker(said.append)
+    start(tracker, tmp_path)
+    tracker.model("model-run-id-1", tmp_path / "none.ckpt", "{}")
+    tracker.log(8, {"train/after": 2.0})
+    assert tracker.finish() is not None
+    (made,) = (tmp_path / "wandb").glob("offline-run-*-run-id-1")
+    assert b"train/after" in (made / "run-run-id-1.wandb").read_bytes()
+    (warning,) = said
+    assert "did not take the checkpoint" in warning and "none.ckpt" in warning
+
+
 def test_resumed_offline_run_says_so_and_uploads_both_in_order(tmp_path, offline):
     for resumed in (False, True):
         said = []

@@ -2,6 +2,7 @@ import contextlib
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from common.errors import LikewiseError, UsageError
@@ -9,7 +10,8 @@ from common.results import comparison
 from common.results.comparison import side_by_side
 from common.results.groups import Code
 from common.results.pages.side_by_side import COLUMNS
-from common.tracking.wandb_table import log_table
+from common.tracking import wandb_table
+from common.tracking.wandb_table import log_embeddings, log_table
 
 
 @pytest.fixture
@@ -59,3 +61,16 @@ def test_what_is_wrong_is_told(found, logged, monkeypatch):
     monkeypatch.setattr(sys.modules["wandb"], "init", refuse)
     with pytest.raises(LikewiseError, match="no such entity"):
         log_table("me/mine", found)
+
+
+def test_each_embedding_is_a_row_with_what_is_known_of_it(logged, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    vectors = np.arange(6.0).reshape(3, 2)
+    arrays = {"embeddings": vectors, "ids": np.array(["a", "b", "c"]), "item_ids": np.arange(5)}
+    assert "wandb sync wandb/x" in log_embeddings("me/mine", arrays)
+    columns, data = logged["embeddings"]
+    assert columns == ["ids", "embeddings"]
+    assert data == [["a", [0.0, 1.0]], ["b", [2.0, 3.0]], ["c", [4.0, 5.0]]]
+    monkeypatch.setattr(wandb_table, "MOST_ROWS", 2)
+    with pytest.raises(LikewiseError, match="3 rows"):
+        log_embeddings("me/mine", arrays)

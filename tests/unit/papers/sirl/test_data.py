@@ -144,7 +144,7 @@ def test_settings_that_fit_no_data_are_refused(words):
 def test_samples_of_another_kind_are_refused_before_the_training(variant):
     prepare(load_recipe(f"sirl/quick{variant}"))
     other = "queries" if variant else "rows"
-    with pytest.raises(ConfigError, match="data.samples"):
+    with pytest.raises(ConfigError, match=r"data\.samples"):
         prepare(load_recipe(f"sirl/quick{variant}", [f"data.samples={other}"]))
 
 

@@ -13,7 +13,7 @@ CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10}
 
 
 def page_of(board):
-    return to_markdown(arms_side_by_side(board))
+    return to_markdown(arms_side_by_side(board, "swav"))
 
 
 def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(make_record):

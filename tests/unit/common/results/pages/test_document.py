@@ -40,8 +40,8 @@ from common.results.pages.html import to_html
         (
             Table(("a", "b"), [("1 | 2", "1.5 ± 0.2")]),
             "| a | b |\n| --- | --- |\n| 1 \\| 2 | 1.5 ± 0.2 |",
-            "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
-            "<tbody><tr><td>1 | 2</td><td>1.5\u00a0±\u00a00.2</td></tr></tbody></table>",
+            '<div class="wide"><table><thead><tr><th>a</th><th>b</th></tr></thead>'
+            "<tbody><tr><td>1 | 2</td><td>1.5\u00a0±\u00a00.2</td></tr></tbody></table></div>",
         ),
         (
             Paragraph(

@@ -61,7 +61,10 @@ def board(make_record):
 
 def page_of(board):
     """All that is shown of SwAV."""
-    blocks = [*paper_page(board, "swav", "LEADERBOARD.md", whole=True), *arms_side_by_side(board)]
+    blocks = [
+        *paper_page(board, "swav", "LEADERBOARD.md", whole=True),
+        *arms_side_by_side(board, "swav"),
+    ]
     return to_markdown(blocks)
 
 
@@ -191,7 +194,8 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md, line 1"):
         check_pages(root)
     written = [path.relative_to(root).as_posix() for path in write_pages(root, read_board(root))]
-    assert written == ["LEADERBOARD.md", "papers/swav/RESULTS.md", "README.md"]
+    pages = ["LEADERBOARD.md", "papers/swav/RESULTS.md", "README.md"]
+    assert written == [*pages, "docs/images/claims.svg"]
     check_pages(root)
     assert write_pages(root, read_board(root)) == []
     for name in ("README.md", "papers/swav/RESULTS.md"):

@@ -1,0 +1,234 @@
+"""A screen for each modality: all methods and baselines on one data set, and what to start from."""
+
+from collections.abc import Iterator, Sequence
+
+from common.results.board import Board
+from common.results.configuration import flat_config
+from common.results.pages.document import (
+    Block,
+    Emphasis,
+    Heading,
+    Items,
+    Link,
+    Paragraph,
+    Span,
+    Table,
+    Text,
+    Verbatim,
+    anchor,
+    joined,
+    marked,
+)
+from common.results.pages.formatting import (
+    decimals_of,
+    ends_text,
+    number,
+    sample_text,
+    short_metric,
+)
+from common.results.pages.front import LEARNING_REFERENCES
+from common.results.record import Record
+from common.results.screens import (
+    SCREENS,
+    Line,
+    Measured,
+    Screen,
+    clearly_apart,
+    measured,
+    measured_again,
+    one_budget,
+    rank,
+)
+from common.results.statistics import Sample, half_width
+
+BY_MODALITY = "results/BY_MODALITY.md"
+TITLES = {
+    "image_text": "images with texts",
+    "sequences": "action sequences",
+    "series": "time series",
+    "text": "sentences",
+}
+# What a training is, without its seed and without what is measured after it.
+TRAINING = ("data", "method", "optimizer", "trainer")
+# More names make no sentence.
+MOST_NAMES = 3
+INTRODUCTION = """\
+`papers leaderboard` generates this page from the run records in `results/`. For each modality it
+takes a data set that several papers share, and shows all methods and baselines of the project that
+were measured there by one protocol with the same settings. Ablations are shown if they are ahead of
+their method by a paired difference that excludes 0 (95 %)."""
+CAVEATS = """\
+Lines can be compared where they saw equally many samples: each budget stands apart. *Training*
+gives the batches and their size. *Clearly* means at least three seeds and a 95 % interval of the
+difference (Welch's) that excludes 0. Views, optimizers and rates are those of each paper's recipe,
+and not all were chosen in pilots. Most budgets are a small part of the papers' own, so the order
+may change with longer training. The minutes are the median wall time of a run with its evaluation,
+on two cores of machines that differed and were shared."""
+HEADER = (
+    *("setting", "{metric}", "labels", "samples seen", "training"),
+    *("seeds", "minutes", "arm", "remark"),
+)
+
+
+def by_modality(board: Board, level: int = 1) -> Iterator[Block]:
+    """Yields the page, its headings from ``level`` on; nothing where no data set has records."""
+    found = {screen: tables for screen in SCREENS if (tables := measured(board, screen))}
+    if found:
+        yield Heading(level, "By modality")
+        yield Paragraph(marked(INTRODUCTION))
+        yield Paragraph(marked(CAVEATS))
+    for screen, tables in found.items():
+        yield Heading(level + 1, title(screen))
+        for table in tables:
+            if len(tables) > 1:
+                yield Paragraph(("Content ", Verbatim(table.data_hash[:8]), " of the data set:"))
+            yield Paragraph(advice(board, table))
+            yield _table(board, table)
+            if again := [_again(board, lines) for lines in measured_again(table)]:
+                yield Paragraph("Trained by several papers:")
+                yield Items(again)
+
+
+def where_to_start(board: Board, page: str) -> Iterator[Block]:
+    """Yields a sentence of advice for each data set; ``page`` is where links to its table lead."""
+    items = [
+        joined((Link(title(screen), f"{page}#{anchor(title(screen))}"), ": "), advice(board, one))
+        for screen in SCREENS
+        for one in measured(board, screen)[:1]
+    ]
+    if items:
+        yield Heading(2, "Where to start")
+        yield Items(items)
+
+
+def title(screen: Screen) -> str:
+    """Returns the heading of a screen."""
+    name = TITLES.get(screen.modality, screen.modality)
+    less = ", less is better" if screen.lower else ""
+    return f"{name}: {screen.data}, {short_metric(screen.metric)}{less}"
+
+
+def advice(board: Board, table: Measured) -> Text:
+    """Returns what the numbers say of the budget that most arms have, without labels and with."""
+    lines = table.main
+    pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
+    sentences: list[Text] = [_best_of(board, pool) for pool in pools if pool]
+    if lines and not one_budget(lines):
+        sentences.insert(0, "Each arm has a budget of its own.")
+    if lines and table.references:
+        best = next(pool[0] for pool in pools if pool)
+        sentences.append(_beside_reference(table, best.sample))
+    if stale := sum(bool(line.group.stale) for line in table.lines):
+        sentences.append(f"{stale} more may not hold for the present code and do not count.")
+    if others := len(table.lines) - stale - len(lines):
+        sentences.append(f"{others} more had other budgets and are not compared.")
+    return joined(*sentences, between=" ")
+
+
+def _best_of(board: Board, lines: list[Line]) -> Text:
+    """Returns a sentence on the best of ``lines`` and on what is not clearly behind it."""
+    best, others = lines[0], lines[1:]
+    epochs = ends_text(record.epochs for line in lines for record in line.group.records)
+    kind = "with labels" if best.labels else "without labels"
+    start = f"After {epochs} epoch{'s' * (epochs != '1')} {kind}, "
+    name, value = _name(board, best), sample_text(best.sample)
+    near = [line for line in others if not clearly_apart(best.sample, line.sample)]
+    if not others:
+        return joined(start, name, f" is the only arm: {value}.")
+    if near:
+        names = _listed([_name(board, line) for line in near])
+        verb = "is" if len(near) == 1 else "are"
+        ahead = f" has the best mean, {value}, and "
+        return joined(start, name, ahead, names, f" {verb} not clearly behind.")
+    ahead = f" is best, {value}, clearly {_gap(best, others[0])} ahead of "
+    return joined(start, name, ahead, _name(board, others[0]), ".")
+
+
+def _gap(best: Line, other: Line) -> str:
+    one, two, places = best.sample, other.sample, decimals_of(best.sample.mean)
+    width = number(half_width(one, two.spread, two.n), places)
+    return f"by {number(abs(one.mean - two.mean), places)} (± {width})"
+
+
+def _beside_reference(table: Measured, best: Sample) -> Text:
+    """Returns how ``best`` stands to the best encoder or rule that learns nothing."""
+    name, reference = next(iter(table.references.items()))
+    what = "is fitted to the labels" if name in LEARNING_REFERENCES else "learns nothing"
+    clear = clearly_apart(best, reference)
+    if rank(best, table.screen) < rank(reference, table.screen):
+        stands = "" if clear else ", and is not clearly behind"
+    else:
+        stands = ", and is clearly ahead" if clear else ", the better mean"
+    return joined((Emphasis(name),), f", which {what}, has {sample_text(reference)}{stands}.")
+
+
+def _listed(names: Sequence[Text]) -> Text:
+    shown = list(names) if len(names) <= MOST_NAMES else list(names[: MOST_NAMES - 1])
+    if more := len(names) - len(shown):
+        shown.append(f"{more} others")
+    if len(shown) == 1:
+        return shown[0]
+    return joined(joined(*shown[:-1], between=", "), " and ", shown[-1])
+
+
+def _name(board: Board, line: Line) -> tuple[Span, ...]:
+    return (Verbatim(_setting(board, line.group.latest)),)
+
+
+def _setting(board: Board, record: Record) -> str:
+    return f"{record.paper}/{board.name_of(record)}"
+
+
+def _table(board: Board, table: Measured) -> Table:
+    rows = [_cells(board, line) for lines in table.budgets for line in lines]
+    for name, sample in table.references.items():
+        labels = "yes" if name in LEARNING_REFERENCES else "no"
+        shown = (Emphasis(name),), sample_text(sample), labels, "-", "-", str(sample.n)
+        rows.append((*shown, "-", "reference", ""))
+    metric = short_metric(table.screen.metric)
+    return Table([name.format(metric=metric) for name in HEADER], rows)
+
+
+def _cells(board: Board, line: Line) -> tuple[Text, ...]:
+    group = line.group
+    epochs, batches = (
+        ends_text(counts, ",")
+        for counts in zip(*((one.epochs, one.batches) for one in group.records), strict=True)
+    )
+    return (
+        _name(board, line),
+        sample_text(line.sample),
+        "yes" if line.labels else "no",
+        ends_text((record.batches * record.global_batch for record in group.records), ","),
+        f"{epochs} epoch{'s' * (epochs != '1')}, {batches} x {group.latest.global_batch:,}",
+        str(line.sample.n),
+        number(line.minutes, 1),
+        group.latest.arm,
+        "; ".join(remark for remark in (group.stale, group.scaled_by_hand) if remark),
+    )
+
+
+def _again(board: Board, lines: list[Line]) -> Text:
+    """Returns an arm's values in several papers, and which settings of the trainings differ."""
+    values = [joined(_name(board, one), f" {sample_text(one.sample)}") for one in lines]
+    found = [dict(_settings(line.group.latest)) for line in lines]
+    shared = [key for key in found[0] if all(key in one for one in found)]
+    differing = [
+        joined((Verbatim(key),), f" ({', '.join(str(one[key]) for one in found)})")
+        for key in shared
+        if any(one[key] != found[0][key] for one in found)
+    ]
+    text = joined(*values, between=", ")
+    if not differing:
+        return joined(text, ": the settings are the same.")
+    return joined(text, ": they differ in ", joined(*differing, between=", "), ".")
+
+
+def _settings(record: Record) -> Iterator[tuple[str, object]]:
+    config = {part: values for part, values in (record.config or {}).items() if part in TRAINING}
+    for key, value in flat_config(config):
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for place, item in enumerate(value):
+                yield from flat_config(item, f"{key}.{place}.")
+        else:
+            yield key, value

@@ -1,0 +1,205 @@
+"""Arms of all papers that were measured alike on one data set, by modality and by budget."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median
+
+from common.data.data_sets import Modality
+from common.paper import Paper, get_paper
+from common.results.board import Board
+from common.results.groups import Group, differences, sample_of
+from common.results.pages.sections import sections_of
+from common.results.record import Record, has_rows
+from common.results.statistics import MIN_SEEDS, Sample, excludes_zero, half_width
+from common.runs.summary import ERROR
+
+# Budgets that differ by less count as one: a last batch that is dropped is no other training.
+SAME_BUDGET = 1.02
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The data set of a modality that most papers share, and what its arms are compared by."""
+
+    modality: Modality
+    data: str
+    protocol: str
+    metric: str
+
+    @property
+    def lower(self) -> bool:
+        """Whether less of the metric is better."""
+        return bool(ERROR.search(self.metric))
+
+
+SCREENS = (
+    Screen("images", "cifar10-jpeg", "linear", "test/linear_top1"),
+    Screen("images", "scattered-digits", "linear", "test/linear_top1"),
+    Screen("text", "glossary", "sts", "test/spearman"),
+    Screen("image_text", "relations", "image-text-retrieval", "test/image_to_text_r1"),
+    Screen("graphs", "dblp", "node-probe", "test/macro_f1_20"),
+    Screen("sequences", "beauty", "ranking", "test/ndcg@20"),
+    Screen("series", "etth1", "forecasting", "test/mse"),
+    Screen("tables", "airfoil", "regression-probe", "test/mae"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An arm of a table; ``labels``: whether it is trained with labels of the samples."""
+
+    group: Group
+    sample: Sample
+    labels: bool
+
+    @property
+    def seen(self) -> int:
+        """How many samples it was trained on, one that comes again counted again."""
+        record = self.group.latest
+        return record.batches * record.global_batch
+
+    @property
+    def minutes(self) -> float:
+        """The median over seeds of what a run took, its evaluation included."""
+        return median(record.wall_s for record in self.group.records) / 60
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Arms on the same data by the same settings of a protocol, and what learns nothing there.
+
+    ``budgets`` hold the lines that were trained on as many samples. In them and in ``references``
+    the best stands first.
+    """
+
+    screen: Screen
+    data_hash: str
+    budgets: tuple[tuple[Line, ...], ...]
+    references: dict[str, Sample]
+
+    @property
+    def main(self) -> list[Line]:
+        """The lines of the budget that most arms have, the larger one of two.
+
+        Without those that may not hold now; all of them where no two arms have one budget.
+        """
+        fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
+        most = max(fresh, key=len)
+        if len(most) > 1:
+            return most
+        return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines."""
+        return [line for lines in self.budgets for line in lines]
+
+
+def rank(sample: Sample, screen: Screen) -> float:
+    """Returns what sorts the best first."""
+    return sample.mean if screen.lower else -sample.mean
+
+
+def measured(board: Board, screen: Screen) -> list[Measured]:
+    """Returns the tables of ``screen``, one for each content of the data set, the longest first.
+
+    They hold methods and baselines, and the ablations that are ahead of their method by a paired
+    difference that excludes 0.
+    """
+    found: dict[tuple[str, str], list[Group]] = {}
+    for group in board.groups:
+        if _fits(group, screen):
+            found.setdefault(_measured_key(group.latest, screen), []).append(group)
+    papers = {group.latest.paper for groups in found.values() for group in groups}
+    ahead = [id(group) for paper in papers for group in _ablations_ahead(board, paper, screen)]
+    tables = [_table(board, screen, groups, ahead) for groups in found.values()]
+    return sorted((one for one in tables if one.lines), key=lambda one: -len(one.lines))
+
+
+def one_budget(lines: Sequence[Line]) -> bool:
+    """Tells whether ``lines`` were trained on as many samples."""
+    seen = [line.seen for line in lines]
+    return max(seen) <= SAME_BUDGET * min(seen)
+
+
+def _fits(group: Group, screen: Screen) -> bool:
+    record = group.latest
+    trained = record.weights == "trained" and record.batches > 0
+    measured = record.data == screen.data and screen.protocol in record.protocols
+    return trained and measured and has_rows(record) and group.sample(screen.metric) is not None
+
+
+def _measured_key(record: Record, screen: Screen) -> tuple[str, str]:
+    """Returns what must be equal: the data, and how the protocol and the checkpoint were set."""
+    evaluation = (record.config or {}).get("evaluation", {})
+    settings = evaluation.get(screen.protocol.replace("-", "_"))
+    return record.data_hash, json.dumps([record.selection, settings], sort_keys=True)
+
+
+def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group]:
+    """Yields what is ahead of the first method of its recipe, on the data set of ``screen``."""
+    for section in sections_of(board, paper):
+        if section.method is not None and section.method.latest.data == screen.data:
+            base = section.method.values(screen.metric)
+            for group in section.groups:
+                gap = differences(group.values(screen.metric), base)
+                if gap and excludes_zero(gap) and (gap.mean < 0) == screen.lower:
+                    yield group
+
+
+def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
+    lines = []
+    for group in groups:
+        sample = group.sample(screen.metric)
+        if sample and (not group.latest.arm.startswith("ablation/") or id(group) in ahead):
+            labels = uses_labels(board, get_paper(group.latest.paper), group.latest)
+            lines.append(Line(group, sample, labels))
+    budgets: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: -line.seen):
+        if not budgets or not one_budget([budgets[-1][0], line]):
+            budgets.append([])
+        budgets[-1].append(line)
+    ordered = (sorted(one, key=lambda line: rank(line.sample, screen)) for one in budgets)
+    found = _references(groups, screen.metric).items()
+    references = dict(sorted(found, key=lambda one: (rank(one[1], screen), one[0])))
+    return Measured(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
+
+
+def uses_labels(board: Board, paper: Paper, record: Record) -> bool:
+    """Tells whether the arm is trained with labels, as ``paper`` declares."""
+    more_labels = board.claims_of(record.paper).more_labels or []
+    return record.arm in more_labels or paper.target not in ("none", "next item")
+
+
+def _references(groups: Sequence[Group], metric: str) -> dict[str, Sample]:
+    """Returns each learning-free reference; the arm that measured it with most seeds speaks."""
+    found: dict[str, Sample] = {}
+    for group in groups:
+        for name in {name for record in group.records for name in record.references}:
+            values = [{metric: value} for value in group.values(metric, name).values()]
+            sample = sample_of(values, metric)
+            if sample and (name not in found or sample.n > found[name].n):
+                found[name] = sample
+    return found
+
+
+def clearly_apart(one: Sample, other: Sample) -> bool:
+    """Tells whether the 95 % interval of the difference of two means excludes 0, by Welch."""
+    width = half_width(one, other.spread, other.n)
+    enough = min(one.n, other.n) >= MIN_SEEDS
+    return enough and width is not None and abs(one.mean - other.mean) > width
+
+
+def measured_again(table: Measured) -> Iterator[list[Line]]:
+    """Yields the lines of arms that more than one paper has trained."""
+    named: dict[str, list[Line]] = {}
+    for line in table.lines:
+        record = line.group.latest
+        kind, _, name = record.arm.partition("/")
+        if kind != "ablation":
+            named.setdefault(name or record.paper, []).append(line)
+    for lines in named.values():
+        if len({line.group.latest.paper for line in lines}) > 1:
+            yield lines

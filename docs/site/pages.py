@@ -1,0 +1,157 @@
+"""The pages of the documentation site: a hook of mkdocs (`mkdocs.yml` names it).
+
+Every page is a Markdown file of the repository at the path that it has there, so that a link leads
+to the same place on the site and in the repository. Added to them are each paper's gallery, and the
+Python API, which mkdocstrings reads from the docstrings.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from common.paper import paper_names
+from docs.site.gallery import gallery
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("*.md", "docs/*.md", "papers/*/*.md", "benchmarks/README.md", "results/README.md")
+# Shown and linked, and no pages.
+OTHERS = ("docs/examples/*", "docs/images/*", "papers/*/*.svg")
+# What the Python API shows: a page's title, and the folders whose modules it shows.
+LIBRARY = {
+    "Losses": ["common/losses"],
+    "Methods": ["common/methods"],
+    "Backbones": ["common/backbones"],
+    "Optimizers": ["common/optim"],
+    "Protocols": ["common/evaluation"],
+    "Training": ["common/training"],
+    "Data": ["common/data", "common/data/*"],
+}
+# A paper's modules, the first ones to be read first; these others are not for use from outside.
+FIRST = ("config", "module", "loss")
+INNER = ("__init__", "plots", "reference", "steps")
+# Wide tables, alone in their part of the navigation.
+ALONE = ("README.md", "LEADERBOARD.md")
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Adds the papers and the Python API to the navigation."""
+    assert config.nav is not None
+    for entry in config.nav:
+        if "Papers" in entry:
+            entry["Papers"] += [_paper_entry(paper) for paper in paper_names()]
+        if "Python" in entry:
+            entry["Python"] += [{title: _library_path(title)} for title in LIBRARY]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the repository's pages, each paper's gallery, and the pages of the Python API."""
+    for pattern in (*PAGES, *OTHERS):
+        for path in sorted(ROOT.glob(pattern)):
+            uri = path.relative_to(ROOT).as_posix()
+            files.append(File.generated(config, uri, abs_src_path=str(path)))
+    for title, folders in LIBRARY.items():
+        found = [path for folder in folders for path in ROOT.glob(f"{folder}/*.py")]
+        text = _api(title, sorted(path for path in found if path.stem != "__init__"))
+        files.append(File.generated(config, _library_path(title), content=text))
+    for paper in paper_names():
+        text = _api(f"{_title(paper)} in Python", _modules(paper))
+        files.append(File.generated(config, _api_path(paper), content=text))
+    for image in gallery(ROOT):
+        files.append(File.generated(config, image.uri, content=image.content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Leads links to what is no page to the repository, and appends a paper's gallery."""
+    if page.file.src_uri in ALONE:
+        page.meta["hide"] = ["navigation"]
+    parts = FENCE.split(markdown)
+    # GitHub reads Markdown within <details>; here it has to be asked for.
+    parts[::2] = [
+        _links(part, page.file.src_uri, files, config.repo_url).replace(
+            "<details>", '<details markdown="1">'
+        )
+        for part in parts[::2]
+    ]
+    # Commands stand without a prompt; "console" would take them for output. Drawings scroll.
+    parts[1::2] = [
+        _scrolling(part) if part.startswith("```mermaid") else part.replace("```console", "```bash")
+        for part in parts[1::2]
+    ]
+    shown = [image for image in gallery(ROOT) if image.page == page.file.src_uri]
+    if shown:
+        figures = "\n".join(image.markdown for image in shown)
+        parts.append(f'\n\n## Gallery\n\n<div class="gallery" markdown>\n{figures}\n</div>\n')
+    return "".join(parts)
+
+
+def _scrolling(drawing: str) -> str:
+    return f'<div class="drawing" markdown>\n{drawing}\n</div>'
+
+
+def _paper_entry(paper: str) -> dict[str, Any]:
+    folder = f"papers/{paper}"
+    pages: list[Any] = [f"{folder}/README.md"]
+    if (ROOT / folder / "RESULTS.md").is_file():
+        pages.append({"Results": f"{folder}/RESULTS.md"})
+    return {_title(paper): [*pages, {"Python": _api_path(paper)}]}
+
+
+def _title(paper: str) -> str:
+    return (ROOT / "papers" / paper / "README.md").read_text().splitlines()[0].removeprefix("# ")
+
+
+def _api_path(paper: str) -> str:
+    return f"papers/{paper}/python.md"
+
+
+def _library_path(title: str) -> str:
+    return f"python/{title.lower()}.md"
+
+
+def _modules(paper: str) -> list[Path]:
+    found = [path for path in ROOT.glob(f"papers/{paper}/*.py") if path.stem not in INNER]
+    return sorted(found, key=lambda path: ([*FIRST, path.stem].index(path.stem), path.stem))
+
+
+def _api(title: str, modules: Iterable[Path]) -> str:
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules)
+    return f"# {title}\n\n" + "\n\n".join(f"::: {name}" for name in names)
+
+
+def _links(text: str, source: str, files: Files, repository: str | None) -> str:
+    """Returns ``text`` with the links of the page ``source`` as the site has them.
+
+    A link to a folder leads to its page. One to another file leads to the repository, or is plain
+    text where no repository is known.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        image, name, target = match.groups()
+        path, hash_, anchor = target.partition("#")
+        if not path or "://" in path or path.startswith("mailto:"):
+            return match.group()
+        place = normpath(PurePosixPath(source).parent / path)
+        for uri in _candidates(place):
+            if files.get_file_from_path(uri):
+                up = "../" * (len(PurePosixPath(source).parts) - 1)
+                return f"{image}[{name}]({up}{uri}{hash_}{anchor})"
+        if not (ROOT / place).exists():
+            return match.group()  # which mkdocs reports
+        return f"[{name}]({repository.rstrip('/')}/blob/main/{place})" if repository else name
+
+    return LINK.sub(replaced, text)
+
+
+def _candidates(place: str) -> Iterator[str]:
+    yield place
+    yield f"{place}/README.md"
