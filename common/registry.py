@@ -160,6 +160,7 @@ READERS = Registry(
         "sequences": "common.data.sequences.readers.own:read_own",
         "series": "common.data.series.readers.own:read_own",
         "synonyms": "common.data.image_text.readers.beside:read_synonyms",
+        "tables": "papers.sirl.readers.own:read_rows",
         "text": "common.data.text.readers.lines:read_texts",
         "zero-shot-classes": "common.data.image_text.readers.beside:with_classes",
     },
@@ -190,6 +191,7 @@ DATA_MODULES = {
         "common.data.sequences.config:SequenceConfig",
     ),
     "series": ("common.data.series.module:SeriesData", "common.data.series.config:SeriesConfig"),
+    "tables": ("papers.sirl.data:TrajectoryData", "papers.sirl.data_config:TrajectoryConfig"),
     "text": ("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
 }
 

@@ -1,7 +1,12 @@
 """Measurements of a run, a reported number and small networks, which tests change to their ends."""
 
+import torch
+
 from common.results.reported import Entry, Reference
 from common.runs.record import RunMeasurements
+from papers.sirl.config import SIRLConfig
+from papers.sirl.data_config import TrajectoryFacts
+from papers.sirl.module import SIRL
 
 SMALL_AUTOTCL = {
     "hidden_dim": 6,
@@ -50,3 +55,10 @@ ENTRY = Entry(
         "test/top5": Reference(value=0.95, margin=0.05),
     },
 )
+
+
+def sirl() -> tuple[SIRL, tuple[torch.Tensor, ...], tuple[torch.Tensor]]:
+    """Returns a small SIRL, a plain batch of answers, and what `forward` takes."""
+    module = SIRL(SIRLConfig(hidden_dims=[8], output_dim=3), facts=TrajectoryFacts(5))
+    first, second, odd = torch.rand(3, 8, 5)
+    return module, (first, second, odd), (first,)

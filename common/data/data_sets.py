@@ -217,6 +217,13 @@ DATASETS = {
             "wth": DataSet("common.data.series.readers.files:published", "series"),
         },
     ),
+    "tables": DataSets(
+        "set of rows with answers",
+        {
+            "answered-table": DataSet("papers.sirl.readers.own:answered_table", "tables"),
+            "gridrobot": DataSet("papers.sirl.readers.gridrobot:gridrobot", "tables"),
+        },
+    ),
     "text": DataSets(
         "text data set",
         {

@@ -160,4 +160,5 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
         return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)
     if all(column.numbers is None for column in columns) and times is None:
         return ("sentences",)
-    return ("csv", "table") if times is not None else ("table", "csv")
+    first, second = ("csv", "table") if times is not None else ("table", "csv")
+    return first, second, "answered-table"

@@ -14,6 +14,7 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.data_sets import find_set
 from common.errors import ConfigError, UsageError
+from common.own_data.answers import plan_answered
 from common.own_data.captions import plan_coco, plan_shards
 from common.own_data.captions import plan_table as plan_caption_table
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
@@ -44,6 +45,10 @@ FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
     "csv": ("a CSV with a line a step and a column of dates", plan_series),
     "labelled": ("short series with classes (.npz, NAME_TRAIN.ts)", plan_labelled),
     "table": ("a CSV of numbers with a column to predict", plan_table),
+    "answered-table": (
+        "a CSV of numbers, with answers about its lines in data.answers_path",
+        plan_answered,
+    ),
     "image-table": ("a CSV of images with a number each", plan_listed),
     "volume-table": ("a CSV of volumes with a number each", plan_listed),
     "file": ("a log of actions (.inter, or .txt with a user a line)", plan_actions),

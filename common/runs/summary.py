@@ -18,7 +18,7 @@ from common.runs.folder import RunFolder
 
 # Metrics of which less is better.
 ERROR = re.compile(
-    r"(^|[/_])(mse|mae|rmse|gm)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+    r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
 )
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(

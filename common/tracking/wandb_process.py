@@ -18,7 +18,7 @@ from typing import Any
 
 # How long this may go on after the run has ended or its process has died.
 LINGER_SECONDS = 90.0
-_LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "error", "eer", "nll", "perplexity"}
+_LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "error", "eer", "fpe", "nll", "perplexity"}
 
 
 def summary_kind(key: str) -> str | None:

@@ -233,6 +233,15 @@ CASES = {
         "trainer.checkpoint_every_batches=8",
         "evaluation.references=[untrained]",
     ],
+    "sirl": [
+        "trainer.batches=60",
+        "trainer.checkpoint_every_batches=13",
+        "data.holdout=0.1",
+        "evaluation.preferences.steps=20",
+        "evaluation.references=[untrained]",
+        "evaluation.online=[query-accuracy]",
+        "evaluation.every_batches=25",
+    ],
     # The recipes whole, minutes each; those above are cut, with more state in them.
     **{f"{paper}-quick": [] for paper in paper_names()},
 }

@@ -107,8 +107,10 @@ def embed(module: Any, batch: Any) -> Tensor:
             h = module.embed(batch.images)
         case PairBatch():
             h = module.embed(batch.images[:, 0])
-        case _:
+        case _ if hasattr(batch, "views"):
             h = module.embed(batch.views[0])
+        case _:  # a paper's own, which opens with its inputs
+            h = module.embed(batch[0])
     return cast(Tensor, h)
 
 

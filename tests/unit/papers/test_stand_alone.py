@@ -38,7 +38,7 @@ from papers.swav import SwAV, SwAVConfig
 from papers.whitenedcse import WhitenedCSE, WhitenedCSEConfig
 from tests.of_pairs import clip_rocket, contrastive_gap, negclip
 from tests.on_moco import ON_MOCO
-from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA
+from tests.samples import SMALL_AUTOTCL, SMALL_HYDRA, sirl
 
 Made = tuple[LightningModule, Any, tuple[Any, ...]]
 LABELS = torch.arange(8) % 3
@@ -165,6 +165,7 @@ PAPERS = [
     clip_rocket,
     contrastive_gap,
     sepclr,
+    sirl,
     mcl,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)

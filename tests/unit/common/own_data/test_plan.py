@@ -59,7 +59,9 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    assert own | pairs | {"lines", "ow-dfa", "table", "volume-table"} == set(FORMS)
+    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == set(
+        FORMS
+    )
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):

@@ -1,0 +1,1 @@
+"""Readers: generated trajectories, and tables and answers of the user's own."""
