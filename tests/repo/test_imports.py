@@ -64,6 +64,7 @@ def import_names(requirements: list[str]) -> set[str]:
 
 def test_what_is_declared_is_imported_and_the_other_way_round() -> None:
     extras = dict(PROJECT["optional-dependencies"])
+    del extras["docs"]  # programs that make the site, which the packages do not import
     needed = chain(*(extra for name, extra in extras.items() if name not in SKIPPED | {"dev"}))
     assert set(extras.pop("dev")) >= {*needed}, "the tests need every other extra"
     declared = import_names([*PROJECT["dependencies"], *chain(*extras.values())])
