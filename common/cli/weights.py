@@ -41,9 +41,8 @@ def weights_list(out: FolderOption = Path("weights")) -> None:
         terms = Text(f"{each.data}: {each.licence}")
         table.add_row(name, f"{each.bytes / 1000:,.0f}", here, terms)
     print_table(table, console)
-    console.print("get one with: papers weights get PAPER/RECIPE", markup=False)
-    if release.url is None:
-        console.print(NOT_PUBLISHED, highlight=False, soft_wrap=True)
+    get = "get one with: papers weights get PAPER/RECIPE"
+    console.print(NOT_PUBLISHED if release.url is None else get, highlight=False, soft_wrap=True)
 
 
 @weights_app.command("get")

@@ -71,7 +71,6 @@ def build(source: str, out: Path, runs: Path, console: Console) -> Built:
         file=file,
         bytes=len(content),
         sha256=file_digest(out / file),
-        card_sha256=file_digest(out / card_name(file)),
         record=filed.filename,
         data=record.data,
         licence=licence_of(record.data) or "not known",

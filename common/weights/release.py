@@ -15,14 +15,15 @@ from common.config.references import split_reference
 from common.config.yaml_io import read_yaml
 from common.data.catalogue.download import Opener, download, open_https
 from common.data.catalogue.sources import Original
-from common.errors import DataError, UsageError, suggest
+from common.errors import DataError, UsageError
 from common.results.strict_dataclasses import build_checked
 from common.runs.files import file_digest
 
 MANIFEST = Path(__file__).with_name("manifest.yaml")
 VARIABLE = "LIKEWISE_WEIGHTS_URL"
 NOT_PUBLISHED = (
-    f"no release of the weights is published yet; say where the files are with --from or {VARIABLE}"
+    "no release is published yet; make the file with papers weights build PAPER/RECIPE, or say "
+    f"with --from or {VARIABLE} where it is"
 )
 
 
@@ -37,7 +38,6 @@ class Released:
     file: str
     bytes: int
     sha256: str
-    card_sha256: str
     record: str
     data: str
     licence: str
@@ -69,9 +69,7 @@ class Release:
         paper, recipe, variant = split_reference(reference)
         name = f"{paper}/{recipe}" + (f":{variant}" if variant else "")
         if name not in self.files:
-            raise UsageError(
-                f"{reference}: the release has no weights of it{suggest(name, list(self.files))}"
-            )
+            raise UsageError(f"{reference}: no weights are released of it; see papers weights list")
         return name, self.files[name]
 
 
@@ -100,7 +98,7 @@ def fetch(
     console: Console,
     opener: Opener = open_https,
 ) -> list[Path]:
-    """Brings the weights and their card from ``place`` into ``folder``, each checked and whole.
+    """Brings the weights, checked and whole, and their card from ``place`` into ``folder``.
 
     A file that is there already is left as it is.
 
@@ -113,21 +111,25 @@ def fetch(
         opener: Opens an https address.
 
     Raises:
-        UsageError: Another kind of address, or another file of that name in ``folder``.
+        UsageError: Another kind of address, or other weights of that name in ``folder``.
         Unreachable: ``place`` has no such file, or the transfer breaks off.
-        DataError: The bytes are not those of the release. ``folder`` is as it was.
+        DataError: The weights are not those of the release. ``folder`` is as it was.
     """
-    wanted = [(released.file, released.sha256), (released.card, released.card_sha256)]
-    missing = []
-    for name, sha256 in wanted:
-        if not (folder / name).exists() or file_digest(folder / name) != sha256:
-            missing.append(Original(path=name, url=address(place, name), sha256=sha256))
-    others = [folder / each.path for each in missing if (folder / each.path).exists()]
-    if others and not force:
-        raise UsageError(f"{others[0]}: another file is there; add --force, or name another --out")
-    for each in missing:
-        download(each, folder, console, opener if each.url.startswith("https:") else urlopen)
-    return [folder / name for name, _ in wanted]
+    weights, card = folder / released.file, folder / released.card
+    wanted = {}
+    if not released.is_in(folder):
+        if weights.exists() and not force:
+            raise UsageError(
+                f"{weights}: another file is there; add --force, or name another --out"
+            )
+        wanted[weights.name] = released.sha256
+    if force or not card.exists():
+        wanted[card.name] = None  # it is text, which names the run that made it
+    for name, sha256 in wanted.items():
+        original = Original(path=name, url=address(place, name), sha256=sha256)
+        remote = original.url.startswith("https:")
+        download(original, folder, console, opener if remote else urlopen)
+    return [weights, card]
 
 
 def place_of(release: Release, given: str | None) -> str:

@@ -29,7 +29,6 @@ FILE = Released(
     file="swav-quick.ckpt",
     bytes=7,
     sha256=digest(CONTENTS["swav-quick.ckpt"]),
-    card_sha256=digest(CONTENTS["swav-quick.md"]),
     record="quick-s0-260101-000000-aaaa.json",
     data="scattered-digits",
     licence="theirs",
@@ -91,13 +90,13 @@ def test_other_bytes_are_refused_and_leave_nothing(place, tmp_path) -> None:
 
 
 def test_a_file_of_the_users_is_replaced_only_when_asked(place, tmp_path) -> None:
-    mine = tmp_path / FILE.card
+    mine = tmp_path / FILE.file
     mine.write_bytes(b"mine")
     with pytest.raises(UsageError, match="--force"):
         fetch(FILE, str(place), tmp_path, False, QUIET)
-    assert mine.read_bytes() == b"mine" and not FILE.is_in(tmp_path)
+    assert mine.read_bytes() == b"mine" and not (tmp_path / FILE.card).exists()
     fetch(FILE, str(place), tmp_path, True, QUIET)
-    assert mine.read_bytes() == CONTENTS[FILE.card]
+    assert FILE.is_in(tmp_path)
 
 
 def test_the_place_is_the_users_word_then_the_environment_then_the_manifest(monkeypatch) -> None:
@@ -114,7 +113,7 @@ def test_the_place_is_the_users_word_then_the_environment_then_the_manifest(monk
 def test_a_name_is_found_as_recipes_are() -> None:
     release = Release(url=None, files={"swav/quick": FILE})
     assert release.find("swav") == ("swav/quick", FILE)
-    with pytest.raises(UsageError, match="swav/quick"):
+    with pytest.raises(UsageError, match="papers weights list"):
         release.find("swav/quick:simclr")
 
 
