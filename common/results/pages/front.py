@@ -17,7 +17,7 @@ from common.results.pages.formatting import (
     short_metric,
 )
 from common.results.pages.sections import Section, sections_of
-from common.results.statistics import Sample, excludes_zero
+from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
 
 # Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
 LEARNING_REFERENCES = ("trees",)
@@ -203,6 +203,8 @@ def start_text(board: Board, front: Front) -> Text:
     nothing = front.nothing
     if nothing is None or nothing.gap:
         return method
+    if front.ours.n < MIN_SEEDS:
+        return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
     return joined(nothing.start, ": the method is not clearly ahead of it")
 
 

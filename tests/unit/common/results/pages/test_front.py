@@ -123,6 +123,7 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
     assert start({simclr: [0.90, 0.92, 0.945]}) == "swav/cifar10:simclr"
     assert start({simclr: [0.90, 0.92, 0.945]}, raw=0.97) == raw
     assert start(raw=0.81) == f"{raw}: the method is not clearly ahead of it"
+    assert start({("method", None): [0.82]}).startswith("swav/cifar10: 3 seeds tell")
 
 
 def test_an_ablation_is_said_to_be_better_or_worse_whichever_way_the_metric_goes(board):
