@@ -91,6 +91,12 @@ def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes
     assert plan("hydra", two, "method.pairs=identical").recipe.method.pairs == "identical"
 
 
+def test_a_queue_holds_fewer_keys_than_there_are_images(tmp_path) -> None:
+    recipe = plan("mochi", write_images(tmp_path / "photos", {".": 60})).recipe
+    assert recipe.method.num_hard <= recipe.method.queue_length <= 24
+    assert recipe.method.queue_length % recipe.data.batch_size == 0
+
+
 def test_a_word_of_the_users_wins_and_the_rest_is_fitted_to_it(tmp_path):
     folder = write_images(tmp_path / "photos", {"a": 40, "b": 40})
     found = plan("swav", folder, "data.batch_size=10", "method.num_prototypes=30")
