@@ -1,6 +1,7 @@
 """A screen for each modality: all methods and baselines on one data set, and what to start from."""
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from common.results.board import Board
 from common.results.configuration import flat_config
@@ -130,7 +131,7 @@ def _best_of(board: Board, lines: list[Line]) -> Text:
     best, others = lines[0], lines[1:]
     epochs = ends_text(record.epochs for line in lines for record in line.group.records)
     kind = "with labels" if best.labels else "without labels"
-    start = f"After {epochs} epoch{'s' * (epochs != '1')} {kind}, "
+    start = f"After {epochs} epoch{'s' * (epochs != '1')}{_size_of(lines)} {kind}, "
     name, value = _name(board, best), sample_text(best.sample)
     near = [line for line in others if not clearly_apart(best.sample, line.sample)]
     if not others:
@@ -142,6 +143,15 @@ def _best_of(board: Board, lines: list[Line]) -> Text:
         return joined(start, name, ahead, names, f" {verb} not clearly behind.")
     ahead = f" is best, {value}, clearly {_gap(best, others[0])} ahead of "
     return joined(start, name, ahead, _name(board, others[0]), ".")
+
+
+def _size_of(lines: list[Line]) -> str:
+    """Returns how many samples an epoch has, in words; nothing where a batch is the whole set."""
+    records = [record for line in lines for record in line.group.records]
+    sizes = [one.batches * one.global_batch / one.epochs for one in records if one.epochs]
+    if not sizes or max(one.global_batch for one in records) == 1:
+        return ""
+    return f" of about {float(f'{median(sizes):.2g}'):,.0f} samples"
 
 
 def _gap(best: Line, other: Line) -> str:

@@ -192,7 +192,8 @@ def ablation_text(front: Front) -> Text:
     gap, places = ablation.differences, decimals_of(front.ours.mean)
     worse = (gap.mean > 0) == bool(front.section.lower)
     size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")
-    return joined(ablation.name, f" is {size} {'worse' if worse else 'better'}")
+    word = "worse" if worse else "better: the method's own part does not help here"
+    return joined(ablation.name, f" is {size} {word}")
 
 
 def start_text(board: Board, front: Front) -> Text:
