@@ -19,7 +19,7 @@ from common.paper import paper_names
 from docs.site.gallery import gallery
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("*.md", "docs/*.md", "papers/*/*.md", "benchmarks/README.md", "results/README.md")
+PAGES = ("*.md", "docs/*.md", "papers/*/*.md", "benchmarks/README.md", "results/*.md")
 # Shown and linked, and no pages.
 OTHERS = ("docs/examples/*", "docs/images/*", "papers/*/*.svg")
 # What the Python API shows: a page's title, and the folders whose modules it shows.
