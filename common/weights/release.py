@@ -116,7 +116,7 @@ def fetch(
         DataError: The weights are not those of the release. ``folder`` is as it was.
     """
     weights, card = folder / released.file, folder / released.card
-    wanted = {}
+    wanted: dict[str, str | None] = {}
     if not released.is_in(folder):
         if weights.exists() and not force:
             raise UsageError(
