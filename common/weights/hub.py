@@ -77,7 +77,7 @@ def write_hub(
         WEIGHTS: save(state, {"format": "pt"}),
         CONFIG: json.dumps(settings, indent=2) + "\n",
         RECORD: record_to_json(record),
-        CARD: _front(record) + card_text(record, _use(folder, repository)),
+        CARD: _front(record) + card_text(record, _use(repository)),
     }
     write_folder(folder, files)
     found = load_hub(folder).state_dict()
@@ -141,11 +141,12 @@ def _front(record: Record) -> str:
     return f"---\n{to_yaml(words)}---\n\n"
 
 
-def _use(folder: Path, repository: str | None) -> Sequence[str]:
+def _use(repository: str | None) -> Sequence[str]:
+    begin = ["# needs Likewise: in its checkout, pip install .", "import common"]
     if repository is None:
-        return ["import common", f"module = common.load({folder.name!r})"]
+        return [*begin, "module = common.load('FOLDER')  # the folder of this card"]
     return [
-        "import common",
+        *begin,
         "from huggingface_hub import snapshot_download",
         f"module = common.load(snapshot_download({repository!r}))",
     ]
