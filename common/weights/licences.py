@@ -10,6 +10,7 @@ BUILT_IN = {
     "digit-scenes": DIGITS,
     "glossary": GENERATED,
     "glossary-pairs": GENERATED,
+    "gridrobot": GENERATED,
     "ow-forge-20": "images that scikit-image and scikit-learn ship; the faces of LFW are for "
     "research only",
     "papers-at-scale": GENERATED,

@@ -84,6 +84,7 @@ GIVEN = {
 }
 # Names under which a recipe reads a path of its user's.
 YOURS = (
+    "answered-table",
     "caption-shards",
     "caption-table",
     "coco-captions",

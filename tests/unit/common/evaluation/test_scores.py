@@ -187,6 +187,7 @@ PAIRS = {
     "text-transfer",
     "zero-shot",
 }
+ROWS = {"feature-error", "preferences", "query-accuracy"}
 INPUTS = {
     **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
@@ -209,8 +210,8 @@ def scores(name, shift):
     return metrics, found
 
 
-def test_only_detection_texts_and_pairs_are_measured_elsewhere():
-    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS, *PAIRS}
+def test_only_detection_texts_pairs_and_rows_are_measured_elsewhere():
+    assert set(PROTOCOLS) - CONTINUOUS - set(INPUTS) == {"detection", *TEXTS, *PAIRS, *ROWS}
 
 
 @pytest.mark.parametrize("name", INPUTS)

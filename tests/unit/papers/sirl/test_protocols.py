@@ -7,6 +7,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
+from common.evaluation.scores import recorded
 from papers.sirl.config import FeatureErrorConfig, PreferencesConfig, QueryAccuracyConfig
 from papers.sirl.data import TrajectoryData
 from papers.sirl.data_config import TrajectoryConfig
@@ -84,3 +85,14 @@ def test_principal_components_are_of_the_training_rows(data):
     fitted = PCA(4, svd_solver="full").fit(data.rows[train].double().numpy())
     expected = torch.from_numpy(fitted.transform(data.rows.double().numpy()))
     assert torch.allclose(found.abs(), expected.abs(), atol=1e-8)
+
+
+def test_what_moves_in_jumps_keeps_scores_that_do_not(data):
+    noise = torch.rand(len(data.rows), 3, generator=torch.Generator().manual_seed(0)).double()
+    with recorded() as found:
+        evaluate_query_accuracy(inputs(data, noise), QueryAccuracyConfig(), 0)
+        evaluate_preferences(inputs(data, noise), SHORT, 0)
+    assert {name.split()[0] for name in found} == {"query-accuracy", "preferences"}
+    assert all(
+        torch.as_tensor(array).unique().numel() > 2 for kept in found.values() for array in kept
+    )

@@ -16,6 +16,7 @@ BUILT_IN = {
     "diabetes",
     "glossary",
     "glossary-pairs",
+    "gridrobot",
     "digit-scenes",
     "ow-forge-20",
     "papers-at-scale",
