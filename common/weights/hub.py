@@ -42,7 +42,7 @@ def check_hub(run_dir: Path, folder: Path, repository: str | None) -> Record:
     check_folder(folder)
     with _libraries():
         import huggingface_hub
-        import safetensors  # noqa: F401
+        import safetensors  # noqa: F401 (only whether it is here)
     if repository is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise UsageError(f"--push {repository}: write OWNER/NAME")
     if repository is not None and huggingface_hub.get_token() is None:

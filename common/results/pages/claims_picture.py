@@ -1,4 +1,4 @@
-"""The README's picture: a square for each claim of each paper, coloured by its verdict."""
+"""The README's image: a square for each claim of each paper, coloured by its verdict."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 
 
 def claims_picture(board: Board) -> str:
-    """Returns the picture as SVG, in two columns of papers.
+    """Returns the image as SVG, in two columns of papers.
 
     A filled square is a claim that was written down before its runs, and a ring one whose runs are
     older (`Decision.seen_before`).
