@@ -50,7 +50,7 @@ def still_missing(record: Record, board: Board) -> Iterator[str]:
             nothing.
     """
     if record.scaled:
-        yield f"beside no reported number: {record.scaled_reason}"
+        yield f"no reported number is set beside it: {record.scaled_reason}"
     if not record.counts:
         return
     group = next((each for each in board.groups if record in each.records), None)

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -80,10 +80,10 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         print_table(table, console)
     else:
         console.print("nothing measured: evaluation.protocols is empty")
-    if warning := no_gain_text(record):
+    for warning in no_gain(record):
         console.print(warning, style="yellow", highlight=False, soft_wrap=True)
     if record.scaled and record.scaled_reason != NO_NUMBER:
-        reason = f"beside no reported number: {record.scaled_reason}"
+        reason = f"no reported number is set beside it: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
     console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
     if any(run.plots.glob("*.png")):
@@ -92,21 +92,21 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
 
 
-def no_gain_text(record: Record) -> str:
-    """Says that the untrained encoder is as good in half of the metrics or more; else nothing."""
-    gains: list[bool] = []
-    untrained = record.references.get("untrained", {})
-    for metric, value in record.metrics.items():
-        other = untrained.get(metric)
-        if value is not None and other is not None and not BESIDE.search(metric):
-            gains.append(value < other if ERROR.search(metric) else value > other)
-    lost = gains.count(False)
-    if not record.batches or 2 * lost < max(len(gains), 1):
-        return ""
-    return (
-        f"This training did not help: in {lost} of {len(gains)} metrics the untrained encoder "
-        "is as good or better."
-    )
+def no_gain(record: Record) -> Iterator[str]:
+    """Yields that untrained encoder or raw data are as good in half of the metrics or more."""
+    for name, subject in (
+        ("untrained", "This training did not help: the untrained encoder is"),
+        ("raw", "The data as they are, without an encoder, are"),
+    ):
+        gains: list[bool] = []
+        others = record.references.get(name, {})
+        for metric, value in record.metrics.items():
+            other = others.get(metric)
+            if value is not None and other is not None and not BESIDE.search(metric):
+                gains.append(value < other if ERROR.search(metric) else value > other)
+        lost = gains.count(False)
+        if record.batches and 2 * lost >= max(len(gains), 1):
+            yield f"{subject} as good or better in {lost} of {len(gains)} metrics."
 
 
 def _cell(column: Mapping[str, float | None], metric: str) -> str:

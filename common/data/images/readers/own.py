@@ -1,6 +1,8 @@
 """A user's own images, brought to the form of a run's: a folder, or arrays in an npz."""
 
 import io
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +59,24 @@ def _read_folder(folder: Path, shape: Shape) -> tuple[Tensor, Known]:
         )
     listed = list_parts(folder, find_parts(folder))
     source = listed.source
-    images = np.empty((len(source.names), *shape), np.uint8)
-    for row in range(len(images)):
-        images[row] = _fit(decode(io.BytesIO(source.read(row)), source.name(row)), shape)
-    return torch.from_numpy(images), listed.known()
+    rows = range(len(source.names))
+    images = (decode(io.BytesIO(source.read(row)), source.name(row)) for row in rows)
+    return _fit_all(images, shape, folder), listed.known()
+
+
+def _fit_all(images: Iterable[Image.Image], shape: Shape, path: Path) -> Tensor:
+    fitted: list[Images] = []
+    coloured = 0
+    for image in images:
+        coloured += shape[0] == 1 and bool(np.ptp(np.asarray(image.convert("RGB")), axis=2).any())
+        fitted.append(_fit(image, shape))
+    if coloured:
+        warnings.warn(
+            f"{path}: {coloured} of {len(fitted)} images are in colour; the encoder was trained on "
+            "grey ones, so that their colour is left out",
+            stacklevel=2,
+        )
+    return torch.from_numpy(np.stack(fitted))
 
 
 def _fit(image: Image.Image, shape: Shape) -> Images:
@@ -73,20 +89,14 @@ def _fit(image: Image.Image, shape: Shape) -> Images:
 
 def _read_npz(path: Path, shape: Shape) -> tuple[Tensor, Known]:
     stored, known = read_rows(path, "images")
-    return _fit_all(_check_images(stored, path), shape, path), known
-
-
-def _fit_all(images: Images, shape: Shape, path: Path) -> Tensor:
+    images = _check_images(stored, path)
     if images.shape[1:] == (*shape[1:], shape[0]):
-        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), known
     if images.shape[-1] not in MODES or shape[0] not in MODES:
         wanted = f"(num, {shape[1]}, {shape[2]}, {shape[0]})"
         raise DataError(f"{path}: images has shape {images.shape}; the run needs {wanted}")
-    fitted = [
-        _fit(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image), shape)
-        for image in images
-    ]
-    return torch.from_numpy(np.stack(fitted))
+    opened = (Image.fromarray(i.squeeze(2) if i.shape[2] == 1 else i) for i in images)
+    return _fit_all(opened, shape, path), known
 
 
 def _check_images(images: NDArray[Any], path: Path) -> Images:

@@ -13,7 +13,7 @@ from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.record import RunMeasurements, Source, describe_source, make_record
-from common.runs.summary import no_gain_text, show_result, training_text
+from common.runs.summary import no_gain, show_result, training_text
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
@@ -113,13 +113,13 @@ def test_the_last_screen_counts_epochs_and_keeps_time_and_speed_apart(tmp_path):
 def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_path):
     _, record = make(tmp_path, overrides=["trainer.epochs=3"])
     for found, words in (
-        (record, "\nbeside no reported number: the recipe was changed: trainer.epochs\n"),
+        (record, "\nno reported number is set beside it: the recipe was changed: trainer.epochs\n"),
         (make(tmp_path)[1], ""),
     ):
         console = Console(file=io.StringIO(), width=200)
         show_result(found, RunFolder(tmp_path / "run"), console)
         assert words in console.file.getvalue()
-        assert ("beside no" in console.file.getvalue()) is bool(words)
+        assert ("no reported number" in console.file.getvalue()) is bool(words)
 
 
 def test_counts_of_ties_stay_in_the_record_and_off_the_screen(tmp_path):
@@ -149,5 +149,12 @@ def test_counts_of_ties_stay_in_the_record_and_off_the_screen(tmp_path):
 def test_a_training_that_the_untrained_encoder_equals_is_told(trained, untrained, said, tmp_path):
     measured = dataclasses.replace(MEASURED, metrics=trained, references={"untrained": untrained})
     _, record = make(tmp_path, measured=measured)
-    assert bool(no_gain_text(record)) is said
-    assert not no_gain_text(dataclasses.replace(record, batches=0))
+    assert bool(list(no_gain(record))) is said
+    assert not list(no_gain(dataclasses.replace(record, batches=0)))
+
+
+def test_raw_data_that_are_ahead_of_the_encoder_are_told(tmp_path):
+    references = {"untrained": {"test/knn_top1": 0.4}, "raw": {"test/knn_top1": 0.6}}
+    measured = dataclasses.replace(MEASURED, metrics={"test/knn_top1": 0.5}, references=references)
+    _, record = make(tmp_path, measured=measured)
+    assert [line.split(",")[0] for line in no_gain(record)] == ["The data as they are"]

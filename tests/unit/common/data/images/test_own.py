@@ -162,3 +162,17 @@ def test_a_folder_is_known_by_names_sizes_and_classes_and_not_read_whole(tmp_pat
     assert found() == first
     path.rename(tmp_path / "class1" / "0.png")
     assert found() != first
+
+
+def test_colour_that_a_grey_encoder_does_not_see_is_told(tmp_path, recwarn):
+    save(tmp_path / "grey.png", np.stack([noise(9, 9)] * 3, 2))
+    read_own(tmp_path, GREY)
+    assert not recwarn
+    save(tmp_path / "colour.png", noise(9, 9, 3))
+    read_own(tmp_path, COLOUR)
+    assert not recwarn
+    read_own(tmp_path, GREY)
+    assert "1 of 2 images are in colour" in str(recwarn.pop(UserWarning).message)
+    np.savez(tmp_path / "mine.npz", images=noise(3, 9, 9, 3))
+    with pytest.warns(UserWarning, match="mine.npz: 3 of 3 images are in colour"):
+        read_own(tmp_path / "mine.npz", GREY)
