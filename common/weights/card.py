@@ -106,7 +106,9 @@ def _numbers(record: Record, group: Group | None) -> Iterator[Block]:
 
 def _terms(record: Record) -> Text:
     licence = licence_of(record.data)
-    return f"Trained on {record.data}" + (f". {OWN_DATA}" if licence is None else f": {licence}.")
+    if licence is None:
+        return f"Trained on data of its user's own (`{record.data}`). {OWN_DATA}"
+    return f"Trained on {record.data}: {licence}."
 
 
 def _fenced(text: str) -> str:
