@@ -94,5 +94,5 @@ def _decided(
         judge_claim(found, comparison.matters),
         found,
         next((group.stale for group in deciding if group.stale), None),
-        any(r.finished[:10] < claim.committed for group in deciding for r in group.records),
+        any(r.finished < claim.committed for group in deciding for r in group.records),
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from common.results.record import ARM_PATTERN
 from common.results.strict_dataclasses import build_checked
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# As the beginning of the time in a record.
+MINUTE = "%Y-%m-%dT%H:%M"
 REFERENCE = "reference/"
 
 Read = Callable[[Path], dict[str, Any]]
@@ -146,9 +148,9 @@ def _check_claim(claim: Claim, where: str) -> None:
     if not ID_PATTERN.fullmatch(claim.id):
         raise ConfigError(f"{where}: id: must be lower case with hyphens")
     try:
-        date.fromisoformat(claim.committed)
+        datetime.strptime(claim.committed, MINUTE)
     except ValueError:
-        wanted = "must be a day such as 2026-01-31"
+        wanted = "must be a time in UTC such as 2026-01-31T23:59"
         raise ConfigError(f"{where}: committed: {wanted}, got {claim.committed!r}") from None
 
 

@@ -12,7 +12,7 @@ from common.results.board import Board
 from common.results.groups import Group, differences, sample_of
 from common.results.pages.sections import sections_of
 from common.results.record import Record, has_rows
-from common.results.statistics import MIN_SEEDS, Sample, excludes_zero, half_width
+from common.results.statistics import MIN_SEEDS, Sample, half_width
 from common.runs.summary import ERROR
 
 # Budgets that differ by less count as one: a last batch that is dropped is no other training.
@@ -21,12 +21,16 @@ SAME_BUDGET = 1.02
 
 @dataclass(frozen=True)
 class Screen:
-    """The data set of a modality that most papers share, and what its arms are compared by."""
+    """The data set of a modality that most papers share, and what its arms are compared by.
+
+    ``by_recipe``: a recipe's arms have one budget, in updates of the encoder, and not in samples.
+    """
 
     modality: Modality
     data: str
     protocol: str
     metric: str
+    by_recipe: bool = False
 
     @property
     def lower(self) -> bool:
@@ -40,7 +44,7 @@ SCREENS = (
     Screen("text", "glossary", "sts", "test/spearman"),
     Screen("image_text", "relations", "image-text-retrieval", "test/image_to_text_r1"),
     Screen("graphs", "dblp", "node-probe", "test/macro_f1_20"),
-    Screen("sequences", "beauty", "ranking", "test/ndcg@20"),
+    Screen("sequences", "beauty", "ranking", "test/ndcg@20", by_recipe=True),
     Screen("series", "etth1", "forecasting", "test/mse"),
     Screen("tables", "airfoil", "regression-probe", "test/mae"),
 )
@@ -53,6 +57,11 @@ class Line:
     group: Group
     sample: Sample
     labels: bool
+
+    @property
+    def paper(self) -> str:
+        """Whose arm it is."""
+        return self.group.latest.paper
 
     @property
     def seen(self) -> int:
@@ -70,8 +79,8 @@ class Line:
 class Measured:
     """Arms on the same data by the same settings of a protocol, and what learns nothing there.
 
-    ``budgets`` hold the lines that were trained on as many samples. In them and in ``references``
-    the best stands first.
+    ``budgets`` hold the lines that were trained on as many samples, or by one recipe. In them and
+    in ``references`` the best stands first.
     """
 
     screen: Screen
@@ -81,12 +90,12 @@ class Measured:
 
     @property
     def main(self) -> list[Line]:
-        """The lines of the budget that most arms have, the larger one of two.
+        """The lines of the budget that most papers have, then most arms, the larger one of two.
 
         Without those that may not hold now; all of them where no two arms have one budget.
         """
         fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
-        most = max(fresh, key=len)
+        most = max(fresh, key=_reach)
         if len(most) > 1:
             return most
         return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
@@ -97,16 +106,20 @@ class Measured:
         return [line for lines in self.budgets for line in lines]
 
 
+def _reach(lines: Sequence[Line]) -> tuple[int, int]:
+    """Returns how many papers and how many arms ``lines`` compare."""
+    return len({line.paper for line in lines}), len(lines)
+
+
 def rank(sample: Sample, screen: Screen) -> float:
     """Returns what sorts the best first."""
     return sample.mean if screen.lower else -sample.mean
 
 
 def measured(board: Board, screen: Screen) -> list[Measured]:
-    """Returns the tables of ``screen``, one for each content of the data set, the longest first.
+    """Returns the tables of ``screen``, one for each content of the data set, most papers first.
 
-    They hold methods and baselines, and the ablations that are ahead of their method by a paired
-    difference that excludes 0.
+    They hold methods and baselines, and the ablations whose mean is ahead of their method's.
     """
     found: dict[tuple[str, str], list[Group]] = {}
     for group in board.groups:
@@ -115,7 +128,9 @@ def measured(board: Board, screen: Screen) -> list[Measured]:
     papers = {group.latest.paper for groups in found.values() for group in groups}
     ahead = [id(group) for paper in papers for group in _ablations_ahead(board, paper, screen)]
     tables = [_table(board, screen, groups, ahead) for groups in found.values()]
-    return sorted((one for one in tables if one.lines), key=lambda one: -len(one.lines))
+    return sorted(
+        (one for one in tables if one.lines), key=lambda one: _reach(one.lines), reverse=True
+    )
 
 
 def one_budget(lines: Sequence[Line]) -> bool:
@@ -145,7 +160,7 @@ def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group
             base = section.method.values(screen.metric)
             for group in section.groups:
                 gap = differences(group.values(screen.metric), base)
-                if gap and excludes_zero(gap) and (gap.mean < 0) == screen.lower:
+                if gap and gap.mean and (gap.mean < 0) == screen.lower:
                     yield group
 
 
@@ -158,9 +173,12 @@ def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) 
             lines.append(Line(group, sample, labels))
     budgets: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: -line.seen):
-        if not budgets or not one_budget([budgets[-1][0], line]):
-            budgets.append([])
-        budgets[-1].append(line)
+        for budget in budgets if screen.by_recipe else budgets[-1:]:
+            if _same_budget(budget[0], line, screen):
+                budget.append(line)
+                break
+        else:
+            budgets.append([line])
     ordered = (sorted(one, key=lambda line: rank(line.sample, screen)) for one in budgets)
     found = _references(groups, screen.metric).items()
     references = dict(sorted(found, key=lambda one: (rank(one[1], screen), one[0])))
@@ -171,6 +189,13 @@ def uses_labels(board: Board, paper: Paper, record: Record) -> bool:
     """Tells whether the arm is trained with labels, as ``paper`` declares."""
     more_labels = board.claims_of(record.paper).more_labels or []
     return record.arm in more_labels or paper.target not in ("none", "next item")
+
+
+def _same_budget(one: Line, other: Line, screen: Screen) -> bool:
+    if screen.by_recipe:
+        a, b = one.group.latest, other.group.latest
+        return (a.paper, a.recipe) == (b.paper, b.recipe)
+    return one_budget([one, other])
 
 
 def _references(groups: Sequence[Group], metric: str) -> dict[str, Sample]:

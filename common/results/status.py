@@ -24,6 +24,13 @@ class Verdict:
     half_width: float | None = None
     seeds: int | None = None
 
+    @property
+    def least(self) -> float:
+        """The end of the interval that is nearer to 0; 0 where it contains 0 or is not known."""
+        if self.gap is None or self.half_width is None:
+            return 0.0
+        return max(abs(self.gap) - self.half_width, 0.0)
+
 
 def judge_trained(ours: Sample, reference: Reference, control: Sample | None) -> Verdict:
     """Compares trained runs with a reported number, by equivalence.

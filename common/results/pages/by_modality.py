@@ -56,15 +56,16 @@ MOST_NAMES = 3
 INTRODUCTION = """\
 `papers leaderboard` generates this page from the run records in `results/`. For each modality it
 takes a data set that several papers share, and shows all methods and baselines of the project that
-were measured there by one protocol with the same settings. Ablations are shown if they are ahead of
-their method by a paired difference that excludes 0 (95 %)."""
+were measured there by one protocol with the same settings. Ablations are shown if their mean is
+ahead of their method's."""
 CAVEATS = """\
-Lines can be compared where they saw equally many samples: each budget stands apart. *Training*
-gives the batches and their size. *Clearly* means at least three seeds and a 95 % interval of the
-difference (Welch's) that excludes 0. Views, optimizers and rates are those of each paper's recipe,
-and not all were chosen in pilots. Most budgets are a small part of the papers' own, so the order
-may change with longer training. The minutes are the median wall time of a run with its evaluation,
-on two cores of machines that differed and were shared."""
+Lines can be compared where they saw equally many samples, or on action sequences where their
+recipe gives them equally many updates of the encoder: each budget stands apart. *Training* gives
+the batches and their size. *Clearly* means at least three seeds and a 95 % interval of the
+difference (Welch's) that excludes 0. Views, optimizers and rates are those of each paper's
+recipe, and not all were chosen in pilots. Most budgets are a small part of the papers' own, so
+the order may change with longer training. The minutes are the median wall time of a run with its
+evaluation, on two cores of machines that differed and were shared."""
 HEADER = (
     *("setting", "{metric}", "labels", "samples seen", "training"),
     *("seeds", "minutes", "arm", "remark"),
@@ -114,7 +115,7 @@ def advice(board: Board, table: Measured) -> Text:
     lines = table.main
     pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
     sentences: list[Text] = [_best_of(board, pool) for pool in pools if pool]
-    if lines and not one_budget(lines):
+    if lines and not table.screen.by_recipe and not one_budget(lines):
         sentences.insert(0, "Each arm has a budget of its own.")
     if lines and table.references:
         best = next(pool[0] for pool in pools if pool)

@@ -12,6 +12,8 @@ from common.results.status import Verdict
 
 # Four places say nothing of what is below.
 SMALLEST = 5e-4
+# More seeds than these are an estimate of nothing.
+MANY = 30
 
 
 def decimals_of(value: float, margin: float | None = None) -> int:
@@ -58,7 +60,8 @@ def status_text(verdict: Verdict, stale: str | None) -> str:
     """Returns the status, and how many seeds would tell where the present ones do not."""
     text = verdict.status
     if verdict.seeds is not None:
-        text = f"{text}: {verdict.seeds} seeds would tell"
+        many = f"more than {MANY}" if verdict.seeds > MANY else verdict.seeds
+        text = f"{text}: {many} seeds would tell"
     elif text in ("inconclusive", "undecided"):
         few = verdict.half_width is None
         text = f"{text}: more seeds {'would' if few else 'alone would not'} tell"

@@ -70,6 +70,12 @@ LEGEND = """\
 set and measured alike. *Clearly* means at least three seeds and a 95 % interval of the difference
 that excludes 0.
 
+Each comparison has a 95 % interval of its own, which is not corrected for how many there are: of
+some hundred claims and three hundred arms a few verdicts are wrong by chance. An interval covers
+training seeds on one test set, and not what another test set would give. Arms that share a seed
+share the order of the data and, where the networks are equal, the initial weights. Three seeds
+cannot show whether differences are normal, as the interval takes for granted.
+
 *Ours* is mean ± sample standard deviation over training seeds; the latest run of each seed counts.
 *Compared by* names the setting and the metric of the paper's first claim that has been run here, or
 else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the

@@ -117,6 +117,9 @@ def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
     if comparison is None:
         return None
     verdict = status_text(decision.verdict, decision.stale)
+    decided = decision.verdict.status in ("holds", "opposite")
+    if decided and decision.verdict.least < comparison.matters:
+        verdict += ", perhaps by less than what matters"
     count = f", {seeds_text(pairs.n)}" if pairs else ""
     return (
         marked(decision.claim.says),

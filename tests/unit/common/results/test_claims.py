@@ -26,12 +26,12 @@ claims:
     behind: ablation/two-crops
     matters: 0.05
     why: It is what one asks for.
-    committed: 2026-06-01
+    committed: 2026-06-01T00:00
   - id: transfer
     says: It transfers.
     source: arXiv 2006.09882
     not_tested: It needs many devices.
-    committed: 2026-06-01
+    committed: 2026-06-01T00:00
 """
 ARMS = {
     "method": [(None, "cpu"), ("wide",)],
@@ -89,7 +89,7 @@ def test_a_word_after_the_arm_names_its_variant(read):
         ("    why: It", "    variants: {}\n    why: It", "small-crops-help: unknown key"),
         ("id: transfer", "id: small-crops-help", "small-crops-help: id"),
         ("id: transfer", "id: It Transfers", "It Transfers: id"),
-        ("2026-06-01\n  - id", "soon\n  - id", "small-crops-help: committed"),
+        ("2026-06-01T00:00\n  - id", "soon\n  - id", "small-crops-help: committed"),
         ("claims:", "claim:", "claims"),
         ("more_labels: [baseline/supervised]", "more_labels: [supervised]", "more_labels"),
         ("caveats:", "caveat:", "unknown key 'caveat'"),

@@ -103,7 +103,7 @@ def test_what_was_not_trained_and_measured_there_has_no_line(arm, changes):
     assert tables(arm("swav", 50, **changes)) == []
 
 
-def test_an_ablation_has_a_line_where_it_is_clearly_ahead_of_its_method(arm):
+def test_an_ablation_has_a_line_where_its_mean_is_ahead_of_its_method(arm):
     def ablation(mean):
         return tables(arm("swav", 50), arm("swav", mean, "ablation/x", "x"))[0].lines
 

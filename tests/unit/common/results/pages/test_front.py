@@ -26,7 +26,7 @@ CLAIM = Claim(
     id="soft-helps",
     says="Soft codes help.",
     source="arXiv",
-    committed="2025-12-31",
+    committed="2025-12-31T00:00",
     comparison=COMPARISON,
     variants={"method": (None, "cpu"), "ablation/hard": ("hard",)},
 )
@@ -34,7 +34,7 @@ UNTESTED = Claim(
     id="transfer",
     says="It transfers.",
     source="arXiv",
-    committed="2025-12-31",
+    committed="2025-12-31T00:00",
     not_tested="It needs many devices.",
 )
 CLAIMS = PaperClaims(
@@ -165,7 +165,7 @@ def test_a_line_counts_reported_numbers_and_claims(board):
     row = line(digest="0" * 12)
     assert "1 not checked; 1 not run |" in row and "(3 seeds) not checked |" in row
     assert "| 1 not checked; 1 not tested here |" in row
-    late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01")])
+    late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01T00:00")])
     assert "1 holds (1 of 1 seen before)" in line(claims=late)
 
 
