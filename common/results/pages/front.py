@@ -17,6 +17,7 @@ from common.results.pages.formatting import (
     short_metric,
 )
 from common.results.pages.sections import Section, sections_of
+from common.results.reported import OFFICIAL
 from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
 
 # Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
@@ -170,7 +171,9 @@ def reported_text(board: Board, paper: str) -> str:
         first.append(f"{reproduced} of {compared} reproduced")
         gaps = [abs(row.verdict.gap / row.reference.value) for row in rows if row.verdict.gap]
         first.append(f"median gap {100 * median(gaps):.1f} %")
-    return _counted(first, kinds) or "none known"
+    text = _counted(first, kinds) or "none known"
+    official = rows and all(row.entry.origin == OFFICIAL for row in rows)
+    return f"{text} (numbers of the official code, run here)" if official else text
 
 
 def _claims(board: Board, paper: str) -> str:
@@ -226,4 +229,7 @@ def _cells(board: Board, front: Front | None) -> tuple[Text, ...]:
 
 
 def _values(candidate: Candidate | None) -> Text:
-    return joined(candidate.name, " ", sample_text(candidate.values)) if candidate else "-"
+    if candidate is None:
+        return "-"
+    alone = f" ({seeds_text(1)})" if candidate.values.n == 1 else ""
+    return joined(candidate.name, " ", sample_text(candidate.values), alone)
