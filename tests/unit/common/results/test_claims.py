@@ -173,6 +173,13 @@ def test_records_from_before_the_claim_make_it_seen_before(decision):
     assert decision(*arms, finished="2026-05-31T23:59:59Z").seen_before
 
 
+def test_a_claim_of_the_same_day_knows_the_minute(decision):
+    arms = by_seed(0.1, 0.5, 0.9), by_seed(0.01, 0.40, 0.79)
+    text = GOOD.replace("2026-06-01T00:00", "2026-06-01T08:01")
+    assert decision(*arms, text=text, finished="2026-06-01T08:00:59Z").seen_before
+    assert not decision(*arms, text=text, finished="2026-06-01T08:01:00Z").seen_before
+
+
 def test_records_that_moved_do_not_decide(decision):
     arms = by_seed(0.1, 0.5, 0.9), by_seed(0.01, 0.40, 0.79)
     assert decision(*arms).kind == "holds"

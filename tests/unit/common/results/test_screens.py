@@ -1,5 +1,7 @@
 """Arms of all papers on one data set: which stand together, and what the page says of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from common.results.board import make_board, read_board
@@ -119,6 +121,23 @@ def test_the_best_is_named_with_what_is_not_clearly_behind_and_only_within_a_bud
     text = said(arm("swav", 62), near)
     # By hand: Welch's t(4) * 0.1 * sqrt(2 / 3) = 2.776 * 0.0816 = 0.23.
     assert "swav/cifar10 is best" in text and "by 1.95 (± 0.23) ahead of amcl/cifar10" in text
+
+
+def test_advice_is_of_the_budget_of_most_papers_and_not_of_most_arms(arm):
+    many = [arm("hydra", 70 + i, f"ablation/{n}", n, batches=200) for i, n in enumerate("xy")]
+    text = said(arm("swav", 50), arm("amcl", 60), arm("hydra", 65, batches=200), *many)
+    assert "amcl/cifar10 is best" in text and "hydra" not in text
+
+
+def test_a_screen_may_take_a_recipe_for_a_budget(arm):
+    runs = arm("swav", 50), arm("swav", 60, "baseline/simclr", "simclr", batches=200)
+    screen = replace(SCREEN, by_recipe=True)
+    assert settings_of(tables(*runs)[0]) == [["swav/cifar10:simclr"], ["swav/cifar10"]]
+    assert settings_of(tables(*runs, arm("amcl", 55), screen=screen)[0]) == [
+        ["swav/cifar10:simclr", "swav/cifar10"],
+        ["amcl/cifar10"],
+    ]
+    assert "budget of its own" not in said(*runs, screen=screen)
 
 
 def test_arms_with_labels_are_no_rivals_of_those_without(arm):

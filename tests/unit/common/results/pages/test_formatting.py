@@ -1,6 +1,7 @@
 import pytest
 
-from common.results.pages.formatting import by_cutoff, decimals_of, number
+from common.results.pages.formatting import by_cutoff, decimals_of, number, status_text
+from common.results.status import Verdict
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,9 @@ def test_numbers():
 def test_metrics_are_ordered_by_their_cutoffs():
     found = sorted(["test/hr@10", "val/x", "test/hr@5", "test/f1_20"], key=by_cutoff)
     assert found == ["test/f1_20", "test/hr@5", "test/hr@10", "val/x"]
+
+
+def test_of_many_seeds_that_would_tell_no_number_is_given():
+    assert status_text(Verdict("undecided", 1.0, 2.0, 30), None).endswith(": 30 seeds would tell")
+    text = status_text(Verdict("undecided", 1.0, 2.0, 535), None)
+    assert text == "undecided: more than 30 seeds would tell"

@@ -167,6 +167,8 @@ def test_a_line_counts_reported_numbers_and_claims(board):
     assert "| 1 not checked; 1 not tested here |" in row
     late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01T00:00")])
     assert "1 holds (1 of 1 seen before)" in line(claims=late)
+    one_seed = line(changes={("baseline/simclr", "simclr"): [0.9]}.items())
+    assert "`simclr` 0.9000 (1 seed) |" in one_seed
 
 
 def page(board):
@@ -181,6 +183,9 @@ def test_a_papers_page_opens_with_its_claims(board):
         "| +0.297 (± 0.014), 3 seeds | 0.05 | holds |"
     ) in claims
     assert "- It transfers. It needs many devices." in claims
+    small = dataclasses.replace(CLAIM, comparison=dataclasses.replace(COMPARISON, matters=0.29))
+    text = page(board(claims=PaperClaims(claims=[small])))
+    assert "| holds, perhaps by less than what matters |" in text
     assert "- The rate was chosen on *test* images." in claims
 
 
