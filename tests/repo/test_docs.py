@@ -34,7 +34,7 @@ TOOLS = {
 # Before a command: VARIABLE=value.
 ASSIGNMENT = r"[A-Z_]+=.*"
 HEADINGS = [
-    *("what the paper claims", "commands", "expected and ours", "protocol"),
+    *("what the paper claims", "does it help here?", "commands", "expected and ours", "protocol"),
     *("deviations from the paper", "deviations from the official code", "traps"),
     "data and licence",
 ]
@@ -196,9 +196,11 @@ def test_every_word_of_a_verdict_is_explained() -> None:
 @pytest.mark.parametrize(
     "path", sorted(ROOT.glob("papers/*/README.md")), ids=lambda path: path.parent.name
 )
-def test_a_papers_page_has_the_eight_headings(path: Path) -> None:
+def test_a_papers_page_has_the_same_headings_as_others(path: Path) -> None:
     lines = path.read_text().splitlines()
-    assert [line[3:].strip().lower() for line in lines if line.startswith("## ")] == HEADINGS
+    found = [line[3:].strip().lower() for line in lines if line.startswith("## ")]
+    # Thirteen pages do not have the second one yet.
+    assert found in (HEADINGS, [one for one in HEADINGS if one != "does it help here?"])
 
 
 @pytest.mark.parametrize(

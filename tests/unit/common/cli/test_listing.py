@@ -244,7 +244,7 @@ def test_a_header_is_the_comment_before_the_first_key_only():
     assert header[0].startswith("SwAV (arXiv 2006.09882)")
     assert header[-1] == "Command: papers train swav"
     assert not any(line.startswith("#") or "paper:" in line for line in header)
-    assert "  untrained encoder about 54" in "\n".join(header), "the indentation stays"
+    assert "  untrained encoder 50 to 54" in "\n".join(header), "the indentation stays"
 
 
 def test_a_paper_that_does_not_exist(console):
