@@ -16,8 +16,6 @@ from common.results.record import ARM_PATTERN
 from common.results.strict_dataclasses import build_checked
 
 ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# As the beginning of the time in a record.
-MINUTE = "%Y-%m-%dT%H:%M"
 REFERENCE = "reference/"
 
 Read = Callable[[Path], dict[str, Any]]
@@ -147,11 +145,17 @@ def _claim(values: Any, path: Path, number: int, arms: Callable[[str], Arms]) ->
 def _check_claim(claim: Claim, where: str) -> None:
     if not ID_PATTERN.fullmatch(claim.id):
         raise ConfigError(f"{where}: id: must be lower case with hyphens")
-    try:
-        datetime.strptime(claim.committed, MINUTE)
-    except ValueError:
+    if not _is_minute(claim.committed):
         wanted = "must be a time in UTC such as 2026-01-31T23:59"
-        raise ConfigError(f"{where}: committed: {wanted}, got {claim.committed!r}") from None
+        raise ConfigError(f"{where}: committed: {wanted}, got {claim.committed!r}")
+
+
+def _is_minute(text: str) -> bool:
+    """Tells whether ``text`` is written as a record's time begins, with which it is compared."""
+    try:
+        return datetime.fromisoformat(text).isoformat(timespec="minutes") == text
+    except ValueError:
+        return False
 
 
 def _check_comparison(comparison: Comparison, paper: str, where: str) -> None:

@@ -90,6 +90,8 @@ def test_a_word_after_the_arm_names_its_variant(read):
         ("id: transfer", "id: small-crops-help", "small-crops-help: id"),
         ("id: transfer", "id: It Transfers", "It Transfers: id"),
         ("2026-06-01T00:00\n  - id", "soon\n  - id", "small-crops-help: committed"),
+        ("2026-06-01T00:00\n  - id", "2026-06-01\n  - id", "small-crops-help: committed"),
+        ("2026-06-01T00:00\n  - id", "2026-6-1T8:00\n  - id", "small-crops-help: committed"),
         ("claims:", "claim:", "claims"),
         ("more_labels: [baseline/supervised]", "more_labels: [supervised]", "more_labels"),
         ("caveats:", "caveat:", "unknown key 'caveat'"),
