@@ -30,12 +30,14 @@ def train_words(
         runs: The folder for run folders.
         console: Where the plan and the run are shown.
         save: The file that keeps the plan.
-        only_show: Print the resolved recipe in place of training it.
+        only_show: Print the resolved recipe in place of training it; the plan goes to stderr.
 
     Raises:
         UsageError: A word that is neither a path nor a setting, or what a plan or recipe refuses.
     """
-    recipe, planned = _recipe_of(reference, words, save, console, quiet=only_show)
+    recipe, planned = _recipe_of(
+        reference, words, save, Console(stderr=True) if only_show else console
+    )
     if only_show:
         from common.cli.listing import print_recipe
 
@@ -48,7 +50,7 @@ def train_words(
 
 
 def _recipe_of(
-    reference: str, words: list[str], save: Path | None, console: Console, quiet: bool
+    reference: str, words: list[str], save: Path | None, console: Console
 ) -> tuple[Recipe, list[str] | None]:
     """Returns the recipe, and the words that plan it where no file holds it."""
     _refuse_options(words)
@@ -63,8 +65,7 @@ def _recipe_of(
     if save is not None:
         check_save(save, reference.lower().partition("/")[0])
     plan = make_plan(reference, path, overrides)
-    if not quiet:
-        show_plan(plan, console)
+    show_plan(plan, console)
     if save is None:
         return plan.recipe, plan.asked
     save_plan(plan, save)

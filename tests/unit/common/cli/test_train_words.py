@@ -1,8 +1,10 @@
 """The second word of ``papers train`` is a path, or the mend is told."""
 
 import pytest
+import yaml
+from rich.console import Console
 
-from common.cli.train_words import _refuse_options, split_path
+from common.cli.train_words import _refuse_options, split_path, train_words
 from common.errors import UsageError
 
 
@@ -36,3 +38,14 @@ def test_an_option_is_told_as_a_setting():
     with pytest.raises(UsageError, match="seed=1"):
         _refuse_options(["--seed", "1"])
     _refuse_options(["--seed=1"])  # as sweeps write it
+
+
+def test_a_recipe_for_own_data_is_printed_beside_its_plan(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text("size,price\n" + "".join(f"{n},{n * 2}.5\n" for n in range(60)))
+    words = [str(table), "data.target=price"]
+    train_words("supremix", words, tmp_path / "runs", Console(width=500), only_show=True)
+    out, err = capsys.readouterr()
+    assert yaml.safe_load(out)["data"]["target"] == "price"  # stdout alone can be kept as a file
+    assert "plan, on top of supremix/" in err and "Expected time" in err
+    assert not (tmp_path / "runs").exists()
