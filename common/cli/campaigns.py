@@ -13,11 +13,11 @@ from common.cli.trials import show_trials
 from common.config.overrides import as_word
 from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
+from common.files import write_atomic
 from common.results.comparison import side_by_side
 from common.results.groups import sample_of
 from common.results.record import Record
 from common.runs.campaign_file import parse_budget, read_campaign
-from common.runs.files import write_atomic
 from common.runs.guided_sweep import Guide
 from common.runs.jobs import Queue
 from common.runs.outputs import check_output

@@ -8,14 +8,14 @@ import typer
 from rich.console import Console
 
 from common.cli.compare_words import records_of
-from common.cli.messages import plain_table, print_table
 from common.config.checkout import is_checkout
+from common.console import plain_table, print_table
 from common.errors import UsageError, suggest
+from common.files import write_atomic
 from common.results.comparison import Arms, is_called, measured_key, side_by_side
 from common.results.pages.document import Block, Heading, Paragraph, Table, plain, to_markdown
-from common.results.pages.side_by_side import arms_blocks, rows_as_csv
+from common.results.pages.side_by_side import COLUMNS, arms_blocks, arms_rows, rows_as_csv
 from common.results.record import Record, default_results
-from common.runs.files import write_atomic
 from common.runs.outputs import check_output
 
 console = Console(emoji=False)
@@ -82,7 +82,9 @@ def compare(
     if wandb is not None:
         from common.tracking.wandb_table import log_table
 
-        console.print(log_table(wandb, found), soft_wrap=True, highlight=False)
+        rows = (row for arms in found for row in arms_rows(arms))
+        told = log_table(wandb, "comparison", COLUMNS, rows)
+        console.print(told, soft_wrap=True, highlight=False)
 
 
 def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()) -> None:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.padding import Padding
 
 from common.cli.filing import file_record
-from common.cli.messages import plain_table
 from common.config.checkout import SOURCE_ROOT, require_checkout
+from common.console import plain_table
 from common.errors import UsageError
 from common.results.board import Board, Row, read_board
 from common.results.groups import Group

@@ -12,13 +12,13 @@ from rich.console import Console
 from common.cli.campaigns import campaign, sweep
 from common.cli.compare import compare
 from common.cli.data import data_app
-from common.cli.messages import say, say_warnings
 from common.cli.outcomes import leaderboard, recommend
 from common.cli.parity import parity
 from common.cli.weights import weights_app
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
+from common.console import say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.runs.cores import let_threads_sleep

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT
 from common.errors import UsageError
-from common.runs.files import write_atomic
+from common.files import write_atomic
 
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
 

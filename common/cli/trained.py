@@ -127,7 +127,7 @@ def embed_own(
         check_project(wandb)
     from common.runs.evaluate import with_protocols
     from common.runs.export import embed_data, load_run
-    from common.weights.loading import load_weights
+    from common.runs.loading import load_weights
 
     if published is None:
         ready = load_run(source)

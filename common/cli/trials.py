@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from common.cli.compare import full_name
-from common.cli.messages import plain_table, print_table
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
+from common.console import plain_table, print_table
 from common.results.comparison import Arms, side_by_side
 from common.results.groups import Group
 from common.results.pages.formatting import sample_text

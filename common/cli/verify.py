@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from common.cli.messages import plain_table, print_table
 from common.config.checkout import require_checkout
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
+from common.console import plain_table, print_table
 from common.errors import DataError, LikewiseError, UsageError
 from common.paper import get_paper
 from common.results.ledger import matching_records, setting_of

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from common.cli.messages import plain_table, print_table
 from common.config.checkout import require_checkout
 from common.config.recipe import load_recipe
+from common.console import plain_table, print_table
 from common.runs.folder import is_run
 from common.weights.release import NOT_PUBLISHED, fetch, place_of, read_release
 from common.weights.use import use_lines

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from common.config.schema import Recipe
 from common.errors import UsageError
+from common.files import write_atomic
 from common.results.digest import code_digest
 from common.results.record import Record, RecordError, read_record
 from common.results.strict_dataclasses import build_checked
-from common.runs.files import write_atomic
 
 LEDGER_VERSION = 1
 # The digest of a run made by states of the code that need not agree: equal to none.

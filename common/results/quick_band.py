@@ -13,11 +13,11 @@ from pathlib import Path
 
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
+from common.files import write_atomic
 from common.results.curves import CURVE_POINTS, curves_of, thin
 from common.results.record import Record, RecordError, default_root, read_record
 from common.results.statistics import MIN_SEEDS, Sample, half_width, summarise
 from common.results.strict_dataclasses import build_checked
-from common.runs.files import write_atomic
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
 
 BAND_VERSION = 1

@@ -13,9 +13,9 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
+from common.files import remove_torn, write_atomic
 from common.paper import packages
 from common.results.strict_dataclasses import build_checked
-from common.runs.files import remove_torn, write_atomic
 
 RECORD_VERSION = 1
 ARM_PATTERN = re.compile(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*")

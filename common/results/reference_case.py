@@ -16,8 +16,8 @@ from torch import Tensor
 
 from common.data.catalogue.packers.arrays import npz_bytes, read_arrays
 from common.errors import DataError, UsageError
+from common.files import write_atomic
 from common.results.parity import Case, Solver
-from common.runs.files import write_atomic
 
 Arrays = dict[str, NDArray[Any]]
 # Those of most stored cases; a file may be given others by hand, with the reason.

@@ -8,7 +8,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from common.runs.files import sync_folder
+from common.files import sync_folder
 from common.runs.reporter import Reporter
 from common.training.checkpoint import CheckpointError, read_checkpoint
 from common.training.position import batches_seen

@@ -14,20 +14,20 @@ from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
+from common.files import file_digest
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
 from common.runs.export import load_run
-from common.runs.files import file_digest
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.launch import evaluation_device
+from common.runs.loading import Loaded, load_weights
 from common.runs.provenance import joined_digest
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
 from common.training.fit import evaluate, load_data, measure_references, num_parameters
-from common.weights.loading import Loaded, load_weights
 
 # Data that only a protocol sees: they can be named once a run is trained.
 MEASURED_ON = ("data.zero_shot",)

@@ -19,9 +19,9 @@ from common.data.catalogue.packers.arrays import npz_bytes
 from common.data.sampler import keyed_generator
 from common.errors import LikewiseError, UsageError
 from common.evaluation.finite import require_finite
+from common.files import write_atomic
 from common.registry import BACKBONES
 from common.runs.checkpoints import last_good_checkpoint
-from common.runs.files import write_atomic
 from common.runs.folder import open_run
 from common.runs.launch import evaluation_device
 from common.runs.libraries import Fit, Network, best_fit, fit, is_changed

@@ -11,8 +11,8 @@ from common.backbones.checkpoint_folder import WEIGHTS, needs_text_extra
 from common.backbones.text_encoder import TextEncoder, rate_of
 from common.data.text.tokenizer import KEYS, Tokenizer
 from common.errors import UsageError
+from common.files import check_folder, write_folder
 from common.runs.export import load_run
-from common.runs.files import check_folder, write_folder
 from common.runs.outputs import SENTENCES
 
 # Our poolers, as the module Pooling knows them.

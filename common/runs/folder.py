@@ -17,8 +17,8 @@ from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import UsageError
+from common.files import write_atomic
 from common.results.record import default_results
-from common.runs.files import write_atomic
 
 DEPTH = 3  # paper/recipe/run below the root
 STAMP, FINISHED = "%y%m%d-%H%M%S", "%Y-%m-%dT%H:%M:%SZ"

@@ -8,8 +8,8 @@ from typing import Any
 
 from common.config.schema import Recipe
 from common.errors import UsageError
+from common.files import write_atomic
 from common.paper import get_paper
-from common.runs.files import write_atomic
 from common.runs.folder import open_run
 from common.runs.outputs import TABLE, check_output
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from rich.console import Console
 
 from common.errors import LikewiseError
+from common.files import remove_torn
 from common.results.record import Record, read_record
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.ending import ended_in_words, to_the_end
-from common.runs.files import remove_torn
 from common.runs.folder import RunFolder
 from common.runs.interruption import Terminations
 from common.runs.launch import is_main_process

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, SupportsFloat
 
 from common.errors import DataError, LikewiseError
-from common.runs.files import write_atomic
+from common.files import write_atomic
 
 HEADER = "batch,epoch,key,value"
 METRICS_NAME = "metrics.csv"

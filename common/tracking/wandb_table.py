@@ -1,34 +1,17 @@
 """Tables of W&B runs: a comparison's (`papers compare --wandb`), embeddings (`papers embed`)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from numpy.typing import NDArray
 
 from common.errors import LikewiseError, UsageError
-from common.results.comparison import Arms
-from common.results.pages.side_by_side import COLUMNS, arms_rows
 from common.tracking.mode import resolve_mode
 
 # W&B keeps no more rows of a table.
 MOST_ROWS = 10_000
-
-
-def log_table(project: str, found: Sequence[Arms]) -> str:
-    """Logs all metrics of all arms as the table ``comparison`` of a new run; returns where.
-
-    Args:
-        project: ``ENTITY/PROJECT``.
-        found: The arms.
-
-    Raises:
-        UsageError: ``project`` is not of that form, or W&B is disabled.
-        LikewiseError: W&B cannot be reached or refuses; says why.
-    """
-    rows = [list(row) for arms in found for row in arms_rows(arms)]
-    return _log(project, "comparison", list(COLUMNS), rows)
 
 
 def log_embeddings(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -53,8 +36,8 @@ def log_embeddings(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
         )
     columns = {name: array for name, array in arrays.items() if array.shape == vectors.shape[:1]}
     parts = [*(array.tolist() for array in columns.values()), vectors.tolist()]
-    rows = [list(row) for row in zip(*parts, strict=True)]
-    return _log(project, "embeddings", [*columns, "embeddings"], rows)
+    rows = zip(*parts, strict=True)
+    return log_table(project, "embeddings", [*columns, "embeddings"], rows)
 
 
 def check_project(project: str) -> str:
@@ -71,19 +54,32 @@ def check_project(project: str) -> str:
     return mode
 
 
-def _log(project: str, name: str, columns: list[str], rows: list[list[Any]]) -> str:
-    """Logs a table in a run of its own.
+def log_table(
+    project: str, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> str:
+    """Logs a table in a run of its own; returns where.
 
     Offline, or for who is not logged in, the run stays in the folder ``wandb`` for `wandb sync`.
+
+    Args:
+        project: ``ENTITY/PROJECT``.
+        name: What the table is called.
+        columns: Their names.
+        rows: As long as ``columns`` each.
+
+    Raises:
+        UsageError: As `check_project`.
+        LikewiseError: W&B cannot be reached or refuses; says why.
     """
     mode = check_project(project)
     entity, _, short = project.partition("/")
+    data = [list(row) for row in rows]
     try:
         wandb = import_module("wandb")
         settings = wandb.Settings(console="off", disable_git=True, save_code=False, silent=True)
         where = {"entity": entity, "project": short, "job_type": name, "mode": mode}
         with wandb.init(**where, settings=settings) as run:
-            run.log({name: wandb.Table(columns=columns, data=rows)})
+            run.log({name: wandb.Table(columns=list(columns), data=data)})
             folder, link = run.settings.sync_dir, run.url if mode == "online" else None
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -13,12 +13,12 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.config.yaml_io import to_yaml
 from common.errors import LikewiseError, UsageError
+from common.files import file_digest, write_atomic
 from common.results.board import read_board
 from common.results.configuration import recipe_of
 from common.results.groups import Group
 from common.results.record import Record, read_record
 from common.runs.export import load_run
-from common.runs.files import file_digest, write_atomic
 from common.runs.folder import is_run, open_run, run_path
 from common.runs.start import start
 from common.training.position import KEY

@@ -14,9 +14,9 @@ from lightning import LightningModule
 from common.backbones.published import read_state_dict
 from common.config.yaml_io import to_yaml
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
+from common.files import check_folder, write_folder
 from common.paper import get_paper
 from common.results.record import Record, parse_record, record_to_json
-from common.runs.files import check_folder, write_folder
 from common.runs.folder import open_run
 from common.training.paper_module import restored
 from common.weights.card import card_text

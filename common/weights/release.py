@@ -16,8 +16,8 @@ from common.config.yaml_io import read_yaml
 from common.data.catalogue.download import Opener, download, open_https
 from common.data.catalogue.sources import Original
 from common.errors import DataError, UsageError
+from common.files import file_digest
 from common.results.strict_dataclasses import build_checked
-from common.runs.files import file_digest
 
 MANIFEST = Path(__file__).with_name("manifest.yaml")
 VARIABLE = "LIKEWISE_WEIGHTS_URL"

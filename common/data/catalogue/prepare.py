@@ -11,8 +11,8 @@ from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import Original, Source, get_source
 from common.data.catalogue.verify import verify_source
 from common.errors import DataError
+from common.files import write_atomic
 from common.registry import Registry
-from common.runs.files import write_atomic
 
 PACKERS = Registry(
     "packer",

@@ -12,8 +12,8 @@ from common.data.catalogue.packers.arrays import BROKEN, read_content
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import PackedFile, Source, get_source, load_sources
 from common.errors import DataError
+from common.files import file_digest
 from common.registry import VERIFIERS
-from common.runs.files import file_digest
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")

@@ -5,6 +5,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from common.errors import LikewiseError
+from common.files import write_atomic
 from common.results.board import Board, Row, read_board
 from common.results.ledger import STANDINGS
 from common.results.pages.by_modality import BY_MODALITY, by_modality, where_to_start
@@ -24,7 +25,6 @@ from common.results.pages.front import SMALL, front_table
 from common.results.pages.paper import paper_page
 from common.results.record import default_root
 from common.results.statistics import MIN_SEEDS
-from common.runs.files import write_atomic
 
 LEADERBOARD = "LEADERBOARD.md"
 README = "README.md"

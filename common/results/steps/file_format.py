@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
+from common.files import write_atomic
 from common.results.strict_dataclasses import build_checked
-from common.runs.files import write_atomic
 
 STEPS_VERSION = 1
 TOLERANCE = 1e-8

@@ -23,7 +23,7 @@ from rich.progress import track
 
 from common.data.images.readers.folders import SUFFIXES
 from common.errors import DataError, LikewiseError
-from common.runs.files import write_atomic
+from common.files import write_atomic
 
 INDEX = ".likewise-index.npz"
 # A kind of index; a change of what it holds makes a new one.

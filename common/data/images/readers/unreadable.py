@@ -15,7 +15,7 @@ from common.data.images.lazy import FileSet, LazySplit, fingerprint_files
 from common.data.images.readers.shards import CACHE
 from common.data.images.workers import ImageLoader
 from common.errors import DataError, LikewiseError
-from common.runs.files import write_atomic
+from common.files import write_atomic
 
 CHUNK = 64
 NAMED = 3

@@ -11,6 +11,7 @@ from common.errors import UsageError
 from common.results import comparison
 from common.results.groups import Code
 from common.results.record import RecordError, commit_record, write_record
+from common.tracking import wandb_table
 
 
 class Present(Code):
@@ -147,3 +148,20 @@ def test_files_are_written_whole_and_replaced_only_when_asked(store, tmp_path):
     assert "--force" in str(run(*words).exception)
     assert run(*words, "--force").exit_code == 0
     assert ".csv" in str(run("runs", "--csv", "a.txt").exception)
+
+
+def test_wandb_is_given_every_line_of_the_comparison(store, monkeypatch):
+    given = []
+
+    def log(project, name, columns, rows):
+        given.extend([project, name, *columns])
+        given.append({row[columns.index("arm")] for row in rows})
+        return "logged"
+
+    monkeypatch.setattr(wandb_table, "log_table", log)
+    store()
+    store(1, "hard-codes")
+    told = run("runs", "--wandb", "me/mine")
+    assert told.exit_code == 0 and "logged" in told.output
+    assert given[:2] == ["me/mine", "comparison"] and "verdict" in given
+    assert given[-1] == {"swav/quick", "swav/quick:hard-codes", "untrained"}

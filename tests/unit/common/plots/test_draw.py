@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from common.files import LikewiseError
 from common.paper import get_paper
 from common.plots import draw
 from common.plots.draw import draw_plots
-from common.runs.files import LikewiseError
 
 PAPER = dataclasses.replace(get_paper("swav"), name="plotted", modalities=("nothing-drawn",))
 

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from common.config.recipe import load_recipe
 from common.errors import LikewiseError
+from common.files import write_atomic
 from common.results.record import RecordError
 from common.runs import folder as run_folders
-from common.runs.files import write_atomic
 from common.runs.folder import RunFolder, new_run
 from common.runs.interruption import RunStopped
 from common.runs.resume import resume_run

@@ -6,18 +6,10 @@ import numpy as np
 import pytest
 
 from common.errors import LikewiseError, UsageError
-from common.results import comparison
-from common.results.comparison import side_by_side
-from common.results.groups import Code
-from common.results.pages.side_by_side import COLUMNS
 from common.tracking import wandb_table
 from common.tracking.wandb_table import log_embeddings, log_table
 
-
-@pytest.fixture
-def found(monkeypatch, make_record):
-    monkeypatch.setattr(comparison, "present_code", lambda records, root: Code())
-    return side_by_side([make_record(seed=seed) for seed in range(2)])
+GIVEN = "comparison", ("arm", "mean"), [("method", 1.5), ("simclr", None)]
 
 
 @pytest.fixture
@@ -37,22 +29,22 @@ def logged(monkeypatch):
     return given
 
 
-def test_every_row_goes_into_one_table(found, logged, monkeypatch):
+def test_every_row_goes_into_one_table(logged, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
-    assert "https://host/run" in log_table("me/mine", found)
+    assert "https://host/run" in log_table("me/mine", *GIVEN)
     columns, data = logged["comparison"]
-    assert columns == list(COLUMNS) and {len(row) for row in data} == {len(COLUMNS)}
+    assert (columns, data) == (["arm", "mean"], [["method", 1.5], ["simclr", None]])
     assert (logged["entity"], logged["project"], logged["mode"]) == ("me", "mine", "online")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    assert "wandb sync wandb/x" in log_table("me/mine", found)
+    assert "wandb sync wandb/x" in log_table("me/mine", *GIVEN)
 
 
-def test_what_is_wrong_is_told(found, logged, monkeypatch):
+def test_what_is_wrong_is_told(logged, monkeypatch):
     with pytest.raises(UsageError, match="ENTITY/PROJECT"):
-        log_table("mine", found)
+        log_table("mine", *GIVEN)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     with pytest.raises(UsageError, match="WANDB_MODE"):
-        log_table("me/mine", found)
+        log_table("me/mine", *GIVEN)
     monkeypatch.setenv("WANDB_MODE", "online")
 
     def refuse(**_options):
@@ -60,7 +52,7 @@ def test_what_is_wrong_is_told(found, logged, monkeypatch):
 
     monkeypatch.setattr(sys.modules["wandb"], "init", refuse)
     with pytest.raises(LikewiseError, match="no such entity"):
-        log_table("me/mine", found)
+        log_table("me/mine", *GIVEN)
 
 
 def test_each_embedding_is_a_row_with_what_is_known_of_it(logged, monkeypatch):

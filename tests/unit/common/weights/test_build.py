@@ -15,10 +15,10 @@ from common.results.record import write_record
 from common.runs import evaluate
 from common.runs.export import embed_data
 from common.runs.folder import new_run
+from common.runs.loading import load_weights
 from common.weights import build as building
 from common.weights.build import build, checkpoint_bytes, committed, compare, store
 from common.weights.card import OWN_DATA, card_text
-from common.weights.loading import load_weights
 from common.weights.release import Release, fetch, read_release
 from papers.swav import SwAV
 

@@ -1,7 +1,7 @@
 import warnings
 
-from common.cli.messages import say, say_warnings
 from common.config.checkout import SOURCE_ROOT
+from common.console import say, say_warnings
 
 
 def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys):

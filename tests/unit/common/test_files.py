@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import LikewiseError
-from common.runs.files import file_digest, remove_torn, write_atomic
+from common.files import file_digest, remove_torn, write_atomic
 
 
 def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):
