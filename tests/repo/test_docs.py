@@ -199,8 +199,7 @@ def test_every_word_of_a_verdict_is_explained() -> None:
 def test_a_papers_page_has_the_same_headings_as_others(path: Path) -> None:
     lines = path.read_text().splitlines()
     found = [line[3:].strip().lower() for line in lines if line.startswith("## ")]
-    # Thirteen pages do not have the second one yet.
-    assert found in (HEADINGS, [one for one in HEADINGS if one != "does it help here?"])
+    assert found == HEADINGS
 
 
 @pytest.mark.parametrize(
