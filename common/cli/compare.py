@@ -80,11 +80,16 @@ def compare(
     if curves is not None:
         _write(curves, _curves(curves, found))
     if wandb is not None:
-        from common.tracking.wandb_table import log_table
+        _log(wandb, found, console)
 
-        rows = (row for arms in found for row in arms_rows(arms))
-        told = log_table(wandb, "comparison", COLUMNS, rows)
-        console.print(told, soft_wrap=True, highlight=False)
+
+def _log(project: str, found: Sequence[Arms], console: Console) -> None:
+    """Logs all metrics of all arms as W&B's table ``comparison``, and says where it is."""
+    from common.tracking.wandb_table import log_table
+
+    rows = (row for arms in found for row in arms_rows(arms))
+    where = log_table(project, "comparison", COLUMNS, rows)
+    console.print(where, soft_wrap=True, highlight=False)
 
 
 def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()) -> None:
