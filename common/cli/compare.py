@@ -80,10 +80,10 @@ def compare(
     if curves is not None:
         _write(curves, _curves(curves, found))
     if wandb is not None:
-        _log(wandb, found, console)
+        _log_to_wandb(wandb, found)
 
 
-def _log(project: str, found: Sequence[Arms], console: Console) -> None:
+def _log_to_wandb(project: str, found: Sequence[Arms]) -> None:
     """Logs all metrics of all arms as W&B's table ``comparison``, and says where it is."""
     from common.tracking.wandb_table import log_table
 

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from common.files import LikewiseError
+from common.errors import LikewiseError
 from common.paper import get_paper
 from common.plots import draw
 from common.plots.draw import draw_plots
