@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,9 +146,15 @@ def packages() -> dict[str, str]:
 
     Another project cannot take the name of a paper of this one.
     """
-    folders = (Path(root) for root in import_module("papers").__path__)
-    own = (path.parent.name for folder in folders for path in folder.glob("*/__init__.py"))
+    roots = import_module("papers").__path__
+    own = chain.from_iterable(_folders(root, Path(root).stat().st_mtime_ns) for root in roots)
     return _installed() | {name: f"papers.{name}" for name in own}
+
+
+@cache
+def _folders(root: str, changed: int) -> list[str]:
+    """Returns the packages in ``root``, which are looked for anew when it has ``changed``."""
+    return [path.parent.name for path in Path(root).glob("*/__init__.py")]
 
 
 def outside_folder(name: str) -> Path | None:

@@ -5,8 +5,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scipy import special
-
 MIN_SEEDS = 3
 CONFIDENCE = 0.95
 # Nobody trains more for one comparison.
@@ -52,6 +50,8 @@ def half_width(
     if total == 0:
         return 0.0
     parts = own**2 / (ours.n - 1) + (other**2 / (n - 1) if other and n else 0.0)
+    from scipy import special  # a fifth of a second, which lists and help need not wait for
+
     # Welch-Satterthwaite degrees of freedom; ours.n - 1 for a fixed reference.
     quantile = special.stdtrit(total**2 / parts, (1 + confidence) / 2)
     return float(quantile) * math.sqrt(total)
