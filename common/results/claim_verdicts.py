@@ -7,7 +7,7 @@ from itertools import product
 from common.results.board import Board
 from common.results.claims import REFERENCE, Claim, Comparison
 from common.results.groups import Group, differences
-from common.results.statistics import Sample
+from common.results.statistics import MIN_SEEDS, Sample
 from common.results.status import Verdict, judge_claim
 
 
@@ -16,8 +16,8 @@ class Decision:
     """A claim and its verdict.
 
     ``differences``: of the pairs, positive where the arm that should be ahead is. ``stale``: why
-    the records may not hold now, so that they do not decide. ``seen_before``: a record is older
-    than the claim, so that whoever wrote it may have known its verdict.
+    the records may not hold now, so that they do not decide. ``seen_before``: a record of them is
+    older than the claim, so that whoever wrote it may have known its verdict.
     """
 
     claim: Claim
@@ -39,7 +39,10 @@ def decisions(board: Board, paper: str) -> list[Decision]:
 
 
 def decide(claim: Claim, groups: Iterable[Group]) -> Decision:
-    """Pairs the trained records of both arms by seed, within one data hash and protocol."""
+    """Pairs the trained records of both arms by seed, within one data hash and protocol.
+
+    Pairs older than the claim count only until `MIN_SEEDS` newer ones are there.
+    """
     comparison = claim.comparison
     if comparison is None:
         return Decision(claim, Verdict("not tested here"))
@@ -88,11 +91,15 @@ def _decided(
     ]
     if comparison.better == "lower":
         values.reverse()
+    older = {r.seed for group in deciding for r in group.records if r.finished < claim.committed}
     found = differences(*values)
+    newer = differences(*({s: v for s, v in side.items() if s not in older} for side in values))
+    if older and newer is not None and newer.n >= MIN_SEEDS:
+        found, older = newer, set()
     return Decision(
         claim,
         judge_claim(found, comparison.matters),
         found,
         next((group.stale for group in deciding if group.stale), None),
-        any(r.finished < claim.committed for group in deciding for r in group.records),
+        bool(older),
     )

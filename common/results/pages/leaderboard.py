@@ -57,8 +57,9 @@ VERDICTS = {
     "undecided": "the interval contains 0, or there are fewer seeds",
     "not tested here": "the data or the compute is missing, as the paper's page says",
     "not run": "no seed has a record of both arms",
-    "seen before": "a record is older than the claim as it was written down here, so whoever "
-    "chose the smallest difference that matters may have known the outcome",
+    "seen before": "a record is older than the claim as it was written down here, and fewer than "
+    "three pairs of records are newer, so whoever chose the smallest difference that matters may "
+    "have known the outcome",
 }
 INTRODUCTION = """\
 `papers leaderboard` generates this page and the page behind each paper's name. Our numbers come

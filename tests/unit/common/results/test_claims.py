@@ -130,10 +130,13 @@ TWO = {"variant": "two-crops", "arm": "ablation/two-crops"}
 def decision(read, make_record):
     """What records of the two arms, a value a seed, decide of the first claim."""
 
-    def make(ahead, behind, text=GOOD, code=CODE, **changes):
-        changes = {"finished": AFTER, **changes}
+    def make(ahead, behind, text=GOOD, code=CODE, finished=AFTER, **changes):
+        times = finished if isinstance(finished, dict) else dict.fromkeys(range(9), finished)
         records = [
-            make_record(seed=seed, run_id=f"{arm}{seed}", metrics={KNN: value}, **more, **changes)
+            make_record(
+                **{"seed": seed, "run_id": f"{arm}{seed}", "metrics": {KNN: value}},
+                **{"finished": times[seed], **more, **changes},
+            )
             for arm, values, more in (("a", ahead, {"variant": "cpu"}), ("b", behind, TWO))
             for seed, value in values.items()
         ]
@@ -173,6 +176,16 @@ def test_records_from_before_the_claim_make_it_seen_before(decision):
     assert not decision(*arms).seen_before
     assert not decision(*arms, finished="2026-06-01T08:00:00Z").seen_before
     assert decision(*arms, finished="2026-05-31T23:59:59Z").seen_before
+
+
+def test_pairs_from_before_the_claim_count_until_three_newer_ones_are_there(decision):
+    ahead, behind = by_seed(0.9, 0.9, 0.9, 0.1, 0.5, 0.9), by_seed(0.1, 0.1, 0.1, 0.2, 0.6, 1.0)
+    times = by_seed(*3 * ["2026-05-31T23:59:59Z"], AFTER, AFTER, AFTER)
+    found = decision(ahead, behind, finished=times)
+    assert (found.differences.n, found.verdict.status, found.seen_before) == (3, "opposite", False)
+    del behind[5]
+    found = decision(ahead, behind, finished=times)
+    assert found.differences.n == 5 and found.seen_before
 
 
 def test_a_claim_of_the_same_day_knows_the_minute(decision):
