@@ -11,6 +11,7 @@ from common.cli.verify import verify_paper
 from common.config import checkout
 from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import load_recipe
+from common.config.yaml_io import read_yaml
 from common.errors import UsageError
 from common.results.record import RecordError, read_record, record_to_json, write_record
 
@@ -109,11 +110,12 @@ def add(record, root, console):
 def test_a_first_seed_is_told_which_seeds_and_arms_are_missing(make_record, console, tmp_path):
     (tmp_path / "papers/swav").mkdir(parents=True)
     shutil.copy(SOURCE_ROOT / "papers/swav/claims.yaml", tmp_path / "papers/swav")
-    recipe = load_recipe("swav/cifar10-jpeg")
+    setting = read_yaml(SOURCE_ROOT / "papers/swav/claims.yaml")["claims"][0]["setting"]
+    recipe = load_recipe(setting)
     facts = {"recipe": recipe.recipe, "config_hash": recipe.hash(), "arm": "method"}
     said = add(make_record(seed=1, **facts), tmp_path, console)
     assert "seed=0 and seed=2" in said
-    assert "swav/cifar10-jpeg:simclr" in said
+    assert f"{setting}:simclr" in said
 
 
 def test_a_shortened_run_is_another_setting(make_record, console, tmp_path):
