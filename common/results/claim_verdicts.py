@@ -92,14 +92,13 @@ def _decided(
     if comparison.better == "lower":
         values.reverse()
     older = {r.seed for group in deciding for r in group.records if r.finished < claim.committed}
-    found = differences(*values)
     newer = differences(*({s: v for s, v in side.items() if s not in older} for side in values))
-    if older and newer is not None and newer.n >= MIN_SEEDS:
-        found, older = newer, set()
+    enough = newer is not None and newer.n >= MIN_SEEDS
+    found = newer if enough else differences(*values)
     return Decision(
         claim,
         judge_claim(found, comparison.matters),
         found,
         next((group.stale for group in deciding if group.stale), None),
-        bool(older),
+        bool(older) and not enough,
     )
