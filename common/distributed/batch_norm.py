@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from common.distributed.reduce import all_reduce_sum, all_reduce_sum_with_grad, world_size
+from common.distributed.reduce import gather_with_grad, world_size
 
 
 class LocalBatchNorm(_BatchNorm):
@@ -19,8 +19,9 @@ class GlobalBatchNorm(LocalBatchNorm):
     """Batch norm whose training statistics are those of all processes' rows together.
 
     On one process and in evaluation this is plain batch norm; on CUDA it is the forward pass of
-    torch's ``SyncBatchNorm``; on the CPU, which that refuses, two sums over processes. No
-    subclass of ``SyncBatchNorm``, since DistributedDataParallel refuses those on a CPU too.
+    torch's ``SyncBatchNorm``; on the CPU, which that refuses, one gather over processes and one sum
+    of gradients, as there. No subclass of ``SyncBatchNorm``, since DistributedDataParallel refuses
+    those on a CPU too.
     Shape: ``(batch, features, ...)``, any trailing dimensions. Parameter and buffer names are
     those of ``nn.BatchNorm*d``.
     """
@@ -38,11 +39,17 @@ class GlobalBatchNorm(LocalBatchNorm):
         x = input if input.dtype == torch.float64 else input.float()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
-        count = all_reduce_sum(torch.tensor(float(x.numel() // x.shape[1]), dtype=x.dtype))
-        mean = all_reduce_sum_with_grad(x.sum(axes)) / count
+        rows = x.numel() // x.shape[1]
+        own_mean = x.sum(axes) / max(rows, 1)
+        # Squared deviations from the own mean: a difference of raw moments loses digits.
+        own_squares = (x - own_mean.view(shape)).square().sum(axes)
+        own = torch.stack([torch.full_like(own_mean, rows), own_mean, own_squares])
+        counts, means, squares = gather_with_grad(own[None]).unbind(1)
+        counts = counts.detach()
+        count = counts.sum(0)
+        mean = (counts * means).sum(0) / count
+        variance = (squares + counts * (means - mean).square()).sum(0) / count
         centred = x - mean.view(shape)
-        # The second sum is over squared deviations: a difference of raw moments loses digits.
-        variance = all_reduce_sum_with_grad(centred.square().sum(axes)) / count
         self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
         y = centred * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:

@@ -197,7 +197,8 @@ class SwAV(PaperModule):
         view = self.method.assignment_crops[0]
         ratio = loss / math.log(self.method.num_prototypes)
         signs = log_clusters(self, ratio, z[view], scores[view])
-        if batch > self.method.freeze_batches:
+        # Once free, prototypes take about as long again to part.
+        if batch > 2 * self.method.freeze_batches:
             signs["the loss stays at ln K"] = float(ratio) > 0.999
             self.collapse.check(signs, batch)
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from common.distributed.batch_norm import GlobalBatchNorm, convert_batch_norm
@@ -48,6 +49,35 @@ def test_two_processes_have_the_statistics_of_the_whole_batch():
             torch.testing.assert_close(average, value, rtol=1e-9, atol=1e-10)
         elif name != "y":
             torch.testing.assert_close(first[name], value, rtol=1e-10, atol=1e-10)
+
+
+def pass_through_unequal_shares() -> dict[str, torch.Tensor]:
+    counts = torch.zeros(2)
+
+    def counted(collective, index):
+        def call(*args, **options):
+            counts[index] += 1
+            return collective(*args, **options)
+
+        return call
+
+    dist.all_gather, dist.all_reduce = counted(dist.all_gather, 0), counted(dist.all_reduce, 1)
+    x = make_images().split([5, 3])[rank()].requires_grad_()
+    y = convert_batch_norm(nn.BatchNorm2d(3).double())(x)
+    y.pow(3).sum().backward()
+    return {"y": y.detach(), "gradient": x.grad, "collectives": counts}
+
+
+@pytest.mark.distributed
+def test_shares_may_differ_in_size_and_a_pass_is_one_gather_and_one_sum():
+    x = make_images().requires_grad_()
+    y = nn.BatchNorm2d(3).double()(x)
+    y.pow(3).sum().backward()
+    parts = run_processes(pass_through_unequal_shares)
+    for name, whole in (("y", y.detach()), ("gradient", x.grad)):
+        found = torch.cat([part[name] for part in parts])
+        torch.testing.assert_close(found, whole, rtol=1e-9, atol=1e-10)
+    assert parts[0]["collectives"].tolist() == [1, 1]
 
 
 def test_converted_on_one_process_is_the_same_to_the_bit():
