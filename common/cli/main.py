@@ -21,10 +21,10 @@ from common.config.schema import Recipe
 from common.console import say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
+from common.ranks import unset_unreadable_ranks
 from common.runs.cores import let_threads_sleep
 from common.runs.folder import open_run
 from common.runs.glibc_memory import keep_memory
-from common.runs.launch import unset_unreadable_ranks
 
 app = typer.Typer(
     no_args_is_help=True,

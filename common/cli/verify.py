@@ -24,10 +24,10 @@ from common.results.quick_band import (
 )
 from common.results.record import Record, commit_record, default_root, load_records, read_record
 from common.results.statistics import MIN_SEEDS
-from common.results.steps.check import check_paper, data_of, settings_of
 from common.runs.folder import run_path
 from common.runs.progress import time_left
 from common.runs.start import start
+from common.steps.check import check_paper, data_of, settings_of
 
 
 def verify_paper(paper: str, store: bool, console: Console, root: Path | None = None) -> None:

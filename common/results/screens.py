@@ -10,10 +10,10 @@ from common.data.data_sets import Modality
 from common.paper import Paper, get_paper
 from common.results.board import Board
 from common.results.groups import Group, differences, sample_of
+from common.results.metrics import ERROR
 from common.results.pages.sections import sections_of
 from common.results.record import Record, has_rows
 from common.results.statistics import MIN_SEEDS, Sample, half_width
-from common.runs.summary import ERROR
 
 # Budgets that differ by less count as one: a last batch that is dropped is no other training.
 SAME_BUDGET = 1.02

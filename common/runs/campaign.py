@@ -14,6 +14,7 @@ from rich.console import Console
 from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
+from common.ranks import is_main_process
 from common.results.digest import code_digest
 from common.results.ledger import matching_records, read_ledger
 from common.results.record import Record, commit_record, default_root
@@ -22,7 +23,6 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
-from common.runs.launch import is_main_process
 from common.runs.resume import resume_run
 from common.runs.start import start
 from common.training.checkpoint import read_checkpoint

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from common.data.workers import died_in_words
 from common.errors import LikewiseError
+from common.ranks import is_main_process, launched_by_lightning
 from common.results.record import Record
 from common.runs.folder import RunFolder
 from common.runs.interruption import RunStopped, Terminations
-from common.runs.launch import is_main_process, launched_by_lightning
 from common.runs.summary import training_text
 
 

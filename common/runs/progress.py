@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from common.evaluation import progress
-from common.runs.launch import is_main_process
+from common.ranks import is_main_process
 
 LINE_EVERY_S = 15.0
 

@@ -6,12 +6,12 @@ from rich.console import Console
 
 from common.errors import LikewiseError
 from common.files import remove_torn
+from common.ranks import is_main_process
 from common.results.record import Record, read_record
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.ending import ended_in_words, to_the_end
 from common.runs.folder import RunFolder
 from common.runs.interruption import Terminations
-from common.runs.launch import is_main_process
 from common.runs.run import prepare, train
 from common.runs.summary import show_end
 

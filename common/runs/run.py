@@ -11,6 +11,7 @@ from rich.console import Console
 from common.config.schema import Recipe
 from common.paper import get_paper
 from common.plots.draw import draw_plots
+from common.ranks import is_main_process
 from common.results.record import Record, record_to_json, write_record
 from common.results.reported import scaled_reason
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints, last_good_checkpoint
@@ -18,7 +19,7 @@ from common.runs.cores import too_many_threads
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
 from common.runs.interruption import Stopping
-from common.runs.launch import is_main_process, num_processes, strategy_of, threads_of
+from common.runs.launch import num_processes, strategy_of, threads_of
 from common.runs.lightning_notices import quieten_lightning
 from common.runs.progress import show_progress_of_numbers
 from common.runs.provenance import Provenance

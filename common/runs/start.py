@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from common.config.schema import Recipe
+from common.ranks import is_main_process
 from common.results.record import Record
 from common.runs.ending import ended_in_words, to_the_end
 from common.runs.folder import RunFolder, new_run
 from common.runs.interruption import Terminations
-from common.runs.launch import is_main_process
 from common.runs.run import prepare, train
 from common.runs.signals import interrupts_wait
 from common.runs.summary import show_end

@@ -1,6 +1,5 @@
 """The last screen of a run: what was measured, where it is stored, what can be run next."""
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,19 +11,10 @@ from common.config.references import recipe_names
 from common.config.schema import Recipe
 from common.console import plain_table, print_table
 from common.paper import get_paper
+from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
-
-# Metrics of which less is better.
-ERROR = re.compile(
-    r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
-)
-# Metrics that do not say how good an encoder is.
-BESIDE = re.compile(
-    r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
-    r"|tolerance(_eq11)?$|positive_similarity$|top_negative_\d+$"
-)
 
 
 def show_end(

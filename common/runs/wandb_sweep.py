@@ -7,7 +7,7 @@ from typing import Any
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
 from common.errors import UsageError
-from common.runs.summary import ERROR
+from common.results.metrics import ERROR
 from common.runs.sweep import Range, read_space, trial_recipe
 
 USE = """\

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 from common.config.schema import Recipe, TrackingConfig
-from common.runs.launch import process_rank
+from common.ranks import process_rank
 from common.tracking.channel import Channel
 from common.tracking.labels import run_labels, without_secrets
 from common.tracking.mode import resolve_mode

@@ -1,7 +1,7 @@
 """Where AutoTCL's trainings are looked at."""
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Point, late, start
+from common.steps.points import Counts, Point, late, start
 
 # Networks of 50 million weights make a step long.
 STEPS = 2

@@ -4,7 +4,7 @@ import torch
 from lightning import LightningModule
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, start
 from papers.clip_rocket.module import ClipRocket
 
 

@@ -1,7 +1,7 @@
 """Where FT's trainings are looked at."""
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Point, closing, late, start
+from common.steps.points import Counts, Point, closing, late, start
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:

@@ -4,7 +4,7 @@ from lightning import LightningModule
 
 from common.config.schema import Recipe
 from common.optim.ema import cosine_momentum
-from common.results.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, start
 from papers.hydra.momentum import Hydra
 
 

@@ -7,7 +7,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, start
 from papers.owdfa_cpl.module import CPL
 
 

@@ -3,7 +3,7 @@
 from lightning import LightningModule
 
 from common.optim.ema import cosine_momentum
-from common.results.steps.points import Place
+from common.steps.points import Place
 from papers.pixpro.module import PixPro
 
 

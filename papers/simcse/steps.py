@@ -3,7 +3,7 @@
 from lightning import LightningModule
 
 from common.config.schema import Recipe
-from common.results.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, start
 from common.training.stages import stage_number
 from papers.simcse.module import SimCSE
 

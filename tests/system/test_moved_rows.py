@@ -18,7 +18,7 @@ CHECK = """
 import json, sys
 from pathlib import Path
 from common.results.board import read_board
-from common.results.steps.check import check_paper
+from common.steps.check import check_paper
 
 root = Path(sys.argv[1])
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from common.results.comparison import Arms, Line
 from common.results.ledger import STANDINGS
+from common.results.metrics import BESIDE
 from common.results.pages.document import Block, Heading, Paragraph, Table, Verbatim
 from common.results.pages.formatting import (
     decimals_of,
@@ -17,7 +18,6 @@ from common.results.pages.formatting import (
     shown_metrics,
     status_text,
 )
-from common.runs.summary import BESIDE
 
 COLUMNS = (
     *("data", "data_hash", "protocol", "split", "arm", "metric", "seeds", "mean", "deviation"),

@@ -4,10 +4,7 @@ from common.config.recipe import load_recipe
 from common.errors import ConfigError
 from common.runs.launch import (
     check_accelerator,
-    is_main_process,
-    launched_by_lightning,
     num_processes,
-    process_rank,
     strategy_of,
 )
 
@@ -34,32 +31,6 @@ def gpus(monkeypatch):
 
 def swav(*overrides):
     return load_recipe("swav/quick", list(overrides))
-
-
-@pytest.mark.parametrize(
-    ("environment", "rank", "by_lightning"),
-    [
-        ({}, 0, False),
-        ({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}, 3, False),  # torchrun
-        ({"SLURM_PROCID": "5", "SLURM_LOCALID": "1"}, 5, False),
-        ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, 1, True),  # a child that Lightning started
-        ({"LOCAL_RANK": "1", "NODE_RANK": "0", "SLURM_PROCID": "0"}, 1, True),  # without srun
-        ({"NODE_RANK": "2"}, 2, False),  # the first process of a further node
-        ({"NODE_RANK": "2", "LOCAL_RANK": "0"}, 2, False),  # once Lightning has launched
-        ({"RANK": "0", "LOCAL_RANK": "0", "NODE_RANK": "1"}, 0, False),
-        ({"RANK": "", "SLURM_PROCID": "2"}, 2, False),
-        ({"RANK": "none"}, 0, False),
-        ({"LOCAL_RANK": "none"}, 0, False),
-        ({"RANK": "", "LOCAL_RANK": "1"}, 1, True),
-    ],
-)
-def test_the_rank_is_read_from_every_launcher(environment, rank, by_lightning, monkeypatch):
-    assert process_rank(environment) == rank
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert process_rank() == rank
-    assert is_main_process() == (rank == 0)
-    assert launched_by_lightning() == by_lightning
 
 
 @pytest.mark.parametrize(

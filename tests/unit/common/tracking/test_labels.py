@@ -1,4 +1,3 @@
-import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -6,7 +5,6 @@ import pytest
 from common.config import schema
 from common.config.schema import OptimizerConfig, Recipe, TrackingConfig, TrainerConfig
 from common.evaluation.config import EvaluationConfig
-from common.runs.launch import process_rank, unset_unreadable_ranks
 from common.tracking.labels import WITHHELD, run_labels, without_secrets
 
 
@@ -118,21 +116,3 @@ def test_secrets_are_withheld_by_name_and_by_value():
         "num_tokens": 4,
         "password": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("environment", "rank"),
-    [({}, 0), ({"RANK": "3", "LOCAL_RANK": "0"}, 3), ({"SLURM_PROCID": "2"}, 2)],
-)
-def test_rank_comes_from_the_launcher(environment, rank):
-    assert process_rank(environment) == rank
-
-
-def test_a_launchers_variable_without_a_number_is_unset(monkeypatch):
-    given = {"RANK": "x", "LOCAL_RANK": "", "SLURM_PROCID": "-1", "NODE_RANK": "2"}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    with pytest.warns(UserWarning) as said:
-        unset_unreadable_ranks()
-    assert [name for name in given if name in os.environ] == ["NODE_RANK"]
-    assert [str(one.message).split(" is ")[0] for one in said] == ["RANK='x'", "SLURM_PROCID='-1'"]

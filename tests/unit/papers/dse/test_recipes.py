@@ -7,8 +7,8 @@ from common.config.recipe import load_recipe
 from common.data.text import synthetic
 from common.data.text.config import TextConfig
 from common.errors import ConfigError
-from common.results.steps.points import Length
-from common.results.steps.take import as_taken, take_steps
+from common.steps.points import Length
+from common.steps.take import as_taken, take_steps
 from common.training.fit import load_data
 from papers.dse.readers.glossary_pairs import glossary_pairs
 

@@ -7,10 +7,10 @@ from common.config.checkout import SOURCE_ROOT
 from common.errors import DataError, LikewiseError
 from common.results.ledger import Ledger, ledger_path, read_ledger, setting_of, write_ledger
 from common.results.record import commit_record, load_records
-from common.results.steps import check as checking
-from common.results.steps import file_format as stored
-from common.results.steps import of_setting as run
-from common.results.steps.check import Job, Outcome, check_paper, run_job, settings_of
+from common.steps import check as checking
+from common.steps import file_format as stored
+from common.steps import of_setting as run
+from common.steps.check import Job, Outcome, check_paper, run_job, settings_of
 
 NOW = "1" * 12
 RECORDS = [

@@ -13,11 +13,11 @@ from common.config.schema import Recipe
 from common.evaluation.run_protocols import run_protocols
 from common.evaluation.scores import recorded
 from common.paper import get_paper
-from common.results.steps.enter_state import perturb_state
-from common.results.steps.float64 import in_double, moved
-from common.results.steps.points import own_part
-from common.results.steps.take import Taken, synthetic_data
-from common.results.steps.watch import project
+from common.steps.enter_state import perturb_state
+from common.steps.float64 import in_double, moved
+from common.steps.points import own_part
+from common.steps.take import Taken, synthetic_data
+from common.steps.watch import project
 from common.training.fit import build_module
 
 

@@ -16,13 +16,13 @@ from torch import Tensor
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
-from common.results.steps.enter_state import enter
-from common.results.steps.float64 import KEPT, in_double, mapped, moved
-from common.results.steps.folding import describe_orders, fold
-from common.results.steps.points import Counts, Length, Point, points_of, scheduled_of
-from common.results.steps.watch import Names, Values, Watch
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.lightning_notices import quieten_lightning
+from common.steps.enter_state import enter
+from common.steps.float64 import KEPT, in_double, mapped, moved
+from common.steps.folding import describe_orders, fold
+from common.steps.points import Counts, Length, Point, points_of, scheduled_of
+from common.steps.watch import Names, Values, Watch
 from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
 from common.training.position import Position
@@ -35,7 +35,7 @@ NEVER = 1_000_000_000
 
 @dataclass
 class Taken:
-    """What the steps gave; see `common.results.steps.file_format.Steps`."""
+    """What the steps gave; see `common.steps.file_format.Steps`."""
 
     orders: list[str]
     values: Values

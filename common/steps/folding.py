@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.data.contract import RunData
 from common.data.sampler import BatchKey, EpochBatchSampler
-from common.results.steps.float64 import moved, widened
+from common.steps.float64 import moved, widened
 
 FIRST_ROWS = 20
 

@@ -10,8 +10,8 @@ from common.data.images.synthetic import make
 from common.data.keyed import KeyedData
 from common.data.sampler import EpochBatchSampler
 from common.data.targets.open_world.order import alternating_order
-from common.results.steps.float64 import widened
-from common.results.steps.folding import describe_orders, fold
+from common.steps.float64 import widened
+from common.steps.folding import describe_orders, fold
 from tests.shapes import IMAGES
 
 

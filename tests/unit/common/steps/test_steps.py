@@ -9,8 +9,8 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.series.module import SeriesData
 from common.evaluation.config import with_protocols
-from common.results.steps.file_format import Steps, compare
-from common.results.steps.of_setting import describe_data, run_measures, run_steps
+from common.steps.file_format import Steps, compare
+from common.steps.of_setting import describe_data, run_measures, run_steps
 from papers.autotcl.config import MaskAgreementConfig
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV

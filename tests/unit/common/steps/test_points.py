@@ -3,7 +3,7 @@
 import pytest
 
 from common.config.recipe import load_recipe
-from common.results.steps.points import STEPS, Counts, late, points_of
+from common.steps.points import STEPS, Counts, late, points_of
 
 LONG = Counts(batches=1200, epochs=60, per_epoch=20)
 

@@ -134,8 +134,8 @@ def plan(
     leave_out: Callable[[Record, str], None],
 ) -> tuple[list[Job], dict[str, list[str]]]:
     """Returns a job for each file, and the names of each setting's files."""
-    from common.results.steps.file_format import read_steps, steps_path
-    from common.results.steps.of_setting import measures_key
+    from common.steps.file_format import read_steps, steps_path
+    from common.steps.of_setting import measures_key
 
     jobs: dict[str, Job] = {}
     names: dict[str, list[str]] = {}
@@ -195,7 +195,7 @@ class Shapes:
         Raises:
             DataError: If they are not at hand.
         """
-        from common.results.steps.of_setting import describe_data
+        from common.steps.of_setting import describe_data
 
         recipe = quiet_recipe(record)
         key = repr((recipe.data, recipe.seed))
@@ -208,7 +208,7 @@ class Shapes:
 
         A record keeps the last name of a checkpoint's or tokeniser's folder, which finds neither.
         """
-        from common.results.steps.points import own_part
+        from common.steps.points import own_part
 
         if record.weights == "published" and own_part(quiet_recipe(record), "published") is None:
             return "the weights are published, and steps.py does not say how their file is written"
@@ -247,8 +247,8 @@ def one_thread() -> Iterator[None]:
 
 def run_job(job: Job, root: Path, store: bool) -> Outcome:
     """Computes a file of steps and compares it with the stored one, or stores it."""
-    from common.results.steps.file_format import compare, read_steps, steps_path, write_steps
-    from common.results.steps.of_setting import run_measures, run_steps
+    from common.steps.file_format import compare, read_steps, steps_path, write_steps
+    from common.steps.of_setting import run_measures, run_steps
 
     record, recipe = job.record, quiet_recipe(job.record)
     # Trainer, module and data hold each other: only the collector frees what the last job made.

@@ -7,7 +7,7 @@ import torch
 from lightning import Trainer
 from torch import Tensor
 
-from common.results.steps.points import Counts, Place, Point
+from common.steps.points import Counts, Place, Point
 
 # How far a parameter is moved, as a share of its tensor's root mean square.
 SHIFT = 0.1

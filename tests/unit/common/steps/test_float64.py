@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.results.steps.float64 import in_double, moved
+from common.steps.float64 import in_double, moved
 
 
 class Batch(NamedTuple):

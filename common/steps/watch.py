@@ -15,7 +15,7 @@ from common.data.series.batches import SeriesBatch
 from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.regression.views import RegressionBatch
 from common.data.text.batch import TextBatch
-from common.results.steps.enter_state import named_generator
+from common.steps.enter_state import named_generator
 
 Values = dict[str, list[float | None]]
 Names = dict[str, list[str]]

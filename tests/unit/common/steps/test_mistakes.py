@@ -10,8 +10,8 @@ import pytest
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.paper import get_paper
-from common.results.steps.file_format import Steps, compare
-from common.results.steps.of_setting import describe_data, run_measures, run_steps
+from common.steps.file_format import Steps, compare
+from common.steps.of_setting import describe_data, run_measures, run_steps
 from papers.autotcl.module import AutoTCL
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.results.steps.file_format import Steps, StepsError, compare, read_steps, write_steps
+from common.steps.file_format import Steps, StepsError, compare, read_steps, write_steps
 
 
 def make(values: dict[str, list[float | None]], ill_conditioned: list[str] | None = None) -> Steps:

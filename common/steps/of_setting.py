@@ -11,13 +11,13 @@ from typing import Any
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
-from common.results.steps.file_format import ILL_CONDITIONED, INPUT_SHARE, Steps, differences
-from common.results.steps.float64 import widened
-from common.results.steps.measuring import take_measures
-from common.results.steps.points import Length, own_part
-from common.results.steps.take import Taken, as_taken, take_steps
 from common.runs.environment import installed_versions
 from common.settings import collect_changes
+from common.steps.file_format import ILL_CONDITIONED, INPUT_SHARE, Steps, differences
+from common.steps.float64 import widened
+from common.steps.measuring import take_measures
+from common.steps.points import Length, own_part
+from common.steps.take import Taken, as_taken, take_steps
 
 SEED = 20_260_101
 # Rows of a split, so that its measures are no accident; of large images with maps of classes.

@@ -4,8 +4,8 @@ import pytest
 
 from common.config.recipe import load_recipe
 from common.data.text import synthetic
-from common.results.steps.points import Length
-from common.results.steps.take import as_taken, take_steps
+from common.steps.points import Length
+from common.steps.take import as_taken, take_steps
 from common.training.fit import load_data
 
 # The head of the contrast.

@@ -11,9 +11,9 @@ from lightning import Callback, LightningModule, Trainer
 from common.config.recipe import load_recipe
 from common.data.images.module import ImageData
 from common.data.images.synthetic import make
-from common.results.steps.enter_state import enter, perturb_state
-from common.results.steps.points import Counts, Point
-from common.results.steps.take import as_taken
+from common.steps.enter_state import enter, perturb_state
+from common.steps.points import Counts, Point
+from common.steps.take import as_taken
 from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
 from common.training.position import Position

@@ -1,0 +1,13 @@
+"""What a metric's name tells of it."""
+
+import re
+
+# Metrics of which less is better.
+ERROR = re.compile(
+    r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+)
+# Metrics that do not say how good an encoder is.
+BESIDE = re.compile(
+    r"_std$|_train_|_chance$|effective_rank$|heads_used$|uncertainty$|isotropy$|alignment$|uniformity$"
+    r"|tolerance(_eq11)?$|positive_similarity$|top_negative_\d+$"
+)
