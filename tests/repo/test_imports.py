@@ -29,6 +29,10 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+# Packages of the shell: none imports one that stands after it.
+LAYERS = ("tracking", "results", "plots", "runs", "steps", "weights", "cli")
+
+
 def violations(path: Path) -> list[str]:
     part, *rest = path.relative_to(ROOT).parts
     found = []
@@ -38,6 +42,9 @@ def violations(path: Path) -> list[str]:
             found.append(name)
         if first == "papers" and part == "common":
             found.append(name)
+        if first == part == "common" and {rest[0], *others[:1]} <= {*LAYERS}:
+            if LAYERS.index(rest[0]) < LAYERS.index(others[0]):
+                found.append(name)
         if first == "papers" and part == "papers" and others and others[0] != rest[0]:
             found.append(name)
     return found
@@ -92,6 +99,7 @@ def test_imports_go_one_way(path: Path) -> None:
         ("common/data/a.py", "import papers.swav"),
         ("common/a.py", "from papers.swav import x"),
         ("common/a.py", "from tests.helpers import x"),
+        ("common/results/a.py", "from common.runs.cores import x"),
     ],
 )
 def test_the_walk_sees_a_wrong_import(
