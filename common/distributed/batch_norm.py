@@ -19,9 +19,9 @@ class GlobalBatchNorm(LocalBatchNorm):
     """Batch norm whose training statistics are those of all processes' rows together.
 
     On one process and in evaluation this is plain batch norm; on CUDA it is the forward pass of
-    torch's ``SyncBatchNorm``; on the CPU, which that refuses, one gather over processes and one sum
-    of gradients, as there. No subclass of ``SyncBatchNorm``, since DistributedDataParallel refuses
-    those on a CPU too.
+    torch's ``SyncBatchNorm``; on the CPU, which that refuses, one gather over processes in the
+    forward pass and one sum in the backward pass, as there. No subclass of ``SyncBatchNorm``, since
+    DistributedDataParallel refuses those on a CPU too.
     Shape: ``(batch, features, ...)``, any trailing dimensions. Parameter and buffer names are
     those of ``nn.BatchNorm*d``.
     """

@@ -42,8 +42,8 @@ def violations(path: Path) -> list[str]:
             found.append(name)
         if first == "papers" and part == "common":
             found.append(name)
-        if first == part == "common" and {rest[0], *others[:1]} <= {*LAYERS}:
-            if LAYERS.index(rest[0]) < LAYERS.index(others[0]):
+        if first == part == "common" and rest[0] in LAYERS and others:
+            if others[0] in LAYERS[LAYERS.index(rest[0]) + 1 :]:
                 found.append(name)
         if first == "papers" and part == "papers" and others and others[0] != rest[0]:
             found.append(name)
