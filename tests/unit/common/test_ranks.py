@@ -3,18 +3,17 @@ import os
 import pytest
 
 from common.ranks import (
+    RANKS,
     is_main_process,
     launched_by_lightning,
     process_rank,
     unset_unreadable_ranks,
 )
 
-LAUNCHER = ("RANK", "WORLD_SIZE", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
-
 
 @pytest.fixture(autouse=True)
 def no_launcher(monkeypatch):
-    for name in LAUNCHER:
+    for name in RANKS:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -23,6 +22,8 @@ def no_launcher(monkeypatch):
     [
         ({}, 0, False),
         ({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}, 3, False),  # torchrun
+        ({"RANK": "3", "LOCAL_RANK": "0"}, 3, False),
+        ({"SLURM_PROCID": "2"}, 2, False),
         ({"SLURM_PROCID": "5", "SLURM_LOCALID": "1"}, 5, False),
         ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, 1, True),  # a child that Lightning started
         ({"LOCAL_RANK": "1", "NODE_RANK": "0", "SLURM_PROCID": "0"}, 1, True),  # without srun
