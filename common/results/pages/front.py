@@ -71,18 +71,30 @@ class Front:
 def front_of(board: Board, paper: str) -> Front | None:
     """Returns what stands beside the method in the setting of the first claim that has been run.
 
-    Where none has: in the setting with most arms. None without claims or runs.
+    Of a setting's sections, that with the arms which a claim names comes first. Where no claim has
+    been run: the setting with most arms. None without claims or runs.
     """
     sections = [one for one in sections_of(board, paper) if one.lower is not None]
     fronts = [front for one in sections if (front := _front(board, one))]
-    claims = board.claims_of(paper).claims
-    settings = [claim.comparison.setting for claim in claims if claim.comparison]
+    compared = [
+        (claim.comparison.setting, claim.variants or {})
+        for claim in board.claims_of(paper).claims
+        if claim.comparison
+    ]
+    settings = [setting for setting, _ in compared]
+    deciding = {
+        (setting, variant)
+        for setting, variants in compared
+        for names in variants.values()
+        for variant in names
+    }
 
-    def rank(front: Front) -> tuple[int, bool, bool, int]:
+    def rank(front: Front) -> tuple[int, bool, bool, bool, int]:
         section = front.section
         place = [*settings, section.setting].index(section.setting)
+        beside = (section.setting, front.method.latest.variant) not in deciding
         quick = section.groups[0].latest.recipe == "quick"
-        return place, quick, bool(front.method.stale), -len(section.groups)
+        return place, beside, quick, bool(front.method.stale), -len(section.groups)
 
     return min(fronts, key=rank, default=None)
 

@@ -150,6 +150,27 @@ def test_the_setting_is_that_of_the_first_claim_that_has_been_run(board):
     assert front_of(board(claims=None), "swav") is None
 
 
+def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in_front(
+    board, make_record
+):
+    sides = {"method:aaa": ("aaa",), "ablation/hard": ("hard",)}
+    arms = [("method", "aaa", 0.7), ("ablation/hard", "hard", 0.6)]
+    more = [
+        make_record(
+            arm=arm, variant=variant, seed=seed, run_id=f"{variant}-{seed}", protocol="long",
+            metrics={KNN: value + seed / 100},
+        )
+        for arm, variant, value in arms
+        for seed in range(3)
+    ]  # fmt: skip
+    assert front_of(board(more=more), "swav").ours.mean == pytest.approx(0.82)
+    ahead = dataclasses.replace(COMPARISON, ahead="method:aaa")
+    claims = [dataclasses.replace(CLAIM, comparison=ahead, variants=sides)]
+    front = front_of(board(more=more, claims=PaperClaims(claims=claims)), "swav")
+    assert front.ours.mean == pytest.approx(0.71)
+    assert front.ablation.gap == pytest.approx(-0.1)
+
+
 def test_a_line_counts_reported_numbers_and_claims(board):
     def line(**given):
         table = front_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}", SMALL)
