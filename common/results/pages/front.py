@@ -76,23 +76,16 @@ def front_of(board: Board, paper: str) -> Front | None:
     """
     sections = [one for one in sections_of(board, paper) if one.lower is not None]
     fronts = [front for one in sections if (front := _front(board, one))]
-    compared = [
-        (claim.comparison.setting, claim.variants or {})
-        for claim in board.claims_of(paper).claims
-        if claim.comparison
-    ]
-    settings = [setting for setting, _ in compared]
-    deciding = {
-        (setting, variant)
-        for setting, variants in compared
-        for names in variants.values()
-        for variant in names
-    }
+    named: dict[str, set[str | None]] = {}
+    for claim in board.claims_of(paper).claims:
+        if claim.comparison:
+            arms = (claim.variants or {}).values()
+            named.setdefault(claim.comparison.setting, set()).update(*arms)
 
     def rank(front: Front) -> tuple[int, bool, bool, bool, int]:
         section = front.section
-        place = [*settings, section.setting].index(section.setting)
-        beside = (section.setting, front.method.latest.variant) not in deciding
+        place = [*named, section.setting].index(section.setting)
+        beside = front.method.latest.variant not in named.get(section.setting, ())
         quick = section.groups[0].latest.recipe == "quick"
         return place, beside, quick, bool(front.method.stale), -len(section.groups)
 
