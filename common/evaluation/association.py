@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
 from common.data.text.store import TokenStore, pack
+from common.distributed.draws import keyed_generator
 from common.evaluation.association_config import AssociationConfig
 from common.evaluation.association_words import TESTS, WordTest
 from common.evaluation.scores import keep

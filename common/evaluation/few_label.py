@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
 from common.evaluation.few_label_config import FewLabelConfig, check_classes
 from common.evaluation.knn import predict_knn

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
 from common.evaluation.linear_probe_config import LinearProbeConfig
 from common.evaluation.scores import keep

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.curve import Curve
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.linear_sgd_config import LinearSgdConfig

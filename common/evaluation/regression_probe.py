@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics, shot_metrics
 from common.evaluation.regression_probe_config import RegressionProbeConfig

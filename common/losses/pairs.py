@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather, rank
 from common.distributed.to_device import moved

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
+from common.distributed.draws import keyed_generator
 from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.losses.precision import upcast
 from common.training.stages import Stage

@@ -10,8 +10,8 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce

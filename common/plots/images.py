@@ -15,7 +15,8 @@ from common.data.images.module import ImageData
 from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import to_float
 from common.data.images.views import collect_views, normalise
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from common.plots.embedding_map import embedding_map
 from common.plots.grid import fit, image_grid
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from common.config.schema import Recipe
 from common.data.catalogue.packers.arrays import npz_bytes
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import LikewiseError, UsageError
 from common.evaluation.finite import require_finite
 from common.files import write_atomic

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.optim.ema import momentum_copy
 from common.training.paper_module import PaperModule

@@ -6,9 +6,8 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
+from common.distributed.draws import draw_beta, keyed_generator
 from common.distributed.reduce import rank, world_size
-from common.losses.draws import draw_beta
 from common.losses.precision import unit
 from common.methods.moco import MoCo
 from common.training.diagnostics import is_log_due

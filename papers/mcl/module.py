@@ -12,8 +12,9 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
 from common.data.images.dense_evaluation import DenseImages
-from common.data.sampler import EpochBatchSampler, keyed_generator
+from common.data.sampler import EpochBatchSampler
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather
 from common.errors import ConfigError, UsageError

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.distributed.reduce import rank, world_size
 from common.losses.precision import unit
 from common.methods.moco import MoCo

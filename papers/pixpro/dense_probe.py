@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.features import inverse_scale
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 
 from common.data.images.box_evaluation import ObjectImages
 from common.data.images.boxes import Objects
-from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress

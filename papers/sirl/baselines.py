@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.methods.heads import mlp
 from common.optim.build import configure
 from common.training.diagnostics import is_log_due

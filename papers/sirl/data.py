@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
 from common.data.targets.regression.samples import measure_scale
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.frozen import embed_frozen

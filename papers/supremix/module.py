@@ -6,13 +6,12 @@ import torch
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.draws import draw_beta, keyed_generator
 from common.distributed.reduce import world_size
 from common.errors import ConfigError
-from common.losses.draws import draw_beta
 from common.losses.precision import unit
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.evaluation.progress import show_progress
 from common.evaluation.regression_inputs import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics

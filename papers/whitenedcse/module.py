@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from common.backbones.poolers import pool
 from common.backbones.text_encoder import Pooler, build_text_encoder
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
+from common.distributed.draws import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import world_size
 from common.errors import ConfigError

@@ -20,7 +20,8 @@ from common.data.graphs.metapaths import Matrix, row_mean
 from common.data.graphs.operators import Operator, make_operator
 from common.data.graphs.prepare import Prepared
 from common.data.graphs.splits import Ids
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 
 # Constants of splitmix64.

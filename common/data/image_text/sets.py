@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from common.data.images.lazy import AnySplit, LazySplit, fingerprint_files
 from common.data.images.sets import Split
 from common.data.images.sets import fingerprint as fingerprint_images
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 
 class Variants(NamedTuple):

@@ -13,7 +13,8 @@ from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import to_float
 from common.data.images.views import collect_views, make_views
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 PAIR_BATCH = 64

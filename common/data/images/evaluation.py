@@ -12,7 +12,7 @@ from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.images.loading import CentreCrop, RandomView, image_batches
 from common.data.images.sets import Split, merge, to_float
 from common.data.images.views import normalise
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 from common.evaluation.crop import CropConfig
 from common.registry import READERS

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 HOLDOUT_SEED = 20_200_617

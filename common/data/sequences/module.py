@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.core import k_core
 from common.data.sequences.store import (
@@ -24,6 +24,7 @@ from common.data.sequences.store import (
     prefix_instances,
 )
 from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
 from common.evaluation.ranking import History, RankingInput
 from common.registry import READERS

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from common.data.images.readers.digits import place, uniform
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 SIDE, NUM_TRAIN, RENDERINGS = 8, 1297, 2
 SCALE, ROTATION, SHIFT, COLOURS = (0.8, 1.1), 0.3, 0.2, (0.1, 0.9)

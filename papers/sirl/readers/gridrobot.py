@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from papers.sirl.data_config import TrajectoryConfig
 from papers.sirl.rows import TrajectorySet
 

@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from common.data.images.readers.digits import place, uniform
-from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
+from common.distributed.draws import keyed_generator
 
 CANVAS, INK = 24, 16
 STEPS, DEGREES_PER_STEP = 41, 3

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 CANVAS = 20
 NUM_TRAIN = 1297

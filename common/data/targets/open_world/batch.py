@@ -11,8 +11,9 @@ from common.data.images.draws import draw, fit_parameters
 from common.data.images.resample import crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
-from common.data.sampler import BatchKey, keyed_generator, lone_key
+from common.data.sampler import BatchKey, lone_key
 from common.data.targets.open_world.config import OpenWorldConfig
+from common.distributed.draws import keyed_generator
 from common.distributed.to_device import moved
 from common.errors import DataError, outline
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, DataError
 
 TRAIN, VAL, TEST = 0, 1, 2

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.data.sampler import keyed_generator
 from common.data.text.config import TextConfig
 from common.data.text.readers.lines import read_lines
 from common.data.text.sets import Texts, TextSet
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 BETWEEN = "<|list_more_def|>"

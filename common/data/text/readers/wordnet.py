@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from common.data.catalogue.root import data_root, require
-from common.data.sampler import keyed_generator
 from common.data.text.config import TextConfig
 from common.data.text.readers.entries import as_set
 from common.data.text.readers.lines import read_lines
 from common.data.text.sets import TextSet
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 FOLDER = "wordnet"

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.crop import CropConfig
 from common.evaluation.curve import Curve
 from common.evaluation.image_inputs import ImageInputs

@@ -18,7 +18,6 @@ from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
 from common.data.images.readers.folders import SUFFIXES
-from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.files import Box, ImageFiles
 from common.data.targets.open_world.readers.published import (
@@ -35,6 +34,7 @@ from common.data.targets.open_world.samples import (
     Part,
     Rows,
 )
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")

@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.data.sampler import keyed_generator
 from common.data.sequences.views import (
     CROP,
     MASK,
@@ -16,6 +15,7 @@ from common.data.sequences.views import (
     kept_by_crop,
     make_views,
 )
+from common.distributed.draws import keyed_generator
 
 RATIOS = ViewRatios()
 
