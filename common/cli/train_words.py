@@ -59,11 +59,11 @@ def _recipe_of(
         if save is not None:
             raise UsageError(f"--save {save}: keeps the plan for your data; name their path, too")
         return load_recipe(reference, overrides), None
-    from common.own_data.plan import make_plan  # here alone: it imports numpy and Pillow
+    from common.own_data.plan import make_plan, paper_of  # here alone: it imports numpy and Pillow
     from common.own_data.show import check_save, save_plan, show_plan
 
     if save is not None:
-        check_save(save, reference.lower().partition("/")[0])
+        check_save(save, paper_of(reference).name)
     plan = make_plan(reference, path, overrides)
     show_plan(plan, console)
     if save is None:

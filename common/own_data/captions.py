@@ -58,7 +58,6 @@ class Pairs:
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
     """Plans for a table with the paths of images and their captions."""
-    names = {column.name.lower(): column.name for column in found.columns}
     draft.choose("data.name", "caption-table", "a table of images and captions")
     draft.choose("data.path", str(found.path), "your file")
     columns = []
@@ -66,9 +65,15 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
     ):
-        first = next((names[name] for name in known if name in names), None)
-        if first is not None:
-            draft.choose(key, first, what)
+        fitting = [column.name for column in found.columns if column.name.lower() in known]
+        if len(fitting) > 1 and key not in draft.words:
+            draft.refuse(
+                f"{found.path}: {what} may be in the columns {', '.join(fitting)}; name one: "
+                f"{key}=NAME"
+            )
+            return
+        if fitting:
+            draft.choose(key, fitting[0], what)
         columns.append(found.column(str(draft.get(key))))
     image, caption = columns
     if image is None or caption is None or image.gap is not None or caption.gap is not None:

@@ -1,13 +1,13 @@
 """A CSV: what its columns hold, which is the time, and how far apart its lines are."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from common.data.catalogue.csv_lines import Lines, read_lines
+from common.data.catalogue.csv_lines import Lines, read_lines, to_number
+from common.errors import shown
 
 TIME_NAMES = ("date", "datetime", "time", "timestamp")
 # How dates are written; null: ISO 8601. Day and month first are told apart by the days above 12.
@@ -20,6 +20,7 @@ DATE_FORMATS = (
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
 )
+LOOKED_AT = 20  # cells of a column that may hold dates
 PATHS, CAPTIONS = ("filepath", "path", "file", "image"), ("title", "caption", "text")
 SENTENCES = {"sentence1", "sentence2"}
 OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
@@ -29,13 +30,15 @@ OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
 class Column:
     """A column: ``numbers`` where all filled cells are finite ones, else its ``texts``.
 
-    ``gap`` is the line of the first empty cell, or None.
+    ``gap`` is the line of the first empty cell, or None. ``odd`` is line and cell of the first that
+    is no number, where most are.
     """
 
     name: str
     numbers: list[float] | None
     texts: list[str]
     gap: int | None
+    odd: tuple[int, str] | None
 
     @property
     def constant(self) -> bool:
@@ -47,7 +50,8 @@ class Column:
 class Times:
     """The column of time: its format, first and last date, and minutes between most lines.
 
-    ``broken``: the first line that is not one step after the line before it, or None.
+    ``broken``: the first line that is no date one step after that of the line before it, and what
+    it is; or None.
     """
 
     name: str
@@ -55,7 +59,7 @@ class Times:
     first: datetime
     last: datetime
     minutes: float
-    broken: int | None
+    broken: tuple[int, str] | None
 
 
 @dataclass(frozen=True)
@@ -104,46 +108,78 @@ def recognise_csv(path: Path) -> CsvFile:
 def _column(lines: Lines, place: int) -> Column:
     cells = [(number, line[place]) for number, line in lines[1:]]
     gap = next((number for number, cell in cells if not cell), None)
-    texts = [cell for _, cell in cells if cell]
-    try:
-        numbers: list[float] | None = [float(cell) for cell in texts]
-    except ValueError:
-        numbers = None
-    if not texts or (numbers and not all(map(math.isfinite, numbers))):
-        numbers = None
-    return Column(lines[0][1][place], numbers, texts, gap)
+    filled = [(number, cell, to_number(cell)) for number, cell in cells if cell]
+    numbers = [value for *_, value in filled if value is not None]
+    others = ((number, cell) for number, cell, value in filled if value is None)
+    odd = next(others, None) if 2 * len(numbers) > len(filled) else None
+    whole = numbers if filled and len(numbers) == len(filled) else None
+    return Column(lines[0][1][place], whole, [cell for _, cell, _ in filled], gap, odd)
 
 
 def _find_times(lines: Lines, columns: list[Column]) -> Times | None:
-    """Returns the first column of dates; one of numbers is none, whatever it is called."""
-    named = sorted(columns, key=lambda column: column.name.lower() not in TIME_NAMES)
-    for column in named:
-        if column.numbers is not None or column.gap is not None:
-            continue
-        for form in DATE_FORMATS:
-            dates = _dates(column.texts, form)
-            if dates is not None and len({date.tzinfo is None for date in dates}) == 1:
-                return _times(lines, column.name, form, dates)
-    return None
+    """Returns the first column of dates, one that is whole before one that is not.
+
+    One of numbers is none, whatever it is called.
+    """
+    named = sorted(enumerate(columns), key=lambda pair: pair[1].name.lower() not in TIME_NAMES)
+    found = [
+        times
+        for place, column in named
+        if column.numbers is None and (times := _times(lines, place, column)) is not None
+    ]
+    return next((times for times in found if times.broken is None), found[0] if found else None)
 
 
-def _dates(texts: list[str], form: str | None) -> list[datetime] | None:
+def _times(lines: Lines, place: int, column: Column) -> Times | None:
+    """Returns the dates of a column in the form that reads the most cells, if it reads most."""
+    cells = [row[place] for _, row in lines[1:]]
+    forms = [form for form in DATE_FORMATS if _are_most(_dates(column.texts[:LOOKED_AT], form))]
+    tried = [(form, _dates(cells, form)) for form in forms]
+    form, dates = max(tried, key=lambda pair: -pair[1].count(None), default=(None, []))
+    if not _are_most(dates):
+        return None
+    zoned = 2 * sum(date is not None and date.tzinfo is not None for date in dates) > len(dates)
+    kept = [date for date in dates if date is not None and (date.tzinfo is not None) == zoned]
+    steps = Counter(after - before for before, after in pairwise(kept)).most_common(1)
+    if not steps:
+        return None
+    step = steps[0][0]
+    found = (
+        (number, what)
+        for (number, _), cell, before, date in zip(
+            lines[1:], cells, [None, *dates], dates, strict=False
+        )
+        if (what := _what_is_wrong(cell, before, date, zoned, step))
+    )
+    minutes = step / timedelta(minutes=1)
+    return Times(column.name, form, kept[0], kept[-1], minutes, next(found, None))
+
+
+def _what_is_wrong(
+    cell: str, before: datetime | None, date: datetime | None, zoned: bool, step: timedelta
+) -> str:
+    if date is None:
+        return f"holds {shown(cell)}, no date" if cell else "is empty"
+    if (date.tzinfo is not None) != zoned:
+        return f"is {date}: all dates or none have a time zone"
+    if before is not None and not date - before == step > timedelta(0):
+        return f"is not {spell(step / timedelta(minutes=1))} after the line before"
+    return ""
+
+
+def _dates(texts: list[str], form: str | None) -> list[datetime | None]:
+    return [_date(text, form) for text in texts]
+
+
+def _date(text: str, form: str | None) -> datetime | None:
     try:
-        return [
-            datetime.strptime(text, form) if form else datetime.fromisoformat(text)
-            for text in texts
-        ]
+        return datetime.strptime(text, form) if form else datetime.fromisoformat(text)
     except ValueError:
         return None
 
 
-def _times(lines: Lines, name: str, form: str | None, dates: list[datetime]) -> Times:
-    gaps = [after - before for before, after in pairwise(dates)]
-    step = Counter(gaps).most_common(1)[0][0]
-    wrong = (place for place, gap in enumerate(gaps, 2) if gap != step or gap <= timedelta(0))
-    place = next(wrong, None)
-    broken = None if place is None else lines[place][0]
-    return Times(name, form, dates[0], dates[-1], step / timedelta(minutes=1), broken)
+def _are_most(dates: list[datetime | None]) -> bool:
+    return 2 * dates.count(None) < len(dates)
 
 
 def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
@@ -158,7 +194,7 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
     if "path" in texts:
         files = next(column.texts for column in columns if column.name.lower() == "path")
         return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)
-    if all(column.numbers is None for column in columns) and times is None:
+    if times is None and all(c.numbers is None and c.odd is None for c in columns):
         return ("sentences",)
     first, second = ("csv", "table") if times is not None else ("table", "csv")
     return first, second, "answered-table"

@@ -20,7 +20,7 @@ class Draft:
 
     Attributes:
         paper: Whose recipe it is.
-        base: The recipe as it stands.
+        base: The recipe as it stands, with the settings of the baseline that the user names.
         words: The user's own values by dotted key; they win.
         fixed: The user named the recipe, so that its sizes stay.
         kept: Dotted keys that the variant sets, or a file of the user's own: the plan leaves them.
@@ -57,14 +57,22 @@ class Draft:
         return own if value is None or isinstance(own, kinds) else value
 
     def choose(self, key: str, value: Any, why: str) -> None:
-        """Plans ``key`` unless the user or variant has set it, or the recipe has the value already.
+        """Plans ``key`` unless user or variant set it, or the recipe has the value already."""
+        if key not in self.kept:
+            self.fit(key, value, why)
 
-        A baseline of the user's has settings of its own in ``method:``.
+    def fit(self, key: str, value: Any, why: str) -> None:
+        """Plans ``key`` even where a variant sets it, which was for other data.
+
+        A setting that the method, perhaps a baseline, does not have is left out.
         """
-        foreign = key.startswith("method.") and "baseline" in self.words
-        given = key in self.words or key in self.kept
-        if not given and not foreign and value != self.get(key):
+        foreign = key.startswith("method.") and not self.has(key)
+        if key not in self.words and not foreign and value != self.get(key):
             self.choices[key] = Choice(value, why)
+
+    def has(self, key: str) -> bool:
+        """Returns whether the method, perhaps a baseline, has the setting ``method.NAME``."""
+        return hasattr(self.base.method, key.split(".")[1])
 
     def refuse(self, text: str) -> None:
         """Notes an obstacle: what is wrong, and how it is mended."""

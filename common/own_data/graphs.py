@@ -1,11 +1,11 @@
 """A graph of one's own: its types, links, labels and meta-paths; and the plan for graph papers."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.data.catalogue.csv_lines import quoted_rows
 from common.errors import DataError
 from common.own_data.draft import Draft
 
@@ -65,8 +65,8 @@ def recognise_graph_folder(path: Path) -> Graph:
 def _rows(path: Path) -> Iterable[list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            return [row for _, row in quoted_rows(path, file)]
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as CSV: {error}") from None
 
 

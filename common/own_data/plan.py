@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -92,7 +91,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
         ConfigError: A value of the user's that the recipe refuses.
     """
-    paper = _paper_of(reference)
+    paper = paper_of(reference)
     values = parse_overrides(words)
     found = recognise(Path(path).expanduser())
     if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
@@ -102,10 +101,11 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
     draft = Draft(paper, load_recipe(name), values, fixed=not bare, kept=_kept(name))
     _check_words(name, draft)
+    draft.base = _with_baseline(draft)
     FORMS[form][1](found, draft)
     _fit_warmup(draft)
-    if not draft.obstacles and find_spec(f"papers.{paper.name}.own_data") is not None:
-        import_module(f"papers.{paper.name}.own_data").fit(found, draft)
+    if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
+        paper.part("own_data").fit(found, draft)
     if draft.obstacles:
         raise UsageError(_all_at_once(found, draft.obstacles))
     recipe = _resolved(name, draft)
@@ -138,13 +138,26 @@ def _check_words(name: str, draft: Draft) -> None:
             raise
 
 
+def _with_baseline(draft: Draft) -> Recipe:
+    """Returns the recipe with the settings of the baseline that the user's words name."""
+    baseline = draft.words.get("baseline", draft.base.baseline)
+    if baseline == draft.base.baseline:
+        return draft.base
+    return replace(draft.base, baseline=baseline, method=draft.paper.config(baseline)())
+
+
 def _fit_warmup(draft: Draft) -> None:
     epochs = draft.get("trainer.epochs")
     if draft.get("optimizer.warmup_epochs") >= epochs > 0:
         draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
 
 
-def _paper_of(reference: str) -> Paper:
+def paper_of(reference: str) -> Paper:
+    """Returns the paper of a recipe for own data: ``paper[/recipe][:variant]`` or a file.
+
+    Raises:
+        UsageError: No such paper or file, or a record, which is repeated on its own data.
+    """
     if reference.endswith(".json"):
         raise UsageError(f"{reference}: a record is repeated on its own data; leave the path out")
     if FILE_PATTERN.fullmatch(reference):
@@ -207,6 +220,8 @@ def _resolved(name: str, draft: Draft) -> Recipe:
     layers: list[tuple[str, dict[str, Any]]] = [(str(place.path), content)]
     if place.variant is not None:
         layers.append((f"variant {place.variant}", variants[place.variant]))
+    if "baseline" in draft.words:  # what is planned for `method:` is of the baseline
+        layers.append((COMMAND_LINE, {"baseline": draft.words["baseline"]}))
     layers.append((PLAN, {key: choice.value for key, choice in draft.choices.items()}))
     layers.append((COMMAND_LINE, draft.words))
     return resolve(place.paper, place.recipe, place.variant, layers)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.data.catalogue.csv_lines import no_number
 from common.data.catalogue.packers.arrays import read_arrays
 from common.own_data.csv_files import CsvFile, spell
 from common.own_data.draft import Draft, check_batch, fit_batch
@@ -53,9 +54,10 @@ def _plan_dates(found: CsvFile, draft: Draft) -> None:
     if times.date_format is not None:
         draft.choose("data.date_format", times.date_format, "how the dates are written")
     if times.broken is not None and "data.step_minutes" not in draft.words:
+        line, what = times.broken
         draft.refuse(
-            f"{found.path}, line {times.broken}: {times.name} is not {spell(times.minutes)} after "
-            "the line before; sort or fill the lines, or data.date=null counts them as equally far"
+            f"{found.path}, line {line}: {times.name} {what}; sort or mend the lines, or "
+            "data.date=null counts them as equally far"
         )
 
 
@@ -63,18 +65,18 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     asked = draft.words.get("data.targets")
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
-    texts = [column.name for column in columns if column.numbers is None]
+    texts = [column.name for column in columns if column.numbers is None and not column.odd]
     numbers = [column for column in columns if column.numbers is not None]
     kept = [column.name for column in numbers if not column.constant]
     if not kept:
         draft.refuse(f"{found.path}: there is no column of numbers to forecast that changes")
     whole = [column.name for column in numbers if column.gap is None and not column.constant]
-    for column in numbers:
-        if column.gap is not None:
-            mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
-            draft.refuse(
-                f"{found.path}, line {column.gap}: column {column.name} is empty; fill it{mend}"
-            )
+    mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
+    for column in columns:
+        if column.odd is not None:
+            draft.refuse(f"{no_number(found.path, column.name, *column.odd)}; repair it{mend}")
+        elif column.numbers is not None and column.gap is not None:
+            draft.refuse(f"{no_number(found.path, column.name, column.gap, '')}; fill it{mend}")
     left = texts + [column.name for column in numbers if column.constant]
     why = "all columns of numbers"
     if left:

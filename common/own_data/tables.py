@@ -1,5 +1,6 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
+from common.data.catalogue.csv_lines import no_number
 from common.own_data.csv_files import Column, CsvFile
 from common.own_data.draft import Draft, check_batch, fit_batch
 
@@ -35,7 +36,7 @@ def plan_listed(found: CsvFile, draft: Draft) -> None:
 
 def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False) -> Column | None:
     """Returns the column to predict, which the user names if ``asked``, or if there are several."""
-    numbers = [c for c in found.columns if c.numbers is not None and c.name not in others]
+    numbers = [c for c in found.columns if (c.numbers or c.odd) and c.name not in others]
     name = draft.words.get("data.target")
     if name is None and len(numbers) == 1 and not asked:
         name = numbers[0].name
@@ -44,6 +45,8 @@ def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False
     names = ", ".join(c.name for c in numbers[:8]) + (", ..." if len(numbers) > 8 else "")
     if name is None:
         draft.refuse(f"data.target: name the column to predict, data.target=NAME, one of {names}")
+    elif column is not None and column.odd is not None:
+        draft.refuse(f"{no_number(found.path, column.name, *column.odd)}; repair it")
     elif column is None or column.numbers is None:
         draft.refuse(
             f"data.target={name}: {found.path} has no such column of numbers; it has {names}"
@@ -67,6 +70,12 @@ def _plan_columns(found: CsvFile, draft: Draft, target: Column | None) -> None:
             draft.refuse(
                 f"{found.path}, line {column.gap}: column {column.name} is empty; fill it, or "
                 f"leave the column out with data.drop=[{column.name}]"
+            )
+        elif column.odd is not None:
+            name = column.name
+            draft.refuse(
+                f"{no_number(found.path, name, *column.odd)}; repair it, or say what it is: "
+                f"data.categorical=[{name}] or data.drop=[{name}]"
             )
         elif column.numbers is None:
             fewer = 2 <= len(set(column.texts)) <= MOST_VALUES

@@ -7,6 +7,8 @@ from common.own_data.draft import Draft
 
 def fit(found: Any, draft: Draft) -> None:
     """Plans stages of equal length, and clusters that fill a batch or two."""
+    if draft.base.baseline is not None:
+        return
     stages, epochs = draft.get("method.stages"), draft.get("trainer.epochs")
     if epochs:
         draft.choose("method.stage_epochs", max(epochs // stages, 1), f"a part of {epochs}")

@@ -1,4 +1,7 @@
-"""What SwAV fits to images of the user's own: prototypes, the queue, and when each begins."""
+"""What SwAV fits to images of the user's own: prototypes, the queue, and when each begins.
+
+Its baseline DeepCluster-v2 has prototypes, too.
+"""
 
 import math
 from typing import Any
@@ -12,6 +15,22 @@ IMAGES_A_PROTOTYPE, MOST = 10, 1000
 
 def fit(found: Any, draft: Draft) -> None:
     """Plans as many prototypes as the images can fill, and a queue where a batch is too small."""
+    if draft.base.baseline == "deepcluster-v2":
+        _fit_clusterings(draft)
+    elif draft.base.baseline is None:
+        _fit_prototypes(draft)
+
+
+def _fit_clusterings(draft: Draft) -> None:
+    batch = draft.get("data.batch_size")
+    remembered = draft.trained // batch * batch
+    fitting = max(min(remembered // IMAGES_A_PROTOTYPE, MOST), 2)
+    numbers = draft.get("method.num_prototypes")
+    numbers = [k if draft.fixed and k <= remembered else fitting for k in numbers]
+    draft.fit("method.num_prototypes", numbers, f"{remembered} training images are clustered")
+
+
+def _fit_prototypes(draft: Draft) -> None:
     trained, batch = draft.trained, draft.get("data.batch_size")
     fitting = max(min(trained // IMAGES_A_PROTOTYPE, MOST), min(batch * 3 // 4, 16), 2)
     if not draft.fixed or draft.get("method.num_prototypes") > trained:

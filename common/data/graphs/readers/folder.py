@@ -5,7 +5,6 @@ columns of node numbers from 0), ``features-<type>.csv`` (one row a node, option
 ``labels.csv`` (``node,class`` of target nodes, optional). First lines without a number are headers.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
+from common.data.catalogue.csv_lines import quoted_rows
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
@@ -161,7 +161,9 @@ def _read_pairs(path: Path, ends: tuple[str, str]) -> NDArray[np.int64]:
             pairs.append([int(item) for item in row])
         except ValueError:
             raise DataError(f"{path}, line {line}: {row} is no pair of numbers") from None
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    if not pairs:
+        raise DataError(f"{path}: holds no links; fill it or take it away")
+    return np.array(pairs, dtype=np.int64)
 
 
 def _rows(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, list[str]]]:
@@ -189,7 +191,6 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} is missing")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            yield from ((reader.line_num, row) for row in reader if row)
-    except (UnicodeDecodeError, csv.Error) as error:
+            yield from quoted_rows(path, file)
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: not readable as CSV: {error}") from None

@@ -6,6 +6,7 @@ writes, or the ``processed/data.pt`` below the root of one of PyTorch Geometric'
 
 from collections.abc import Mapping
 from copy import copy
+from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, shown
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
@@ -113,8 +114,13 @@ def read_parts(data: HeteroData, where: str) -> Parts:
 
 def _count(name: str, store: Mapping[str, Any], where: str) -> int:
     # Not the store's own num_nodes, which guesses from other attributes.
-    if store.get("num_nodes") is not None:
-        return int(store["num_nodes"])
+    if (number := store.get("num_nodes")) is not None:
+        try:
+            return index(number)
+        except TypeError:
+            raise DataError(
+                f"{where}: {name}.num_nodes is {shown(number)}; needed is a whole number"
+            ) from None
     for key in ("x", "y"):
         if isinstance(store.get(key), Tensor) and "y_index" not in store:
             return len(store[key])
@@ -134,6 +140,8 @@ def _read_edges(data: HeteroData, num_nodes: dict[str, int], where: str) -> Edge
             raise DataError(f"{name}: needs edge_index (2, edges)")
         if found.is_floating_point():
             raise DataError(f"{name}: edge_index holds {found.dtype}; needed are whole numbers")
+        if not found.shape[1]:
+            raise DataError(f"{name}: holds no links; fill edge_index or take it away")
         edges[key] = make_edges(found.T.numpy(), (source, end), num_nodes, name)
     if not edges:
         raise DataError(f"{where}: holds no edges")
@@ -141,8 +149,9 @@ def _read_edges(data: HeteroData, num_nodes: dict[str, int], where: str) -> Edge
 
 
 def _read_features(x: Any, count: int, where: str) -> Any:
-    if not isinstance(x, Tensor) or x.ndim != 2 or len(x) != count:
-        raise DataError(f"{where}: {_form(x)}; needed is a tensor ({count}, features)")
+    are_rows = isinstance(x, Tensor) and x.ndim == 2 and len(x) == count and x.shape[1] > 0
+    if not are_rows or x.is_complex():
+        raise DataError(f"{where}: {_form(x)}; needed are real numbers ({count}, features)")
     if x.layout == torch.strided:
         values = x.float().numpy()
         wrong = ~np.isfinite(values)

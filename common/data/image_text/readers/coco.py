@@ -7,7 +7,7 @@ from typing import Any
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.readers.lines import Line, as_set
 from common.data.image_text.sets import CaptionedSet
-from common.errors import DataError
+from common.errors import DataError, shown
 
 
 def coco_captions(config: ImageTextConfig) -> CaptionedSet:
@@ -48,28 +48,33 @@ def coco_lines(path: Path) -> list[Line]:
 
 
 def _annotated(path: Path, images: list[Any], annotations: list[Any]) -> list[Line]:
-    names = {image["id"]: image["file_name"] for image in images}
+    names: dict[Any, str] = {}
+    for number, image in enumerate(images):
+        if image["id"] in names:
+            raise DataError(f"{path}, image {number}: id {shown(image['id'])} has an image already")
+        names[image["id"]] = _text(f"{path}, image {number}", image, "file_name")
     found = []
     for number, each in enumerate(annotations):
         where = f"{path}, annotation {number}"
         if each["image_id"] not in names:
             raise DataError(f"{where}: there is no image {each['image_id']!r} among `images`")
-        found.append(Line(names[each["image_id"]], _text(where, each["caption"]), where))
+        found.append(Line(names[each["image_id"]], _text(where, each, "caption"), where))
     return found
 
 
 def _sentences(path: Path, number: int, image: dict[str, Any]) -> list[Line]:
     """Returns the captions of one image of Karpathy's file."""
     where = f"{path}, image {number}"
-    name = str(Path(image.get("filepath", "")) / image["filename"])
+    name = str(Path(image.get("filepath", "")) / _text(where, image, "filename"))
     split = image.get("split", "")
     return [
-        Line(name, _text(where, sentence["raw"]), where, split) for sentence in image["sentences"]
+        Line(name, _text(where, sentence, "raw"), where, split) for sentence in image["sentences"]
     ]
 
 
-def _text(where: str, caption: Any) -> str:
-    text = " ".join(str(caption).split())
+def _text(where: str, entry: dict[str, Any], key: str) -> str:
+    value = entry[key]
+    text = " ".join(value.split()) if isinstance(value, str) else ""
     if not text:
-        raise DataError(f"{where}: an empty caption; take it out")
+        raise DataError(f"{where}: {key} {shown(value)} is no text; mend it or take it out")
     return text

@@ -70,7 +70,7 @@ def _list(where: str, name: str, text: str, kind: type) -> list[Any]:
             found = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found = None
-    if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
+    if not isinstance(found, list) or not all(type(each) is kind for each in found):
         form = '["a red circle on the left"]' if kind is str else "[3, 17]"
         raise DataError(f"{where}: {name}={text[:30]!r}: write a list, such as {form}")
     return found

@@ -176,6 +176,9 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
             f"{path}:1: the header is {shown(header)}; it must name user_id:token and item_id:token"
             ", with tabs between columns"
         )
+    for name in ("user_id", "item_id", "timestamp"):
+        if names.count(name) > 1:
+            raise DataError(f"{path}:1: the header names column {name} twice")
     time_at = names.index("timestamp") if "timestamp" in names else None
     return names.index("user_id"), names.index("item_id"), time_at
 

@@ -159,6 +159,7 @@ def test_the_same_csv_is_a_table_for_a_paper_that_takes_tables(tmp_path):
     assert "data.target" in refusal("supremix", path)
     data = plan("supremix", path, "data.target=load").recipe.data
     assert (data.name, data.drop) == ("table", ["when", "site"])
+    assert plan("supremix:l1", path, "data.target=load").recipe.baseline == "regressor"
 
 
 def test_a_column_of_text_becomes_columns_and_the_window_follows_the_label(tmp_path):

@@ -92,6 +92,6 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, A
     x, known = read_rows(path, "x")
     if x.shape[1:] != shape or len(x) == 0:
         raise DataError(f"{path}: x has shape {x.shape}; the run needs (num, {shape})")
-    if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
-        raise DataError(f"{path}: x holds NaN, infinity or something that is no number")
+    if x.dtype.kind not in "fiu" or not np.isfinite(x.astype(np.float32)).all():
+        raise DataError(f"{path}: x holds NaN, infinity or something that is no number of float32")
     return torch.from_numpy(x).float(), known

@@ -41,8 +41,8 @@ def test_a_sentence_is_the_same_wherever_it_stands():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("train,images,A.,B.,high", "line 3.*'score'.*'high'"),
-        ("train,images,A.,B.,nan", "line 3.*'score'.*'nan'"),
+        ("train,images,A.,B.,high", "line 3.*'score'.*high"),
+        ("train,images,A.,B.,nan", "line 3.*'score'.*nan"),
         ("train,images,,B.,1.0", "line 3"),
         ("val,images,A.,B.,1.0", "line 3.*'val'"),
     ],

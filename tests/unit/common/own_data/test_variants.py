@@ -1,0 +1,89 @@
+"""Every variant of every image paper can be planned for a folder of images, kept and trained."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.cli.train_words import train_words
+from common.config.recipe import load_recipe, take_variants
+from common.config.references import recipe_path
+from common.config.yaml_io import read_yaml
+from common.data.images.config import ImageFacts
+from common.own_data.plan import make_plan
+from common.own_data.show import save_plan
+from common.paper import get_paper, paper_names
+from common.registry import METHODS
+from tests.unit.common.own_data.test_plan import write_images
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+FORM = "image-folder"
+CLASSES = {"a": 20, "b": 20, "c": 20}
+
+
+def papers() -> list[str]:
+    found = [paper for paper in map(get_paper, paper_names()) if FORM in paper.data_sets.sets]
+    return [paper.name for paper in found if paper.target in ("none", "class")]
+
+
+def references(paper: str) -> list[str]:
+    """Returns the recipes that a path leads to, and each of their variants."""
+    declared = get_paper(paper)
+    found = []
+    for recipe in sorted({declared.default_recipe, declared.own_data.get(FORM, "quick")}):
+        path = recipe_path(paper, recipe)
+        variants = take_variants(dict(read_yaml(path)), path)
+        found += [f"{paper}/{recipe}", *(f"{paper}/{recipe}:{name}" for name in variants)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return write_images(tmp_path_factory.mktemp("own") / "images", CLASSES)
+
+
+def keep(reference: str, folder: Path, file: Path, *words: str) -> None:
+    """Plans, checks as training does before its first step, and reads what was kept."""
+    plan = make_plan(reference, str(folder), list(words))
+    if hasattr(plan.recipe.method, "check_facts"):
+        plan.recipe.method.check_facts(ImageFacts(num_samples=48, num_classes=len(CLASSES)))
+    save_plan(plan, file)
+    kept, planned = load_recipe(str(file)).to_dict(), plan.recipe.to_dict()
+    for name in ("recipe", "variant"):
+        del kept[name], planned[name]
+    assert kept == planned
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_each_variant_is_planned_and_kept(paper, folder, tmp_path):
+    for number, reference in enumerate(references(paper)):
+        keep(reference, folder, tmp_path / f"own{number}.yaml")
+
+
+@pytest.mark.parametrize("baseline", METHODS["images"])
+def test_a_baseline_of_the_users_is_planned_with_its_own_settings(baseline, folder, tmp_path):
+    keep("mochi", folder, tmp_path / "own.yaml", f"baseline={baseline}")
+
+
+def test_the_plan_fits_what_a_variant_or_a_baseline_sets_for_other_data(folder):
+    def method(*words: str):
+        return make_plan(words[0], str(folder), list(words[1:])).recipe.method
+
+    assert method("mochi", "baseline=moco", "method.batch_norm_groups=1").queue_length <= 24
+    hard = method("mochi:any-keys")
+    assert hard.num_hard == hard.queue_length <= 24
+    assert max(method("swav/cifar10:deepcluster-v2").num_prototypes) < 10
+    assert method("amcl/cifar10:on-barlow-twins").channel_batch == 16
+    assert method("sepclr:no-joint").target_from == 1
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["swav:simclr", "swav:supervised", "swav:deepcluster-v2", "swav:two-crops", "mochi:moco"],
+)
+def test_a_variant_is_trained_from_the_kept_plan(reference, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [str(folder), "trainer.epochs=1", "data.workers=0", "tracking.mode=disabled"]
+    file = tmp_path / "own.yaml"
+    train_words(reference, words, tmp_path / "runs", Console(quiet=True), save=file)
+    assert file.is_file() and list(tmp_path.glob("runs/*/own/*/result.json"))
