@@ -35,7 +35,8 @@ class Paper:
     measure by, the first what the default recipe measures first: messages show it as the example.
     ``own_data`` are its recipes for data of the user's own, by the data set that reads them; where
     none is named it is the default recipe.
-    ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
+    ``own_protocols`` are those of them that no other paper has, by name: ``file:function`` and the
+    settings' ``file:Class``.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Paper:
     ddp_refusal: str = ""
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
-    own_protocols: Mapping[str, str] = field(default_factory=dict)
+    own_protocols: Mapping[str, Pair] = field(default_factory=dict)
     own_data: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -116,10 +117,10 @@ class Paper:
         """Returns the dataclass that is the schema of ``data:`` (imports no torch)."""
         return load(DATA_MODULES[self.data_kind][1])
 
-    def protocol(self, name: str) -> Any:
-        """Returns the dataclass of protocol ``name`` (imports no torch)."""
+    def protocol(self, name: str) -> Pair:
+        """Returns where the function and the settings of protocol ``name`` are."""
         own = self.own_protocols.get(name)
-        return load(PROTOCOLS[name] if own is None else f"{self.package}.{own}")
+        return PROTOCOLS[name] if own is None else self._own(own)
 
     def _method(self, baseline: str | None) -> Pair:
         if baseline is None:

@@ -195,36 +195,94 @@ DATA_MODULES = {
     "text": ("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
 }
 
-# Protocols that papers share (`common.evaluation.config.ProtocolConfig`); a paper declares its own.
+# Protocols that papers share: the function, and the settings (a `ProtocolConfig` of
+# `common.evaluation.config`). A paper declares its own.
 PROTOCOLS = {
     "alignment-uniformity": (
-        "common.evaluation.alignment_uniformity_config:AlignmentUniformityConfig"
+        "common.evaluation.alignment_uniformity:evaluate_alignment_uniformity",
+        "common.evaluation.text_config:AlignmentUniformityConfig",
     ),
-    "association": "common.evaluation.association_config:AssociationConfig",
-    "caption-choice": "common.evaluation.caption_choice_config:CaptionChoiceConfig",
-    "clustering": "common.evaluation.clustering_config:ClusteringConfig",
-    "factors": "common.evaluation.factors_config:FactorsConfig",
-    "few-label": "common.evaluation.few_label_config:FewLabelConfig",
-    "finetune": "common.evaluation.finetune_config:FinetuneConfig",
-    "forecasting": "common.evaluation.forecasting_config:ForecastingConfig",
-    "gap": "common.evaluation.gap_config:GapConfig",
+    "association": (
+        "common.evaluation.association:evaluate_association",
+        "common.evaluation.text_config:AssociationConfig",
+    ),
+    "caption-choice": (
+        "common.evaluation.caption_choice:evaluate_caption_choice",
+        "common.evaluation.pair_config:CaptionChoiceConfig",
+    ),
+    "clustering": (
+        "common.evaluation.clustering:evaluate_clustering",
+        "common.evaluation.node_config:ClusteringConfig",
+    ),
+    "factors": (
+        "common.evaluation.factors:evaluate_factors",
+        "common.evaluation.image_config:FactorsConfig",
+    ),
+    "few-label": (
+        "common.evaluation.few_label:evaluate_few_label",
+        "common.evaluation.image_config:FewLabelConfig",
+    ),
+    "finetune": (
+        "common.evaluation.finetune:evaluate_finetune",
+        "common.evaluation.image_config:FinetuneConfig",
+    ),
+    "forecasting": (
+        "common.evaluation.forecasting:evaluate_forecasting",
+        "common.evaluation.series_config:ForecastingConfig",
+    ),
+    "gap": (
+        "common.evaluation.gap:evaluate_gap",
+        "common.evaluation.pair_config:GapConfig",
+    ),
     "image-text-retrieval": (
-        "common.evaluation.image_text_retrieval_config:ImageTextRetrievalConfig"
+        "common.evaluation.image_text_retrieval:evaluate_image_text_retrieval",
+        "common.evaluation.pair_config:ImageTextRetrievalConfig",
     ),
-    "isotropy": "common.evaluation.isotropy_config:IsotropyConfig",
-    "knn": "common.evaluation.knn_config:KnnConfig",
-    "linear": "common.evaluation.linear_probe_config:LinearProbeConfig",
-    "linear-sgd": "common.evaluation.linear_sgd_config:LinearSgdConfig",
-    "node-probe": "common.evaluation.node_probe_config:NodeProbeConfig",
-    "ranking": "common.evaluation.ranking_config:RankingConfig",
-    "regression-probe": "common.evaluation.regression_probe_config:RegressionProbeConfig",
-    "retrieval": "common.evaluation.retrieval_config:RetrievalConfig",
-    "series-svm": "common.evaluation.series_svm_config:SeriesSvmConfig",
-    "sts": "common.evaluation.sts_config:StsConfig",
-    "text-transfer": "common.evaluation.text_transfer_config:TextTransferConfig",
-    "zero-shot": "common.evaluation.zero_shot_config:ZeroShotConfig",
+    "isotropy": (
+        "common.evaluation.isotropy:evaluate_isotropy",
+        "common.evaluation.text_config:IsotropyConfig",
+    ),
+    "knn": ("common.evaluation.knn:evaluate_knn", "common.evaluation.image_config:KnnConfig"),
+    "linear": (
+        "common.evaluation.linear_probe:evaluate_linear",
+        "common.evaluation.image_config:LinearProbeConfig",
+    ),
+    "linear-sgd": (
+        "common.evaluation.linear_sgd:evaluate_linear_sgd",
+        "common.evaluation.image_config:LinearSgdConfig",
+    ),
+    "node-probe": (
+        "common.evaluation.node_probe:evaluate_nodes",
+        "common.evaluation.node_config:NodeProbeConfig",
+    ),
+    "ranking": (
+        "common.evaluation.ranking:evaluate_ranking",
+        "common.evaluation.ranking_config:RankingConfig",
+    ),
+    "regression-probe": (
+        "common.evaluation.regression_probe:evaluate_regression_probe",
+        "common.evaluation.regression_config:RegressionProbeConfig",
+    ),
+    "retrieval": (
+        "common.evaluation.retrieval:evaluate_retrieval",
+        "common.evaluation.text_config:RetrievalConfig",
+    ),
+    "series-svm": (
+        "common.evaluation.series_svm:evaluate_series_svm",
+        "common.evaluation.series_config:SeriesSvmConfig",
+    ),
+    "sts": ("common.evaluation.sts:evaluate_sts", "common.evaluation.text_config:StsConfig"),
+    "text-transfer": (
+        "common.evaluation.text_transfer:evaluate_text_transfer",
+        "common.evaluation.pair_config:TextTransferConfig",
+    ),
     "uniformity-tolerance": (
-        "common.evaluation.uniformity_tolerance_config:UniformityToleranceConfig"
+        "common.evaluation.uniformity_tolerance:evaluate_uniformity_tolerance",
+        "common.evaluation.image_config:UniformityToleranceConfig",
+    ),
+    "zero-shot": (
+        "common.evaluation.zero_shot:evaluate_zero_shot",
+        "common.evaluation.pair_config:ZeroShotConfig",
     ),
 }
 

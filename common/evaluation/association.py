@@ -1,7 +1,6 @@
 """Association tests on vectors of words and sentences: effect sizes and permutation tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import combinations
 from math import comb
 
@@ -13,17 +12,15 @@ from torch import Tensor
 
 from common.data.text.store import TokenStore, pack
 from common.distributed.draws import keyed_generator
-from common.evaluation.association_config import AssociationConfig
-from common.evaluation.association_words import TESTS, WordTest
+from common.evaluation.association_words import known_tests
 from common.evaluation.scores import keep
+from common.evaluation.text_config import AssociationConfig
 from common.evaluation.text_inputs import TextInputs, run_encoder
 from common.losses.precision import unit
-from common.registry import READERS
 
 Splits = NDArray[np.int64]
 # Sums of the same numbers in another order differ by less, and count as equal.
 SAME = 1e-12
-FEWEST_WORDS = 2
 
 
 def evaluate_association(
@@ -40,7 +37,7 @@ def evaluate_association(
     """
     if inputs.module is None:
         return {}
-    tests, _ = known_tests(inputs, settings)
+    tests, _ = known_tests(inputs, settings.tests)
     effects, values = {}, {}
     for name, test in tests.items():
         sets = test.first, test.second, test.toward, test.away
@@ -57,40 +54,6 @@ def evaluate_association(
         key = f"association_{name}"
         found |= {f"{key}_effect": effects[name], f"{key}_p": values[name], f"{key}_p_holm": holms}
     return found
-
-
-def known_tests(
-    inputs: TextInputs, settings: AssociationConfig
-) -> tuple[dict[str, WordTest], list[str]]:
-    """Returns the tests without words that the tokeniser does not know: to it they are all one.
-
-    Both sets keep as many words as the smaller one. A test that keeps fewer than two of a list is
-    left out. What was left out is told in the second part, a line each.
-    """
-    own = settings.tests and READERS.get("association-tests")(settings.tests)
-    tests: dict[str, WordTest] = own or TESTS
-    found, notes = {}, []
-    for name, test in tests.items():
-        first, second, toward, away = (
-            known_words(inputs, words)
-            for words in (test.first, test.second, test.toward, test.away)
-        )
-        count = min(len(first), len(second))
-        if min(count, len(toward), len(away)) < FEWEST_WORDS:
-            notes.append(f"association: {name} is left out, since most of its words are unknown")
-            continue
-        if count < len(test.first):
-            whole = len(test.first)
-            notes.append(f"association: {name} has {count} of {whole} words; others are unknown")
-        found[name] = replace(
-            test, first=first[:count], second=second[:count], toward=toward, away=away
-        )
-    return found, notes
-
-
-def known_words(inputs: TextInputs, words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the ``words`` of which the tokeniser knows every part."""
-    return tuple(word for word in words if inputs.unknown not in inputs.encode([word]).ids)
 
 
 def word_vectors(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.evaluation.caption_choice_config import CaptionChoiceConfig
+from common.evaluation.pair_config import CaptionChoiceConfig
 from common.evaluation.pair_inputs import Choice, PairInputs
 from common.evaluation.scores import keep
 

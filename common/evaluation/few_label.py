@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
-from common.evaluation.few_label_config import FewLabelConfig, check_classes
+from common.evaluation.image_config import FewLabelConfig, check_classes
 from common.evaluation.knn import predict_knn
 from common.evaluation.scores import keep
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from common.data.images.batch import ViewBatch
 from common.data.images.box_evaluation import ObjectImages
-from common.evaluation.crop import CropConfig
 from common.evaluation.features import FeatureSet
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import embed_frozen, map_frozen
+from common.evaluation.image_config import CropConfig
 from common.evaluation.progress import show_progress
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConfig
+from common.evaluation.pair_config import ImageTextRetrievalConfig
 from common.evaluation.pair_inputs import PairInputs
 from common.evaluation.scores import keep
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
-from common.evaluation.linear_probe_config import LinearProbeConfig
+from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

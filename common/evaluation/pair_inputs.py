@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.data.text.store import TokenStore
-from common.errors import ConfigError
+from common.evaluation.config import require
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
 from common.evaluation.progress import show_progress
@@ -179,12 +179,3 @@ class PairInputs:
             [torch.cdist(own, pixels).argmin(1) for own in images.pixels().split(CHUNK)]
         )
         return self.text_vectors(train.captions)[caption][nearest]
-
-
-def require(part: Any, protocol: str, what: str) -> Any:
-    """Returns ``part``; raises `ConfigError` where the data do not have it."""
-    if part is None or (isinstance(part, Mapping) and not part):
-        raise ConfigError(
-            f"evaluation.protocols: {protocol} needs {what}, and the data have none; choose others"
-        )
-    return part

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.draws import keyed_generator
+from common.evaluation.regression_config import RegressionProbeConfig
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics, shot_metrics
-from common.evaluation.regression_probe_config import RegressionProbeConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 REGRESSION_STREAM = 2**44

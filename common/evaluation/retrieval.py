@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.retrieval_config import RetrievalConfig
+from common.evaluation.config import require
 from common.evaluation.scores import keep
-from common.evaluation.text_inputs import TextInputs, require
+from common.evaluation.text_config import RetrievalConfig
+from common.evaluation.text_inputs import TextInputs
 
 
 def evaluate_retrieval(

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from common.data.series.sets import Prepared
-from common.errors import ConfigError
 from common.evaluation.finite import require_finite
 from common.evaluation.frozen import evaluating
+from common.evaluation.series_config import LABELLED, LONG
 from common.losses.precision import upcast
 
 WINDOWS_AT_ONCE = 512
@@ -54,7 +54,7 @@ class ForecastInputs:
             ``last-value``, no features but a forecast.
     """
 
-    kind = "a long series"
+    kind = LONG
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class LabelledInputs:
         module: Has ``embed``; None: the values themselves, in the order of time.
     """
 
-    kind = "short series with classes"
+    kind = LABELLED
 
     def __init__(
         self,
@@ -143,9 +143,3 @@ class LabelledInputs:
                 padding = torch.arange(z.shape[1]) >= length[:, None]
                 found.append(z.masked_fill(padding[..., None], -torch.inf).amax(1))
         return torch.cat(found)
-
-
-def require(kind: type, inputs: Any, protocol: str) -> None:
-    """Raises `ConfigError` unless ``inputs`` are of the ``kind`` that ``protocol`` measures."""
-    if not isinstance(inputs, kind):
-        raise ConfigError(f"evaluation: {protocol!r} does not measure {inputs.kind}")

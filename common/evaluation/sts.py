@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, rankdata
 from torch import Tensor
 
+from common.evaluation.config import require
 from common.evaluation.scores import keep
-from common.evaluation.sts_config import StsConfig
-from common.evaluation.text_inputs import TextInputs, require
+from common.evaluation.text_config import StsConfig
+from common.evaluation.text_inputs import TextInputs
 
 
 def evaluate_sts(inputs: TextInputs, settings: StsConfig, seed: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.data.text.store import TokenStore
-from common.errors import ConfigError
+from common.evaluation.config import require
 from common.evaluation.finite import require_finite
 
 CHUNK = 256
@@ -82,20 +82,6 @@ class TextInputs:
         """Yields last states (texts, tokens, dim) and mask, on the module's device."""
         for _, hidden, mask in run_encoder(self.module, store, size):
             yield hidden[-1], mask
-
-
-def require(part: Any, protocol: str, what: str) -> Any:
-    """Returns ``part``; raises `ConfigError` where the data do not have it."""
-    if part is None:
-        hint = (
-            ": name some by data.graded=FILE.csv, or choose other protocols"
-            if what == "pairs with scores"
-            else ""
-        )
-        raise ConfigError(
-            f"evaluation.protocols: {protocol} needs {what}, and the data have none{hint}"
-        )
-    return part
 
 
 @torch.no_grad()

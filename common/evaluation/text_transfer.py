@@ -22,9 +22,10 @@ from common.evaluation.adapters import (
     random_shift,
     shifted,
 )
-from common.evaluation.pair_inputs import PairInputs, Pairs, require
+from common.evaluation.config import require
+from common.evaluation.pair_config import ADAPTERS, TextTransferConfig
+from common.evaluation.pair_inputs import PairInputs, Pairs
 from common.evaluation.scores import keep
-from common.evaluation.text_transfer_config import ADAPTERS, TextTransferConfig
 from common.losses.precision import unit
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from common.evaluation.frozen import evaluating
+from common.evaluation.image_config import UniformityToleranceConfig
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep
-from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 from common.losses.precision import unit
 from common.losses.spread import uniformity
 

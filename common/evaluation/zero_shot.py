@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.evaluation.config import require
 from common.evaluation.features import percent_equal
-from common.evaluation.pair_inputs import Classes, PairInputs, require
+from common.evaluation.pair_config import ZeroShotConfig
+from common.evaluation.pair_inputs import Classes, PairInputs
 from common.evaluation.scores import keep
-from common.evaluation.zero_shot_config import ZeroShotConfig
 from common.losses.precision import unit
 from common.registry import READERS
 

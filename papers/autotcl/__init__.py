@@ -31,7 +31,9 @@ PAPER = Paper(
     module_class="AutoTCL",
     config_class="AutoTCLConfig",
     protocols=("forecasting", "mask-agreement", "series-svm"),
-    own_protocols={"mask-agreement": "config:MaskAgreementConfig"},
+    own_protocols={
+        "mask-agreement": ("mask_agreement:evaluate_mask_agreement", "config:MaskAgreementConfig")
+    },
     # Each of the two updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,

@@ -6,8 +6,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from common.evaluation.config import require
 from common.evaluation.features import percent_equal
-from common.evaluation.pair_inputs import Classes, PairInputs, require
+from common.evaluation.pair_inputs import Classes, PairInputs
 from common.evaluation.scores import keep
 from common.evaluation.zero_shot import class_scores
 from papers.clip_rocket.module import ClipRocket

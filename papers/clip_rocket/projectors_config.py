@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig, require
 from common.settings import setting
 
 # The official code logs both projectors and all tenths between them.
@@ -19,12 +19,4 @@ class ProjectorsConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for data without classes."""
-        from common.evaluation.pair_inputs import require
-
         require(inputs.classes, "projectors", "images with classes")
-
-    def function(self) -> Measure:
-        """Returns `evaluate_projectors`."""
-        from papers.clip_rocket.projectors import evaluate_projectors
-
-        return evaluate_projectors

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from common.evaluation.config import require
 from common.evaluation.scores import keep
-from common.evaluation.text_inputs import CHUNK, TextInputs, require
+from common.evaluation.text_inputs import CHUNK, TextInputs
 from papers.defsent_plus.config import EntryPredictionConfig
 
 

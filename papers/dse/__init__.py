@@ -29,7 +29,7 @@ PAPER = Paper(
     module_class="DSE",
     config_class="DSEConfig",
     protocols=("pair-task", "sts", "alignment-uniformity", "isotropy"),
-    own_protocols={"pair-task": "config:PairTaskConfig"},
+    own_protocols={"pair-task": ("pair_task:evaluate_pairs", "config:PairTaskConfig")},
     # A stage does not use the other one's encoder.
     ddp_strategy="ddp_find_unused_parameters_true",
 )

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.data.text.store import gather_texts
+from common.evaluation.config import require
 from common.evaluation.scores import keep
 from common.evaluation.sts import pearson, spearman
-from common.evaluation.text_inputs import CHUNK, TextInputs, require
+from common.evaluation.text_inputs import CHUNK, TextInputs
 from papers.dse.config import PairTaskConfig
 
 # The official code adds it to denominators.

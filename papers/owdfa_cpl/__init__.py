@@ -34,8 +34,8 @@ PAPER = Paper(
     config_class="CPLConfig",
     protocols=("head-clusters", "feature-clusters"),
     own_protocols={
-        "head-clusters": "config:HeadClustersConfig",
-        "feature-clusters": "config:FeatureClustersConfig",
+        "head-clusters": ("clusters:evaluate_heads", "config:HeadClustersConfig"),
+        "feature-clusters": ("clusters:evaluate_feature_clusters", "config:FeatureClustersConfig"),
     },
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),

@@ -46,9 +46,9 @@ PAPER = Paper(
         "linear-sgd",
     ),
     own_protocols={
-        "correspondence": "config:CorrespondenceConfig",
-        "dense-probe": "dense_probe_config:DenseProbeConfig",
-        "detection": "detection_config:DetectionConfig",
+        "correspondence": ("correspondence:evaluate_correspondence", "config:CorrespondenceConfig"),
+        "dense-probe": ("dense_probe:evaluate_dense_probe", "dense_probe_config:DenseProbeConfig"),
+        "detection": ("detection:evaluate_detection", "detection_config:DetectionConfig"),
     },
     own_data={"image-folder": "photos"},
 )

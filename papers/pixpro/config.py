@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -97,9 +97,3 @@ class CorrespondenceConfig(ProtocolConfig):
     draws: int = setting(1, at_least=1)
     # Distance below which cells correspond, in diagonals of the larger one; PixPro's.
     threshold: float = setting(0.7, above=0)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_correspondence`."""
-        from papers.pixpro.correspondence import evaluate_correspondence
-
-        return evaluate_correspondence

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.settings import setting
 
 
@@ -22,9 +22,3 @@ class DenseProbeConfig(ProtocolConfig):
         """Raises `DataError` unless the images have classes of pixels."""
         for part in inputs.dense_pair:
             _ = part.label_maps
-
-    def function(self) -> Measure:
-        """Returns `evaluate_dense_probe`."""
-        from papers.pixpro.dense_probe import evaluate_dense_probe
-
-        return evaluate_dense_probe

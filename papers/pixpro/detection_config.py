@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.settings import setting
 
 
@@ -59,9 +59,3 @@ class DetectionConfig(ProtocolConfig):
         """Raises `DataError` for images without objects or masks, `ConfigError` for a library."""
         for part in inputs.object_pair:
             part.check(self.masks)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_detection`."""
-        from papers.pixpro.detection import evaluate_detection
-
-        return evaluate_detection

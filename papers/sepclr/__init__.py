@@ -31,7 +31,7 @@ PAPER = Paper(
     module_class="SepCLR",
     config_class="SepCLRConfig",
     protocols=("separation", "factors", "knn", "linear"),
-    own_protocols={"separation": "config:SeparationConfig"},
+    own_protocols={"separation": ("separation:evaluate_separation", "config:SeparationConfig")},
     own_data={"image-folder": "photos"},
 )
 

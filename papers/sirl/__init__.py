@@ -31,9 +31,15 @@ PAPER = Paper(
     config_class="SIRLConfig",
     protocols=("preferences", "feature-error", "query-accuracy"),
     own_protocols={
-        "preferences": "config:PreferencesConfig",
-        "feature-error": "config:FeatureErrorConfig",
-        "query-accuracy": "config:QueryAccuracyConfig",
+        "preferences": ("preferences:evaluate_preferences", "config:PreferencesConfig"),
+        "feature-error": (
+            "embedding_protocols:evaluate_feature_error",
+            "config:FeatureErrorConfig",
+        ),
+        "query-accuracy": (
+            "embedding_protocols:evaluate_query_accuracy",
+            "config:QueryAccuracyConfig",
+        ),
     },
     baselines={
         "vae": ("baselines:VAE", "config:VAEConfig"),

@@ -32,8 +32,11 @@ PAPER = Paper(
     config_class="SupReMixConfig",
     protocols=("regression-probe", "label-order", "regression-finetune"),
     own_protocols={
-        "label-order": "config:LabelOrderConfig",
-        "regression-finetune": "config:RegressionFinetuneConfig",
+        "label-order": ("label_order:evaluate_label_order", "config:LabelOrderConfig"),
+        "regression-finetune": (
+            "regression_finetune:evaluate_regression_finetune",
+            "config:RegressionFinetuneConfig",
+        ),
     },
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),

@@ -14,7 +14,7 @@ from common.data.images.sets import Split, merge, to_float
 from common.data.images.views import normalise
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
-from common.evaluation.crop import CropConfig
+from common.evaluation.image_config import CropConfig
 from common.registry import READERS
 
 EVALUATION_BATCH = 512

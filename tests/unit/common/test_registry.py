@@ -13,9 +13,9 @@ from common.registry import (
     load,
 )
 
-TABLES = [BACKBONES.entries, SAMPLE_BACKBONES.entries, VERIFIERS.entries, PROTOCOLS]
+TABLES = [BACKBONES.entries, SAMPLE_BACKBONES.entries, VERIFIERS.entries]
 TABLES += [table.entries for table in DATASETS.values()]
-PAIRS = [DATA_MODULES, *METHODS.values()]
+PAIRS = [DATA_MODULES, PROTOCOLS, *METHODS.values()]
 
 
 def test_a_miss_offers_the_nearest_name():

@@ -13,11 +13,11 @@ from common.data.series.module import SeriesData
 from common.data.targets.regression.samples import Samples
 from common.errors import LikewiseError
 from common.evaluation.finite import require_finite
+from common.evaluation.image_config import KnnConfig
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.knn import evaluate_knn
-from common.evaluation.knn_config import KnnConfig
+from common.evaluation.node_config import NodeProbeConfig
 from common.evaluation.node_probe import evaluate_nodes
-from common.evaluation.node_probe_config import NodeProbeConfig
 from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.evaluation.ranking import RankingInput, evaluate_ranking, rank_all, rank_among_sampled
 from common.evaluation.ranking_config import RankingConfig

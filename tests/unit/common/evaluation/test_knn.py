@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from common.errors import ConfigError
 from common.evaluation import knn
 from common.evaluation.features import FeatureSet, percent_equal
-from common.evaluation.knn_config import KnnConfig
+from common.evaluation.image_config import KnnConfig
 
 
 def blobs(num_train=300, num_test=120, dim=6):

@@ -7,14 +7,16 @@ from torch import nn
 
 from common.errors import ConfigError, LikewiseError
 from common.evaluation.caption_choice import evaluate_caption_choice
-from common.evaluation.caption_choice_config import CaptionChoiceConfig
 from common.evaluation.gap import evaluate_gap, separability
-from common.evaluation.gap_config import GapConfig
 from common.evaluation.image_text_retrieval import evaluate_image_text_retrieval
-from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConfig
+from common.evaluation.pair_config import (
+    CaptionChoiceConfig,
+    GapConfig,
+    ImageTextRetrievalConfig,
+    TextTransferConfig,
+    ZeroShotConfig,
+)
 from common.evaluation.pair_inputs import Choice, Pairs
-from common.evaluation.text_transfer_config import TextTransferConfig
-from common.evaluation.zero_shot_config import ZeroShotConfig
 from tests.pair_inputs import Given, make, random, texts
 
 

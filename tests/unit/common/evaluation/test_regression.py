@@ -9,6 +9,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
 
 from common.data.targets.regression.samples import Samples
+from common.evaluation.regression_config import RegressionProbeConfig
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import (
     absolute_error_metrics,
@@ -22,7 +23,6 @@ from common.evaluation.regression_probe import (
     fit_adam,
     fit_ridge,
 )
-from common.evaluation.regression_probe_config import RegressionProbeConfig
 from tests.regression import Net, make_parts
 
 

@@ -10,7 +10,6 @@ from torch import nn
 from common.data.text.tokenizer import WholeWords
 from common.errors import ConfigError, DataError
 from common.evaluation.alignment_uniformity import evaluate_alignment_uniformity
-from common.evaluation.alignment_uniformity_config import AlignmentUniformityConfig
 from common.evaluation.association import (
     all_splits,
     draw_splits,
@@ -19,14 +18,17 @@ from common.evaluation.association import (
     p_value,
     word_vectors,
 )
-from common.evaluation.association_config import AssociationConfig
 from common.evaluation.association_words import TESTS
 from common.evaluation.isotropy import evaluate_isotropy, without_ends
-from common.evaluation.isotropy_config import IsotropyConfig
 from common.evaluation.retrieval import evaluate_retrieval
-from common.evaluation.retrieval_config import RetrievalConfig
 from common.evaluation.sts import evaluate_sts
-from common.evaluation.sts_config import StsConfig
+from common.evaluation.text_config import (
+    AlignmentUniformityConfig,
+    AssociationConfig,
+    IsotropyConfig,
+    RetrievalConfig,
+    StsConfig,
+)
 from common.evaluation.text_inputs import Graded, Labelled, TextInputs
 from common.registry import READERS
 

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from common.errors import ConfigError, DataError
+from common.evaluation.pair_config import ADAPTERS, TextTransferConfig, ZeroShotConfig
 from common.evaluation.pair_inputs import Classes, Pairs
 from common.evaluation.text_transfer import evaluate_text_transfer
-from common.evaluation.text_transfer_config import ADAPTERS, TextTransferConfig
 from common.evaluation.zero_shot import describe, evaluate_zero_shot
-from common.evaluation.zero_shot_config import ZeroShotConfig
 from tests.pair_inputs import WORDS, Given, make, random, texts
 
 

@@ -52,14 +52,11 @@ FILES = {
         '    "common.data.images.config:P"),\n'
         '    "number": ("common.data.targets.number:N", "common.data.targets.number:C"),\n'
         '    "graphs": ("common.data.graphs.module:G", "common.data.graphs.config:G")}\n'
-        'PROTOCOLS = {"knn": "common.evaluation.knn_config:Knn",\n'
-        '    "nmi": "common.evaluation.nmi:Nmi"}\n'
+        'PROTOCOLS = {"knn": ("common.evaluation.knn:run", "common.evaluation.knn_config:Knn"),\n'
+        '    "nmi": ("common.evaluation.nmi:run", "common.evaluation.nmi:Nmi")}\n'
     ),
     "common/evaluation/config.py": "class EvaluationConfig:\n    every: int = 1\n",
-    "common/evaluation/knn_config.py": (
-        "class Knn:\n    k: int = 20\n"
-        "    def function(self):\n        from common.evaluation.knn import run\n"
-    ),
+    "common/evaluation/knn_config.py": "class Knn:\n    k: int = 20\n",
     "configs/a/quick.yaml": "paper: a\n# not acm\ndata: {name: digits}\n",
 }
 

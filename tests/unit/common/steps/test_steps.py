@@ -8,10 +8,9 @@ import torch
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.series.module import SeriesData
-from common.evaluation.config import with_protocols
+from common.evaluation.config import evaluation_schema
 from common.steps.file_format import Steps, compare
 from common.steps.of_setting import describe_data, run_measures, run_steps
-from papers.autotcl.config import MaskAgreementConfig
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV
 from tests.samples import SMALL_AUTOTCL
@@ -94,7 +93,7 @@ def test_another_order_of_samples_is_noticed(
 def test_a_paper_on_long_series_need_not_declare_a_forecast() -> None:
     small = [f"method.{key}={value}" for key, value in SMALL_AUTOTCL.items()]
     recipe = load_recipe("autotcl/quick", [*small, "data.num_steps=600", "data.batch_size=2"])
-    kind = with_protocols(("mask-agreement", MaskAgreementConfig))
+    kind = evaluation_schema(("mask-agreement", get_paper("autotcl").protocol("mask-agreement")))
     alone = replace(recipe, evaluation=kind(protocols=["mask-agreement"], references=[]))
     data = SeriesData(recipe.data, 0)
     data.load()

@@ -1,8 +1,8 @@
-"""The settings of the protocol ``regression-probe``."""
+"""The settings of protocols on numbers as labels."""
 
 from dataclasses import dataclass
 
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.settings import setting
 
 
@@ -24,9 +24,3 @@ class RegressionProbeConfig(ProtocolConfig):
     shots: bool = False
     many_above: int = setting(100, at_least=1)
     few_below: int = setting(20, at_least=1)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_regression_probe`."""
-        from common.evaluation.regression_probe import evaluate_regression_probe
-
-        return evaluate_regression_probe
