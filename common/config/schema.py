@@ -161,7 +161,5 @@ def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
-        "evaluation": evaluation_schema(
-            *((name, paper.protocol(name)) for name in paper.protocols)
-        )(),
+        "evaluation": evaluation_schema(*protocols)(),
     }

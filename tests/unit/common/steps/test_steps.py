@@ -9,6 +9,7 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.series.module import SeriesData
 from common.evaluation.config import evaluation_schema
+from common.paper import get_paper
 from common.steps.file_format import Steps, compare
 from common.steps.of_setting import describe_data, run_measures, run_steps
 from papers.mclrec.module import MCLRec
