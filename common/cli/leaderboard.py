@@ -23,7 +23,7 @@ from common.results.pages.compared import (
 )
 from common.results.pages.document import plain
 from common.results.pages.formatting import sample_text, short_metric, shown_metrics
-from common.results.pages.leaderboard import check_pages, results_path, write_pages
+from common.results.pages.write import check_pages, results_path, write_pages
 from common.results.record import default_root
 from common.results.wandb_records import import_tracked, offline_runs
 

@@ -12,7 +12,7 @@ from common.plots.style import COLOURS, GREY, new_figure
 from common.results.board import Board, read_board
 from common.results.comparison import Arms, side_by_side
 from common.results.pages.formatting import seeds_text, short_metric
-from common.results.pages.front import front_of
+from common.results.pages.leaderboard import front_of
 from common.results.record import read_record
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from common.paper import get_paper, paper_names
 from common.results.board import read_board
 from common.results.claim_verdicts import decisions
 from common.results.ledger import STANDINGS
-from common.results.pages.leaderboard import END, STATUSES, VERDICTS
+from common.results.pages.leaderboard import STATUSES, VERDICTS
+from common.results.pages.write import END
 from common.runs.campaign_file import read_campaign
 from tests.recipes import PROTOCOLS
 

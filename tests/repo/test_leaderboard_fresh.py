@@ -1,8 +1,8 @@
 import re
 
 from common.results.board import read_board
-from common.results.pages.leaderboard import check_pages
 from common.results.pages.site import ASSETS, PAGE, render_files
+from common.results.pages.write import check_pages
 
 FIRST_VIEW = 1_000_000
 

@@ -27,7 +27,7 @@ from common.results.pages.formatting import (
     sample_text,
     short_metric,
 )
-from common.results.pages.front import LEARNING_REFERENCES
+from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import Record
 from common.results.screens import (
     SCREENS,

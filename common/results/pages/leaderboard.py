@@ -1,38 +1,44 @@
-"""Pages made of the board: LEADERBOARD.md, the screens, RESULTS.md, README's table and image."""
+"""LEADERBOARD.md: a row a paper, with what decides whether to read on, and how to read it."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import median
 
-from common.errors import LikewiseError
-from common.files import write_atomic
-from common.results.board import Board, Row, read_board
+from common.results.board import Board
+from common.results.claim_verdicts import decisions
+from common.results.groups import Group
 from common.results.ledger import STANDINGS
-from common.results.pages.by_modality import BY_MODALITY, by_modality, where_to_start
-from common.results.pages.claims_picture import claims_picture
+from common.results.pages.by_modality import BY_MODALITY, where_to_start
 from common.results.pages.document import (
     Block,
     Heading,
+    Link,
     Paragraph,
     Span,
     Table,
+    Text,
     Verbatim,
+    joined,
     marked,
-    to_markdown,
 )
-from common.results.pages.formatting import short_metric
-from common.results.pages.front import SMALL, front_table
-from common.results.pages.paper import paper_page
-from common.results.record import default_root
-from common.results.statistics import MIN_SEEDS
+from common.results.pages.formatting import (
+    decimals_of,
+    difference_text,
+    sample_text,
+    seeds_text,
+    short_metric,
+)
+from common.results.pages.sections import LEARNING_REFERENCES, Section, sections_of
+from common.results.reported import OFFICIAL
+from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
 
-LEADERBOARD = "LEADERBOARD.md"
-README = "README.md"
-PICTURE = "docs/images/claims.svg"
-START = "<!-- leaderboard:start -->"
-END = "<!-- leaderboard:end -->"
-# A difference is shown with this much of the line before and after its first character.
-BEFORE, AFTER = 20, 60
+HEADER = (
+    *("paper", "reported numbers", "claims", "compared by", "ours", "best rival", "no learning"),
+    *("ablation that matters", "start from"),
+)
+# As many columns fit on a page with other things.
+SMALL = 7
 STATUSES = {
     "reproduced": f"there are at least {MIN_SEEDS} seeds on the same data and protocol, the 95 % "
     "interval of (ours - reported) lies within ± the margin, which was chosen before the run, and "
@@ -98,7 +104,7 @@ errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A
 `results/README.md` describe the files."""
 
 
-def leaderboard(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
+def leaderboard_page(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
     """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
@@ -122,100 +128,211 @@ def _meanings(words: dict[str, str]) -> list[tuple[tuple[Span, ...], tuple[Span,
     return [((Verbatim(word),), marked(meaning)) for word, meaning in words.items()]
 
 
-def results_path(paper: str) -> str:
-    """Returns where the page of ``paper`` lies, from the root."""
-    return f"papers/{paper}/RESULTS.md"
+@dataclass(frozen=True)
+class Candidate:
+    """An arm, or what learns nothing, beside the method of a section.
 
-
-def insert_table(text: str, table: str, source: str) -> str:
-    """Returns ``text`` with ``table`` between the markers.
-
-    Raises:
-        LikewiseError: If the markers are not there once each, in order.
+    ``kind`` is the first word of an arm, or the reference's name; ``start`` tells how to train it.
+    ``differences`` are paired ones to the method, None for the method itself.
     """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end or START in after or END in after:
-        raise LikewiseError(f"{source}: needs the lines\n{START}\n{END}\nonce each, in this order")
-    return f"{before}{START}\n\n{table}\n{END}{after}"
+
+    kind: str
+    name: Text
+    start: Text
+    values: Sample
+    differences: Sample | None
+
+    @property
+    def gap(self) -> float:
+        """The mean of the differences where these exclude 0, else 0."""
+        told = self.differences is not None and excludes_zero(self.differences)
+        return self.differences.mean if told and self.differences else 0.0
 
 
-def stale_files(root: Path, board: Board) -> dict[Path, str]:
-    """Returns ``{file: what it should say}`` of the generated files that say something else.
+@dataclass(frozen=True)
+class Front:
+    """What stands beside a paper's method in one section.
 
-    Raises:
-        LikewiseError: A README without the markers of its table.
+    ``ablation`` is the one that changes most of those whose difference excludes 0. ``best`` is
+    something that sees no more labels and is ahead of the method by a difference that excludes 0.
     """
-    legend = f"../../{LEADERBOARD}#how-to-read-it"
-    texts = {root / LEADERBOARD: to_markdown(leaderboard(board, results_path))}
-    for paper in board.papers():
-        texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
-    if screens := [*by_modality(board)]:
-        texts[root / BY_MODALITY] = to_markdown(screens)
-    readme = root / README
-    if readme.is_file():
-        table = to_markdown([front_table(board, results_path, SMALL)])
-        texts[readme] = insert_table(_read(readme), table, str(readme))
-        texts[root / PICTURE] = claims_picture(board)
-    return {path: text for path, text in texts.items() if _read(path) != text}
+
+    section: Section
+    method: Group
+    ours: Sample
+    rival: Candidate | None
+    nothing: Candidate | None
+    ablation: Candidate | None
+    best: Candidate | None
 
 
-def write_pages(root: Path, board: Board) -> list[Path]:
-    """Writes the generated files; returns those that changed."""
-    changed = stale_files(root, board)
-    for path, text in changed.items():
-        write_atomic(path, text)
-    return list(changed)
+def front_of(board: Board, paper: str) -> Front | None:
+    """Returns what stands beside the method in the setting of the first claim that has been run.
 
-
-def check_pages(root: Path | None = None) -> None:
-    """Raises `LikewiseError` unless all files are fresh and every miss is accounted for.
-
-    It names each stale file with its first difference, or the settings that miss a reported number
-    and for which ``reported.yaml`` does not say what was checked.
+    Of a setting's sections, that with the arms which a claim names comes first. Where no claim has
+    been run: the setting with most arms. None without claims or runs.
     """
-    root = root or default_root()
-    board = read_board(root)
-    if stale := stale_files(root, board):
-        found = [
-            f"{path.relative_to(root).as_posix()}, {first_difference(_read(path), text)}"
-            for path, text in stale.items()
-        ]
-        raise LikewiseError(
-            "papers leaderboard writes other pages than are here; run it and commit:\n  "
-            + "\n  ".join(found)
-        )
-    if missing := unexplained(board.rows):
-        raise LikewiseError(
-            "papers/PAPER/reported.yaml: `checks` must say what was checked of each number that "
-            "is missed:\n  " + "\n  ".join(missing)
-        )
+    sections = [one for one in sections_of(board, paper) if one.lower is not None]
+    fronts = [front for one in sections if (front := _front(board, one))]
+    named: dict[str, set[str | None]] = {}
+    for claim in board.claims_of(paper).claims:
+        if claim.comparison:
+            arms = (claim.variants or {}).values()
+            named.setdefault(claim.comparison.setting, set()).update(*arms)
+
+    def rank(front: Front) -> tuple[int, bool, bool, bool, int]:
+        section = front.section
+        place = [*named, section.setting].index(section.setting)
+        beside = front.method.latest.variant not in named.get(section.setting, ())
+        quick = section.groups[0].latest.recipe == "quick"
+        return place, beside, quick, bool(front.method.stale), -len(section.groups)
+
+    return min(fronts, key=rank, default=None)
 
 
-def first_difference(old: str, new: str) -> str:
-    """Returns where ``old`` first differs from ``new``: the line, and what either says there."""
-    pairs = zip_longest(old.split("\n"), new.split("\n"), fillvalue="(end of file)")
-    line, (was, wanted) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    equal = (a == b for a, b in zip(f"{was}\n", f"{wanted}\n", strict=False))
-    start = list(equal).index(False)
-    return f"line {line}: is {_cut(was, start)}, should be {_cut(wanted, start)}"
+def _front(board: Board, section: Section) -> Front | None:
+    method = section.method
+    ours = section.sample(method) if method else None
+    if method is None or ours is None:
+        return None
+    if method.latest.weights != "trained" or method.scaled_by_hand:
+        return None
+    more_labels = board.claims_of(method.latest.paper).more_labels or []
+    arms = [
+        _candidate(board, section, group, sample)
+        for group in section.groups
+        if group.latest.arm not in more_labels and (sample := section.sample(group))
+    ]
+    references = [
+        Candidate(name, name, _measured(section, name), *samples)
+        for name, samples in section.references().items()
+    ]
+    learned = [one for one in references if one.kind in LEARNING_REFERENCES]
+    ablations = [one for one in arms if one.kind == "ablation" and one.gap]
+    sign = -1 if section.lower else 1
+    return Front(
+        section,
+        method,
+        ours,
+        _strongest(section, [*(one for one in arms if one.kind == "baseline"), *learned]),
+        _strongest(section, [one for one in references if one not in learned]),
+        max(ablations, key=lambda one: abs(one.gap), default=None),
+        _strongest(section, [one for one in [*arms, *references] if sign * one.gap > 0]),
+    )
 
 
-def _cut(line: str, place: int) -> str:
-    """Returns the part of ``line`` around ``place`` in quotes, with dots where it was cut."""
-    start, end = max(place - BEFORE, 0), place + AFTER
-    return f"'{'...' * (start > 0)}{line[start:end]}{'...' * (end < len(line))}'"
+def _measured(section: Section, name: str) -> Text:
+    return joined(f"{name}, which each run of ", (Verbatim(section.setting),), " measures")
 
 
-def unexplained(rows: Iterable[Row]) -> list[str]:
-    """Returns the settings whose metrics miss without a word on what was checked."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.misses and row.metric not in row.entry.checks:
-            name = f"{row.entry.reference} ({row.entry.arm}), {row.entry.origin}"
-            found.setdefault(name, []).append(f"{short_metric(row.metric)} {row.verdict.status}")
-    return [f"{name}: {', '.join(metrics)}" for name, metrics in found.items()]
+def _candidate(board: Board, section: Section, group: Group, values: Sample) -> Candidate:
+    record = group.latest
+    stale = (
+        f" ({group.stale})" if group.stale and section.method and not section.method.stale else ""
+    )
+    shown = board.name_of(record)
+    name = joined((Verbatim(shown.partition(":")[2] or shown),), stale)
+    start, kind = (Verbatim(f"{record.paper}/{shown}"),), record.arm.partition("/")[0]
+    return Candidate(kind, name, start, values, section.difference(group))
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | None:
+    sign = -1 if section.lower else 1
+    return max(candidates, key=lambda one: sign * one.values.mean, default=None)
+
+
+def front_table(
+    board: Board, link: Callable[[str], str], columns: int = len(HEADER)
+) -> Table | Paragraph:
+    """Returns a line a paper.
+
+    Args:
+        board: What to show.
+        link: Gives where a paper's name leads to.
+        columns: How many of `HEADER`.
+    """
+    rows = [
+        (
+            (Link(paper, link(paper)),),
+            reported_text(board, paper),
+            _claims(board, paper),
+            *_cells(board, front_of(board, paper)),
+        )[:columns]
+        for paper in board.papers()
+    ]
+    return Table(HEADER[:columns], rows) if rows else Paragraph("No runs yet.")
+
+
+def reported_text(board: Board, paper: str) -> str:
+    """Returns how many reported numbers are reproduced, how far off they are, and the others."""
+    rows = [row for row in board.rows if row.entry.paper == paper]
+    kinds = Counter(row.kind for row in rows)
+    compared = kinds.total() - kinds["not run"]
+    exact, reproduced = kinds.pop("exact", 0), kinds.pop("reproduced", 0)
+    first = [f"{exact} of {compared} exact"] if exact else []
+    if reproduced or (compared and not exact):
+        first.append(f"{reproduced} of {compared} reproduced")
+        gaps = [abs(row.verdict.gap / row.reference.value) for row in rows if row.verdict.gap]
+        first.append(f"median gap {100 * median(gaps):.1f} %")
+    text = _counted(first, kinds) or "none known"
+    official = rows and all(row.entry.origin == OFFICIAL for row in rows)
+    return f"{text} (numbers of the official code, run here)" if official else text
+
+
+def _claims(board: Board, paper: str) -> str:
+    found = decisions(board, paper)
+    text = _counted([], Counter(one.kind for one in found)) or "none written down"
+    seen = sum(one.seen_before for one in found)
+    return f"{text} ({seen} of {len(found)} seen before)" if seen else text
+
+
+def _counted(first: list[str], kinds: Counter[str]) -> str:
+    return "; ".join([*first, *(f"{count} {kind}" for kind, count in kinds.most_common() if count)])
+
+
+def ablation_text(front: Front) -> Text:
+    """Returns the ablation that changes most, and whether it is better or worse than the method."""
+    ablation = front.ablation
+    if ablation is None or ablation.differences is None:
+        return "no difference excludes 0"
+    gap, places = ablation.differences, decimals_of(front.ours.mean)
+    worse = (gap.mean > 0) == bool(front.section.lower)
+    size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")
+    word = "worse" if worse else "better: the method's own part does not help here"
+    return joined(ablation.name, f" is {size} {word}")
+
+
+def start_text(board: Board, front: Front) -> Text:
+    """Returns what to start from, with what is as good and learns nothing."""
+    if front.best:
+        return front.best.start
+    method = (Verbatim(f"{front.method.latest.paper}/{board.name_of(front.method.latest)}"),)
+    nothing = front.nothing
+    if nothing is None or nothing.gap:
+        return method
+    if front.ours.n < MIN_SEEDS:
+        return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
+    return joined(nothing.start, ": the method is not clearly ahead of it")
+
+
+def _cells(board: Board, front: Front | None) -> tuple[Text, ...]:
+    if front is None:
+        return ("-",) * (len(HEADER) - 3)
+    section = front.section
+    ours = [sample_text(front.ours), f"({seeds_text(front.ours.n)})", front.method.stale]
+    less = ", less is better" if section.lower else ""
+    return (
+        (Verbatim(section.setting), f", {short_metric(section.metric or '')}{less}"),
+        " ".join(part for part in ours if part),
+        _values(front.rival),
+        _values(front.nothing),
+        ablation_text(front),
+        start_text(board, front),
+    )
+
+
+def _values(candidate: Candidate | None) -> Text:
+    if candidate is None:
+        return "-"
+    alone = f" ({seeds_text(1)})" if candidate.values.n == 1 else ""
+    return joined(candidate.name, " ", sample_text(candidate.values), alone)

@@ -10,6 +10,9 @@ from common.results.pages.formatting import shown_metrics
 from common.results.record import Record
 from common.results.statistics import Sample
 
+# Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
+LEARNING_REFERENCES = ("trees",)
+
 
 @dataclass(frozen=True)
 class Section:

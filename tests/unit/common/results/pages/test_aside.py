@@ -4,8 +4,8 @@ import pytest
 
 from common.results.board import make_board
 from common.results.groups import Code
-from common.results.pages.aside import aside
 from common.results.pages.document import to_markdown
+from common.results.pages.paper import aside
 from tests.samples import KNN
 
 

@@ -8,7 +8,7 @@ from common.results.board import make_board
 from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
 from common.results.pages.document import plain, to_markdown
-from common.results.pages.front import SMALL, ablation_text, front_of, front_table, start_text
+from common.results.pages.leaderboard import SMALL, ablation_text, front_of, front_table, start_text
 from common.results.pages.paper import paper_page
 from common.results.reported import OFFICIAL, Reference
 from tests.samples import ENTRY, KNN

@@ -7,19 +7,19 @@ from common.results.board import make_board, read_board
 from common.results.groups import Code
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
-from common.results.pages.leaderboard import (
+from common.results.pages.leaderboard import leaderboard_page
+from common.results.pages.paper import paper_page
+from common.results.pages.write import (
     END,
     START,
     check_pages,
     first_difference,
     insert_table,
-    leaderboard,
     results_path,
     stale_files,
     unexplained,
     write_pages,
 )
-from common.results.pages.paper import paper_page
 from common.results.record import NO_NUMBER, commit_record
 from common.results.reported import Reference
 from common.results.statistics import Sample
@@ -174,7 +174,7 @@ def test_a_stale_group_says_why(board):
 
 def test_an_empty_board_is_a_page_too():
     empty = make_board([], [], Code())
-    assert "No runs yet." in to_markdown(leaderboard(empty, results_path))
+    assert "No runs yet." in to_markdown(leaderboard_page(empty, results_path))
     for text in ("No claim", "No number is known.", "No runs yet.", "No learning curves yet."):
         assert text in page_of(empty)
 
@@ -233,9 +233,7 @@ def test_the_first_difference_is_shown_and_not_the_whole_of_long_lines(
 
 def test_checking_names_what_misses_without_a_word_of_what_was_checked(root, monkeypatch):
     write_pages(root, read_board(root))
-    monkeypatch.setattr(
-        "common.results.pages.leaderboard.unexplained", lambda rows: ["swav/cifar10: x"]
-    )
+    monkeypatch.setattr("common.results.pages.write.unexplained", lambda rows: ["swav/cifar10: x"])
     with pytest.raises(LikewiseError, match=r"`checks`(.|\n)*swav/cifar10: x"):
         check_pages(root)
 

@@ -11,8 +11,7 @@ from common.errors import LikewiseError, UsageError
 from common.results.board import make_board
 from common.results.groups import Code
 from common.results.pages import site
-from common.results.pages.all_arms import FILTERS
-from common.results.pages.site import render_files, write_page
+from common.results.pages.site import FILTERS, render_files, write_page
 from common.results.record import Record, read_record
 
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})

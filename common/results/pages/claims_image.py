@@ -24,7 +24,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 """
 
 
-def claims_picture(board: Board) -> str:
+def claims_image(board: Board) -> str:
     """Returns the image as SVG, in two columns of papers.
 
     A filled square is a claim that was written down before its runs, and a ring one whose runs are
