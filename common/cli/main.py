@@ -227,18 +227,12 @@ def verify(
     store: Annotated[
         bool, typer.Option("--store", help="Store steps that are missing or moved.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Train `quick` instead.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds for --quick --store.")] = None,
-    runs: RunsOption = Path("runs"),
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
     get_paper(paper)
-    from common.cli.verify import verify_paper, verify_quick
+    from common.cli.verify import verify_paper
 
-    if quick:
-        verify_quick(paper, runs, store, console, seeds=seeds)
-    else:
-        verify_paper(paper, store, console)
+    verify_paper(paper, store, console)
 
 
 app.command()(leaderboard)

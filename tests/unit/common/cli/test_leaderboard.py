@@ -65,7 +65,7 @@ def test_a_page_of_the_users_own_runs_shows_them_alone(make_record, console, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page", "runs"]
 
 
-def test_outside_of_a_checkout_no_band_is_stored(installed, console):
+def test_outside_of_a_checkout_no_steps_are_stored(installed, console):
     with pytest.raises(UsageError, match="checkout"):
         verify_paper("swav", True, console)
     assert list(installed.iterdir()) == []

@@ -24,7 +24,7 @@ def test_long_curves_are_thinned_to_their_ends():
     assert thin([1, 2], 40) == [1, 2]
 
 
-def test_a_band_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):
+def test_a_plot_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):
     rows = [Row(8, 0, key, 0.5) for key in KEYS]
     assert curves_of(rows) == {"train/loss": {8: 0.5}, "val/knn_top1": {8: 0.5}}
     write(tmp_path, [f"8,0,{key},0.5" for key in KEYS])
