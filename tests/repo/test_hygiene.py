@@ -80,8 +80,10 @@ def test_the_smoke_run_covers_every_paper(tmp_path: Path) -> None:
     matrix = jobs["quick"]["strategy"]["matrix"]["paper"]
     assert matrix == "${{ fromJson(needs.papers.outputs.names) }}"
     commands = [step.get("run") for step in jobs["quick"]["steps"]]
-    for command in ("papers parity", "papers verify"):
-        assert f"{command} ${{{{ matrix.paper }}}}" in commands
+    paper = "${{ matrix.paper }}"
+    for command in (f"papers parity {paper}", f"papers verify {paper}"):
+        assert command in commands
+    assert any(f'test_quick.py -k "[{paper}-"' in (command or "") for command in commands)
 
 
 def test_each_slow_test_is_run_by_one_job_of_the_weekly_run() -> None:

@@ -13,6 +13,7 @@ from common.data.targets.open_world.samples import LABELLED, UNLABELLED
 from common.errors import DataError
 from papers.owdfa_cpl.readers import ow_forge_20 as standin
 from papers.owdfa_cpl.readers.ow_forge_20 import load_pools, ow_forge_20
+from papers.owdfa_cpl.readers.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 from papers.owdfa_cpl.standin import generate
 from papers.owdfa_cpl.standin.carriers import draw_carrier, render_carrier
 from papers.owdfa_cpl.standin.filters import (
@@ -27,6 +28,7 @@ from papers.owdfa_cpl.standin.filters import (
 )
 from papers.owdfa_cpl.standin.forgeries import FORGERIES
 from papers.owdfa_cpl.standin.generate import Counts, Preset, make_images
+from tests.system.quick import run_ready
 
 TINY = Preset(Counts(2, 1, 1), Counts(0, 2, 1), Counts(3, 1, 1), Counts(0, 1, 1))
 
@@ -233,3 +235,13 @@ def test_sampling_reads_between_pixels_and_repeats_the_border():
     at = np.full((SIDE, SIDE), 2.25)
     np.testing.assert_allclose(sample(x, at, at), 2.25)
     np.testing.assert_allclose(sample(x, at, at + 100), SIDE - 1)
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_neither_trivial_nor_impossible(tmp_path):
+    found = ow_forge_20("standard", with_real=False, seed=2000)
+    assert raw_pixel_accuracy(found) == pytest.approx(PIXELS, abs=0.01)
+    words = ["evaluation.protocols=[head-clusters]"]
+    record, _ = run_ready("owdfa_cpl/standin:all-labels", tmp_path, "seed=0", *words)
+    assert record.metrics["test/all_acc"] == pytest.approx(100 * NETWORK, abs=3)
+    assert record.metrics["test/best_all_nmi"] >= record.metrics["test/all_nmi"]
