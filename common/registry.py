@@ -287,4 +287,4 @@ PROTOCOLS = {
 }
 
 # Plots of every paper of a data module; a paper's own are in its plots.py.
-PLOTS = Registry("data module with plots", {"images": "common.plots.images:draw"})
+PLOTS = Registry("data module with plots", {"images": "common.plots.images:draw_images"})

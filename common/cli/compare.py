@@ -165,7 +165,7 @@ def _write(path: Path, content: str | bytes) -> None:
 
 
 def _curves(path: Path, found: Sequence[Arms]) -> bytes:
-    from common.plots.compared_curves import compared_curves
+    from common.plots.curves import compared_curves
     from common.plots.style import to_png
 
     figure = compared_curves(found)

@@ -14,7 +14,7 @@ from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
 from common.files import write_atomic
 from common.paper import Paper
-from common.plots.learning_curves import draw_run
+from common.plots.curves import draw_run
 from common.plots.style import to_png
 from common.registry import PLOTS
 from common.training.position import random_states, set_random_states

@@ -1,9 +1,10 @@
-"""Embeddings as points on a plane, for any modality."""
+"""Embeddings in the plane: on their main components, and as a map."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +19,19 @@ PERPLEXITY = 30
 ITERATIONS = 500
 # More colours than these nobody tells apart.
 NAMED_CLASSES = 10
+
+
+def main_components(h: Tensor) -> tuple[Tensor, float]:
+    """Returns ``(num, 2)`` coordinates of ``h (num, dim)`` and their share of the variance.
+
+    The share is 0 for a single point; what has one dimension lies on a line.
+    """
+    centred = h - h.mean(0)
+    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+    energy = s.square()
+    share = energy[:2].sum() / energy.sum().clamp(min=1e-30)
+    points = u[:, :2] * s[:2]
+    return torch.nn.functional.pad(points, (0, 2 - points.shape[1])), float(share)
 
 
 def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -> "Figure":

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.plots.compared_curves import compared_curves
+from common.plots.curves import compared_curves
 from common.plots.style import COLOURS, GREY, new_figure
 from common.results.board import Board, read_board
 from common.results.comparison import Arms, side_by_side

@@ -13,7 +13,7 @@ from common.evaluation.config import EvaluationConfig
 from common.evaluation.forecasting import windows_of
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
 from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
-from common.plots.components import main_components
+from common.plots.embedding_map import main_components
 from common.plots.style import COLOURS, GREY, MARKERS, new_figure
 from papers.autotcl.mask_agreement import has_mask, mask_scores
 

@@ -12,7 +12,7 @@ FILES = {
     "papers/a/module.py": 'from common.losses import nce\nBASE = "common.methods.base:Base"\n',
     "papers/a/config.py": "from dataclasses import dataclass\n",
     "papers/a/reference.py": "CASES = {}\n",
-    "papers/a/plots.py": "from common.plots.grid import grid\nNAME = 'plain'\n",
+    "papers/a/plots.py": "from common.plots.images import grid\nNAME = 'plain'\n",
     "papers/a/readers/made.py": "from common.data.images.stroke import s\nNAME = 'plain'\n",
     "papers/b/__init__.py": (
         'PAPER = dict(title="B", target="none", modalities=("graphs",), protocols=("nmi",))'
@@ -26,7 +26,7 @@ FILES = {
     ),
     "common/training/loop.py": "z = 1\n",
     "common/errors.py": "def say(): pass\n",
-    "common/plots/grid.py": "def grid(): pass\n",
+    "common/plots/images.py": "def grid(): pass\n",
     "common/losses/__init__.py": '"""Losses."""',
     "common/losses/nce.py": '"""Doc."""\ndef nce(a):\n    """More."""\n    return a + 1  # why\n',
     "common/methods/base.py": "class Base: pass\n",
@@ -106,7 +106,7 @@ def test_the_closure_follows_imports_strings_and_registered_names(tree):
         ("papers/a/reference.py", "{}", "{1: 2}"),
         ("papers/a/plots.py", "'plain'", "'nmi'"),
         ("papers/a/readers/made.py", "'plain'", "'nmi'"),
-        ("common/plots/grid.py", "pass", "return 1"),
+        ("common/plots/images.py", "pass", "return 1"),
         ("common/errors.py", "pass", "return 1"),
         ("common/data/images/readers/digits.py", "\n", "\nd = 2\n"),
         ("common/evaluation/nmi.py", "1", "2"),
