@@ -15,7 +15,7 @@ from common.runs.outputs import check_output
 console = Console(emoji=False)
 
 
-def parity(
+def parity_command(
     paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
     constants: Annotated[
         list[str] | None,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.cli.train_words import train_words
+from common.cli.train import train_words
 from common.config.recipe import load_recipe, take_variants
 from common.config.references import recipe_path
 from common.config.yaml_io import read_yaml

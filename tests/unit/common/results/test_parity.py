@@ -7,7 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.cli.parity import parity
+from common.cli.parity import parity_command
 from common.errors import DataError, LikewiseError, UsageError
 from common.results.parity import Case, compare, report_parity, run_cases
 
@@ -127,5 +127,5 @@ def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path,
 
 
 def test_the_command_serves_what_is_no_paper(capsys):
-    parity("text_modality")
+    parity_command("text_modality")
     assert "text_modality/sts" in capsys.readouterr().out

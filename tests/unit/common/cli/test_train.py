@@ -4,7 +4,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from common.cli.train_words import _refuse_options, split_path, train_words
+from common.cli.train import _refuse_options, split_path, train_words
 from common.errors import UsageError
 
 

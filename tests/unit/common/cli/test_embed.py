@@ -1,6 +1,6 @@
 """What is made with trained encoders is filed where nothing of before is in its way."""
 
-from common.cli.trained import name_of_vectors
+from common.cli.embed import name_of_vectors
 from common.config.recipe import load_recipe
 
 

@@ -1,4 +1,4 @@
-"""The words of ``papers train``: a recipe, perhaps a path of the user's data, and overrides."""
+"""What `papers train` does: a recipe or a plan for the path of data, and overrides."""
 
 import os
 from pathlib import Path
