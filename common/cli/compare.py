@@ -15,9 +15,9 @@ from common.console import plain_table, print_table
 from common.errors import UsageError, suggest
 from common.files import write_atomic
 from common.paper import paper_names
-from common.results.board import present_code
 from common.results.comparison import Arms, is_called, measured_key, side_by_side
 from common.results.groups import group_records
+from common.results.leaderboard import present_code
 from common.results.pages.document import Block, Heading, Paragraph, Table, plain, to_markdown
 from common.results.pages.sections import record_order
 from common.results.pages.side_by_side import COLUMNS, arms_blocks, arms_rows, rows_as_csv

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from common.config.checkout import SOURCE_ROOT, require_checkout
 from common.console import plain_table
 from common.errors import UsageError
-from common.results.board import Board, Row, read_board
 from common.results.groups import Group
+from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.arms import arm_status
 from common.results.pages.compared import (
     gap_text,
@@ -80,7 +80,7 @@ def build_leaderboard(
         console.print("the pages agree with the records")
         return
     with console.status("reading the records"):
-        changed = write_pages(root, read_board(root))
+        changed = write_pages(root, read_leaderboard(root))
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
@@ -106,7 +106,7 @@ def write_html(folder: Path, results: Path | None, runs: Path, console: Console)
     if results is None:
         require_checkout("papers leaderboard --html without --results DIR")
     with console.status("reading the records"):
-        board = read_board(SOURCE_ROOT, results=results)
+        board = read_leaderboard(SOURCE_ROOT, results=results)
     if results is not None and not board.papers():
         raise UsageError(f"--results {results}: holds no record of a finished run")
     with console.status("writing the page"):
@@ -148,7 +148,7 @@ def print_our_numbers(
         recipe: Only the numbers of this one.
         root: The folder that holds ``results/`` and ``papers/``.
     """
-    board = read_board(root, paper)
+    board = read_leaderboard(root, paper)
     rows = [row for row in board.rows if recipe in (None, row.entry.recipe)]
     compared = [row for row in rows if row.ours is not None]
     if compared:
@@ -171,9 +171,9 @@ def print_our_numbers(
         console.print(f"no reported numbers and no runs of {name} yet")
 
 
-def _print_reported(rows: list[Row], console: Console) -> None:
+def _print_reported(rows: list[ReportedRow], console: Console) -> None:
     """Prints a table a setting and source, a line a metric: what its rows share stands above."""
-    settings: dict[str, list[Row]] = {}
+    settings: dict[str, list[ReportedRow]] = {}
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
     for name, members in settings.items():
@@ -189,7 +189,7 @@ def _print_reported(rows: list[Row], console: Console) -> None:
         console.print(numbers)
 
 
-def _shared(row: Row) -> str:
+def _shared(row: ReportedRow) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
     origin = plain(mark_unverified(entry.origin, entry))
@@ -199,7 +199,7 @@ def _shared(row: Row) -> str:
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 
 
-def _print_other(board: Board, group: Group, console: Console) -> None:
+def _print_other(board: Leaderboard, group: Group, console: Console) -> None:
     """Prints a setting without a reported number: a line on its runs, and its numbers below."""
     record = group.latest
     name = board.name_of(record)
@@ -240,12 +240,12 @@ def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> 
     if pilot is not None:
         record = replace(record, pilot=True, looked_at=pilot)
     lines = [f"filed {commit_record(record, root / 'results')}"]
-    lines += still_missing(record, read_board(root, record.paper))
+    lines += still_missing(record, read_leaderboard(root, record.paper))
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def still_missing(record: Record, board: Board) -> Iterator[str]:
+def still_missing(record: Record, board: Leaderboard) -> Iterator[str]:
     """Yields what keeps ``record`` from the reported numbers and claims of its setting.
 
     Args:
@@ -273,7 +273,7 @@ def still_missing(record: Record, board: Board) -> Iterator[str]:
         yield f"claims compare it with arms that have no run: {', '.join(arms)}"
 
 
-def _arms_without_run(record: Record, board: Board) -> list[str]:
+def _arms_without_run(record: Record, board: Leaderboard) -> list[str]:
     """Returns the rival arms of the claims on the record's setting that nobody has run, to type."""
     setting = f"{record.paper}/{record.recipe}"
     own = [group.latest for group in board.groups if group.scaled_by_hand is None]

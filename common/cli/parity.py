@@ -57,7 +57,7 @@ def parity_command(
             raise UsageError("--record CASE needs PAPER, --function MODULE:NAME and --inputs FILE")
         target = _new_case(out, record, inputs, force)
         given = parse_overrides(constants or [])
-        from common.results.reference_case import write_case
+        from common.results.parity import write_case
 
         write_case(target, function, inputs, given)
         console.print(f"wrote {target} and the .npz beside it", soft_wrap=True, highlight=False)

@@ -7,16 +7,16 @@ from functools import cache
 from common.config.checkout import SOURCE_ROOT
 from common.config.overrides import as_word
 from common.config.yaml_io import read_yaml
-from common.results.board import present_code
 from common.results.claims import Comparison, arms_of, load_all_claims
 from common.results.configuration import flat_config
 from common.results.groups import Group, differences, grouped
+from common.results.leaderboard import present_code
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import shown_metrics
 from common.results.pages.sections import references_of
 from common.results.record import Record
 from common.results.statistics import Sample, half_width
-from common.results.status import Verdict, judge_claim
+from common.results.verdicts import Verdict, judge_claim
 
 # Words for less and for more than the arm compared with, by whether less is better; None: neither.
 WORDS = {True: ("better", "worse"), False: ("worse", "better"), None: ("below", "above")}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from common.errors import DataError
-from common.results.board import Board
 from common.results.groups import Group, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
     Block,
     Heading,
@@ -88,7 +88,7 @@ def _points(curve: Mapping[int, float]) -> list[list[float]]:
     return [[batch, float(f"{curve[batch]:.{DIGITS}g}")] for batch in kept]
 
 
-def curves_of_paper(board: Board, paper: str, every: bool) -> Iterator[Block]:
+def curves_of_paper(board: Leaderboard, paper: str, every: bool) -> Iterator[Block]:
     """Yields a table for each recipe of ``paper`` whose method was trained with its curves.
 
     Without ``every`` it shows one diagnostic of those that differ in numbers.

@@ -8,8 +8,8 @@ from statistics import median
 
 from common.data.data_sets import Modality
 from common.paper import Paper, get_paper
-from common.results.board import Board
 from common.results.groups import Group, differences, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.metrics import ERROR
 from common.results.pages.sections import sections_of
 from common.results.record import Record, has_rows
@@ -116,7 +116,7 @@ def rank(sample: Sample, screen: Screen) -> float:
     return sample.mean if screen.lower else -sample.mean
 
 
-def measured(board: Board, screen: Screen) -> list[Measured]:
+def measured(board: Leaderboard, screen: Screen) -> list[Measured]:
     """Returns the tables of ``screen``, one for each content of the data set, most papers first.
 
     They hold methods and baselines, and the ablations whose mean is ahead of their method's.
@@ -153,7 +153,7 @@ def _measured_key(record: Record, screen: Screen) -> tuple[str, str]:
     return record.data_hash, json.dumps([record.selection, settings], sort_keys=True)
 
 
-def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group]:
+def _ablations_ahead(board: Leaderboard, paper: str, screen: Screen) -> Iterator[Group]:
     """Yields what is ahead of the first method of its recipe, on the data set of ``screen``."""
     for section in sections_of(board, paper):
         if section.method is not None and section.method.latest.data == screen.data:
@@ -164,7 +164,7 @@ def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group
                     yield group
 
 
-def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
+def _table(board: Leaderboard, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
     lines = []
     for group in groups:
         sample = group.sample(screen.metric)
@@ -185,7 +185,7 @@ def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) 
     return Measured(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
 
 
-def uses_labels(board: Board, paper: Paper, record: Record) -> bool:
+def uses_labels(board: Leaderboard, paper: Paper, record: Record) -> bool:
     """Tells whether the arm is trained with labels, as ``paper`` declares."""
     more_labels = board.claims_of(record.paper).more_labels or []
     return record.arm in more_labels or paper.target not in ("none", "next item")

@@ -14,9 +14,9 @@ from common.config.recipe import load_recipe
 from common.config.yaml_io import to_yaml
 from common.errors import LikewiseError, UsageError
 from common.files import file_digest, write_atomic
-from common.results.board import read_board
 from common.results.configuration import recipe_of
 from common.results.groups import Group
+from common.results.leaderboard import read_leaderboard
 from common.results.record import Record, read_record
 from common.runs.export import load_run
 from common.runs.folder import is_run, open_run, run_path
@@ -93,7 +93,7 @@ def committed(record: Record) -> Group:
 
 
 def _group(reference: str, config_hash: str) -> Group:
-    for group in read_board(paper=reference.partition("/")[0]).groups:
+    for group in read_leaderboard(paper=reference.partition("/")[0]).groups:
         one = group.latest
         if (one.reference, one.config_hash, one.weights) == (reference, config_hash, "trained"):
             return group

@@ -12,8 +12,7 @@ import typer
 from common.config.recipe import load_recipe
 from common.config.references import split_reference
 from common.paper import get_paper, paper_names
-from common.results.board import read_board
-from common.results.claim_verdicts import decisions
+from common.results.leaderboard import read_leaderboard
 from common.results.ledger import STANDINGS
 from common.results.pages.leaderboard import STATUSES, VERDICTS
 from common.results.pages.write import END
@@ -185,9 +184,9 @@ def test_the_readme_leads_to_the_meaning_of_the_leaderboards_words() -> None:
 
 
 def test_every_word_of_a_verdict_is_explained() -> None:
-    board = read_board()
+    board = read_leaderboard()
     assert {row.verdict.status for row in board.rows} <= STATUSES.keys()
-    found = {one.verdict.status for paper in board.papers() for one in decisions(board, paper)}
+    found = {one.verdict.status for paper in board.papers() for one in board.decisions(paper)}
     assert found <= VERDICTS.keys()
     words = [*STATUSES, *VERDICTS, *STANDINGS]
     page = (ROOT / "LEADERBOARD.md").read_text()

@@ -17,14 +17,14 @@ SETTINGS = ("quick", "quick:simclr")
 CHECK = """
 import json, sys
 from pathlib import Path
-from common.results.board import read_board
+from common.results.leaderboard import read_leaderboard
 from common.steps.check import check_paper
 
 root = Path(sys.argv[1])
 if __name__ == "__main__":
     if sys.argv[2] == "verify":
         check_paper("amcl", root, store=False)
-    groups = read_board(root, "amcl").groups
+    groups = read_leaderboard(root, "amcl").groups
     print(json.dumps({group.latest.reference.partition("/")[2]: group.stale for group in groups}))
 """
 

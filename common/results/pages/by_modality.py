@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from common.results.board import Board
 from common.results.configuration import flat_config
+from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -72,7 +72,7 @@ HEADER = (
 )
 
 
-def by_modality(board: Board, level: int = 1) -> Iterator[Block]:
+def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
     """Yields the page, its headings from ``level`` on; nothing where no data set has records."""
     found = {screen: tables for screen in SCREENS if (tables := measured(board, screen))}
     if found:
@@ -91,7 +91,7 @@ def by_modality(board: Board, level: int = 1) -> Iterator[Block]:
                 yield Items(again)
 
 
-def where_to_start(board: Board, page: str) -> Iterator[Block]:
+def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
     """Yields a sentence of advice for each data set; ``page`` is where links to its table lead."""
     items = [
         joined((Link(title(screen), f"{page}#{anchor(title(screen))}"), ": "), advice(board, one))
@@ -110,7 +110,7 @@ def title(screen: Screen) -> str:
     return f"{name}: {screen.data}, {short_metric(screen.metric)}{less}"
 
 
-def advice(board: Board, table: Measured) -> Text:
+def advice(board: Leaderboard, table: Measured) -> Text:
     """Returns what the numbers say of the budget that most arms have, without labels and with."""
     lines = table.main
     pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
@@ -127,7 +127,7 @@ def advice(board: Board, table: Measured) -> Text:
     return joined(*sentences, between=" ")
 
 
-def _best_of(board: Board, lines: list[Line]) -> Text:
+def _best_of(board: Leaderboard, lines: list[Line]) -> Text:
     """Returns a sentence on the best of ``lines`` and on what is not clearly behind it."""
     best, others = lines[0], lines[1:]
     epochs = ends_text(record.epochs for line in lines for record in line.group.records)
@@ -182,15 +182,15 @@ def _listed(names: Sequence[Text]) -> Text:
     return joined(joined(*shown[:-1], between=", "), " and ", shown[-1])
 
 
-def _name(board: Board, line: Line) -> tuple[Span, ...]:
+def _name(board: Leaderboard, line: Line) -> tuple[Span, ...]:
     return (Verbatim(_setting(board, line.group.latest)),)
 
 
-def _setting(board: Board, record: Record) -> str:
+def _setting(board: Leaderboard, record: Record) -> str:
     return f"{record.paper}/{board.name_of(record)}"
 
 
-def _table(board: Board, table: Measured) -> Table:
+def _table(board: Leaderboard, table: Measured) -> Table:
     rows = [_cells(board, line) for lines in table.budgets for line in lines]
     for name, sample in table.references.items():
         labels = "yes" if name in LEARNING_REFERENCES else "no"
@@ -200,7 +200,7 @@ def _table(board: Board, table: Measured) -> Table:
     return Table([name.format(metric=metric) for name in HEADER], rows)
 
 
-def _cells(board: Board, line: Line) -> tuple[Text, ...]:
+def _cells(board: Leaderboard, line: Line) -> tuple[Text, ...]:
     group = line.group
     epochs, batches = (
         ends_text(counts, ",")
@@ -219,7 +219,7 @@ def _cells(board: Board, line: Line) -> tuple[Text, ...]:
     )
 
 
-def _again(board: Board, lines: list[Line]) -> Text:
+def _again(board: Leaderboard, lines: list[Line]) -> Text:
     """Returns an arm's values in several papers, and which settings of the trainings differ."""
     values = [joined(_name(board, one), f" {sample_text(one.sample)}") for one in lines]
     found = [dict(_settings(line.group.latest)) for line in lines]

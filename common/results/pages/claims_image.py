@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
-from common.results.board import Board
-from common.results.claim_verdicts import Decision, decisions
+from common.results.leaderboard import Leaderboard
+from common.results.verdicts import Decision
 
 # A verdict's colour (Okabe and Ito's, as in plots); all others are one kind, with an empty square.
 COLOURS = {
@@ -24,13 +24,13 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 """
 
 
-def claims_image(board: Board) -> str:
+def claims_image(board: Leaderboard) -> str:
     """Returns the image as SVG, in two columns of papers.
 
     A filled square is a claim that was written down before its runs, and a ring one whose runs are
     older (`Decision.seen_before`).
     """
-    found = {paper: decisions(board, paper) for paper in board.papers()}
+    found = {paper: board.decisions(paper) for paper in board.papers()}
     rows = (len(found) + 1) // 2
     height = TOP + rows * ROW
     parts = [*_legend([one for some in found.values() for one in some])]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from common.results.board import Board, Row
+from common.results.leaderboard import Leaderboard, ReportedRow
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -32,7 +32,7 @@ HEADER = ("metric", "reference", "from", "ours", "gap", "status")
 WAITING_HEADER = ("setting", "from", "reported")
 
 
-def beside_reported(board: Board, paper: str, links: bool) -> Iterator[Block]:
+def beside_reported(board: Leaderboard, paper: str, links: bool) -> Iterator[Block]:
     """Yields the reported numbers of ``paper`` beside ours, those not run yet folded away.
 
     With ``links`` each setting names its runs and their commits.
@@ -51,9 +51,9 @@ def beside_reported(board: Board, paper: str, links: bool) -> Iterator[Block]:
     yield from _checks(rows, sources)
 
 
-def _settings(rows: list[Row], sources: list[Text], links: bool) -> Iterator[Block]:
+def _settings(rows: list[ReportedRow], sources: list[Text], links: bool) -> Iterator[Block]:
     """Yields a table for each setting below a line with its runs, which all its rows share."""
-    settings: dict[tuple[Text, int], list[Row]] = {}
+    settings: dict[tuple[Text, int], list[ReportedRow]] = {}
     for row in rows:
         settings.setdefault((setting_text(row.entry), id(row.group)), []).append(row)
     for (name, _), members in settings.items():
@@ -68,13 +68,13 @@ def _settings(rows: list[Row], sources: list[Text], links: bool) -> Iterator[Blo
         yield Table(HEADER, cells)
 
 
-def _cells(row: Row, sources: list[Text]) -> tuple[Text, ...]:
+def _cells(row: ReportedRow, sources: list[Text]) -> tuple[Text, ...]:
     ours = sample_text(row.ours, places_of(row))
     status = status_text(row.verdict, row.stale)
     return reference_text(row), _from(row.entry, sources), ours, gap_text(row), status
 
 
-def _waiting(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
+def _waiting(rows: list[ReportedRow], sources: list[Text]) -> Iterator[Block]:
     """Yields a fold with a line for each setting and source that has not been run."""
     if not rows:
         return
@@ -87,7 +87,7 @@ def _waiting(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
     yield Fold(count, [Table(WAITING_HEADER, cells)])
 
 
-def _checks(rows: list[Row], sources: list[Text]) -> Iterator[Block]:
+def _checks(rows: list[ReportedRow], sources: list[Text]) -> Iterator[Block]:
     """Yields what was checked of the rows that miss, one item a text with its metrics."""
     missed: dict[tuple[Text, Text, str], list[str]] = {}
     for row in rows:
@@ -127,23 +127,23 @@ def setting_text(entry: Entry) -> tuple[Span, ...]:
     return Verbatim(entry.reference), f"{arm}{weights} on {entry.data}"
 
 
-def places_of(row: Row) -> int:
+def places_of(row: ReportedRow) -> int:
     """Returns the decimals of the row's numbers: as many for ours as for the reference."""
     return decimals_of(row.reference.value, row.reference.margin)
 
 
-def reference_text(row: Row) -> str:
+def reference_text(row: ReportedRow) -> str:
     """Returns the reported number with its spread and runs."""
     return number_text(row) + reported_runs(row)
 
 
-def reported_runs(row: Row) -> str:
+def reported_runs(row: ReportedRow) -> str:
     """Returns in brackets how many runs the reported number is the mean of, if of several."""
     runs = row.reference.n or 1
     return f" ({runs} runs)" if runs > 1 else ""
 
 
-def number_text(row: Row) -> str:
+def number_text(row: ReportedRow) -> str:
     """Returns the reported number with its spread."""
     reference, places = row.reference, places_of(row)
     text = number(reference.value, places)
@@ -168,7 +168,7 @@ def runs_text(weights: str, count: int) -> str:
     return "authors' weights" if weights == "published" else seeds_text(count)
 
 
-def gap_text(row: Row) -> str:
+def gap_text(row: ReportedRow) -> str:
     """Returns ours - reference and the half-width of its interval."""
     if row.verdict.gap is None:
         return "-"

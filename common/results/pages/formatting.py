@@ -8,7 +8,7 @@ from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
 from common.results.record import Record
 from common.results.statistics import Sample, half_width
-from common.results.status import Verdict
+from common.results.verdicts import Verdict
 
 # Four places say nothing of what is below.
 SMALLEST = 5e-4

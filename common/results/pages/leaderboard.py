@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 
-from common.results.board import Board
-from common.results.claim_verdicts import decisions
 from common.results.groups import Group
+from common.results.leaderboard import Leaderboard
 from common.results.ledger import STANDINGS
 from common.results.pages.by_modality import BY_MODALITY, where_to_start
 from common.results.pages.document import (
@@ -104,13 +103,13 @@ errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A
 `results/README.md` describe the files."""
 
 
-def leaderboard_page(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
+def leaderboard_page(board: Leaderboard, link: Callable[[str], str]) -> Iterator[Block]:
     """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
     yield from where_to_start(board, BY_MODALITY)
     yield Heading(2, "Papers")
-    yield front_table(board, link)
+    yield papers_table(board, link)
     yield from how_to_read()
 
 
@@ -150,7 +149,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Front:
+class PaperRow:
     """What stands beside a paper's method in one section.
 
     ``ablation`` is the one that changes most of those whose difference excludes 0. ``best`` is
@@ -166,31 +165,31 @@ class Front:
     best: Candidate | None
 
 
-def front_of(board: Board, paper: str) -> Front | None:
+def row_of(board: Leaderboard, paper: str) -> PaperRow | None:
     """Returns what stands beside the method in the setting of the first claim that has been run.
 
     Of a setting's sections, that with the arms which a claim names comes first. Where no claim has
     been run: the setting with most arms. None without claims or runs.
     """
     sections = [one for one in sections_of(board, paper) if one.lower is not None]
-    fronts = [front for one in sections if (front := _front(board, one))]
+    rows = [row for one in sections if (row := _row(board, one))]
     named: dict[str, set[str | None]] = {}
     for claim in board.claims_of(paper).claims:
         if claim.comparison:
             arms = (claim.variants or {}).values()
             named.setdefault(claim.comparison.setting, set()).update(*arms)
 
-    def rank(front: Front) -> tuple[int, bool, bool, bool, int]:
-        section = front.section
+    def rank(row: PaperRow) -> tuple[int, bool, bool, bool, int]:
+        section = row.section
         place = [*named, section.setting].index(section.setting)
-        beside = front.method.latest.variant not in named.get(section.setting, ())
+        beside = row.method.latest.variant not in named.get(section.setting, ())
         quick = section.groups[0].latest.recipe == "quick"
-        return place, beside, quick, bool(front.method.stale), -len(section.groups)
+        return place, beside, quick, bool(row.method.stale), -len(section.groups)
 
-    return min(fronts, key=rank, default=None)
+    return min(rows, key=rank, default=None)
 
 
-def _front(board: Board, section: Section) -> Front | None:
+def _row(board: Leaderboard, section: Section) -> PaperRow | None:
     method = section.method
     ours = section.sample(method) if method else None
     if method is None or ours is None:
@@ -210,7 +209,7 @@ def _front(board: Board, section: Section) -> Front | None:
     learned = [one for one in references if one.kind in LEARNING_REFERENCES]
     ablations = [one for one in arms if one.kind == "ablation" and one.gap]
     sign = -1 if section.lower else 1
-    return Front(
+    return PaperRow(
         section,
         method,
         ours,
@@ -225,7 +224,7 @@ def _measured(section: Section, name: str) -> Text:
     return joined(f"{name}, which each run of ", (Verbatim(section.setting),), " measures")
 
 
-def _candidate(board: Board, section: Section, group: Group, values: Sample) -> Candidate:
+def _candidate(board: Leaderboard, section: Section, group: Group, values: Sample) -> Candidate:
     record = group.latest
     stale = (
         f" ({group.stale})" if group.stale and section.method and not section.method.stale else ""
@@ -241,8 +240,8 @@ def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | Non
     return max(candidates, key=lambda one: sign * one.values.mean, default=None)
 
 
-def front_table(
-    board: Board, link: Callable[[str], str], columns: int = len(HEADER)
+def papers_table(
+    board: Leaderboard, link: Callable[[str], str], columns: int = len(HEADER)
 ) -> Table | Paragraph:
     """Returns a line a paper.
 
@@ -256,14 +255,14 @@ def front_table(
             (Link(paper, link(paper)),),
             reported_text(board, paper),
             _claims(board, paper),
-            *_cells(board, front_of(board, paper)),
+            *_cells(board, row_of(board, paper)),
         )[:columns]
         for paper in board.papers()
     ]
     return Table(HEADER[:columns], rows) if rows else Paragraph("No runs yet.")
 
 
-def reported_text(board: Board, paper: str) -> str:
+def reported_text(board: Leaderboard, paper: str) -> str:
     """Returns how many reported numbers are reproduced, how far off they are, and the others."""
     rows = [row for row in board.rows if row.entry.paper == paper]
     kinds = Counter(row.kind for row in rows)
@@ -279,8 +278,8 @@ def reported_text(board: Board, paper: str) -> str:
     return f"{text} (numbers of the official code, run here)" if official else text
 
 
-def _claims(board: Board, paper: str) -> str:
-    found = decisions(board, paper)
+def _claims(board: Leaderboard, paper: str) -> str:
+    found = board.decisions(paper)
     text = _counted([], Counter(one.kind for one in found)) or "none written down"
     seen = sum(one.seen_before for one in found)
     return f"{text} ({seen} of {len(found)} seen before)" if seen else text
@@ -290,44 +289,44 @@ def _counted(first: list[str], kinds: Counter[str]) -> str:
     return "; ".join([*first, *(f"{count} {kind}" for kind, count in kinds.most_common() if count)])
 
 
-def ablation_text(front: Front) -> Text:
+def ablation_text(row: PaperRow) -> Text:
     """Returns the ablation that changes most, and whether it is better or worse than the method."""
-    ablation = front.ablation
+    ablation = row.ablation
     if ablation is None or ablation.differences is None:
         return "no difference excludes 0"
-    gap, places = ablation.differences, decimals_of(front.ours.mean)
-    worse = (gap.mean > 0) == bool(front.section.lower)
+    gap, places = ablation.differences, decimals_of(row.ours.mean)
+    worse = (gap.mean > 0) == bool(row.section.lower)
     size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")
     word = "worse" if worse else "better: the method's own part does not help here"
     return joined(ablation.name, f" is {size} {word}")
 
 
-def start_text(board: Board, front: Front) -> Text:
+def start_text(board: Leaderboard, row: PaperRow) -> Text:
     """Returns what to start from, with what is as good and learns nothing."""
-    if front.best:
-        return front.best.start
-    method = (Verbatim(f"{front.method.latest.paper}/{board.name_of(front.method.latest)}"),)
-    nothing = front.nothing
+    if row.best:
+        return row.best.start
+    method = (Verbatim(f"{row.method.latest.paper}/{board.name_of(row.method.latest)}"),)
+    nothing = row.nothing
     if nothing is None or nothing.gap:
         return method
-    if front.ours.n < MIN_SEEDS:
+    if row.ours.n < MIN_SEEDS:
         return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
     return joined(nothing.start, ": the method is not clearly ahead of it")
 
 
-def _cells(board: Board, front: Front | None) -> tuple[Text, ...]:
-    if front is None:
+def _cells(board: Leaderboard, row: PaperRow | None) -> tuple[Text, ...]:
+    if row is None:
         return ("-",) * (len(HEADER) - 3)
-    section = front.section
-    ours = [sample_text(front.ours), f"({seeds_text(front.ours.n)})", front.method.stale]
+    section = row.section
+    ours = [sample_text(row.ours), f"({seeds_text(row.ours.n)})", row.method.stale]
     less = ", less is better" if section.lower else ""
     return (
         (Verbatim(section.setting), f", {short_metric(section.metric or '')}{less}"),
         " ".join(part for part in ours if part),
-        _values(front.rival),
-        _values(front.nothing),
-        ablation_text(front),
-        start_text(board, front),
+        _values(row.rival),
+        _values(row.nothing),
+        ablation_text(row),
+        start_text(board, row),
     )
 
 

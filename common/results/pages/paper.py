@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from common.results.board import Board
-from common.results.claim_verdicts import Decision, decisions
 from common.results.claims import Claim
 from common.results.configuration import flat_config
 from common.results.curves import curves_of_paper
 from common.results.groups import Group, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.pages.compared import beside_reported
 from common.results.pages.document import (
     Block,
@@ -35,10 +34,11 @@ from common.results.pages.formatting import (
     shown_metrics,
     status_text,
 )
-from common.results.pages.leaderboard import ablation_text, front_of, reported_text, start_text
+from common.results.pages.leaderboard import ablation_text, reported_text, row_of, start_text
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
 from common.results.reported import OFFICIAL, Entry
+from common.results.verdicts import Decision
 
 Setting = tuple[tuple[str, Any], ...]
 CLAIMS_HEADER = ("claim", "arms", "compared by", "ahead by", "matters", "verdict")
@@ -52,12 +52,12 @@ UNRECORDED = """\
 and time of each run are missing. The notes beside the numbers say what is known."""
 
 
-def page_title(board: Board, paper: str) -> str:
+def page_title(board: Leaderboard, paper: str) -> str:
     """Returns the heading of the paper's page."""
     return f"Results of {board.title(paper)}"
 
 
-def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> Iterator[Block]:
+def paper_page(board: Leaderboard, paper: str, legend: str, whole: bool = False) -> Iterator[Block]:
     """Yields the claims first, then reported numbers, arms and learning curves.
 
     Args:
@@ -89,18 +89,18 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
     yield from curves_of_paper(board, paper, whole)
 
 
-def _in_short(board: Board, paper: str) -> Iterator[Block]:
+def _in_short(board: Leaderboard, paper: str) -> Iterator[Block]:
     """Yields the answers of the front page."""
     items = [joined("Reported numbers: ", reported_text(board, paper), ".")]
-    if front := front_of(board, paper):
-        where = joined(" (", (Verbatim(front.section.setting),), ").")
-        items.append(joined("The ablation that matters: ", ablation_text(front), where))
-        items.append(joined("Start from: ", start_text(board, front), "."))
+    if row := row_of(board, paper):
+        where = joined(" (", (Verbatim(row.section.setting),), ").")
+        items.append(joined("The ablation that matters: ", ablation_text(row), where))
+        items.append(joined("Start from: ", start_text(board, row), "."))
     yield Items(items)
 
 
-def _claims(board: Board, paper: str) -> Iterator[Block]:
-    found = decisions(board, paper)
+def _claims(board: Leaderboard, paper: str) -> Iterator[Block]:
+    found = board.decisions(paper)
     if not found:
         yield Paragraph("No claim has been written down yet.")
         return
@@ -136,7 +136,7 @@ def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
     )
 
 
-def _caveats(board: Board, paper: str) -> Iterator[Block]:
+def _caveats(board: Leaderboard, paper: str) -> Iterator[Block]:
     texts = [marked(text) for text in board.claims_of(paper).caveats or []]
     entries = [one for one in board.entries if (one.paper, one.origin) == (paper, OFFICIAL)]
     missing = sum(not _is_recorded(board, one, metric) for one in entries for metric in one.metrics)
@@ -147,7 +147,7 @@ def _caveats(board: Board, paper: str) -> Iterator[Block]:
         yield Items(texts)
 
 
-def _is_recorded(board: Board, entry: Entry, metric: str) -> bool:
+def _is_recorded(board: Leaderboard, entry: Entry, metric: str) -> bool:
     """Tells whether the mean over records of the official code rounds to the entry's number."""
     records = [one for one in board.aside if (one.origin, one.data) == ("official", entry.data)]
     mine = [one.metrics for one in records if one.reference == entry.reference]
@@ -158,7 +158,7 @@ def _is_recorded(board: Board, entry: Entry, metric: str) -> bool:
     return number(sample.mean, places) == number(stated.value, places)
 
 
-def _arms(board: Board, paper: str) -> Iterator[Block]:
+def _arms(board: Leaderboard, paper: str) -> Iterator[Block]:
     sections = sections_of(board, paper)
     if not sections:
         yield Paragraph("No runs yet.")
@@ -173,7 +173,7 @@ def _arms(board: Board, paper: str) -> Iterator[Block]:
 
 
 def _arm_cells(
-    board: Board, section: Section, group: Group, more_labels: list[str]
+    board: Leaderboard, section: Section, group: Group, more_labels: list[str]
 ) -> tuple[Text, ...]:
     record = group.latest
     remarks = [
@@ -211,7 +211,7 @@ def _reference_rows(section: Section) -> Iterator[tuple[Text, ...]]:
         )
 
 
-def aside(board: Board, paper: str) -> Iterator[Block]:
+def aside(board: Leaderboard, paper: str) -> Iterator[Block]:
     """Yields a table of the official runs, and one of the pilots of each recipe."""
     records = [record for record in board.aside if record.paper == paper]
     official = [record for record in records if not record.pilot]
@@ -234,7 +234,7 @@ def _official(record: Record) -> Text:
     return joined(code, (Verbatim(record.command or ""),), f"; changes: {record.changes}")
 
 
-def _pilots(board: Board, records: list[Record]) -> Iterator[Block]:
+def _pilots(board: Leaderboard, records: list[Record]) -> Iterator[Block]:
     """Yields a fold with a line for each setting that was tried, its mean over seeds."""
     tried: dict[str, list[Record]] = {}
     for record in records:
@@ -267,7 +267,7 @@ def _hashable(value: Any) -> Any:
     return repr(value) if isinstance(value, list) else value
 
 
-def _metrics(board: Board, record: Record) -> list[str]:
+def _metrics(board: Leaderboard, record: Record) -> list[str]:
     """Returns the metrics that the paper's claims compare by, on the pilots' split, or all."""
     claims = board.claims_of(record.paper).claims
     names = {one.comparison.metric.partition("/")[2] for one in claims if one.comparison}

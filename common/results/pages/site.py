@@ -11,8 +11,8 @@ from typing import Any
 
 from common.errors import LikewiseError, UsageError
 from common.paper import Paper, get_paper
-from common.results.board import Board
 from common.results.groups import Group
+from common.results.leaderboard import Leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.by_modality import by_modality, where_to_start
 from common.results.pages.document import (
@@ -39,7 +39,7 @@ from common.results.pages.formatting import (
     sample_text,
     short_metric,
 )
-from common.results.pages.leaderboard import front_table, how_to_read
+from common.results.pages.leaderboard import how_to_read, papers_table
 from common.results.pages.paper import page_title, paper_page
 from common.results.pages.sections import Section, arm_order, sections_of
 from common.results.record import Record, record_to_json
@@ -65,7 +65,7 @@ or of other lengths cannot be compared. *Minus method* is the paired difference 
 of the same recipe, with the half-width of its 95 % interval."""
 
 
-def write_page(board: Board, folder: Path, runs: Path) -> Path:
+def write_page(board: Leaderboard, folder: Path, runs: Path) -> Path:
     """Writes ``folder/index.html`` and what it leads to; returns the page.
 
     Nothing comes from elsewhere, and all works from a disk. All is written to a folder beside
@@ -118,7 +118,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def render_files(board: Board, runs: Path) -> Iterator[tuple[str, str | bytes]]:
+def render_files(board: Leaderboard, runs: Path) -> Iterator[tuple[str, str | bytes]]:
     """Yields the name and the content of each file, the first page last."""
     for name in ASSETS:
         yield name, Path(__file__).with_name(name).read_bytes()
@@ -137,12 +137,12 @@ def render_files(board: Board, runs: Path) -> Iterator[tuple[str, str | bytes]]:
     yield PAGE, _first_page(board)
 
 
-def _first_page(board: Board) -> str:
+def _first_page(board: Leaderboard) -> str:
     def link(paper: str) -> str:
         return f"{PAPERS}/{paper}.html"
 
     before: list[Block] = [Heading(1, "Leaderboard"), *where_to_start(board, "")]
-    before += [Heading(2, "Papers"), front_table(board, link), *by_modality(board, 2)]
+    before += [Heading(2, "Papers"), papers_table(board, link), *by_modality(board, 2)]
     before += [Heading(2, "All arms"), Paragraph(marked(ALL_ARMS))]
     after = [*how_to_read()]
     menu = [
@@ -155,19 +155,19 @@ def _first_page(board: Board) -> str:
     return whole_page("Leaderboard", parts)
 
 
-def _paper(board: Board, paper: str) -> str:
+def _paper(board: Leaderboard, paper: str) -> str:
     back = Paragraph((Link("Leaderboard", PAGE),))
     blocks = [back, *paper_page(board, paper, f"{PAGE}#how-to-read-it", whole=True)]
     blocks += [Heading(2, f"Every metric of {paper}"), *arms_side_by_side(board, paper)]
     return whole_page(page_title(board, paper), [to_html(blocks)], base="../")
 
 
-def arms_of_paper(board: Board, paper: str) -> list[Group]:
+def arms_of_paper(board: Leaderboard, paper: str) -> list[Group]:
     """Returns the arms of ``paper`` in the order in which the table and the curves have them."""
     return sorted((one for one in board.groups if one.latest.paper == paper), key=arm_order)
 
 
-def arms_table(board: Board) -> str:
+def arms_table(board: Leaderboard) -> str:
     """Returns the table of all arms and of what learns nothing, below what it is filtered by.
 
     A row's ``data-curves`` names its place in the file of `arm_file`.
@@ -184,7 +184,7 @@ def arms_table(board: Board) -> str:
     return f"{form}\n{table_to_html(HEADER, rows, 'arms')}"
 
 
-def _rows_of_paper(board: Board, paper: str) -> Iterator[str]:
+def _rows_of_paper(board: Leaderboard, paper: str) -> Iterator[str]:
     sections = sections_of(board, paper)
     section_of = {id(group): section for section in sections for group in section.groups}
     try:
@@ -198,7 +198,7 @@ def _rows_of_paper(board: Board, paper: str) -> Iterator[str]:
 
 
 def _row(
-    board: Board, declared: Paper | None, group: Group, section: Section | None, place: int
+    board: Leaderboard, declared: Paper | None, group: Group, section: Section | None, place: int
 ) -> str:
     record = group.latest
     sample = section.sample(group) if section else None
@@ -262,7 +262,7 @@ def _modality(declared: Paper | None, record: Record) -> str:
     return found.modality if found else "-"
 
 
-def arm_file(board: Board, paper: str, images: dict[str, list[str]]) -> str:
+def arm_file(board: Leaderboard, paper: str, images: dict[str, list[str]]) -> str:
     """Returns the script with what the table's rows of ``paper`` show when they are opened.
 
     A page from a disk may load scripts, but no other data.

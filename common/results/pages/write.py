@@ -6,14 +6,14 @@ from pathlib import Path
 
 from common.errors import LikewiseError
 from common.files import write_atomic
-from common.results.board import Board, Row, read_board
+from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.by_modality import BY_MODALITY, by_modality
 from common.results.pages.claims_image import claims_image
 from common.results.pages.document import (
     to_markdown,
 )
 from common.results.pages.formatting import short_metric
-from common.results.pages.leaderboard import SMALL, front_table, leaderboard_page
+from common.results.pages.leaderboard import SMALL, leaderboard_page, papers_table
 from common.results.pages.paper import paper_page
 from common.results.record import default_root
 
@@ -44,7 +44,7 @@ def insert_table(text: str, table: str, source: str) -> str:
     return f"{before}{START}\n\n{table}\n{END}{after}"
 
 
-def stale_files(root: Path, board: Board) -> dict[Path, str]:
+def stale_files(root: Path, board: Leaderboard) -> dict[Path, str]:
     """Returns ``{file: what it should say}`` of the generated files that say something else.
 
     Raises:
@@ -58,13 +58,13 @@ def stale_files(root: Path, board: Board) -> dict[Path, str]:
         texts[root / BY_MODALITY] = to_markdown(screens)
     readme = root / README
     if readme.is_file():
-        table = to_markdown([front_table(board, results_path, SMALL)])
+        table = to_markdown([papers_table(board, results_path, SMALL)])
         texts[readme] = insert_table(_read(readme), table, str(readme))
         texts[root / IMAGE] = claims_image(board)
     return {path: text for path, text in texts.items() if _read(path) != text}
 
 
-def write_pages(root: Path, board: Board) -> list[Path]:
+def write_pages(root: Path, board: Leaderboard) -> list[Path]:
     """Writes the generated files; returns those that changed."""
     changed = stale_files(root, board)
     for path, text in changed.items():
@@ -79,7 +79,7 @@ def check_pages(root: Path | None = None) -> None:
     and for which ``reported.yaml`` does not say what was checked.
     """
     root = root or default_root()
-    board = read_board(root)
+    board = read_leaderboard(root)
     if stale := stale_files(root, board):
         found = [
             f"{path.relative_to(root).as_posix()}, {first_difference(_read(path), text)}"
@@ -111,7 +111,7 @@ def _cut(line: str, place: int) -> str:
     return f"'{'...' * (start > 0)}{line[start:end]}{'...' * (end < len(line))}'"
 
 
-def unexplained(rows: Iterable[Row]) -> list[str]:
+def unexplained(rows: Iterable[ReportedRow]) -> list[str]:
     """Returns the settings whose metrics miss without a word on what was checked."""
     found: dict[str, list[str]] = {}
     for row in rows:

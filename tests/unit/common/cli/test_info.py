@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from common.cli.leaderboard import print_our_numbers
-from common.results.board import make_board
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.record import NO_NUMBER
 from common.results.reported import Reference
 from tests.samples import ENTRY
@@ -38,8 +38,8 @@ def shown(make_record, monkeypatch, console):
     names = ("swav/cifar10", "swav/cifar10:hard")
     hashes = dict.fromkeys(names, "c" * 10)
     code = Code(digests={"swav": "e" * 12}, config_hashes=hashes)
-    board = make_board([entry], [*known, hard], code)
-    monkeypatch.setattr("common.cli.leaderboard.read_board", lambda *_: board)
+    board = make_leaderboard([entry], [*known, hard], code)
+    monkeypatch.setattr("common.cli.leaderboard.read_leaderboard", lambda *_: board)
 
     def shown(recipe=None):
         print_our_numbers("swav", console, recipe)

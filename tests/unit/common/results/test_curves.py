@@ -1,6 +1,5 @@
 import pytest
 
-from common.results.board import make_board
 from common.results.curves import (
     CURVE_POINTS,
     curves_of,
@@ -11,6 +10,7 @@ from common.results.curves import (
     value_at,
 )
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
 from common.tracking.metrics_file import HEADER, Row
@@ -67,7 +67,7 @@ def board(make_record):
 
     def make(*given, others=(), **changes):
         runs = [make_record(seed=seed, curves=c, **changes) for seed, c in enumerate(given)]
-        return make_board([], [*runs, *others], CODE)
+        return make_leaderboard([], [*runs, *others], CODE)
 
     return make
 

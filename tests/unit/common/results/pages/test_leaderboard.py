@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.results.board import make_board, read_board
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard, read_leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
 from common.results.pages.leaderboard import leaderboard_page
@@ -23,7 +23,7 @@ from common.results.pages.write import (
 from common.results.record import NO_NUMBER, commit_record
 from common.results.reported import Reference
 from common.results.statistics import Sample
-from common.results.status import judge_trained
+from common.results.verdicts import judge_trained
 from tests.samples import ENTRY, KNN
 
 CODE = Code(
@@ -56,7 +56,7 @@ def board(make_record):
         scaled=True,
         scaled_reason=NO_NUMBER,
     )
-    return make_board([ENTRY], [*runs, hard], CODE, titles={"swav": "SwAV (NeurIPS 2020)"})
+    return make_leaderboard([ENTRY], [*runs, hard], CODE, titles={"swav": "SwAV (NeurIPS 2020)"})
 
 
 def page_of(board):
@@ -93,7 +93,7 @@ def test_a_row_says_all_that_is_known_of_a_number_and_its_setting_the_runs(board
 def test_two_sources_of_one_setting_share_its_table(board):
     records = [record for group in board.groups for record in group.records]
     other = dataclasses.replace(ENTRY, origin="third party", source="https://example.org")
-    text = page_of(make_board([ENTRY, other], records, CODE))
+    text = page_of(make_leaderboard([ENTRY, other], records, CODE))
     assert text.count("`swav/cifar10` on cifar10: 3 seeds") == 1
     assert "| third party, *unverified* [2] |" in line_with(text, "knn_top1", "[2]")
 
@@ -103,7 +103,7 @@ def missed(board, text, reference=BELOW, **others):
     records = [record for group in board.groups for record in group.records]
     metrics = {KNN: reference, **{f"test/{key}": value for key, value in others.items()}}
     entry = dataclasses.replace(ENTRY, metrics=metrics, checks={KNN: text} if text else {})
-    return make_board([entry], records, CODE)
+    return make_leaderboard([entry], records, CODE)
 
 
 def test_what_was_checked_stands_below_what_misses_its_margin(board):
@@ -120,12 +120,12 @@ def test_what_was_checked_stands_below_what_misses_its_margin(board):
 
 def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
     runs = [make_record(seed=seed, metrics={KNN: 0.8, "test/top5": 0.9}) for seed in range(3)]
-    board = missed(make_board([], runs, CODE), "Of the nearest one.", top5=BELOW)
+    board = missed(make_leaderboard([], runs, CODE), "Of the nearest one.", top5=BELOW)
     assert unexplained(board.rows) == ["swav/cifar10 (method), paper: top5 above"]
     entry = dataclasses.replace(
         board.entries[0], checks={KNN: "Of both.", "test/top5": "Of both.", "test/x": "Of none."}
     )
-    text = page_of(make_board([entry], runs, CODE))
+    text = page_of(make_leaderboard([entry], runs, CODE))
     assert "[1], knn_top1, top5: Of both.\n" in text and "Of none." not in text
 
 
@@ -161,19 +161,19 @@ def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
 
 def test_the_text_does_not_depend_on_the_order_of_the_records(board):
     records = [record for group in board.groups for record in group.records]
-    again = make_board(board.entries, reversed(records), CODE, titles=board.titles)
+    again = make_leaderboard(board.entries, reversed(records), CODE, titles=board.titles)
     assert page_of(again) == page_of(board)
 
 
 def test_a_stale_group_says_why(board):
     records = [record for group in board.groups for record in group.records]
-    text = page_of(make_board(board.entries, records, Code(digests={"swav": "0" * 12})))
+    text = page_of(make_leaderboard(board.entries, records, Code(digests={"swav": "0" * 12})))
     assert "| not checked (inconclusive: more seeds alone would not tell) |" in text
     assert "not checked (compared above)" in text
 
 
 def test_an_empty_board_is_a_page_too():
-    empty = make_board([], [], Code())
+    empty = make_leaderboard([], [], Code())
     assert "No runs yet." in to_markdown(leaderboard_page(empty, results_path))
     for text in ("No claim", "No number is known.", "No runs yet.", "No learning curves yet."):
         assert text in page_of(empty)
@@ -193,11 +193,13 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     (root / "README.md").write_text(f"{START}\n{END}\n")
     with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md, line 1"):
         check_pages(root)
-    written = [path.relative_to(root).as_posix() for path in write_pages(root, read_board(root))]
+    written = [
+        path.relative_to(root).as_posix() for path in write_pages(root, read_leaderboard(root))
+    ]
     pages = ["LEADERBOARD.md", "papers/swav/RESULTS.md", "README.md"]
     assert written == [*pages, "docs/images/claims.svg"]
     check_pages(root)
-    assert write_pages(root, read_board(root)) == []
+    assert write_pages(root, read_leaderboard(root)) == []
     for name in ("README.md", "papers/swav/RESULTS.md"):
         path = root / name
         path.write_text(path.read_text().replace("0.8000", "0.9000").replace("swav](", "SwAV]("))
@@ -232,16 +234,16 @@ def test_the_first_difference_is_shown_and_not_the_whole_of_long_lines(
 
 
 def test_checking_names_what_misses_without_a_word_of_what_was_checked(root, monkeypatch):
-    write_pages(root, read_board(root))
+    write_pages(root, read_leaderboard(root))
     monkeypatch.setattr("common.results.pages.write.unexplained", lambda rows: ["swav/cifar10: x"])
     with pytest.raises(LikewiseError, match=r"`checks`(.|\n)*swav/cifar10: x"):
         check_pages(root)
 
 
 def test_a_new_record_makes_the_board_stale(root, make_record):
-    write_pages(root, read_board(root))
+    write_pages(root, read_leaderboard(root))
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
-    assert [path.name for path in stale_files(root, read_board(root))] == ["RESULTS.md"]
+    assert [path.name for path in stale_files(root, read_leaderboard(root))] == ["RESULTS.md"]
 
 
 def test_numbers_not_run_yet_are_folded_away(board):

@@ -5,7 +5,7 @@ from scipy import stats
 
 from common.results.reported import Reference
 from common.results.statistics import Sample, half_width, summarise
-from common.results.status import judge_claim, judge_published, judge_trained
+from common.results.verdicts import judge_claim, judge_published, judge_trained
 
 # Mean 0.82, sample standard deviation 0.02 (squares 0.0004 + 0 + 0.0004, over n - 1 = 2).
 OURS = Sample(0.82, 0.02, 3)

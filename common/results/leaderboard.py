@@ -18,11 +18,11 @@ from common.results.ledger import read_ledger
 from common.results.record import Record, default_root, load_records
 from common.results.reported import Entry, Reference, load_all_reported
 from common.results.statistics import Sample
-from common.results.status import Verdict, judge_published, judge_trained
+from common.results.verdicts import Decision, Verdict, decide, judge_published, judge_trained
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportedRow:
     """One reported metric beside ours; without a run ``group`` and ``ours`` are None."""
 
     entry: Entry
@@ -68,7 +68,7 @@ def comparable_groups(entry: Entry, groups: Iterable[Group]) -> list[Group]:
     return [g for g in groups if entry.applies_to(g.latest) and not g.scaled_by_hand]
 
 
-def make_rows(entries: Iterable[Entry], groups: list[Group]) -> list[Row]:
+def make_rows(entries: Iterable[Entry], groups: list[Group]) -> list[ReportedRow]:
     """Returns a row of each metric of each entry, for each group it applies to."""
     rows = []
     for entry in entries:
@@ -78,25 +78,25 @@ def make_rows(entries: Iterable[Entry], groups: list[Group]) -> list[Row]:
     return rows
 
 
-def _row(entry: Entry, metric: str, group: Group | None) -> Row:
+def _row(entry: Entry, metric: str, group: Group | None) -> ReportedRow:
     ours = group.sample(metric) if group is not None else None
     if group is None or ours is None:
-        return Row(entry, metric, group, None, Verdict("not run"))
+        return ReportedRow(entry, metric, group, None, Verdict("not run"))
     reference = entry.metrics[metric]
     if entry.weights == "published":
         # Seeds change nothing but the evaluation's own draws.
-        return Row(entry, metric, group, ours, judge_published(ours.mean, reference))
+        return ReportedRow(entry, metric, group, ours, judge_published(ours.mean, reference))
     control = differences(group.values(metric), group.values(metric, "untrained"))
-    return Row(entry, metric, group, ours, judge_trained(ours, reference, control))
+    return ReportedRow(entry, metric, group, ours, judge_trained(ours, reference, control))
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """Reported numbers, groups of runs, and the rows that set one beside the other."""
 
     entries: tuple[Entry, ...]
     groups: tuple[Group, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ReportedRow, ...]
     titles: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, PaperClaims] = field(default_factory=dict)
     # By ``paper/recipe``.
@@ -120,6 +120,11 @@ class Board:
         """Returns the paper's claims, none where it has no file of them."""
         return self.claims.get(paper, PaperClaims(claims=[]))
 
+    def decisions(self, paper: str) -> list[Decision]:
+        """Returns the verdict of each claim of ``paper``, in the order of its file."""
+        groups = [group for group in self.groups if group.latest.paper == paper]
+        return [decide(claim, groups) for claim in self.claims_of(paper).claims]
+
     def is_compared(self, group: Group) -> bool:
         """Tells whether a reported number is set beside ``group``."""
         return any(comparable_groups(entry, [group]) for entry in self.entries)
@@ -133,17 +138,21 @@ class Board:
         return f"{paper}: {self.titles[paper]}" if paper in self.titles else paper
 
 
-def make_board(
+def make_leaderboard(
     entries: Iterable[Entry], records: Iterable[Record], code: Code, **read: Mapping[str, Any]
-) -> Board:
+) -> Leaderboard:
     """Builds a board from what was read; ``read`` are its mappings, by name."""
     entries, records = tuple(entries), list(records)
     groups = group_records([record for record in records if record.counts], code)
     aside = tuple(record for record in records if not record.counts)
-    return Board(entries, tuple(groups), tuple(make_rows(entries, groups)), aside=aside, **read)
+    return Leaderboard(
+        entries, tuple(groups), tuple(make_rows(entries, groups)), aside=aside, **read
+    )
 
 
-def read_board(root: Path | None = None, paper: str = "*", results: Path | None = None) -> Board:
+def read_leaderboard(
+    root: Path | None = None, paper: str = "*", results: Path | None = None
+) -> Leaderboard:
     """Reads reported numbers, claims and records of one paper, or of all, below ``root``.
 
     Args:
@@ -170,7 +179,7 @@ def read_board(root: Path | None = None, paper: str = "*", results: Path | None 
         entries = [entry for entry in entries if entry.paper in shown]
         claims = {name: found for name, found in claims.items() if name in shown}
     code = present_code(records, root, read)
-    return make_board(entries, records, code, titles=_titles(), claims=claims, arms=arms)
+    return make_leaderboard(entries, records, code, titles=_titles(), claims=claims, arms=arms)
 
 
 def _arms(setting: str, read: Read) -> Arms | None:

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from common.results.board import make_board
 from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.pages.document import plain, to_markdown
-from common.results.pages.leaderboard import SMALL, ablation_text, front_of, front_table, start_text
+from common.results.pages.leaderboard import SMALL, ablation_text, papers_table, row_of, start_text
 from common.results.pages.paper import paper_page
 from common.results.reported import OFFICIAL, Reference
 from tests.samples import ENTRY, KNN
@@ -82,39 +82,39 @@ def board(make_record):
             for seed, value in enumerate(values)
         ]
         found = {"swav": claims} if claims else {}
-        return make_board(entries, [*records, *more], code(digest), claims=found, arms=ARMS)
+        return make_leaderboard(entries, [*records, *more], code(digest), claims=found, arms=ARMS)
 
     return make
 
 
-def names(front):
-    found = (front.rival, front.nothing, front.ablation)
+def names(row):
+    found = (row.rival, row.nothing, row.ablation)
     return [plain(one.name) if one else None for one in found]
 
 
 def test_the_strongest_rival_and_the_strongest_that_learns_nothing_stand_beside_the_method(board):
-    front = front_of(board(), "swav")
-    assert front.ours.mean == pytest.approx(0.82)
+    row = row_of(board(), "swav")
+    assert row.ours.mean == pytest.approx(0.82)
     # What sees more labels is no rival, and crops differ more than hard codes but are not told.
-    assert names(front) == ["simclr", "raw", "hard"]
-    assert front.ablation.gap == pytest.approx(-0.297, abs=1e-3)
+    assert names(row) == ["simclr", "raw", "hard"]
+    assert row.ablation.gap == pytest.approx(-0.297, abs=1e-3)
 
 
 def test_of_an_error_the_least_is_the_strongest(board):
     lower = dataclasses.replace(COMPARISON, better="lower")
     claims = PaperClaims(claims=[dataclasses.replace(CLAIM, comparison=lower)])
-    assert names(front_of(board(claims=claims), "swav")) == ["trees", "untrained", "hard"]
+    assert names(row_of(board(claims=claims), "swav")) == ["trees", "untrained", "hard"]
 
 
 def test_a_reference_that_learns_from_labels_is_a_rival(board):
-    front = front_of(board(references={**REFERENCES, "trees": 0.9}), "swav")
-    assert names(front)[:2] == ["trees", "raw"]
+    row = row_of(board(references={**REFERENCES, "trees": 0.9}), "swav")
+    assert names(row)[:2] == ["trees", "raw"]
 
 
 def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_is_as_good(board):
     def start(changes=(), **references):
         found = board(changes, {**REFERENCES, **references})
-        return plain(start_text(found, front_of(found, "swav")))
+        return plain(start_text(found, row_of(found, "swav")))
 
     raw = "raw, which each run of swav/cifar10 measures"
     assert start() == "swav/cifar10"
@@ -128,7 +128,7 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
 
 def test_an_ablation_is_said_to_be_better_or_worse_whichever_way_the_metric_goes(board):
     def text(claims=CLAIMS):
-        return plain(ablation_text(front_of(board(claims=claims), "swav")))
+        return plain(ablation_text(row_of(board(claims=claims), "swav")))
 
     lower = dataclasses.replace(COMPARISON, better="lower")
     assert text().endswith(" worse")
@@ -144,10 +144,10 @@ def test_a_variant_that_changes_nothing_is_shown_as_its_recipe(make_record, boar
 def test_the_setting_is_that_of_the_first_claim_that_has_been_run(board):
     elsewhere = dataclasses.replace(COMPARISON, setting="swav/stl10")
     claims = [dataclasses.replace(CLAIM, comparison=elsewhere), CLAIM]
-    front = front_of(board(claims=PaperClaims(claims=claims)), "swav")
-    assert front.section.setting == "swav/cifar10"
-    assert front_of(board(claims=PaperClaims(claims=claims[:1])), "swav").ours.n == 3
-    assert front_of(board(claims=None), "swav") is None
+    row = row_of(board(claims=PaperClaims(claims=claims)), "swav")
+    assert row.section.setting == "swav/cifar10"
+    assert row_of(board(claims=PaperClaims(claims=claims[:1])), "swav").ours.n == 3
+    assert row_of(board(claims=None), "swav") is None
 
 
 def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in_front(
@@ -163,17 +163,17 @@ def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in
         for arm, variant, value in arms
         for seed in range(3)
     ]  # fmt: skip
-    assert front_of(board(more=more), "swav").ours.mean == pytest.approx(0.82)
+    assert row_of(board(more=more), "swav").ours.mean == pytest.approx(0.82)
     ahead = dataclasses.replace(COMPARISON, ahead="method:aaa")
     claims = [dataclasses.replace(CLAIM, comparison=ahead, variants=sides)]
-    front = front_of(board(more=more, claims=PaperClaims(claims=claims)), "swav")
-    assert front.ours.mean == pytest.approx(0.71)
-    assert front.ablation.gap == pytest.approx(-0.1)
+    row = row_of(board(more=more, claims=PaperClaims(claims=claims)), "swav")
+    assert row.ours.mean == pytest.approx(0.71)
+    assert row.ablation.gap == pytest.approx(-0.1)
 
 
 def test_a_line_counts_reported_numbers_and_claims(board):
     def line(**given):
-        table = front_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}", SMALL)
+        table = papers_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}", SMALL)
         (row,) = to_markdown([table]).splitlines()[2:]
         return row
 

@@ -6,9 +6,9 @@ import pytest
 from common.config import references
 from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
-from common.results import board
-from common.results.board import make_board, make_rows
+from common.results import leaderboard as board
 from common.results.groups import Code, group_records
+from common.results.leaderboard import make_leaderboard, make_rows
 from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, RecordError
 from common.results.reported import Entry, Reference
@@ -105,13 +105,13 @@ def test_a_run_changed_by_hand_is_never_compared(make_record):
     record = make_record(scaled=True, scaled_reason="the recipe was changed: trainer.epochs")
     groups = group_records([record], NOW)
     assert make_rows([entry()], groups)[0].status == "not run"
-    assert make_board([entry()], [record], NOW).uncompared() == groups
+    assert make_leaderboard([entry()], [record], NOW).uncompared() == groups
 
 
 def test_a_number_reported_later_is_compared_with_runs_made_before(make_record):
     record = make_record(scaled=True, scaled_reason=NO_NUMBER)
     assert rows([entry()], [record])[0].status == "inconclusive"
-    assert make_board([], [record], NOW).uncompared() != []
+    assert make_leaderboard([], [record], NOW).uncompared() != []
 
 
 def test_published_weights_are_exact_with_one_run(make_record):
@@ -146,7 +146,7 @@ def test_agreement_is_held_against_the_untrained_encoder_of_the_same_seeds(
     ],
 )
 def test_pilots_and_runs_of_the_official_code_are_compared_with_nothing(make_record, changes):
-    board = make_board([entry()], [make_record(**changes)], NOW)
+    board = make_leaderboard([entry()], [make_record(**changes)], NOW)
     assert board.groups == () and len(board.aside) == 1 and board.rows[0].status == "not run"
 
 
@@ -227,4 +227,4 @@ def test_a_broken_record_is_raised(tmp_path):
     (tmp_path / "results" / "swav").mkdir(parents=True)
     (tmp_path / "results" / "swav" / "a.json").write_text("{")
     with pytest.raises(RecordError):
-        board.read_board(tmp_path)
+        board.read_leaderboard(tmp_path)
