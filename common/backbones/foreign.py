@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.errors import ConfigError, suggest
 
 # Vision transformers of the libraries take no other size as they are built.
@@ -164,11 +165,9 @@ def _take_channels(model: nn.Module, channels: int) -> None:
 
 def _measured(model: Any, channels: int, size: int = SIZE) -> nn.Module:
     """Returns ``model`` as a backbone, after an image has shown what it gives."""
-    images, was_training = torch.zeros(1, channels, size, size), model.training
-    model.eval()
-    with torch.no_grad():
+    images = torch.zeros(1, channels, size, size)
+    with torch.no_grad(), evaluating(model):
         features, stage = embed(model, images), last_stage(model, images)
-    model.train(was_training)
     num = features.shape[1]
     is_map = isinstance(stage, Tensor) and stage.ndim == 4 and stage.shape[1] == num
     return ForeignMap(model, num) if is_map else Foreign(model, num)

@@ -1,12 +1,11 @@
 """A module's features without gradient, in evaluation mode."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.losses.precision import upcast
 
 
@@ -23,14 +22,3 @@ def map_frozen(module: Any, images: Tensor) -> Tensor:
     with evaluating(module):
         found = module.backbone.feature_map(images.to(next(module.parameters()).device))
     return upcast(found)
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in evaluation mode and back."""
-    was_training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(was_training)

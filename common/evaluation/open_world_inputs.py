@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.data.targets.open_world.samples import Part
 from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
 from common.losses.precision import upcast
 
 CHUNK = 128

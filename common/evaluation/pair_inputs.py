@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.data.text.store import TokenStore
 from common.evaluation.config import require
 from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
 from common.evaluation.progress import show_progress
 from common.losses.precision import unit
 

@@ -7,9 +7,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.data.targets.regression.samples import Samples
 from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
 
 CHUNK = 1024
 

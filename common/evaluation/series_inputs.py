@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.data.series.sets import Prepared
 from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
 from common.evaluation.series_config import LABELLED, LONG
 from common.losses.precision import upcast
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.data.text.store import TokenStore
 from common.evaluation.config import require
 from common.evaluation.finite import require_finite
@@ -88,13 +89,11 @@ class TextInputs:
 def embed_store(module: Any, store: TokenStore) -> Tensor:
     """Returns the module's vectors of all texts, ``(texts, dim)`` on the CPU."""
     parts, order = [], []
-    was_training = module.training
-    module.eval()
-    for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
-        vectors = module.embed(ids.to(module.device), mask.to(module.device))
-        parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
-        order.append(rows)
-    module.train(was_training)
+    with evaluating(module):
+        for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
+            vectors = module.embed(ids.to(module.device), mask.to(module.device))
+            parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
+            order.append(rows)
     return torch.cat(parts)[np.argsort(np.concatenate(order))]
 
 
@@ -103,12 +102,10 @@ def run_encoder(
     module: Any, store: TokenStore, size: int = CHUNK
 ) -> Iterator[tuple[NDArray[np.int64], list[Tensor], Tensor]]:
     """Yields rows, the states of all layers and the mask, on the module's device."""
-    was_training = module.training
-    module.eval()
-    for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
-        here = mask.to(module.device)
-        yield rows, module.backbone(ids.to(module.device), here), here
-    module.train(was_training)
+    with evaluating(module):
+        for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
+            here = mask.to(module.device)
+            yield rows, module.backbone(ids.to(module.device), here), here
 
 
 def counted(store: TokenStore) -> Tensor:

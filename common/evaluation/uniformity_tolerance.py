@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
 from common.evaluation.image_config import UniformityToleranceConfig
 from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep

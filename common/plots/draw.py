@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from common.backbones.modes import evaluating
 from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
 from common.files import write_atomic
@@ -103,11 +104,9 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _undisturbed(module: nn.Module) -> Iterator[None]:
-    states, was_training = random_states(), module.training
-    module.eval()
+    states = random_states()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(module):
             yield
     finally:
-        module.train(was_training)
         set_random_states(states)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.config.schema import Recipe
 from common.data.catalogue.packers.arrays import npz_bytes
 from common.distributed.draws import keyed_generator
@@ -217,8 +218,8 @@ def check_content(
     images = torch.rand(
         2, network.channels, network.size, network.size, generator=keyed_generator(0)
     )
-    with torch.no_grad():
-        expected, found = backbone.eval()(images), fitted.build(state)(images)
+    with torch.no_grad(), evaluating(backbone):
+        expected, found = backbone(images), fitted.build(state)(images)
     difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-12))
     if not difference < LARGEST_DIFFERENCE:
         raise LikewiseError(f"{target}: {library} computes other features ({difference:.1e})")

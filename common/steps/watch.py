@@ -8,6 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from common.backbones.modes import evaluating
 from common.data.graphs.batch import GraphBatch
 from common.data.image_text.batch import PairBatch
 from common.data.sequences.module import SequenceBatch
@@ -72,7 +73,9 @@ class Watch(Callback):
         for optimizer in trainer.optimizers:
             self._rates.extend(float(group["lr"]) for group in optimizer.param_groups)
         if len(self._losses) == self.batches:
-            self.values[f"{self.point}/embedding"] = [project("embedding", embed(pl_module, batch))]
+            with evaluating(pl_module):
+                h = embed(pl_module, batch)
+            self.values[f"{self.point}/embedding"] = [project("embedding", h)]
             if self.save is not None:
                 trainer.save_checkpoint(self.save, weights_only=False)
             trainer.should_stop = True
@@ -91,7 +94,6 @@ class Watch(Callback):
 @torch.no_grad()
 def embed(module: Any, batch: Any) -> Tensor:
     """Returns what is evaluated of a batch of any kind, ``(rows, dim)``."""
-    module.eval()
     match batch:
         case GraphBatch():
             h = module.embed(batch)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.backbones.poolers import pool
 from common.backbones.text_encoder import build_text_encoder
 from common.config.schema import OptimizerConfig
@@ -134,12 +135,10 @@ class DefSentPlus(PaperModule):
             ConfigError: An entry without a definition.
         """
         found = EntryMeans(torch.zeros_like(self.entries))
-        was_training = self.training
-        self.eval()
-        for batch in batches:
-            ids, mask, targets, _ = as_definitions(batch)
-            found.add(self.embed(ids[:, 0], mask[:, 0]), targets)
-        self.train(was_training)
+        with evaluating(self):
+            for batch in batches:
+                ids, mask, targets, _ = as_definitions(batch)
+                found.add(self.embed(ids[:, 0], mask[:, 0]), targets)
         self.entries.copy_(found.means())
 
     def _definitions(self) -> Iterator[object]:

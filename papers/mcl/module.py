@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.backbones.sized import build_sized_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
@@ -18,7 +19,6 @@ from common.distributed.draws import keyed_generator
 from common.distributed.host_copy import HostCopy
 from common.distributed.reduce import gather
 from common.errors import ConfigError, UsageError
-from common.evaluation.frozen import evaluating
 from common.losses.infonce import nt_xent
 from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings

@@ -1,7 +1,5 @@
 """MCLRec as a LightningModule: three alternating updates in each batch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from common.backbones.modes import frozen
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch, as_sequence_batch
@@ -214,13 +213,3 @@ class MCLRec(PaperModule):
         if self.method.regulariser == "global":
             return form(self._pair(everybody, everybody, Z1, Z2))
         return torch.stack([form(pair) for pair in pairs]).sum()
-
-
-@contextmanager
-def frozen(part: nn.Module) -> Iterator[None]:
-    """Keeps ``part`` from getting gradients; gradients still pass through it."""
-    part.requires_grad_(False)
-    try:
-        yield
-    finally:
-        part.requires_grad_(True)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.losses.precision import upcast
 from common.results.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
@@ -61,9 +62,9 @@ def solve_head(case: Case) -> dict[str, Any]:
         "run_mean_global": head.norm.running_mean.clone(),
         "run_var_global": head.norm.running_var.clone(),
     }
-    head.eval()
-    g = head.embed(maps)
-    return found | {"f_g_eval": g, "logits_eval": head.classify(g)}
+    with evaluating(head):
+        g = head.embed(maps)
+        return found | {"f_g_eval": g, "logits_eval": head.classify(g)}
 
 
 def solve_voting(case: Case) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from common.backbones.modes import evaluating, training
 from common.data.images.box_evaluation import ObjectImages
 from common.data.images.boxes import Objects
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
@@ -50,8 +51,10 @@ def evaluate_detection(
         torch.manual_seed(seed)
         detector = build_detector(backbone, settings, train.num_classes, train.normalisation)
         detector = detector.requires_grad_(True).to(inputs.device)
-        finetune(detector, train, settings, seed, inputs.device)
-        return measure(detector, test, settings, inputs.device)
+        with training(detector):
+            finetune(detector, train, settings, seed, inputs.device)
+        with evaluating(detector):
+            return measure(detector, test, settings, inputs.device)
 
 
 def finetune(
@@ -66,7 +69,6 @@ def finetune(
         _groups(detector, settings.weight_decay), lr=settings.lr, momentum=settings.momentum
     )
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, settings))
-    detector.train()
     with show_progress("detection", settings.iterations) as advance, torch.enable_grad():
         for step, batch in enumerate(_batches(train, settings, seed)):
             images = [image.to(device) for image, _ in batch]
@@ -157,7 +159,6 @@ def measure(
     if settings.masks:
         kinds["mask_"] = "segm"
     metric = MeanAveragePrecision(iou_type=tuple(kinds.values()))
-    detector.eval()
     loader = DataLoader(test, 1, num_workers=test.workers, collate_fn=list)
     with show_progress("detection, test", len(test)) as advance:
         for [(image, objects)] in loader:

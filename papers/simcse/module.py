@@ -1,10 +1,12 @@
 """SimCSE as a LightningModule: `training_step` is the paper's method."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.backbones.poolers import pool
 from common.backbones.text_encoder import build_text_encoder
 from common.config.schema import OptimizerConfig
@@ -110,10 +112,8 @@ class SimCSE(PaperModule):
         ids, mask = batch.ids, batch.mask
         if ids.shape[1] == 1:
             ids, mask = ids.expand(-1, 2, -1), mask.expand(-1, 2, -1)
-        if self.method.views == "identical":
-            self.backbone.eval()
-        z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
-        self.backbone.train(self.training)
+        with evaluating(self.backbone) if self.method.views == "identical" else nullcontext():
+            z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
         return z.unflatten(0, (len(ids), -1)).transpose(0, 1)
 
     def contrast(self, z: Tensor) -> Tensor:

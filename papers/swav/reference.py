@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.losses.sinkhorn import sinkhorn
 from common.optim.layerwise import LARC
 from common.optim.schedules import warmup_cosine
@@ -165,7 +166,8 @@ def solve_head(case: Case) -> dict[str, Any]:
     z = F.normalize(head(x), dim=1)
     scores = z @ weights["prototypes.weight"].T
     (scores * case["cotangent"]).sum().backward()
-    scores_eval = F.normalize(head.eval()(x), dim=1) @ weights["prototypes.weight"].T
+    with evaluating(head):
+        scores_eval = F.normalize(head(x), dim=1) @ weights["prototypes.weight"].T
     return {
         "embedding": z,
         "scores": scores,

@@ -70,6 +70,22 @@ def test_batches_are_counted_by_the_helper_which_spares_a_wait_for_the_device() 
     assert own == ["common/training/position.py"]  # whose docstring says why
 
 
+# They hand out a module that they have loaded, which its user finds in evaluation mode.
+HAND_OUT = {f"common/{name}.py" for name in ("runs/export", "runs/libraries", "runs/loading")}
+HAND_OUT |= {"common/weights/hub.py"}
+
+
+def test_a_module_changes_its_mode_only_where_the_mode_comes_back() -> None:
+    found = set()
+    for path in [*(ROOT / "common").rglob("*.py"), *(ROOT / "papers").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in ("eval", "train"):
+                    found.add((path.relative_to(ROOT).as_posix(), node.func.attr))
+    modes = "common/backbones/modes.py"
+    assert found == {(modes, "eval"), (modes, "train"), *((place, "eval") for place in HAND_OUT)}
+
+
 def test_no_file_is_large() -> None:
     suffixes = {path.suffix for path in ROOT.rglob("*") if path.is_file()}
     large = [path for path in tracked(*suffixes) if path.stat().st_size > MAX_BYTES]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import HeteroData
 
+from common.backbones.modes import evaluating, training
 from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.graphs.batch import GraphBatch
@@ -240,14 +241,11 @@ class GraphData(RunData):
         Raises:
             LikewiseError: An embedding is not finite.
         """
-        was_training = module.training
         batch = self.whole_graph(next(module.parameters()).device)
         z = require_finite(upcast(self.embed(module)).cpu())
-        module.train()
-        with torch.random.fork_rng():
+        with training(module), torch.random.fork_rng():
             torch.manual_seed(self.seed)
             active = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
-        module.train(was_training)
         return self._inputs(z, active, split)
 
     @torch.no_grad()
@@ -261,11 +259,10 @@ class GraphData(RunData):
         Returns:
             z: (target nodes, dim), in the order of the node numbers.
         """
-        was_training, device = module.training, next(module.parameters()).device
-        module.eval()
+        device = next(module.parameters()).device
         given = self.whole_graph(device) if batch is None else batch.to(device)
-        z: Tensor = module.embed(given)  # type: ignore[operator]
-        module.train(was_training)
+        with evaluating(module):
+            z: Tensor = module.embed(given)  # type: ignore[operator]
         return z
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from common.backbones.modes import evaluating
 from common.data.contract import RunData
 from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
@@ -231,11 +232,8 @@ class SequenceData(RunData):
         return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
-        was_training = module.training
-        module.eval()
-        h = _embed_all(module, instances, self.config.max_length)
-        module.train(was_training)
-        return h
+        with evaluating(module):
+            return _embed_all(module, instances, self.config.max_length)
 
 
 def _embed_all(module: Any, instances: Instances, max_length: int) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from common.backbones.encoder_config import EncoderConfig
+from common.backbones.modes import evaluating
 from common.backbones.text_encoder import TextEncoder
 from common.data.text.store import pack
 from common.data.text.tokenizer import word_pieces
@@ -44,10 +45,11 @@ def solve_encoder(case: Case) -> dict[str, Any]:
         token_types=len(case["embeddings.token_type_embeddings.weight"]),
         norm_eps=given["layer_norm_eps"],
     )
-    encoder = TextEncoder(len(words), config, has_pooler=True).to(case.dtype).eval()
+    encoder = TextEncoder(len(words), config, has_pooler=True).to(case.dtype)
     encoder.load_state_dict({name: case[name] for name in encoder.state_dict()})
     mask = case["mask"]
-    hidden = encoder(case["ids"], mask, case["token_type"])
+    with evaluating(encoder):
+        hidden = encoder(case["ids"], mask, case["token_type"])
     assert encoder.pooler is not None
     learnt = encoder.embeddings.word_embeddings.weight
     (gradient,) = torch.autograd.grad((case["cotangent"] * hidden[-1]).sum(), learnt)
