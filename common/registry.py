@@ -74,10 +74,10 @@ BACKBONES = Registry(
         "forensic_conv": "papers.owdfa_cpl.backbone:ForensicConv",
         "resnet18": "common.backbones.resnet:resnet18",
         "resnet50": "common.backbones.resnet:resnet50",
-        "small_conv": "common.backbones.small_conv:SmallConv",
+        "small_conv": "common.backbones.small_networks:SmallConv",
         "small_grid": "papers.supremix.backbone:SmallGrid",
         "small_resnet": "common.backbones.resnet:small_resnet",
-        "tiny_conv": "common.backbones.tiny_conv:TinyConv",
+        "tiny_conv": "common.backbones.small_networks:TinyConv",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
         "vit_tiny": "common.backbones.vit:vit_tiny",
@@ -87,7 +87,7 @@ BACKBONES = Registry(
 
 # For images that are all of one size, whose pixels a perceptron can take.
 SIZED_BACKBONES = Registry(
-    "backbone", {**BACKBONES.entries, "mlp": "common.backbones.mlp:MLP"}, LIBRARIES
+    "backbone", {**BACKBONES.entries, "mlp": "common.backbones.small_networks:MLP"}, LIBRARIES
 )
 
 # For samples with numbers as labels, which need not be images.
@@ -95,7 +95,7 @@ SAMPLE_BACKBONES = Registry(
     "backbone",
     {
         **SIZED_BACKBONES.entries,
-        "small_volume": "common.backbones.small_volume:SmallVolume",
+        "small_volume": "common.backbones.small_networks:SmallVolume",
         "text_pair": "papers.supremix.backbone:TextPair",
     },
     LIBRARIES,
@@ -105,8 +105,8 @@ SAMPLE_BACKBONES = Registry(
 TEXT_BACKBONES = Registry(
     "encoder of texts",
     {
-        "text_bag": "common.backbones.text_bag:TextBag",
-        "text_transformer": "common.backbones.text_transformer:TextTransformer",
+        "text_bag": "common.backbones.text_towers:TextBag",
+        "text_transformer": "common.backbones.text_towers:TextTransformer",
     },
 )
 
@@ -114,7 +114,7 @@ TEXT_BACKBONES = Registry(
 # ``method:``.
 METHODS = {
     "image_text": {
-        "clip": ("common.methods.clip:CLIP", "common.methods.two_tower_config:CLIPConfig"),
+        "clip": ("common.methods.clip:CLIP", "common.methods.config:CLIPConfig"),
     },
     "images": {
         "barlow-twins": (

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
+from common.distributed.collectives import gather, rank
+from common.distributed.device import HostCopy, moved
 from common.distributed.draws import keyed_generator
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather, rank
-from common.distributed.to_device import moved
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44

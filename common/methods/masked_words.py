@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.distributed.draws import keyed_generator
-from common.distributed.reduce import all_reduce_sum, rank, world_size
 from common.losses.precision import upcast
 from common.training.stages import Stage
 

@@ -11,8 +11,8 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.collectives import gather, rank, world_size
 from common.distributed.draws import keyed_generator
-from common.distributed.reduce import gather, rank, world_size
 from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce
 from common.methods.config import MoCoConfig

@@ -25,8 +25,7 @@ from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
 from common.runs.resume import resume_run
 from common.runs.start import start
-from common.training.checkpoint import read_checkpoint
-from common.training.position import KEY
+from common.training.position import KEY, read_checkpoint
 
 
 def run_campaign(

@@ -10,8 +10,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from common.files import sync_folder
 from common.runs.reporter import Reporter
-from common.training.checkpoint import CheckpointError, read_checkpoint
-from common.training.position import batches_seen
+from common.training.position import CheckpointError, batches_seen, read_checkpoint
 
 NAME = "batch-{:09d}.ckpt"
 PATTERN = "batch-*.ckpt"

@@ -27,8 +27,8 @@ from common.runs.folder import open_run
 from common.runs.launch import evaluation_device
 from common.runs.libraries import Fit, Network, best_fit, fit, is_changed
 from common.runs.run import prepare
-from common.training.checkpoint import read_checkpoint
 from common.training.fit import Experiment
+from common.training.position import read_checkpoint
 from common.training.selection import best_state
 
 # Tolerance of features in float32, relative to the largest.

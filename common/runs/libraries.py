@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.foreign import HEADS, Foreign
-from common.backbones.formats import to_detectron2
+from common.backbones.published import to_detectron2
 from common.backbones.resnet import ResNet
 from common.backbones.vit import ViT, sine_positions
 from common.errors import UsageError

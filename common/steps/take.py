@@ -23,9 +23,8 @@ from common.steps.float64 import KEPT, in_double, mapped, moved
 from common.steps.folding import describe_orders, fold
 from common.steps.points import Counts, Length, Point, points_of, scheduled_of
 from common.steps.watch import Names, Values, Watch
-from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
-from common.training.position import Position
+from common.training.position import Position, read_checkpoint
 from common.training.trainer import make_trainer
 
 SCHEDULED = 50

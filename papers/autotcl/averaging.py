@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from common.distributed.device import HostCopy
 from common.distributed.draws import keyed_generator
-from common.distributed.host_copy import HostCopy
 from common.optim.ema import momentum_copy
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch

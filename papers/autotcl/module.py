@@ -11,7 +11,7 @@ from common.backbones.modes import evaluating, frozen
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch, as_series_batch
 from common.data.series.config import SeriesFacts
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings

@@ -7,9 +7,9 @@ Sources: "code" is ``losses.py`` and ``models.py`` of the official repository at
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.errors import ConfigError
-from common.methods.two_tower_config import TwoTowerConfig
+from common.methods.config import TwoTowerConfig
 from common.settings import setting
 
 ADDITIONS = ("none", "barlip", "siamlip", "byolip", "swalip", "swalip-v1")

@@ -9,7 +9,7 @@ from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch, as_pair_batch
 from common.data.image_text.config import ImageTextFacts
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.errors import UsageError
 from common.losses.clip import ClipLoss
 from common.losses.precision import unit

@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_weights
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import KEY, build_text_encoder, encoder_arrays
+from common.backbones.text_encoder import KEY, build_text_encoder, encoder_arrays, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.config import TextFacts
-from common.distributed.reduce import all_reduce_sum, world_size
+from common.distributed.collectives import all_reduce_sum, world_size
 from common.errors import ConfigError, DataError
 from common.losses.precision import upcast
 from common.optim.build import build_optimizer, training_length, with_schedule

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import build_text_encoder
+from common.backbones.text_encoder import build_text_encoder, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts

@@ -9,7 +9,7 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.errors import ConfigError
 from common.losses.pairs import draw_partners
 from common.optim.build import configure

@@ -7,17 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.build import build_sized_backbone
 from common.backbones.modes import evaluating
-from common.backbones.sized import build_sized_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
 from common.data.images.dense_evaluation import DenseImages
 from common.data.sampler import EpochBatchSampler
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.collectives import gather
+from common.distributed.device import HostCopy
 from common.distributed.draws import keyed_generator
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather
 from common.errors import ConfigError, UsageError
 from common.losses.infonce import nt_xent
 from common.methods.heads import mlp

@@ -11,7 +11,7 @@ from common.backbones.modes import frozen
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch, as_sequence_batch
-from common.distributed.reduce import gather_with_grad, rank
+from common.distributed.collectives import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.manual import descend

@@ -12,7 +12,7 @@ from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.data.graphs.module import GraphData
-from common.distributed.reduce import gather_with_grad
+from common.distributed.collectives import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from common.training.diagnostics import embedding_std, is_log_due

@@ -9,7 +9,7 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
+from common.distributed.collectives import gather, gather_with_grad
 from common.errors import ConfigError
 from common.optim.build import configure
 from common.training.paper_module import PaperModule

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from common.optim.build import parameter_groups
 from common.optim.ema import cosine_momentum
-from common.optim.layerwise import LARS
+from common.optim.lars import LARS
 from common.optim.schedules import warmup_cosine
 from common.results.parity import Case
 from papers.pixpro.config import PixProConfig

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.sized import build_sized_backbone
+from common.backbones.build import build_sized_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
+from common.distributed.collectives import gather, gather_with_grad
 from common.methods.heads import mlp
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.backbones.poolers import pool
+from common.backbones.text_encoder import pool
 from common.methods.masked_words import Draws, mask_words
 from common.results.parity import Case
 from papers.simcse.loss import contrast, logits, with_own_rows

@@ -9,8 +9,8 @@ from common.config.schema import OptimizerConfig
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.collectives import world_size
 from common.distributed.draws import draw_beta, keyed_generator
-from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.losses.precision import unit
 from common.optim.build import configure

@@ -12,8 +12,8 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
+from common.distributed.collectives import all_reduce_sum, gather, world_size
 from common.distributed.draws import keyed_generator
-from common.distributed.reduce import all_reduce_sum, gather, world_size
 from common.errors import DataError, outline
 from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due

@@ -14,8 +14,8 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather, rank, world_size
+from common.distributed.collectives import gather, rank, world_size
+from common.distributed.device import HostCopy
 from common.losses.precision import unit
 from common.optim.build import configure
 from common.training.diagnostics import (

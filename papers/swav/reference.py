@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
 from common.losses.sinkhorn import sinkhorn
-from common.optim.layerwise import LARC
+from common.optim.lars import LARC
 from common.optim.schedules import warmup_cosine
 from common.results.parity import Case
 from papers.swav.config import SwAVConfig

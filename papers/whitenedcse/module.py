@@ -5,14 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import Pooler, build_text_encoder
+from common.backbones.text_encoder import Pooler, build_text_encoder, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
+from common.distributed.collectives import world_size
+from common.distributed.device import HostCopy
 from common.distributed.draws import keyed_generator
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import world_size
 from common.errors import ConfigError
 from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings

@@ -35,7 +35,7 @@ from common.data.targets.open_world.samples import LABELLED, UNLABELLED, Part
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
 from common.data.targets.regression.samples import Samples
 from common.data.targets.regression.views import RegressionBatch, make_views
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.methods.barlow_twins import BarlowTwins
 from common.methods.config import BarlowTwinsConfig, MoCoConfig, SimCLRConfig, SimSiamConfig
 from common.methods.moco import MoCo

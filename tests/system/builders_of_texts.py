@@ -6,14 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.backbones.encoder_config import EncoderConfig
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import EncoderConfig, TextTowerConfig
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextFacts
 from common.data.text.batch import TextBatch
 from common.data.text.config import Special, TextFacts
 from common.methods.clip import CLIP
-from common.methods.two_tower_config import CLIPConfig
+from common.methods.config import CLIPConfig
 from papers.clip_rocket.config import (
     ADDITIONS,
     AgreementConfig,

@@ -8,7 +8,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from common.distributed.to_device import moved
+from common.distributed.device import moved
 
 # ITU-R 601 luma, the weights of torchvision and Pillow.
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)

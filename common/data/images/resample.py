@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.to_device import moved
+from common.distributed.device import moved
 
 
 def crop_and_resize(images: Tensor, crops: Tensor, size: int, antialias: bool = True) -> Tensor:

@@ -18,8 +18,8 @@ from common.data.images.resample import blur, blur_radius, crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.threads import in_threads
 from common.data.sampler import BatchKey
+from common.distributed.device import moved
 from common.distributed.draws import keyed_generator
-from common.distributed.to_device import moved
 
 # Floats of a chunk: 128 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation; of smaller ones starting an operation is the cost.

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
 from common.backbones.modes import evaluating
+from common.backbones.text_config import EncoderConfig
 from common.backbones.text_encoder import TextEncoder
 from common.data.text.store import pack
 from common.data.text.tokenizer import word_pieces

@@ -13,8 +13,8 @@ from common.data.images.sets import to_float
 from common.data.images.views import normalise
 from common.data.sampler import BatchKey, lone_key
 from common.data.targets.open_world.config import OpenWorldConfig
+from common.distributed.device import moved
 from common.distributed.draws import keyed_generator
-from common.distributed.to_device import moved
 from common.errors import DataError, outline
 
 

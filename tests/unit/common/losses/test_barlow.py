@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses import barlow
 from common.losses.barlow import barlow_twins, correlate, standardise
 from tests.gloo import run_processes

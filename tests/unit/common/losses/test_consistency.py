@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses.consistency import negative_cosine, simsiam
 from tests.gloo import run_processes
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import TextEncoder, build_text_encoder, read_encoder
+from common.backbones.text_config import EncoderConfig
+from common.backbones.text_encoder import TextEncoder, build_text_encoder, pool, read_encoder
 from common.data.text.config import TextFacts
 from common.data.text.tokenizer import WholeWords, count_words, read_tokenizer, word_pieces
 from common.errors import UsageError

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses.infonce import nt_xent
 from papers.amcl import loss as module
 from papers.amcl.loss import Rule, attract, contrast_queue, contrast_views, decorrelate

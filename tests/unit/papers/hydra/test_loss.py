@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import gather, gather_with_grad, rank, world_size
+from common.distributed.collectives import gather, gather_with_grad, rank, world_size
 from papers.hydra import loss as loss_file
 from papers.hydra.loss import (
     activation,

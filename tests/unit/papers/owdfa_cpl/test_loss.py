@@ -115,7 +115,7 @@ def test_half_precision_is_widened():
 
 def joined_gradient():
     """Each process holds two labelled and one unlabelled row of six."""
-    from common.distributed.reduce import all_reduce_sum, rank, world_size
+    from common.distributed.collectives import all_reduce_sum, rank, world_size
 
     rows = draw(6, CLASSES)
     own = torch.cat([rows[:4].chunk(world_size())[rank()], rows[4:].chunk(world_size())[rank()]])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from common.backbones.resnet import resnet18
-from common.backbones.small_conv import SmallConv
+from common.backbones.small_networks import SmallConv
 from common.data.images.box_evaluation import ObjectImages
 from common.data.images.boxes import padded, plain_objects
 from common.data.images.config import ImageConfig

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.distributed.reduce import (
+from common.distributed.collectives import (
     all_reduce_sum,
     all_reduce_sum_with_grad,
     gather,

@@ -1,8 +1,9 @@
-"""What Python knows of a tensor's content, so that a step need not wait for a GPU to be told."""
+"""What spares a wait for the device: values that the host knows, copies that nobody waits for."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -34,3 +35,10 @@ class HostCopy(Generic[T]):
         """Notes ``value``, known without a look, after one's own write; returns it."""
         self._known[tensor] = (tensor._version, value)
         return value
+
+
+def moved(values: Tensor, device: torch.device) -> Tensor:
+    """Returns ``values`` on ``device``; on the way to a GPU nobody waits for what runs there."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()  # from other memory a copy is a wait
+    return values.to(device, non_blocking=True)

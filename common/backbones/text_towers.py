@@ -1,13 +1,10 @@
-"""The encoder of texts that CLIP has: causal pre-norm layers, read at the token that ends a text.
-
-Sizes and initialisation are those of the official code (arXiv 2103.00020, section 2.4).
-"""
+"""Encoders of texts beside one of images: CLIP's, and a control that knows no order of words."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.errors import ConfigError
 
 WORD_STD, POSITION_STD = 0.02, 0.01
@@ -15,7 +12,9 @@ QUICK = 1.702
 
 
 class TextTransformer(nn.Module):
-    """A transformer in which a token attends to itself and to those before it.
+    """CLIP's encoder: causal pre-norm layers, read at the token that ends a text.
+
+    Sizes and initialisation are those of the official code (arXiv 2103.00020, section 2.4).
 
     Args:
         num_words: In the vocabulary.
@@ -88,3 +87,27 @@ def _linear(inputs: int, outputs: int, std: float) -> nn.Linear:
     nn.init.normal_(linear.weight, std=std)
     nn.init.zeros_(linear.bias)
     return linear
+
+
+class TextBag(nn.Module):
+    """The mean of a text's word vectors, and two linear layers with ReLU between.
+
+    It cannot know the order of words: the control for tests of order.
+
+    Args:
+        num_words: In the vocabulary.
+        context: Not used; every encoder of texts is built with it.
+        config: ``width`` is of vectors and layers.
+    """
+
+    def __init__(self, num_words: int, context: int, config: TextTowerConfig) -> None:
+        super().__init__()
+        self.num_features = width = config.width
+        self.words = nn.Embedding(num_words, width)
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Returns features, ``(batch, width)``, of ids and mask, both ``(batch, tokens)``."""
+        shares = mask / mask.sum(1, keepdim=True)
+        mean = (self.words(ids) * shares[..., None].to(self.words.weight.dtype)).sum(1)
+        return self.layers(mean)

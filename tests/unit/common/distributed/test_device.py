@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from common.distributed.host_copy import HostCopy
+from common.distributed.device import HostCopy
 
 
 class Reads:

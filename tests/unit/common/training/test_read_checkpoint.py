@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from common.runs.checkpoints import NAME, AtomicCheckpointIO, last_good_checkpoint
-from common.training.checkpoint import CheckpointError, read_checkpoint
+from common.training.position import CheckpointError, read_checkpoint
 
 
 def content(value):

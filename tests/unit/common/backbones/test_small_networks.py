@@ -1,10 +1,10 @@
-"""The block of the small backbones, and the names of weights that saved runs rely on."""
+"""Small networks, their block, and the names of weights that saved runs rely on."""
 
 import pytest
 import torch
 from torch import nn
 
-from common.backbones.blocks import conv_block
+from common.backbones.small_networks import MLP, SmallConv, SmallVolume, conv_block
 from common.registry import SAMPLE_BACKBONES
 
 NAMES = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
@@ -48,3 +48,30 @@ def test_weights_keep_the_names_of_saved_runs(name, blocks, linear):
         expected += [f"layers.{3 * block + 1}.{part}" for part in NAMES]
     expected += ["linear.weight", "linear.bias"] if linear else []
     assert list(SAMPLE_BACKBONES.get(name)().state_dict()) == expected
+
+
+def test_shapes_strides_and_widths():
+    model = SmallConv(channels=1)
+    x = torch.rand(3, 1, 20, 20)
+    assert model(x).shape == (3, 64)
+    assert model.feature_map(x).shape == (3, 64, 5, 5)
+    assert SmallConv(width=2).num_features == 128
+
+
+def test_the_output_is_the_mean_of_the_map():
+    model = SmallConv().eval()
+    x = torch.rand(2, 3, 12, 12)
+    torch.testing.assert_close(model(x), model.feature_map(x).mean(dim=(2, 3)))
+
+
+def test_the_perceptron_flattens_what_it_is_given():
+    net = MLP(channels=12, width=2).eval()
+    x = torch.rand(3, 4, 3)
+    assert net(x).shape == (3, net.num_features) == (3, 128)
+    torch.testing.assert_close(net(x), net(x.flatten(1)))
+    assert net(x).min() < 0  # features are linear, not cut at 0
+
+
+def test_volumes_of_any_size_are_taken():
+    net = SmallVolume(channels=2, width=2).eval()
+    assert net(torch.rand(2, 2, 9, 8, 5)).shape == (2, net.num_features) == (2, 128)
