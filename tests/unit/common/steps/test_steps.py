@@ -1,21 +1,27 @@
 """A few stored steps tell whether a change of code moves numbers, and no change at all does not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
+from lightning import Trainer
 
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.series.module import SeriesData
 from common.evaluation.config import evaluation_schema
+from common.evaluation.run_protocols import run_protocols
 from common.paper import get_paper
-from common.steps.file_format import Steps, compare
+from common.steps.file_format import Steps, compare, extend
 from common.steps.of_setting import describe_data, run_measures, run_steps
+from common.training.selection import OnlineEvaluation
 from papers.mclrec.module import MCLRec
 from papers.swav.module import SwAV
 from tests.samples import SMALL_AUTOTCL
 from tests.shapes import IMAGES, SESSIONS
+
+Judge = Callable[[OnlineEvaluation, Trainer, float], None]
 
 
 def swav() -> Recipe:
@@ -89,6 +95,59 @@ def test_another_order_of_samples_is_noticed(
         lambda seed, epoch: torch.Generator().manual_seed(1 + seed + epoch),
     )
     assert "orders" in compare(of_mclrec, steps_of_mclrec())
+
+
+def measures_of_mclrec() -> Steps:
+    # Its third look is without gain and ends the training before the fourth.
+    settings = ["data.batch_size=16", "method.dim=8", "method.inner_dim=8", "seed=1"]
+    return run_measures(load_recipe("mclrec/quick", settings), SESSIONS)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Steps:
+    return measures_of_mclrec()
+
+
+def go_on(judge: Judge, online: OnlineEvaluation, trainer: Trainer, value: float) -> None:
+    judge(online, trainer, value)
+    trainer.should_stop = False
+
+
+def watch_the_smallest(
+    judge: Judge, online: OnlineEvaluation, trainer: Trainer, value: float
+) -> None:
+    judge(online, trainer, -value)
+
+
+@pytest.mark.parametrize("judged", [go_on, watch_the_smallest])
+def test_another_early_stop_or_selection_is_noticed(
+    judged: Callable[..., None], measured: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = OnlineEvaluation._judge
+    monkeypatch.setattr(OnlineEvaluation, "_judge", lambda *given: judged(judge, *given))
+    found = compare(measured, measures_of_mclrec())
+    assert found and all(name.startswith("training/") for name in found)
+
+
+def test_measuring_the_last_weights_instead_of_the_best_is_noticed(
+    measured: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.training.fit.best_state", lambda *_: None)
+    assert "training/measured best val/mrr@10: test/mrr@10: gone" in compare(
+        measured, measures_of_mclrec()
+    )
+
+
+def test_a_new_metric_of_a_protocol_moves_nothing(
+    measured: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "common.steps.measuring.run_protocols", lambda *given: {"new": 1.0, **run_protocols(*given)}
+    )
+    now = measures_of_mclrec()
+    assert "protocols/module metrics new" in now.labelled.keys() - measured.labelled.keys()
+    assert compare(measured, now) == []
+    assert extend(measured, now).id == measured.id
 
 
 def test_a_paper_on_long_series_need_not_declare_a_forecast() -> None:
