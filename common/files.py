@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from common.errors import LikewiseError, UsageError
@@ -64,6 +65,29 @@ def check_folder(folder: Path) -> None:
     """Raises `UsageError` where ``folder`` is a file or holds something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: holds something already; name a new folder")
+
+
+def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -> None:
+    """Refuses to write ``path`` where that would fail or replace a file, before anything is loaded.
+
+    Args:
+        path: The file.
+        libraries: The endings that are known, and what each needs.
+        force: Whether a file that exists is replaced.
+
+    Raises:
+        UsageError: Another ending, a library that is not installed, or a file that exists.
+    """
+    if path.suffix not in libraries:
+        raise UsageError(f"{path}: the name must end in {', '.join(libraries)}")
+    library = libraries[path.suffix]
+    if library is not None and find_spec(library) is None:
+        raise UsageError(
+            f"{path}: needs {library}: pip install {library}; or end the name in "
+            f"{next(iter(libraries))}"
+        )
+    if path.exists() and not force:
+        raise UsageError(f"{path}: exists already; add --force to replace it, or choose another")
 
 
 def remove_torn(*folders: Path, age_s: float | None = None) -> None:

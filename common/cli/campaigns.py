@@ -15,7 +15,7 @@ from common.config.yaml_io import to_yaml
 from common.console import plain_table, print_table
 from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
-from common.files import write_atomic
+from common.files import check_output, write_atomic
 from common.results.comparison import Arms, side_by_side
 from common.results.groups import Group, sample_of
 from common.results.pages.formatting import sample_text
@@ -24,7 +24,6 @@ from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
 from common.runs.guided_sweep import Guide
 from common.runs.jobs import Queue
-from common.runs.outputs import check_output
 from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
 
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end

@@ -13,7 +13,7 @@ from common.config.references import FILE_PATTERN, find_recipe
 from common.config.yaml_io import read_yaml
 from common.console import plain_table, print_table
 from common.errors import UsageError, suggest
-from common.files import write_atomic
+from common.files import check_output, write_atomic
 from common.paper import paper_names
 from common.results.comparison import Arms, is_called, measured_key, side_by_side
 from common.results.groups import group_records
@@ -24,7 +24,6 @@ from common.results.pages.side_by_side import COLUMNS, arms_blocks, arms_rows, r
 from common.results.record import Record, default_results, read_record
 from common.runs.campaign_file import is_campaign, read_campaign
 from common.runs.folder import DEPTH, is_run
-from common.runs.outputs import check_output
 
 DEEPEST = DEPTH + 1  # the job of docs/slurm.sh has its run one folder deeper
 console = Console(emoji=False)

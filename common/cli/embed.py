@@ -7,11 +7,9 @@ from rich.console import Console
 from common.config.schema import Recipe
 from common.data.data_sets import find_set
 from common.errors import UsageError
+from common.export.tables import EMBEDDINGS
+from common.files import check_output
 from common.runs.folder import open_run
-from common.runs.outputs import (
-    EMBEDDINGS,
-    check_output,
-)
 
 
 def embed_own(
@@ -50,12 +48,12 @@ def embed_own(
         from common.tracking.wandb_table import check_project, log_embeddings
 
         check_project(wandb)
+    from common.export.tables import embed_data
     from common.runs.evaluate import with_protocols
-    from common.runs.export import embed_data, load_run
-    from common.runs.loading import load_weights
+    from common.runs.loading import load_run, load_weights
 
     if published is None:
-        ready = load_run(source)
+        ready = load_run(open_run(source))
     else:
         ready = load_weights(with_protocols(published[0], []), published[1]).experiment
     arrays = embed_data(ready, published[1] if published else source, data, target)

@@ -5,15 +5,14 @@ from pathlib import Path
 from rich.console import Console
 
 from common.errors import UsageError
-from common.runs.folder import open_run
-from common.runs.outputs import (
-    DETECTRON2,
-    HUB,
-    LIBRARIES,
-    SENTENCES,
-    WEIGHTS,
-    check_output,
-)
+from common.files import check_output
+from common.runs.folder import RunFolder, open_run
+
+SENTENCES, HUB = "sentence-transformers", "hub"
+LIBRARIES = ("torchvision", "timm", "detectron2", SENTENCES, HUB, "state-dict")
+# The endings of files of weights, and the library that each needs.
+WEIGHTS = {".pt": None, ".safetensors": "safetensors"}
+DETECTRON2 = {".pth": None}
 
 
 def export_run(
@@ -41,28 +40,26 @@ def export_run(
         raise UsageError(f"--to {library}: must be one of {', '.join(LIBRARIES)}")
     if repository is not None and library != HUB:
         raise UsageError(f"--push {repository}: uploads what --to {HUB} writes; give both")
-    open_run(run_dir)
+    run = open_run(run_dir)
     if library == HUB:
-        _export_to_hub(run_dir, out or run_dir / HUB, repository, console)
-        return
-    if library == SENTENCES:
-        from common.runs.export_text import export_sentences
+        _export_to_hub(run, out or run_dir / HUB, repository, console)
+    elif library == SENTENCES:
+        _export_sentences(run, out or run_dir / SENTENCES, console)
+    else:
+        _export_backbone(run, out, library, force, console)
 
-        folder = export_sentences(run_dir, out or run_dir / SENTENCES)
-        console.print(f"wrote {folder}", soft_wrap=True)
-        console.print(
-            f"  from sentence_transformers import SentenceTransformer\n"
-            f"  model = SentenceTransformer({str(folder)!r})",
-            soft_wrap=True,
-        )
-        return
+
+def _export_backbone(
+    run: RunFolder, out: Path | None, library: str | None, force: bool, console: Console
+) -> None:
     endings = DETECTRON2 if library == "detectron2" else WEIGHTS
     stem = f"backbone-{library}" if library in ("timm", "detectron2") else "backbone"
-    target = out or run_dir / f"{stem}{next(iter(endings))}"
+    target = out or run.path / f"{stem}{next(iter(endings))}"
     check_output(target, endings, force)
-    from common.runs.export import export_backbone
+    from common.export.backbone import export_backbone
+    from common.runs.loading import load_run
 
-    written = export_backbone(run_dir, target, library)
+    written = export_backbone(load_run(run), run, target, library)
     console.print(f"wrote {written.path}", soft_wrap=True)
     said = [f"{name}: {value}" for name, value in written.description.items() if value != []]
     for line in [*said, *written.notes]:
@@ -73,13 +70,25 @@ def export_run(
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _export_to_hub(run_dir: Path, folder: Path, repository: str | None, console: Console) -> None:
-    from common.weights.hub import check_hub, push, write_hub
+def _export_sentences(run: RunFolder, folder: Path, console: Console) -> None:
+    from common.export.text import export_sentences
+    from common.runs.loading import load_run
 
-    record = check_hub(run_dir, folder, repository)
-    from common.runs.export import load_run
+    export_sentences(load_run(run), folder)
+    console.print(f"wrote {folder}", soft_wrap=True)
+    console.print(
+        f"  from sentence_transformers import SentenceTransformer\n"
+        f"  model = SentenceTransformer({str(folder)!r})",
+        soft_wrap=True,
+    )
 
-    write_hub(load_run(run_dir).module, record, folder, repository)
+
+def _export_to_hub(run: RunFolder, folder: Path, repository: str | None, console: Console) -> None:
+    from common.export.hub import check_hub, push, write_hub
+    from common.runs.loading import load_run
+
+    record = check_hub(run, folder, repository)
+    write_hub(load_run(run).module, record, folder, repository)
     console.print(f"wrote {folder}", soft_wrap=True, highlight=False)
     console.print(f"  import common\n  module = common.load({str(folder)!r})", soft_wrap=True)
     if repository is not None:

@@ -13,7 +13,6 @@ from common.cli.campaigns import campaign_command, sweep_command
 from common.cli.compare import compare_command
 from common.cli.data import data_app
 from common.cli.parity import parity_command
-from common.cli.weights import weights_app
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
@@ -215,7 +214,7 @@ def recommend_command(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
 ) -> None:
     """Writes the items that each user will most likely act on next: user, rank, item, score."""
-    from common.runs.recommend import recommend
+    from common.export.tables import recommend
 
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force)
@@ -295,7 +294,6 @@ def leaderboard_command(
 
 
 app.add_typer(data_app, name="data")
-app.add_typer(weights_app, name="weights")
 
 
 @app.command("new")

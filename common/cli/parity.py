@@ -8,9 +8,9 @@ from rich.console import Console
 
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
+from common.files import check_output
 from common.paper import get_paper
 from common.results.reference import PARTS
-from common.runs.outputs import check_output
 
 console = Console(emoji=False)
 

@@ -18,10 +18,9 @@ from common.files import file_digest
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
-from common.runs.export import load_run
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
 from common.runs.launch import evaluation_device
-from common.runs.loading import Loaded, load_weights
+from common.runs.loading import Loaded, load_run, load_weights
 from common.runs.provenance import joined_digest
 from common.runs.record import RunMeasurements, describe_source, make_record
 from common.runs.signals import interrupts_wait
@@ -54,7 +53,7 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    experiment = load_run(run_dir, with_protocols(recipe, names))
+    experiment = load_run(run, with_protocols(recipe, names))
     added = bool(_changes(recipe, trained, "data"))
     present = load_data(trained).fingerprint if added else experiment.data.fingerprint
     if present != record.data_hash:

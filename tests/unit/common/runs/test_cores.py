@@ -11,8 +11,7 @@ import torch
 
 import common
 from common.config.recipe import load_recipe
-from common.runs import cores
-from common.runs import export as artifacts
+from common.runs import cores, loading
 from common.runs.cores import (
     SMALL_NETWORK,
     WAITING,
@@ -139,7 +138,8 @@ def test_a_loaded_run_leaves_the_callers_threads_alone(monkeypatch, tmp_path):
         torch.set_num_threads(before + 1)
         return SimpleNamespace(module="the module")
 
-    monkeypatch.setattr(artifacts, "load_run", load_run)
+    monkeypatch.setattr(loading, "load_run", load_run)
+    (tmp_path / "config.yaml").touch()
     assert common.load(tmp_path) == "the module"
     assert torch.get_num_threads() == before
 

@@ -1,18 +1,25 @@
-"""What a trained recommender suggests to each user, as a table."""
+"""What a trained run makes of a user's data as a table: embeddings, or the next items."""
 
 import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import write_atomic
+from common.files import check_output, write_atomic
 from common.paper import get_paper
 from common.runs.folder import open_run
-from common.runs.outputs import TABLE, check_output
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from common.training.fit import Experiment
+
+# The endings of the files, and the library that each needs.
+EMBEDDINGS = {".npz": None, ".parquet": "pyarrow"}
+RECOMMENDATIONS = {".csv": None, ".parquet": "pyarrow"}
 COLUMNS = ("user", "rank", "item", "score")
 CHUNK = 128
 Row = tuple[str, int, Any, float]
@@ -35,18 +42,19 @@ def recommend(
         UsageError: What was asked for cannot be done; known before torch is loaded.
         DataError: A broken file, or an item that the run does not know; names file and line.
     """
-    recipe = open_run(run_dir).read_recipe()
+    run = open_run(run_dir)
+    recipe = run.read_recipe()
     path = _check(recipe, run_dir, data, top)
-    check_output(target, TABLE, force)
-    from common.runs.export import load_run
+    check_output(target, RECOMMENDATIONS, force)
     from common.runs.launch import evaluation_device
+    from common.runs.loading import load_run
 
-    experiment = load_run(run_dir)
+    experiment = load_run(run)
     experiment.module.to(evaluation_device(recipe))
     data_module: Any = experiment.data  # the data module of what has a next item
     users, inputs = data_module.path_inputs(experiment.module, path)
     rows = list(_rows(users, inputs, data_module.sequences.known_items(), top, keep_seen))
-    write_atomic(target, _parquet(rows) if target.suffix == ".parquet" else _csv(rows))
+    write_atomic(target, _table(rows) if target.suffix == ".parquet" else _csv(rows))
     return len(rows)
 
 
@@ -106,7 +114,7 @@ def _csv(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-def _parquet(rows: list[Row]) -> bytes:
+def _table(rows: list[Row]) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
@@ -116,4 +124,57 @@ def _parquet(rows: list[Row]) -> bytes:
     )
     content = io.BytesIO()
     pyarrow.parquet.write_table(whole, content)
+    return content.getvalue()
+
+
+def embed_data(
+    experiment: "Experiment", weights: Path, path: Path, target: Path
+) -> "dict[str, NDArray[Any]]":
+    """Embeds the user's data at ``path`` and writes them to ``target``, .npz or .parquet.
+
+    The run's data module reads ``path`` in its ordinary form and says which arrays it returns.
+    ``weights`` is where the module's come from, the run's folder or their file: the run's own items
+    are no part of the data.
+
+    Returns:
+        What was written: ``embeddings`` (rows, dim), ``ids`` (rows,), ``labels`` (rows,) where they
+        are known, and what else the paper gives.
+
+    Raises:
+        LikewiseError: Some are NaN or infinite, as none is that a protocol measures; ``target`` is
+            as it was.
+    """
+    import numpy as np
+    import torch
+
+    from common.data.catalogue.packers.arrays import npz_bytes
+    from common.evaluation.finite import require_finite
+    from common.runs.launch import evaluation_device
+
+    experiment.module.to(evaluation_device(experiment.recipe))
+    found = experiment.data.embed_path(experiment.module, path)
+    for name, array in found.items():
+        if name.endswith("embeddings"):
+            require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")
+    first = {"embeddings": found["embeddings"], "ids": np.arange(len(found["embeddings"]))}
+    arrays = {**first, **found}
+    as_table = target.suffix == ".parquet"
+    write_atomic(target, _vectors(arrays) if as_table else npz_bytes(arrays))
+    return arrays
+
+
+def _vectors(arrays: "dict[str, NDArray[Any]]") -> bytes:
+    """Returns a Parquet file with a row for each of the ``embeddings``, which are lists of numbers.
+
+    Arrays of another length, such as those of items, are left out: an npz holds them.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows, dim = arrays["embeddings"].shape
+    columns = {k: pa.array(v) for k, v in arrays.items() if v.shape == (rows,)}
+    flat = pa.array(arrays["embeddings"].reshape(-1))
+    columns["embeddings"] = pa.FixedSizeListArray.from_arrays(flat, dim)
+    content = io.BytesIO()
+    parquet.write_table(pa.table(columns), content)
     return content.getvalue()

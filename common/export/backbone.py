@@ -1,9 +1,16 @@
-"""Which network of a library a backbone is: its names there, and the calls that build it."""
+"""A backbone as a file for a library: its names there, the calls that build it, loaded back."""
 
+import io
+import json
+from collections import OrderedDict
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +19,19 @@ from common.backbones.foreign import HEADS, Foreign
 from common.backbones.published import to_detectron2
 from common.backbones.resnet import ResNet
 from common.backbones.vit import ViT, sine_positions
-from common.errors import UsageError
+from common.config.schema import Recipe
+from common.distributed.draws import keyed_generator
+from common.errors import LikewiseError, UsageError
+from common.files import write_atomic
 from common.registry import BACKBONES
+from common.runs.folder import RunFolder
+from common.training.fit import Experiment
 
 NO_STEM = "the library has no stem for small images: conv1 and maxpool are replaced"
 # All three libraries have them under these names.
 RESNETS = ("resnet18", "resnet50")
+# Tolerance of features in float32, relative to the largest.
+LARGEST_DIFFERENCE = 1e-4
 POSITIONS = "the positions, which were fixed here, are those of images of this size"
 
 
@@ -221,3 +235,168 @@ def _timm_name(name: str) -> str:
 
 
 FITS = {"torchvision": _fit_torchvision, "timm": _fit_timm, "detectron2": _fit_detectron2}
+
+
+class Written(NamedTuple):
+    """What `export_backbone` wrote: the file, what it is, how to load it and how it was checked."""
+
+    path: Path
+    description: dict[str, Any]
+    lines: list[str]
+    notes: list[str]
+
+
+def export_backbone(
+    experiment: Experiment, run: RunFolder, target: Path, library: str | None = None
+) -> Written:
+    """Writes the run's backbone for a library, after loading it back and comparing the features.
+
+    Args:
+        experiment: The run's data and trained module.
+        run: Its folder.
+        target: The file. A .pt holds a state dict whose attribute ``description`` says what it is,
+            a .safetensors says it in its metadata, and Detectron2's .pth beside ``model``.
+        library: torchvision, timm, detectron2 or state-dict; None: torchvision's for a ResNet that
+            it has, else the state dict of our own class.
+
+    Raises:
+        UsageError: If the paper's module has no ``backbone``, or the library no such network.
+        LikewiseError: If the library's network computes something else.
+    """
+    backbone = getattr(experiment.module, "backbone", None)
+    if backbone is None:
+        raise UsageError(f"{run.path}: this paper's module has no backbone to export")
+    network = describe_network(experiment, backbone)
+    if network is None and library in (None, "state-dict"):
+        fitted, library = Fit(backbone.state_dict(), []), "state-dict"
+        lines = ["import common, torch", f"model = common.load({str(run.path)!r}).backbone"]
+    elif network is None:
+        raise UsageError(f"--to {library}: it has no encoder of {experiment.recipe.paper}")
+    else:
+        fitted, library = (fit(network, library), library) if library else best_fit(network)
+        lines = fitted.lines
+    description = {
+        "project": f"likewise {version('likewise')}",
+        "paper": experiment.recipe.paper,
+        "run": run.id,
+        "keys": library,
+        **(describe(network, experiment.recipe) if network else {}),
+    }
+    lines = [*lines, *load_lines(target, library)]
+    if network is not None:
+        lines += transform_lines(experiment.recipe)
+    content = weights_bytes(fitted.state, {**description, "load": lines}, target, library)
+    notes = [*fitted.notes, check_content(content, target, fitted, backbone, network, library)]
+    write_atomic(target, content)
+    return Written(target, description, lines, notes)
+
+
+def describe_network(experiment: Experiment, backbone: nn.Module) -> Network | None:
+    """Returns how a backbone of images was made; None for what only the run can make again."""
+    method, facts = experiment.recipe.method, experiment.data.facts
+    shape = getattr(facts, "shape", None) or [
+        getattr(facts, name, 0) for name in ("channels", "size")
+    ]
+    name = str(getattr(method, "backbone", None))
+    if not BACKBONES.knows(name) or not all(shape) or is_changed(backbone, name, shape[0]):
+        return None
+    size = getattr(experiment.recipe.data, "test_crop", None) or shape[-1]
+    return Network(backbone, name, shape[0], method.width, method.stem, size)
+
+
+def describe(network: Network, recipe: Recipe) -> dict[str, Any]:
+    """Returns what one must know of a backbone of images to use it, in plain values."""
+    return {
+        "architecture": network.name,
+        "stem": network.stem,
+        "width": network.width,
+        "input": [network.channels, network.size, network.size],
+        "resize": recipe.data.test_resize,
+        "crop": recipe.data.test_crop,
+        "mean": list(recipe.data.mean),
+        "std": list(recipe.data.std),
+        "num_features": network.backbone.num_features,
+    }
+
+
+def transform_lines(recipe: Recipe) -> list[str]:
+    """Returns the Python that prepares an image (PIL, or a uint8 tensor) as the protocols do."""
+    data = recipe.data
+    steps = ["v2.ToImage()", "v2.ToDtype(torch.float32, scale=True)"]
+    if data.test_resize is not None:
+        steps.append(f"v2.Resize({data.test_resize})")
+    if data.test_crop is not None:
+        steps.append(f"v2.CenterCrop({data.test_crop})")
+    if data.mean:
+        steps.append(f"v2.Normalize({list(data.mean)}, {list(data.std)})")
+    return [
+        "from torchvision.transforms import v2",
+        "transform = v2.Compose([",
+        *(f"    {step}," for step in steps),
+        "])",
+    ]
+
+
+def load_lines(target: Path, library: str) -> list[str]:
+    """Returns the Python that loads the file into ``model``."""
+    if library == "detectron2":
+        return []
+    if target.suffix == ".safetensors":
+        read = ["import safetensors.torch", f"state = safetensors.torch.load_file({str(target)!r})"]
+    else:
+        read = ["import torch", f"state = torch.load({str(target)!r}, weights_only=True)"]
+    return [*read, "model.load_state_dict(state)"]
+
+
+def weights_bytes(
+    state: dict[str, Tensor], description: dict[str, Any], target: Path, library: str
+) -> bytes:
+    """Returns the file of weights; its ending says which form."""
+    if target.suffix == ".safetensors":
+        from safetensors import torch as safetensors_torch
+
+        arrays = {name: array.contiguous() for name, array in state.items()}
+        said = {"format": "pt", "description": json.dumps(description)}
+        return safetensors_torch.save(arrays, metadata=said)
+    content, plain = io.BytesIO(), OrderedDict(state)
+    plain.description = description  # type: ignore[attr-defined]
+    if library == "detectron2":
+        # It finds each array by the end of its name, wherever a model keeps its backbone.
+        whole = {"model": dict(state), "matching_heuristics": True, "description": description}
+        torch.save(whole, content)
+    else:
+        torch.save(plain, content)
+    return content.getvalue()
+
+
+def check_content(
+    content: bytes,
+    target: Path,
+    fitted: Fit,
+    backbone: nn.Module,
+    network: Network | None,
+    library: str,
+) -> str:
+    """Reads the file's bytes back as their user will, and returns what that showed."""
+    if library == "detectron2":
+        return "not loaded back: Detectron2 is not called here; its names are the documented ones"
+    if target.suffix == ".safetensors":
+        from safetensors import torch as safetensors_torch
+
+        state = safetensors_torch.load(content)
+    else:
+        state = torch.load(io.BytesIO(content), weights_only=True)
+    if network is None:
+        deepcopy(backbone).load_state_dict(state)
+        return "loaded back into the run's own backbone"
+    if library == "timm" and find_spec("timm") is None:
+        return "not loaded back: timm is not installed"
+    images = torch.rand(
+        2, network.channels, network.size, network.size, generator=keyed_generator(0)
+    )
+    with torch.no_grad():
+        expected, found = backbone.eval()(images), fitted.build(state)(images)
+    difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-12))
+    if not difference < LARGEST_DIFFERENCE:
+        raise LikewiseError(f"{target}: {library} computes other features ({difference:.1e})")
+    return f"loaded back: {fitted.calls[0].function} gives the same features"

@@ -12,8 +12,7 @@ from common.backbones.text_encoder import TextEncoder, rate_of
 from common.data.text.tokenizer import KEYS, Tokenizer
 from common.errors import UsageError
 from common.files import check_folder, write_folder
-from common.runs.export import load_run
-from common.runs.outputs import SENTENCES
+from common.training.fit import Experiment
 
 # Our poolers, as the module Pooling knows them.
 POOLING = {"cls": "pooling_mode_cls_token", "avg": "pooling_mode_mean_tokens"}
@@ -21,13 +20,12 @@ MODES = (*POOLING.values(), "pooling_mode_max_tokens", "pooling_mode_mean_sqrt_l
 LIBRARY = "sentence_transformers.models"
 
 
-def export_sentences(run_dir: Path, folder: Path) -> Path:
+def export_sentences(experiment: Experiment, folder: Path) -> Path:
     """Writes a run's encoder as a folder; raises as below, or where it encodes no texts."""
-    experiment = load_run(run_dir)
     method, module = experiment.recipe.method, experiment.module
     data: Any = experiment.data
     if not isinstance(encoder := getattr(module, "backbone", None), TextEncoder):
-        raise UsageError(f"{run_dir}: encodes no texts, which --to {SENTENCES} is for")
+        raise UsageError(f"--to sentence-transformers: {experiment.recipe.paper} encodes no texts")
     if getattr(method, "head_at_test", False):
         raise UsageError("method.head_at_test: no such library has the head; train without it")
     return export_sentence_transformer(folder, encoder, data.tokenizer, method.pooler)

@@ -12,7 +12,7 @@ from common.backbones.text_encoder import TextEncoder, build_text_encoder, pool,
 from common.data.text.config import TextFacts
 from common.data.text.tokenizer import WholeWords, count_words, read_tokenizer, word_pieces
 from common.errors import UsageError
-from common.runs.export_text import export_sentence_transformer
+from common.export.text import export_sentence_transformer
 
 SMALL = EncoderConfig(dim=16, layers=2, heads=2, feed_forward=32, positions=12)
 TEXTS = ["A dog runs.", "the dog, a DOG", "zebra", "a " * 30]

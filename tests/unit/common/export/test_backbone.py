@@ -9,10 +9,12 @@ from common.backbones.resnet import resnet18
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageFacts
 from common.errors import LikewiseError, UsageError
-from common.runs import export as artifacts
+from common.export.backbone import export_backbone
+from common.export.tables import embed_data
+from common.runs import loading
 from common.runs.checkpoints import NAME, AtomicCheckpointIO
-from common.runs.export import embed_data, export_backbone, load_run
-from common.runs.folder import new_run
+from common.runs.folder import RunFolder, new_run
+from common.runs.loading import load_run
 from common.training.fit import Experiment
 
 
@@ -41,7 +43,7 @@ class Data:
 def run(tmp_path, monkeypatch):
     """Returns a function that makes a run whose data and module are small stand-ins."""
     monkeypatch.setattr(
-        artifacts, "prepare", lambda recipe, training_follows: Experiment(recipe, Data(), Module())
+        loading, "prepare", lambda recipe, training_follows: Experiment(recipe, Data(), Module())
     )
 
     def make(*overrides):
@@ -61,7 +63,7 @@ def save(run, name, value, run_id=None):
 
 
 def loaded(run):
-    return weight_of(load_run(run.path).module)
+    return weight_of(load_run(run).module)
 
 
 def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
@@ -70,7 +72,7 @@ def test_the_newest_readable_weights_are_loaded_in_evaluation_mode(run):
     save(folder, NAME.format(10), 10.0)
     save(folder, "best.ckpt", 1.0)
     assert loaded(folder) == 10.0, "this recipe takes the last ones"
-    assert not load_run(folder.path).module.training
+    assert not load_run(folder).module.training
     (folder.checkpoints / NAME.format(10)).write_bytes(b"torn")
     assert loaded(folder) == 5.0
 
@@ -84,18 +86,16 @@ def test_a_recipe_that_selects_the_best_weights_gets_no_others(run):
     assert loaded(folder) == 1.0
 
 
-def test_a_run_without_weights_is_said_unless_it_never_trains(run, tmp_path):
+def test_a_run_without_weights_is_said_unless_it_never_trains(run):
     with pytest.raises(LikewiseError, match="no readable checkpoint"):
-        load_run(run().path)
+        load_run(run())
     assert loaded(run("trainer.epochs=0")) == 0.0
-    with pytest.raises(UsageError, match="no run folder"):
-        load_run(tmp_path / "none")
 
 
 def test_a_backbone_of_no_library_is_a_state_dict_that_says_what_it_is(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
-    written = export_backbone(folder.path, tmp_path / "new" / "w.pt")
+    written = export_backbone(load_run(folder), folder, tmp_path / "new" / "w.pt")
     state = torch.load(written.path, weights_only=True)
     assert list(state) == ["weight"] and torch.equal(state["weight"], torch.full((1, 2), 5.0))
     assert (state.description["paper"], state.description["keys"]) == ("swav", "state-dict")
@@ -107,26 +107,24 @@ class Images:
 
 
 @pytest.fixture
-def resnet(monkeypatch):
-    """Makes a run of a ResNet-18 with a stem for small images; returns its module."""
+def resnet():
+    """Returns the experiment of a ResNet-18 with a stem for small images."""
     recipe = load_recipe(
         "swav/quick", ["method.backbone=resnet18", "data.mean=[0.5]", "data.std=[0.2]"]
     )
     module = torch.nn.Module()
     module.backbone = resnet18(stem=recipe.method.stem).eval()
-    experiment = Experiment(recipe, Images(), module)
-    monkeypatch.setattr(artifacts, "load_run", lambda path: experiment)
-    return module
+    return Experiment(recipe, Images(), module)
 
 
 def test_what_is_printed_loads_what_was_written(resnet, tmp_path):
-    written = export_backbone(tmp_path, tmp_path / "w.pt")
+    written = export_backbone(resnet, RunFolder(tmp_path), tmp_path / "w.pt")
     scope = {}
     exec("\n".join(written.lines), scope)
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         found = scope["model"].eval()(images)
-        torch.testing.assert_close(found, resnet.backbone(images))
+        torch.testing.assert_close(found, resnet.module.backbone(images))
     said = scope["state"].description
     assert (said["keys"], said["architecture"]) == ("torchvision", "resnet18")
     assert said["input"] == [3, 32, 32] and said["mean"] == [0.5] and said["num_features"] == 512
@@ -134,27 +132,26 @@ def test_what_is_printed_loads_what_was_written(resnet, tmp_path):
 
 def test_safetensors_hold_the_arrays_and_say_what_they_are(resnet, tmp_path):
     safetensors = pytest.importorskip("safetensors")
-    written = export_backbone(tmp_path, tmp_path / "w.safetensors")
+    written = export_backbone(resnet, RunFolder(tmp_path), tmp_path / "w.safetensors")
     scope = {}
     exec("\n".join(written.lines), scope)
-    assert torch.equal(scope["model"].conv1.weight, resnet.backbone.conv1.weight)
+    assert torch.equal(scope["model"].conv1.weight, resnet.module.backbone.conv1.weight)
     with safetensors.safe_open(written.path, "pt") as file:
         assert json.loads(file.metadata()["description"])["architecture"] == "resnet18"
 
 
-def test_a_network_that_computes_something_else_is_not_written(resnet, tmp_path, monkeypatch):
-    resnet.backbone.relu = torch.nn.Identity()
+def test_a_network_that_computes_something_else_is_not_written(resnet, tmp_path):
+    resnet.module.backbone.relu = torch.nn.Identity()
     with pytest.raises(LikewiseError, match="other features"):
-        export_backbone(tmp_path, tmp_path / "w.pt")
+        export_backbone(resnet, RunFolder(tmp_path), tmp_path / "w.pt")
     assert not list(tmp_path.iterdir())
 
 
-def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(tmp_path, monkeypatch):
+def test_detectron2_gets_its_own_names_in_a_form_that_it_loads(tmp_path):
     module = SimpleNamespace(backbone=resnet18())
     recipe = load_recipe("swav/quick", ["method.backbone=resnet18", "method.stem=imagenet"])
     experiment = Experiment(recipe, Images(), module)
-    monkeypatch.setattr(artifacts, "load_run", lambda path: experiment)
-    written = export_backbone(tmp_path, tmp_path / "w.pth", "detectron2")
+    written = export_backbone(experiment, RunFolder(tmp_path), tmp_path / "w.pth", "detectron2")
     content = torch.load(written.path, weights_only=True)
     assert content["matching_heuristics"] is True and content["description"]["paper"] == "swav"
     assert torch.equal(content["model"]["stem.conv1.weight"], module.backbone.conv1.weight)
@@ -165,21 +162,21 @@ def test_a_library_without_the_network_is_refused(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
     with pytest.raises(UsageError, match=r"--to detectron2.*swav"):
-        export_backbone(folder.path, tmp_path / "w.pth", "detectron2")
+        export_backbone(load_run(folder), folder, tmp_path / "w.pth", "detectron2")
     assert not list(tmp_path.glob("w.*"))
 
 
-def test_a_module_without_backbone_is_refused(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(artifacts, "load_run", lambda path: SimpleNamespace(module=object()))
+def test_a_module_without_backbone_is_refused(tmp_path):
+    experiment = SimpleNamespace(module=object())
     with pytest.raises(UsageError, match="no backbone to export"):
-        export_backbone("run", tmp_path / "w.pt")
+        export_backbone(experiment, RunFolder(tmp_path), tmp_path / "w.pt")
 
 
 def test_embeddings_come_from_the_loaded_weights(run, tmp_path):
     folder = run()
     save(folder, NAME.format(5), 5.0)
     target = tmp_path / "new" / "own.npz"
-    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    embed_data(load_run(folder), folder.path, tmp_path / "images", target)
     with np.load(target, allow_pickle=False) as file:
         assert file["ids"].tolist() == [0, 1, 2], "rows without names are numbered"
         assert np.array_equal(file["embeddings"], np.full((3, 2), 5.0))
@@ -192,7 +189,7 @@ def test_embeddings_that_are_not_finite_are_refused_before_they_are_written(run,
     target.write_bytes(b"former")
     said = rf"^{folder.path}: embeddings \(data: {tmp_path}/images\): 6 of 6 numbers are NaN"
     with pytest.raises(LikewiseError, match=said):
-        embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+        embed_data(load_run(folder), folder.path, tmp_path / "images", target)
     assert target.read_bytes() == b"former"
 
 
@@ -200,6 +197,6 @@ def test_a_table_holds_a_row_for_each_embedding(run, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     folder, target = run(), tmp_path / "own.parquet"
     save(folder, NAME.format(5), 5.0)
-    embed_data(load_run(folder.path), folder.path, tmp_path / "images", target)
+    embed_data(load_run(folder), folder.path, tmp_path / "images", target)
     found = parquet.read_table(target).to_pydict()
     assert found == {"embeddings": [[5.0, 5.0]] * 3, "ids": [0, 1, 2]}

@@ -7,9 +7,9 @@ import torch
 from common.config.recipe import load_recipe
 from common.errors import LikewiseError, UsageError
 from common.evaluation.ranking import History, RankingInput
-from common.runs import export
+from common.export.tables import recommend
+from common.runs import loading
 from common.runs.folder import new_run
-from common.runs.recommend import recommend
 from common.training.fit import Experiment
 
 # Two users and five items, whose scores fall from the first item to the last for user a, and rise
@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch):
     """Returns the folder of a run of a recommender, whose data and module are stand-ins."""
     data = Data()
     monkeypatch.setattr(
-        export, "load_run", lambda _: Experiment(recipe, data, torch.nn.Linear(1, 1))
+        loading, "load_run", lambda _: Experiment(recipe, data, torch.nn.Linear(1, 1))
     )
     actions = tmp_path / "clicks.inter"
     actions.touch()
@@ -81,7 +81,7 @@ def test_what_is_not_finite_is_no_recommendation(run, tmp_path):
 def test_what_cannot_be_done_is_refused_before_the_run_is_loaded(
     data, top, name, run, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(export, "load_run", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr(loading, "load_run", lambda _: pytest.fail("loaded"))
     with pytest.raises(UsageError):
         recommend(run.path, data and tmp_path / data, top, tmp_path / name, False, False)
 

@@ -9,14 +9,14 @@ import yaml
 from rich.console import Console
 
 import common
-from common.cli import trained
+from common.cli import export
 from common.config.recipe import load_recipe
 from common.errors import DataError, LikewiseError, UsageError
+from common.export.hub import OWN_DATA, card_text, load_hub, write_hub
 from common.results.record import read_record, write_record
-from common.runs import export
+from common.runs import loading
 from common.runs.folder import new_run
 from common.training.fit import Experiment
-from common.weights.hub import load_hub, write_hub
 
 QUIET = Console(quiet=True)
 
@@ -45,7 +45,7 @@ def run(tmp_path, module, record, monkeypatch):
     made.unlock()
     write_record(record, made.path)
     experiment = Experiment(made.read_recipe(), None, module)
-    monkeypatch.setattr(export, "load_run", lambda _path: experiment)
+    monkeypatch.setattr(loading, "load_run", lambda _path: experiment)
     return made
 
 
@@ -72,12 +72,12 @@ def test_a_licence_stands_only_where_the_data_allow_one(module, record, tmp_path
 
 
 def test_without_being_asked_nothing_is_uploaded(run, uploads, tmp_path):
-    trained.export_run(run.path, None, "hub", False, QUIET)
+    export.export_run(run.path, None, "hub", False, QUIET)
     assert uploads == [] and (run.path / "hub" / "model.safetensors").is_file()
 
 
 def test_the_whole_folder_is_uploaded_to_a_private_repository(run, uploads):
-    trained.export_run(run.path, None, "hub", False, QUIET, "me/mine")
+    export.export_run(run.path, None, "hub", False, QUIET, "me/mine")
     create, upload = uploads
     assert create[:2] == ("create", "me/mine") and create[2]["private"] is True
     files = ["README.md", "config.json", "model.safetensors", "result.json"]
@@ -88,7 +88,7 @@ def test_the_whole_folder_is_uploaded_to_a_private_repository(run, uploads):
 def test_what_cannot_be_uploaded_is_refused_before_anything_is_written(run, uploads, monkeypatch):
     def refused(match, library="hub", name="me/mine"):
         with pytest.raises(UsageError, match=match):
-            trained.export_run(run.path, None, library, False, QUIET, name)
+            export.export_run(run.path, None, library, False, QUIET, name)
         assert uploads == [] and not (run.path / "hub").exists()
 
     refused("--to hub", library=None)
@@ -105,7 +105,7 @@ def test_a_refusal_of_the_hub_is_told_and_the_folder_stays(run, uploads, monkeyp
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse)
     with pytest.raises(LikewiseError, match="no such owner"):
-        trained.export_run(run.path, None, "hub", False, QUIET, "me/mine")
+        export.export_run(run.path, None, "hub", False, QUIET, "me/mine")
     assert (run.path / "hub" / "config.json").is_file()
 
 
@@ -115,3 +115,8 @@ def test_a_folder_of_others_is_told(text, module, record, tmp_path):
     (tmp_path / "hub" / "config.json").write_text(text)
     with pytest.raises(DataError, match=r"config\.json"):
         load_hub(tmp_path / "hub")
+
+
+def test_the_card_of_own_data_asks_for_their_terms(record):
+    assert OWN_DATA not in card_text(record, ["use"])
+    assert OWN_DATA in card_text(replace(record, data="image-folder"), ["use"])

@@ -3,9 +3,9 @@ import torch
 
 from common.backbones.build import build_backbone
 from common.errors import UsageError
+from common.export.backbone import Network, best_fit, fit
 from common.methods.config import BackboneConfig
 from common.registry import BACKBONES
-from common.runs.libraries import Network, best_fit, fit
 
 
 def make(name, channels=3, width=1, stem="imagenet", size=32):
