@@ -192,25 +192,27 @@ class Shapes:
     def of(self, record: Record) -> dict[str, Any]:
         """Returns the shape of the record's data.
 
+        Texts are cut into whole words: a record keeps the last name of a tokeniser's folder alone.
+
         Raises:
             DataError: If they are not at hand.
         """
         from common.steps.of_setting import describe_data
+        from common.training.fit import load_data
 
         recipe = quiet_recipe(record)
+        if hasattr(recipe.data, "tokenizer"):
+            recipe = replace(recipe, data=replace(recipe.data, tokenizer=None))
         key = repr((recipe.data, recipe.seed))
         if key not in self._known:
-            self._known[key] = describe_data(data_of(record))
+            self._known[key] = describe_data(load_data(recipe))
         return self._known[key]
 
     def missing(self, record: Record) -> str | None:
-        """Returns why no steps of ``record`` can be stored, or None where they can.
-
-        A record keeps the last name of a checkpoint's or tokeniser's folder, which finds neither.
-        """
+        """Returns why no steps of ``record`` can be stored, or None where they can."""
         from common.steps.points import own_part
 
-        if record.weights == "published" and own_part(quiet_recipe(record), "published") is None:
+        if record.weights == "published" and own_part(quiet_recipe(record), "publish") is None:
             return "the weights are published, and steps.py does not say how their file is written"
         try:
             self.of(record)

@@ -64,10 +64,8 @@ def _note(taken: Taken, key: str, found: dict[str, float]) -> None:
 
 def _publish_and_load(recipe: Recipe, module: Any) -> None:
     """Fills ``module`` from a file of the authors' form that holds what it has."""
-    named = own_part(recipe, "published")
-    assert named is not None  # a paper that reads such files says how they name what they hold
-    arrays = named(module)
+    publish = own_part(recipe, "publish")
+    assert publish is not None  # a paper that reads such files says how they are written
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "weights.npz"
-        np.savez(path, **arrays)
+        path = publish(module, Path(folder))
         get_paper(recipe.paper).part("weights").load_weights(module, path)

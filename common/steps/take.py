@@ -31,6 +31,7 @@ from common.training.trainer import make_trainer
 SCHEDULED = 50
 # Diagnostics are no part of a number.
 NEVER = 1_000_000_000
+FEW_LAYERS = 2
 
 
 @dataclass
@@ -59,8 +60,10 @@ def as_taken(recipe: Recipe) -> Recipe:
     method, data = recipe.method, recipe.data
     if hasattr(method, "initial_weights"):
         method = replace(method, initial_weights=None)
-    if hasattr(method, "encoder"):  # of the sizes that the recipe gives
-        method = replace(method, encoder=replace(method.encoder, checkpoint=None))
+    encoder = getattr(method, "encoder", None)
+    if encoder is not None and encoder.checkpoint:
+        # A record does not keep its sizes, and few layers show what many would.
+        method = replace(method, encoder=replace(encoder, checkpoint=None, layers=FEW_LAYERS))
     if hasattr(data, "workers"):
         data = replace(data, workers=0)
     return replace(recipe, trainer=trainer, method=method, data=data)

@@ -1,9 +1,9 @@
-"""How the authors' files name what MCLRec holds."""
+"""How the authors' files hold MCLRec."""
 
 import re
-from typing import Any
+from pathlib import Path
 
-from numpy.typing import NDArray
+import numpy as np
 
 from papers.mclrec.module import MCLRec
 
@@ -18,11 +18,13 @@ NAMES = (
 )
 
 
-def published(module: MCLRec) -> dict[str, NDArray[Any]]:
-    """Returns the encoder's arrays under the authors' names."""
+def publish(module: MCLRec, folder: Path) -> Path:
+    """Writes the encoder's arrays under the authors' names; returns the file."""
     found = {}
     for name, tensor in module.encoder.state_dict().items():
         for pattern, replacement in NAMES:
             name = re.sub(pattern, replacement, name)
         found[name] = tensor.numpy()
-    return found
+    path = folder / "weights.npz"
+    np.savez(path, **found)
+    return path

@@ -1,4 +1,6 @@
-"""Where SimCSE's trainings are looked at, and what of them follows a schedule."""
+"""Where SimCSE's trainings are looked at, what follows a schedule, and a file of weights."""
+
+from pathlib import Path
 
 from lightning import LightningModule
 
@@ -22,3 +24,18 @@ def scheduled(module: LightningModule, place: Place) -> dict[str, float]:
     if not isinstance(module, SimCSE):
         return {}
     return {"stage": float(stage_number(module.stages, place.epoch))}
+
+
+def publish(module: SimCSE, folder: Path) -> Path:
+    """Writes the encoder as whole models of BERT's first checkpoints hold it; returns the file."""
+    from safetensors.torch import save_file
+
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    arrays = {}
+    for name, tensor in module.backbone.state_dict().items():
+        for ours, theirs in old.items():
+            name = name.replace(ours, theirs)
+        arrays[f"bert.{name}"] = tensor
+    path = folder / "model.safetensors"
+    save_file(arrays, path)
+    return path
