@@ -1,14 +1,19 @@
 """How the command shows warnings and tables."""
 
+import os
+import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 
 from common.config.checkout import SOURCE_ROOT
+from common.errors import LikewiseError
 
 ANY_WIDTH = 10_000  # more than a table needs
 
@@ -31,6 +36,55 @@ def say_warnings() -> None:
             python_shows(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
+
+
+class LastingStream:
+    """A stream whose fault ends no work: what comes after it goes nowhere, and `check` tells."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._error: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what the stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes ``text``, where that is still possible."""
+        self._do(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what the stream holds, where that is still possible."""
+        self._do(self._stream.flush)
+
+    def _do(self, action: Callable[..., Any], *words: str) -> None:
+        try:
+            action(*words)
+        except OSError as error:
+            self._error = error
+            # What the stream still holds goes there, too, when Python ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def check(self) -> None:
+        """Raises `LikewiseError` where something was lost; a reader that left has had enough."""
+        self.flush()
+        if self._error is not None and not isinstance(self._error, BrokenPipeError):
+            raise LikewiseError(f"standard output: {self._error.strerror}")
+
+
+@contextmanager
+def lasting_streams() -> Iterator[LastingStream]:
+    """Within it a full disk or a closed terminal ends no work; yields the output's stream."""
+    former = sys.stdout, sys.stderr
+    output = LastingStream(sys.stdout)
+    sys.stdout, sys.stderr = output, LastingStream(sys.stderr)
+    try:
+        yield output
+    finally:
+        sys.stdout, sys.stderr = former
 
 
 def say(text: str, style: str | None = None) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +18,7 @@ from common.cli.parity import parity_command
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
-from common.console import say, say_warnings
+from common.console import lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.ranks import unset_unreadable_ranks
@@ -310,12 +312,19 @@ def main() -> None:
     say_warnings()
     keep_memory()
     unset_unreadable_ranks()
-    try:
+    with lasting_streams() as output, _ended_in_words():
         code = app(standalone_mode=False)  # that of typer's own exits
         if code == CTRL_C:
             raise KeyboardInterrupt
         if isinstance(code, int) and code:
             sys.exit(code)
+        output.check()
+
+
+@contextmanager
+def _ended_in_words() -> Iterator[None]:
+    try:
+        yield
     except LikewiseError as error:
         say(f"error: {error}", "red")
         sys.exit(error.exit_code)

@@ -1,26 +1,44 @@
-"""YAML as recipes are written in it, by OmegaConf: read without running code, and written.
+"""YAML as recipes are written in it: read by PyYAML without running code, written by OmegaConf.
 
-OmegaConf reads with libyaml where PyYAML has it. ``1e-3`` is a number, which YAML 1.1 takes for a
-text, and a date is a text. A key that is given twice in a mapping is an error.
+``1e-3`` is a number, which YAML 1.1 takes for a text, and a date is a text. A key that is given
+twice in a mapping is an error, and so is a tag of anything but plain values.
 
-Files are read by OmegaConf's loader alone. `OmegaConf.load` wraps each value in a node, which takes
-ten times as long and which nothing here uses. The loader is private, so that the project names the
-version of OmegaConf that has it.
+`OmegaConf.load` wraps each value in a node, so that to list all recipes would take twice as long,
+and its versions differ in what they read: a recipe's values must not depend on the version.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf._yaml import get_yaml_loader
+import yaml
 
 from common.errors import ConfigError, UsageError
 
-LOADER = get_yaml_loader()
+# Ten short lines of aliases can unfold to billions of values.
+MAX_NODES = 10_000
+TAGS = {f"tag:yaml.org,2002:{name}" for name in "null bool int float str seq map merge".split()}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML's safe loader, by libyaml where that is installed."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag in TAGS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(_[0-9]+)*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 def to_yaml(values: Any) -> str:
     """Returns plain ``values`` as YAML, in their order."""
+    from omegaconf import OmegaConf  # a tenth of a second, and most commands write no YAML
+
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
@@ -31,7 +49,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: If the file is no mapping or no YAML; names the file.
     """
     try:
-        content = LOADER(path.read_text(encoding="utf-8")).get_single_data()
+        content = _parse(path.read_text(encoding="utf-8"))
     except Exception as error:  # for a bad tag the YAML parser raises KeyError, IndexError and more
         raise ConfigError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(content, dict | None):
@@ -52,9 +70,45 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UsageError(f"{word!r} is not key=value (for example optimizer.lr=0.3)")
         try:
-            value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
+            value = _parse(text)
         except Exception:
             raise ConfigError(f"command line: {word}: the value is no YAML") from None
         parsed.pop(key.lstrip("-"), None)  # the last word on a key stands last
-        parsed[key.lstrip("-")] = value["value"]
+        parsed[key.lstrip("-")] = value
     return parsed
+
+
+def _parse(text: str) -> Any:
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _size(node, {})
+    return loader.construct_document(node)
+
+
+def _size(node: yaml.Node, sizes: dict[yaml.Node, float]) -> float:
+    """Returns how many values ``node`` unfolds to.
+
+    Raises:
+        ValueError: They are too many, or one is not plain, or a key is given twice; says where.
+    """
+    if node not in sizes:
+        sizes[node] = float("inf")  # for as long as it is open: what holds itself has no end
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            keys: dict[Any, yaml.Node] = {}
+            for key, _ in parts:
+                if isinstance(key, yaml.ScalarNode) and keys.setdefault(key.value, key) is not key:
+                    raise ValueError(f"{_line(key)}: key {key.value} is given twice")
+            parts = [part for pair in parts for part in pair]
+        sizes[node] = 1 + sum(_size(part, sizes) for part in parts)
+    if node.tag not in TAGS:
+        raise ValueError(f"{_line(node)}: {node.tag} is no tag of a plain value")
+    if sizes[node] > MAX_NODES:
+        raise ValueError(f"{_line(node)}: this unfolds to more than {MAX_NODES} values")
+    return sizes[node]
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"

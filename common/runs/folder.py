@@ -91,10 +91,8 @@ class RunFolder:
             *beside.glob("*/evaluations/*/result.json"),
             *results.glob(f"{beside.name}-s*.json"),
         ]
-        texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
-        stamps = [re.search(r'"finished": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"', t) for t in texts]
-        newest = max((stamp[1] for stamp in stamps if stamp), default="")
-        return _later(newest, FINISHED, datetime.fromtimestamp(time.time(), UTC))
+        stamps = [stamp for path in paths for stamp in _finished(path)]
+        return _later(stamps, FINISHED, datetime.fromtimestamp(time.time(), UTC))
 
     def lock(self) -> None:
         """Takes the folder for this process; the lock dies with the process.
@@ -129,18 +127,27 @@ def new_run_id(folder: Path) -> str:
 
     The newest run is the one whose id is the last.
     """
-    stamps = [re.fullmatch(r"(\d{6}-\d{6})-[0-9a-f]{4}", path.name) for path in folder.glob("*")]
-    newest = max((stamp[1] for stamp in stamps if stamp), default="")
-    now = datetime.fromtimestamp(time.time())
-    return f"{_later(newest, STAMP, now)}-{secrets.token_hex(2)}"
+    found = [re.fullmatch(r"(\d{6}-\d{6})-[0-9a-f]{4}", path.name) for path in folder.glob("*")]
+    stamps = [match[1] for match in found if match]
+    return f"{_later(stamps, STAMP, datetime.fromtimestamp(time.time()))}-{secrets.token_hex(2)}"
 
 
-def _later(newest: str, form: str, now: datetime) -> str:
-    """Returns ``now`` in ``form``, or the second after ``newest`` if that is later."""
+def _finished(record: Path) -> list[str]:
+    """Returns when a record says that its run finished; nothing of one that cannot be read."""
+    with contextlib.suppress(OSError):
+        text = record.read_text(encoding="utf-8", errors="replace")
+        return re.findall(r'"finished": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"', text)[:1]
+    return []
+
+
+def _later(stamps: list[str], form: str, now: datetime) -> str:
+    """Returns ``now`` in ``form``, or the second after the last of ``stamps`` that is a time."""
     text = now.strftime(form)
-    if text > newest:
-        return text
-    return (datetime.strptime(newest, form) + timedelta(seconds=1)).strftime(form)
+    for stamp in sorted(stamps):
+        with contextlib.suppress(ValueError, OverflowError):
+            after = datetime.strptime(stamp, form) + timedelta(seconds=1)
+            text = max(text, after.strftime(form))
+    return text
 
 
 def run_path(recipe: Recipe, root: Path, run_id: str) -> Path:

@@ -13,7 +13,7 @@ from lightning import Callback, LightningModule, Trainer
 from common.distributed.rendezvous import until_joined
 from common.errors import LikewiseError
 from common.runs.checkpoints import Checkpoints
-from common.runs.signals import SIGNALS
+from common.runs.signals import SIGNALS, heeded
 from common.training.position import batches_seen
 
 
@@ -27,20 +27,21 @@ class RunStopped(LikewiseError):
 
 
 class Terminations:
-    """Within it SIGTERM ends the work as Ctrl-C does, by a `KeyboardInterrupt`, and only once.
+    """Within it SIGTERM and SIGHUP end the work as Ctrl-C does, by a `KeyboardInterrupt`, once.
 
-    `Stopping` takes the signal over while batches are trained. ``word`` is for the last message.
+    `Stopping` takes the signals over while batches are trained. ``word`` is for the last message.
     """
 
     word = "interrupted"
 
     def __enter__(self) -> Self:
         """Listens."""
-        self._former = signal.signal(signal.SIGTERM, self._handle)
+        heard = (number for number in heeded() if number != signal.SIGINT)
+        self._former = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
-    def _handle(self, _signum: int, _frame: Any) -> None:
-        first, self.word = self.word == "interrupted", "stopped by SIGTERM"
+    def _handle(self, signum: int, _frame: Any) -> None:
+        first, self.word = self.word == "interrupted", f"stopped by {signal.Signals(signum).name}"
         if first:  # another must not cut short what is done in answer to this one
             raise KeyboardInterrupt
 
@@ -50,8 +51,9 @@ class Terminations:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Gives the signal back."""
-        signal.signal(signal.SIGTERM, self._former)
+        """Gives the signals back."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
 
 class Stopping(Callback):
@@ -79,9 +81,9 @@ class Stopping(Callback):
         if not _joins_on_one_node(trainer):
             yield
             return
-        former = {number: signal.getsignal(number) for number in SIGNALS}
+        former = {number: signal.getsignal(number) for number in heeded()}
         try:
-            for number in SIGNALS:
+            for number in former:
                 signal.signal(number, self._make_handler(number))
             # Lightning's processes begin with them held back: they have no handlers for seconds.
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -105,8 +107,8 @@ class Stopping(Callback):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens to Ctrl-C and SIGTERM."""
-        for number in SIGNALS:
+        """Listens to Ctrl-C, SIGTERM and SIGHUP."""
+        for number in heeded():
             self._former[number] = signal.signal(number, self._make_handler(number))
 
     def _make_handler(self, number: int) -> Callable[[int, Any], None]:

@@ -97,6 +97,7 @@ def train(
     except BaseException:
         tracker.finish(exit_code=1)
         raise
+    reporter.sync()  # the record of a run whose folder was removed would stand alone
     source = replace(source, code_digest=provenance.code_digest)
     record = make_record(recipe, experiment.data, source, run, measured, tracker.path)
     write_record(record, run.path)

@@ -3,24 +3,30 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-# What a user and a cluster end a run with.
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What a user, a cluster and a terminal that is closed end a run with.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def heeded() -> tuple[int, ...]:
+    """Returns the signals to listen to: not SIGHUP where it is ignored, as under ``nohup``."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return SIGNALS[:2] if is_ignored else SIGNALS
 
 
 @contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM wait, and go to their handlers at its end; for short work.
+    """Within it signals wait, and go to their handlers at its end; for short work.
 
     SIGTERM goes first, whenever it came: a handler that raises hides what comes after it, and a
     cluster that takes its machine back must get the answer to its own signal.
     """
-    interrupt, termination = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    former = {number: signal.getsignal(number) for number in heeded()}
     # Python runs handlers in its main thread alone; None is a handler that it did not set.
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or interrupt is None or termination is None:
+    if not in_main or None in former.values():
         yield
         return
     came: list[int] = []
@@ -29,13 +35,11 @@ def interrupts_wait() -> Iterator[None]:
         came.append(number)
 
     try:
-        signal.signal(signal.SIGINT, wait)
-        signal.signal(signal.SIGTERM, wait)
-        yield
+        with ExitStack() as handlers:  # each is given back, though another is raised here
+            for number, handler in former.items():
+                handlers.callback(signal.signal, number, handler)
+                signal.signal(number, wait)
+            yield
     finally:
-        try:
-            signal.signal(signal.SIGTERM, termination)
-        finally:  # one that comes now is raised here
-            signal.signal(signal.SIGINT, interrupt)
         for number in sorted(came, key=lambda number: number != signal.SIGTERM):
             signal.raise_signal(number)

@@ -84,7 +84,9 @@ class _Table:
             return
         try:
             if self._stream is None:
-                self._stream = self.path.open("a", encoding="utf-8", newline="")
+                self._stream = self.path.open("r+", encoding="utf-8", newline="")
+                self._stream.seek(0, os.SEEK_END)
+            self._check_place(self._stream)
             self._stream.write(text)
             self._stream.flush()
         except OSError as error:
@@ -97,8 +99,17 @@ class _Table:
         write_atomic(self.path, "\n".join([HEADER, *(line for line, _ in kept)]) + "\n")
         self._written = {(row.batch, row.key) for _, row in kept if row.batch == batch}
 
+    def _check_place(self, stream: IO[str]) -> None:
+        """Raises `LikewiseError` where others would no longer find what is written."""
+        mine = os.fstat(stream.fileno())
+        if not self.path.exists() or not os.path.samestat(mine, self.path.stat()):
+            raise LikewiseError(
+                f"{self.path}: is gone or another file; what a run writes stays while it runs"
+            )
+
     def sync(self) -> None:
         if self._stream is not None:
+            self._check_place(self._stream)
             os.fsync(self._stream.fileno())
 
     def close(self) -> None:
@@ -136,7 +147,7 @@ class MetricsFile:
 
         Raises:
             ValueError: A key holds a comma, a quote, white space or a letter beyond ASCII.
-            LikewiseError: The disk is full or gone.
+            LikewiseError: The disk is full, or the file is gone.
         """
         rows = sorted((key, float(value)) for key, value in metrics.items())
         for key, _ in rows:
@@ -156,7 +167,11 @@ class MetricsFile:
         self._perf.cut(batch)
 
     def sync(self) -> None:
-        """Forces the rows to the disk, as a checkpoint should before it counts on them."""
+        """Forces the rows to the disk, as a checkpoint should before it counts on them.
+
+        Raises:
+            LikewiseError: A file is gone.
+        """
         self._metrics.sync()
         self._perf.sync()
 

@@ -154,9 +154,9 @@ def serve(session: Session) -> None:
 
 def main() -> None:
     """Serves one run and ends without W&B's exit hooks, which wait for a dead service."""
-    # Ctrl-C and a scheduler's SIGTERM go to the whole group; the end of the input ends this.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # What ends a run goes to the whole group; the end of the input ends this.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     session = Session(os.dup(1))
     os.dup2(2, 1)
     try:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from common.results.record import commit_record, write_record
 from common.runs.environment import Environment
 from common.runs.folder import new_run
 from common.runs.record import Source, make_record
-from common.tracking.metrics_file import read_metrics
+from common.tracking.metrics_file import MetricsFile, read_metrics
 from tests.samples import MEASURED
 from tests.system import kills, runs
 from tests.system.processes import ForkedPapers, start_command
@@ -105,15 +106,43 @@ def test_a_killed_data_worker_is_said_and_the_run_resumes(tmp_path):
     resume_to_the_end(run_dir, 80)
 
 
-def test_sigterm_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path):
+@dataclass(frozen=True)
+class Removes:
+    """Removes the run's numbers, or its whole folder, when those of batch 6 are written."""
+
+    name: str
+
+    def arm(self):
+        write = MetricsFile.write
+
+        def write_and_remove(files, batch, *rest):
+            write(files, batch, *rest)
+            folder = files._metrics.path.parent
+            if batch == 6:
+                MetricsFile.write = write
+                (folder / self.name).unlink() if self.name else shutil.rmtree(folder)
+
+        MetricsFile.write = write_and_remove
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", ""])
+@pytest.mark.parametrize("batches", [6, 10])
+def test_numbers_or_a_folder_that_are_removed_in_mid_run_end_it(tmp_path, name, batches):
+    root = tmp_path / "runs"
+    _, code = runs.train("swav", [f"trainer.batches={batches}", *COMMON], root, Removes(name))
+    assert code == 1 and not list(root.rglob("result.json"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_a_pre_emption_and_the_run_goes_on_from_there(tmp_path, number):
     process = ForkedPapers(tmp_path, "train", "swav", "trainer.batches=60", *COMMON)
     wait_until(lambda: has_checkpoint(tmp_path / "runs"), process)
-    process.terminate()
+    process.send_signal(number)
     code, output = finish(process)
     run_dir = runs.only_run(tmp_path / "runs")
     assert code == 1
     saved = max((run_dir / "checkpoints").glob("batch-*")).name
-    assert "stopped by SIGTERM after" in output and f"saved {saved}" in output
+    assert f"stopped by {number.name} after" in output and f"saved {saved}" in output
     assert f"papers resume {run_dir.relative_to(tmp_path)}" in output
     assert not (run_dir / "result.json").exists()
     resume_to_the_end(run_dir, 60)

@@ -1,4 +1,8 @@
+import subprocess
+import sys
 import warnings
+
+import pytest
 
 from common.config.checkout import SOURCE_ROOT
 from common.console import say, say_warnings
@@ -20,3 +24,22 @@ def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys)
 def test_the_name_of_a_variant_is_no_image(capsys):
     say("autotcl/uea:coffee: refused")
     assert capsys.readouterr().err == "autotcl/uea:coffee: refused\n"
+
+
+FULL = "error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("list swav > /dev/full", 1, FULL),
+        ("--help > /dev/full", 1, FULL),
+        ("list swav | head -1 > /dev/null", 0, ""),
+        ("--help | head -1 > /dev/null", 0, ""),
+        ("train nothing 2> /dev/full", 2, ""),
+    ],
+)
+def test_a_screen_that_takes_no_more_costs_no_traceback(line, code, said):
+    line = f"set -o pipefail; {sys.executable} -m common.cli.main {line}"
+    done = subprocess.run(["bash", "-c", line], cwd=SOURCE_ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, said)

@@ -2,6 +2,7 @@ import io
 import multiprocessing
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,24 @@ def test_a_new_run_is_locked_and_holds_its_recipe(recipe, tmp_path):
 
 def test_ids_are_not_given_twice():
     assert len({new_run_id(Path("none")) for _ in range(50)}) > 40
+
+
+@pytest.mark.parametrize("stamp", ["2026-99-99T99:99:99Z", "9999-12-31T23:59:59Z", None])
+def test_a_broken_record_beside_a_finished_run_does_it_no_harm(recipe, tmp_path, stamp):
+    run = new_run(recipe, tmp_path)
+    beside = run.path.parent / "260101-000000-abcd" / "result.json"
+    if stamp is None:
+        beside.mkdir(parents=True)
+    else:
+        beside.parent.mkdir()
+        beside.write_text(f'{{"finished": "{stamp}"}}')
+    datetime.strptime(run.finish_time(), "%Y-%m-%dT%H:%M:%SZ")
+    run.unlock()
+
+
+def test_a_folder_named_almost_like_a_run_ends_no_training(tmp_path):
+    (tmp_path / "269999-999999-abcd").mkdir()
+    datetime.strptime(new_run_id(tmp_path)[:13], "%y%m%d-%H%M%S")
 
 
 def test_a_sweep_gives_the_id(recipe, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.runs.interruption import RunStopped, Stopping, Terminations
-from common.runs.signals import SIGNALS
+from common.runs.signals import SIGNALS, interrupts_wait
 from tests.states import Counted
 
 
@@ -161,15 +161,27 @@ def test_a_budget_spent_in_the_last_epoch_leaves_the_evaluation(checkpoints):
     stopping.on_train_end(trainer, Counted(30))
 
 
-def test_outside_of_training_sigterm_interrupts_once():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_outside_of_training_it_interrupts_once(number):
+    before = signal.getsignal(number)
     with Terminations() as terminations:
         assert terminations.word == "interrupted"
         with pytest.raises(KeyboardInterrupt):
-            send(signal.SIGTERM)
-        send(signal.SIGTERM)
-        assert terminations.word == "stopped by SIGTERM"
-    assert signal.getsignal(signal.SIGTERM) is before
+            send(number)
+        send(number)
+        assert terminations.word == f"stopped by {number.name}"
+    assert signal.getsignal(number) is before
+
+
+def test_under_nohup_a_closed_terminal_is_nothing(checkpoints):
+    former, stopping = signal.signal(signal.SIGHUP, signal.SIG_IGN), Stopping(checkpoints, None)
+    try:
+        with Terminations(), interrupts_wait():
+            stopping.on_train_start(make_trainer(), Counted())
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            stopping.teardown(make_trainer(), Counted(), "fit")
+    finally:
+        signal.signal(signal.SIGHUP, former)
 
 
 @pytest.mark.parametrize("place", ["batch", "epoch"])

@@ -118,6 +118,18 @@ def test_a_full_disk_is_an_error_in_our_words(tmp_path):
         metrics.write(1, 0, {"train/loss": 1.0})
 
 
+@pytest.mark.parametrize("by_another", [False, True])
+@pytest.mark.parametrize("call", ["write", "sync"])
+def test_a_file_that_is_taken_away_while_it_is_written_is_missed(tmp_path, call, by_another):
+    files = MetricsFile(tmp_path)
+    files.write(1, 0, {"train/loss": 1.0})
+    os.remove(tmp_path / "metrics.csv")
+    if by_another:
+        (tmp_path / "metrics.csv").write_text(HEADER)
+    with pytest.raises(LikewiseError, match="metrics\\.csv: is gone or another file"):
+        files.sync() if call == "sync" else files.write(2, 0, {"train/loss": 0.5})
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_in_our_words(tmp_path):
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(LikewiseError, match=r"metrics\.csv"):
