@@ -22,8 +22,9 @@ MIXED = "mixed"
 # Why a record may not hold for the present code.
 STANDINGS = {
     "moved": "the code changed since, and the setting's stored steps or its data with it",
-    "not checked": "the code changed since; `papers verify PAPER` tells whether numbers moved, "
-    "unless the steps are too sensitive to tell",
+    "not checked": "the code changed since; `papers verify PAPER` tells whether numbers moved",
+    "steps cannot tell": "the code changed since, and the setting's stored steps are too sensitive "
+    "to the last digits to tell whether numbers moved; another run would",
     "other versions": "the stored steps moved under other versions of the libraries",
     "mixed": "the run was resumed by other code, whose steps do not agree with the first one's",
     "other recipe": "the recipe changed since",
@@ -100,8 +101,8 @@ class Ledger:
         ids = [self.files[name] for name in self.settings[setting]]
         if any(id_ in check.other_versions for id_ in ids):
             return "other versions"
-        known = {*check.agree, *check.differ}
-        return "moved" if all(id_ in known for id_ in ids) else "not checked"
+        moved = any(id_ in check.differ for id_ in ids) or set(ids) <= set(check.agree)
+        return "moved" if moved else "steps cannot tell"
 
 
 def setting_of(record: Record) -> str:

@@ -37,8 +37,13 @@ def test_the_present_code_needs_no_steps():
 
 def test_other_code_is_not_checked_until_its_steps_were_taken():
     assert standing({}) == standing({OLD: BOTH}) == "not checked"
+
+
+def test_a_file_that_neither_agrees_nor_differs_cannot_tell():
     only_steps = Check(agree=["steps1"])
-    assert standing({NEW: only_steps, OLD: BOTH}) == "not checked", "a file of the setting is open"
+    assert standing({NEW: only_steps, OLD: BOTH}) == "steps cannot tell"
+    moved = Check(agree=[], differ={"measures1": ["x"]})
+    assert standing({NEW: moved, OLD: BOTH}) == "moved", "what can tell decides"
 
 
 def test_equal_steps_of_both_states_clear_a_record():

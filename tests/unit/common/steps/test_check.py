@@ -111,7 +111,7 @@ def test_what_is_too_sensitive_clears_nothing(root, monkeypatch):
     blunt = setting_of(RECORDS[0])
     take(monkeypatch, blunt=[blunt])
     ledger, _ = check_paper("swav", root, store=True)
-    assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "not checked"
+    assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "steps cannot tell"
 
 
 def test_code_that_changes_meanwhile_is_not_noted(root, monkeypatch):
