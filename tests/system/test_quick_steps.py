@@ -1,4 +1,4 @@
-"""No change moves the numbers of `quick` unseen: its stored steps are taken again, paper by paper."""
+"""No change moves a number of `quick` unseen: each paper's stored steps are taken again."""
 
 import pytest
 
