@@ -2,7 +2,7 @@
 
 import torch
 
-from common.results.reported import Entry, Reference
+from common.results.reported import Entry, ReportedNumber
 from common.runs.record import RunMeasurements
 from papers.sirl.config import SIRLConfig
 from papers.sirl.data_config import TrajectoryFacts
@@ -51,8 +51,8 @@ ENTRY = Entry(
     verified=False,
     note="read from a figure",
     metrics={
-        KNN: Reference(value=0.80, margin=0.05, spread=0.02, n=3),
-        "test/top5": Reference(value=0.95, margin=0.05),
+        KNN: ReportedNumber(value=0.80, margin=0.05, spread=0.02, n=3),
+        "test/top5": ReportedNumber(value=0.95, margin=0.05),
     },
 )
 

@@ -18,7 +18,7 @@ from common.paper import paper_names
 from common.results.comparison import Arms, is_called, measured_key, side_by_side
 from common.results.groups import group_records
 from common.results.leaderboard import present_code
-from common.results.pages.document import Block, Heading, Paragraph, Table, plain, to_markdown
+from common.results.pages.document import Block, Heading, Paragraph, Table, plain_words, to_markdown
 from common.results.pages.sections import record_order
 from common.results.pages.side_by_side import COLUMNS, arms_blocks, arms_rows, rows_as_csv
 from common.results.record import Record, default_results, read_record
@@ -116,17 +116,19 @@ def show_records(records: Sequence[Record]) -> None:
 def _print(block: Block, console: Console) -> None:
     match block:
         case Heading(_, text):
-            console.print(plain(text), style="bold", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                plain_words(text), style="bold", highlight=False, markup=False, soft_wrap=True
+            )
         case Table(header, rows):
             table = plain_table()
             for name in header:
                 table.add_column(name, overflow="fold")
             for row in rows:
-                table.add_row(*map(plain, row))
+                table.add_row(*map(plain_words, row))
             print_table(table, console)
             console.print()
         case Paragraph(text):
-            console.print(plain(text), highlight=False, markup=False, soft_wrap=True)
+            console.print(plain_words(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]]) -> None:

@@ -16,14 +16,14 @@ from common.results.groups import Group
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.arms import arm_status
 from common.results.pages.compared import (
+    decimals_of_row,
     gap_text,
     mark_unverified,
     number_text,
-    places_of,
     reported_runs,
     runs_text,
 )
-from common.results.pages.document import plain
+from common.results.pages.document import plain_words
 from common.results.pages.formatting import sample_text, short_metric, shown_metrics
 from common.results.pages.write import check_pages, results_path, write_pages
 from common.results.record import (
@@ -100,9 +100,9 @@ def write_html(folder: Path, results: Path | None, runs: Path, console: Console)
     Raises:
         UsageError: ``folder`` holds something else, or ``results`` holds no record.
     """
-    from common.results.pages.site import check_folder, write_page
+    from common.results.pages.site import check_page_folder, write_page
 
-    check_folder(folder)
+    check_page_folder(folder)
     if results is None:
         require_checkout("papers leaderboard --html without --results DIR")
     with console.status("reading the records"):
@@ -183,7 +183,7 @@ def _print_reported(rows: list[ReportedRow], console: Console) -> None:
             # Names that are to be typed, and the verdict, are never broken.
             numbers.add_column(column, no_wrap=column in ("metric", "status"), overflow="fold")
         for row in members:
-            ours = sample_text(row.ours, places_of(row))
+            ours = sample_text(row.ours, decimals_of_row(row))
             cells = (short_metric(row.metric), number_text(row), ours, gap_text(row), row.status)
             numbers.add_row(*cells)
         console.print(numbers)
@@ -192,7 +192,7 @@ def _print_reported(rows: list[ReportedRow], console: Console) -> None:
 def _shared(row: ReportedRow) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
-    origin = plain(mark_unverified(entry.origin, entry))
+    origin = plain_words(mark_unverified(entry.origin, entry))
     name = entry.reference.removeprefix(f"{entry.paper}/")
     assert row.ours  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)

@@ -48,7 +48,7 @@ def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -
     Raises:
         ValueError: If an embedding is not finite.
     """
-    points = project(h.float().cpu().numpy())
+    points = in_plane(h.float().cpu().numpy())
     figure, axes = new_figure(6.4, 5.0, title)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -78,7 +78,7 @@ def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -
     return figure
 
 
-def project(h: NDArray[Any]) -> NDArray[Any]:
+def in_plane(h: NDArray[Any]) -> NDArray[Any]:
     """Returns ``(num, 2)``: principal components, then t-SNE, seeded by a constant.
 
     Embeddings that are all equal, as after a collapse, stay one point.

@@ -9,7 +9,7 @@ from common.config.overrides import as_word
 from common.config.yaml_io import read_yaml
 from common.results.claims import Comparison, arms_of, load_all_claims
 from common.results.configuration import flat_config
-from common.results.groups import Group, differences, grouped
+from common.results.groups import Group, grouped, paired_differences
 from common.results.leaderboard import present_code
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import shown_metrics
@@ -43,7 +43,7 @@ class Arms:
         """The name of the arm that the others are compared with."""
         return self.names[self.groups.index(self.to)]
 
-    def lines(self, metric: str) -> Iterator["Line"]:
+    def lines(self, metric: str) -> Iterator["ArmLine"]:
         """Yields a line for each arm, then for each encoder that learns nothing.
 
         The first arm that measured such an encoder speaks for it.
@@ -51,14 +51,16 @@ class Arms:
         to = self.to.values(metric)
         for name, group in zip(self.names, self.groups, strict=True):
             if group is self.to:
-                yield Line(name, group.sample(metric), None, None, group.stale)
+                yield ArmLine(name, group.sample(metric), None, None, group.stale)
             else:
-                paired = differences(group.values(metric), to)
+                paired = paired_differences(group.values(metric), to)
                 stale = group.stale or self.to.stale
-                yield Line(name, group.sample(metric), paired, self._verdict(metric, paired), stale)
+                yield ArmLine(
+                    name, group.sample(metric), paired, self._verdict(metric, paired), stale
+                )
         for name, (group, sample) in self._references(metric).items():
-            paired = differences(group.values(metric, name), to)
-            yield Line(name, sample, paired, self._verdict(metric, paired), self.to.stale)
+            paired = paired_differences(group.values(metric, name), to)
+            yield ArmLine(name, sample, paired, self._verdict(metric, paired), self.to.stale)
 
     def _references(self, metric: str) -> dict[str, tuple[Group, Sample]]:
         found: dict[str, tuple[Group, Sample]] = {}
@@ -77,7 +79,7 @@ class Arms:
 
 
 @dataclass(frozen=True)
-class Line:
+class ArmLine:
     """An arm's figures for one metric; ``verdict`` is None for the arm compared with.
 
     ``stale`` says why the values of either arm may not hold for the present code.

@@ -13,10 +13,10 @@ from common.errors import UsageError
 from common.paper import get_paper, paper_names
 from common.results.claims import Arms, PaperClaims, Read, arms_of, load_all_claims
 from common.results.digest import code_digest
-from common.results.groups import Code, Group, differences, group_records
+from common.results.groups import Code, Group, group_records, paired_differences
 from common.results.ledger import read_ledger
 from common.results.record import Record, default_root, load_records
-from common.results.reported import Entry, Reference, load_all_reported
+from common.results.reported import Entry, ReportedNumber, load_all_reported
 from common.results.statistics import Sample
 from common.results.verdicts import Decision, Verdict, decide, judge_published, judge_trained
 
@@ -32,7 +32,7 @@ class ReportedRow:
     verdict: Verdict
 
     @property
-    def reference(self) -> Reference:
+    def reference(self) -> ReportedNumber:
         """The reported number."""
         return self.entry.metrics[self.metric]
 
@@ -86,7 +86,7 @@ def _row(entry: Entry, metric: str, group: Group | None) -> ReportedRow:
     if entry.weights == "published":
         # Seeds change nothing but the evaluation's own draws.
         return ReportedRow(entry, metric, group, ours, judge_published(ours.mean, reference))
-    control = differences(group.values(metric), group.values(metric, "untrained"))
+    control = paired_differences(group.values(metric), group.values(metric, "untrained"))
     return ReportedRow(entry, metric, group, ours, judge_trained(ours, reference, control))
 
 

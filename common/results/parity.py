@@ -99,7 +99,7 @@ Solver = Callable[[Case], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CaseComparison:
     """The worst array of one case at one dtype; ``excess`` is error over tolerance."""
 
     case: str
@@ -120,7 +120,7 @@ class Comparison:
         return not self.array
 
 
-def compare(case: Case, solver: Solver | None) -> Comparison:
+def compare_case(case: Case, solver: Solver | None) -> CaseComparison:
     """Runs ``solver`` on ``case`` and returns its worst array.
 
     A missing solver, a missing output or an exception is a miss, never a pass; a solver whose
@@ -128,32 +128,34 @@ def compare(case: Case, solver: Solver | None) -> Comparison:
     """
     dtype = str(case.dtype).removeprefix("torch.")
     if not case.outputs:
-        return Comparison(case.name, dtype, "", 0.0, 0.0)
+        return CaseComparison(case.name, dtype, "", 0.0, 0.0)
     if solver is None:
-        return Comparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
+        return CaseComparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
     try:
         got = solver(case)
     except MissingLibrary as error:
-        return Comparison(case.name, dtype, "", 0.0, 0.0, str(error))
+        return CaseComparison(case.name, dtype, "", 0.0, 0.0, str(error))
     except Exception as error:  # a broken solver is a miss to be reported with the others
-        return Comparison(case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}")
+        return CaseComparison(
+            case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}"
+        )
     missing = [name for name in case.outputs if name not in got]
     if missing:
-        return Comparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
+        return CaseComparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
     rows = [_compare_array(case, dtype, name, got[name]) for name in case.outputs]
     return max(rows, key=lambda row: (not row.ok, row.error / max(row.tolerance, 1e-300)))
 
 
-def _compare_array(case: Case, dtype: str, name: str, value: Any) -> Comparison:
+def _compare_array(case: Case, dtype: str, name: str, value: Any) -> CaseComparison:
     stored = case.arrays[name]
     array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
     tolerance = case.tolerance(name)
     if array.shape != stored.shape:
         problem = f"shape {array.shape}, stored {stored.shape}"
-        return Comparison(case.name, dtype, name, np.inf, tolerance, problem)
+        return CaseComparison(case.name, dtype, name, np.inf, tolerance, problem)
     elementwise = "element by element" in case.description.get("tolerance_note", "")
     error = _error(array, stored, case.dtype == torch.float64, elementwise)
-    return Comparison(case.name, dtype, name, error, tolerance)
+    return CaseComparison(case.name, dtype, name, error, tolerance)
 
 
 def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: bool) -> float:
@@ -174,7 +176,7 @@ def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: boo
     return float(np.where(beyond == 0, 0.0, ratio).max())
 
 
-def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
+def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[CaseComparison]:
     """Yields one comparison a case of ``folder`` and dtype (float64, then float32).
 
     A case that does not load is a miss like any other.
@@ -190,14 +192,14 @@ def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
             yield _compare_file(path, dtype, solvers.get(path.stem))
 
 
-def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> Comparison:
+def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> CaseComparison:
     try:
-        return compare(Case(path, dtype), solver)
+        return compare_case(Case(path, dtype), solver)
     except DataError as error:
         problem = str(error)
     except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
         problem = f"{path}: describes no case: {type(error).__name__}: {error}"
-    return Comparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
+    return CaseComparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
 
 
 def solvers_of(name: str) -> dict[str, Solver]:
@@ -223,7 +225,7 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     names = [paper.lower()] if paper else [*paper_names(), *PARTS]
     solvers = {name: solvers_of(name) for name in names}
     root = cases or STORED
-    rows: list[tuple[str, Comparison]] = []
+    rows: list[tuple[str, CaseComparison]] = []
     for name in names:
         folder = root / name if (root / name).is_dir() else root
         if not folder.is_dir() or (folder == root and (not paper or not any(root.glob("*.json")))):

@@ -8,7 +8,7 @@ from statistics import median
 
 from common.data.data_sets import Modality
 from common.paper import Paper, get_paper
-from common.results.groups import Group, differences, sample_of
+from common.results.groups import Group, paired_differences, sample_of
 from common.results.leaderboard import Leaderboard
 from common.results.metrics import ERROR
 from common.results.pages.sections import sections_of
@@ -159,7 +159,7 @@ def _ablations_ahead(board: Leaderboard, paper: str, screen: Screen) -> Iterator
         if section.method is not None and section.method.latest.data == screen.data:
             base = section.method.values(screen.metric)
             for group in section.groups:
-                gap = differences(group.values(screen.metric), base)
+                gap = paired_differences(group.values(screen.metric), base)
                 if gap and gap.mean and (gap.mean < 0) == screen.lower:
                     yield group
 

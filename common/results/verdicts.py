@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from common.results.claims import REFERENCE, Claim, Comparison
-from common.results.groups import Group, differences
-from common.results.reported import Reference
+from common.results.groups import Group, paired_differences
+from common.results.reported import ReportedNumber
 from common.results.statistics import MIN_SEEDS, Sample, excludes_zero, half_width, seeds_needed
 
 
@@ -32,7 +32,7 @@ class Verdict:
         return max(abs(self.gap) - self.half_width, 0.0)
 
 
-def judge_trained(ours: Sample, reference: Reference, control: Sample | None) -> Verdict:
+def judge_trained(ours: Sample, reference: ReportedNumber, control: Sample | None) -> Verdict:
     """Compares trained runs with a reported number, by equivalence.
 
     Args:
@@ -62,7 +62,7 @@ def _agreement(control: Sample | None) -> str:
     return "reproduced" if excludes_zero(control) else "agrees, not telling"
 
 
-def judge_published(value: float, reference: Reference) -> Verdict:
+def judge_published(value: float, reference: ReportedNumber) -> Verdict:
     """Compares a number measured with published weights: equal up to the margin, or not."""
     gap = value - reference.value
     # A value on the edge of a rounded number is one that rounds to it.
@@ -173,9 +173,11 @@ def _decided(
     if comparison.better == "lower":
         values.reverse()
     older = {r.seed for group in deciding for r in group.records if r.finished < claim.committed}
-    newer = differences(*({s: v for s, v in side.items() if s not in older} for side in values))
+    newer = paired_differences(
+        *({s: v for s, v in side.items() if s not in older} for side in values)
+    )
     enough = newer is not None and newer.n >= MIN_SEEDS
-    found = newer if enough else differences(*values)
+    found = newer if enough else paired_differences(*values)
     return Decision(
         claim,
         judge_claim(found, comparison.matters),

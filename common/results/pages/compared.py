@@ -69,7 +69,7 @@ def _settings(rows: list[ReportedRow], sources: list[Text], links: bool) -> Iter
 
 
 def _cells(row: ReportedRow, sources: list[Text]) -> tuple[Text, ...]:
-    ours = sample_text(row.ours, places_of(row))
+    ours = sample_text(row.ours, decimals_of_row(row))
     status = status_text(row.verdict, row.stale)
     return reference_text(row), _from(row.entry, sources), ours, gap_text(row), status
 
@@ -127,7 +127,7 @@ def setting_text(entry: Entry) -> tuple[Span, ...]:
     return Verbatim(entry.reference), f"{arm}{weights} on {entry.data}"
 
 
-def places_of(row: ReportedRow) -> int:
+def decimals_of_row(row: ReportedRow) -> int:
     """Returns the decimals of the row's numbers: as many for ours as for the reference."""
     return decimals_of(row.reference.value, row.reference.margin)
 
@@ -145,7 +145,7 @@ def reported_runs(row: ReportedRow) -> str:
 
 def number_text(row: ReportedRow) -> str:
     """Returns the reported number with its spread."""
-    reference, places = row.reference, places_of(row)
+    reference, places = row.reference, decimals_of_row(row)
     text = number(reference.value, places)
     if reference.spread is not None:
         text += f" ± {number(reference.spread, places)}"
@@ -172,7 +172,7 @@ def gap_text(row: ReportedRow) -> str:
     """Returns ours - reference and the half-width of its interval."""
     if row.verdict.gap is None:
         return "-"
-    places = places_of(row)
+    places = decimals_of_row(row)
     text = number(row.verdict.gap, places, sign=True)
     width = row.verdict.half_width
     return text if width is None else f"{text} (± {number(width, places)})"

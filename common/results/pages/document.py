@@ -96,14 +96,14 @@ def joined(*texts: Text, between: str = "") -> tuple[Span, ...]:
     return tuple(span for part in parts for span in part if span)
 
 
-def plain(text: Text) -> str:
+def plain_words(text: Text) -> str:
     """Returns the words of ``text`` alone."""
     return "".join(span if isinstance(span, str) else span.text for span in spans(text))
 
 
 def anchor(heading: Text) -> str:
     """Returns what a link within a page calls ``heading``, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", plain(heading).lower()).replace(" ", "-")
+    return re.sub(r"[^\w -]", "", plain_words(heading).lower()).replace(" ", "-")
 
 
 def marked(note: str) -> tuple[Span, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from common.results.claims import Comparison
-from common.results.groups import Group, differences, sample_of
+from common.results.groups import Group, paired_differences, sample_of
 from common.results.leaderboard import Leaderboard
 from common.results.pages.formatting import shown_metrics
 from common.results.record import Record
@@ -41,7 +41,7 @@ class Section:
         """Returns the paired differences of values by seed to the method's."""
         if self.method is None or self.metric is None:
             return None
-        return differences(values, self.method.values(self.metric))
+        return paired_differences(values, self.method.values(self.metric))
 
     def difference(self, group: Group) -> Sample | None:
         """Returns the paired differences of ``group`` to the method; None for the method itself."""

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from common.results.comparison import Arms, Line
+from common.results.comparison import ArmLine, Arms
 from common.results.ledger import STANDINGS
 from common.results.metrics import BESIDE
 from common.results.pages.document import Block, Heading, Paragraph, Table, Verbatim
@@ -72,7 +72,7 @@ def _table(arms: Arms, metric: str) -> Table:
     return Table(header, [_cells(line, places) for line in lines])
 
 
-def _cells(line: Line, places: int | None) -> tuple[str, ...]:
+def _cells(line: ArmLine, places: int | None) -> tuple[str, ...]:
     count = str(line.sample.n) if line.sample else "-"
     paired = line.differences
     difference = difference_text(paired, places)

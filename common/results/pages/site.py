@@ -26,7 +26,7 @@ from common.results.pages.document import (
     anchor,
     joined,
     marked,
-    plain,
+    plain_words,
     table_to_html,
     text_to_html,
     to_html,
@@ -80,7 +80,7 @@ def write_page(board: Leaderboard, folder: Path, runs: Path) -> Path:
         LikewiseError: The disk is full or the folder not writable; ``folder`` is as it was.
         UsageError: ``folder`` holds something else.
     """
-    check_folder(folder)
+    check_page_folder(folder)
     target = folder.resolve()  # a link stays one
     mark = f"{os.getpid()}-{secrets.token_hex(4)}.tmp"
     new, old = (target.with_name(f".{target.name}.{kind}-{mark}") for kind in ("new", "old"))
@@ -101,7 +101,7 @@ def write_page(board: Leaderboard, folder: Path, runs: Path) -> Path:
     return folder / PAGE
 
 
-def check_folder(folder: Path) -> None:
+def check_page_folder(folder: Path) -> None:
     """Raises `UsageError` unless ``folder`` is missing, empty or holds only such a page."""
     if not folder.exists():
         return
@@ -128,7 +128,7 @@ def render_files(board: Leaderboard, runs: Path) -> Iterator[tuple[str, str | by
             for record in group.records:
                 yield f"{RECORDS}/{paper}/{record.filename}", record_to_json(record)
             run = group.latest.run_id
-            for path in find_images(group.latest, runs):
+            for path in images_of_run(group.latest, runs):
                 name = f"{IMAGES}/{paper}/{run}/{path.name}"
                 images.setdefault(run, []).append(name)
                 yield name, path.read_bytes()
@@ -146,7 +146,7 @@ def _first_page(board: Leaderboard) -> str:
     before += [Heading(2, "All arms"), Paragraph(marked(ALL_ARMS))]
     after = [*how_to_read()]
     menu = [
-        (Link(plain(block.text), f"#{anchor(block.text)}"),)
+        (Link(plain_words(block.text), f"#{anchor(block.text)}"),)
         for block in (*before, *after)
         if isinstance(block, Heading) and block.level == 2
     ]
@@ -295,7 +295,7 @@ def _run(record: Record) -> dict[str, Any]:
     }
 
 
-def find_images(record: Record, runs: Path) -> list[Path]:
+def images_of_run(record: Record, runs: Path) -> list[Path]:
     """Returns what the run drew, where its folder is still below ``runs``."""
     below = f"{record.paper}/*/{record.run_id}/plots/*.png"
     # A job of SLURM has its run one folder deeper: slurm-JOB/PAPER/RECIPE/RUN.

@@ -10,7 +10,7 @@ from common.cli.leaderboard import print_our_numbers
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
 from common.results.record import NO_NUMBER
-from common.results.reported import Reference
+from common.results.reported import ReportedNumber
 from tests.samples import ENTRY
 
 METRICS = [f"test/active_macro_f1_{share}" for share in (20, 40, 60)]
@@ -24,7 +24,7 @@ def console():
 @pytest.fixture
 def shown(make_record, monkeypatch, console):
     """Returns a function that prints made-up numbers of SwAV as they are shown at 80 columns."""
-    reference = Reference(value=49.5, margin=1.0, spread=10.25, n=3)
+    reference = ReportedNumber(value=49.5, margin=1.0, spread=10.25, n=3)
     entry = replace(ENTRY, metrics=dict.fromkeys(METRICS, reference))
     known = [make_record(seed=s, metrics=dict.fromkeys(METRICS, 40.0 + 12 * s)) for s in range(3)]
     hard = make_record(

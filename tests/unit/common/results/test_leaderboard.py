@@ -11,7 +11,7 @@ from common.results.groups import Code, group_records
 from common.results.leaderboard import make_leaderboard, make_rows
 from common.results.ledger import Check, Ledger
 from common.results.record import NO_NUMBER, RecordError
-from common.results.reported import Entry, Reference
+from common.results.reported import Entry, ReportedNumber
 
 KNN = "test/knn_top1"
 NOW = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
@@ -29,7 +29,7 @@ def entry(**changes):
         "origin": "paper",
         "table": "Table 1",
         "verified": True,
-        "metrics": {KNN: Reference(value=0.80, margin=0.05)},
+        "metrics": {KNN: ReportedNumber(value=0.80, margin=0.05)},
     }
     return Entry(**{**values, **changes})
 
@@ -93,7 +93,7 @@ def test_a_protocol_among_several_is_found(make_record):
         {"protocol": "linear"},
         {"weights": "published"},
         {"data_hash": "0" * 16},
-        {"metrics": {"test/other": Reference(value=1.0, margin=1.0)}},
+        {"metrics": {"test/other": ReportedNumber(value=1.0, margin=1.0)}},
     ],
 )
 def test_a_number_of_another_setting_stays_not_run(make_record, changes):
@@ -115,7 +115,7 @@ def test_a_number_reported_later_is_compared_with_runs_made_before(make_record):
 
 
 def test_published_weights_are_exact_with_one_run(make_record):
-    number = entry(weights="published", metrics={KNN: Reference(value=0.80, margin=5e-5)})
+    number = entry(weights="published", metrics={KNN: ReportedNumber(value=0.80, margin=5e-5)})
     assert rows([number], seeds(make_record, [0.80004], weights="published"))[0].status == "exact"
     assert rows([number], seeds(make_record, [0.8001], weights="published"))[0].status == "above"
 

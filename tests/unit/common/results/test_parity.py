@@ -9,7 +9,7 @@ from rich.console import Console
 
 from common.cli.parity import parity_command
 from common.errors import DataError, LikewiseError, UsageError
-from common.results.parity import Case, compare, report_parity, run_cases
+from common.results.parity import Case, compare_case, report_parity, run_cases
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_reproduced_values_pass_in_both_dtypes(case_path):
 def test_a_case_without_outputs_is_no_comparison(case_path):
     description = {**json.loads(case_path.read_text()), "outputs": []}
     case_path.write_text(json.dumps(description))
-    assert compare(Case(case_path), None).is_empty and compare(Case(case_path), None).ok
+    assert compare_case(Case(case_path), None).is_empty and compare_case(Case(case_path), None).ok
     said = io.StringIO()
     with pytest.raises(UsageError, match="no reference values"):
         report_parity("swav", case_path.parent, Console(file=said))
@@ -48,7 +48,7 @@ def test_a_case_without_outputs_is_no_comparison(case_path):
 
 
 def test_float64_error_is_relative_to_the_largest_entry(case_path):
-    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    row = compare_case(Case(case_path), lambda case: solve(case, slip=4e-5))
     assert not row.ok
     assert row.array == "y"
     assert row.error == pytest.approx(1e-5, rel=1e-3)
@@ -58,7 +58,7 @@ def test_elementwise_tolerance_is_stricter(case_path):
     description = json.loads(case_path.read_text())
     description["tolerance_note"] = "float64: compare element by element"
     case_path.write_text(json.dumps(description))
-    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    row = compare_case(Case(case_path), lambda case: solve(case, slip=4e-5))
     assert row.error == pytest.approx(2e-5, rel=1e-3)
 
 
@@ -72,15 +72,17 @@ def test_elementwise_tolerance_is_stricter(case_path):
     ],
 )
 def test_a_miss_is_never_a_pass(case_path, solver, problem):
-    row = compare(Case(case_path), solver)
+    row = compare_case(Case(case_path), solver)
     assert not row.ok
     assert problem in row.problem
 
 
 def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
-    wrong = compare(Case(case_path), lambda case: {**solve(case), "n": torch.tensor([0, 2])})
+    wrong = compare_case(Case(case_path), lambda case: {**solve(case), "n": torch.tensor([0, 2])})
     assert not wrong.ok and wrong.array == "n"
-    nan = compare(Case(case_path), lambda case: {**solve(case), "y": torch.tensor([np.nan, 1.0])})
+    nan = compare_case(
+        Case(case_path), lambda case: {**solve(case), "y": torch.tensor([np.nan, 1.0])}
+    )
     assert not nan.ok
 
 

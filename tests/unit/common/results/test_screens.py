@@ -8,7 +8,7 @@ from common.results.claims import PaperClaims
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard, read_leaderboard
 from common.results.pages.by_modality import advice, by_modality, where_to_start
-from common.results.pages.document import plain, to_markdown
+from common.results.pages.document import plain_words, to_markdown
 from common.results.screens import SCREENS, Screen, measured, measured_again
 
 METRIC = "test/linear_top1"
@@ -69,7 +69,7 @@ def settings_of(table):
 def said(*arms, screen=SCREEN, **read):
     board = make_leaderboard([], [one for runs in arms for one in runs], CODE, **read)
     (table,) = measured(board, screen)
-    return plain(advice(board, table))
+    return plain_words(advice(board, table))
 
 
 def test_arms_of_all_papers_stand_by_budget_and_the_best_first(arm):

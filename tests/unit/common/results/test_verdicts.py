@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from common.results.reported import Reference
+from common.results.reported import ReportedNumber
 from common.results.statistics import Sample, half_width, summarise
 from common.results.verdicts import judge_claim, judge_published, judge_trained
 
@@ -50,24 +50,24 @@ FAR, LEVEL, FEW = Sample(0.4, 0.1, 3), Sample(0.1, 0.2, 3), Sample(0.4, 0.0, 2)
 @pytest.mark.parametrize(
     ("reference", "control", "status"),
     [
-        (Reference(value=0.82, margin=0.05), FAR, "reproduced"),
-        (Reference(value=0.80, margin=0.07), FAR, "reproduced"),
+        (ReportedNumber(value=0.82, margin=0.05), FAR, "reproduced"),
+        (ReportedNumber(value=0.80, margin=0.07), FAR, "reproduced"),
         # Across the margin on one side, and the interval wider than the margin.
-        (Reference(value=0.80, margin=0.069), FAR, "inconclusive"),
-        (Reference(value=0.82, margin=0.049), FAR, "inconclusive"),
+        (ReportedNumber(value=0.80, margin=0.069), FAR, "inconclusive"),
+        (ReportedNumber(value=0.82, margin=0.049), FAR, "inconclusive"),
         # It excludes 0, and reaches into the margin.
-        (Reference(value=0.77, margin=0.01), FAR, "inconclusive"),
-        (Reference(value=0.76, margin=0.01), FAR, "above"),
-        (Reference(value=0.88, margin=0.01), FAR, "below"),
+        (ReportedNumber(value=0.77, margin=0.01), FAR, "inconclusive"),
+        (ReportedNumber(value=0.76, margin=0.01), FAR, "above"),
+        (ReportedNumber(value=0.88, margin=0.01), FAR, "below"),
         # With spread the interval is 0.0453 wide: the same gap is told from it by n alone.
-        (Reference(value=0.764, margin=0.01, spread=0.02, n=3), FAR, "above"),
-        (Reference(value=0.82, margin=0.046, spread=0.02, n=3), FAR, "reproduced"),
-        (Reference(value=0.82, margin=0.05), LEVEL, "agrees, not telling"),
-        (Reference(value=0.82, margin=0.05), Sample(0.0, 0.0, 3), "agrees, not telling"),
-        (Reference(value=0.82, margin=0.05), None, "agrees, control not run"),
-        (Reference(value=0.82, margin=0.05), FEW, "agrees, control not run"),
+        (ReportedNumber(value=0.764, margin=0.01, spread=0.02, n=3), FAR, "above"),
+        (ReportedNumber(value=0.82, margin=0.046, spread=0.02, n=3), FAR, "reproduced"),
+        (ReportedNumber(value=0.82, margin=0.05), LEVEL, "agrees, not telling"),
+        (ReportedNumber(value=0.82, margin=0.05), Sample(0.0, 0.0, 3), "agrees, not telling"),
+        (ReportedNumber(value=0.82, margin=0.05), None, "agrees, control not run"),
+        (ReportedNumber(value=0.82, margin=0.05), FEW, "agrees, control not run"),
         # What differs needs no control.
-        (Reference(value=0.76, margin=0.01), None, "above"),
+        (ReportedNumber(value=0.76, margin=0.01), None, "above"),
     ],
 )
 def test_statuses_of_three_trained_seeds(reference, control, status):
@@ -78,7 +78,7 @@ def test_statuses_of_three_trained_seeds(reference, control, status):
 
 @pytest.mark.parametrize("ours", [Sample(0.8, 0.0, 2), Sample(0.8, None, 1), Sample(0.1, 0.0, 2)])
 def test_two_seeds_prove_nothing(ours):
-    assert judge_trained(ours, Reference(value=0.8, margin=0.1), FAR).status == "inconclusive"
+    assert judge_trained(ours, ReportedNumber(value=0.8, margin=0.1), FAR).status == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_as_many_seeds_as_a_verdict_asks_for_decide_and_one_less_does_not(gap):
 
 @pytest.mark.parametrize("value", [0.80, 0.74])
 def test_as_many_seeds_as_an_inconclusive_number_asks_for_tell(value):
-    reference = Reference(value=value, margin=0.05)
+    reference = ReportedNumber(value=value, margin=0.05)
     found = judge_trained(OURS, reference, FAR)
     assert found.status == "inconclusive"
     enough, fewer = (Sample(0.82, 0.02, n) for n in (found.seeds, found.seeds - 1))
@@ -119,7 +119,7 @@ def test_as_many_seeds_as_an_inconclusive_number_asks_for_tell(value):
 
 
 def test_no_number_of_our_seeds_makes_up_for_the_spread_of_the_reference():
-    wide = Reference(value=0.82, margin=0.05, spread=0.5, n=3)
+    wide = ReportedNumber(value=0.82, margin=0.05, spread=0.5, n=3)
     assert judge_trained(OURS, wide, FAR).seeds is None
 
 
@@ -134,4 +134,4 @@ def test_no_number_of_our_seeds_makes_up_for_the_spread_of_the_reference():
     ],
 )
 def test_published_weights_agree_up_to_the_rounding_of_the_published_number(value, status):
-    assert judge_published(value, Reference(value=0.0352, margin=0.00005)).status == status
+    assert judge_published(value, ReportedNumber(value=0.0352, margin=0.00005)).status == status

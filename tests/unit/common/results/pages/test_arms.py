@@ -6,7 +6,7 @@ from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
-from common.results.reported import Reference
+from common.results.reported import ReportedNumber
 from tests.samples import ENTRY
 
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
@@ -20,7 +20,7 @@ def test_of_many_metrics_one_of_each_reported_kind_is_shown_and_the_rest_folded(
     names = [f"test/{kind}_{share}" for kind in ("auc", "f1", "nmi") for share in (20, 40, 60, 80)]
     values = {name: 10.0 + row for row, name in enumerate(names)}
     untrained = {"untrained": {name: 1.0 for name in names}}
-    reported = {name: Reference(value=1.0, margin=1.0) for name in names if "nmi" not in name}
+    reported = {name: ReportedNumber(value=1.0, margin=1.0) for name in names if "nmi" not in name}
     records = [make_record(metrics=values, references=untrained)]
 
     def arms(entries, given=records):

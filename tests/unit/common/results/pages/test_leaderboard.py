@@ -21,7 +21,7 @@ from common.results.pages.write import (
     write_pages,
 )
 from common.results.record import NO_NUMBER, commit_record
-from common.results.reported import Reference
+from common.results.reported import ReportedNumber
 from common.results.statistics import Sample
 from common.results.verdicts import judge_trained
 from tests.samples import ENTRY, KNN
@@ -33,7 +33,7 @@ CODE = Code(
 
 
 # Ours is above it.
-BELOW = Reference(value=0.5, margin=0.05)
+BELOW = ReportedNumber(value=0.5, margin=0.05)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
 @pytest.mark.parametrize(("margin", "asked"), [(0.01, True), (0.04, False)])
 def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(board, margin, asked):
     # Ours is 0.82: off by 0.03, and either margin is narrower than the interval.
-    wide = Reference(value=0.79, spread=0.05, n=3, margin=margin)
+    wide = ReportedNumber(value=0.79, spread=0.05, n=3, margin=margin)
     (row,) = missed(board, None, wide).rows
     assert row.verdict.status == "inconclusive"
     assert bool(unexplained([row])) == asked

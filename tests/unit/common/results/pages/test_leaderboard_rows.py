@@ -7,10 +7,10 @@ import pytest
 from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
-from common.results.pages.document import plain, to_markdown
+from common.results.pages.document import plain_words, to_markdown
 from common.results.pages.leaderboard import SMALL, ablation_text, papers_table, row_of, start_text
 from common.results.pages.paper import paper_page
-from common.results.reported import OFFICIAL, Reference
+from common.results.reported import OFFICIAL, ReportedNumber
 from tests.samples import ENTRY, KNN
 
 COMPARISON = Comparison(
@@ -89,7 +89,7 @@ def board(make_record):
 
 def names(row):
     found = (row.rival, row.nothing, row.ablation)
-    return [plain(one.name) if one else None for one in found]
+    return [plain_words(one.name) if one else None for one in found]
 
 
 def test_the_strongest_rival_and_the_strongest_that_learns_nothing_stand_beside_the_method(board):
@@ -114,7 +114,7 @@ def test_a_reference_that_learns_from_labels_is_a_rival(board):
 def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_is_as_good(board):
     def start(changes=(), **references):
         found = board(changes, {**REFERENCES, **references})
-        return plain(start_text(found, row_of(found, "swav")))
+        return plain_words(start_text(found, row_of(found, "swav")))
 
     raw = "raw, which each run of swav/cifar10 measures"
     assert start() == "swav/cifar10"
@@ -128,7 +128,7 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
 
 def test_an_ablation_is_said_to_be_better_or_worse_whichever_way_the_metric_goes(board):
     def text(claims=CLAIMS):
-        return plain(ablation_text(row_of(board(claims=claims), "swav")))
+        return plain_words(ablation_text(row_of(board(claims=claims), "swav")))
 
     lower = dataclasses.replace(COMPARISON, better="lower")
     assert text().endswith(" worse")
@@ -238,7 +238,7 @@ def test_numbers_that_records_of_the_official_code_do_not_give_are_counted(
 
 
 def test_nothing_is_said_where_records_give_all_numbers_of_the_official_code(board, make_record):
-    known = {KNN: Reference(value=0.8, margin=0.05)}
+    known = {KNN: ReportedNumber(value=0.8, margin=0.05)}
     entry = dataclasses.replace(ENTRY, origin=OFFICIAL, metrics=known)
     official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
     record = make_record(run_id="o", metrics={KNN: 0.8004}, **official)
