@@ -15,12 +15,20 @@ from common.console import plain_table, print_table
 from common.errors import UsageError, suggest
 from common.files import check_output, write_atomic
 from common.paper import paper_names
-from common.results.comparison import Arms, is_called, measured_key, side_by_side
+from common.results.comparison import (
+    COLUMNS,
+    Arms,
+    arms_blocks,
+    arms_rows,
+    is_called,
+    measured_key,
+    rows_as_csv,
+    side_by_side,
+)
 from common.results.groups import group_records
 from common.results.leaderboard import present_code
 from common.results.pages.document import Block, Heading, Paragraph, Table, plain_words, to_markdown
 from common.results.pages.sections import record_order
-from common.results.pages.side_by_side import COLUMNS, arms_blocks, arms_rows, rows_as_csv
 from common.results.record import Record, default_results, read_record
 from common.runs.campaign_file import is_campaign, read_campaign
 from common.runs.folder import DEPTH, is_run

@@ -15,7 +15,9 @@ from common.errors import UsageError
 from common.results.groups import Group
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.arms import arm_status
-from common.results.pages.compared import (
+from common.results.pages.document import plain_words
+from common.results.pages.formatting import sample_text, short_metric, shown_metrics
+from common.results.pages.reported import (
     decimals_of_row,
     gap_text,
     mark_unverified,
@@ -23,8 +25,6 @@ from common.results.pages.compared import (
     reported_runs,
     runs_text,
 )
-from common.results.pages.document import plain_words
-from common.results.pages.formatting import sample_text, short_metric, shown_metrics
 from common.results.pages.write import check_pages, results_path, write_pages
 from common.results.record import (
     NO_NUMBER,

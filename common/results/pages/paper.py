@@ -8,7 +8,6 @@ from common.results.configuration import flat_config
 from common.results.curves import curves_of_paper
 from common.results.groups import Group, sample_of
 from common.results.leaderboard import Leaderboard
-from common.results.pages.compared import beside_reported
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -35,6 +34,7 @@ from common.results.pages.formatting import (
     status_text,
 )
 from common.results.pages.leaderboard import ablation_text, reported_text, row_of, start_text
+from common.results.pages.reported import beside_reported
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
 from common.results.reported import OFFICIAL, Entry

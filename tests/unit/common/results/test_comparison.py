@@ -6,10 +6,9 @@ import io
 import pytest
 
 from common.results import comparison
-from common.results.comparison import side_by_side
+from common.results.comparison import COLUMNS, arms_blocks, rows_as_csv, side_by_side
 from common.results.groups import Code
 from common.results.pages.document import Heading, Paragraph, Table, plain_words
-from common.results.pages.side_by_side import COLUMNS, arms_blocks, rows_as_csv
 
 KNN = "test/knn_top1"
 
