@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from common.config.schema import Recipe
-from common.data.data_sets import find_set
+from common.data.modality import find_set
 from common.errors import UsageError
 from common.export.tables import EMBEDDINGS
 from common.files import check_output

@@ -174,7 +174,8 @@ def check_recipe(recipe: Recipe, source: str) -> None:
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    known = paper.data_sets.sets[recipe.data.name]
+    known = paper.data_sets.find(recipe.data.name)
+    assert known is not None  # the schema has refused other names
     if known.modality not in paper.modalities:
         origin = recipe.origins.get("data.name", source)
         raise ConfigError(

@@ -9,7 +9,8 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.paper import get_paper, outside_folder, paper_names
+from common.paper import get_paper, paper_names
+from common.registry import outside_folder
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)

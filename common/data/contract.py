@@ -13,7 +13,7 @@ from common.evaluation.config import EvaluationConfig
 
 
 class RunData(KeyedData, ABC):
-    """A data module as `common.training.fit` uses it; `DATA_MODULES` names them.
+    """A data module as `common.training.fit` uses it; the declarations of `WINGS` name them.
 
     A recipe's data are built as ``Class(config, seed)`` and read by `load`; all classes here
     take ``read`` as well, a function in place of the reader that ``config.name`` stands for. With

@@ -108,8 +108,11 @@ def fit(network: Network, library: str) -> Fit:
         return _fit_own(network.backbone.model, network, library)
     if library == "state-dict":
         options = {name: getattr(network, name) for name in ("channels", "width", "stem")}
-        function = BACKBONES.entries[network.name].replace(":", ".")
-        return Fit(network.backbone.state_dict(), [Call("model", function, options)])
+        target = BACKBONES.target(network.name)
+        assert target is not None  # it was built by this name
+        return Fit(
+            network.backbone.state_dict(), [Call("model", target.replace(":", "."), options)]
+        )
     wide = f" of width {network.width}" if network.width > 1 else ""
     if network.name in RESNETS and not wide:
         return FITS[library](network)

@@ -17,6 +17,7 @@ from common.data.catalogue.sources import load_sources
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
 from common.files import check_folder, write_folder
 from common.paper import Paper, get_paper
+from common.registry import wing
 from common.results.pages.document import (
     Block,
     Heading,
@@ -38,9 +39,6 @@ from common.runs.folder import RunFolder
 from common.training.paper_module import restored
 
 WEIGHTS, CONFIG, RECORD, CARD = "model.safetensors", "config.json", "result.json", "README.md"
-# The hub's words for what a model is for, where one fits.
-PIPELINES = {"images": "image-feature-extraction", "text": "feature-extraction"}
-PIPELINES |= {"graphs": "graph-ml"}
 OWN_DATA = "The terms of these data are not known here: say them before you pass the weights on."
 SMALL = (
     "The recipe is made for two CPU cores and a few minutes. Its weights are for trying the method "
@@ -179,8 +177,8 @@ def _front(record: Record) -> str:
     words: dict[str, Any] = {"library_name": "likewise"}
     if licence_of(record.data) in FREE:
         words["license"] = "apache-2.0"
-    if pipeline := PIPELINES.get(paper.modalities[0]):
-        words["pipeline_tag"] = pipeline
+    if task := wing(paper.modalities[0]).hub_task:
+        words["pipeline_tag"] = task
     words["tags"] = ["contrastive-learning", record.paper, *paper.modalities]
     return f"---\n{to_yaml(words)}---\n\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.errors import LikewiseError, UsageError
 from common.files import remove_torn, write_atomic
-from common.paper import packages
+from common.registry import packages
 from common.results.strict_dataclasses import build_checked
 
 RECORD_VERSION = 1

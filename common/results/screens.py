@@ -1,13 +1,15 @@
 """Arms of all papers that were measured alike on one data set, by modality and by budget."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from common.data.data_sets import Modality
-from common.paper import Paper, get_paper
+from common.data.modality import Screen
+from common.paper import Paper, get_paper, paper_names
+from common.registry import WINGS, wing
 from common.results.groups import Group, paired_differences, sample_of
 from common.results.leaderboard import Leaderboard
 from common.results.metrics import ERROR
@@ -17,37 +19,6 @@ from common.results.statistics import MIN_SEEDS, Sample, half_width
 
 # Budgets that differ by less count as one: a last batch that is dropped is no other training.
 SAME_BUDGET = 1.02
-
-
-@dataclass(frozen=True)
-class Screen:
-    """The data set of a modality that most papers share, and what its arms are compared by.
-
-    ``by_recipe``: a recipe's arms have one budget, in updates of the encoder, and not in samples.
-    """
-
-    modality: Modality
-    data: str
-    protocol: str
-    metric: str
-    by_recipe: bool = False
-
-    @property
-    def lower(self) -> bool:
-        """Whether less of the metric is better."""
-        return bool(ERROR.search(self.metric))
-
-
-SCREENS = (
-    Screen("images", "cifar10-jpeg", "linear", "test/linear_top1"),
-    Screen("images", "scattered-digits", "linear", "test/linear_top1"),
-    Screen("text", "glossary", "sts", "test/spearman"),
-    Screen("image_text", "relations", "image-text-retrieval", "test/image_to_text_r1"),
-    Screen("graphs", "dblp", "node-probe", "test/macro_f1_20"),
-    Screen("sequences", "beauty", "ranking", "test/ndcg@20", by_recipe=True),
-    Screen("series", "etth1", "forecasting", "test/mse"),
-    Screen("tables", "airfoil", "regression-probe", "test/mae"),
-)
 
 
 @dataclass(frozen=True)
@@ -111,9 +82,21 @@ def _reach(lines: Sequence[Line]) -> tuple[int, int]:
     return len({line.paper for line in lines}), len(lines)
 
 
+def screens() -> list[tuple[str, Screen]]:
+    """Returns all screens with their modality's title; that which most papers take comes first."""
+    taken = Counter(get_paper(name).modalities[0] for name in paper_names())
+    ordered = [wing(name) for name in sorted(WINGS, key=lambda name: -taken[name])]
+    return [(one.title, each) for one in ordered for each in getattr(one, "screens", ())]
+
+
+def less_is_better(screen: Screen) -> bool:
+    """Tells whether the smaller value of its metric is the better one."""
+    return bool(ERROR.search(screen.metric))
+
+
 def rank(sample: Sample, screen: Screen) -> float:
     """Returns what sorts the best first."""
-    return sample.mean if screen.lower else -sample.mean
+    return sample.mean if less_is_better(screen) else -sample.mean
 
 
 def measured(board: Leaderboard, screen: Screen) -> list[Measured]:
@@ -160,7 +143,7 @@ def _ablations_ahead(board: Leaderboard, paper: str, screen: Screen) -> Iterator
             base = section.method.values(screen.metric)
             for group in section.groups:
                 gap = paired_differences(group.values(screen.metric), base)
-                if gap and gap.mean and (gap.mean < 0) == screen.lower:
+                if gap and gap.mean and (gap.mean < 0) == less_is_better(screen):
                     yield group
 
 

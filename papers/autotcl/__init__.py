@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -39,6 +40,11 @@ PAPER = Paper(
     manual_optimization=True,
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
     own_data={"labelled": "uea"},
+    own_sets={
+        "seasons-equal": DataSet("readers.seasons:seasons"),
+        "seasons-loud": DataSet("readers.seasons:seasons"),
+        "seasons-quiet": DataSet("readers.seasons:seasons"),
+    },
 )
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -32,6 +33,9 @@ PAPER = Paper(
     own_protocols={"pair-task": ("pair_task:evaluate_pairs", "config:PairTaskConfig")},
     # A stage does not use the other one's encoder.
     ddp_strategy="ddp_find_unused_parameters_true",
+    own_sets={
+        "glossary-pairs": DataSet("readers.glossary_pairs:glossary_pairs"),
+    },
 )
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -42,6 +43,10 @@ PAPER = Paper(
         "orca": ("baselines:ORCA", "config:ORCAConfig"),
         "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
     },
+    own_sets={
+        "ow-forge-20": DataSet("readers.ow_forge_20:from_config", verify="readers.sanity:verify"),
+    },
+    own_backbones={"images": {"forensic_conv": "backbone:ForensicConv"}},
 )
 
 if TYPE_CHECKING:

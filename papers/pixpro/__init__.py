@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -51,6 +52,9 @@ PAPER = Paper(
         "detection": ("detection:evaluate_detection", "detection_config:DetectionConfig"),
     },
     own_data={"image-folder": "photos"},
+    own_sets={
+        "digit-scenes": DataSet("readers.digit_scenes:digit_scenes", may_lack_labels=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -33,6 +34,11 @@ PAPER = Paper(
     protocols=("separation", "factors", "knn", "linear"),
     own_protocols={"separation": ("separation:evaluate_separation", "config:SeparationConfig")},
     own_data={"image-folder": "photos"},
+    own_sets={
+        "cifar10-jpeg-fashion": DataSet("readers.overlay:cifar10_jpeg_fashion"),
+        "cifar10-mnist": DataSet("readers.overlay:cifar10_mnist"),
+        "digit-bars": DataSet("readers.digit_bars:digit_bars"),
+    },
 )
 
 if TYPE_CHECKING:

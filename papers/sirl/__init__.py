@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -45,6 +46,16 @@ PAPER = Paper(
         "vae": ("baselines:VAE", "config:VAEConfig"),
         "multi-preferences": ("baselines:MultiPreferences", "config:MultiPreferencesConfig"),
     },
+    own_sets={
+        "answered-table": DataSet(
+            "readers.own:answered_table",
+            form="a CSV of numbers, with answers about its lines in data.answers_path",
+            plan="own_data:plan_answered",
+        ),
+        "gridrobot": DataSet("readers.gridrobot:gridrobot"),
+    },
+    own_module=("data:TrajectoryData", "data_config:TrajectoryConfig"),
+    own_readers={"tables": "readers.own:read_rows"},
 )
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -43,6 +44,14 @@ PAPER = Paper(
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),
     },
     own_data={"table": "diabetes"},
+    own_sets={
+        "rotated-digits": DataSet("readers.rotated_digits:rotated_digits"),
+        "scattered-rotated-digits": DataSet("readers.rotated_digits:scattered_rotated_digits"),
+    },
+    own_backbones={
+        "images": {"small_grid": "backbone:SmallGrid"},
+        "text": {"text_pair": "backbone:TextPair"},
+    },
 )
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from torch_geometric.data import HeteroData
 
 from common.backbones.modes import evaluating, training
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import (
@@ -28,6 +27,7 @@ from common.data.graphs.neighbours import NeighbourBatches
 from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
 from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import DataError
 from common.evaluation.config import EvaluationConfig
@@ -91,7 +91,7 @@ class GraphData(RunData):
         """
         if self._batch is not None:
             return
-        reader = self._read or DATASETS["graphs"].get(self.config.name)
+        reader = self._read or DataSets("graphs").get(self.config.name)
         graph: HeteroData = reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
@@ -130,7 +130,7 @@ class GraphData(RunData):
         own: dict[str, Any] = {"top_k": [TOP_K], "edge_mask": [EDGE_MASK]} | settings
         paths = list(metapaths)
         config = GraphConfig(name="hetero-data", target=target, metapaths=paths, **own)
-        reader = DATASETS["graphs"].get("hetero-data")
+        reader = DataSets("graphs").get("hetero-data")
         found = cls(config, seed, read=lambda config, seed: reader(config, seed, data))
         found.load()
         return found

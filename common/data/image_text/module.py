@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextConfig, ImageTextFacts
 from common.data.image_text.evaluation import TestedImages, pair_inputs
@@ -24,6 +23,7 @@ from common.data.images.config import ImageConfig
 from common.data.images.hybrid import finish_views
 from common.data.images.views import make_view_batch
 from common.data.images.workers import ImageLoader, watched
+from common.data.modality import DataSets
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.pair_inputs import PairInputs
@@ -66,7 +66,7 @@ class ImageTextData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found: CaptionedSet = (self._read or DATASETS["image_text"].get(config.name))(config)
+        found: CaptionedSet = (self._read or DataSets("image_text").get(config.name))(config)
         if config.zero_shot is not None and self._read is None:
             found = READERS.get("zero-shot-classes")(found, config)
         self._check(found.train)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -75,7 +75,7 @@ def check_range(name: str, value: list[float]) -> None:
 class ImageConfig:
     """The ``data:`` section."""
 
-    name: str = setting("scattered-digits", choices=DATASETS["images"])
+    name: str = setting("scattered-digits", choices=DataSets("images"))
     # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
     root: str | None = setting(None, result_neutral=True)
     # Over all processes.

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
 from common.data.images.box_evaluation import ObjectImages
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
@@ -32,6 +31,7 @@ from common.data.images.sets import (
 )
 from common.data.images.views import make_view_batch
 from common.data.images.workers import ImageLoader, watched
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
@@ -90,7 +90,7 @@ class ImageData(RunData):
         if self.set:
             return
         config = self.config
-        reader: Any = self._read or DATASETS["images"].get(config.name)
+        reader: Any = self._read or DataSets("images").get(config.name)
         if self._read is None and config.name in FILE_SETS:
             opened, self._left_out = READERS.get("readable-images")(reader(config), config)
             files = _choose(opened, config)

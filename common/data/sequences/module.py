@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.backbones.modes import evaluating
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.sequences.config import SequenceConfig, SequenceFacts
 from common.data.sequences.core import k_core
@@ -120,7 +120,7 @@ class SequenceData(RunData):
         """
         if self._sequences is not None:
             return
-        reader = self._read or DATASETS["sequences"].get(self.config.name)
+        reader = self._read or DataSets("sequences").get(self.config.name)
         sequences: Sequences = reader(self.config)
         if self.config.core is not None:
             sequences = k_core(sequences, self.config.core)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -26,7 +26,7 @@ class SeriesFacts:
 class SeriesConfig:
     """Which series, how they are cut for training, and what is forecast."""
 
-    name: str = setting("seasons-loud", choices=DATASETS["series"])
+    name: str = setting("seasons-loud", choices=DataSets("series"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `name: csv` a .csv[.gz] with a header; for `labelled` an .npz or NAME_TRAIN.ts.

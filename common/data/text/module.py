@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.backbones.checkpoint_folder import find_folder
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextConfig, TextFacts
@@ -77,7 +77,7 @@ class TextData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found: TextSet = (self._read or DATASETS["text"].get(config.name))(config)
+        found: TextSet = (self._read or DataSets("text").get(config.name))(config)
         train = found.train.apart() if config.apart else found.train
         if config.batch_size > len(train):
             raise ConfigError(

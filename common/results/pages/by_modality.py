@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from common.data.modality import Screen
 from common.results.configuration import flat_config
 from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
@@ -30,25 +31,19 @@ from common.results.pages.formatting import (
 from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import Record
 from common.results.screens import (
-    SCREENS,
     Line,
     Measured,
-    Screen,
     clearly_apart,
+    less_is_better,
     measured,
     measured_again,
     one_budget,
     rank,
+    screens,
 )
 from common.results.statistics import Sample, half_width
 
 BY_MODALITY = "results/BY_MODALITY.md"
-TITLES = {
-    "image_text": "images with texts",
-    "sequences": "action sequences",
-    "series": "time series",
-    "text": "sentences",
-}
 # What a training is, without its seed and without what is measured after it.
 TRAINING = ("data", "method", "optimizer", "trainer")
 # More names make no sentence.
@@ -74,13 +69,13 @@ HEADER = (
 
 def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
     """Yields the page, its headings from ``level`` on; nothing where no data set has records."""
-    found = {screen: tables for screen in SCREENS if (tables := measured(board, screen))}
+    found = [(one, tables) for one in screens() if (tables := measured(board, one[1]))]
     if found:
         yield Heading(level, "By modality")
         yield Paragraph(marked(INTRODUCTION))
         yield Paragraph(marked(CAVEATS))
-    for screen, tables in found.items():
-        yield Heading(level + 1, title(screen))
+    for (modality, screen), tables in found:
+        yield Heading(level + 1, title(modality, screen))
         for table in tables:
             if len(tables) > 1:
                 yield Paragraph(("Content ", Verbatim(table.data_hash[:8]), " of the data set:"))
@@ -94,8 +89,8 @@ def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
 def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
     """Yields a sentence of advice for each data set; ``page`` is where links to its table lead."""
     items = [
-        joined((Link(title(screen), f"{page}#{anchor(title(screen))}"), ": "), advice(board, one))
-        for screen in SCREENS
+        joined((Link(name, f"{page}#{anchor(name)}"), ": "), advice(board, one))
+        for name, screen in ((title(*one), one[1]) for one in screens())
         for one in measured(board, screen)[:1]
     ]
     if items:
@@ -103,11 +98,10 @@ def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
         yield Items(items)
 
 
-def title(screen: Screen) -> str:
-    """Returns the heading of a screen."""
-    name = TITLES.get(screen.modality, screen.modality)
-    less = ", less is better" if screen.lower else ""
-    return f"{name}: {screen.data}, {short_metric(screen.metric)}{less}"
+def title(modality: str, screen: Screen) -> str:
+    """Returns the heading of a screen of ``modality``, in words."""
+    less = ", less is better" if less_is_better(screen) else ""
+    return f"{modality}: {screen.data}, {short_metric(screen.metric)}{less}"
 
 
 def advice(board: Leaderboard, table: Measured) -> Text:

@@ -258,7 +258,7 @@ def _filtered(
 
 
 def _modality(declared: Paper | None, record: Record) -> str:
-    found = declared.data_sets.sets.get(record.data) if declared else None
+    found = declared.data_sets.find(record.data) if declared else None
     return found.modality if found else "-"
 
 

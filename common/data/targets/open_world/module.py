@@ -10,10 +10,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
 from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
@@ -83,7 +83,7 @@ class OpenWorldData(RunData):
         if self._set is not None:
             return
         config = self.config
-        reader = self._read or DATASETS["known-and-novel classes"].get(config.name)
+        reader = self._read or DataSets("known-and-novel classes").get(config.name)
         found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
         train = with_labels(found.train, config.labels)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
 from common.data.targets.regression.samples import (
@@ -83,7 +83,7 @@ class RegressionData(RunData):
         if self.parts:
             return
         config = self.config
-        reader = self._read or DATASETS["number"].get(config.name)
+        reader = self._read or DataSets("number").get(config.name)
         found: RegressionSet = reader(config)
         check_set(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)

@@ -9,10 +9,12 @@ from PIL import Image
 from rich.console import Console
 
 from common.config.recipe import load_recipe
+from common.data.modality import DataSets
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.own_data.plan import FORMS, Plan, make_plan
+from common.own_data.plan import Plan, make_plan
 from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
+from common.registry import WINGS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes")
 
@@ -49,19 +51,20 @@ def refusal(paper: str, path: Path, *words: str) -> str:
     return str(caught.value)
 
 
+PLANNED = {name for kind in WINGS for name, each in DataSets(kind).sets() if each.plan}
+
+
 @pytest.mark.parametrize("paper", paper_names())
 def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_planned(paper):
     for form, recipe in get_paper(paper).own_data.items():
-        assert form in FORMS
+        assert form in PLANNED
         assert load_recipe(f"{paper}/{recipe}").paper == paper
 
 
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == set(
-        FORMS
-    )
+    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == PLANNED
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -119,7 +122,7 @@ def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(t
 def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
     folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
     small = plan("swav", folder).recipe
-    monkeypatch.setattr("common.own_data.images.SMALL_SET", 50)
+    monkeypatch.setattr("common.data.images.own.SMALL_SET", 50)
     large = plan("swav", folder).recipe
     assert [view.size for view in small.data.views] == [64, 32]
     assert [view.size for view in large.data.views] == [224, 112]

@@ -22,7 +22,7 @@ CLASSES = {"a": 20, "b": 20, "c": 20}
 
 
 def papers() -> list[str]:
-    found = [paper for paper in map(get_paper, paper_names()) if FORM in paper.data_sets.sets]
+    found = [paper for paper in map(get_paper, paper_names()) if paper.data_sets.knows(FORM)]
     return [paper.name for paper in found if paper.target in ("none", "class")]
 
 

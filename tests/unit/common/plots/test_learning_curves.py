@@ -15,7 +15,7 @@ from common.plots.curves import (
 )
 from common.plots.draw import draw_plots
 
-PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("nothing-drawn",))
+PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("graphs",))
 
 
 @pytest.fixture(autouse=True)

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from common.data.modality import Screen
 from common.results.claims import PaperClaims
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard, read_leaderboard
 from common.results.pages.by_modality import advice, by_modality, where_to_start
 from common.results.pages.document import plain_words, to_markdown
-from common.results.screens import SCREENS, Screen, measured, measured_again
+from common.results.screens import measured, measured_again, screens
 
 METRIC = "test/linear_top1"
-SCREEN = Screen("images", "cifar10-jpeg", "linear", METRIC)
-ERRORS = Screen("series", "cifar10-jpeg", "linear", "test/mse")
+SCREEN = Screen("cifar10-jpeg", "linear", METRIC)
+ERRORS = Screen("cifar10-jpeg", "linear", "test/mse")
 HASHES = {
     f"{paper}/cifar10{variant}": "c" * 10
     for paper in ("swav", "amcl", "hydra")
@@ -193,6 +194,6 @@ def test_without_records_of_a_screen_nothing_is_said(make_record):
 
 def test_each_modality_with_records_has_a_screen_that_shows_a_method():
     board = read_leaderboard()
-    for screen in SCREENS:
+    for _, screen in screens():
         (table, *_) = measured(board, screen)
         assert any(line.group.latest.arm == "method" for line in table.lines)

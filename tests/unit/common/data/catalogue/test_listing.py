@@ -8,7 +8,8 @@ from common.data.catalogue.listing import data_state, print_data_sets
 from common.data.catalogue.root import VARIABLE
 from common.data.catalogue.sources import load_sources
 from common.data.catalogue.user_provided import GIVEN
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
+from common.registry import WINGS
 
 BUILT_IN = {
     "coloured-digits",
@@ -86,6 +87,6 @@ def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -
 
 def test_a_set_that_is_built_in_needs_no_file(tmp_path: Path) -> None:
     """Every registered set is of the catalogue, brought, a path of its user's, or made here."""
-    made = {name for names in DATASETS.values() for name in names.names()}
+    made = {name for kind in WINGS for name in DataSets(kind).names()}
     made = {name for name in made if data_state(name, str(tmp_path)) == "built in"}
     assert made == BUILT_IN

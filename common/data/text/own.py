@@ -28,8 +28,10 @@ class Text:
         return f"{len(self.lengths):,} lines of text, {few:.0f} to {many:.0f} words in most"
 
 
-def recognise_lines(path: Path) -> Text:
-    """Counts the words of each line that is not empty."""
+def recognise(path: Path, kind: str) -> Text | None:
+    """Returns a text and the words of each line that is not empty; None for another file."""
+    if kind != "txt":
+        return None
     return Text(path, [len(words) for _, line in numbered_lines(path) if (words := line.split())])
 
 

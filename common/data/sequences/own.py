@@ -1,16 +1,18 @@
 """A log of actions: users, items and lengths; and the plan for recommenders."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from common.data.sequences.core import k_core
-from common.data.sequences.readers.read import read_actions
+from common.data.sequences.readers.read import numbered_lines, read_actions
 from common.data.sequences.store import FEWEST_ACTIONS, pack
 from common.errors import DataError
 from common.own_data.draft import Draft, check_batch, fit_batch
 
+LOOKED_AT = 50  # lines of a text
 UPDATE = 0.1  # seconds, of 128 sequences of 12 items on a core
 MANY_ITEMS, WIDE = 5_000, 64
 PREFIX = 3  # of a user's actions: the first, which has nothing before it, and the two held out
@@ -38,7 +40,17 @@ class Actions:
         return f"{users}, {few:.0f} to {many:.0f} by most users"
 
 
-def recognise_actions(path: Path) -> Actions:
+def recognise(path: Path, kind: str) -> Actions | None:
+    """Returns a log of actions, if it is one: a text has a user and whole numbers on each line."""
+    if kind == "txt":
+        first = islice(numbered_lines(path), LOOKED_AT)
+        lines = [words for _, line in first if (words := line.split())]
+        numbers = all(item.isdecimal() for words in lines for item in words[1:])
+        return _read(path) if lines and numbers else None
+    return _read(path) if kind == "inter" else None
+
+
+def _read(path: Path) -> Actions:
     """Reads a ``.inter`` table, or a file of a user and items a line.
 
     Raises:

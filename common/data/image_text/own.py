@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -13,9 +13,16 @@ import numpy as np
 from PIL import Image
 
 from common.data.catalogue.csv_lines import read_lines
+from common.data.images.own import (
+    NETWORK_TIME,
+    RELATIVE_COST,
+    SMALL_SET,
+    Images,
+    count_workers,
+    recognise_folder,
+)
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
 from common.own_data.draft import Draft, check_batch, fit_batch
-from common.own_data.images import NETWORK_TIME, RELATIVE_COST, SMALL_SET, count_workers
 
 FEWEST = 20
 FEW_TESTED = 50  # one image is two points and more
@@ -54,6 +61,17 @@ class Pairs:
     read: Callable[[str], bytes]
     columns: frozenset[str] = frozenset()
     held: bool = False
+
+
+def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
+    """Returns COCO's JSON, or a folder of tar shards with captions, if it is one of them."""
+    if kind == "json":
+        return CaptionFile(path)
+    shards = sorted(path.rglob("*.tar")) if kind == "folder" else []
+    if not shards or not _has_captions(shards):
+        return None
+    found = recognise_folder(path)
+    return replace(found, forms=("caption-shards", *found.forms))
 
 
 def plan_table(found: CsvFile, draft: Draft) -> None:
@@ -161,7 +179,7 @@ def plan_shards(found: Any, draft: Draft) -> None:
     _plan(found.path, Pairs(names, captions, read), draft)
 
 
-def has_captions(shards: Sequence[Path]) -> bool:
+def _has_captions(shards: Sequence[Path]) -> bool:
     """Tells whether the first members of the first tar file are texts beside images."""
     try:
         with tarfile.open(shards[0], "r:") as tar:

@@ -46,7 +46,14 @@ class Graph:
         return [f"{target}-{other}-{target}" for other in dict.fromkeys(others)]
 
 
-def recognise_graph_folder(path: Path) -> Graph:
+def recognise(path: Path, kind: str) -> Graph | None:
+    """Returns the graph of a folder or of a saved ``HeteroData``, if it is one."""
+    if kind == "folder" and (path / "nodes.csv").is_file():
+        return _read_folder(path)
+    return _read_hetero_data(path) if kind in ("pt", "pth") else None
+
+
+def _read_folder(path: Path) -> Graph:
     """Reads the names of a folder's files, ``nodes.csv`` and ``labels.csv``.
 
     What is wrong with a line is left to the reader, which names it.
@@ -70,7 +77,7 @@ def _rows(path: Path) -> Iterable[list[str]]:
         raise DataError(f"{path}: not readable as CSV: {error}") from None
 
 
-def recognise_hetero_data(path: Path) -> Graph:
+def _read_hetero_data(path: Path) -> Graph:
     """Reads a saved ``HeteroData``, for which it needs torch.
 
     Raises:

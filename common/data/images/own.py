@@ -66,7 +66,12 @@ class Images:
         return f"{total}{counts}, {named}, {sides}"
 
 
-def recognise_images(path: Path) -> Images:
+def recognise(path: Path, kind: str) -> Images | None:
+    """Returns the images of a folder, which any folder is taken for."""
+    return recognise_folder(path) if kind == "folder" else None
+
+
+def recognise_folder(path: Path) -> Images:
     """Lists a folder as training does, and reads the headers of a sample of its files.
 
     Raises:

@@ -7,6 +7,7 @@ import numpy as np
 
 from common.data.catalogue.csv_lines import no_number
 from common.data.catalogue.packers.arrays import read_arrays
+from common.errors import DataError
 from common.own_data.csv_files import CsvFile, spell
 from common.own_data.draft import Draft, check_batch, fit_batch
 
@@ -134,7 +135,21 @@ class LabelledFile:
         )
 
 
-def recognise_labelled(path: Path) -> LabelledFile:
+def recognise(path: Path, kind: str) -> LabelledFile | None:
+    """Returns short series with classes, if they are some.
+
+    Raises:
+        DataError: Missing or broken files and arrays.
+    """
+    if kind == "npz" and not {"x_train", "y_train"} <= set(names := read_arrays(path)):
+        raise DataError(
+            f"{path}: holds {', '.join(names)}; training reads x_train, y_train, x_test and y_test "
+            "(series with classes)"
+        )
+    return _read_labelled(path) if kind in ("npz", "ts") else None
+
+
+def _read_labelled(path: Path) -> LabelledFile:
     """Reads an npz with ``x_train`` and ``y_train``, or counts the lines of ``NAME_TRAIN.ts``.
 
     Raises:
