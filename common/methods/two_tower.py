@@ -88,7 +88,6 @@ class PairModule(PaperModule):
     towers: TwoTower | OpenClipTowers
     method: TwoTowerConfig
     optimizer: OptimizerConfig
-    batches_seen: Tensor
 
     def build_towers(self, facts: ImageTextFacts | None) -> None:
         """Makes ``self.towers`` of ``self.method``, the position, and what warns of a collapse."""
@@ -99,7 +98,6 @@ class PairModule(PaperModule):
             self.towers = OpenClipTowers(config)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     @property

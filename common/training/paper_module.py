@@ -9,19 +9,32 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
+from common.optim.build import configure
 
 
 class PaperModule(LightningModule):
     """A LightningModule made of ``method``, ``optimizer`` and ``facts``, each None or a dataclass.
 
-    A subclass calls `keep_settings` in ``__init__``, so that every checkpoint tells how to build
-    the module again, and a logger is told the hyperparameters.
+    A subclass keeps ``optimizer`` and calls `keep_settings` in ``__init__``, so that every
+    checkpoint tells how to build the module again, and a logger is told the hyperparameters.
     """
+
+    optimizer: OptimizerConfig
+    # The position of the training: every step ends with `count_batch`.
+    batches_seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def forward(self, *inputs: Any) -> Tensor:
         """Returns what ``embed`` returns."""
         found: Tensor = self.embed(*inputs)  # type: ignore[operator]
         return found
+
+    def configure_optimizers(self) -> Any:
+        """Returns the recipe's optimizer over all parameters, and its schedule."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
         """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""

@@ -61,7 +61,6 @@ class DefSent(PaperModule):
     """
 
     words: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -83,7 +82,6 @@ class DefSent(PaperModule):
         if config.encoder.checkpoint is not None:
             fill_head(self.head, config.encoder.checkpoint)
         self.register_buffer("words", torch.full((facts.num_targets,), UNKNOWN))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:

@@ -38,7 +38,6 @@ class DefSentPlus(PaperModule):
     """
 
     entries: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -61,7 +60,6 @@ class DefSentPlus(PaperModule):
         shape = facts.num_targets, self.backbone.num_features
         drawn = torch.randn(shape) if config.targets == "random" else torch.zeros(shape)
         self.register_buffer("entries", drawn)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         self._ddp_params_and_buffers_to_ignore = ["entries", "batches_seen"]
         self.stages = [self.round(number) for number in range(1, config.rounds + 1)]

@@ -39,8 +39,6 @@ class DSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: DSEConfig | None = None,
@@ -62,7 +60,6 @@ class DSE(PaperModule):
         self.head = PairHead(width, config.features, config.fc_dims)
         self.teacher = self._make_teacher(facts) if config.trains_teacher else None
         self.stages = self._make_stages()
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
         self._logits: Tensor | None = None  # a file's, read when they are first asked for
 

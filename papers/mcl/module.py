@@ -66,7 +66,6 @@ class MCL(PaperModule):
     groups: Tensor
     begun: Tensor
     seed: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -90,7 +89,6 @@ class MCL(PaperModule):
         self.register_buffer("groups", torch.zeros(facts.num_samples, dtype=torch.int64))
         self.register_buffer("begun", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.randint(2**31, ()))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         same = ["groups", "begun", "seed", "batches_seen"]
         self._ddp_params_and_buffers_to_ignore = same

@@ -43,8 +43,6 @@ class MCLRec(PaperModule):
     are means over the rows here, whose average over processes is the global loss.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: MCLRecConfig | None = None,
@@ -78,7 +76,6 @@ class MCLRec(PaperModule):
         first = ModelAugmenter(*sizes)
         second = first if self.method.shared_augmenter else ModelAugmenter(*sizes)
         self.augmenters = nn.ModuleList([first, second])
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Returns h ``(batch, dim)`` of right-padded ``items (batch, length)``."""

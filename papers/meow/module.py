@@ -29,8 +29,6 @@ NODES_OF_ACM = 4019
 class MEOW(PaperModule):
     """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: MEOWConfig | None = None,
@@ -51,7 +49,6 @@ class MEOW(PaperModule):
         self.soft_weights: SoftWeights | None = None
         if self.method.model == "adameow":
             self.soft_weights = SoftWeights(contrast_dim, self.method.soft_weight_dim)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @classmethod
     def from_hetero_data(

@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
@@ -47,8 +46,6 @@ class SimCSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: SimCSEConfig | None = None,
@@ -66,7 +63,6 @@ class SimCSE(PaperModule):
         self.head = TanhHead(dim) if config.has_head else nn.Identity()
         self.words = MaskedWords(dim, facts) if config.tells_words else None
         self.stages = stages_of_contrast(config, self.optimizer)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:

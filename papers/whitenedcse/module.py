@@ -40,7 +40,6 @@ class WhitenedCSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
     shuffle_seed: Tensor
 
     def __init__(
@@ -65,7 +64,6 @@ class WhitenedCSE(PaperModule):
         self.stages = stages_of_contrast(config, self.optimizer)
         # With the position, the seed of the permutations.
         self.register_buffer("shuffle_seed", torch.randint(2**40, ()))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
