@@ -19,7 +19,6 @@ from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages, split_pair
 from common.data.images.hybrid import Cuts, finish_views
 from common.data.images.lazy import AnySplit, fingerprint_files, read_images
-from common.data.images.per_sample import PerSampleViews
 from common.data.images.sets import (
     ImageSet,
     Kind,
@@ -39,7 +38,7 @@ from common.evaluation.frozen import embed_frozen
 from common.evaluation.image_inputs import ImageInputs
 from common.registry import READERS
 
-Batch = ImageBatch | CutBatch | ViewBatch
+Batch = ImageBatch | CutBatch
 
 
 class WholeBatches(Dataset[ImageBatch]):
@@ -193,8 +192,6 @@ class ImageData(RunData):
 
     def _dataset(self, train: AnySplit) -> Dataset[Any]:
         batches = WholeBatches(train)
-        if self.config.pipeline == "per-sample":
-            return PerSampleViews(batches, self.config, self.seed)
         if self.config.pipeline == "hybrid":
             return Cuts(batches, self.config, self.seed)
         return batches
@@ -214,19 +211,14 @@ class ImageData(RunData):
             return batch._replace(images=images, labels=labels)
         crops = move(*batch.crops)
         sizes = None if batch.sizes is None else move(batch.sizes)[0]
-        if isinstance(batch, CutBatch):
-            cuts = move(*batch.cuts)
-            return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
-        views = move(*batch.views)
-        return batch._replace(views=views, labels=labels, crops=crops, sizes=sizes)
+        cuts = move(*batch.cuts)
+        return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
         """Makes the views, or what the workers left to make of them."""
         if isinstance(batch, ImageBatch):
             return make_view_batch(batch, self.config, self.seed)
-        if isinstance(batch, CutBatch):
-            return finish_views(batch, self.config, self.seed)
-        return batch
+        return finish_views(batch, self.config, self.seed)
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> ImageInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use.
