@@ -16,6 +16,8 @@ class DataSet:
         target: What is known of a sample, where a data module of `Target` takes the set; by default
             that of its modality does.
         modality: What a sample is; by default that which declares it, of a paper's the first.
+        generated: The project draws or composes its samples: what holds there is no verdict on the
+            world.
         may_lack_labels: Its samples may have no label to be measured by.
         verify: ``module:function`` that checks a set which no file of the catalogue describes.
         form: For a user's own data: what they are, in words.
@@ -25,6 +27,7 @@ class DataSet:
     reader: str
     target: str = ""
     modality: str = ""
+    generated: bool = False
     may_lack_labels: bool = False
     verify: str = ""
     form: str = ""

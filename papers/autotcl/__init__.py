@@ -41,9 +41,9 @@ PAPER = Paper(
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
     own_data={"labelled": "uea"},
     own_sets={
-        "seasons-equal": DataSet("readers.seasons:seasons"),
-        "seasons-loud": DataSet("readers.seasons:seasons"),
-        "seasons-quiet": DataSet("readers.seasons:seasons"),
+        "seasons-equal": DataSet("readers.seasons:seasons", generated=True),
+        "seasons-loud": DataSet("readers.seasons:seasons", generated=True),
+        "seasons-quiet": DataSet("readers.seasons:seasons", generated=True),
     },
 )
 

@@ -34,7 +34,7 @@ PAPER = Paper(
     # A stage does not use the other one's encoder.
     ddp_strategy="ddp_find_unused_parameters_true",
     own_sets={
-        "glossary-pairs": DataSet("readers.glossary_pairs:glossary_pairs"),
+        "glossary-pairs": DataSet("readers.glossary_pairs:glossary_pairs", generated=True),
     },
 )
 

@@ -36,7 +36,7 @@ PAPER = Paper(
     ddp_strategy="ddp_find_unused_parameters_true",
     own_data={"image-folder": "photos"},
     own_sets={
-        "coloured-digits": DataSet("readers.coloured_digits:coloured_digits"),
+        "coloured-digits": DataSet("readers.coloured_digits:coloured_digits", generated=True),
     },
 )
 

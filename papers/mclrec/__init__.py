@@ -39,7 +39,7 @@ PAPER = Paper(
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
     own_sets={
-        "sessions": DataSet("readers.sessions:sessions"),
+        "sessions": DataSet("readers.sessions:sessions", generated=True),
     },
 )
 

@@ -40,8 +40,8 @@ PAPER = Paper(
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
     "on sampled neighbours, on as many as you like",
     own_sets={
-        "papers-at-scale": DataSet("readers.large:papers_at_scale"),
-        "papers-authors-subjects": DataSet("readers.small:papers_authors_subjects"),
+        "papers-at-scale": DataSet("readers.large:papers_at_scale", generated=True),
+        "papers-authors-subjects": DataSet("readers.small:papers_authors_subjects", generated=True),
     },
 )
 

@@ -44,7 +44,9 @@ PAPER = Paper(
         "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
     },
     own_sets={
-        "ow-forge-20": DataSet("readers.ow_forge_20:from_config", verify="readers.sanity:verify"),
+        "ow-forge-20": DataSet(
+            "readers.ow_forge_20:from_config", generated=True, verify="readers.sanity:verify"
+        ),
     },
     own_backbones={"images": {"forensic_conv": "backbone:ForensicConv"}},
 )

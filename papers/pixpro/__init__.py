@@ -53,7 +53,9 @@ PAPER = Paper(
     },
     own_data={"image-folder": "photos"},
     own_sets={
-        "digit-scenes": DataSet("readers.digit_scenes:digit_scenes", may_lack_labels=True),
+        "digit-scenes": DataSet(
+            "readers.digit_scenes:digit_scenes", generated=True, may_lack_labels=True
+        ),
     },
 )
 

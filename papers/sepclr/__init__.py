@@ -35,9 +35,9 @@ PAPER = Paper(
     own_protocols={"separation": ("separation:evaluate_separation", "config:SeparationConfig")},
     own_data={"image-folder": "photos"},
     own_sets={
-        "cifar10-jpeg-fashion": DataSet("readers.overlay:cifar10_jpeg_fashion"),
-        "cifar10-mnist": DataSet("readers.overlay:cifar10_mnist"),
-        "digit-bars": DataSet("readers.digit_bars:digit_bars"),
+        "cifar10-jpeg-fashion": DataSet("readers.overlay:cifar10_jpeg_fashion", generated=True),
+        "cifar10-mnist": DataSet("readers.overlay:cifar10_mnist", generated=True),
+        "digit-bars": DataSet("readers.digit_bars:digit_bars", generated=True),
     },
 )
 

@@ -52,7 +52,7 @@ PAPER = Paper(
             form="a CSV of numbers, with answers about its lines in data.answers_path",
             plan="own_data:plan_answered",
         ),
-        "gridrobot": DataSet("readers.gridrobot:gridrobot"),
+        "gridrobot": DataSet("readers.gridrobot:gridrobot", generated=True),
     },
     own_module=("data:TrajectoryData", "data_config:TrajectoryConfig"),
     own_readers={"tables": "readers.own:read_rows"},

@@ -45,8 +45,10 @@ PAPER = Paper(
     },
     own_data={"table": "diabetes"},
     own_sets={
-        "rotated-digits": DataSet("readers.rotated_digits:rotated_digits"),
-        "scattered-rotated-digits": DataSet("readers.rotated_digits:scattered_rotated_digits"),
+        "rotated-digits": DataSet("readers.rotated_digits:rotated_digits", generated=True),
+        "scattered-rotated-digits": DataSet(
+            "readers.rotated_digits:scattered_rotated_digits", generated=True
+        ),
     },
     own_backbones={
         "images": {"small_grid": "backbone:SmallGrid"},

@@ -24,7 +24,7 @@ MODALITY = Modality(
             form="captions in COCO's JSON",
             plan="common.data.image_text.own:plan_coco",
         ),
-        "relations": DataSet("common.data.image_text.readers.relations:relations"),
+        "relations": DataSet("common.data.image_text.readers.relations:relations", generated=True),
     },
     readers={
         "class-descriptions": "common.data.image_text.readers.class_texts:read_descriptions",

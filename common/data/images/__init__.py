@@ -43,7 +43,9 @@ MODALITY = Modality(
             form="a table of known and novel classes in the form of OW-DFA",
             plan="common.data.targets.open_world.own:plan_open_world",
         ),
-        "scattered-digits": DataSet("common.data.images.readers.digits:scattered_digits"),
+        "scattered-digits": DataSet(
+            "common.data.images.readers.digits:scattered_digits", generated=True
+        ),
         "stl10": DataSet("common.data.images.readers.cifar_stl:stl10"),
         "tiny-imagenet": DataSet("common.data.images.readers.packed_sets:tiny_imagenet"),
         "voc": DataSet("common.data.images.readers.box_files:voc", may_lack_labels=True),

@@ -7,7 +7,7 @@ MODALITY = Modality(
     module=("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
     sets={
         "entries": DataSet("common.data.text.readers.entries:own_entries"),
-        "glossary": DataSet("common.data.text.readers.glossary:glossary"),
+        "glossary": DataSet("common.data.text.readers.glossary:glossary", generated=True),
         "lines": DataSet(
             "common.data.text.readers.lines:own_lines",
             form="a text with a sentence a line (.txt)",
