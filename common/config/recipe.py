@@ -12,7 +12,6 @@ from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
-from common.config.present_names import present_names
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
 from common.config.references import find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
@@ -75,27 +74,27 @@ def load_recipe(
     return replace(resolve(found.paper, found.recipe, variant, layers), file=found.file)
 
 
-def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
-    """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``)."""
+def recipe_from_dict(
+    values: Mapping[str, Any], source: str, overrides: list[str] | None = None
+) -> Recipe:
+    """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``) or from a record.
+
+    Args:
+        values: The sections, and ``paper``, ``recipe`` and ``variant``.
+        source: The file, to be named.
+        overrides: ``key=value`` over them.
+
+    Raises:
+        ConfigError: Something lacks, or the present schema lacks a key.
+    """
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
-    given = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
-    content = present_content(values["paper"], given)
-    return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
-
-
-def present_content(paper_name: str, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a stored configuration under the present names, with declared protocols only."""
-    paper = get_paper(paper_name)
-    schema = section_defaults(paper, stored.get("baseline"))
-    content = {
-        key: present_names(value, type(schema[key])) if key in schema else value
-        for key, value in stored.items()
-    }
+    content = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
     if isinstance(content.get("evaluation"), dict):
-        content["evaluation"] = declared(paper, content["evaluation"])
-    return content
+        content["evaluation"] = declared(get_paper(values["paper"]), content["evaluation"])
+    layers = [(source, content), (COMMAND_LINE, parse_overrides(overrides or []))]
+    return resolve(values["paper"], values["recipe"], values["variant"], layers)
 
 
 def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:

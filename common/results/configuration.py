@@ -9,10 +9,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from common.config.build import COMMAND_LINE
-from common.config.recipe import present_content, resolve
+from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
 from common.settings import frozen_name, frozen_value
@@ -52,10 +50,9 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
     """
     if record.config is None:
         raise RecordError(f"{record.filename}: config: not known, so that no recipe can be built")
+    named = {name: getattr(record, name) for name in ("paper", "recipe", "variant")}
     try:
-        content = present_content(record.paper, record.config)
-        layers = [(record.filename, content), (COMMAND_LINE, parse_overrides(overrides or []))]
-        return resolve(record.paper, record.recipe, record.variant, layers)
+        return recipe_from_dict({**record.config, **named}, record.filename, overrides)
     except UsageError as error:
         raise RecordError(f"{record.filename}: config: {error}") from None
 
