@@ -37,10 +37,17 @@ from common.data.targets.regression.samples import Samples
 from common.data.targets.regression.views import RegressionBatch, make_views
 from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.methods.barlow_twins import BarlowTwins
-from common.methods.config import BarlowTwinsConfig, MoCoConfig, SimCLRConfig, SimSiamConfig
+from common.methods.config import (
+    BarlowTwinsConfig,
+    MoCoConfig,
+    SimCLRConfig,
+    SimSiamConfig,
+    SupConConfig,
+)
 from common.methods.moco import MoCo
 from common.methods.simclr import SimCLR
 from common.methods.simsiam import SimSiam
+from common.methods.supcon import SupCon
 from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.module import AMCL
 from papers.autotcl.averaging import update_mean
@@ -145,6 +152,11 @@ def methods() -> list[Found]:
     ]
     *found, shuffled = on_views(cases)
     kept = {k: x for k, x in shuffled.items() if "running" not in k and "tracked" not in k}
+    labels = torch.arange(48).square() % 7
+    facts = ImageFacts(channels=1, num_classes=7, num_samples=48)
+    for pairs in ("identical", "arbitrary"):
+        module = build(SupCon, SupConConfig(**HEAD, pairs=pairs), OptimizerConfig(lr=0.05), facts)
+        found.append(train_as_ddp(module, pairs_of_views(labels=labels)))
     return [*found, kept]
 
 

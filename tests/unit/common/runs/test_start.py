@@ -3,8 +3,6 @@
 import io
 import os
 import signal
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -19,7 +17,6 @@ from common.runs.interruption import RunStopped
 from common.runs.resume import resume_run
 from common.runs.signals import SIGNALS
 from common.runs.start import start
-from common.runs.summary import show_result
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
 
@@ -218,42 +215,6 @@ def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
     with pytest.raises(RunStopped, match="interrupted; go on with: papers resume"):
         start(recipe, tmp_path, console)
     assert "interrupted" in log_of(tmp_path)
-
-
-def shown(terminal, width):
-    """Returns the last screen of MEOW's widest table, and its words: names and numbers."""
-    metrics = {"active_macro_f1_20": 71.11, "auc_20": 90.05, "ari": 22.78}
-    spread = {"test/active_macro_f1_20_std": 0.41, "test/auc_20_std": 0.63}
-    measured = {**{f"test/{name}": value for name, value in metrics.items()}, **spread}
-    record = SimpleNamespace(
-        reference="meow/quick",
-        protocol="node-probe+clustering",
-        data="papers-authors-subjects",
-        metrics=measured,
-        references=dict.fromkeys(REFERENCES, measured),
-        scaled=False,
-        batches=0,
-    )
-    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
-    show_result(record, RunFolder(Path("runs/meow/quick/id")), console)
-    return console.file.getvalue(), {*metrics, *REFERENCES, "this", "71.11", "±0.41", "22.78"}
-
-
-REFERENCES = ("propagated", "propagated-context", "raw", "untrained")
-
-
-def test_results_break_no_word_on_a_terminal_of_80_columns():
-    text, words = shown(terminal=True, width=80)
-    assert words <= set(text.split()) and max(map(len, text.splitlines())) <= 80
-    text, words = shown(terminal=True, width=60)
-    assert "…" not in text, "nothing is cut off where words must break"
-
-
-def test_results_are_one_line_a_metric_where_the_output_is_no_terminal():
-    text, words = shown(terminal=False, width=40)
-    lines = text.splitlines()
-    assert words <= set(text.split()) and lines[0].endswith("papers-authors-subjects")
-    assert lines[2].split() == ["active_macro_f1_20", *["71.11", "±0.41"] * 5]
 
 
 def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, monkeypatch):

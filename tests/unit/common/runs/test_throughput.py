@@ -6,7 +6,6 @@ import torch
 from rich.console import Console
 
 from common.runs import throughput as progress
-from common.runs.progress import time_left
 from common.runs.reporter import Reporter
 from common.runs.throughput import ProgressLine, Throughput
 from tests.states import Counted
@@ -104,13 +103,6 @@ def test_the_time_left_of_a_resumed_run_counts_its_own_batches_only(clock):
     clock.now += 16
     line.on_train_batch_end(make_trainer(), Counted(22), {"loss": torch.tensor(2.5)}, None, 0)
     assert lines(console) == ["  epoch 1/3  loss 2.500  batch 22/30, 64 s left"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (99, "99 s"), (240, "4 min"), (9000, "2.5 h")]
-)
-def test_the_time_left_is_told_in_a_unit_that_fits(seconds, text):
-    assert time_left(seconds, 10, 20) == f"{text} left"
 
 
 @pytest.mark.parametrize(("limit", "total"), [(None, 30), (12, 12), (99, 30)])

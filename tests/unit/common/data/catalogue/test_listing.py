@@ -6,7 +6,6 @@ from rich.console import Console
 
 from common.data.catalogue.listing import data_state, print_data_sets
 from common.data.catalogue.root import VARIABLE
-from common.data.catalogue.sources import load_sources
 from common.data.catalogue.user_provided import GIVEN
 from common.data.modality import DataSets
 from common.registry import WINGS
@@ -43,25 +42,6 @@ def test_the_list_shows_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyP
     print_data_sets(console)
     text = console.file.getvalue()
     assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
-
-
-def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_file() -> None:
-    titles = [source.title for source in load_sources().values()]
-    for width in (80, 60):
-        terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        print_data_sets(terminal)
-        text = terminal.file.getvalue()
-        *rows, _root, _command = text.splitlines()
-        assert max(map(len, rows)) <= width and "…" not in text
-        words = {word.rstrip(".") for word in text.split()}
-        assert {word for title in titles for word in title.split()} <= words
-        assert {*load_sources(), *GIVEN} <= words
-    file = Console(file=io.StringIO(), width=40)
-    print_data_sets(file)
-    lines = file.file.getvalue().splitlines()
-    for source in load_sources().values():
-        (line,) = [line for line in lines if line.split()[0] == source.name]
-        assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")
 
 
 def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
