@@ -71,8 +71,7 @@ def test_batches_are_counted_by_the_helper_which_spares_a_wait_for_the_device() 
 
 
 # They hand out a module that they have loaded, which its user finds in evaluation mode.
-HAND_OUT = {f"common/{name}.py" for name in ("runs/export", "runs/libraries", "runs/loading")}
-HAND_OUT |= {"common/weights/hub.py"}
+HAND_OUT = {f"common/{name}.py" for name in ("export/backbone", "export/hub", "runs/loading")}
 
 
 def test_a_module_changes_its_mode_only_where_the_mode_comes_back() -> None:
