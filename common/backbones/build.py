@@ -6,7 +6,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from common.backbones.published import read_state_dict
-from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
 from common.registry import SAMPLE_BACKBONES
 
@@ -56,7 +55,7 @@ def load_backbone(backbone: nn.Module, path: str) -> None:
     backbone.load_state_dict({name: weights[name] for name in own})
 
 
-def build_sized_backbone(config: Any, facts: ImageFacts) -> Any:
+def build_sized_backbone(config: Any, facts: Any) -> Any:
     """Returns the backbone that a ``method:`` section names, for images as ``facts`` tell them.
 
     Args:

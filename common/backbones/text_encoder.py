@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_config, read_weights
 from common.backbones.text_config import EncoderConfig
-from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
 
 DROPOUT = 0.1
@@ -174,7 +173,7 @@ def attention_linear(dim: int) -> nn.Linear:
     return linear
 
 
-def build_text_encoder(config: EncoderConfig, facts: TextFacts) -> TextEncoder:
+def build_text_encoder(config: EncoderConfig, facts: Any) -> TextEncoder:
     """Builds the encoder of a method, its weights drawn or a checkpoint's.
 
     Raises:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from common.cli.listing import ListedRecipe, list_recipe, print_beside, print_recipes, refuse_broken
 from common.config.recipe import load_recipe
-from common.config.references import Reference, find_recipe, recipe_names
+from common.config.references import RecipeReference, find_recipe, recipe_names
 from common.config.yaml_io import read_yaml
 from common.errors import UsageError, suggest
 from common.paper import Paper, get_paper, paper_names
@@ -52,7 +52,7 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
     refuse_broken(recipes)
 
 
-def _recipes_of(paper: Paper, one: Reference | None) -> list[ListedRecipe]:
+def _recipes_of(paper: Paper, one: RecipeReference | None) -> list[ListedRecipe]:
     """Returns the recipe asked for, with its variants tried, or all of ``paper``.
 
     One that was asked for and does not load raises its own error, in whole.

@@ -16,12 +16,12 @@ from common.cli.compare import compare_command
 from common.cli.data import data_app
 from common.cli.parity import parity_command
 from common.config.protocols import require_declared
-from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.console import lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.ranks import unset_unreadable_ranks
+from common.results.configuration import load_recipe_or_record
 from common.runs.cores import let_threads_sleep
 from common.runs.folder import open_run
 from common.runs.glibc_memory import keep_memory
@@ -232,7 +232,7 @@ def _published(
             raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
         open_run(Path(source))
         return None
-    recipe = load_recipe(source, overrides)
+    recipe = load_recipe_or_record(source, overrides)
     if not weights.is_file():
         says = f"papers/{recipe.paper}/README.md says under Commands which ones it reads"
         raise UsageError(f"{weights}: no such file of weights; {says}")

@@ -11,6 +11,7 @@ from common.config.schema import Recipe
 from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
 from common.paper import paper_names
+from common.results.configuration import load_recipe_or_record
 
 
 def train_words(
@@ -58,7 +59,7 @@ def _recipe_of(
     if path is None:
         if save is not None:
             raise UsageError(f"--save {save}: keeps the plan for your data; name their path, too")
-        return load_recipe(reference, overrides), None
+        return load_recipe_or_record(reference, overrides), None
     from common.own_data.plan import make_plan, paper_of  # here alone: it imports numpy and Pillow
     from common.own_data.show import check_save, save_plan, show_plan
 

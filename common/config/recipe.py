@@ -47,17 +47,12 @@ def load_recipe(
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
-    A run's record, ``file.json``, is the recipe that made it. ``read`` gives the content of its
-    file; a caller of many variants gives one that keeps it.
+    ``read`` gives the content of its file; a caller of many variants gives one that keeps it.
 
     Raises:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
-    if reference.endswith(".json"):
-        from common.results.configuration import recipe_of_file  # which imports this module
-
-        return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it

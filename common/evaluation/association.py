@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from torch import Tensor
 
-from common.data.text.store import TokenStore, pack
 from common.distributed.draws import keyed_generator
 from common.evaluation.association_words import known_tests
 from common.evaluation.scores import keep
 from common.evaluation.text_config import AssociationConfig
 from common.evaluation.text_inputs import TextInputs, run_encoder
+from common.evaluation.tokens import TokenStore, pack_tokens
 from common.losses.precision import unit
 
 Splits = NDArray[np.int64]
@@ -44,9 +44,9 @@ def evaluate_association(
         vectors = [word_vectors(inputs, words, test.templates, settings) for words in sets]
         s = associations(*vectors)
         keep(f"association {name}", s)
-        splits = all_splits(len(s), settings.splits)
+        splits = all_halves(len(s), settings.splits)
         if splits is None:
-            splits = draw_splits(len(s), settings.splits - 1, seed)
+            splits = draw_halves(len(s), settings.splits - 1, seed)
         effects[name], values[name] = effect_size(s), p_value(s, splits, settings.p_value)
     corrected = holm(list(values.values()))
     found: dict[str, float] = {}
@@ -74,7 +74,7 @@ def word_vectors(
         texts = [
             store.ids[a : b - 1] for a, b in zip(store.offsets, store.offsets[1:], strict=False)
         ]
-        store = pack([text.tolist() for text in texts], store.pad)
+        store = pack_tokens([text.tolist() for text in texts], store.pad)
     # What stands before a word is between the first and the last token when encoded alone.
     places = inputs.encode(list(before.values())).lengths - 1
     return states_at(inputs, store, places)
@@ -134,14 +134,14 @@ def p_value(
     return (as_high + extra) / (len(splits) + extra)
 
 
-def all_splits(count: int, most: int) -> Splits | None:
+def all_halves(count: int, most: int) -> Splits | None:
     """Returns the first halves of all splits of ``count`` rows; None if there are over ``most``."""
     if comb(count, count // 2) > most:
         return None
     return np.array(list(combinations(range(count), count // 2)))
 
 
-def draw_splits(count: int, splits: int, seed: int) -> Splits:
+def draw_halves(count: int, splits: int, seed: int) -> Splits:
     """Returns the first halves of random splits, ``(splits, count // 2)``."""
     draws = torch.rand(splits, count, generator=keyed_generator(seed), dtype=torch.float64)
     return draws.argsort(1)[:, : count // 2].numpy()

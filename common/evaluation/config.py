@@ -39,7 +39,7 @@ class ProtocolConfig:
         return
 
 
-def require(part: Any, protocol: str, what: str) -> Any:
+def require_part(part: Any, protocol: str, what: str) -> Any:
     """Returns ``part`` of the inputs; raises `ConfigError` where the data do not have it."""
     if part is None or (isinstance(part, Mapping) and not part):
         raise ConfigError(

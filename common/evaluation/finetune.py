@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from common.backbones.modes import evaluating, training
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.distributed.draws import keyed_generator
-from common.evaluation.curve import Curve
+from common.evaluation.accuracy import Curve
+from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import FinetuneConfig
-from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.progress import show_progress, tell
 from common.losses.precision import upcast
 

@@ -1,4 +1,4 @@
-"""A module's features without gradient, in evaluation mode."""
+"""A module's features without gradient, in evaluation mode, and refused where one is not finite."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from common.backbones.modes import evaluating
+from common.errors import LikewiseError
 from common.losses.precision import upcast
 
 
@@ -22,3 +23,18 @@ def map_frozen(module: Any, images: Tensor) -> Tensor:
     with evaluating(module):
         found = module.backbone.feature_map(images.to(next(module.parameters()).device))
     return upcast(found)
+
+
+def require_finite(values: Tensor, name: str = "embeddings") -> Tensor:
+    """Returns ``values``; NaN would win every comparison that a rank is counted by.
+
+    Raises:
+        LikewiseError: One of them is NaN or infinite; says what ``name`` they are.
+    """
+    finite = torch.isfinite(values)
+    if bool(finite.all()):
+        return values
+    raise LikewiseError(
+        f"{name}: {int((~finite).sum()):,} of {values.numel():,} numbers are NaN or infinite; "
+        "train anew with a lower optimizer.lr"
+    )

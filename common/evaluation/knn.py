@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import KnnConfig
 from common.evaluation.scores import keep
 

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.draws import keyed_generator
-from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.scores import keep
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import ConfigError, suggest
-from common.evaluation.config import ProtocolConfig, require
+from common.evaluation.config import ProtocolConfig, require_part
 from common.settings import setting
 
 
@@ -21,7 +21,7 @@ class CaptionChoiceConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where the data have no false captions."""
-        require(inputs.choices, "caption-choice", "false captions")
+        require_part(inputs.choices, "caption-choice", "false captions")
 
 
 @dataclass
@@ -87,9 +87,9 @@ class TextTransferConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where the data have no training pairs with classes."""
-        train = require(inputs.train, "text-transfer", "training pairs")
+        train = require_part(inputs.train, "text-transfer", "training pairs")
         for labels in (train.labels, inputs.labels):
-            require(labels, "text-transfer", "a class of each pair")
+            require_part(labels, "text-transfer", "a class of each pair")
 
 
 @dataclass
@@ -110,7 +110,7 @@ class ZeroShotConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for data without classes, or a head without its table."""
-        require(inputs.classes, "zero-shot", "images with classes")
+        require_part(inputs.classes, "zero-shot", "images with classes")
         if (self.table is None) != (self.head == "prompts"):
             raise ConfigError(
                 f"evaluation.zero_shot.table: head={self.head} "

@@ -1,14 +1,14 @@
 """What protocols on series are given, and representations of every step in windows."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
-from common.data.series.sets import Prepared
-from common.evaluation.finite import require_finite
+from common.evaluation.frozen import require_finite
 from common.evaluation.series_config import LABELLED, LONG
 from common.losses.precision import upcast
 
@@ -41,6 +41,27 @@ def encode_windows(
     return found
 
 
+@dataclass(frozen=True)
+class SplitSeries:
+    """A long series as a network reads it, and where its parts are.
+
+    Attributes:
+        inputs: ``(instances, steps, channels)`` float32: calendar, then targets, standardised.
+        targets: ``(instances, steps, targets)`` float64, standardised.
+        clean: The informative part in the same units, or None.
+        informative: ``(steps,)`` booleans, or None.
+        parts: Bounds by name.
+        names: Names of the targets.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    clean: Tensor | None
+    informative: Tensor | None
+    parts: dict[str, tuple[int, int]]
+    names: tuple[str, ...]
+
+
 class ForecastInputs:
     """A long series, its parts "train", "val" and "test", and what makes features of a step.
 
@@ -58,7 +79,7 @@ class ForecastInputs:
 
     def __init__(
         self,
-        series: Prepared,
+        series: SplitSeries,
         window: int,
         module: nn.Module | None = None,
         reference: str = "lags",

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.errors import ConfigError
 from common.evaluation.association_words import known_tests
-from common.evaluation.config import ProtocolConfig, require
+from common.evaluation.config import ProtocolConfig, require_part
 from common.evaluation.progress import tell
 from common.settings import setting
 
@@ -77,8 +77,8 @@ class RetrievalConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where no held-out text has an entry or class."""
-        require(inputs.train, "retrieval", "entries or classes")
-        require(inputs.held_out, "retrieval", "held-out texts")
+        require_part(inputs.train, "retrieval", "entries or classes")
+        require_part(inputs.held_out, "retrieval", "held-out texts")
 
 
 @dataclass
@@ -87,4 +87,4 @@ class StsConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where there are no pairs with scores."""
-        require(inputs.graded, "sts", "pairs with scores (data.graded=FILE.csv)")
+        require_part(inputs.graded, "sts", "pairs with scores (data.graded=FILE.csv)")

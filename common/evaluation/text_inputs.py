@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.backbones.modes import evaluating
-from common.data.text.store import TokenStore
-from common.evaluation.config import require
-from common.evaluation.finite import require_finite
+from common.evaluation.config import require_part
+from common.evaluation.frozen import require_finite
+from common.evaluation.tokens import TokenStore
 
 CHUNK = 256
 # Places that the words of a text are counted in, where nothing is learnt.
@@ -33,7 +33,7 @@ class Graded(NamedTuple):
     subsets: NDArray[np.int64]
 
 
-class Labelled(NamedTuple):
+class LabelledTexts(NamedTuple):
     """Texts and the number of the entry or class of each, ``targets (texts,)``."""
 
     texts: TokenStore
@@ -57,8 +57,8 @@ class TextInputs:
     encode: Callable[[Sequence[str]], TokenStore]
     unknown: int
     graded: Graded | None = None
-    train: Labelled | None = None
-    held_out: Labelled | None = None
+    train: LabelledTexts | None = None
+    held_out: LabelledTexts | None = None
     _found: dict[TokenStore, Tensor] = field(default_factory=dict)
 
     def embed(self, store: TokenStore) -> Tensor:
@@ -76,7 +76,7 @@ class TextInputs:
         """
         if self.graded is not None:
             return self.graded.first
-        found: Labelled = require(self.held_out, "a protocol of texts", "any")
+        found: LabelledTexts = require_part(self.held_out, "a protocol of texts", "any")
         return found.texts
 
     def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from common.backbones.modes import evaluating
+from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import UniformityToleranceConfig
-from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.scores import keep
 from common.losses.precision import unit
 from common.losses.spread import uniformity

@@ -85,7 +85,7 @@ def _rows(users: Any, inputs: Any, items: Any, top: int, keep_seen: bool) -> Ite
     """
     import torch
 
-    from common.evaluation.finite import require_finite
+    from common.evaluation.frozen import require_finite
     from common.evaluation.progress import show_progress
 
     queries = require_finite(inputs.queries, "embeddings of users")
@@ -148,7 +148,7 @@ def embed_data(
     import torch
 
     from common.data.catalogue.packers.arrays import npz_bytes
-    from common.evaluation.finite import require_finite
+    from common.evaluation.frozen import require_finite
     from common.runs.launch import evaluation_device
 
     experiment.module.to(evaluation_device(experiment.recipe))

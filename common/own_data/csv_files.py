@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from common.data.catalogue.csv_lines import Lines, read_lines, to_number
 from common.errors import shown
+from common.own_data.csv_lines import Lines, read_lines, to_number
 
 TIME_NAMES = ("date", "datetime", "time", "timestamp")
 # How dates are written; null: ISO 8601. Day and month first are told apart by the days above 12.

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from common.config.recipe import recipe_from_dict
+from common.config.recipe import load_recipe, recipe_from_dict
 from common.config.schema import Recipe
 from common.errors import UsageError
 from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
@@ -57,8 +57,17 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
         raise RecordError(f"{record.filename}: config: {error}") from None
 
 
-def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
-    """Returns `recipe_of` the record at ``path``; raises `UsageError` where there is none."""
+def load_recipe_or_record(reference: str, overrides: list[str] | None = None) -> Recipe:
+    """Builds a recipe by its reference, or `recipe_of` a record, where that is a ``file.json``.
+
+    Raises:
+        UsageError: Unknown paper, recipe, file or variant.
+        ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
+        RecordError: As `recipe_of`.
+    """
+    if not reference.endswith(".json"):
+        return load_recipe(reference, overrides)
+    path = Path(reference).expanduser()
     if not path.is_file():
         raise UsageError(f"{path}: no such record")
     return recipe_of(read_record(path), overrides)

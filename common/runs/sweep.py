@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.config.overrides import as_word
-from common.config.recipe import LAST_SEED, is_seed, load_recipe
+from common.config.recipe import LAST_SEED, is_seed
 from common.config.references import FILE_PATTERN
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
+from common.results.configuration import load_recipe_or_record
 from common.runs.campaign_file import Campaign
 
 # No row of the leaderboard has it, so that nothing is chosen on a seed that counts.
@@ -207,7 +208,7 @@ def trial_recipe(
 
 
 def _load(reference: str, values: Mapping[str, Any]) -> Recipe:
-    return load_recipe(reference, [as_word(key, value) for key, value in values.items()])
+    return load_recipe_or_record(reference, [as_word(key, value) for key, value in values.items()])
 
 
 def kept_words(space: Space, trial: Mapping[str, Any]) -> list[str]:

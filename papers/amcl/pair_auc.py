@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.backbones.modes import evaluating
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.scores import keep
 from papers.amcl.config import PairAucConfig
 

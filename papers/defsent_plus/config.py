@@ -5,7 +5,7 @@ from typing import Any
 
 from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
-from common.evaluation.config import ProtocolConfig, require
+from common.evaluation.config import ProtocolConfig, require_part
 from common.settings import setting
 
 
@@ -102,8 +102,8 @@ class EntryPredictionConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where no held-out text has an entry."""
-        require(inputs.train, "entry-prediction", "entries or classes")
-        require(inputs.held_out, "entry-prediction", "held-out texts")
+        require_part(inputs.train, "entry-prediction", "entries or classes")
+        require_part(inputs.held_out, "entry-prediction", "held-out texts")
 
 
 def check_entries(facts: Any) -> None:

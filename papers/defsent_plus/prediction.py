@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from common.backbones.modes import evaluating
-from common.evaluation.config import require
+from common.evaluation.config import require_part
 from common.evaluation.scores import keep
 from common.evaluation.text_inputs import CHUNK, TextInputs
 from papers.defsent_plus.config import EntryPredictionConfig
@@ -26,7 +26,7 @@ def evaluate_prediction(
     module = inputs.module
     if not hasattr(module, "score"):
         return {}
-    held_out = require(inputs.held_out, "entry-prediction", "held-out texts")
+    held_out = require_part(inputs.held_out, "entry-prediction", "held-out texts")
     targets, ranks = torch.from_numpy(held_out.targets), []
     with evaluating(module):
         for rows, ids, mask in held_out.texts.chunks(CHUNK, module.backbone.num_positions):

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
-from common.evaluation.config import ProtocolConfig, require
+from common.evaluation.config import ProtocolConfig, require_part
 from common.settings import setting
 
 POOLERS = tuple(
@@ -129,4 +129,4 @@ class PairTaskConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where there are no pairs with scores."""
-        require(inputs.graded, "pair-task", "pairs with scores (data.graded=FILE.csv)")
+        require_part(inputs.graded, "pair-task", "pairs with scores (data.graded=FILE.csv)")

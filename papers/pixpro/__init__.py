@@ -48,8 +48,8 @@ PAPER = Paper(
     ),
     own_protocols={
         "correspondence": ("correspondence:evaluate_correspondence", "config:CorrespondenceConfig"),
-        "dense-probe": ("dense_probe:evaluate_dense_probe", "dense_probe_config:DenseProbeConfig"),
-        "detection": ("detection:evaluate_detection", "detection_config:DetectionConfig"),
+        "dense-probe": ("dense_probe:evaluate_dense_probe", "config:DenseProbeConfig"),
+        "detection": ("detection:evaluate_detection", "config:DetectionConfig"),
     },
     own_data={"image-folder": "photos"},
     own_sets={

@@ -14,10 +14,10 @@ from common.data.images.boxes import Objects
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
-from papers.pixpro.detection_config import DetectionConfig
+from papers.pixpro.config import DetectionConfig
 from papers.pixpro.detectors import build_detector
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.data.catalogue.csv_lines import read_lines
 from common.own_data.csv_files import CsvFile
+from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 # What `quick` of SIRL takes to learn.

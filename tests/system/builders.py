@@ -33,9 +33,9 @@ from common.data.targets.open_world.module import SplitBatches
 from common.data.targets.open_world.order import alternating_order
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED, Part
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
-from common.data.targets.regression.samples import Samples
 from common.data.targets.regression.views import RegressionBatch, make_views
 from common.distributed.collectives import all_reduce_sum, rank, world_size
+from common.evaluation.regression_inputs import Samples
 from common.methods.barlow_twins import BarlowTwins
 from common.methods.config import (
     BarlowTwinsConfig,

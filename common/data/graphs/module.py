@@ -31,8 +31,8 @@ from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import DataError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.finite import require_finite
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.frozen import require_finite
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.losses.precision import upcast
 from common.registry import READERS
 

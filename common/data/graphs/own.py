@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.catalogue.csv_lines import quoted_rows
 from common.errors import DataError
+from common.own_data.csv_lines import quoted_rows
 from common.own_data.draft import Draft
 
 LARGE_GRAPH, BATCH = 20_000, 512

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common.data.catalogue.csv_lines import read_lines
 from common.data.images.own import (
     NETWORK_TIME,
     RELATIVE_COST,
@@ -22,6 +21,7 @@ from common.data.images.own import (
     recognise_folder,
 )
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
+from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 FEWEST = 20

@@ -18,8 +18,8 @@ from common.data.images.config import ImageConfig
 from common.data.images.hybrid import Cuts
 from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.sampler import BatchKey
-from common.data.text.store import TokenStore
 from common.distributed.draws import keyed_generator
+from common.evaluation.tokens import TokenStore
 
 # Streams of draws beside those of image views, which are numbered from 0: texts by their view,
 # hard captions, which near image, and the text and hard caption of that.

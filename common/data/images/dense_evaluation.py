@@ -16,12 +16,13 @@ from common.data.images.views import collect_views, make_views
 from common.data.sampler import BatchKey
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
+from common.evaluation.features import PairedViews
 
 PAIR_BATCH = 64
 
 
 class DenseImages(EvaluatedImages):
-    """All images of a split, labelled or not (`common.evaluation.image_inputs.MappedImages`).
+    """All images of a split, labelled or not (`common.evaluation.features.MappedImages`).
 
     Args:
         split: In memory or read as needed.
@@ -52,7 +53,7 @@ class DenseImages(EvaluatedImages):
 
     def pairs(
         self, key: tuple[int, int], device: torch.device, most: int | None = None
-    ) -> Iterator[ViewBatch]:
+    ) -> Iterator[PairedViews]:
         """Yields two views of every image, in batches, with crops and sizes.
 
         They are drawn like the first two of ``data.views`` (like the only one, where it is one).
@@ -73,10 +74,11 @@ class DenseImages(EvaluatedImages):
             labels = self.labels[rows].to(device)
             if isinstance(images, Tensor):
                 moved = ImageBatch(to_float(images.to(device)), labels, place)
-                yield collect_views(moved, config, seed, make_views)
+                made = collect_views(moved, config, seed, make_views)
             else:
-                made = ImageBatch(images, labels.cpu(), place)
-                yield _to(collect_views(made, config, seed, make_views_singly), device)
+                stored = ImageBatch(images, labels.cpu(), place)
+                made = collect_views(stored, config, seed, make_views_singly)
+            yield _paired(made, device)
 
 
 def first_two(views: list[ViewConfig]) -> list[ViewConfig]:
@@ -85,8 +87,8 @@ def first_two(views: list[ViewConfig]) -> list[ViewConfig]:
     return (single * 2)[:2]
 
 
-def _to(batch: ViewBatch, device: torch.device) -> ViewBatch:
+def _paired(batch: ViewBatch, device: torch.device) -> PairedViews:
+    assert batch.sizes is not None  # `collect_views` fills it
     views = [view.to(device) for view in batch.views]
     crops = [crop.to(device) for crop in batch.crops]
-    sizes = None if batch.sizes is None else batch.sizes.to(device)
-    return batch._replace(views=views, crops=crops, sizes=sizes)
+    return PairedViews(views, crops, batch.sizes.to(device))

@@ -25,7 +25,7 @@ RAW_SIZE = 32
 
 
 class EvaluatedImages:
-    """The labelled images of a split (`common.evaluation.image_inputs.LabelledImages`).
+    """The labelled images of a split (`common.evaluation.features.LabelledImages`).
 
     Args:
         split: In memory or read as needed; images without label are left out.

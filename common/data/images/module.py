@@ -34,8 +34,8 @@ from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
+from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import embed_frozen
-from common.evaluation.image_inputs import ImageInputs
 from common.registry import READERS
 
 Batch = ImageBatch | CutBatch

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.catalogue.csv_lines import no_number
 from common.data.catalogue.packers.arrays import read_arrays
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, spell
+from common.own_data.csv_lines import no_number
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HORIZONS = (24, 48, 168, 336, 720)

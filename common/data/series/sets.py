@@ -12,6 +12,7 @@ from torch import Tensor
 
 from common.data.series.sections import time_covariates
 from common.errors import ConfigError, DataError, suggest
+from common.evaluation.series_inputs import SplitSeries
 
 PARTS = ("train", "val", "test")
 
@@ -56,25 +57,9 @@ class Scale(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A long series as a network reads it.
+class Prepared(SplitSeries):
+    """A long series as a network reads it; ``scale`` is what it was standardised with."""
 
-    Attributes:
-        inputs: ``(instances, steps, channels)`` float32: calendar, then targets, standardised.
-        targets: ``(instances, steps, targets)`` float64, standardised.
-        clean: The informative part in the same units, or None.
-        informative: ``(steps,)`` booleans, or None.
-        parts: Bounds by name.
-        names: Names of the targets.
-        scale: What they were standardised with.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    clean: Tensor | None
-    informative: Tensor | None
-    parts: dict[str, tuple[int, int]]
-    names: tuple[str, ...]
     scale: Scale
 
 

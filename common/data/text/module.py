@@ -19,11 +19,11 @@ from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextConfig, TextFacts
 from common.data.text.sets import Texts, TextSet
-from common.data.text.store import TokenStore, gather_texts
 from common.data.text.tokenizer import Tokenizer, WholeWords, count_words, read_tokenizer
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.text_inputs import Graded, Labelled, TextInputs, embed_store
+from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs, embed_store
+from common.evaluation.tokens import TokenStore, gather_texts
 from common.registry import READERS
 
 SPLITS = ("val", "test")
@@ -115,8 +115,8 @@ class TextData(RunData):
         assert self._dataset is not None
         return self._dataset
 
-    def _held_out(self, part: Texts) -> Labelled:
-        return Labelled(self.tokenizer.encode(part.columns[0]), _targets(part))
+    def _held_out(self, part: Texts) -> LabelledTexts:
+        return LabelledTexts(self.tokenizer.encode(part.columns[0]), _targets(part))
 
     def _graded(self, part: Texts) -> Graded:
         first, second = (self.tokenizer.encode(column) for column in part.columns)
@@ -208,7 +208,7 @@ class TextData(RunData):
         dataset = self.samples
         train = None
         if len(self.set.names):
-            train = Labelled(dataset.stores[0], dataset.targets.numpy())
+            train = LabelledTexts(dataset.stores[0], dataset.targets.numpy())
         graded, held_out = self.graded.get(split), self.parts.get(split)
         encode, unknown = self.tokenizer.encode, self.tokenizer.special.unknown
         return TextInputs(module, encode, unknown, graded, train, held_out)

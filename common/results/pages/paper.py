@@ -5,9 +5,9 @@ from typing import Any
 
 from common.results.claims import Claim
 from common.results.configuration import flat_config
-from common.results.curves import curves_of_paper
 from common.results.groups import Group, sample_of
 from common.results.leaderboard import Leaderboard
+from common.results.pages.curves import curves_of_paper
 from common.results.pages.document import (
     Block,
     Emphasis,

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.readers.lines import Line, as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines
 
 FALSE_COLUMN, NEAR_COLUMN, SPLIT, GROUP = "neg_caption", "neg_image", "split", "group"
 

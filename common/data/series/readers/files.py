@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from common.data.catalogue.csv_lines import Lines, read_lines, read_numbers
 from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LongSeries, split_steps
 from common.errors import DataError
+from common.own_data.csv_lines import Lines, read_lines, read_numbers
 
 HOUR = 60.0
 MINUTE = timedelta(minutes=1)

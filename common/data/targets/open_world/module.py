@@ -187,13 +187,16 @@ class OpenWorldData(RunData):
     def evaluation_inputs(self, module: nn.Module, split: str) -> OpenWorldInputs:
         """Returns what protocols measure ``module`` by; nothing is computed before its use."""
         self.check_split(split)
-        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_images, module)
+        return self._inputs(self.whole.test, module)
 
     def references(self, split: str) -> dict[str, OpenWorldInputs]:
         """Returns ``raw``: the pixels, which `feature-clusters` clusters."""
         self.check_split(split)
-        found = self.whole
-        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_images)}
+        return {"raw": self._inputs(self.whole.test)}
+
+    def _inputs(self, part: Part, module: nn.Module | None = None) -> OpenWorldInputs:
+        known, prepare = self.whole.num_known, self.prepare_images
+        return OpenWorldInputs(part.images, part.labels, known, prepare, module)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds the user's images: files of a folder, scaled to the set's size.
@@ -212,7 +215,7 @@ class OpenWorldData(RunData):
         files = ImageFiles([Path(name) for name in names], self.whole.size)
         nothing = torch.full((len(names),), -1)
         part = Part(files, nothing, nothing)
-        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_images, module)
+        inputs = self._inputs(part, module)
         return {
             "embeddings": inputs.features.float().numpy(),
             "ids": np.array([Path(name).relative_to(folder).as_posix() for name in names]),

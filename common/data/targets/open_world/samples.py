@@ -1,29 +1,22 @@
 """What a set of known and novel classes is made of."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from common.errors import DataError
+from common.evaluation.open_world_inputs import ImagesByRow
 
 # Tags of a row, as the tables of OW-DFA have them.
 UNUSED, LABELLED, UNLABELLED = 0, 1, 2
 
 
-class Images(Protocol):
-    """Images by row: a uint8 tensor, or files that are read when a batch needs them."""
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """Returns ``(len(rows), 3, height, width)`` uint8."""
-        ...
-
-
 class Part(NamedTuple):
     """One split. ``labels``: (num,) true classes, known ones first; ``tags``: (num,)."""
 
-    images: Images
+    images: ImagesByRow
     labels: Tensor
     tags: Tensor
 
@@ -84,7 +77,7 @@ def with_labels(part: Part, labels: str) -> Part:
 class Rows:
     """Some rows of other images."""
 
-    def __init__(self, images: Images, rows: Tensor) -> None:
+    def __init__(self, images: ImagesByRow, rows: Tensor) -> None:
         self.images, self.rows = images, rows
 
     def __getitem__(self, rows: Tensor) -> Tensor:

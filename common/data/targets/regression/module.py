@@ -17,7 +17,6 @@ from common.data.targets.regression.config import RegressionConfig, RegressionFa
 from common.data.targets.regression.samples import (
     VAL,
     RegressionSet,
-    Samples,
     Scale,
     check_labels,
     check_set,
@@ -28,7 +27,7 @@ from common.data.targets.regression.samples import (
 )
 from common.data.targets.regression.views import RegressionBatch, make_views, prepared
 from common.errors import ConfigError
-from common.evaluation.regression_inputs import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.registry import READERS
 
 

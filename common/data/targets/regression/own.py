@@ -1,7 +1,7 @@
 """Plans for tables with a number to predict, and for images or volumes with a number each."""
 
-from common.data.catalogue.csv_lines import no_number
 from common.own_data.csv_files import Column, CsvFile
+from common.own_data.csv_lines import no_number
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 MOST_VALUES = 20  # of a column of text that becomes columns of 0 and 1

@@ -9,17 +9,11 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, DataError
+from common.evaluation.regression_inputs import Samples
 
 TRAIN, VAL, TEST = 0, 1, 2
 HOLDOUT_SEED = 20_230_928
 SPLIT_SEED = 20_230_929
-
-
-class Samples(NamedTuple):
-    """``inputs``: (num, ...) float32, or uint8 images; ``targets``: (num,) in label units."""
-
-    inputs: Tensor
-    targets: Tensor
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from common.data.images.sets import to_float
 from common.data.images.views import make_view_batch, normalise
 from common.data.sampler import BatchKey, lone_key
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import Samples
 from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
+from common.evaluation.regression_inputs import Samples
 
 
 class RegressionBatch(NamedTuple):

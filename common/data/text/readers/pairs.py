@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.catalogue.root import require
 from common.data.text.config import TextConfig
 from common.data.text.readers.stsb import STSB_FILE
 from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 OPEN = "stsb-open"
 COLUMNS = ("sentence1", "sentence2")

@@ -5,7 +5,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from common.errors import ConfigError
 from common.evaluation import knn
-from common.evaluation.features import FeatureSet, percent_equal
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import KnnConfig
 
 

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from common.distributed.draws import keyed_generator
-from common.evaluation.curve import Curve
+from common.evaluation.accuracy import Curve
+from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import CropConfig, LinearSgdConfig
-from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.linear_sgd import LINEAR_SGD_STREAM, evaluate_linear_sgd
 from common.evaluation.run_protocols import run_protocols
 from tests.recipes import evaluation

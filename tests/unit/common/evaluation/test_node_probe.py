@@ -5,7 +5,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from common.evaluation.clustering import evaluate_clustering
 from common.evaluation.node_config import ClusteringConfig, NodeProbeConfig
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.node_probe import _initial_weights, evaluate_nodes, f1_scores
 
 

@@ -16,7 +16,6 @@ from common.data.series.synthetic import make as make_series
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.synthetic import make as make_open_world
-from common.data.targets.regression.samples import Samples
 from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import (
     FactorsConfig,
@@ -28,17 +27,16 @@ from common.evaluation.image_config import (
     UniformityToleranceConfig,
 )
 from common.evaluation.node_config import ClusteringConfig, NodeProbeConfig
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.ranking import History, RankingInput
 from common.evaluation.ranking_config import RankingConfig
-from common.evaluation.regression_inputs import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.evaluation.scores import keep, recorded
 from common.evaluation.series_config import SeriesSvmConfig
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
-from papers.pixpro.config import CorrespondenceConfig
-from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.pixpro.config import CorrespondenceConfig, DenseProbeConfig
 from papers.sepclr.config import SeparationConfig
 from papers.supremix.config import LabelOrderConfig
 from tests.recipes import PROTOCOLS, measure

@@ -9,8 +9,8 @@ from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
 from common.evaluation import uniformity_tolerance as measured
+from common.evaluation.features import ImageInputs
 from common.evaluation.image_config import UniformityToleranceConfig
-from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.uniformity_tolerance import (
     contrasted,
     evaluate_uniformity_tolerance,

@@ -221,7 +221,7 @@ def test_nothing_is_lost_in_silence(case, tmp_path, monkeypatch, capsys):
 
 
 def test_a_quotation_mark_in_a_tsv_swallows_no_line(tmp_path):
-    from common.data.catalogue.csv_lines import read_lines
+    from common.own_data.csv_lines import read_lines
 
     rows = ['1\t"a" is a letter', '2\t"open', '3\tnot "closed"', '4\t"a ""quoted"" cell"']
     found = read_lines(text(tmp_path / "pairs.tsv", "n\ttext", *rows))

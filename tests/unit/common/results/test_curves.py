@@ -3,15 +3,15 @@ import pytest
 from common.results.curves import (
     CURVE_POINTS,
     curves_of,
-    curves_of_paper,
     last_values,
+    spread_evenly,
     stored_curves,
-    thin,
     value_at,
 )
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
 from common.results.pages.arms import arms_side_by_side
+from common.results.pages.curves import curves_of_paper
 from common.results.pages.document import to_markdown
 from common.tracking.metrics_file import HEADER, Row
 
@@ -19,9 +19,9 @@ KEYS = ("train/loss", "train/lr", "train/loss_i", "val/knn_top1", "diag/embeddin
 
 
 def test_long_curves_are_thinned_to_their_ends():
-    kept = thin(range(0, 1000), 40)
+    kept = spread_evenly(range(0, 1000), 40)
     assert (len(kept), kept[0], kept[-1]) == (40, 0, 999)
-    assert thin([1, 2], 40) == [1, 2]
+    assert spread_evenly([1, 2], 40) == [1, 2]
 
 
 def test_a_plot_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):

@@ -10,7 +10,7 @@ from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import ConfigError, DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
 from papers.amcl.config import PairAucConfig
 from papers.amcl.pair_auc import evaluate_pair_auc, pair_area, unit_heads

@@ -7,7 +7,7 @@ from common.data.images.dense_evaluation import DenseImages, first_two
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.correspondence import evaluate_correspondence, places, retrieval
 from papers.pixpro.geometry import cell_distances

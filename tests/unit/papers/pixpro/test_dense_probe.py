@@ -8,9 +8,10 @@ from common.data.images.dense_evaluation import DenseImages
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
 from common.runs.run import prepare
+from papers.pixpro.config import DenseProbeConfig
 from papers.pixpro.dense_probe import (
     cell_classes,
     channel_scale,
@@ -19,7 +20,6 @@ from papers.pixpro.dense_probe import (
     fit_cells,
     metrics,
 )
-from papers.pixpro.dense_probe_config import DenseProbeConfig
 from tests.recipes import evaluation
 
 SETTINGS = DenseProbeConfig(epochs=15, batch_size=8, lr=0.1)

@@ -11,7 +11,8 @@ from common.data.images.boxes import padded, plain_objects
 from common.data.images.config import ImageConfig
 from common.data.images.sets import Split
 from common.errors import ConfigError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
+from papers.pixpro.config import DetectionConfig
 from papers.pixpro.detection import (
     _batches,
     _groups,
@@ -20,7 +21,6 @@ from papers.pixpro.detection import (
     mirrored,
     rate_at,
 )
-from papers.pixpro.detection_config import DetectionConfig
 from papers.pixpro.detectors import build_detector
 from tests.stored import read_images
 

@@ -14,7 +14,6 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
 from common.data.images.readers.folders import SUFFIXES
@@ -36,6 +35,7 @@ from common.data.targets.open_world.samples import (
 )
 from common.distributed.draws import keyed_generator
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")
 BOX_COLUMNS = ("img_path", "left", "top", "right", "bottom")

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import torch
 
-from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
 MEND = "repair it, or take the line out"

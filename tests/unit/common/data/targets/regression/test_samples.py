@@ -6,7 +6,6 @@ from common.data.targets.regression.samples import (
     TRAIN,
     VAL,
     RegressionSet,
-    Samples,
     check_set,
     choose_split,
     fingerprint,
@@ -16,6 +15,7 @@ from common.data.targets.regression.samples import (
     thin,
 )
 from common.errors import ConfigError, DataError
+from common.evaluation.regression_inputs import Samples
 
 
 def make_set(num=40, splits=3, columns=()):

@@ -3,8 +3,8 @@ import torch
 
 from common.data.sampler import BatchKey
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import Samples
 from common.data.targets.regression.views import RegressionBatch, make_views
+from common.evaluation.regression_inputs import Samples
 
 NUM = 12
 

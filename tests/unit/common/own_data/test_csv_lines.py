@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines, read_numbers
 
 
 def _written(folder: Path, text: str) -> Path:

@@ -10,18 +10,17 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
-from common.data.targets.regression.samples import Samples
 from common.errors import LikewiseError
-from common.evaluation.finite import require_finite
+from common.evaluation.features import ImageInputs
+from common.evaluation.frozen import require_finite
 from common.evaluation.image_config import KnnConfig
-from common.evaluation.image_inputs import ImageInputs
 from common.evaluation.knn import evaluate_knn
 from common.evaluation.node_config import NodeProbeConfig
 from common.evaluation.node_probe import evaluate_nodes
 from common.evaluation.open_world_inputs import OpenWorldInputs
 from common.evaluation.ranking import RankingInput, evaluate_ranking, rank_all, rank_among_sampled
 from common.evaluation.ranking_config import RankingConfig
-from common.evaluation.regression_inputs import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.evaluation.series_inputs import LabelledInputs
 from papers.autotcl.mask_agreement import mask_scores
 from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
@@ -83,7 +82,7 @@ def test_what_is_said_of_numbers_is_finite(verb):
 
 def test_what_is_said_of_known_and_novel_classes_is_finite():
     part = SimpleNamespace(images=torch.zeros(5, 1, 4, 4), labels=torch.arange(5))
-    diverged = OpenWorldInputs(part, 3, lambda images: images, Diverged())
+    diverged = OpenWorldInputs(part.images, part.labels, 3, lambda images: images, Diverged())
     with pytest.raises(LikewiseError, match="module's"):
         evaluate_heads(diverged, None, 0)
     with pytest.raises(LikewiseError, match="module's"):

@@ -56,7 +56,7 @@ class TokenStore:
             yield rows, *self.gather(rows, longest)
 
 
-def pack(texts: Iterable[Sequence[int]], pad: int) -> TokenStore:
+def pack_tokens(texts: Iterable[Sequence[int]], pad: int) -> TokenStore:
     """Stores texts end to end, each a sequence of ids."""
     arrays = [np.asarray(text, dtype=np.int32) for text in texts]
     lengths = np.array([len(each) for each in arrays], dtype=np.int64)

@@ -1,8 +1,8 @@
 import torch
 
-from common.data.text.store import gather_texts, pack
+from common.evaluation.tokens import gather_texts, pack_tokens
 
-STORE = pack([[1, 7, 2], [1, 4, 5, 6, 2], [1, 2]], pad=0)
+STORE = pack_tokens([[1, 7, 2], [1, 4, 5, 6, 2], [1, 2]], pad=0)
 
 
 def test_texts_come_back_padded_to_the_longest_of_them():

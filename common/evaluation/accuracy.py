@@ -1,9 +1,19 @@
-"""Test accuracy epoch by epoch, of protocols that report the best one."""
+"""Accuracies in per cent: of one prediction, and epoch by epoch."""
 
 from torch import Tensor
 
-from common.evaluation.features import percent_within
 from common.evaluation.scores import keep
+
+
+def percent_equal(predicted: Tensor, labels: Tensor) -> float:
+    """Returns the share of ``predicted`` that equals ``labels``, in per cent."""
+    return 100 * (predicted == labels).double().mean().item()
+
+
+def percent_within(scores: Tensor, labels: Tensor, k: int) -> float:
+    """Returns how often the label is among the ``k`` best of ``scores (num, classes)``, in %."""
+    best = scores.topk(min(k, scores.shape[1]), dim=1).indices
+    return 100 * (best == labels[:, None]).any(1).double().mean().item()
 
 
 class Curve:
