@@ -1,6 +1,6 @@
 """What every paper's module is beside its algorithm: called, saved and loaded in anybody's code."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import torch
@@ -39,7 +39,8 @@ class PaperModule(LightningModule):
     def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
         """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
-        self.save_hyperparameters({name: plain(part) for name, part in parts.items()})
+        plain = {name: part and asdict(part, dict_factory=_listed) for name, part in parts.items()}
+        self.save_hyperparameters(plain)
 
     @classmethod
     def settings_types(cls) -> dict[str, type]:
@@ -85,11 +86,9 @@ class PaperModule(LightningModule):
         )
 
 
-def plain(value: Any) -> Any:
-    """Returns a dataclass as a dict and a named tuple as a list, so that no class is stored."""
-    if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
-    return list(value) if hasattr(value, "_fields") else value
+def _listed(values: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns a dataclass's ``values`` by name, named tuples as lists: no class is stored."""
+    return {name: list(value) if hasattr(value, "_fields") else value for name, value in values}
 
 
 def restored(kind: type, values: dict[str, Any], source: str) -> Any:
