@@ -50,6 +50,11 @@ def test_equal_steps_of_both_states_clear_a_record():
     assert standing({NEW: BOTH, OLD: BOTH}) is None
 
 
+def test_no_steps_tell_of_a_run_in_mixed_precision():
+    assert standing({NEW: BOTH, OLD: BOTH}, precision="bf16-mixed") == "steps cannot tell"
+    assert standing({}, code_digest=NEW, precision="bf16-mixed") is None
+
+
 def test_a_record_that_names_its_steps_needs_no_check_of_its_own_code():
     assert standing({NEW: BOTH}, steps="steps1+measures1") is None
     assert standing({NEW: BOTH}, steps="steps0+measures1") == "moved", "stored anew since"
