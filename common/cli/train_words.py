@@ -10,6 +10,7 @@ from common.config.references import recipe_names
 from common.config.schema import Recipe
 from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
+from common.files import reading
 from common.paper import paper_names
 
 
@@ -64,7 +65,8 @@ def _recipe_of(
 
     if save is not None:
         check_save(save, paper_of(reference).name)
-    plan = make_plan(reference, path, overrides)
+    with reading(path):
+        plan = make_plan(reference, path, overrides)
     show_plan(plan, console)
     if save is None:
         return plan.recipe, plan.asked

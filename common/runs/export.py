@@ -19,7 +19,7 @@ from common.data.catalogue.packers.arrays import npz_bytes
 from common.data.sampler import keyed_generator
 from common.errors import LikewiseError, UsageError
 from common.evaluation.finite import require_finite
-from common.files import write_atomic
+from common.files import reading, write_atomic
 from common.registry import BACKBONES
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import open_run
@@ -243,7 +243,8 @@ def embed_data(
             as it was.
     """
     experiment.module.to(evaluation_device(experiment.recipe))
-    found = experiment.data.embed_path(experiment.module, path)
+    with reading(path):
+        found = experiment.data.embed_path(experiment.module, path)
     for name, array in found.items():
         if name.endswith("embeddings"):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import write_atomic
+from common.files import reading, write_atomic
 from common.paper import get_paper
 from common.runs.folder import open_run
 from common.runs.outputs import TABLE, check_output
@@ -44,7 +44,8 @@ def recommend(
     experiment = load_run(run_dir)
     experiment.module.to(evaluation_device(recipe))
     data_module: Any = experiment.data  # the data module of what has a next item
-    users, inputs = data_module.path_inputs(experiment.module, path)
+    with reading(path):
+        users, inputs = data_module.path_inputs(experiment.module, path)
     rows = list(_rows(users, inputs, data_module.sequences.known_items(), top, keep_seen))
     write_atomic(target, _parquet(rows) if target.suffix == ".parquet" else _csv(rows))
     return len(rows)

@@ -85,4 +85,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
                 if not folder.resolve().is_relative_to(target):
                     yield from _walk(Path(entry.path), name)
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                if not entry.is_file():  # to open a pipe would wait for ever
+                    raise DataError(
+                        f"{entry.path}: no file, but a link that leads nowhere or a pipe; remove it"
+                    )
                 yield name, entry.stat().st_size

@@ -6,6 +6,7 @@ Columns used: ``img_path``, ``label``, ``method``, ``image_source``, ``tag`` (0 
 
 import hashlib
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -169,7 +170,7 @@ def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]
     """Returns the rows' files; raises `DataError` that lists those that are not there."""
     base = folder or table.parent
     paths = [base / row.path for row in rows]
-    absent = [row.path for row, path in zip(rows, paths, strict=True) if not path.is_file()]
+    absent = [row.path for row, path in zip(rows, paths, strict=True) if not os.path.isfile(path)]
     if absent:
         shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
