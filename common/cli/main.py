@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from common.cli.campaigns import campaign, sweep
 from common.cli.compare import compare
@@ -20,7 +19,7 @@ from common.cli.weights import weights_app
 from common.config.protocols import require_declared
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
-from common.console import lasting_streams, say, say_warnings
+from common.console import Screen, lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.ranks import unset_unreadable_ranks
@@ -34,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
+console = Screen(emoji=False)  # autotcl/uea:coffee: is a variant
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[

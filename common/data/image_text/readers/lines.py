@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from common.data.image_text.config import LISTED, ImageTextConfig
 from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_apart
 from common.data.images.lazy import LazySplit
-from common.data.images.readers.folders import FolderSource
+from common.data.images.readers.folders import FolderSource, warn_outside
 from common.errors import DataError, shown
 
 SPLITS = {"train": "train", "restval": "train", "dev": "val", "val": "val", "test": "test"}
@@ -52,6 +52,7 @@ def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Captione
         DataError: An image that is not there or in two splits, a split of another name, or too
             few images; names file and line.
     """
+    warn_outside(Path(str(config.path)), folder, {line.image: None for line in lines})
     found, missing = _existing(folder, lines, config.allow_missing)
     remark = f", {missing:,} captions without their image left out" if missing else ""
     if dropped := sum(line.dropped for line in found):

@@ -1,7 +1,8 @@
 """Images in folders: `FolderSource`, and how folders become splits and classes. No torch."""
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,15 @@ class FolderSource:
     def read(self, row: int) -> bytes:
         """Returns the file's bytes; raises `OSError`."""
         return Path(self.name(row)).read_bytes()
+
+
+def warn_outside(table: Path, folder: Path, names: Iterable[str]) -> None:
+    """Says which images that ``table`` names lie outside of ``folder``, where theirs should."""
+    top = os.path.join(os.path.abspath(folder), "")
+    outside = [n for n in names if not os.path.abspath(os.path.join(folder, n)).startswith(top)]
+    if outside:
+        more = f" and {len(outside) - 1:,} more are" if len(outside) > 1 else " is"
+        warnings.warn(f"{table}: {outside[0]}{more} outside of {folder}", stacklevel=2)
 
 
 def list_folder(folder: Path, only: list[str] | None = None) -> Listing:

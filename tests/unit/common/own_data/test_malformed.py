@@ -407,6 +407,38 @@ def _raising(error: Exception) -> Callable[..., Any]:
     return fail
 
 
+@pytest.mark.parametrize("cell", ["x" * 100_000, "\x1b[31mred\x07"])
+def test_what_a_file_holds_leaves_the_terminal_as_it_is(cell, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "\x1b[31m"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    for words in (table(cell)(folder), pairs(f"{cell}\ta")(folder), ["swav", str(folder / cell)]):
+        said = refusal(capsys, monkeypatch, words)
+        assert "\\x1b[31m" in said and not set(said) & {"\x1b", "\x07"} and len(said) < 3000
+    monkeypatch.setattr(sys, "argv", ["papers", "train", *series()(folder), "--print-config"])
+    main()
+    shown = "".join(capsys.readouterr())
+    assert "\x1b" not in shown and "power.csv" in shown
+
+
+@pytest.mark.parametrize("form", ["negclip", "supremix"])
+def test_images_outside_of_their_folder_are_told_of(form, tmp_path, monkeypatch, capsys):
+    images(tmp_path / "data")
+    (tmp_path / "data" / "10.png").rename(tmp_path / "10.png")
+    monkeypatch.chdir(tmp_path)
+    if form == "negclip":
+        paper, file = pairs("../10.png\ta thing")(tmp_path / "data")
+        (tmp_path / "data" / "10.png").unlink()
+    else:
+        rows = [f"{n}.png,{n}" for n in range(40)]
+        rows[10] = "../10.png,10"
+        paper, file = "supremix", str(text(tmp_path / "data" / "ages.csv", "path,age", *rows))
+    monkeypatch.setattr(sys, "argv", ["papers", "train", paper, file, *ONE_STEP])
+    main()
+    said = capsys.readouterr().err
+    assert f"warning: {file}: ../10.png is outside of {tmp_path / 'data'}" in said
+
+
 def test_a_quotation_mark_in_a_tsv_swallows_no_line(tmp_path):
     from common.data.catalogue.csv_lines import read_lines
 

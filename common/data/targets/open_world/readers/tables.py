@@ -18,7 +18,7 @@ from torch import Tensor
 from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
-from common.data.images.readers.folders import SUFFIXES
+from common.data.images.readers.folders import SUFFIXES, warn_outside
 from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.files import Box, ImageFiles
@@ -177,6 +177,7 @@ def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]
             f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
             f"{shown}"
         )
+    warn_outside(table, base, [row.path for row in rows])
     return paths
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
+from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError, shown
 
@@ -55,7 +56,9 @@ def list_files(path: Path, lines: Lines) -> list[Path]:
                 f"{path}, line {number}: there is no file {shown(cells[place])} in {path.parent}; "
                 f"{MEND}"
             )
-    return [path.parent / cells[place] for _, cells in lines[1:]]
+    names = [cells[place] for _, cells in lines[1:]]
+    warn_outside(path, path.parent, names)
+    return [path.parent / name for name in names]
 
 
 def _listed_splits(path: Path, lines: Lines) -> torch.Tensor:
