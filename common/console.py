@@ -8,13 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement, measure_renderables
+from rich.segment import Segment
 from rich.table import Table
 
 from common.config.checkout import SOURCE_ROOT
 from common.errors import LikewiseError
 
+HEAD, TAIL = 600, 300  # letters of a long line that are shown
+# A file's name may hold what moves the cursor or colours the terminal.
+CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
 ANY_WIDTH = 10_000  # more than a table needs
 
 
@@ -87,10 +93,29 @@ def lasting_streams() -> Iterator[LastingStream]:
         sys.stdout, sys.stderr = former
 
 
+class Screen(Console):
+    """A console that shows control characters in a text as their numbers."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Renders; rich's own control segments stay."""
+        for segment in super().render(renderable, options):
+            is_text = not segment.control
+            yield segment._replace(text=segment.text.translate(CONTROLS)) if is_text else segment
+
+
+def shortened(text: str) -> str:
+    """Returns ``text`` with the middle of very long lines left out."""
+    lines = text.split("\n")
+    long = HEAD + TAIL
+    return "\n".join(f"{x[:HEAD]} ... {x[-TAIL:]}" if len(x) > long else x for x in lines)
+
+
 def say(text: str, style: str | None = None) -> None:
-    """Prints ``text`` as it is, on the error stream."""
-    console = Console(stderr=True, emoji=False)
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Prints ``text`` as it is, but for the middle of very long lines, on the error stream."""
+    console = Screen(stderr=True, emoji=False)
+    console.print(shortened(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def plain_table(*columns: str) -> Table:

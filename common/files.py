@@ -7,11 +7,50 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from common.errors import LikewiseError, UsageError
+from common.errors import DataError, LikewiseError, UsageError, shown
+
+
+@contextlib.contextmanager
+def reading(path: str | Path | None) -> Iterator[None]:
+    """Within it what a user's file or folder ``path`` asks of the machine in vain is told of it.
+
+    Its readers name the place of what is malformed. Left are memory that no machine has, numbers
+    and depths beyond those of Python, and what the system refuses to open beside ``path``. Other
+    faults are the code's own, and show their traceback.
+
+    Args:
+        path: The user's; None: the data are another's.
+
+    Raises:
+        DataError: In place of such a fault.
+    """
+    try:
+        yield
+    except (MemoryError, OverflowError, RecursionError, OSError, RuntimeError) as error:
+        said = None if path is None else _in_words(error, Path(path).expanduser())
+        if said is None:
+            raise
+        raise DataError(f"{path}: {said}") from error
+
+
+def _in_words(error: Exception, path: Path) -> str | None:
+    """Returns what is wrong with ``path``; None for a fault of another origin."""
+    if isinstance(error, OSError):
+        name = os.path.abspath(os.fsdecode(error.filename or os.sep))
+        beside = name.startswith(os.path.join(path.absolute().parent, ""))
+        return f"{shown(name)} cannot be read ({error.strerror})" if beside else None
+    if isinstance(error, RecursionError):
+        return "is nested too deep to be read"
+    if isinstance(error, OverflowError):
+        return f"holds a number that is too large ({error})"
+    # Torch has no error of its own for this.
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        return f"asks for more memory than there is ({error})"
+    return None
 
 
 def write_atomic(path: str | Path, data: bytes | str) -> None:

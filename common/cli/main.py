@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from common.cli.campaigns import campaign_command, sweep_command
 from common.cli.compare import compare_command
@@ -17,7 +16,7 @@ from common.cli.data import data_app
 from common.cli.parity import parity_command
 from common.config.protocols import require_declared
 from common.config.schema import Recipe
-from common.console import lasting_streams, say, say_warnings
+from common.console import Screen, lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.ranks import unset_unreadable_ranks
@@ -32,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(emoji=False)  # autotcl/uea:coffee: is a variant
+console = Screen(emoji=False)  # autotcl/uea:coffee: is a variant
 CTRL_C = 130  # what typer makes of it
 
 ReferenceArgument = Annotated[

@@ -8,8 +8,10 @@ from rich.console import Console
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import recipe_names
 from common.config.schema import Recipe
+from common.console import Screen
 from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
+from common.files import reading
 from common.paper import paper_names
 from common.results.configuration import load_recipe_or_record
 
@@ -37,7 +39,7 @@ def train_words(
         UsageError: A word that is neither a path nor a setting, or what a plan or recipe refuses.
     """
     recipe, planned = _recipe_of(
-        reference, words, save, Console(stderr=True) if only_show else console
+        reference, words, save, Screen(stderr=True) if only_show else console
     )
     if only_show:
         from common.cli.listing import print_recipe
@@ -65,7 +67,8 @@ def _recipe_of(
 
     if save is not None:
         check_save(save, paper_of(reference).name)
-    plan = make_plan(reference, path, overrides)
+    with reading(path):
+        plan = make_plan(reference, path, overrides)
     show_plan(plan, console)
     if save is None:
         return plan.recipe, plan.asked

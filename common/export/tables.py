@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import check_output, write_atomic
+from common.files import check_output, reading, write_atomic
 from common.paper import get_paper
 from common.runs.folder import open_run
 
@@ -52,7 +52,8 @@ def recommend(
     experiment = load_run(run)
     experiment.module.to(evaluation_device(recipe))
     data_module: Any = experiment.data  # the data module of what has a next item
-    users, inputs = data_module.path_inputs(experiment.module, path)
+    with reading(path):
+        users, inputs = data_module.path_inputs(experiment.module, path)
     rows = list(_rows(users, inputs, data_module.sequences.known_items(), top, keep_seen))
     write_atomic(target, _table(rows) if target.suffix == ".parquet" else _csv(rows))
     return len(rows)
@@ -152,7 +153,8 @@ def embed_data(
     from common.runs.launch import evaluation_device
 
     experiment.module.to(evaluation_device(experiment.recipe))
-    found = experiment.data.embed_path(experiment.module, path)
+    with reading(path):
+        found = experiment.data.embed_path(experiment.module, path)
     for name, array in found.items():
         if name.endswith("embeddings"):
             require_finite(torch.from_numpy(array), f"{weights}: {name} (data: {path})")

@@ -10,6 +10,7 @@ from common.errors import DataError, shown, suggest
 # (line number, cells), the header first.
 Lines = list[tuple[int, list[str]]]
 GREATEST = 3.4028234e38  # of float32, in which numbers are trained on
+MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 
 
 def read_lines(path: Path) -> Lines:
@@ -93,6 +94,13 @@ def to_number(cell: str) -> float | None:
     except ValueError:
         return None
     return value if -GREATEST <= value <= GREATEST else None
+
+
+def to_count(cell: str) -> int | None:
+    """Returns the whole number from 0 that a cell holds; None where it is none, or beyond int32."""
+    cell = cell.strip()
+    number = int(cell) if cell.isdecimal() and len(cell) <= len(str(MOST)) else -1
+    return number if 0 <= number <= MOST else None
 
 
 def place_of(path: Path, header: list[str], name: str) -> int:

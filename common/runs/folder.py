@@ -16,6 +16,7 @@ from rich.console import Console
 from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
+from common.console import CONTROLS
 from common.errors import UsageError
 from common.files import write_atomic
 from common.results.record import default_results
@@ -77,7 +78,7 @@ class RunFolder:
             contextlib.suppress(OSError),
             (self.path / "log.txt").open("a", encoding="utf-8") as log,
         ):
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text.translate(CONTROLS)}\n")
 
     def finish_time(self) -> str:
         """Returns the time in UTC as records hold it, later than in all records of the recipe.

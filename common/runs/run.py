@@ -9,6 +9,7 @@ from lightning import Callback, Trainer
 from rich.console import Console
 
 from common.config.schema import Recipe
+from common.files import reading
 from common.paper import get_paper
 from common.plots.draw import draw_plots
 from common.ranks import is_main_process
@@ -52,7 +53,8 @@ def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False
         strategy_of(recipe)
     quieten_lightning()
     show_progress_of_numbers()
-    experiment = training.prepare(recipe, training_follows, resumed)
+    with reading(recipe.data.path):
+        experiment = training.prepare(recipe, training_follows, resumed)
     threads = threads_of(recipe, num_parameters(experiment.module))
     torch.set_num_threads(threads)
     if num_processes(recipe) > 1:

@@ -11,7 +11,7 @@ LONGEST = 120  # letters of a message beside the values that it shows
 # A message opens with a value, such as a file's path, or with one of these.
 KEYS = re.compile(
     r"--\w|[a-z_]+\.|unknown |command line: |papers[ /]|meta-path |train/loss"
-    r"|(arm|baseline|checkpoints|data|evaluation|paper|seed|trainer)\b"
+    r"|standard output|(arm|baseline|checkpoints|data|evaluation|paper|seed|trainer)\b"
 )
 
 

@@ -26,5 +26,8 @@ def require_data(name: str, root: str | None, path: str | None) -> None:
             require(root, patterns[0].partition("/")[0], name)
     elif name in load_sources():
         source = load_sources()[name]
-        if len(source.missing(whole)) == len(source.files):  # a recipe may need some of them only
-            require(root, source.files[0].path, name)
+        first = source.files[0].path
+        # A recipe may need some of them only, and WordNet's may be unpacked, as Debian has them.
+        if len(source.missing(whole)) == len(source.files):
+            if not (whole / first.removesuffix(".gz")).exists():
+                require(root, first, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import DataError
-from common.own_data.csv_lines import quoted_rows
+from common.own_data.csv_lines import quoted_rows, to_count
 from common.own_data.draft import Draft
 
 LARGE_GRAPH, BATCH = 20_000, 512
@@ -59,7 +59,7 @@ def _read_folder(path: Path) -> Graph:
     What is wrong with a line is left to the reader, which names it.
     """
     counts = {row[0].strip(): row[1].strip() for row in _rows(path / "nodes.csv") if len(row) == 2}
-    nodes = {name: int(number) for name, number in counts.items() if number.isdigit()}
+    nodes = {name: number for name, cell in counts.items() if (number := to_count(cell))}
     pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
     links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
     rows = list(_rows(path / "labels.csv")) if (path / "labels.csv").is_file() else []

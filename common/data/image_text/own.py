@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from os.path import isfile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +21,7 @@ from common.data.images.own import (
     count_workers,
     recognise_folder,
 )
+from common.errors import shown
 from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
 from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
@@ -106,13 +108,13 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         others,
         SPLIT in others,
     )
-    missing = [name for name in dict.fromkeys(image.texts) if not (folder / name).is_file()]
+    missing = [name for name in dict.fromkeys(image.texts) if not isfile(folder / name)]
     if missing and not draft.get("data.allow_missing"):
         line = next(number for number, cells in read_lines(found.path) if missing[0] in cells)
         draft.refuse(
-            f"{found.path}, line {line}: there is no image {folder / missing[0]} ({len(missing):,} "
-            f"of {len(set(image.texts)):,} are missing); paths start at the file's folder, or add "
-            "data.allow_missing=true"
+            f"{found.path}, line {line}: there is no image {shown(missing[0])} in {folder} "
+            f"({len(missing):,} of {len(set(image.texts)):,} are missing); paths start there, or "
+            "add data.allow_missing=true"
         )
         return
     _plan(found.path, pairs, draft)
@@ -140,11 +142,11 @@ def plan_coco(found: CaptionFile, draft: Draft) -> None:
     lines = coco_lines(found.path)
     named = draft.get("data.images")
     folder = Path(named).expanduser() if named else found.path.parent
-    missing = [line for line in lines if not (folder / line.image).is_file()]
+    missing = [line for line in lines if not isfile(folder / line.image)]
     if missing and not draft.get("data.allow_missing"):
         draft.refuse(
-            f"{missing[0].where}: there is no image {folder / missing[0].image}; name the folder "
-            "of the images by data.images=FOLDER, or add data.allow_missing=true"
+            f"{missing[0].where}: there is no image {shown(missing[0].image)} in {folder}; "
+            "name the folder of the images by data.images=FOLDER, or add data.allow_missing=true"
         )
         return
     pairs = Pairs(

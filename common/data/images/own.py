@@ -15,6 +15,8 @@ from common.data.images.readers.layout import Listed, find_parts, list_parts
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HEADERS = 64  # files whose headers are read, spread over the folder
+# An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
+MOST_STRETCHED = 100
 SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
 LARGE_SIZE = 224
 LABELS_FROM = 2
@@ -32,7 +34,8 @@ class Images:
     """What a folder of images shows without reading the images.
 
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
-    ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header.
+    ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
+    ``stretched``: the first whose sides are too unequal, in words.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Images:
     longer: list[int]
     grey: bool
     broken: list[str]
+    stretched: str
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -86,7 +90,7 @@ def recognise_folder(path: Path) -> Images:
         names.get(int(number), str(number)): int(count)
         for number, count in zip(numbers, counts, strict=True)
     }
-    sizes, modes, broken = _headers(listed)
+    sizes, modes, broken, stretched = _headers(listed)
     return Images(
         path,
         {split: len(rows) for split, rows in listed.rows.items()},
@@ -95,21 +99,25 @@ def recognise_folder(path: Path) -> Images:
         [max(size) for size in sizes] or [0],
         modes <= {"1", "L", "LA", "I;16"},
         broken,
+        stretched,
     )
 
 
-def _headers(listed: Listed) -> tuple[list[tuple[int, int]], set[str], list[str]]:
+def _headers(listed: Listed) -> tuple[list[tuple[int, int]], set[str], list[str], str]:
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
-    sizes, modes, broken = [], set(), []
+    sizes, modes, broken, stretched = [], set(), [], ""
     for row in chosen.tolist():
         try:
             with Image.open(io.BytesIO(listed.source.read(row))) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
+                if max(image.size) > MOST_STRETCHED * min(image.size):
+                    name, sides = listed.source.name(row), " x ".join(map(str, image.size))
+                    stretched = stretched or f"{name}: {sides} pixels"
         except Exception:  # Pillow has many, and the reader names the file when it is its turn
             broken.append(listed.source.name(row))
-    return sizes, modes, broken
+    return sizes, modes, broken, stretched
 
 
 def plan_images(found: Images, draft: Draft) -> None:
@@ -118,6 +126,12 @@ def plan_images(found: Images, draft: Draft) -> None:
     draft.choose("data.path", str(found.path), "your folder")
     if not max(found.shorter):
         draft.refuse(f"{found.path}: none of the files looked at is an image; repair them")
+        return
+    if found.stretched:
+        draft.refuse(
+            f"{found.stretched}; the longer side may be {MOST_STRETCHED} times the shorter; cut or "
+            "remove such images"
+        )
         return
     if found.broken:
         why = f"{len(found.broken)} of {HEADERS} files cannot be read, such as {found.broken[0]}"
@@ -152,7 +166,10 @@ def _plan_splits(found: Images, draft: Draft) -> int:
         if total < 500:
             why = "so few images need a larger share to measure by"
             draft.choose("data.test_share", 0.2, why)
-        trained = total - round(draft.get("data.test_share") * held)
+        tested = draft.get("data.test_share") * held
+        if 0 < tested <= 0.5:
+            draft.refuse(f"{found.path}: {total} images leave none to test; give more, or test/")
+        trained = total - round(tested)
     share = draft.get("data.holdout")
     return trained - round(share * min(held, trained)) if "val" not in found.splits else trained
 

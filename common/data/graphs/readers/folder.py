@@ -17,8 +17,8 @@ from torch_geometric.data import HeteroData
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
-from common.errors import ConfigError, DataError
-from common.own_data.csv_lines import quoted_rows
+from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_lines import quoted_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
@@ -84,12 +84,14 @@ def read_parts(
 def _read_nodes(path: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     for line, row in _rows(path, ("type", "count")):
-        name, count = (item.strip() for item in row)
-        if not count.isdigit() or int(count) < 1:
-            raise DataError(f"{path}, line {line}: {count!r} is no number of nodes, from 1 on")
+        name, count = row[0].strip(), to_count(row[1])
+        if not count:
+            raise DataError(
+                f"{path}, line {line}: {shown(row[1])} is no number of nodes, from 1 on"
+            )
         if name in found:
             raise DataError(f"{path}, line {line}: {name} has a line already")
-        found[name] = int(count)
+        found[name] = count
     if not found:
         raise DataError(f"{path}: lists no node type")
     return found
@@ -144,23 +146,23 @@ def read_labels(path: Path, count: int) -> tuple[Ids, list[str]]:
     labels = np.full(count, -1, dtype=np.int64)
     names: dict[str, int] = {}
     for line, row in _rows(path, ("node", "class")):
-        node = row[0].strip()
-        if not node.isdigit() or int(node) >= count:
-            raise DataError(f"{path}, line {line}: there is no target node {node!r}")
+        node = to_count(row[0])
+        if node is None or node >= count:
+            raise DataError(f"{path}, line {line}: there is no target node {shown(row[0].strip())}")
         label = names.setdefault(row[1].strip(), len(names))
-        if labels[int(node)] not in (-1, label):
+        if labels[node] not in (-1, label):
             raise DataError(f"{path}, line {line}: node {node} has another class already")
-        labels[int(node)] = label
+        labels[node] = label
     return labels, list(names)
 
 
 def _read_pairs(path: Path, ends: tuple[str, str]) -> NDArray[np.int64]:
     pairs = []
     for line, row in _rows(path, ends):
-        try:
-            pairs.append([int(item) for item in row])
-        except ValueError:
-            raise DataError(f"{path}, line {line}: {row} is no pair of numbers") from None
+        pair = [to_count(item) for item in row]
+        if None in pair:
+            raise DataError(f"{path}, line {line}: {shown(row)} is no pair of numbers from 0")
+        pairs.append(pair)
     if not pairs:
         raise DataError(f"{path}: holds no links; fill it or take it away")
     return np.array(pairs, dtype=np.int64)

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
 
+from common.data.catalogue.csv_lines import MOST
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
@@ -116,11 +117,14 @@ def _count(name: str, store: Mapping[str, Any], where: str) -> int:
     # Not the store's own num_nodes, which guesses from other attributes.
     if (number := store.get("num_nodes")) is not None:
         try:
-            return index(number)
+            count = index(number)
         except TypeError:
+            count = -1
+        if not 0 <= count <= MOST:
             raise DataError(
-                f"{where}: {name}.num_nodes is {shown(number)}; needed is a whole number"
-            ) from None
+                f"{where}: {name}.num_nodes is {shown(number)}; needed is a whole number to {MOST}"
+            )
+        return count
     for key in ("x", "y"):
         if isinstance(store.get(key), Tensor) and "y_index" not in store:
             return len(store[key])

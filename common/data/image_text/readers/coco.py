@@ -29,7 +29,7 @@ def coco_lines(path: Path) -> list[Line]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON: {error}") from None
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from common.data.image_text.config import LISTED, ImageTextConfig
 from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_apart
 from common.data.images.lazy import LazySplit
-from common.data.images.readers.folders import FolderSource
-from common.errors import DataError
+from common.data.images.readers.folders import FolderSource, warn_outside
+from common.errors import DataError, shown
 
 SPLITS = {"train": "train", "restval": "train", "dev": "val", "val": "val", "test": "test"}
 # Training images without which nothing can be held out.
@@ -52,6 +52,7 @@ def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Captione
         DataError: An image that is not there or in two splits, a split of another name, or too
             few images; names file and line.
     """
+    warn_outside(Path(str(config.path)), folder, {line.image: None for line in lines})
     found, missing = _existing(folder, lines, config.allow_missing)
     remark = f", {missing:,} captions without their image left out" if missing else ""
     if dropped := sum(line.dropped for line in found):
@@ -101,12 +102,12 @@ def captioned(
 
 def _existing(folder: Path, lines: list[Line], allow: bool) -> tuple[list[Line], int]:
     """Returns the lines whose image is there, and how many are not."""
-    known = {name: (folder / name).is_file() for name in {line.image for line in lines}}
+    known = {name: os.path.isfile(folder / name) for name in {line.image for line in lines}}
     for line in lines:
         if not known[line.image] and not allow:
             raise DataError(
-                f"{line.where}: there is no image {folder / line.image}; mend the line, or set "
-                "data.allow_missing=true"
+                f"{line.where}: there is no image {shown(line.image)} in {folder}; mend the line, "
+                "or set data.allow_missing=true"
             )
     found = [line for line in lines if known[line.image]]
     return found, len(lines) - len(found)

@@ -127,7 +127,7 @@ def _caption(content: bytes, kind: str, path: Path, name: str) -> str:
     """Returns the caption, "" where there is none; runs of blanks are one."""
     try:
         found = content.decode() if kind == "txt" else json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(f"{path}: {name} is not readable as {kind}; mend or remove it") from None
     if isinstance(found, dict):
         found = found.get("caption", "")

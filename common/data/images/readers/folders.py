@@ -1,7 +1,8 @@
 """Images in folders: `FolderSource`, and how folders become splits and classes. No torch."""
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class FolderSource:
         return Path(self.name(row)).read_bytes()
 
 
+def warn_outside(table: Path, folder: Path, names: Iterable[str]) -> None:
+    """Says which images that ``table`` names lie outside of ``folder``, where theirs should."""
+    top = os.path.join(os.path.abspath(folder), "")
+    outside = [n for n in names if not os.path.abspath(os.path.join(folder, n)).startswith(top)]
+    if outside:
+        more = f" and {len(outside) - 1:,} more are" if len(outside) > 1 else " is"
+        warnings.warn(f"{table}: {outside[0]}{more} outside of {folder}", stacklevel=2)
+
+
 def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     """Lists a folder's images by name; the first folder below it is an image's class.
 
@@ -85,4 +95,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
                 if not folder.resolve().is_relative_to(target):
                     yield from _walk(Path(entry.path), name)
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                if not entry.is_file():  # to open a pipe would wait for ever
+                    raise DataError(
+                        f"{entry.path}: no file, but a link that leads nowhere or a pipe; remove it"
+                    )
                 yield name, entry.stat().st_size

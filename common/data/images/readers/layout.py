@@ -63,7 +63,7 @@ def find_parts(folder: Path) -> dict[str, Part]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
-    shards = sorted(folder.glob("*.tar"))
+    shards = sorted(path for path in folder.glob("*.tar") if path.is_file())
     parts: dict[str, Part] = {}
     for split, names in SPLITS.items():
         named = [path for path in below if path.name in names]

@@ -28,6 +28,7 @@ from common.files import write_atomic
 INDEX = ".likewise-index.npz"
 # A kind of index; a change of what it holds makes a new one.
 VERSION = 2
+MOST_CLASSES = 1_000_000  # a head for all up to the greatest is made
 # What was found out about data once, where their folder cannot be written.
 CACHE = Path("~/.cache/likewise")
 
@@ -226,10 +227,11 @@ def _read_label(tar: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: 
     content = file.read() if file else b""
     try:
         label = PARSERS[kind](content)
-    except ValueError:
+    except (ValueError, RecursionError):
         label = None
-    if not isinstance(label, int) or label < -1:
+    if not isinstance(label, int) or not -1 <= label < MOST_CLASSES:
         raise DataError(
-            f"{path}: {member.name} is no label {content[:40]!r}: a class number from 0 is wanted"
+            f"{path}: {member.name} is no label {content[:40]!r}: a class number from 0 to "
+            f"{MOST_CLASSES - 1:,} is wanted"
         )
     return label

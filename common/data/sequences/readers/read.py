@@ -13,6 +13,7 @@ from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError, shown
 
 FORMS = "a .txt (user, then items, a line each) or a RecBole .inter, plain or .gz"
+MOST_DIGITS = 19
 RENUMBERED = "items numbered anew, by first appearance"
 
 
@@ -56,7 +57,7 @@ def read_sequences(
 def _as_numbers(items: list[list[str]]) -> list[list[Any]]:
     """Returns tokens as numbers where all are whole numbers from 1, in their plain form."""
     tokens = {token for own in items for token in own}
-    if any(not token.isascii() or not token.isdigit() or token[0] == "0" for token in tokens):
+    if any(not _is_number(token) or token[0] in "-0" for token in tokens):
         return items
     return [[int(token) for token in own] for own in items]
 
@@ -188,12 +189,16 @@ def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bo
         raise DataError(f"{path}:{number} has no item_id")
     if tokens:
         return token
-    # int() would also take "1_0" and "+3".
-    if not token.isascii() or not token.removeprefix("-").isdigit():
-        raise DataError(f"{path}:{number}: item {token!r} is not a whole number")
+    if not _is_number(token):
+        raise DataError(f"{path}:{number}: item {shown(token)} is not a whole number")
     if num_items is not None and int(token) > num_items:
         raise DataError(f"{path}:{number}: item {token} is beyond the table of {num_items} items")
     return int(token)
+
+
+def _is_number(token: str) -> bool:
+    """Tells whether ``token`` is one of int64; `int` would also take "1_0" and "+3"."""
+    return token.isascii() and token.removeprefix("-").isdigit() and len(token) < MOST_DIGITS
 
 
 def number_in(token: str, place: str, column: str) -> float:

@@ -2,6 +2,7 @@
 
 import re
 
+from common.data.catalogue.csv_lines import place_of
 from common.own_data.csv_files import CsvFile
 from common.own_data.draft import Draft, check_batch, fit_batch
 
@@ -15,7 +16,7 @@ def plan_open_world(found: CsvFile, draft: Draft) -> None:
     """Plans batch and size for the images that a table names with their labels and tags."""
     draft.choose("data.name", "ow-dfa", "a table of images with labels and tags")
     draft.choose("data.path", str(found.path), "your table")
-    tags = next(column.texts for column in found.columns if column.name == "tag")
+    tags, methods = (_cells(found, name) for name in ("tag", "method"))
     labelled, unlabelled = tags.count(LABELLED), tags.count(UNLABELLED)
     if not labelled or not unlabelled:
         draft.refuse(
@@ -25,7 +26,6 @@ def plan_open_world(found: CsvFile, draft: Draft) -> None:
         return
     if not draft.fixed:
         draft.choose("data.size", 64, "pixels a side, for a CPU")
-    methods = next(column.texts for column in found.columns if column.name == "method")
     if any(REAL.search(method.lower()) for method in methods):
         draft.choose("data.protocol", 2, "the table has real images, too")
     draft.trained = int(TRAIN_SHARE * (labelled + unlabelled))
@@ -35,3 +35,8 @@ def plan_open_world(found: CsvFile, draft: Draft) -> None:
     check_batch(draft, draft.trained, "training images")
     batches = draft.trained // max(draft.get("data.batch_size"), 1)
     draft.seconds = UPDATE * batches * draft.get("trainer.epochs")
+
+
+def _cells(found: CsvFile, name: str) -> list[str]:
+    place = place_of(found.path, [column.name for column in found.columns], name)
+    return found.columns[place].texts

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.catalogue.root import require
+from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.readers.stsb import STSB_FILE
 from common.data.text.sets import Texts, TextSet, keep_apart
@@ -56,8 +56,11 @@ def graded(config: TextConfig) -> dict[str, Texts]:
         DataError: As `own_pairs`.
     """
     assert config.graded is not None
-    is_open = config.graded == OPEN
-    path = require(config.root, STSB_FILE, OPEN) if is_open else Path(config.graded).expanduser()
+    path = Path(config.graded).expanduser()
+    if config.graded == OPEN:
+        # data.root may be that of the texts alone, such as Debian's WordNet.
+        beside = (data_root(config.root) / STSB_FILE).is_file()
+        path = require(config.root if beside else None, STSB_FILE, OPEN)
     lines = read_lines(path)
     texts, _ = read_table(path, lines, COLUMNS, "score")
     parts = split_parts(path, lines, texts) or {"val": texts, "test": texts}

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.data.catalogue.packers.arrays import read_array
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.readers.listed import read_listed
 from common.data.targets.regression.samples import RegressionSet
@@ -45,9 +46,9 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
 def _read(file: Path, where: str) -> Tensor:
     """Returns ``(channels, depth, height, width)`` float32."""
     try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{where}: {file} is no readable .npy of numbers: {error}") from None
+        array = read_array(file)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise DataError(f"{where}: {file} is no .npy of numbers")
     if array.ndim not in (3, 4) or not array.size:

@@ -3,10 +3,17 @@
 Each case writes a file and returns the words of ``papers train``; the answer must hold the pieces.
 """
 
+import io
 import json
+import os
+import shutil
+import signal
 import sys
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +27,7 @@ ONE_STEP = ["trainer.batches=1", "tracking.mode=disabled"]
 
 
 def images(folder: Path, count: int = 40) -> list[str]:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         pixels = np.full((36, 40, 3), 5 * number, np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
@@ -201,6 +208,149 @@ LOST = {
 }
 
 
+def many_images(folder: Path) -> Path:
+    for name in ("a", "b"):
+        images(folder / name, 20)
+    return folder
+
+
+def with_link(folder: Path) -> list[str]:
+    (many_images(folder) / "a" / "x.png").symlink_to("nowhere.png")
+    return ["swav", str(folder)]
+
+
+def with_pipe(folder: Path) -> list[str]:
+    os.mkfifo(many_images(folder) / "a" / "x.png")
+    return ["swav", str(folder)]
+
+
+def with_pipe_in_table(folder: Path) -> list[str]:
+    os.mkfifo(folder / "x.png")
+    rows = [f"{name},{n}" for n, name in enumerate(images(folder))]
+    return ["supremix", str(text(folder / "ages.csv", "path,age", "x.png,3", *rows))]
+
+
+def few_images(folder: Path) -> list[str]:
+    images(folder / "photos" / "a", 2)
+    return ["swav", str(folder / "photos")]
+
+
+def long_images(folder: Path) -> list[str]:
+    for number in range(40):
+        pixels = np.full((1, 20_000, 3), number, np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return ["swav", str(folder)]
+
+
+def shards(label: bytes, kind: str = "cls", paper: str = "swav"):
+    """Returns what writes a shard of 40 images with labels, of which one is ``label``."""
+
+    def write(folder: Path) -> list[str]:
+        with tarfile.open(folder / "train-0.tar", "w") as tar:
+            for number, name in enumerate(images(folder / "images")):
+                own = label if number == 3 else str(number % 2).encode()
+                if kind == "json" and number != 3:
+                    own = json.dumps({"label": number % 2, "caption": f"a {name}"}).encode()
+                image = (folder / "images" / name).read_bytes()
+                for ending, content in (("png", image), (kind, own)):
+                    member = tarfile.TarInfo(f"{number:06d}.{ending}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+        shutil.rmtree(folder / "images")
+        return [paper, str(folder)]
+
+    return write
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def claims(shape: tuple[int, ...]) -> bytes:
+    """Returns an .npy whose header claims ``shape`` of float64 and which holds nothing."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
+
+
+def npz_that_claims(folder: Path) -> list[str]:
+    with zipfile.ZipFile(folder / "s.npz", "w") as file:
+        for part in ("train", "test"):
+            file.writestr(f"x_{part}.npy", claims((10**6, 10**6, 2)))
+            file.writestr(f"y_{part}.npy", claims((10**6,)))
+    return ["autotcl", str(folder / "s.npz")]
+
+
+def npy_that_claims(folder: Path) -> list[str]:
+    for number in range(30):
+        np.save(folder / f"{number}.npy", np.full((8, 8, 8), number, np.float32))
+    (folder / "7.npy").write_bytes(claims((10**4, 10**4, 10**4)))
+    rows = [f"{number}.npy,{number}" for number in range(30)]
+    return ["supremix", str(text(folder / "scans.csv", "path,age", *rows))]
+
+
+def deep_json(folder: Path) -> list[str]:
+    (folder / "captions.json").write_text(DEEP)
+    return ["negclip", str(folder / "captions.json")]
+
+
+def long_item(folder: Path) -> list[str]:
+    rows = [f"{n} {n % 11 + 1} {n % 13 + 1} {n % 7 + 1} {n % 5 + 1}" for n in range(60)]
+    rows[5] = f"5 {'7' * 5000} 3 4 5"
+    return ["mclrec", str(text(folder / "log.txt", *rows))]
+
+
+def open_world(folder: Path) -> list[str]:
+    rows = [f"{name},{n % 4},m{n % 4},s,{1 + n % 2}" for n, name in enumerate(images(folder))]
+    header = "img_path,label,method,image_source,Tag"
+    return ["owdfa_cpl", str(text(folder / "table.csv", header, *rows))]
+
+
+FAULTS = {
+    "two images in one folder": (few_images, ["photos", "2"]),
+    "a link that leads nowhere": (with_link, ["a/x.png", "no file"]),
+    "a pipe among images": (with_pipe, ["a/x.png", "no file"]),
+    "a pipe in a table": (with_pipe_in_table, ["ages.csv, line 2", "x.png", "no file"]),
+    "images of 20000 x 1": (long_images, ["png", "20000 x 1"]),
+    "a label of 23 digits": (shards(b"1" * 23), ["train-0.tar", "000003.cls", "11111"]),
+    "a label of 2,000,000,000": (
+        shards(b"2000000000"),
+        ["train-0.tar", "000003.cls", "2000000000"],
+    ),
+    "a label in deep JSON": (shards(DEEP.encode(), "json"), ["train-0.tar", "000003.json"]),
+    "a caption in deep JSON": (
+        shards(DEEP.encode(), "json", "negclip"),
+        ["train-0.tar", "000003.json"],
+    ),
+    "deep JSON": (deep_json, ["captions.json", "recursion"]),
+    "a deep list of near images": (
+        pairs(f"10.png\ta\t{DEEP}", "filepath\ttitle\tneg_image", "\t[1]"),
+        ["pairs.tsv, line 12", "neg_image"],
+    ),
+    "an .npz that claims terabytes": (
+        npz_that_claims,
+        ["s.npz", "x_train", "(1000000, 1000000, 2)"],
+    ),
+    "an .npy that claims terabytes": (
+        npy_that_claims,
+        ["scans.csv, line 9", "7.npy", "greater than file size"],
+    ),
+    "10 ** 12 nodes": (
+        graph(lambda data: data["author"].update({"num_nodes": 10**12})),
+        ["graph.pt: author", "1000000000000"],
+    ),
+    "10 ** 30 nodes": (
+        graph(lambda data: data["author"].update({"num_nodes": 10**30})),
+        ["graph.pt: author", "1000000000"],
+    ),
+    "links of 26 digits": (graph_folder(["1,1", "1" * 26 + ",1"]), ["paper-venue.csv, line 2"]),
+    "an item of 5,000 digits": (long_item, ["log.txt:6", "item"]),
+    "a path of 5,000 letters": (pairs("x" * 5000 + ".png\ta thing"), ["pairs.tsv, line 12", "xxx"]),
+    "a column Tag": (open_world, ["table.csv", "tag", "Tag"]),
+}
+
+
 def refusal(capsys, monkeypatch, words: list[str]) -> str:
     """Returns what the command says of ``words``, which it must refuse with code 2."""
     monkeypatch.setattr(sys, "argv", ["papers", "train", *words, *ONE_STEP])
@@ -212,12 +362,81 @@ def refusal(capsys, monkeypatch, words: list[str]) -> str:
     return said
 
 
-@pytest.mark.parametrize("case", LOST)
-def test_nothing_is_lost_in_silence(case, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("case", {**LOST, **FAULTS})
+def test_a_malformed_file_is_refused_with_its_place(case, tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
-    write, pieces = LOST[case]
-    said = refusal(capsys, monkeypatch, write(tmp_path))
+    write, pieces = {**LOST, **FAULTS}[case]
+    words = write(tmp_path / "data")
+    signal.alarm(60)  # a pipe would wait for ever
+    said = refusal(capsys, monkeypatch, words)
+    signal.alarm(0)
     assert all(piece in said for piece in pieces), said
+    assert max(map(len, said.splitlines())) < 1000
+
+
+@pytest.mark.parametrize("error", [MemoryError, OverflowError, RecursionError])
+@pytest.mark.parametrize(
+    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+)
+def test_what_a_file_asks_of_the_machine_in_vain_names_it(
+    error, place, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"common.{place}", _raising(error("planted")))
+    said = refusal(capsys, monkeypatch, series()(tmp_path))
+    assert f"error: {tmp_path / 'power.csv'}: " in said
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, AttributeError, OSError, RuntimeError])
+@pytest.mark.parametrize(
+    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+)
+def test_a_fault_of_our_own_on_a_good_file_shows_its_traceback(error, place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"common.{place}", _raising(error("planted")))
+    monkeypatch.setattr(sys, "argv", ["papers", "train", *series()(tmp_path), *ONE_STEP])
+    with pytest.raises(error, match="planted"):
+        main()
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def fail(*_args: Any) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("cell", ["x" * 100_000, "\x1b[31mred\x07"])
+def test_what_a_file_holds_leaves_the_terminal_as_it_is(cell, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "\x1b[31m"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    for words in (table(cell)(folder), pairs(f"{cell}\ta")(folder), ["swav", str(folder / cell)]):
+        said = refusal(capsys, monkeypatch, words)
+        assert "\\x1b[31m" in said and not set(said) & {"\x1b", "\x07"} and len(said) < 3000
+    monkeypatch.setattr(sys, "argv", ["papers", "train", *series()(folder), "--print-config"])
+    main()
+    shown = "".join(capsys.readouterr())
+    assert "\x1b" not in shown and "power.csv" in shown
+
+
+@pytest.mark.parametrize("form", ["negclip", "supremix"])
+def test_images_outside_of_their_folder_are_told_of(form, tmp_path, monkeypatch, capsys):
+    images(tmp_path / "data")
+    (tmp_path / "data" / "10.png").rename(tmp_path / "10.png")
+    monkeypatch.chdir(tmp_path)
+    if form == "negclip":
+        paper, file = pairs("../10.png\ta thing")(tmp_path / "data")
+        (tmp_path / "data" / "10.png").unlink()
+    else:
+        rows = [f"{n}.png,{n}" for n in range(40)]
+        rows[10] = "../10.png,10"
+        paper, file = "supremix", str(text(tmp_path / "data" / "ages.csv", "path,age", *rows))
+    monkeypatch.setattr(sys, "argv", ["papers", "train", paper, file, *ONE_STEP])
+    main()
+    said = capsys.readouterr().err
+    assert f"warning: {file}: ../10.png is outside of {tmp_path / 'data'}" in said
 
 
 def test_a_quotation_mark_in_a_tsv_swallows_no_line(tmp_path):

@@ -6,6 +6,7 @@ Columns used: ``img_path``, ``label``, ``method``, ``image_source``, ``tag`` (0 
 
 import hashlib
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
-from common.data.images.readers.folders import SUFFIXES
+from common.data.images.readers.folders import SUFFIXES, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.files import Box, ImageFiles
 from common.data.targets.open_world.readers.published import (
@@ -169,13 +170,14 @@ def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]
     """Returns the rows' files; raises `DataError` that lists those that are not there."""
     base = folder or table.parent
     paths = [base / row.path for row in rows]
-    absent = [row.path for row, path in zip(rows, paths, strict=True) if not path.is_file()]
+    absent = [row.path for row, path in zip(rows, paths, strict=True) if not os.path.isfile(path)]
     if absent:
         shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         raise DataError(
             f"{table}: {len(absent):,} of {len(rows):,} images are not in {base} (data.folder): "
             f"{shown}"
         )
+    warn_outside(table, base, [row.path for row in rows])
     return paths
 
 

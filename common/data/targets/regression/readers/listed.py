@@ -1,12 +1,14 @@
 """Files with a number each, as a CSV lists them."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
-from common.errors import DataError
+from common.errors import DataError, shown
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
@@ -35,10 +37,28 @@ def read_listed(path: Path, target: str) -> Listed:
             test; names file and line.
     """
     lines = read_lines(path)
-    place = place_of(path, lines[0][1], PATH)
     y = torch.tensor(read_numbers(path, lines, target, MEND), dtype=torch.float64)
-    files = [path.parent / cells[place] for _, cells in lines[1:]]
-    return Listed(files, y, _listed_splits(path, lines), [number for number, _ in lines[1:]])
+    return Listed(
+        list_files(path, lines), y, _listed_splits(path, lines), [number for number, _ in lines[1:]]
+    )
+
+
+def list_files(path: Path, lines: Lines) -> list[Path]:
+    """Returns the files that the lines name, relative to the folder of ``path``.
+
+    Raises:
+        DataError: No column ``path``, or no such file; names the line.
+    """
+    place = place_of(path, lines[0][1], PATH)
+    for number, cells in lines[1:]:
+        if not os.path.isfile(path.parent / cells[place]):
+            raise DataError(
+                f"{path}, line {number}: there is no file {shown(cells[place])} in {path.parent}; "
+                f"{MEND}"
+            )
+    names = [cells[place] for _, cells in lines[1:]]
+    warn_outside(path, path.parent, names)
+    return [path.parent / name for name in names]
 
 
 def _listed_splits(path: Path, lines: Lines) -> torch.Tensor:

@@ -15,7 +15,7 @@ from common.data.images.readers.folders import list_folder
 from common.data.images.readers.numbered import decode_all
 from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.readers.listed import PATH
+from common.data.targets.regression.readers.listed import PATH, list_files
 from common.errors import DataError
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
@@ -67,7 +67,7 @@ def _read_images(
     lines = read_lines(path)
     place = place_of(path, lines[0][1], PATH)
     names = [cells[place] for _, cells in lines[1:]]
-    images = decode_all([path.parent / name for name in names], size)
+    images = decode_all(list_files(path, lines), size)
     return images, {"ids": np.array(names), **_known(path, lines, (), config)}
 
 

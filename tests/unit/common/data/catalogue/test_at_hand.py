@@ -10,11 +10,14 @@ def test_what_is_there_in_part_or_is_built_in_passes(tmp_path):
     first.parent.mkdir(parents=True)
     first.touch()
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
+    (tmp_path / "wordnet").mkdir()
+    (tmp_path / "wordnet" / "data.noun").touch()  # as Debian's package has it
     (tmp_path / "mine.csv").touch()
     for name, path in (
         ("cifar10", None),
         ("imagenet", None),
         ("imagenet100", None),
+        ("wordnet", None),
         ("scattered-digits", None),
         ("csv", str(tmp_path / "mine.csv")),
         ("ow-dfa", "mine.csv"),

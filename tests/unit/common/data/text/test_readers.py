@@ -102,9 +102,11 @@ def test_the_open_part_of_sts_b_is_graded_and_measures_other_sets(tmp_path):
     found = stsb_open(TextConfig(name="stsb-open"))
     assert [len(found.train), *map(len, found.graded.values())] == [2999, 625, 625]
     assert set(found.graded["test"].subsets) == {"headlines", "images", "track5.en-en"}
-    data = TextData(TextConfig(glossary_entries=10, graded="stsb-open", batch_size=8), 0)
-    data.load()
-    assert len(data.graded["test"].scores) == 625
+    own = {"glossary_entries": 10, "graded": "stsb-open", "batch_size": 8}
+    for root in (None, str(tmp_path)):  # the texts' own folder need not hold the pairs
+        data = TextData(TextConfig(root=root, **own), 0)
+        data.load()
+        assert len(data.graded["test"].scores) == 625
 
 
 def test_own_graded_pairs_without_splits_are_both_parts(tmp_path):

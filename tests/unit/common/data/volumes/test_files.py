@@ -63,7 +63,7 @@ def test_views_are_made_and_the_backbone_takes_them(tmp_path):
         (np.zeros((5, 5, 4)), r"shape \(1, 5, 5, 4\), the first volume has \(1, 6, 5, 4\)"),
         (np.zeros((5, 5)), r"has shape \(5, 5\), not \(depth, height, width\)"),
         (np.array([["a"]]), "no .npy of numbers"),
-        (np.array([{}]), "no readable .npy of numbers"),
+        (np.array([{}]), "not a numpy file of plain numbers"),
     ],
 )
 def test_volumes_that_do_not_fit_are_named(tmp_path, array, message):
