@@ -2,13 +2,16 @@
 
 import csv
 import gzip
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from common.errors import DataError, shown, suggest
 
 # (line number, cells), the header first.
 Lines = list[tuple[int, list[str]]]
+# What stands in a cell without a value, in small letters.
+MISSING = ("", "?", "-", "n/a", "na", "nan", "none", "null")
 GREATEST = 3.4028234e38  # of float32, in which numbers are trained on
 MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
 
@@ -114,15 +117,17 @@ def place_of(path: Path, header: list[str], name: str) -> int:
     return header.index(name)
 
 
-def read_numbers(path: Path, lines: Lines, name: str, mend: str) -> list[float]:
-    """Returns the numbers of column ``name``.
+def read_numbers(
+    path: Path, lines: Lines, name: str, mend: str, missing: Collection[str] = ()
+) -> list[float]:
+    """Returns the numbers of column ``name``, and NaN for cells that hold a word of ``missing``.
 
     Raises:
         DataError: No such column, or a gap, text or no finite number: with the line, and ``mend``.
     """
     place, numbers = place_of(path, lines[0][1], name), []
     for number, cells in lines[1:]:
-        value = to_number(cells[place])
+        value = math.nan if cells[place].lower() in missing else to_number(cells[place])
         if value is None:
             raise DataError(f"{no_number(path, name, number, cells[place])}; {mend}")
         numbers.append(value)

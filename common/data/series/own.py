@@ -67,17 +67,19 @@ def _plan_targets(found: CsvFile, draft: Draft) -> None:
     time = found.times.name if found.times else None
     columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
     texts = [column.name for column in columns if column.numbers is None and not column.odd]
-    numbers = [column for column in columns if column.numbers is not None]
+    numbers = [column for column in columns if column.numbers is not None or column.odd]
     kept = [column.name for column in numbers if not column.constant]
     if not kept:
         draft.refuse(f"{found.path}: there is no column of numbers to forecast that changes")
-    whole = [column.name for column in numbers if column.gap is None and not column.constant]
+    whole = [column.name for column in numbers if not column.odd and not column.constant]
     mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
-    for column in columns:
-        if column.odd is not None:
-            draft.refuse(f"{no_number(found.path, column.name, *column.odd)}; repair it{mend}")
-        elif column.numbers is not None and column.gap is not None:
-            draft.refuse(f"{no_number(found.path, column.name, column.gap, '')}; fill it{mend}")
+    for column in numbers:
+        if column.odd is not None and draft.get("data.fill") is None:
+            wrong = no_number(found.path, column.name, *column.odd)
+            draft.refuse(
+                f"{wrong}, as {column.num_odd:,} of {found.rows:,} cells; repair it, fill it with "
+                f"data.fill=linear (or previous){mend}"
+            )
     left = texts + [column.name for column in numbers if column.constant]
     why = "all columns of numbers"
     if left:

@@ -46,14 +46,12 @@ def _target(found: CsvFile, draft: Draft, others: list[str], asked: bool = False
     if name is None:
         draft.refuse(f"data.target: name the column to predict, data.target=NAME, one of {names}")
     elif column is not None and column.odd is not None:
-        draft.refuse(f"{no_number(found.path, column.name, *column.odd)}; repair it")
+        draft.refuse(f"{no_number(found.path, column.name, *column.odd)}; take the line out")
     elif column is None or column.numbers is None:
         draft.refuse(
             f"data.target={name}: {found.path} has no such column of numbers; it has {names}"
         )
         return None
-    elif column.gap is not None:
-        draft.refuse(f"{found.path}, line {column.gap}: {name} is empty; take the line out")
     elif column.constant:
         draft.refuse(f"data.target={name}: every line has the same value; name another column")
     return column

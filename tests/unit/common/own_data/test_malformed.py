@@ -132,6 +132,10 @@ LOST = {
         f"a series with {cell}": (series(cell), ["power.csv, line 102", "load", cell])
         for cell in ("nan", "inf", "1e400", "oops", "1e39")
     },
+    "a series with gaps": (
+        series(""),
+        ["power.csv, line 102: column 'load' is empty, as 1 of 200 cells", "data.fill=linear"],
+    ),
     **{
         f"a table with {cell}": (table(cell), ["samples.csv, line 32", "'a'", cell])
         for cell in ("nan", "inf", "1e400", "oops", "1e39")
@@ -437,6 +441,14 @@ def test_images_outside_of_their_folder_are_told_of(form, tmp_path, monkeypatch,
     main()
     said = capsys.readouterr().err
     assert f"warning: {file}: ../10.png is outside of {tmp_path / 'data'}" in said
+
+
+def test_a_series_with_gaps_trains_where_they_are_filled(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [*series("nan")(tmp_path), "data.fill=previous", *ONE_STEP]
+    monkeypatch.setattr(sys, "argv", ["papers", "train", *words])
+    main()
+    assert "power.csv: data.fill=previous fills 1 of 400 cells" in capsys.readouterr().err
 
 
 def test_a_quotation_mark_in_a_tsv_swallows_no_line(tmp_path):
