@@ -169,7 +169,7 @@ def test_changed_code_is_cleared_by_its_steps_alone(make_record):
         return rows([entry()], records, code)[0].status
 
     fine, moved = Check(agree=["id"]), Check(agree=[], differ={"id": ["start/losses 0"]})
-    assert status() == "not checked (reproduced)"
+    assert status() == "steps cannot tell (reproduced)"
     assert status(**{new: fine}) == "moved (reproduced)", "nobody knows that the old code gave it"
     assert status(**{new: fine, old: fine}) == "reproduced"
     assert status(**{new: moved, old: fine}) == "moved (reproduced)"
