@@ -8,5 +8,5 @@ import multiprocessing
 METHOD = "forkserver"
 CONTEXT = multiprocessing.get_context(METHOD)
 CONTEXT.set_forkserver_preload(
-    ["common.runs.start", "tests.system.builders_of_texts", "sklearn.datasets"]
+    ["common.runs.run", "tests.system.builders_of_texts", "sklearn.datasets"]
 )

@@ -10,21 +10,29 @@ import typer
 from rich.console import Console
 
 from common.cli.compare import full_name, show_records
+from common.config.console import plain_table, print_table
+from common.config.files import check_output, write_atomic
 from common.config.overrides import as_word
 from common.config.yaml_io import to_yaml
-from common.console import plain_table, print_table
 from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
-from common.files import check_output, write_atomic
 from common.results.comparison import Arms, side_by_side
 from common.results.groups import Group, sample_of
 from common.results.pages.formatting import sample_text
 from common.results.record import Record
 from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
-from common.runs.guided_sweep import Guide
 from common.runs.jobs import Queue
-from common.runs.sweep import Range, Space, Sweep, draw_trials, kept_words, make_sweep, read_space
+from common.runs.sweep import (
+    Guide,
+    Range,
+    Space,
+    Sweep,
+    draw_trials,
+    kept_words,
+    make_sweep,
+    read_space,
+)
 
 FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
 console = Console(emoji=False)
@@ -219,7 +227,7 @@ def _score(new: Sequence[Record], records: Sequence[Record], metric: str | None)
 def _write_wandb(
     path: Path, references: Sequence[str], words: Sequence[str], metric: str | None
 ) -> None:
-    from common.runs.wandb_sweep import wandb_sweep
+    from common.runs.sweep import wandb_sweep
 
     check_output(path, {".yaml": None}, force=False)
     if len(references) > 1:

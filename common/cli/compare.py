@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
+from common.config.console import plain_table, print_table
+from common.config.files import check_output, write_atomic
 from common.config.references import FILE_PATTERN, find_recipe
 from common.config.yaml_io import read_yaml
-from common.console import plain_table, print_table
 from common.errors import UsageError, suggest
-from common.files import check_output, write_atomic
 from common.paper import paper_names
 from common.results.comparison import (
     COLUMNS,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.files import check_output
 from common.config.schema import Recipe
 from common.data.modality import find_set
 from common.errors import UsageError
 from common.export.tables import EMBEDDINGS
-from common.files import check_output
 from common.runs.folder import open_run
 
 

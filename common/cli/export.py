@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.files import check_output
 from common.errors import UsageError
-from common.files import check_output
 from common.runs.folder import RunFolder, open_run
 
 SENTENCES, HUB = "sentence-transformers", "hub"

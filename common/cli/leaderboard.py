@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from common.config.checkout import SOURCE_ROOT, require_checkout
-from common.console import plain_table
+from common.config.console import plain_table
 from common.errors import UsageError
 from common.results.groups import Group
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard

@@ -14,16 +14,15 @@ from common.cli.campaigns import campaign_command, sweep_command
 from common.cli.compare import compare_command
 from common.cli.data import data_app
 from common.cli.parity import parity_command
+from common.config.console import Screen, lasting_streams, say, say_warnings
+from common.config.devices import unset_unreadable_ranks
 from common.config.protocols import require_declared
 from common.config.schema import Recipe
-from common.console import Screen, lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
-from common.ranks import unset_unreadable_ranks
 from common.results.configuration import load_recipe_or_record
-from common.runs.cores import let_threads_sleep
+from common.runs.devices import keep_memory, let_threads_sleep
 from common.runs.folder import open_run
-from common.runs.glibc_memory import keep_memory
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -118,7 +117,7 @@ def train_command(
 def resume_command(run_dir: RunArgument) -> None:
     """Continues a run from its last good checkpoint."""
     run = open_run(run_dir)
-    from common.runs.resume import resume_run
+    from common.runs.run import resume_run
 
     resume_run(run, console)
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.config.files import check_output
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
-from common.files import check_output
 from common.paper import get_paper
 from common.results.reference import PARTS
 

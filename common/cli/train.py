@@ -5,13 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.console import Screen
+from common.config.files import reading
 from common.config.recipe import SECTIONS, load_recipe
 from common.config.references import recipe_names
 from common.config.schema import Recipe
-from common.console import Screen
 from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
-from common.files import reading
 from common.paper import paper_names
 from common.results.configuration import load_recipe_or_record
 
@@ -47,7 +47,7 @@ def train_words(
         print_recipe(recipe, console)
         return
     require_data(recipe.data.name, recipe.data.root, recipe.data.path)
-    from common.runs.start import start
+    from common.runs.run import start
 
     start(recipe, runs, console, planned=planned)
 

@@ -19,10 +19,10 @@ from common.backbones.foreign import HEADS, Foreign
 from common.backbones.published import to_detectron2
 from common.backbones.resnet import ResNet
 from common.backbones.vit import ViT, sine_positions
+from common.config.files import write_atomic
 from common.config.schema import Recipe
 from common.distributed.draws import keyed_generator
 from common.errors import LikewiseError, UsageError
-from common.files import write_atomic
 from common.registry import BACKBONES
 from common.runs.folder import RunFolder
 from common.training.fit import Experiment

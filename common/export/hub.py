@@ -12,10 +12,10 @@ import torch
 from lightning import LightningModule
 
 from common.backbones.published import read_state_dict
+from common.config.files import check_folder, write_folder
 from common.config.yaml_io import to_yaml
 from common.data.catalogue.sources import load_sources
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
-from common.files import check_folder, write_folder
 from common.paper import Paper, get_paper
 from common.registry import wing
 from common.results.pages.document import (

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.config.files import check_output, reading, write_atomic
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import check_output, reading, write_atomic
 from common.paper import get_paper
 from common.runs.folder import open_run
 
@@ -46,7 +46,7 @@ def recommend(
     recipe = run.read_recipe()
     path = _check(recipe, run_dir, data, top)
     check_output(target, RECOMMENDATIONS, force)
-    from common.runs.launch import evaluation_device
+    from common.runs.devices import evaluation_device
     from common.runs.loading import load_run
 
     experiment = load_run(run)
@@ -150,7 +150,7 @@ def embed_data(
 
     from common.data.catalogue.packers.arrays import npz_bytes
     from common.evaluation.frozen import require_finite
-    from common.runs.launch import evaluation_device
+    from common.runs.devices import evaluation_device
 
     experiment.module.to(evaluation_device(experiment.recipe))
     with reading(path):

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from common.backbones.checkpoint_folder import WEIGHTS, needs_text_extra
 from common.backbones.text_encoder import TextEncoder, rate_of
+from common.config.files import check_folder, write_folder
 from common.data.text.tokenizer import KEYS, Tokenizer
 from common.errors import UsageError
-from common.files import check_folder, write_folder
 from common.training.fit import Experiment
 
 # Our poolers, as the module Pooling knows them.

@@ -8,14 +8,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from common.config.console import plain_table, print_table
+from common.config.files import write_atomic
 from common.config.overrides import as_word, changed_values
 from common.config.recipe import SECTIONS
 from common.config.references import OWN_NAME_PATTERN, recipe_names
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import to_yaml
-from common.console import plain_table, print_table
 from common.errors import UsageError
-from common.files import write_atomic
 from common.own_data.plan import Plan
 from common.paper import get_paper
 

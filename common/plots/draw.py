@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from common.backbones.modes import evaluating
+from common.config.files import write_atomic
 from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
-from common.files import write_atomic
 from common.paper import Paper
 from common.plots.curves import draw_run
 from common.plots.style import to_png

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from common.config.files import write_atomic
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import write_atomic
 from common.results.digest import code_digest
 from common.results.record import Record, RecordError, read_record
 from common.results.strict_dataclasses import build_checked

@@ -19,9 +19,9 @@ from rich.console import Console
 from torch import Tensor
 
 from common.config.checkout import SOURCE_ROOT
+from common.config.files import write_atomic
 from common.data.catalogue.packers.arrays import npz_bytes, read_arrays
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
-from common.files import write_atomic
 from common.paper import get_paper, paper_names
 from common.results.reference import PARTS
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
+from common.config.files import remove_torn, write_atomic
 from common.errors import LikewiseError, UsageError
-from common.files import remove_torn, write_atomic
 from common.registry import packages
 from common.results.strict_dataclasses import build_checked
 

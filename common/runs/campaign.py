@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.devices import is_main_process
 from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.ranks import is_main_process
 from common.results.digest import code_digest
 from common.results.ledger import matching_records, read_ledger
 from common.results.record import Record, commit_record, default_root
@@ -23,8 +23,7 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
-from common.runs.resume import resume_run
-from common.runs.start import start
+from common.runs.run import resume_run, start
 from common.training.position import KEY, read_checkpoint
 
 

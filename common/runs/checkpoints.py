@@ -8,8 +8,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from common.files import sync_folder
-from common.runs.reporter import Reporter
+from common.config.files import sync_folder
+from common.tracking.tracker import Reporter
 from common.training.position import CheckpointError, batches_seen, read_checkpoint
 
 NAME = "batch-{:09d}.ckpt"

@@ -9,21 +9,20 @@ from typing import Any
 from rich.console import Console
 
 from common.config.build import COMMAND_LINE
+from common.config.files import file_digest
 from common.config.protocols import check_protocols
 from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
-from common.files import file_digest
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
+from common.runs.devices import evaluation_device
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
-from common.runs.launch import evaluation_device
+from common.runs.interruption import interrupts_wait
 from common.runs.loading import Loaded, load_run, load_weights
-from common.runs.provenance import joined_digest
-from common.runs.record import RunMeasurements, describe_source, make_record
-from common.runs.signals import interrupts_wait
+from common.runs.record import RunMeasurements, describe_source, joined_digest, make_record
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
 from common.training.fit import evaluate, load_data, measure_references, num_parameters

@@ -1,18 +1,59 @@
-"""Makes a run's record from its recipe and what was measured."""
+"""The record of a run, made of its recipe and of what was measured, and the code it is of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.results.configuration import resolved_config
 from common.results.curves import stored_curves
 from common.results.digest import code_digest
-from common.results.ledger import read_ledger, setting_name
+from common.results.ledger import MIXED, read_ledger, setting_name
 from common.results.record import Record, default_root
 from common.results.reported import scaled_reason
 from common.runs.environment import Environment, describe_environment
 from common.runs.folder import RunFolder
+from common.training.position import KEY
+
+
+def joined_digest(paper: str, setting: str, then: str, now: str) -> str:
+    """Returns the digest of what code ``then`` began and code ``now`` went on with.
+
+    That of now where `papers verify` found both to give the steps of ``setting``, else `MIXED`.
+    """
+    same = read_ledger(paper, default_root()).same_numbers(setting, then, now)
+    return now if same else MIXED
+
+
+class Provenance(Callback):
+    """Adds run, paper and code to the position that `Position` keeps; stands after it.
+
+    ``code_digest`` is that of the whole run, also where it was begun by other code.
+    """
+
+    def __init__(self, run_id: str, paper: str, setting: str, code_digest: str) -> None:
+        self.run_id, self.paper, self.setting = run_id, paper, setting
+        self.code_digest = code_digest
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds them."""
+        own = {"run_id": self.run_id, "paper": self.paper, "code_digest": self.code_digest}
+        checkpoint[KEY] |= own
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Warns where the code has changed since the run began."""
+        then = checkpoint[KEY]["code_digest"]
+        self.code_digest = joined_digest(self.paper, self.setting, then, self.code_digest)
+        if self.code_digest == MIXED:
+            rank_zero_warn("the code has changed since this run began: its row will be mixed")
 
 
 @dataclass(frozen=True, kw_only=True)

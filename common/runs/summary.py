@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.console import plain_table, print_table
 from common.config.overrides import changed_words
 from common.config.references import recipe_names
 from common.config.schema import Recipe
-from common.console import plain_table, print_table
 from common.paper import get_paper
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number

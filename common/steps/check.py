@@ -28,7 +28,7 @@ from common.results.ledger import (
     write_ledger,
 )
 from common.results.record import Record, load_records
-from common.runs.cores import usable_cores
+from common.runs.devices import usable_cores
 from common.runs.environment import installed_versions
 
 # A ledger says what moved first; the file and the present code say the rest.

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.config.files import write_atomic
 from common.errors import UsageError
-from common.files import write_atomic
 from common.results.strict_dataclasses import build_checked
 
 STEPS_VERSION = 1

@@ -15,7 +15,7 @@ from common.data.contract import RunData
 from common.evaluation.run_protocols import run_protocols
 from common.evaluation.scores import recorded
 from common.paper import get_paper
-from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import quieten_lightning
 from common.steps.enter_state import perturb_state
 from common.steps.float64 import in_double, moved
 from common.steps.folding import fold

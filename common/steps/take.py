@@ -17,7 +17,7 @@ from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
 from common.runs.checkpoints import AtomicCheckpointIO
-from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import quieten_lightning
 from common.steps.enter_state import enter
 from common.steps.float64 import KEPT, in_double, mapped, moved
 from common.steps.folding import describe_orders, fold

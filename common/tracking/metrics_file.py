@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, SupportsFloat
 
+from common.config.files import write_atomic
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 
 HEADER = "batch,epoch,key,value"
 METRICS_NAME = "metrics.csv"

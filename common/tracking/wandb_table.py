@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from common.errors import LikewiseError, UsageError
-from common.tracking.mode import resolve_mode
+from common.tracking.tracker import resolve_mode
 
 # W&B keeps no more rows of a table.
 MOST_ROWS = 10_000

@@ -150,7 +150,7 @@ def test_a_circle_is_seen() -> None:
         ("common/data/a.py", "import papers.swav"),
         ("common/a.py", "from papers.swav import x"),
         ("common/a.py", "from tests.helpers import x"),
-        ("common/results/a.py", "from common.runs.cores import x"),
+        ("common/results/a.py", "from common.runs.devices import x"),
         ("common/evaluation/a.py", "from common.data.images.batch import x"),
     ],
 )

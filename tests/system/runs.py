@@ -10,7 +10,7 @@ from tests.forks import CONTEXT
 
 def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
     from common.config.recipe import load_recipe
-    from common.runs.start import start
+    from common.runs.run import start
 
     kill.arm()
     start(load_recipe(reference, overrides), root, Console(quiet=True))
@@ -18,7 +18,7 @@ def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
 
 def _resume(run_dir: Path, kill: Any) -> None:
     from common.runs.folder import open_run
-    from common.runs.resume import resume_run
+    from common.runs.run import resume_run
 
     if kill is not None:
         kill.arm()

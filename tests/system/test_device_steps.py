@@ -17,7 +17,7 @@ from torch import Tensor
 
 from common.config.recipe import load_recipe
 from common.paper import paper_names
-from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import quieten_lightning
 from common.steps.take import NEVER, as_taken
 from common.training import trainer as training
 from common.training.fit import Experiment, build_module, evaluate, load_data

@@ -70,7 +70,7 @@ def folder(tmp_path):
 def trained(tmp_path_factory):
     """A run that measured everything at its end and, on the hold-out, after its epoch."""
     from common.config.recipe import load_recipe
-    from common.runs.start import start
+    from common.runs.run import start
 
     root = tmp_path_factory.mktemp("trained")
     draw_images(root)

@@ -76,7 +76,7 @@ def test_without_a_change_all_rows_hold(copy):
         ("common/errors.py", "; did you mean", "; do you mean"),
         ("common/data/images/readers/digits.py", '"""', '"""Rewritten. '),
         ("common/cli/main.py", "Fail if a page is stale.", "Fail where pages are old."),
-        ("common/tracking/wandb_run.py", "import", "import os  # added\nimport"),
+        ("common/tracking/tracker.py", "import", "import os  # added\nimport"),
     ],
 )
 def test_an_edit_of_the_shell_moves_no_row_and_asks_for_nothing(copy, name, old, new):

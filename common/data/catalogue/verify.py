@@ -8,12 +8,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from common.config.files import file_digest
 from common.data.catalogue.packers.arrays import BROKEN, read_content
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import PackedFile, Source, get_source, load_sources
 from common.data.modality import find_set
 from common.errors import DataError
-from common.files import file_digest
 from common.registry import load
 
 # Parts of a sparse matrix whose lengths follow from the rest.

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
+from common.config.files import write_atomic
 from common.errors import LikewiseError
-from common.files import write_atomic
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.by_modality import BY_MODALITY, by_modality
 from common.results.pages.claims_image import claims_image

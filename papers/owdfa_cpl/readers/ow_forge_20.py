@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from common.config.files import write_atomic
 from common.data.catalogue.packers.arrays import BROKEN
 from common.data.images.readers.packed import Packed
 from common.data.images.readers.packed_sets import FACES_ATT_FILE
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 from papers.owdfa_cpl.standin.carriers import Pool, high_band, reduced_face
 from papers.owdfa_cpl.standin.filters import SIDE, Array
 from papers.owdfa_cpl.standin.forgeries import FORGERIES

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from common.config.files import check_output, file_digest, remove_torn, write_atomic
 from common.errors import LikewiseError, UsageError
 from common.export.tables import EMBEDDINGS
-from common.files import check_output, file_digest, remove_torn, write_atomic
 
 
 def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):

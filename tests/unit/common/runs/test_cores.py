@@ -11,17 +11,18 @@ import torch
 
 import common
 from common.config.recipe import load_recipe
-from common.runs import cores, loading
-from common.runs.cores import (
+from common.runs import devices as cores
+from common.runs import loading
+from common.runs.devices import (
     SMALL_NETWORK,
     WAITING,
     WATCHED_S,
     cgroup_quota,
     choose_threads,
+    threads_of,
     too_many_threads,
     usable_cores,
 )
-from common.runs.launch import threads_of
 
 WAITS = f"""
 import json, os

@@ -8,19 +8,19 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.config.files import write_atomic
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError, UsageError
-from common.files import write_atomic
 from common.results.configuration import recipe_of
 from common.results.ledger import MIXED, Ledger
 from common.results.record import NO_NUMBER, write_record
-from common.runs import provenance
+from common.runs import record as provenance
 from common.runs.environment import Environment
 from common.runs.evaluate import evaluate_run, evaluate_weights
 from common.runs.folder import RunFolder, new_run
 from common.runs.record import Source, make_record
-from common.runs.start import start
+from common.runs.run import start
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
 

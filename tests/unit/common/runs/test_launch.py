@@ -2,7 +2,7 @@ import pytest
 
 from common.config.recipe import load_recipe
 from common.errors import ConfigError
-from common.runs.launch import check_accelerator, num_processes, strategy_of
+from common.runs.devices import check_accelerator, num_processes, strategy_of
 
 
 @pytest.fixture(autouse=True)

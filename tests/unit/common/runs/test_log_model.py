@@ -5,8 +5,8 @@ from rich.console import Console
 
 from common.config.recipe import load_recipe
 from common.results.record import parse_record
-from common.runs.start import start
-from common.tracking.wandb_run import Tracker
+from common.runs.run import start
+from common.tracking.tracker import Tracker
 
 SHORT = ["trainer.batches=2", "evaluation.protocols=[knn]", "evaluation.references=[]"]
 BEST = ["evaluation.select=best", "evaluation.monitor=train/epoch_loss"]

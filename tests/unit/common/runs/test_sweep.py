@@ -7,8 +7,7 @@ import pytest
 from common.config.recipe import load_recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError
-from common.runs.sweep import Range, draw_trials, kept_words, make_sweep, read_space
-from common.runs.wandb_sweep import wandb_sweep
+from common.runs.sweep import Range, draw_trials, kept_words, make_sweep, read_space, wandb_sweep
 
 WORDS = ["optimizer.lr=log:1e-4..1e-1", "method.epsilon=0.03,0.05", "trainer.epochs=2"]
 

@@ -6,8 +6,8 @@ import torch
 from rich.console import Console
 
 from common.runs import throughput as progress
-from common.runs.reporter import Reporter
-from common.runs.throughput import ProgressLine, Throughput
+from common.runs.progress import ProgressLine, Throughput
+from common.tracking.tracker import Reporter
 from tests.states import Counted
 
 

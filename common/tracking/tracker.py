@@ -1,27 +1,199 @@
 """The one way to W&B: a tracker that can die at any moment without the run noticing.
 
-W&B lives in a process of its own (`common.tracking.wandb_process`), fed through a pipe by a
-thread, so a call costs microseconds, nothing here imports W&B, and a tracker that crashes, hangs
-or loses the network costs its own numbers only; the local files hold all of them.
+W&B lives in a process of its own (`common.tracking.wandb_child`), fed through a pipe by a thread:
+a call costs microseconds, nothing here imports W&B, and a tracker that crashes, hangs or loses the
+network costs its own numbers only; the local files hold all of them. In the run's own process
+W&B's service, once it hangs, holds up each call as soon as its socket is full, and the end of the
+run for ever, whatever ``finish_timeout`` says.
 """
 
+import configparser
+import contextlib
 import importlib.util
+import json
+import netrc
 import os
+import queue
 import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import IO, Any, SupportsFloat
+from urllib.parse import urlsplit
 
+from common.config.devices import process_rank
 from common.config.schema import Recipe, TrackingConfig
-from common.ranks import process_rank
-from common.tracking.channel import Channel
 from common.tracking.labels import run_labels, without_secrets
-from common.tracking.mode import resolve_mode
+from common.tracking.metrics_file import MetricsFile
 
+DEFAULT_SERVER = "https://api.wandb.ai"
+# W&B's own older names.
+_ALIASES = {"dryrun": "offline", "run": "online", "shared": "online"}
+# Far more than any healthy tracker leaves unread; beyond it the tracker hangs.
+MAX_PENDING = 100_000
+SCRIPT = Path(__file__).with_name("wandb_child.py")
 # How long the end of a run waits for the tracker, which goes on by itself after that.
 FINISH_SECONDS = 8.0
 DEFAULT_PROJECT = TrackingConfig().project
+
+
+def resolve_mode(mode: str, environment: Mapping[str, str] | None = None) -> str:
+    """Returns ``online``, ``offline`` or ``disabled``.
+
+    ``auto`` follows ``WANDB_MODE`` where it is set, else it is online for a user who is logged
+    in and offline for everybody else. A mode that the recipe or the command names wins.
+    """
+    environment = os.environ if environment is None else environment
+    if mode != "auto":
+        return mode
+    wanted = environment.get("WANDB_MODE", "").lower()
+    wanted = _ALIASES.get(wanted, wanted)
+    if wanted in ("online", "offline", "disabled"):
+        return wanted
+    return "online" if is_logged_in(environment) else "offline"
+
+
+def logs_model(environment: Mapping[str, str] | None = None) -> bool:
+    """Tells whether the trained checkpoint goes to W&B: ``WANDB_LOG_MODEL``, unset or false: no."""
+    environment = os.environ if environment is None else environment
+    return environment.get("WANDB_LOG_MODEL", "").lower() not in ("", "false")
+
+
+def is_logged_in(environment: Mapping[str, str]) -> bool:
+    """Tells whether a key for the W&B server is in the environment or in the netrc file."""
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(_server(environment)).netloc
+    try:
+        entry = netrc.netrc(_netrc_path(environment)).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return bool(entry and entry[2])
+
+
+def _server(environment: Mapping[str, str]) -> str:
+    if environment.get("WANDB_BASE_URL"):
+        return environment["WANDB_BASE_URL"]
+    folder = Path(environment.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
+    settings = configparser.ConfigParser(interpolation=None)
+    try:
+        settings.read(folder / "settings")
+    except (OSError, configparser.Error):
+        return DEFAULT_SERVER
+    return settings.get("default", "base_url", fallback=DEFAULT_SERVER)
+
+
+def _netrc_path(environment: Mapping[str, str]) -> Path:
+    if environment.get("NETRC"):
+        return Path(environment["NETRC"]).expanduser()
+    usual = Path("~/.netrc").expanduser()
+    return usual if usual.exists() else Path("~/_netrc").expanduser()
+
+
+class Channel:
+    """A child process that takes JSON messages and reports events.
+
+    Two threads write and listen, so that neither a slow child nor a dead one holds anybody up.
+    They are daemons on unbuffered pipes: the interpreter's end neither waits for them nor
+    complains about them.
+    """
+
+    def __init__(self, run_dir: Path, first: dict[str, Any]) -> None:
+        """Starts the process and sends ``first``.
+
+        Raises:
+            OSError: The folder cannot be written or no process be started.
+        """
+        self.path: str | None = None
+        # Why tracking stopped, and why it goes on offline; None while all is well.
+        self.fault: str | None = None
+        self.notice: str | None = None
+        # What was not taken, and why; all else goes on.
+        self.lost: str | None = None
+        self._ended = threading.Event()
+        self._pending: queue.Queue[dict[str, Any]] = queue.Queue(MAX_PENDING)
+        self._pending.put(first)
+        folder = run_dir / "wandb"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "tracker.log").open("ab") as log:
+            # -P: the script's folder is not a place to import from.
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", str(SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                env=_environment(run_dir),
+                # Ctrl-C reaches every process of the group; the tracker has to outlive it.
+                start_new_session=True,
+            )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        threading.Thread(target=self._write, args=(self.process.stdin,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Queues ``message``; a child that takes nothing any more is a fault."""
+        try:
+            self._pending.put_nowait(message)
+        except queue.Full:
+            self.fault = "it does not take what is sent to it"
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for the child's last event; tells whether it came in time."""
+        return self._ended.wait(seconds)
+
+    def _write(self, pipe: IO[bytes]) -> None:
+        last = False
+        # A broken pipe is the listener's to explain.
+        with contextlib.suppress(OSError, ValueError):
+            while not last:
+                message = self._pending.get()
+                last = message["call"] == "finish"
+                rest = memoryview(json.dumps(message, default=str).encode() + b"\n")
+                while rest:
+                    rest = rest[pipe.write(rest) :]
+
+    def _listen(self, pipe: IO[bytes]) -> None:
+        kind = ""
+        with contextlib.suppress(OSError, ValueError):
+            for line in _lines(pipe):
+                event = json.loads(line)
+                kind = event["event"]
+                if kind == "started":
+                    self.path = event["path"]
+                elif kind == "offline":
+                    self.notice = event["reason"]
+                elif kind == "lost":
+                    self.lost = f"{event['what']} ({event['reason']})"
+                elif kind == "failed":
+                    self.fault = event["reason"]
+                elif kind == "finished":
+                    break
+        if kind != "finished" and self.fault is None:
+            self.fault = "its process was ended from outside"
+        self._ended.set()
+
+
+def _environment(run_dir: Path) -> dict[str, str]:
+    """Keeps W&B's files in the run's folder unless the user has other places for them."""
+    places = {
+        "WANDB_CACHE_DIR": str(run_dir / "wandb" / "cache"),
+        "WANDB_DATA_DIR": str(run_dir / "wandb" / "data"),
+        "WANDB_ARTIFACT_DIR": str(run_dir / "wandb" / "artifacts"),
+    }
+    # The mode is decided; the name the user gave is in the recipe.
+    left_out = ("WANDB_MODE", "WANDB_DIR", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_NAME")
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
+    return {**places, **inherited}
+
+
+def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
+    buffer = b""
+    while chunk := pipe.read(65536):
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        yield from lines
 
 
 def _say(text: str) -> None:
@@ -253,3 +425,27 @@ def _settings() -> dict[str, Any]:
         # W&B's system charts are to show the training process.
         "x_stats_pid": os.getpid(),
     }
+
+
+class Reporter:
+    """Sends metrics to ``metrics.csv`` and the tracker; does nothing on other processes."""
+
+    def __init__(self, files: MetricsFile | None, tracker: Tracker | None) -> None:
+        self.files, self.tracker = files, tracker
+
+    def report(self, batch: int, epoch: int, metrics: dict[str, float]) -> None:
+        """Writes ``metrics`` of the moment after ``batch`` batches."""
+        if self.files is not None and metrics:
+            self.files.write(batch, epoch, metrics)
+        if self.tracker is not None and metrics:
+            self.tracker.log(batch, metrics)
+
+    def cut(self, batch: int) -> None:
+        """Forgets what was written after ``batch``: a resumed run writes it again."""
+        if self.files is not None:
+            self.files.cut(batch)
+
+    def sync(self) -> None:
+        """Forces what was written to the disk."""
+        if self.files is not None:
+            self.files.sync()

@@ -1,6 +1,6 @@
 """The process that talks to W&B, so that nothing W&B does can touch the training process.
 
-Run by `common.tracking.wandb_run` as a plain script: JSON messages come on the standard input,
+Run by `common.tracking.tracker` as a plain script: JSON messages come on the standard input,
 events go back on what was the standard output. Its console is a log file in the run's folder.
 W&B's threads, exit hooks and service process belong to this process and end with it.
 """

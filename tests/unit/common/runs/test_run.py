@@ -7,16 +7,14 @@ import signal
 import pytest
 from rich.console import Console
 
+from common.config.files import write_atomic
 from common.config.recipe import load_recipe
 from common.errors import LikewiseError
-from common.files import write_atomic
 from common.results.record import RecordError
 from common.runs import folder as run_folders
 from common.runs.folder import RunFolder, new_run
-from common.runs.interruption import RunStopped
-from common.runs.resume import resume_run
-from common.runs.signals import SIGNALS
-from common.runs.start import start
+from common.runs.interruption import SIGNALS, RunStopped
+from common.runs.run import resume_run, start
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
 
@@ -27,8 +25,7 @@ def console():
 
 
 def replace(monkeypatch, name, function):
-    for module in ("start", "resume"):
-        monkeypatch.setattr(f"common.runs.{module}.{name}", function)
+    monkeypatch.setattr(f"common.runs.run.{name}", function)
 
 
 @pytest.fixture
