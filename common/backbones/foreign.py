@@ -29,7 +29,7 @@ class Foreign(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the features, ``(batch, num_features)``."""
-        return embed(self.model, x)
+        return pooled_features(self.model, x)
 
 
 class ForeignMap(Foreign):
@@ -40,7 +40,7 @@ class ForeignMap(Foreign):
         return last_stage(self.model, x)
 
 
-def embed(model: Any, x: Tensor) -> Tensor:
+def pooled_features(model: Any, x: Tensor) -> Tensor:
     """Returns a network's features: of a Hugging Face model pooled ones, else its first token."""
     found = model(x)
     if isinstance(found, Tensor):
@@ -167,7 +167,7 @@ def _measured(model: Any, channels: int, size: int = SIZE) -> nn.Module:
     """Returns ``model`` as a backbone, after an image has shown what it gives."""
     images = torch.zeros(1, channels, size, size)
     with torch.no_grad(), evaluating(model):
-        features, stage = embed(model, images), last_stage(model, images)
+        features, stage = pooled_features(model, images), last_stage(model, images)
     num = features.shape[1]
     is_map = isinstance(stage, Tensor) and stage.ndim == 4 and stage.shape[1] == num
     return ForeignMap(model, num) if is_map else Foreign(model, num)

@@ -37,7 +37,7 @@ class HostCopy(Generic[T]):
         return value
 
 
-def moved(values: Tensor, device: torch.device) -> Tensor:
+def on_device(values: Tensor, device: torch.device) -> Tensor:
     """Returns ``values`` on ``device``; on the way to a GPU nobody waits for what runs there."""
     if device.type == "cuda" and values.device.type == "cpu":
         values = values.pin_memory()  # from other memory a copy is a wait

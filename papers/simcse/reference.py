@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from common.backbones.text_encoder import pool
-from common.methods.masked_words import Draws, mask_words
+from common.methods.masked_words import WordDraws, mask_words
 from common.results.parity import Case
 from papers.simcse.loss import contrast, logits, with_own_rows
 from papers.simcse.module import TanhHead
@@ -74,7 +74,7 @@ def solve_masking(case: Case) -> dict[str, Any]:
     masked, replaced, random = (
         case[name].bool() for name in ("masked", "draw_replace", "draw_random")
     )
-    draws = Draws(masked, replaced, random, case["random_words"])
+    draws = WordDraws(masked, replaced, random, case["random_words"])
     inputs, labels = mask_words(case["ids"], draws, case.constants["mask_id"])
     return {"inputs": inputs, "labels": labels}
 
