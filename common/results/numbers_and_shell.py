@@ -21,7 +21,6 @@ NUMBERS = (
     "common/data/__init__.py",
     "common/data/contract.py",
     "common/data/graphs/",
-    "common/data/keyed.py",
     "common/data/image_text/",
     "common/data/images/",
     "common/data/sampler.py",

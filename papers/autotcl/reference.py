@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.data.series.sections import cut_sections, time_covariates
+from common.data.series.sets import cut_sections, time_covariates
 from common.evaluation.ridge import (
     MAX_SAMPLES,
     RidgePath,

@@ -11,7 +11,7 @@ from common.backbones.text_encoder import build_text_encoder, rate_of
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
-from common.data.text.module import WholeBatches
+from common.data.text.module import TextBatches
 from common.errors import ConfigError, DataError
 from common.losses.precision import upcast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
@@ -142,11 +142,11 @@ class DSE(PaperModule):
             self._logits = logits
         return self._logits
 
-    def _samples(self) -> WholeBatches:
+    def _samples(self) -> TextBatches:
         """Returns all training pairs, whose numbers a batch tells."""
         loader: Any = self._trainer and self._trainer.train_dataloader
         samples = getattr(loader, "dataset", None)
-        if not isinstance(samples, WholeBatches):
+        if not isinstance(samples, TextBatches):
             raise DataError(
                 f"method.teacher={self.method.teacher}: needs pairs with numbers, which TextData "
                 "gives and a loader of your own does not"

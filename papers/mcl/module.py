@@ -12,7 +12,7 @@ from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
-from common.data.images.dense_evaluation import DenseImages
+from common.data.images.evaluation import DenseImages
 from common.data.sampler import EpochBatchSampler
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.data.graphs.metapaths import keep_nearest, normalise, pathsim, row_mean
+from common.data.graphs.metapath_graphs import keep_nearest, normalise_adjacency, pathsim, row_mean
 from common.data.graphs.operators import make_operator
 from common.results.parity import Case, Solver
 from papers.meow.backbone import SemanticAttention, WholeGraphGCN
@@ -138,7 +138,7 @@ def solve_gcn_attention(case: Case) -> dict[str, Any]:
     out = gcn(x, make_operator(case["adj_norm"].numpy(), case.dtype))
     (out**3).sum().backward()
     return {
-        "adj_norm": normalise(sp.csr_matrix(case["adj_counts"].numpy())).toarray(),
+        "adj_norm": normalise_adjacency(sp.csr_matrix(case["adj_counts"].numpy())).toarray(),
         "gcn_out": out,
         "grad_x": x.grad,
         "att_beta": attention.weights(case["att_in"]),

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from common.backbones.modes import evaluating, training
-from common.data.images.box_evaluation import ObjectImages
-from common.data.images.boxes import Objects
+from common.data.images.evaluation import ObjectImages
+from common.data.images.sets import Objects
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError

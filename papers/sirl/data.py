@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.contract import RunData
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.targets.regression.samples import measure_scale

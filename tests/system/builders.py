@@ -29,11 +29,10 @@ from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
-from common.data.targets.open_world.module import SplitBatches
-from common.data.targets.open_world.order import alternating_order
+from common.data.targets.open_world.module import SplitBatches, alternating_order
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED, Part
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
-from common.data.targets.regression.views import RegressionBatch, make_views
+from common.data.targets.regression.views import RegressionBatch, change_inputs
 from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.evaluation.regression_inputs import Samples
 from common.methods.barlow_twins import BarlowTwins
@@ -368,7 +367,7 @@ def supremix() -> list[Found]:
             RegressionBatch(pool.inputs[key.rows], pool.targets[key.rows], key)
             for key in shares(36, 12)
         ]
-        batches = [make_views(batch, config, pool, SEED) for batch in plain]
+        batches = [change_inputs(batch, config, pool, SEED) for batch in plain]
         found.append(train_as_ddp(build(kind, method, rates(1e-3, "adam"), facts), batches))
     return found
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import HeteroData
 
 from common.backbones.modes import evaluating, training
-from common.data.contract import RunData
+from common.data.contract import RunData, keyed_loader
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import (
@@ -24,9 +24,8 @@ from common.data.graphs.graph import (
     node_counts,
 )
 from common.data.graphs.neighbours import NeighbourBatches
-from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
+from common.data.graphs.prepare import PreparedGraph, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
-from common.data.keyed import keyed_loader
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import DataError
@@ -79,7 +78,7 @@ class GraphData(RunData):
         self.config = config
         self._read = read
         self._graph: HeteroData | None = None
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedGraph | None = None
         self._batch: GraphBatch | None = None
 
     def load(self) -> None:

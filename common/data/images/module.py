@@ -12,13 +12,12 @@ from torch.utils.data import Dataset
 
 from common.data.contract import RunData
 from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
-from common.data.images.box_evaluation import ObjectImages
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
 from common.data.images.config import FILE_SETS, ImageConfig, ImageFacts
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages, split_pair
+from common.data.images.evaluation import DenseImages, EvaluatedImages, ObjectImages, split_pair
 from common.data.images.hybrid import Cuts, finish_views
 from common.data.images.lazy import AnySplit, fingerprint_files, read_images
+from common.data.images.loading import ImageLoader, watched
 from common.data.images.sets import (
     ImageSet,
     Kind,
@@ -29,7 +28,6 @@ from common.data.images.sets import (
     keep_labelled,
 )
 from common.data.images.views import make_view_batch
-from common.data.images.workers import ImageLoader, watched
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
@@ -41,7 +39,7 @@ from common.registry import READERS
 Batch = ImageBatch | CutBatch
 
 
-class WholeBatches(Dataset[ImageBatch]):
+class ImageBatches(Dataset[ImageBatch]):
     """Gives all images of a batch at once."""
 
     def __init__(self, split: AnySplit) -> None:
@@ -191,7 +189,7 @@ class ImageData(RunData):
         return partial(train.order, self.config.shuffle_window)
 
     def _dataset(self, train: AnySplit) -> Dataset[Any]:
-        batches = WholeBatches(train)
+        batches = ImageBatches(train)
         if self.config.pipeline == "hybrid":
             return Cuts(batches, self.config, self.seed)
         return batches

@@ -11,20 +11,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from common.backbones.modes import evaluating
-from common.data.contract import RunData
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.sequences.config import SequenceConfig, SequenceFacts
-from common.data.sequences.core import k_core
 from common.data.sequences.store import (
     Instances,
     Sequences,
     held_out_instances,
+    k_core,
     popularity,
     prefix_instances,
 )
-from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.data.sequences.views import ViewRatios, draw_views, make_sequence_views
 from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
 from common.evaluation.ranking import History, RankingInput
@@ -171,7 +170,7 @@ class SequenceData(RunData):
         generator = keyed_generator(self.seed, epoch, number)
         draws = draw_views(global_size, batch.items.shape[1], generator)
         draws = draws.rows(first, len(batch.items)).to(batch.items.device)
-        views, view_lengths = make_views(batch.items, batch.lengths, draws, self.ratios)
+        views, view_lengths = make_sequence_views(batch.items, batch.lengths, draws, self.ratios)
         return batch._replace(views=views, view_lengths=view_lengths)
 
     @torch.no_grad()

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.sequences.core import k_core
 from common.data.sequences.readers.read import numbered_lines, read_actions
-from common.data.sequences.store import FEWEST_ACTIONS, pack
+from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
 from common.own_data.draft import Draft, check_batch, fit_batch
 

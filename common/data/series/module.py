@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.contract import RunData
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
 from common.data.modality import DataSets
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
-from common.data.series.sections import cut_sections
 from common.data.series.sets import (
     LabelledSeries,
     LongSeries,
     Prepared,
     check_labelled,
+    cut_sections,
     digest_of,
     prepare_long,
     scale_labelled,

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.backbones.checkpoint_folder import find_folder
-from common.data.contract import RunData
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch
@@ -29,7 +28,7 @@ from common.registry import READERS
 SPLITS = ("val", "test")
 
 
-class WholeBatches(Dataset[TextBatch]):
+class TextBatches(Dataset[TextBatch]):
     """Gives all samples of a batch at once, their texts cut to ``longest`` tokens."""
 
     def __init__(self, stores: list[TokenStore], targets: Tensor, longest: int) -> None:
@@ -65,7 +64,7 @@ class TextData(RunData):
     ) -> None:
         super().__init__(seed, config.batch_size)
         self.config, self._read = config, read
-        self._dataset: WholeBatches | None = None
+        self._dataset: TextBatches | None = None
 
     def load(self) -> None:
         """Reads or generates the texts and cuts them into tokens; once.
@@ -93,7 +92,7 @@ class TextData(RunData):
         self.graded = {name: self._graded(part) for name, part in graded.items()}
         stores = [self.tokenizer.encode(column) for column in train.columns]
         targets = torch.from_numpy(_targets(train))
-        self._dataset = WholeBatches(stores, targets, config.max_length)
+        self._dataset = TextBatches(stores, targets, config.max_length)
         self.fingerprint = self._digest()
 
     def _make_tokenizer(self, found: TextSet) -> Tokenizer:
@@ -109,7 +108,7 @@ class TextData(RunData):
         return self.config.path or self.config.name
 
     @property
-    def samples(self) -> WholeBatches:
+    def samples(self) -> TextBatches:
         """The training samples, read if they were not."""
         self.load()
         assert self._dataset is not None

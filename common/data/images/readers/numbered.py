@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from common.data.catalogue.root import require
-from common.data.images.decode import decode
+from common.data.images.lazy import decode
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.readers.listed import read_listed
 from common.data.targets.regression.samples import RegressionSet

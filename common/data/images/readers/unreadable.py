@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from common.config.files import write_atomic
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit, fingerprint_files
+from common.data.images.loading import ImageLoader
 from common.data.images.readers.shards import CACHE
-from common.data.images.workers import ImageLoader
 from common.errors import DataError, LikewiseError
 
 CHUNK = 64

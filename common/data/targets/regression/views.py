@@ -48,7 +48,7 @@ def as_regression_batch(batch: object) -> RegressionBatch:
     return RegressionBatch(torch.stack(views), targets, lone_key(len(targets)))
 
 
-def make_views(
+def change_inputs(
     batch: RegressionBatch, config: RegressionConfig, pool: Samples, seed: int
 ) -> RegressionBatch:
     """Returns the batch with ``config.num_views`` views of each sample.

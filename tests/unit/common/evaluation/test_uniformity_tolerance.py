@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.evaluation import uniformity_tolerance as measured
 from common.evaluation.features import ImageInputs

@@ -5,11 +5,11 @@ from functools import partial
 import torch
 
 from common.config.recipe import load_recipe
+from common.data.contract import KeyedData
 from common.data.images.module import ImageData
 from common.data.images.synthetic import make
-from common.data.keyed import KeyedData
 from common.data.sampler import EpochBatchSampler
-from common.data.targets.open_world.order import alternating_order
+from common.data.targets.open_world.module import alternating_order
 from common.steps.float64 import widened
 from common.steps.folding import describe_orders, fold
 from tests.shapes import IMAGES

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from common.config.schema import OptimizerConfig
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import KeyedData, keyed_loader
 from common.errors import ConfigError
 from common.training.position import Position, batches_seen, count_batch
 from common.training.stages import Stage, configure_stages, enter_stage, rate_stages, stage_number

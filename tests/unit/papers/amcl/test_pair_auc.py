@@ -6,8 +6,7 @@ from torch import nn
 
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import ConfigError, DataError
 from common.evaluation.features import ImageInputs

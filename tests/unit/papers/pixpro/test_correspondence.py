@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages, first_two
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages, first_two
 from common.data.images.sets import Split
 from common.errors import DataError
 from common.evaluation.features import ImageInputs

@@ -4,8 +4,7 @@ from torch import nn
 
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import DataError
 from common.evaluation.features import ImageInputs

@@ -6,10 +6,9 @@ from torch import nn
 
 from common.backbones.resnet import resnet18
 from common.backbones.small_networks import SmallConv
-from common.data.images.box_evaluation import ObjectImages
-from common.data.images.boxes import padded, plain_objects
 from common.data.images.config import ImageConfig
-from common.data.images.sets import Split
+from common.data.images.evaluation import ObjectImages
+from common.data.images.sets import Split, padded, plain_objects
 from common.errors import ConfigError
 from common.evaluation.features import ImageInputs
 from papers.pixpro.config import DetectionConfig

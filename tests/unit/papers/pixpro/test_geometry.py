@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.module import WholeBatches
+from common.data.images.module import ImageBatches
 from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import Split
 from common.data.images.views import collect_views, make_views
@@ -106,7 +106,7 @@ def test_what_is_seen_in_a_view_is_where_its_coordinates_say(make):
     view = ViewConfig(count=2, size=8, area=[0.2, 0.9], flip=0.5)
     config = ImageConfig(batch_size=6, views=[view])
     key = BatchKey(torch.arange(6), 0, 0, 0, 6)
-    whole = WholeBatches(Split(images, torch.zeros(6)))
+    whole = ImageBatches(Split(images, torch.zeros(6)))
     made = collect_views(whole[key], config, 1, make)
     assert made.sizes is not None and made.sizes.tolist() == [[height, width]] * 6
     flips = torch.cat([crops[:, 4] for crops in made.crops])

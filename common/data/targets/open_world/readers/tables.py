@@ -19,7 +19,6 @@ from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
 from common.data.images.readers.folders import SUFFIXES, warn_outside
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import Box, ImageFiles
 from common.data.targets.open_world.readers.published import (
     SHOWN,
     ClassCounts,
@@ -30,6 +29,8 @@ from common.data.targets.open_world.samples import (
     LABELLED,
     UNLABELLED,
     UNUSED,
+    Box,
+    ImageFiles,
     OpenWorldSet,
     Part,
     Rows,

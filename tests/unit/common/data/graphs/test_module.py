@@ -17,7 +17,7 @@ from common.data.graphs.graph import (
     join_links,
     split_metapath,
 )
-from common.data.graphs.metapaths import path_product
+from common.data.graphs.metapath_graphs import path_product
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
 from common.errors import ConfigError, DataError

@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as F
 from common.config.recipe import load_recipe
 from common.data.images.checks import scaled_size
 from common.data.images.config import ImageConfig
-from common.data.images.decode import decode, read_size
+from common.data.images.lazy import decode, read_size
 from common.data.images.module import ImageData
 from common.errors import ConfigError, DataError
 from tests.recipes import evaluation

@@ -12,9 +12,8 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.catalogue.verify import verify
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import ImageFiles, widened
 from common.data.targets.open_world.module import OpenWorldData
-from common.data.targets.open_world.samples import LABELLED, UNLABELLED
+from common.data.targets.open_world.samples import LABELLED, UNLABELLED, ImageFiles, widened
 from common.errors import ConfigError, DataError
 from common.runs.run import prepare
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig

@@ -1,4 +1,4 @@
-"""Meta-path graphs: counts, PathSim, the k nearest neighbours, normalisation, masks."""
+"""Meta-path graphs: counts, PathSim, the k nearest neighbours, masks of edges."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -151,7 +151,7 @@ def _chosen_by_numpy(
     return np.isin(columns, np.argsort(dense)[::-1][:k])
 
 
-def normalise(adjacency: Matrix) -> Matrix:
+def normalise_adjacency(adjacency: Matrix) -> Matrix:
     """Returns ``D^-1/2 A^T D^-1/2`` with D the row sums of A; note the transpose."""
     sums = np.asarray(adjacency.sum(1), dtype=np.float64).ravel()
     inverse = np.divide(1.0, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from common.data.graphs import metapaths
-from common.data.graphs.metapaths import (
+from common.data.graphs import metapath_graphs
+from common.data.graphs.metapath_graphs import (
     count_neighbours,
     halves,
     keep_nearest,
     mask_edges,
     mask_entries,
     nearest_graph,
-    normalise,
+    normalise_adjacency,
     path_product,
     pathsim,
     row_mean,
@@ -55,7 +55,7 @@ def test_without_a_path_back_to_either_node_the_similarity_is_zero(recwarn):
 
 
 def test_the_similarity_that_the_reference_values_prove_is_the_one_that_chooses(monkeypatch):
-    monkeypatch.setattr(metapaths, "pathsim", lambda *rows: -pathsim(*rows))
+    monkeypatch.setattr(metapath_graphs, "pathsim", lambda *rows: -pathsim(*rows))
     counts = csr([[4, 1, 0], [1, 4, 3], [0, 3, 4]])
     assert (keep_nearest(counts, 1).toarray() == [[0, 1, 0], [1, 0, 0], [0, 3, 0]]).all()
 
@@ -95,13 +95,13 @@ def test_node_without_neighbours_is_an_empty_row():
     counts = csr([[2, 1, 0], [1, 1, 0], [0, 0, 0]])
     kept = keep_nearest(counts, 2)
     assert kept.toarray()[2].tolist() == [0, 0, 0]
-    assert np.isfinite(normalise(kept).toarray()).all()
+    assert np.isfinite(normalise_adjacency(kept).toarray()).all()
 
 
 def test_normalisation_transposes():
     adjacency = csr([[1, 3], [0, 2]])
     expected = np.diag([0.5, 2**-0.5]) @ adjacency.toarray().T @ np.diag([0.5, 2**-0.5])
-    np.testing.assert_allclose(normalise(adjacency).toarray(), expected)
+    np.testing.assert_allclose(normalise_adjacency(adjacency).toarray(), expected)
 
 
 def test_edge_mask_drops_the_share_and_loses_counts():
@@ -135,7 +135,7 @@ def test_row_mean_is_as_wide_as_its_entries(kind, mean):
 @pytest.mark.parametrize("ties", ["last", "numpy"])
 @pytest.mark.parametrize("entries", [1, 50, 10**6])
 def test_blocks_of_rows_keep_what_the_whole_product_keeps(monkeypatch, ties, entries, ones):
-    monkeypatch.setattr(metapaths, "ENTRIES_AT_A_TIME", entries)
+    monkeypatch.setattr(metapath_graphs, "ENTRIES_AT_A_TIME", entries)
     generator = np.random.default_rng(1)
     links = {
         ("p", "a"): sp.csr_matrix((generator.random((25, 12)) < 0.2).astype(float)),
