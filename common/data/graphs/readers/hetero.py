@@ -17,12 +17,12 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
 
-from common.data.catalogue.csv_lines import MOST
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_lines import MOST
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.

@@ -2,8 +2,8 @@
 
 import re
 
-from common.data.catalogue.csv_lines import place_of
 from common.own_data.csv_files import CsvFile
+from common.own_data.csv_lines import place_of
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 TRAIN_SHARE = 0.8

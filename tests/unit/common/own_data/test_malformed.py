@@ -381,7 +381,7 @@ def test_a_malformed_file_is_refused_with_its_place(case, tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("error", [MemoryError, OverflowError, RecursionError])
 @pytest.mark.parametrize(
-    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+    "place", ["data.series.own.spell", "data.series.readers.files.split_steps"]
 )
 def test_what_a_file_asks_of_the_machine_in_vain_names_it(
     error, place, tmp_path, monkeypatch, capsys
@@ -394,7 +394,7 @@ def test_what_a_file_asks_of_the_machine_in_vain_names_it(
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, AttributeError, OSError, RuntimeError])
 @pytest.mark.parametrize(
-    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+    "place", ["data.series.own.spell", "data.series.readers.files.split_steps"]
 )
 def test_a_fault_of_our_own_on_a_good_file_shows_its_traceback(error, place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
