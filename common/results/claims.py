@@ -43,13 +43,15 @@ class Claim:
     """One claim in our words; without a comparison ``not_tested`` says why.
 
     ``variants``: as what the arms of the comparison were trained, by their words; a learning-free
-    reference has none. Neither this nor ``comparison`` is a key of the file.
+    reference has none. Neither this nor ``comparison`` is a key of the file. ``known_from`` is what
+    its author had seen of the outcome when it was written, such as a prototype or pilots.
     """
 
     id: str
     says: str
     source: str
     committed: str
+    known_from: str | None = None
     not_tested: str | None = None
     comparison: Comparison | None = None
     variants: Mapping[str, Variants] | None = None
@@ -60,11 +62,14 @@ class PaperClaims:
     """The claims of a paper, the main one first, and what else its numbers need to be read.
 
     ``more_labels``: arms that are trained with labels which the method does not see, so that they
-    are no rivals of it. ``caveats``: sentences, such as one on how the settings were chosen.
+    are no rivals of it. ``rivals``: arms that the recipe calls ablations, though each is a method
+    that a user could take in place of the paper's. ``caveats``: sentences, such as one on how the
+    settings were chosen.
     """
 
     claims: list[Claim]
     more_labels: list[str] | None = None
+    rivals: list[str] | None = None
     caveats: list[str] | None = None
 
 
@@ -88,9 +93,10 @@ def load_claims(path: Path, arms: Callable[[str], Arms]) -> PaperClaims:
         if names.count(name) > 1:
             raise ConfigError(f"{path}: {name}: id: stands here twice")
     found = build_checked(PaperClaims, {**content, "claims": claims}, str(path), ConfigError)
-    for arm in found.more_labels or []:
-        if not ARM_PATTERN.fullmatch(arm):
-            raise ConfigError(f"{path}: more_labels: must be arms, got {arm!r}")
+    for key in ("more_labels", "rivals"):
+        for arm in getattr(found, key) or []:
+            if not ARM_PATTERN.fullmatch(arm.partition(":")[0]):
+                raise ConfigError(f"{path}: {key}: must be arms, got {arm!r}")
     return found
 
 

@@ -2,8 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,18 @@ from common.results.claims import Arms, PaperClaims, Read, arms_of, load_all_cla
 from common.results.digest import code_digest
 from common.results.groups import Code, Group, group_records, paired_differences
 from common.results.ledger import read_ledger
+from common.results.metrics import ERROR
 from common.results.record import Record, default_root, load_records
 from common.results.reported import Entry, ReportedNumber, load_all_reported
-from common.results.statistics import Sample
-from common.results.verdicts import Decision, Verdict, decide, judge_published, judge_trained
+from common.results.statistics import Sample, kept_by_correction, summarise
+from common.results.verdicts import (
+    Control,
+    Decision,
+    Verdict,
+    decide,
+    judge_published,
+    judge_trained,
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,17 @@ def _row(entry: Entry, metric: str, group: Group | None) -> ReportedRow:
     if entry.weights == "published":
         # Seeds change nothing but the evaluation's own draws.
         return ReportedRow(entry, metric, group, ours, judge_published(ours.mean, reference))
-    control = paired_differences(group.values(metric), group.values(metric, "untrained"))
-    return ReportedRow(entry, metric, group, ours, judge_trained(ours, reference, control))
+    verdict = judge_trained(ours, reference, control_of(group, metric))
+    return ReportedRow(entry, metric, group, ours, verdict)
+
+
+def control_of(group: Group, metric: str) -> Control | None:
+    """Returns the encoder that learns nothing beside ``group``, over the seeds of both."""
+    ours, untrained = group.values(metric), group.values(metric, "untrained")
+    pair = (untrained, ours) if ERROR.search(metric) else (ours, untrained)
+    better = paired_differences(*pair)
+    shared = [value for seed, value in untrained.items() if seed in ours and value is not None]
+    return Control(summarise(shared), better) if better is not None else None
 
 
 @dataclass(frozen=True)
@@ -122,8 +139,26 @@ class Leaderboard:
 
     def decisions(self, paper: str) -> list[Decision]:
         """Returns the verdict of each claim of ``paper``, in the order of its file."""
-        groups = [group for group in self.groups if group.latest.paper == paper]
-        return [decide(claim, groups) for claim in self.claims_of(paper).claims]
+        return self._decisions.get(paper, [])
+
+    @cached_property
+    def _decisions(self) -> dict[str, list[Decision]]:
+        """The decisions of all papers: whether one is fragile depends on all others."""
+        found = {
+            paper: [decide(claim, self._groups_of(paper)) for claim in known.claims]
+            for paper, known in self.claims.items()
+        }
+        tested = [p for some in found.values() for one in some if (p := one.p) is not None]
+        kept = kept_by_correction(tested)
+
+        def judged(one: Decision) -> Decision:
+            p = one.p
+            return replace(one, fragile=one.decided and p is not None and p > kept)
+
+        return {paper: [judged(one) for one in some] for paper, some in found.items()}
+
+    def _groups_of(self, paper: str) -> list[Group]:
+        return [group for group in self.groups if group.latest.paper == paper]
 
     def is_compared(self, group: Group) -> bool:
         """Tells whether a reported number is set beside ``group``."""

@@ -60,6 +60,28 @@ def excludes_zero(differences: Sample) -> bool:
     return differences.n >= MIN_SEEDS and width is not None and abs(differences.mean) > width
 
 
+def p_value(differences: Sample) -> float | None:
+    """Returns the two-sided p of paired differences by Student's t; None below two of them."""
+    if differences.spread is None:
+        return None
+    if differences.spread == 0:
+        return 1.0 if differences.mean == 0 else 0.0
+    from scipy import special
+
+    t = abs(differences.mean) * math.sqrt(differences.n) / differences.spread
+    return 2.0 * float(special.stdtr(differences.n - 1, -t))
+
+
+def kept_by_correction(values: Sequence[float]) -> float:
+    """Returns the largest p that Benjamini and Hochberg's procedure rejects; below 0 if none.
+
+    Its rate of false discoveries is 1 - `CONFIDENCE`.
+    """
+    ordered, rate = sorted(values), 1 - CONFIDENCE
+    passing = [p for k, p in enumerate(ordered, 1) if p <= rate * k / len(ordered)]
+    return max(passing, default=-1.0)
+
+
 def seeds_needed(width_of: Callable[[int], float], target: float) -> int | None:
     """Returns the least number of seeds whose interval is narrower than ``target``.
 

@@ -7,7 +7,17 @@ from itertools import product
 from common.results.claims import REFERENCE, Claim, Comparison
 from common.results.groups import Group, paired_differences
 from common.results.reported import ReportedNumber
-from common.results.statistics import MIN_SEEDS, Sample, excludes_zero, half_width, seeds_needed
+from common.results.statistics import (
+    MIN_SEEDS,
+    Sample,
+    excludes_zero,
+    half_width,
+    p_value,
+    seeds_needed,
+)
+
+# The verdict of a difference that excludes 0 and is smaller than what matters.
+SMALL = "differs, by less than matters"
 
 
 @dataclass(frozen=True)
@@ -32,20 +42,32 @@ class Verdict:
         return max(abs(self.gap) - self.half_width, 0.0)
 
 
-def judge_trained(ours: Sample, reference: ReportedNumber, control: Sample | None) -> Verdict:
+@dataclass(frozen=True)
+class Control:
+    """The encoder that learns nothing, measured in the same runs.
+
+    ``untrained``: its values. ``better``: the paired differences to it, positive where the trained
+    encoder is better.
+    """
+
+    untrained: Sample
+    better: Sample
+
+
+def judge_trained(ours: Sample, reference: ReportedNumber, control: Control | None) -> Verdict:
     """Compares trained runs with a reported number, by equivalence.
 
     Args:
         ours: Over seeds, on the data and by the protocol of the reported number.
         reference: The reported number.
-        control: Paired differences to an encoder that learns nothing; None where it was not
-            measured. Without it agreement may say nothing of the training.
+        control: None where no encoder that learns nothing was measured. Without it agreement may
+            say nothing of the training.
     """
     gap, margin = ours.mean - reference.value, reference.margin
     width = half_width(ours, reference.spread, reference.n)
     if width is not None and ours.n >= MIN_SEEDS:
         if abs(gap) + width <= margin:
-            return Verdict(_agreement(control), gap, width)
+            return Verdict(_agreement(reference, control), gap, width)
         if abs(gap) - width > margin:
             return Verdict("above" if gap > 0 else "below", gap, width)
 
@@ -56,10 +78,12 @@ def judge_trained(ours: Sample, reference: ReportedNumber, control: Sample | Non
     return Verdict("inconclusive", gap, width, seeds)
 
 
-def _agreement(control: Sample | None) -> str:
-    if control is None or control.n < MIN_SEEDS:
+def _agreement(reference: ReportedNumber, control: Control | None) -> str:
+    if control is None or control.better.n < MIN_SEEDS:
         return "agrees, control not run"
-    return "reproduced" if excludes_zero(control) else "agrees, not telling"
+    learns = control.better.mean > 0 and excludes_zero(control.better)
+    outside = abs(control.untrained.mean - reference.value) > reference.margin
+    return "reproduced" if learns and outside else "agrees, not telling"
 
 
 def judge_published(value: float, reference: ReportedNumber) -> Verdict:
@@ -85,7 +109,7 @@ def judge_claim(differences: Sample | None, matters: float) -> Verdict:
         return Verdict("undecided", gap)
     if differences.n >= MIN_SEEDS:
         if abs(gap) + width < matters:
-            return Verdict("no difference", gap, width)
+            return Verdict(SMALL if abs(gap) > width else "no difference", gap, width)
         if abs(gap) > width:
             return Verdict("holds" if gap > 0 else "opposite", gap, width)
 
@@ -104,7 +128,8 @@ class Decision:
 
     ``differences``: of the pairs, positive where the arm that should be ahead is. ``stale``: why
     the records may not hold now, so that they do not decide. ``seen_before``: a record of them is
-    older than the claim, so that whoever wrote it may have known its verdict.
+    older than the claim, so that whoever wrote it may have known its verdict. ``fragile``: the
+    verdict does not outlast a correction for the number of claims.
     """
 
     claim: Claim
@@ -112,6 +137,18 @@ class Decision:
     differences: Sample | None = None
     stale: str | None = None
     seen_before: bool = False
+    fragile: bool = False
+
+    @property
+    def p(self) -> float | None:
+        """The p of its paired differences; None where the claim is not tested or is stale."""
+        known = self.differences is not None and self.stale is None
+        return p_value(self.differences) if known and self.differences else None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference excludes 0."""
+        return self.verdict.status in ("holds", "opposite", SMALL)
 
     @property
     def kind(self) -> str:
