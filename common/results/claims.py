@@ -56,20 +56,27 @@ class Claim:
     comparison: Comparison | None = None
     variants: Mapping[str, Variants] | None = None
 
+    @property
+    def short(self) -> str:
+        """The claim in a few words."""
+        return self.id.replace("-", " ")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PaperClaims:
     """The claims of a paper, the main one first, and what else its numbers need to be read.
 
     ``more_labels``: arms that are trained with labels which the method does not see, so that they
-    are no rivals of it. ``rivals``: arms that the recipe calls ablations, though each is a method
-    that a user could take in place of the paper's. ``caveats``: sentences, such as one on how the
-    settings were chosen.
+    are no rivals of it. ``rivals``: arms that the recipe calls ablations, though a user could take
+    each in place of the method. ``known_from``: what the authors of these files had seen of the
+    outcomes when they wrote the claims that do not say it themselves. ``caveats``: sentences, such
+    as one on how the settings were chosen.
     """
 
     claims: list[Claim]
     more_labels: list[str] | None = None
     rivals: list[str] | None = None
+    known_from: str | None = None
     caveats: list[str] | None = None
 
 
@@ -87,7 +94,9 @@ def load_claims(path: Path, arms: Callable[[str], Arms]) -> PaperClaims:
     values = content.get("claims")
     if not isinstance(values, list):
         raise ConfigError(f"{path}: claims: must be a list of claims")
+    known_from = content.get("known_from")
     claims = [_claim(item, path, number, arms) for number, item in enumerate(values, 1)]
+    claims = [replace(one, known_from=one.known_from or known_from) for one in claims]
     names = [claim.id for claim in claims]
     for name in names:
         if names.count(name) > 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 from common.config.recipe import load_recipe
 from common.config.yaml_io import read_yaml
+from common.data.modality import find_set
 from common.errors import UsageError
 from common.paper import get_paper, paper_names
 from common.results.claims import Arms, PaperClaims, Read, arms_of, load_all_claims
@@ -159,6 +160,18 @@ class Leaderboard:
 
     def _groups_of(self, paper: str) -> list[Group]:
         return [group for group in self.groups if group.latest.paper == paper]
+
+    def headline(self, paper: str) -> Decision | None:
+        """Returns the paper's first claim that runs tell of, or None."""
+        return next((one for one in self.decisions(paper) if one.differences is not None), None)
+
+    def is_generated(self, decision: Decision) -> bool:
+        """Tells whether the project drew the samples that the claim was tried on."""
+        comparison = decision.claim.comparison
+        settings = {f"{g.latest.paper}/{g.latest.recipe}": g.latest.data for g in self.groups}
+        name = settings.get(comparison.setting) if comparison else None
+        found = find_set(name) if name else None
+        return found is not None and found.generated
 
     def is_compared(self, group: Group) -> bool:
         """Tells whether a reported number is set beside ``group``."""

@@ -51,6 +51,8 @@ class Entry:
     paper: str
     variant: str | None = None
     weights: str = "trained"
+    # Somebody else's weights through our protocol: it checks the protocol, and is not the paper's.
+    anchor: bool = False
     data_hash: str | None = None
     table: str | None = None
     source: str | None = None

@@ -61,12 +61,13 @@ class Measured:
 
     @property
     def main(self) -> list[Line]:
-        """The lines of the budget that most papers have, then most arms, the larger one of two.
+        """The lines of the longest budget that two papers share, else of that with most arms.
 
         Without those that may not hold now; all of them where no two arms have one budget.
         """
         fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
-        most = max(fresh, key=_reach)
+        shared = [lines for lines in fresh if _reach(lines)[0] > 1]
+        most = max(shared, key=_length) if shared else max(fresh, key=_reach)
         if len(most) > 1:
             return most
         return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
@@ -92,6 +93,11 @@ def screens() -> list[tuple[str, Screen]]:
 def less_is_better(screen: Screen) -> bool:
     """Tells whether the smaller value of its metric is the better one."""
     return bool(ERROR.search(screen.metric))
+
+
+def _length(lines: Sequence[Line]) -> int:
+    """Returns how many samples ``lines`` saw."""
+    return max(line.seen for line in lines)
 
 
 def rank(sample: Sample, screen: Screen) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from common.data.modality import Screen
+from common.data.modality import Screen, find_set
 from common.results.configuration import flat_config
 from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
@@ -26,6 +26,7 @@ from common.results.pages.formatting import (
     ends_text,
     number,
     sample_text,
+    seeds_text,
     short_metric,
 )
 from common.results.pages.sections import LEARNING_REFERENCES
@@ -61,6 +62,7 @@ difference (Welch's) that excludes 0. Views, optimizers and rates are those of e
 recipe, and not all were chosen in pilots. Most budgets are a small part of the papers' own, so
 the order may change with longer training. The minutes are the median wall time of a run with its
 evaluation, on two cores of machines that differed and were shared."""
+START_HEADER = ("data", "start with", "on your own data", "it had", "learns nothing")
 HEADER = (
     *("setting", "{metric}", "labels", "samples seen", "training"),
     *("seeds", "minutes", "arm", "remark"),
@@ -87,15 +89,40 @@ def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
 
 
 def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
-    """Yields a sentence of advice for each data set; ``page`` is where links to its table lead."""
-    items = [
-        joined((Link(name, f"{page}#{anchor(name)}"), ": "), advice(board, one))
+    """Yields a table with a line for each data set; ``page`` is where links to its table lead."""
+    rows = [
+        cells
         for name, screen in ((title(*one), one[1]) for one in screens())
         for one in measured(board, screen)[:1]
+        if (cells := _start_cells(board, one, name, page))
     ]
-    if items:
+    if rows:
         yield Heading(2, "Where to start")
-        yield Items(items)
+        yield Table(START_HEADER, rows)
+
+
+def _start_cells(
+    board: Leaderboard, table: Measured, name: str, page: str
+) -> tuple[Text, ...] | None:
+    """Returns the best method or rival of the longest shared budget, and what it is best of."""
+    lines = [line for line in table.main if line.group.latest.arm.partition("/")[0] != "ablation"]
+    lines = [line for line in lines if not line.labels] or lines
+    if not lines:
+        return None
+    best, others = lines[0], lines[1:]
+    near = [line for line in others if not clearly_apart(best.sample, line.sample)]
+    also = _listed([_name(board, one) for one in near]) if near else ""
+    nothing = next(iter(table.references.items()), None)
+    record = best.group.latest
+    found = find_set(table.screen.data)
+    kind = "generated" if found is not None and found.generated else "real"
+    return (
+        joined((Link(name, f"{page}#{anchor(name)}"), f", {kind}")),
+        joined(_name(board, best), "; not clearly behind: " if near else "", also),
+        (Verbatim(f"papers train {record.paper} PATH"),),
+        f"{sample_text(best.sample)} ({seeds_text(best.sample.n)})",
+        joined((Emphasis(nothing[0]),), f" {sample_text(nothing[1])}") if nothing else "-",
+    )
 
 
 def title(modality: str, screen: Screen) -> str:

@@ -81,7 +81,16 @@ class Fold:
     blocks: Sequence[Paragraph | Items | Table]
 
 
-Block = Heading | Paragraph | Items | Table | Fold
+@dataclass(frozen=True)
+class Image:
+    """An image: Markdown names its file, and HTML holds its ``svg``."""
+
+    alt: str
+    file: str
+    svg: str
+
+
+Block = Heading | Paragraph | Items | Table | Fold | Image
 
 
 def spans(text: Text) -> tuple[Span, ...]:
@@ -134,6 +143,8 @@ def _block(block: Block) -> str:
             return "\n".join(map(_row, [header, ["---"] * len(header), *rows]))
         case Fold(summary, inner):
             return f"<details><summary>{summary}</summary>\n\n{to_markdown(inner)}\n</details>"
+        case Image(alt, file, _):
+            return f"![{alt}]({file})"
         case _:
             return _text(block.text)
 
@@ -196,6 +207,8 @@ def _block_to_html(block: Block) -> str:
         case Fold(summary, inner):
             opened = to_html(inner)
             return f"<details><summary>{text_to_html(summary)}</summary>\n{opened}\n</details>"
+        case Image(_, _, svg):
+            return f"<figure>{svg}</figure>"
         case _:
             return f"<p>{text_to_html(block.text)}</p>"
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from statistics import median
 
 from common.results.groups import Group
 from common.results.leaderboard import Leaderboard
@@ -24,26 +23,24 @@ from common.results.pages.document import (
 from common.results.pages.formatting import (
     decimals_of,
     difference_text,
-    sample_text,
-    seeds_text,
-    short_metric,
+    fine_places,
+    verdict_text,
 )
 from common.results.pages.sections import LEARNING_REFERENCES, Section, sections_of
 from common.results.reported import OFFICIAL
 from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
+from common.results.verdicts import SMALL, Decision
 
 HEADER = (
-    *("paper", "reported numbers", "claims", "compared by", "ours", "best rival", "no learning"),
-    *("ablation that matters", "start from"),
+    *("paper", "start from", "headline claim", "data", "seeds", "ahead by", "verdict"),
+    *("strongest rival", "learns nothing"),
 )
-# As many columns fit on a page with other things.
-SMALL = 7
 STATUSES = {
-    "reproduced": f"there are at least {MIN_SEEDS} seeds on the same data and protocol, the 95 % "
-    "interval of (ours - reported) lies within ± the margin, which was chosen before the run, and "
-    "the 95 % interval of the paired difference to an untrained encoder excludes 0",
-    "agrees, not telling": "the interval lies within the margin, but the difference to an "
-    "untrained encoder does not exclude 0",
+    "reproduced": f"over at least {MIN_SEEDS} seeds on the same data by the same protocol, the "
+    "95 % interval of (ours - reported) lies within ± the margin; training is better than no "
+    "training (95 %, paired); and the untrained encoder's mean lies outside of the margin",
+    "agrees, not telling": "the interval lies within the margin, but training is not better than "
+    "no training, or the untrained encoder lies within the margin too",
     "agrees, control not run": "the interval lies within the margin, but no untrained encoder was "
     "measured beside the method",
     "exact": "the authors' published weights, loaded into our module, round to the printed number",
@@ -52,55 +49,41 @@ STATUSES = {
     "inconclusive": f"there are fewer than {MIN_SEEDS} seeds, or the interval lies on both sides "
     "of the margin's edge",
     "not run": "nobody has run the setting here",
-    "scaled": "an arm or a setting to which no reported number applies",
 }
 VERDICTS = {
-    "no difference": f"both arms share at least {MIN_SEEDS} seeds, and the 95 % interval of their "
-    "paired difference lies within ± the smallest difference that matters",
-    "holds": "otherwise, the interval lies above 0: the arm that the paper says is ahead is ahead",
-    "opposite": "otherwise, the interval lies below 0",
-    "undecided": "the interval contains 0, or there are fewer seeds",
-    "not tested here": "the data or the compute is missing, as the paper's page says",
+    "holds": "the 95 % interval of the paired difference lies above 0, and not all of it is "
+    "smaller than what matters",
+    "opposite": "the same, below 0",
+    "no difference": "the interval contains 0 and lies within ± the smallest difference that "
+    "matters",
+    SMALL: "the interval excludes 0, and all of it is smaller than what matters",
+    "undecided": f"the interval is too wide, or there are fewer than {MIN_SEEDS} shared seeds",
     "not run": "no seed has a record of both arms",
-    "seen before": "a record is older than the claim as it was written down here, and fewer than "
-    "three pairs of records are newer, so whoever chose the smallest difference that matters may "
-    "have known the outcome",
+    "not tested here": "the data or the compute is missing",
+    "fragile": "a correction for the number of claims (Benjamini and Hochberg, 5 %) would not keep "
+    "the verdict",
+    "seen before": "fewer than three pairs of runs are newer than the claim as it is written here",
+    "known from": "what the claim's author had seen of the outcome before the runs",
 }
 INTRODUCTION = """\
-`papers leaderboard` generates this page and the page behind each paper's name. Our numbers come
-from the run records in `results/`. Reported numbers, claims and notes come from
-`papers/*/reported.yaml` and `papers/*/claims.yaml`. `papers leaderboard --check` fails when a page
-does not agree with these files."""
+`papers leaderboard` makes this page from the run records in `results/`, and from the reported
+numbers and claims in `papers/*/`. Each paper's name leads to its page."""
 LEGEND = """\
-*Where to start* compares arms of all papers that were trained on equally many samples of one data
-set and measured alike. *Clearly* means at least three seeds and a 95 % interval of the difference
-that excludes 0.
+The headline claim is the paper's first claim that has been run here. *Ahead by* is the mean of the
+paired differences over seeds, with the half-width of its 95 % interval in brackets; it is positive
+where the paper is right. The *strongest rival* is the best arm that a user could take in the
+method's place with the same labels, and *learns nothing* the best of an untrained encoder, raw
+inputs and counts; the numbers beside them say by how much the method is ahead. *Start from* names
+what is ahead of the method by a difference that excludes 0, else the method; type
+`papers train` before it.
 
-Each comparison has a 95 % interval of its own, which is not corrected for how many there are: of
-some hundred claims and three hundred arms a few verdicts are wrong by chance. An interval covers
-training seeds on one test set, and not what another test set would give. Arms that share a seed
-share the order of the data and, where the networks are equal, the initial weights. Three seeds
-cannot show whether differences are normal, as the interval takes for granted.
+*Real* data were recorded by others; *generated* data were drawn or composed by this project, and
+what holds there need not hold elsewhere. An interval covers seeds of the training on one test set.
+It takes for granted that differences are normal, which three seeds cannot show.
 
-*Ours* is mean ± sample standard deviation over training seeds; the latest run of each seed counts.
-*Compared by* names the setting and the metric of the paper's first claim that has been run here, or
-else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the
-baselines that see no more labels than the method does. *No learning* is the best of an untrained
-encoder, the inputs themselves and counts. *Median gap* is how far the compared numbers are from the
-reported ones, in per cent of these. *Ablation that matters* has the largest paired difference to
-the method among those that exclude 0 (95 %); the brackets give the half-width of its interval.
-*Start from* names the best of what is ahead of the method by a difference that excludes 0. If
-nothing is, it names the method, or what learns nothing where their difference does not exclude 0.
-
-A paper's page has every claim, every reported number and every arm, and what is normal while
-training. `papers leaderboard --html DIR` adds all metrics, all diagnostics and the links to runs. A
-run's record holds its configuration, versions, hardware and time. The number of seeds that would
-tell assumes that mean and spread stay the same and that the reported number gets no more runs. More
-seeds alone would not tell where our mean lies on the edge of the margin, or where the reported
-number has a wide spread of its own. For
-errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A reference marked
-*unverified* has not been checked against its source. `docs/reported.md`, `docs/claims.md` and
-`results/README.md` describe the files."""
+For errors (mse, mae, rmse) less is better, so that `above` is worse. `docs/reported.md`,
+`docs/claims.md` and `results/README.md` describe the files, and `papers leaderboard --html DIR`
+writes every metric and every run."""
 
 
 def leaderboard_page(board: Leaderboard, link: Callable[[str], str]) -> Iterator[Block]:
@@ -110,6 +93,7 @@ def leaderboard_page(board: Leaderboard, link: Callable[[str], str]) -> Iterator
     yield from where_to_start(board, BY_MODALITY)
     yield Heading(2, "Papers")
     yield papers_table(board, link)
+    yield from totals(board)
     yield from how_to_read()
 
 
@@ -140,6 +124,7 @@ class Candidate:
     start: Text
     values: Sample
     differences: Sample | None
+    is_rival: bool = False
 
     @property
     def gap(self) -> float:
@@ -213,7 +198,7 @@ def _row(board: Leaderboard, section: Section) -> PaperRow | None:
         section,
         method,
         ours,
-        _strongest(section, [*(one for one in arms if one.kind == "baseline"), *learned]),
+        _strongest(section, [*(one for one in arms if one.is_rival), *learned]),
         _strongest(section, [one for one in references if one not in learned]),
         max(ablations, key=lambda one: abs(one.gap), default=None),
         _strongest(section, [one for one in [*arms, *references] if sign * one.gap > 0]),
@@ -232,7 +217,10 @@ def _candidate(board: Leaderboard, section: Section, group: Group, values: Sampl
     shown = board.name_of(record)
     name = joined((Verbatim(shown.partition(":")[2] or shown),), stale)
     start, kind = (Verbatim(f"{record.paper}/{shown}"),), record.arm.partition("/")[0]
-    return Candidate(kind, name, start, values, section.difference(group))
+    rivals = board.claims_of(record.paper).rivals or []
+    named = {record.arm, f"{record.arm}:{record.variant}"} & {*rivals}
+    is_rival = group is not section.method and (kind == "baseline" or bool(named))
+    return Candidate(kind, name, start, values, section.difference(group), is_rival)
 
 
 def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | None:
@@ -240,53 +228,94 @@ def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | Non
     return max(candidates, key=lambda one: sign * one.values.mean, default=None)
 
 
-def papers_table(
-    board: Leaderboard, link: Callable[[str], str], columns: int = len(HEADER)
-) -> Table | Paragraph:
-    """Returns a line a paper.
+def papers_table(board: Leaderboard, link: Callable[[str], str]) -> Table | Paragraph:
+    """Returns a line a paper, those whose headline was tried on real data first.
 
     Args:
         board: What to show.
         link: Gives where a paper's name leads to.
-        columns: How many of `HEADER`.
     """
+
+    def rank(paper: str) -> tuple[bool, bool, str]:
+        headline = board.headline(paper)
+        return headline is None, headline is not None and board.is_generated(headline), paper
+
     rows = [
-        (
-            (Link(paper, link(paper)),),
-            reported_text(board, paper),
-            _claims(board, paper),
-            *_cells(board, row_of(board, paper)),
-        )[:columns]
-        for paper in board.papers()
+        ((Link(paper, link(paper)),), *_cells(board, paper))
+        for paper in sorted(board.papers(), key=rank)
     ]
-    return Table(HEADER[:columns], rows) if rows else Paragraph("No runs yet.")
+    return Table(HEADER, rows) if rows else Paragraph("No runs yet.")
+
+
+def _cells(board: Leaderboard, paper: str) -> tuple[Text, ...]:
+    row, headline = row_of(board, paper), board.headline(paper)
+    start = start_text(board, row) if row else "-"
+    beside = (_ahead_of(row, row.rival), _ahead_of(row, row.nothing)) if row else ("-", "-")
+    if headline is None or headline.claim.comparison is None or headline.differences is None:
+        return (start, "none has been run", "-", "-", "-", "-", *beside)
+    comparison = headline.claim.comparison
+    kind = "generated" if board.is_generated(headline) else "real"
+    return (
+        start,
+        headline.claim.short,
+        joined((Verbatim(comparison.setting.partition("/")[2]),), f", {kind}"),
+        str(headline.differences.n),
+        difference_text(headline.differences, fine_places(comparison.matters)),
+        "; ".join(flags(headline)),
+        *beside,
+    )
+
+
+def flags(decision: Decision) -> list[str]:
+    """Returns the verdict of a claim and what its author knew."""
+    found = [verdict_text(decision)]
+    if decision.seen_before:
+        found.append("seen before")
+    elif decision.claim.known_from:
+        found.append(f"known from {decision.claim.known_from}")
+    return found
+
+
+def _ahead_of(row: PaperRow, candidate: Candidate | None) -> Text:
+    """Returns the candidate, and by how much the method is ahead of it."""
+    if candidate is None:
+        return "-"
+    found = candidate.differences
+    if found is not None and not row.section.lower:
+        found = replace(found, mean=-found.mean)
+    return joined(candidate.name, " ", difference_text(found, decimals_of(row.ours.mean)))
+
+
+def totals(board: Leaderboard) -> Iterator[Block]:
+    """Yields how many reported numbers and claims have each status, anchors left out."""
+    rows = [row for row in board.rows if not row.entry.anchor]
+    kinds = Counter(row.kind for row in rows)
+    if rows:
+        yield Paragraph(f"Of {len(rows)} reported numbers: {_listed(kinds)}.")
+    for generated, name in ((False, "real"), (True, "generated")):
+        found = [
+            one
+            for paper in board.papers()
+            for one in board.decisions(paper)
+            if one.differences is not None and board.is_generated(one) is generated
+        ]
+        if found:
+            kinds = Counter(one.kind for one in found)
+            yield Paragraph(f"Of {len(found)} claims tried on {name} data: {_listed(kinds)}.")
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def reported_text(board: Leaderboard, paper: str) -> str:
-    """Returns how many reported numbers are reproduced, how far off they are, and the others."""
-    rows = [row for row in board.rows if row.entry.paper == paper]
-    kinds = Counter(row.kind for row in rows)
-    compared = kinds.total() - kinds["not run"]
-    exact, reproduced = kinds.pop("exact", 0), kinds.pop("reproduced", 0)
-    first = [f"{exact} of {compared} exact"] if exact else []
-    if reproduced or (compared and not exact):
-        first.append(f"{reproduced} of {compared} reproduced")
-        gaps = [abs(row.verdict.gap / row.reference.value) for row in rows if row.verdict.gap]
-        first.append(f"median gap {100 * median(gaps):.1f} %")
-    text = _counted(first, kinds) or "none known"
-    official = rows and all(row.entry.origin == OFFICIAL for row in rows)
-    return f"{text} (numbers of the official code, run here)" if official else text
-
-
-def _claims(board: Leaderboard, paper: str) -> str:
-    found = board.decisions(paper)
-    text = _counted([], Counter(one.kind for one in found)) or "none written down"
-    seen = sum(one.seen_before for one in found)
-    return f"{text} ({seen} of {len(found)} seen before)" if seen else text
-
-
-def _counted(first: list[str], kinds: Counter[str]) -> str:
-    return "; ".join([*first, *(f"{count} {kind}" for kind, count in kinds.most_common() if count)])
+    """Returns how many of the paper's reported numbers have each status."""
+    rows = [row for row in board.rows if row.entry.paper == paper and not row.entry.anchor]
+    if not rows:
+        return "none known"
+    official = all(row.entry.origin == OFFICIAL for row in rows)
+    note = " (numbers of the official code, run here)" if official else ""
+    return f"{len(rows)} in all, {_listed(Counter(row.kind for row in rows))}{note}"
 
 
 def ablation_text(row: PaperRow) -> Text:
@@ -312,26 +341,3 @@ def start_text(board: Leaderboard, row: PaperRow) -> Text:
     if row.ours.n < MIN_SEEDS:
         return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
     return joined(nothing.start, ": the method is not clearly ahead of it")
-
-
-def _cells(board: Leaderboard, row: PaperRow | None) -> tuple[Text, ...]:
-    if row is None:
-        return ("-",) * (len(HEADER) - 3)
-    section = row.section
-    ours = [sample_text(row.ours), f"({seeds_text(row.ours.n)})", row.method.stale]
-    less = ", less is better" if section.lower else ""
-    return (
-        (Verbatim(section.setting), f", {short_metric(section.metric or '')}{less}"),
-        " ".join(part for part in ours if part),
-        _values(row.rival),
-        _values(row.nothing),
-        ablation_text(row),
-        start_text(board, row),
-    )
-
-
-def _values(candidate: Candidate | None) -> Text:
-    if candidate is None:
-        return "-"
-    alone = f" ({seeds_text(1)})" if candidate.values.n == 1 else ""
-    return joined(candidate.name, " ", sample_text(candidate.values), alone)

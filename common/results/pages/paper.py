@@ -13,6 +13,7 @@ from common.results.pages.document import (
     Emphasis,
     Fold,
     Heading,
+    Image,
     Items,
     Link,
     Paragraph,
@@ -22,6 +23,7 @@ from common.results.pages.document import (
     joined,
     marked,
 )
+from common.results.pages.forest import claims_forest
 from common.results.pages.formatting import (
     decimals_of,
     difference_text,
@@ -33,7 +35,13 @@ from common.results.pages.formatting import (
     shown_metrics,
     status_text,
 )
-from common.results.pages.leaderboard import ablation_text, reported_text, row_of, start_text
+from common.results.pages.leaderboard import (
+    ablation_text,
+    flags,
+    reported_text,
+    row_of,
+    start_text,
+)
 from common.results.pages.reported import beside_reported
 from common.results.pages.sections import Section, sections_of
 from common.results.record import Record
@@ -41,7 +49,9 @@ from common.results.reported import OFFICIAL, Entry
 from common.results.verdicts import Decision
 
 Setting = tuple[tuple[str, Any], ...]
-CLAIMS_HEADER = ("claim", "arms", "compared by", "ahead by", "matters", "verdict")
+CLAIMS_HEADER = ("claim", "arms", "compared by", "data", "ahead by", "matters", "verdict")
+# The image of the claims, beside the page.
+FOREST = "claims.svg"
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "minus method", "seeds", "remark")
 ARMS_TEXT = """\
 The mean is ± the sample standard deviation over training seeds. "Minus method" is the paired
@@ -76,6 +86,8 @@ def paper_page(board: Leaderboard, paper: str, legend: str, whole: bool = False)
             ".",
         )
     )
+    if image := claims_forest(board, paper):
+        yield Image(f"What {paper} claims, and what runs say of it", FOREST, image)
     yield from _in_short(board, paper)
     yield Heading(2, f"What {paper} claims")
     yield from _claims(board, paper)
@@ -104,7 +116,8 @@ def _claims(board: Leaderboard, paper: str) -> Iterator[Block]:
     if not found:
         yield Paragraph("No claim has been written down yet.")
         return
-    rows = [cells for decision in found if (cells := _claim_cells(decision))]
+    ordered = sorted(found, key=board.is_generated)  # verdicts on real data come first
+    rows = [cells for one in ordered if (cells := _claim_cells(one, board.is_generated(one)))]
     if rows:
         yield Table(CLAIMS_HEADER, rows)
     untested = [one.claim for one in found if one.claim.not_tested]
@@ -117,22 +130,25 @@ def _untested(claim: Claim) -> Text:
     return joined(marked(claim.says), " ", marked(claim.not_tested or ""))
 
 
-def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
+def _claim_cells(decision: Decision, generated: bool) -> tuple[Text, ...] | None:
     comparison, pairs = decision.claim.comparison, decision.differences
     if comparison is None:
         return None
-    verdict = status_text(decision.verdict, decision.stale)
+    words = [status_text(decision.verdict, decision.stale), *flags(decision)[1:]]
     decided = decision.verdict.status in ("holds", "opposite")
     if decided and decision.verdict.least < comparison.matters:
-        verdict += ", perhaps by less than what matters"
+        words.insert(1, "perhaps by less than what matters")
+    if decision.fragile:
+        words.insert(1, "fragile")
     count = f", {seeds_text(pairs.n)}" if pairs else ""
     return (
         marked(decision.claim.says),
         (Verbatim(comparison.ahead), " ahead of ", Verbatim(comparison.behind)),
         (Verbatim(comparison.setting), f", {short_metric(comparison.metric)}"),
+        "generated" if generated else "real",
         f"{difference_text(pairs, fine_places(comparison.matters))}{count}",
         f"{comparison.matters:g}",
-        f"{verdict}; seen before" if decision.seen_before else verdict,
+        "; ".join(words),
     )
 
 

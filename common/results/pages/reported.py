@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from common.results.leaderboard import Leaderboard, ReportedRow
+from common.results.leaderboard import Leaderboard, ReportedRow, control_of
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -70,8 +70,19 @@ def _settings(rows: list[ReportedRow], sources: list[Text], links: bool) -> Iter
 
 def _cells(row: ReportedRow, sources: list[Text]) -> tuple[Text, ...]:
     ours = sample_text(row.ours, decimals_of_row(row))
-    status = status_text(row.verdict, row.stale)
+    status = "; ".join([status_text(row.verdict, row.stale), *_of_margin(row)])
     return reference_text(row), _from(row.entry, sources), ours, gap_text(row), status
+
+
+def _of_margin(row: ReportedRow) -> Iterator[str]:
+    """Yields what makes the margin a weak yardstick."""
+    if row.entry.weights == "published" or row.ours is None or row.group is None:
+        return
+    control, margin = control_of(row.group, row.metric), row.reference.margin
+    if control is not None and margin >= abs(control.better.mean):
+        yield "the margin exceeds the effect of training"
+    if row.ours.spread is not None and margin < row.ours.spread:
+        yield "the margin is below the spread of single runs"
 
 
 def _waiting(rows: list[ReportedRow], sources: list[Text]) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Writes and checks the pages made of the records: LEADERBOARD.md, RESULTS.md, README's parts."""
+"""Writes and checks the pages made of the records: LEADERBOARD.md, RESULTS.md and their images."""
 
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -8,20 +8,15 @@ from common.config.files import write_atomic
 from common.errors import LikewiseError
 from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.by_modality import BY_MODALITY, by_modality
-from common.results.pages.claims_image import claims_image
-from common.results.pages.document import (
-    to_markdown,
-)
+from common.results.pages.document import to_markdown
+from common.results.pages.forest import claims_forest, headline_forest
 from common.results.pages.formatting import short_metric
-from common.results.pages.leaderboard import SMALL, leaderboard_page, papers_table
-from common.results.pages.paper import paper_page
+from common.results.pages.leaderboard import leaderboard_page
+from common.results.pages.paper import FOREST, paper_page
 from common.results.record import default_root
 
 LEADERBOARD = "LEADERBOARD.md"
-README = "README.md"
-IMAGE = "docs/images/claims.svg"
-START = "<!-- leaderboard:start -->"
-END = "<!-- leaderboard:end -->"
+IMAGE = "docs/images/headlines.svg"
 # A difference is shown with this much of the line before and after its first character.
 BEFORE, AFTER = 20, 60
 
@@ -31,36 +26,22 @@ def results_path(paper: str) -> str:
     return f"papers/{paper}/RESULTS.md"
 
 
-def insert_table(text: str, table: str, source: str) -> str:
-    """Returns ``text`` with ``table`` between the markers.
-
-    Raises:
-        LikewiseError: If the markers are not there once each, in order.
-    """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end or START in after or END in after:
-        raise LikewiseError(f"{source}: needs the lines\n{START}\n{END}\nonce each, in this order")
-    return f"{before}{START}\n\n{table}\n{END}{after}"
+def forest_path(paper: str) -> str:
+    """Returns where the image of the paper's claims lies, from the root."""
+    return f"papers/{paper}/{FOREST}"
 
 
 def stale_files(root: Path, board: Leaderboard) -> dict[Path, str]:
-    """Returns ``{file: what it should say}`` of the generated files that say something else.
-
-    Raises:
-        LikewiseError: A README without the markers of its table.
-    """
+    """Returns ``{file: what it should say}`` of the generated files that say something else."""
     legend = f"../../{LEADERBOARD}#how-to-read-it"
     texts = {root / LEADERBOARD: to_markdown(leaderboard_page(board, results_path))}
     for paper in board.papers():
         texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
+        if image := claims_forest(board, paper):
+            texts[root / forest_path(paper)] = image
     if screens := [*by_modality(board)]:
         texts[root / BY_MODALITY] = to_markdown(screens)
-    readme = root / README
-    if readme.is_file():
-        table = to_markdown([papers_table(board, results_path, SMALL)])
-        texts[readme] = insert_table(_read(readme), table, str(readme))
-        texts[root / IMAGE] = claims_image(board)
+    texts[root / IMAGE] = headline_forest(board)
     return {path: text for path, text in texts.items() if _read(path) != text}
 
 
