@@ -11,9 +11,9 @@ from common.results.pages.formatting import difference_text, fine_places, verdic
 from common.results.statistics import half_width
 from common.results.verdicts import Decision
 
-WIDTH, ROW, TOP, BOTTOM = 920, 22, 48, 30
+WIDTH, ROW, TOP, BOTTOM = 980, 22, 48, 30
 # Where the names end, the axis begins and ends, and the verdicts begin.
-NAMES, LEFT, RIGHT, VERDICTS = 305, 320, 630, 645
+NAMES, LEFT, RIGHT, VERDICTS = 365, 380, 690, 705
 # The axis is linear near 0 and logarithmic beyond: some differences are fifty times what matters.
 TICKS = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100)
 LEAST = 3.0

@@ -188,9 +188,9 @@ def _row(board: Leaderboard, section: Section) -> PaperRow | None:
         if group.latest.arm not in more_labels and (sample := section.sample(group))
     ]
     references = [
-        Candidate(name, name, _measured(section, name), *samples)
-        for name, samples in section.references().items()
+        Candidate(name, name, name, *samples) for name, samples in section.references().items()
     ]
+    rivals = [one for one in arms if one.is_rival]
     learned = [one for one in references if one.kind in LEARNING_REFERENCES]
     ablations = [one for one in arms if one.kind == "ablation" and one.gap]
     sign = -1 if section.lower else 1
@@ -198,15 +198,11 @@ def _row(board: Leaderboard, section: Section) -> PaperRow | None:
         section,
         method,
         ours,
-        _strongest(section, [*(one for one in arms if one.is_rival), *learned]),
+        _strongest(section, [*rivals, *learned]),
         _strongest(section, [one for one in references if one not in learned]),
         max(ablations, key=lambda one: abs(one.gap), default=None),
-        _strongest(section, [one for one in [*arms, *references] if sign * one.gap > 0]),
+        _strongest(section, [one for one in [*rivals, *references] if sign * one.gap > 0]),
     )
-
-
-def _measured(section: Section, name: str) -> Text:
-    return joined(f"{name}, which each run of ", (Verbatim(section.setting),), " measures")
 
 
 def _candidate(board: Leaderboard, section: Section, group: Group, values: Sample) -> Candidate:
