@@ -4,8 +4,14 @@ import pytest
 from scipy import stats
 
 from common.results.reported import ReportedNumber
-from common.results.statistics import Sample, half_width, summarise
-from common.results.verdicts import judge_claim, judge_published, judge_trained
+from common.results.statistics import (
+    Sample,
+    half_width,
+    kept_by_correction,
+    p_value,
+    summarise,
+)
+from common.results.verdicts import Control, judge_claim, judge_published, judge_trained
 
 # Mean 0.82, sample standard deviation 0.02 (squares 0.0004 + 0 + 0.0004, over n - 1 = 2).
 OURS = Sample(0.82, 0.02, 3)
@@ -34,6 +40,19 @@ def test_the_interval_against_a_number_with_spread():
     assert half_width(OURS, 0.02, 3) == pytest.approx(T4 * 0.02 * math.sqrt(2 / 3), rel=1e-3)
 
 
+def test_p_and_the_correction_for_many_are_those_of_scipy():
+    values = [0.2, 0.5, -0.1, 0.4]
+    expected = stats.ttest_1samp(values, 0).pvalue
+    assert p_value(summarise(values)) == pytest.approx(expected, rel=1e-9)
+    assert p_value(Sample(0.3, None, 1)) is None and p_value(Sample(0.3, 0.0, 3)) == 0
+    many = [0.001, 0.03, 0.012, 0.2, 0.04, 0.013, 0.9]
+    rejected = [
+        p for p, q in zip(many, stats.false_discovery_control(many), strict=True) if q <= 0.05
+    ]
+    assert kept_by_correction(many) == max(rejected) < max(many)
+    assert kept_by_correction([0.4, 0.6]) < 0
+
+
 def test_the_interval_is_welchs():
     ours, theirs = [0.1, 0.5, 0.4, 0.45], [0.3, 0.2, 0.35, 0.9, 0.6, 0.1]
     other = summarise(theirs)
@@ -43,7 +62,15 @@ def test_the_interval_is_welchs():
 
 
 # Far from what learns nothing, level with it, and measured with too few seeds.
-FAR, LEVEL, FEW = Sample(0.4, 0.1, 3), Sample(0.1, 0.2, 3), Sample(0.4, 0.0, 2)
+UNTRAINED = Sample(0.4, 0.1, 3)
+FAR, LEVEL, FEW = (
+    Control(UNTRAINED, better)
+    for better in (Sample(0.4, 0.1, 3), Sample(0.1, 0.2, 3), Sample(0.4, 0.0, 2))
+)
+# Training made it worse; and the untrained encoder would agree with the number, too.
+SAME = Control(UNTRAINED, Sample(0.0, 0.0, 3))
+WORSE = Control(UNTRAINED, Sample(-0.4, 0.1, 3))
+INSIDE = Control(Sample(0.79, 0.01, 3), Sample(0.03, 0.001, 3))
 
 
 # The half-width against a fixed number is 4.303 * 0.02 / sqrt(3) = 0.0497.
@@ -63,7 +90,13 @@ FAR, LEVEL, FEW = Sample(0.4, 0.1, 3), Sample(0.1, 0.2, 3), Sample(0.4, 0.0, 2)
         (ReportedNumber(value=0.764, margin=0.01, spread=0.02, n=3), FAR, "above"),
         (ReportedNumber(value=0.82, margin=0.046, spread=0.02, n=3), FAR, "reproduced"),
         (ReportedNumber(value=0.82, margin=0.05), LEVEL, "agrees, not telling"),
-        (ReportedNumber(value=0.82, margin=0.05), Sample(0.0, 0.0, 3), "agrees, not telling"),
+        (
+            ReportedNumber(value=0.82, margin=0.05),
+            Control(UNTRAINED, Sample(0, 0, 3)),
+            "agrees, not telling",
+        ),
+        (ReportedNumber(value=0.82, margin=0.05), WORSE, "agrees, not telling"),
+        (ReportedNumber(value=0.82, margin=0.05), INSIDE, "agrees, not telling"),
         (ReportedNumber(value=0.82, margin=0.05), None, "agrees, control not run"),
         (ReportedNumber(value=0.82, margin=0.05), FEW, "agrees, control not run"),
         # What differs needs no control.
@@ -86,7 +119,7 @@ def test_two_seeds_prove_nothing(ours):
     [
         # 4.303 * 0.1 / sqrt(3) = 0.248.
         (Sample(0.0, 0.1, 3), "no difference"),
-        (Sample(0.7, 0.1, 3), "no difference"),
+        (Sample(0.7, 0.1, 3), "differs, by less than matters"),
         (Sample(0.8, 0.1, 3), "holds"),
         (Sample(-0.8, 0.1, 3), "opposite"),
         (Sample(0.9, 0.5, 3), "undecided"),

@@ -8,7 +8,14 @@ from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
 from common.results.pages.document import plain_words, to_markdown
-from common.results.pages.leaderboard import SMALL, ablation_text, papers_table, row_of, start_text
+from common.results.pages.leaderboard import (
+    ablation_text,
+    papers_table,
+    reported_text,
+    row_of,
+    start_text,
+    totals,
+)
 from common.results.pages.paper import paper_page
 from common.results.reported import OFFICIAL, ReportedNumber
 from tests.samples import ENTRY, KNN
@@ -116,7 +123,7 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
         found = board(changes, {**REFERENCES, **references})
         return plain_words(start_text(found, row_of(found, "swav")))
 
-    raw = "raw, which each run of swav/cifar10 measures"
+    raw = "raw"
     assert start() == "swav/cifar10"
     simclr = ("baseline/simclr", "simclr")
     assert start({simclr: [0.80, 0.99, 0.84]}) == "swav/cifar10"
@@ -171,25 +178,43 @@ def test_of_two_protocols_of_a_setting_the_one_that_the_claim_compares_stands_in
     assert row.ablation.gap == pytest.approx(-0.1)
 
 
-def test_a_line_counts_reported_numbers_and_claims(board):
+def test_a_line_holds_the_headline_with_its_verdict_and_who_is_beside_it(board):
     def line(**given):
-        table = papers_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}", SMALL)
+        table = papers_table(board(entries=[ENTRY], **given), lambda paper: f"#{paper}")
         (row,) = to_markdown([table]).splitlines()[2:]
         return row
 
     row = line()
-    assert row.startswith(
-        "| [swav](#swav) | 0 of 1 reproduced; median gap 2.5 %; 1 inconclusive; 1 not run |"
+    assert row == (
+        "| [swav](#swav) | `swav/cifar10` | soft helps | `cifar10`, real | 3 | +0.297 (± 0.014) "
+        "| holds | `simclr` +0.0967 (± 0.0143) | raw +0.3200 (± 0.0497) |"
     )
-    assert "| 1 holds; 1 not tested here | `swav/cifar10`, knn_top1 |" in row
-    assert "| 0.8200 ± 0.0200 (3 seeds) | `simclr` 0.7233 ± 0.0252 | raw 0.5000" in row
-    row = line(digest="0" * 12)
-    assert "1 not checked; 1 not run |" in row and "(3 seeds) not checked |" in row
-    assert "| 1 not checked; 1 not tested here |" in row
+    assert "| not checked |" in line(digest="0" * 12)
+    known = PaperClaims(claims=[dataclasses.replace(CLAIM, known_from="a prototype")])
+    assert "| holds; known from a prototype |" in line(claims=known)
     late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01T00:00")])
-    assert "1 holds (1 of 1 seen before)" in line(claims=late)
-    one_seed = line(changes={("baseline/simclr", "simclr"): [0.9]}.items())
-    assert "`simclr` 0.9000 (1 seed) |" in one_seed
+    assert "| holds; seen before |" in line(claims=late)
+
+
+def test_an_arm_that_is_called_an_ablation_is_a_rival_where_the_claims_file_says_so(board):
+    hard = {("ablation/hard", "hard"): [0.90, 0.92, 0.95]}
+    assert names(row_of(board(hard), "swav"))[0] == "simclr"
+    claims = dataclasses.replace(CLAIMS, rivals=["ablation/hard"])
+    found = board(hard, claims=claims)
+    row = row_of(found, "swav")
+    assert names(row)[0] == "hard"
+    assert plain_words(start_text(found, row)) == "swav/cifar10:hard"
+
+
+def test_totals_are_over_all_reported_numbers_but_anchors_and_over_tried_claims(board):
+    anchor = dataclasses.replace(ENTRY, anchor=True)
+    found = board(entries=[ENTRY, anchor])
+    assert reported_text(found, "swav") == "2 in all, 1 inconclusive, 1 not run"
+    text = to_markdown(totals(found))
+    assert text == (
+        "Of 2 reported numbers: 1 inconclusive, 1 not run.\n\n"
+        "Of 1 claims tried on real data: 1 holds.\n"
+    )
 
 
 def page(board):
@@ -201,12 +226,12 @@ def test_a_papers_page_opens_with_its_claims(board):
     claims = text[text.index("## What swav claims") : text.index("## Reported numbers")]
     assert (
         "| Soft codes help. | `method` ahead of `ablation/hard` | `swav/cifar10`, knn_top1 "
-        "| +0.297 (± 0.014), 3 seeds | 0.05 | holds |"
+        "| real | +0.297 (± 0.014), 3 seeds | 0.05 | holds |"
     ) in claims
     assert "- It transfers. It needs many devices." in claims
     small = dataclasses.replace(CLAIM, comparison=dataclasses.replace(COMPARISON, matters=0.29))
     text = page(board(claims=PaperClaims(claims=[small])))
-    assert "| holds, perhaps by less than what matters |" in text
+    assert "| holds; perhaps by less than what matters |" in text
     assert "- The rate was chosen on *test* images." in claims
 
 
