@@ -18,17 +18,7 @@ NUMBERS = (
     "common/backbones/",
     "common/config/__init__.py",
     "common/config/schema.py",
-    "common/data/__init__.py",
-    "common/data/contract.py",
-    "common/data/graphs/",
-    "common/data/image_text/",
-    "common/data/images/",
-    "common/data/sampler.py",
-    "common/data/sequences/",
-    "common/data/series/",
-    "common/data/targets/",
-    "common/data/text/",
-    "common/data/workers.py",
+    "common/data/",
     "common/distributed/",
     "common/evaluation/",
     "common/losses/",
@@ -38,7 +28,7 @@ NUMBERS = (
 )
 # Readers make arrays of files, which a data hash guards; synthetic sources serve stored steps, and
 # `own.py` plans for data of the user's own.
-SHELL_PARTS = ("readers",)
+SHELL_PARTS = ("catalogue", "readers")
 SHELL_NAMES = ("own.py", "synthetic.py")
 # In a paper's folder.
 SHELL_OF_PAPER = ("own_data.py", "plots.py", "reference.py", "reference_losses.py", "steps.py")
