@@ -1,12 +1,17 @@
 """What `papers export` does: a run's backbone is written for a library or for the hub."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from common.config.files import check_output
 from common.errors import UsageError
+from common.results.record import read_record
 from common.runs.folder import RunFolder, open_run
+
+if TYPE_CHECKING:
+    from common.training.fit import Experiment
 
 SENTENCES, HUB = "sentence-transformers", "hub"
 LIBRARIES = ("torchvision", "timm", "detectron2", SENTENCES, HUB, "state-dict")
@@ -41,25 +46,37 @@ def export_run(
     if repository is not None and library != HUB:
         raise UsageError(f"--push {repository}: uploads what --to {HUB} writes; give both")
     run = open_run(run_dir)
+    target = out or run.path / _name(library)
+    if library not in (HUB, SENTENCES):
+        check_output(target, DETECTRON2 if library == "detectron2" else WEIGHTS, force)
+    elif library == HUB:
+        from common.export.hub import check_hub
+
+        check_hub(run, target, repository)
+    from common.runs.loading import load_run
+
+    experiment = load_run(run)
     if library == HUB:
-        _export_to_hub(run, out or run_dir / HUB, repository, console)
+        _export_to_hub(experiment, run, target, repository, console)
     elif library == SENTENCES:
-        _export_sentences(run, out or run_dir / SENTENCES, console)
+        _export_sentences(experiment, target, console)
     else:
-        _export_backbone(run, out, library, force, console)
+        _export_backbone(experiment, run, target, library, console)
+
+
+def _name(library: str | None) -> str:
+    if library in (HUB, SENTENCES):
+        return str(library)
+    stem = f"backbone-{library}" if library in ("timm", "detectron2") else "backbone"
+    return f"{stem}{'.pth' if library == 'detectron2' else '.pt'}"
 
 
 def _export_backbone(
-    run: RunFolder, out: Path | None, library: str | None, force: bool, console: Console
+    experiment: "Experiment", run: RunFolder, target: Path, library: str | None, console: Console
 ) -> None:
-    endings = DETECTRON2 if library == "detectron2" else WEIGHTS
-    stem = f"backbone-{library}" if library in ("timm", "detectron2") else "backbone"
-    target = out or run.path / f"{stem}{next(iter(endings))}"
-    check_output(target, endings, force)
     from common.export.backbone import export_backbone
-    from common.runs.loading import load_run
 
-    written = export_backbone(load_run(run), run, target, library)
+    written = export_backbone(experiment, run, target, library)
     console.print(f"wrote {written.path}", soft_wrap=True)
     said = [f"{name}: {value}" for name, value in written.description.items() if value != []]
     for line in [*said, *written.notes]:
@@ -70,11 +87,10 @@ def _export_backbone(
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _export_sentences(run: RunFolder, folder: Path, console: Console) -> None:
+def _export_sentences(experiment: "Experiment", folder: Path, console: Console) -> None:
     from common.export.text import export_sentences
-    from common.runs.loading import load_run
 
-    export_sentences(load_run(run), folder)
+    export_sentences(experiment, folder)
     console.print(f"wrote {folder}", soft_wrap=True)
     console.print(
         f"  from sentence_transformers import SentenceTransformer\n"
@@ -83,12 +99,16 @@ def _export_sentences(run: RunFolder, folder: Path, console: Console) -> None:
     )
 
 
-def _export_to_hub(run: RunFolder, folder: Path, repository: str | None, console: Console) -> None:
-    from common.export.hub import check_hub, push, write_hub
-    from common.runs.loading import load_run
+def _export_to_hub(
+    experiment: "Experiment",
+    run: RunFolder,
+    folder: Path,
+    repository: str | None,
+    console: Console,
+) -> None:
+    from common.export.hub import push, write_hub
 
-    record = check_hub(run, folder, repository)
-    write_hub(load_run(run).module, record, folder, repository)
+    write_hub(experiment.module, read_record(run.record), folder, repository)
     console.print(f"wrote {folder}", soft_wrap=True, highlight=False)
     console.print(f"  import common\n  module = common.load({str(folder)!r})", soft_wrap=True)
     if repository is not None:

@@ -34,7 +34,7 @@ from common.results.pages.formatting import (
     short_metric,
     shown_metrics,
 )
-from common.results.record import Record, parse_record, record_to_json
+from common.results.record import Record, record_to_json
 from common.runs.folder import RunFolder
 from common.training.paper_module import restored
 
@@ -71,8 +71,8 @@ BUILT_IN = {
 FREE = (DIGITS, GENERATED)
 
 
-def check_hub(run: RunFolder, folder: Path, repository: str | None) -> Record:
-    """Returns the run's record, or refuses what would fail after the work.
+def check_hub(run: RunFolder, folder: Path, repository: str | None) -> None:
+    """Refuses what would fail after the work.
 
     Raises:
         UsageError: The run has not finished, ``folder`` holds something, ``repository`` is no
@@ -89,7 +89,6 @@ def check_hub(run: RunFolder, folder: Path, repository: str | None) -> Record:
         raise UsageError(f"--push {repository}: write OWNER/NAME")
     if repository is not None and huggingface_hub.get_token() is None:
         raise UsageError("--push: the hub knows nobody here; hf auth login, or set HF_TOKEN")
-    return parse_record(run.record.read_text(encoding="utf-8"), str(run.record))
 
 
 def write_hub(

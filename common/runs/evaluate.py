@@ -60,7 +60,7 @@ def evaluate_run(
             f"{run.path}: its data had the hash {record.data_hash}, and have "
             f"{present} now: put the first ones back or train again"
         )
-    started, source = time.perf_counter(), describe_source(record.paper)
+    started, source = time.perf_counter(), describe_source(recipe)
     if text := measuring_text(experiment.recipe):
         console.print(text, highlight=False, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
@@ -178,7 +178,7 @@ def _measure(
     names = experiment.recipe.evaluation.protocols
     if text := measuring_text(experiment.recipe):
         console.print(text, highlight=False, soft_wrap=True)
-    source = describe_source(experiment.recipe.paper)
+    source = describe_source(recipe)
     metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(
         metrics=metrics,

@@ -76,15 +76,19 @@ class RunMeasurements:
 
 @dataclass(frozen=True)
 class Source:
-    """The code and the machine a run was made with, described before it starts."""
+    """What a run is made with, described before it starts: code, machine, and the recipe's file.
+
+    ``scaled_reason`` says why no reported number is set beside the run, if none is.
+    """
 
     code_digest: str
     environment: Environment
+    scaled_reason: str | None
 
 
-def describe_source(paper: str) -> Source:
+def describe_source(recipe: Recipe) -> Source:
     """Describes them now: files may be edited while a run goes on."""
-    return Source(code_digest(paper), describe_environment())
+    return Source(code_digest(recipe.paper), describe_environment(), scaled_reason(recipe))
 
 
 def make_record(
@@ -100,13 +104,12 @@ def make_record(
     Args:
         recipe: What was run.
         data: The data module, for the fingerprint.
-        source: The code and machine, as described before the run.
+        source: As described before the run.
         run: The run's folder.
         measured: What came out.
         wandb: ``entity/project/id`` of the tracked run, or None.
     """
     environment = source.environment
-    reason = scaled_reason(recipe)
     config = recipe.evaluation
     return Record(
         run_id=run.id,
@@ -125,8 +128,8 @@ def make_record(
         references={name: dict(row) for name, row in measured.references.items()},
         epochs=measured.epochs,
         batches=measured.batches,
-        scaled=reason is not None,
-        scaled_reason=reason,
+        scaled=source.scaled_reason is not None,
+        scaled_reason=source.scaled_reason,
         config=resolved_config(recipe),
         config_hash=recipe.hash(),
         steps=_steps_id(recipe, source, measured.weights),

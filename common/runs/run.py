@@ -16,10 +16,8 @@ from common.errors import LikewiseError
 from common.paper import get_paper
 from common.plots.draw import draw_plots
 from common.results.record import Record, read_record, record_to_json, write_record
-from common.results.reported import scaled_reason
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints, last_good_checkpoint
 from common.runs.devices import num_processes, strategy_of, threads_of, too_many_threads
-from common.runs.environment import Environment
 from common.runs.folder import RunFolder, new_run
 from common.runs.interruption import (
     Stopping,
@@ -34,7 +32,7 @@ from common.runs.progress import (
     quieten_lightning,
     show_progress_of_numbers,
 )
-from common.runs.record import Provenance, RunMeasurements, describe_source, make_record
+from common.runs.record import Provenance, RunMeasurements, Source, describe_source, make_record
 from common.runs.summary import measuring_text, show_end
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.tracker import Reporter, Tracker, logs_model, start_tracker
@@ -87,13 +85,13 @@ def train(
         deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
     """
     recipe = experiment.recipe
-    source = describe_source(recipe.paper)
+    source = describe_source(recipe)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
     if crowded := too_many_threads(torch.get_num_threads()):
         run.say(crowded, console)
     for warning in experiment.data.warnings:
         run.say(f"warning: {warning}", console, style="yellow")
-    tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
+    tracker = _start_tracker(experiment, source, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)
     provenance = Provenance(run.id, recipe.paper, recipe.hash(), source.code_digest)
@@ -131,7 +129,7 @@ def _log_model(tracker: Tracker, run: RunFolder, record: Record) -> None:
 
 def _start_tracker(
     experiment: Experiment,
-    environment: Environment,
+    source: Source,
     run: RunFolder,
     resumed: bool,
     console: Console,
@@ -139,16 +137,16 @@ def _start_tracker(
     facts = {
         "parameters": num_parameters(experiment.module),
         "data_hash": experiment.data.fingerprint,
-        "commit": environment.commit,
-        "versions": environment.versions,
-        "hardware": environment.hardware,
+        "commit": source.environment.commit,
+        "versions": source.environment.versions,
+        "hardware": source.environment.hardware,
     }
     return start_tracker(
         experiment.recipe,
         run.path,
         resumed,
-        dirty=environment.dirty,
-        scaled=scaled_reason(experiment.recipe) is not None,
+        dirty=source.environment.dirty,
+        scaled=source.scaled_reason is not None,
         facts=facts,
         say=lambda text: run.say(text, console, style="yellow"),
     )

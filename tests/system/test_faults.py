@@ -35,7 +35,7 @@ COMMON = [
 # 2030: later than any record that is filed.
 START = 1_900_000_000
 
-SOURCE = Source("a" * 12, Environment(None, None, {}, {}))
+SOURCE = Source("a" * 12, Environment(None, None, {}, {}), None)
 
 
 def finish(process):

@@ -125,13 +125,13 @@ def finished(tmp_path, monkeypatch):
     )
     data = SimpleNamespace(fingerprint="first")
     former, now = (Environment(c * 40, c == "e", {"torch": c}, {"cpu": c}) for c in "de")
-    record = make_record(recipe, data, Source("then", former), run, measured, None)
+    record = make_record(recipe, data, Source("then", former, None), run, measured, None)
     write_record(record, run.path)
     ready = SimpleNamespace(data=data, module=torch.nn.Identity(), recipe=recipe)
     monkeypatch.setattr("common.runs.evaluate.load_run", lambda *_: ready)
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/knn_top1": 0.75})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
-    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("now", now))
+    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("now", now, None))
     agree(monkeypatch, "now")
     return run, record, data
 
@@ -156,7 +156,7 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     run.unlock()
     here = Environment("d" * 40, False, {}, {})
     data = SimpleNamespace(fingerprint="trained on")
-    record = make_record(recipe, data, Source("then", here), run, MEASURED, None)
+    record = make_record(recipe, data, Source("then", here, None), run, MEASURED, None)
     write_record(record, run.path)
     more = SimpleNamespace(fingerprint="with classes")
     ready = SimpleNamespace(data=more, module=torch.nn.Identity(), recipe=recipe)
@@ -164,7 +164,9 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     monkeypatch.setattr("common.runs.evaluate.load_data", lambda _: data)
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/zero_shot_top1": 5.0})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
-    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("then", here))
+    monkeypatch.setattr(
+        "common.runs.evaluate.describe_source", lambda _: Source("then", here, None)
+    )
     quiet, words = Console(quiet=True), ["data.zero_shot=folder"]
     again = evaluate_run(run.path, ["zero-shot"], quiet, words)
     assert again.data_hash == "with classes" and again.config["data"]["zero_shot"] == "folder"

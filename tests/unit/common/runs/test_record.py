@@ -27,16 +27,15 @@ MEASURED = RunMeasurements(
     devices=2,
     parameters=1234,
 )
-SOURCE = Source(
-    "a" * 12, Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
-)
+MACHINE = Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
 
 
 def make(tmp_path, reference="swav/quick", overrides=(), measured=MEASURED, wandb=None):
     run = RunFolder(tmp_path / "260101-000000-abcd")
     data = SimpleNamespace(fingerprint="d" * 16)
     recipe = load_recipe(reference, list(overrides))
-    return recipe, make_record(recipe, data, SOURCE, run, measured, wandb)
+    source = Source("a" * 12, MACHINE, scaled_reason(recipe))
+    return recipe, make_record(recipe, data, source, run, measured, wandb)
 
 
 def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
@@ -97,7 +96,7 @@ def test_the_curves_of_the_run_go_with_it(tmp_path):
 
 
 def test_the_source_is_that_of_the_paper():
-    swav, meow = describe_source("swav"), describe_source("meow")
+    swav, meow = (describe_source(load_recipe(paper)) for paper in ("swav", "meow"))
     assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)
     assert swav.code_digest != meow.code_digest
     assert "torch" in swav.environment.versions

@@ -5,7 +5,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.runs import throughput as progress
+from common.runs import progress
 from common.runs.progress import ProgressLine, Throughput
 from common.tracking.tracker import Reporter
 from tests.states import Counted
