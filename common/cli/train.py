@@ -62,13 +62,13 @@ def _recipe_of(
         if save is not None:
             raise UsageError(f"--save {save}: keeps the plan for your data; name their path, too")
         return load_recipe_or_record(reference, overrides), None
-    from common.own_data.plan import make_plan, paper_of  # here alone: it imports numpy and Pillow
+    from common.own_data.plan import make_plan  # here alone: it imports numpy and Pillow
     from common.own_data.show import check_save, save_plan, show_plan
 
-    if save is not None:
-        check_save(save, paper_of(reference).name)
     with reading(path):
         plan = make_plan(reference, path, overrides)
+    if save is not None:
+        check_save(save, plan.recipe.paper)
     show_plan(plan, console)
     if save is None:
         return plan.recipe, plan.asked

@@ -13,11 +13,11 @@ from typing import Any
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
-from common.config.references import find_recipe, refuse_paper
+from common.config.references import RecipeReference, find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.paper import get_paper
+from common.paper import Paper, get_paper
 from common.settings import setting
 
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
@@ -54,19 +54,30 @@ def load_recipe(
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
     found = find_recipe(reference, read)
+    paper = get_paper(found.paper)
+    layers = [*read_layers(found, paper, read), (COMMAND_LINE, parse_overrides(overrides or []))]
+    return replace(resolve(paper, found.recipe, found.variant, layers), file=found.file)
+
+
+def read_layers(
+    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_yaml
+) -> list[Layer]:
+    """Returns the layer of a recipe's file, and that of its variant if one is asked for.
+
+    Raises:
+        UsageError: Unknown variant.
+        ConfigError: An empty file, or variants that are none.
+    """
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:
-        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(get_paper(found.paper))}")
+        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(paper)}")
     variants = take_variants(content, path)
-    if variant is not None and variant not in variants:
-        known = list(variants)
-        raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, known)}")
-    layers = [(str(path), content)]
-    if variant is not None:
-        layers.append((f"variant {variant}", variants[variant]))
-    layers.append((COMMAND_LINE, parse_overrides(overrides or [])))
-    return replace(resolve(found.paper, found.recipe, variant, layers), file=found.file)
+    if variant is None:
+        return [(str(path), content)]
+    if variant not in variants:
+        raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, [*variants])}")
+    return [(str(path), content), (f"variant {variant}", variants[variant])]
 
 
 def recipe_from_dict(
@@ -85,11 +96,12 @@ def recipe_from_dict(
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
+    paper = get_paper(values["paper"])
     content = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
     if isinstance(content.get("evaluation"), dict):
-        content["evaluation"] = declared(get_paper(values["paper"]), content["evaluation"])
+        content["evaluation"] = declared(paper, content["evaluation"])
     layers = [(source, content), (COMMAND_LINE, parse_overrides(overrides or []))]
-    return resolve(values["paper"], values["recipe"], values["variant"], layers)
+    return resolve(paper, values["recipe"], values["variant"], layers)
 
 
 def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
@@ -110,16 +122,15 @@ def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, An
     }
 
 
-def resolve(paper_name: str, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
+def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
-    paper = get_paper(paper_name)
-    refuse_paper(layers, paper_name)
+    refuse_paper(layers, paper.name)
     refuse_undeclared(paper, layers)
     baseline, layers = _with_baseline(layers)
     found, origins = build(_Whole(**section_defaults(paper, baseline)), layers)
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
-        paper_name,
+        paper.name,
         recipe_name,
         variant,
         found.arm,
@@ -128,7 +139,7 @@ def resolve(paper_name: str, recipe_name: str, variant: str | None, layers: list
         **sections,
         origins=origins,
     )
-    check_recipe(result, layers[0][0])
+    check_recipe(result, paper, layers[0][0])
     return result
 
 
@@ -157,12 +168,12 @@ def is_seed(value: Any) -> bool:
     return type(value) is int and 0 <= value <= LAST_SEED
 
 
-def check_recipe(recipe: Recipe, source: str) -> None:
+def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
     """Checks what no single field shows; raises `ConfigError` before anything is computed.
 
     ``source`` is the file that lacks what is missing.
     """
-    paper, evaluation = get_paper(recipe.paper), recipe.evaluation
+    evaluation = recipe.evaluation
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"

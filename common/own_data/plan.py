@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from common.config.build import COMMAND_LINE
-from common.config.recipe import load_recipe, resolve, take_variants
-from common.config.references import FILE_PATTERN, find_recipe
+from common.config.build import COMMAND_LINE, Layer
+from common.config.recipe import read_layers, resolve
+from common.config.references import FILE_PATTERN, RecipeReference, find_recipe
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.modality import DataSet, DataSets, find_set
@@ -75,7 +75,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
         ConfigError: A value of the user's that the recipe refuses.
     """
-    paper = paper_of(reference)
+    paper = _paper_of(reference)
     values = parse_overrides(words)
     found = recognise(Path(path).expanduser())
     if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
@@ -83,8 +83,11 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     form = _choose_form(paper, found)
     bare = reference.lower() == paper.name
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
-    draft = Draft(paper, load_recipe(name), values, fixed=not bare, kept=_kept(name))
-    _check_words(name, draft)
+    source = find_recipe(name, read_yaml)
+    layers = read_layers(source, paper)
+    base = resolve(paper, source.recipe, source.variant, layers)
+    draft = Draft(paper, base, values, fixed=not bare, kept=_kept(source, layers))
+    _check_words(source, layers, draft)
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)
     _fit_warmup(draft)
@@ -94,7 +97,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
             fit(found, draft)
     if draft.obstacles:
         raise UsageError(_all_at_once(found, draft.obstacles))
-    recipe = _resolved(name, draft)
+    recipe = _resolved(source, layers, draft)
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
     asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
@@ -121,13 +124,11 @@ def recognise(path: Path) -> Found:
     return first
 
 
-def _kept(name: str) -> frozenset[str]:
+def _kept(source: RecipeReference, layers: list[Layer]) -> frozenset[str]:
     """Returns the keys that the variant sets, and the length that a file of the user's sets."""
-    place = find_recipe(name, read_yaml)
-    content = read_yaml(place.path)
-    variants = take_variants(content, place.path)
-    kept = set(_dotted(variants[place.variant])) - FITTED if place.variant else set()
-    return frozenset(kept | (set(_dotted(content)) & LENGTH if place.file else set()))
+    (_, content), *variant = layers
+    kept = {key for _, layer in variant for key in _dotted(layer)} - FITTED
+    return frozenset(kept | (set(_dotted(content)) & LENGTH if source.file else set()))
 
 
 def _dotted(values: dict[str, Any]) -> Iterator[str]:
@@ -136,10 +137,10 @@ def _dotted(values: dict[str, Any]) -> Iterator[str]:
         yield from (key, *(f"{key}.{name}" for name in below))
 
 
-def _check_words(name: str, draft: Draft) -> None:
+def _check_words(source: RecipeReference, layers: list[Layer], draft: Draft) -> None:
     """Raises `ConfigError` for a word that is wrong by itself, whatever is planned."""
     try:
-        _resolved(name, draft)
+        _resolved(source, layers, draft)
     except ConfigError as error:  # of several values together the plan may change one
         if str(error).startswith(COMMAND_LINE):
             raise
@@ -159,7 +160,7 @@ def _fit_warmup(draft: Draft) -> None:
         draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
 
 
-def paper_of(reference: str) -> Paper:
+def _paper_of(reference: str) -> Paper:
     """Returns the paper of a recipe for own data: ``paper[/recipe][:variant]`` or a file.
 
     Raises:
@@ -220,20 +221,15 @@ def _all_at_once(found: Found, obstacles: list[str]) -> str:
     return "\n  - ".join(lines)
 
 
-def _resolved(name: str, draft: Draft) -> Recipe:
+def _resolved(source: RecipeReference, layers: list[Layer], draft: Draft) -> Recipe:
     """Merges the plan between the recipe and the user's words.
 
     Raises:
         ConfigError: As of any recipe; the plan's own values are not at fault.
     """
-    place = find_recipe(name, read_yaml)
-    content = read_yaml(place.path)
-    variants = take_variants(content, place.path)
-    layers: list[tuple[str, dict[str, Any]]] = [(str(place.path), content)]
-    if place.variant is not None:
-        layers.append((f"variant {place.variant}", variants[place.variant]))
+    layers = [*layers]
     if "baseline" in draft.words:  # what is planned for `method:` is of the baseline
         layers.append((COMMAND_LINE, {"baseline": draft.words["baseline"]}))
     layers.append((PLAN, {key: choice.value for key, choice in draft.choices.items()}))
     layers.append((COMMAND_LINE, draft.words))
-    return resolve(place.paper, place.recipe, place.variant, layers)
+    return resolve(draft.paper, source.recipe, source.variant, layers)

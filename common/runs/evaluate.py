@@ -15,6 +15,7 @@ from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
+from common.paper import get_paper
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
@@ -104,7 +105,7 @@ def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
         (str(run.path / "config.yaml"), content),
         (COMMAND_LINE, parse_overrides(overrides)),
     ]
-    recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
+    recipe = resolve(get_paper(trained.paper), trained.recipe, trained.variant, layers)
     sections = [name for name in SECTIONS if name != "evaluation"]
     changed = [key for key in _changes(recipe, trained, *sections) if key not in MEASURED_ON]
     if (recipe.seed, recipe.arm) != (trained.seed, trained.arm):

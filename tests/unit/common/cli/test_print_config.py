@@ -33,7 +33,7 @@ def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference,
     path = tmp_path / "own.yaml"
     path.write_text(printed(recipe, console))
     values = read_yaml(path)
-    again = resolve(recipe.paper, recipe.recipe, recipe.variant, [(str(path), values)])
+    again = resolve(get_paper(recipe.paper), recipe.recipe, recipe.variant, [(str(path), values)])
     assert again.to_dict() == recipe.to_dict()
     assert again.hash() == recipe.hash()
     assert again.tracking.tags == ["a b", "no", "#1"]
