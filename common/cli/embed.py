@@ -45,7 +45,7 @@ def embed_own(
         target = (Path() if published else source) / name_of_vectors(recipe, data)
     check_output(target, EMBEDDINGS, force)
     if wandb is not None:
-        from common.tracking.wandb_table import check_project, log_embeddings
+        from common.tracking.wandb_table import check_project, log_embeddings_table
 
         check_project(wandb)
     from common.export.tables import embed_data
@@ -61,7 +61,7 @@ def embed_own(
     for name, array in arrays.items():
         console.print(f"  {name}  {array.shape}  {array.dtype}", highlight=False)
     if wandb is not None:
-        console.print(log_embeddings(wandb, arrays), soft_wrap=True, highlight=False)
+        console.print(log_embeddings_table(wandb, arrays), soft_wrap=True, highlight=False)
 
 
 def name_of_vectors(recipe: Recipe, data: Path) -> str:

@@ -22,7 +22,7 @@ SAME_BUDGET = 1.02
 
 
 @dataclass(frozen=True)
-class Line:
+class MeasuredArm:
     """An arm of a table; ``labels``: whether it is trained with labels of the samples."""
 
     group: Group
@@ -47,7 +47,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredAlike:
     """Arms on the same data by the same settings of a protocol, and what learns nothing there.
 
     ``budgets`` hold the lines that were trained on as many samples, or by one recipe. In them and
@@ -56,11 +56,11 @@ class Measured:
 
     screen: Screen
     data_hash: str
-    budgets: tuple[tuple[Line, ...], ...]
+    budgets: tuple[tuple[MeasuredArm, ...], ...]
     references: dict[str, Sample]
 
     @property
-    def main(self) -> list[Line]:
+    def main(self) -> list[MeasuredArm]:
         """The lines of the longest budget that two papers share, else of that with most arms.
 
         Without those that may not hold now; all of them where no two arms have one budget.
@@ -70,15 +70,15 @@ class Measured:
         most = max(shared, key=_length) if shared else max(fresh, key=_reach)
         if len(most) > 1:
             return most
-        return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
+        return sorted(chain(*fresh), key=lambda line: sort_key(line.sample, self.screen))
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[MeasuredArm]:
         """All lines."""
         return [line for lines in self.budgets for line in lines]
 
 
-def _reach(lines: Sequence[Line]) -> tuple[int, int]:
+def _reach(lines: Sequence[MeasuredArm]) -> tuple[int, int]:
     """Returns how many papers and how many arms ``lines`` compare."""
     return len({line.paper for line in lines}), len(lines)
 
@@ -95,17 +95,17 @@ def less_is_better(screen: Screen) -> bool:
     return bool(ERROR.search(screen.metric))
 
 
-def _length(lines: Sequence[Line]) -> int:
+def _length(lines: Sequence[MeasuredArm]) -> int:
     """Returns how many samples ``lines`` saw."""
     return max(line.seen for line in lines)
 
 
-def rank(sample: Sample, screen: Screen) -> float:
+def sort_key(sample: Sample, screen: Screen) -> float:
     """Returns what sorts the best first."""
     return sample.mean if less_is_better(screen) else -sample.mean
 
 
-def measured(board: Leaderboard, screen: Screen) -> list[Measured]:
+def measured(board: Leaderboard, screen: Screen) -> list[MeasuredAlike]:
     """Returns the tables of ``screen``, one for each content of the data set, most papers first.
 
     They hold methods and baselines, and the ablations whose mean is ahead of their method's.
@@ -122,7 +122,7 @@ def measured(board: Leaderboard, screen: Screen) -> list[Measured]:
     )
 
 
-def one_budget(lines: Sequence[Line]) -> bool:
+def one_budget(lines: Sequence[MeasuredArm]) -> bool:
     """Tells whether ``lines`` were trained on as many samples."""
     seen = [line.seen for line in lines]
     return max(seen) <= SAME_BUDGET * min(seen)
@@ -153,14 +153,16 @@ def _ablations_ahead(board: Leaderboard, paper: str, screen: Screen) -> Iterator
                     yield group
 
 
-def _table(board: Leaderboard, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
+def _table(
+    board: Leaderboard, screen: Screen, groups: list[Group], ahead: list[int]
+) -> MeasuredAlike:
     lines = []
     for group in groups:
         sample = group.sample(screen.metric)
         if sample and (not group.latest.arm.startswith("ablation/") or id(group) in ahead):
             labels = uses_labels(board, get_paper(group.latest.paper), group.latest)
-            lines.append(Line(group, sample, labels))
-    budgets: list[list[Line]] = []
+            lines.append(MeasuredArm(group, sample, labels))
+    budgets: list[list[MeasuredArm]] = []
     for line in sorted(lines, key=lambda line: -line.seen):
         for budget in budgets if screen.by_recipe else budgets[-1:]:
             if _same_budget(budget[0], line, screen):
@@ -168,10 +170,10 @@ def _table(board: Leaderboard, screen: Screen, groups: list[Group], ahead: list[
                 break
         else:
             budgets.append([line])
-    ordered = (sorted(one, key=lambda line: rank(line.sample, screen)) for one in budgets)
+    ordered = (sorted(one, key=lambda line: sort_key(line.sample, screen)) for one in budgets)
     found = _references(groups, screen.metric).items()
-    references = dict(sorted(found, key=lambda one: (rank(one[1], screen), one[0])))
-    return Measured(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
+    references = dict(sorted(found, key=lambda one: (sort_key(one[1], screen), one[0])))
+    return MeasuredAlike(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
 
 
 def uses_labels(board: Leaderboard, paper: Paper, record: Record) -> bool:
@@ -180,7 +182,7 @@ def uses_labels(board: Leaderboard, paper: Paper, record: Record) -> bool:
     return record.arm in more_labels or paper.target not in ("none", "next item")
 
 
-def _same_budget(one: Line, other: Line, screen: Screen) -> bool:
+def _same_budget(one: MeasuredArm, other: MeasuredArm, screen: Screen) -> bool:
     if screen.by_recipe:
         a, b = one.group.latest, other.group.latest
         return (a.paper, a.recipe) == (b.paper, b.recipe)
@@ -206,9 +208,9 @@ def clearly_apart(one: Sample, other: Sample) -> bool:
     return enough and width is not None and abs(one.mean - other.mean) > width
 
 
-def measured_again(table: Measured) -> Iterator[list[Line]]:
+def measured_again(table: MeasuredAlike) -> Iterator[list[MeasuredArm]]:
     """Yields the lines of arms that more than one paper has trained."""
-    named: dict[str, list[Line]] = {}
+    named: dict[str, list[MeasuredArm]] = {}
     for line in table.lines:
         record = line.group.latest
         kind, _, name = record.arm.partition("/")

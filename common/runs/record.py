@@ -75,7 +75,7 @@ class RunMeasurements:
 
 
 @dataclass(frozen=True)
-class Source:
+class CodeAndMachine:
     """What a run is made with, described before it starts: code, machine, and the recipe's file.
 
     ``scaled_reason`` says why no reported number is set beside the run, if none is.
@@ -86,15 +86,15 @@ class Source:
     scaled_reason: str | None
 
 
-def describe_source(recipe: Recipe) -> Source:
+def describe_source(recipe: Recipe) -> CodeAndMachine:
     """Describes them now: files may be edited while a run goes on."""
-    return Source(code_digest(recipe.paper), describe_environment(), scaled_reason(recipe))
+    return CodeAndMachine(code_digest(recipe.paper), describe_environment(), scaled_reason(recipe))
 
 
 def make_record(
     recipe: Recipe,
     data: RunData,
-    source: Source,
+    source: CodeAndMachine,
     run: RunFolder,
     measured: RunMeasurements,
     wandb: str | None,
@@ -153,7 +153,7 @@ def make_record(
     )
 
 
-def _steps_id(recipe: Recipe, source: Source, weights: str) -> str | None:
+def _steps_id(recipe: Recipe, source: CodeAndMachine, weights: str) -> str | None:
     """Returns the id of the setting's stored steps, if the code was found to give them."""
     ledger = read_ledger(recipe.paper, default_root())
     setting = setting_name(recipe.hash(), weights)

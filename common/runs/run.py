@@ -32,7 +32,13 @@ from common.runs.progress import (
     quieten_lightning,
     show_progress_of_numbers,
 )
-from common.runs.record import Provenance, RunMeasurements, Source, describe_source, make_record
+from common.runs.record import (
+    CodeAndMachine,
+    Provenance,
+    RunMeasurements,
+    describe_source,
+    make_record,
+)
 from common.runs.summary import measuring_text, show_end
 from common.tracking.metrics_file import MetricsFile
 from common.tracking.tracker import Reporter, Tracker, logs_model, start_tracker
@@ -129,7 +135,7 @@ def _log_model(tracker: Tracker, run: RunFolder, record: Record) -> None:
 
 def _start_tracker(
     experiment: Experiment,
-    source: Source,
+    source: CodeAndMachine,
     run: RunFolder,
     resumed: bool,
     console: Console,

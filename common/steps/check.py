@@ -275,7 +275,13 @@ def one_thread() -> Iterator[None]:
 
 def run_job(job: Job, root: Path, store: bool) -> Outcome:
     """Computes a file of steps and compares it with the stored one, or stores it."""
-    from common.steps.file_format import compare, extend, read_steps, steps_path, write_steps
+    from common.steps.file_format import (
+        differing_numbers,
+        extend,
+        read_steps,
+        steps_path,
+        write_steps,
+    )
     from common.steps.of_setting import run_measures, run_steps
 
     record, recipe = job.record, quiet_recipe(job.record)
@@ -294,7 +300,7 @@ def run_job(job: Job, root: Path, store: bool) -> Outcome:
         stored = read_steps(job.stored)
         try:
             found = compute(sensitive=False)
-            differ = compare(stored, found)
+            differ = differing_numbers(stored, found)
             if store and not differ and found.labelled.keys() > stored.labelled.keys():
                 stored = extend(stored, compute(sensitive=True))
                 write_steps(stored, path)

@@ -90,7 +90,7 @@ def _equal(a: float | None, b: float | None, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=0.0)
 
 
-def compare(stored: Steps, now: Steps, tolerance: float = TOLERANCE) -> list[str]:
+def differing_numbers(stored: Steps, now: Steps, tolerance: float = TOLERANCE) -> list[str]:
     """Returns what stored steps have and those of now have not, by name; empty: nothing.
 
     What is new is no difference. What either calls ill-conditioned is left out.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.data.contract import RunData
 from common.data.sampler import BatchKey, EpochBatchSampler
-from common.steps.float64 import moved, widened
+from common.steps.float64 import in_float64, moved
 
 FIRST_ROWS = 20
 
@@ -51,7 +51,7 @@ def fold(data: RunData, samples: int | None, share: float = 0.0) -> None:
     finish = data.on_after_batch_transfer
 
     def on_after_batch_transfer(batch: Any, dataloader_idx: int) -> Any:
-        made = widened(finish(batch, dataloader_idx))
+        made = in_float64(finish(batch, dataloader_idx))
         return moved(made, share) if share else made
 
     data.make_sampler = make_sampler  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from common.paper import get_paper
 from common.runs.environment import installed_versions
 from common.settings import collect_changes
 from common.steps.file_format import ILL_CONDITIONED, INPUT_SHARE, Steps, differences
-from common.steps.float64 import widened
+from common.steps.float64 import in_float64
 from common.steps.measuring import take_measures
 from common.steps.points import Length, own_part
 from common.steps.take import Taken, as_taken, take_steps
@@ -92,7 +92,7 @@ def measures_key(recipe: Recipe, shape: dict[str, Any], published: bool = False)
 def _prepared(recipe: Recipe, shape: dict[str, Any]) -> tuple[Recipe, Any]:
     taken = as_taken(recipe)
     kind = get_paper(recipe.paper).data_module()
-    return taken, widened(source_of(kind).make(shape, rows=_rows(taken, shape), seed=SEED))
+    return taken, in_float64(source_of(kind).make(shape, rows=_rows(taken, shape), seed=SEED))
 
 
 def _stated(

@@ -14,7 +14,7 @@ from common.tracking.tracker import resolve_mode
 MOST_ROWS = 10_000
 
 
-def log_embeddings(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+def log_embeddings_table(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     """Logs ``embeddings`` (rows, dim) and what each row has, as the table ``embeddings``.
 
     Args:

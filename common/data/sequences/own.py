@@ -18,7 +18,7 @@ PREFIX = 3  # of a user's actions: the first, which has nothing before it, and t
 
 
 @dataclass(frozen=True)
-class Actions:
+class ActionLog:
     """What a log of actions holds: ``lengths`` are each user's actions.
 
     ``core_lengths`` are those of the users that are left where everybody, and every item, has
@@ -39,7 +39,7 @@ class Actions:
         return f"{users}, {few:.0f} to {many:.0f} by most users"
 
 
-def recognise(path: Path, kind: str) -> Actions | None:
+def recognise(path: Path, kind: str) -> ActionLog | None:
     """Returns a log of actions, if it is one: a text has a user and whole numbers on each line."""
     if kind == "txt":
         first = islice(numbered_lines(path), LOOKED_AT)
@@ -49,7 +49,7 @@ def recognise(path: Path, kind: str) -> Actions | None:
     return _read(path) if kind == "inter" else None
 
 
-def _read(path: Path) -> Actions:
+def _read(path: Path) -> ActionLog:
     """Reads a ``.inter`` table, or a file of a user and items a line.
 
     Raises:
@@ -66,10 +66,10 @@ def _read(path: Path) -> Actions:
             left = packed.lengths.tolist()
         except DataError:
             left = []
-    return Actions(path, lengths, len(known), left, note)
+    return ActionLog(path, lengths, len(known), left, note)
 
 
-def plan_actions(found: Actions, draft: Draft) -> None:
+def plan_actions(found: ActionLog, draft: Draft) -> None:
     """Plans the length of a sequence, the batch, and who is left out."""
     draft.choose("data.name", "file", "a log of actions")
     draft.choose("data.path", str(found.path), "your file")

@@ -32,15 +32,15 @@ from common.results.pages.formatting import (
 from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import Record
 from common.results.screens import (
-    Line,
-    Measured,
+    MeasuredAlike,
+    MeasuredArm,
     clearly_apart,
     less_is_better,
     measured,
     measured_again,
     one_budget,
-    rank,
     screens,
+    sort_key,
 )
 from common.results.statistics import Sample, half_width
 
@@ -102,7 +102,7 @@ def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
 
 
 def _start_cells(
-    board: Leaderboard, table: Measured, name: str, page: str
+    board: Leaderboard, table: MeasuredAlike, name: str, page: str
 ) -> tuple[Text, ...] | None:
     """Returns the best method or rival of the longest shared budget, and what it is best of."""
     lines = [line for line in table.main if line.group.latest.arm.partition("/")[0] != "ablation"]
@@ -131,7 +131,7 @@ def title(modality: str, screen: Screen) -> str:
     return f"{modality}: {screen.data}, {short_metric(screen.metric)}{less}"
 
 
-def advice(board: Leaderboard, table: Measured) -> Text:
+def advice(board: Leaderboard, table: MeasuredAlike) -> Text:
     """Returns what the numbers say of the budget that most arms have, without labels and with."""
     lines = table.main
     pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
@@ -148,7 +148,7 @@ def advice(board: Leaderboard, table: Measured) -> Text:
     return joined(*sentences, between=" ")
 
 
-def _best_of(board: Leaderboard, lines: list[Line]) -> Text:
+def _best_of(board: Leaderboard, lines: list[MeasuredArm]) -> Text:
     """Returns a sentence on the best of ``lines`` and on what is not clearly behind it."""
     best, others = lines[0], lines[1:]
     epochs = ends_text(record.epochs for line in lines for record in line.group.records)
@@ -167,7 +167,7 @@ def _best_of(board: Leaderboard, lines: list[Line]) -> Text:
     return joined(start, name, ahead, _name(board, others[0]), ".")
 
 
-def _size_of(lines: list[Line]) -> str:
+def _size_of(lines: list[MeasuredArm]) -> str:
     """Returns how many samples an epoch has, in words; nothing where a batch is the whole set."""
     records = [record for line in lines for record in line.group.records]
     sizes = [one.batches * one.global_batch / one.epochs for one in records if one.epochs]
@@ -176,18 +176,18 @@ def _size_of(lines: list[Line]) -> str:
     return f" of about {float(f'{median(sizes):.2g}'):,.0f} samples"
 
 
-def _gap(best: Line, other: Line) -> str:
+def _gap(best: MeasuredArm, other: MeasuredArm) -> str:
     one, two, places = best.sample, other.sample, decimals_of(best.sample.mean)
     width = number(half_width(one, two.spread, two.n), places)
     return f"by {number(abs(one.mean - two.mean), places)} (± {width})"
 
 
-def _beside_reference(table: Measured, best: Sample) -> Text:
+def _beside_reference(table: MeasuredAlike, best: Sample) -> Text:
     """Returns how ``best`` stands to the best encoder or rule that learns nothing."""
     name, reference = next(iter(table.references.items()))
     what = "is fitted to the labels" if name in LEARNING_REFERENCES else "learns nothing"
     clear = clearly_apart(best, reference)
-    if rank(best, table.screen) < rank(reference, table.screen):
+    if sort_key(best, table.screen) < sort_key(reference, table.screen):
         stands = "" if clear else ", and is not clearly behind"
     else:
         stands = ", and is clearly ahead" if clear else ", the better mean"
@@ -203,7 +203,7 @@ def _listed(names: Sequence[Text]) -> Text:
     return joined(joined(*shown[:-1], between=", "), " and ", shown[-1])
 
 
-def _name(board: Leaderboard, line: Line) -> tuple[Span, ...]:
+def _name(board: Leaderboard, line: MeasuredArm) -> tuple[Span, ...]:
     return (Verbatim(_setting(board, line.group.latest)),)
 
 
@@ -211,7 +211,7 @@ def _setting(board: Leaderboard, record: Record) -> str:
     return f"{record.paper}/{board.name_of(record)}"
 
 
-def _table(board: Leaderboard, table: Measured) -> Table:
+def _table(board: Leaderboard, table: MeasuredAlike) -> Table:
     rows = [_cells(board, line) for lines in table.budgets for line in lines]
     for name, sample in table.references.items():
         labels = "yes" if name in LEARNING_REFERENCES else "no"
@@ -221,7 +221,7 @@ def _table(board: Leaderboard, table: Measured) -> Table:
     return Table([name.format(metric=metric) for name in HEADER], rows)
 
 
-def _cells(board: Leaderboard, line: Line) -> tuple[Text, ...]:
+def _cells(board: Leaderboard, line: MeasuredArm) -> tuple[Text, ...]:
     group = line.group
     epochs, batches = (
         ends_text(counts, ",")
@@ -240,7 +240,7 @@ def _cells(board: Leaderboard, line: Line) -> tuple[Text, ...]:
     )
 
 
-def _again(board: Leaderboard, lines: list[Line]) -> Text:
+def _again(board: Leaderboard, lines: list[MeasuredArm]) -> Text:
     """Returns an arm's values in several papers, and which settings of the trainings differ."""
     values = [joined(_name(board, one), f" {sample_text(one.sample)}") for one in lines]
     found = [dict(_settings(line.group.latest)) for line in lines]

@@ -67,7 +67,7 @@ def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> Hetero
     if not isinstance(data, HeteroData):
         raise DataError(f"{where}: holds {type(data).__name__}; needed is a HeteroData")
     data = copy(data).detach().cpu()  # the stores are copied, not the tensors
-    num_nodes, edges, features = read_parts(data, where)
+    num_nodes, edges, features = hetero_parts(data, where)
     target = _find_target(data, config, where)
     labels = np.full(num_nodes[target], -1, dtype=np.int64)
     splits: dict[int, NodeSplit] = {}
@@ -99,7 +99,7 @@ def load_graph(path: Path) -> HeteroData:
     return found
 
 
-def read_parts(data: HeteroData, where: str) -> Parts:
+def hetero_parts(data: HeteroData, where: str) -> Parts:
     """Reads nodes, edges and features; no labels are needed. Raises `DataError`."""
     for name in data.node_types:
         if "-" in name:

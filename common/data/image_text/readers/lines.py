@@ -40,7 +40,7 @@ class Line:
     group: str = ""
 
 
-def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
+def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
     """Returns the set of ``lines``; those with one image are captions of one image.
 
     Args:

@@ -19,7 +19,7 @@ from common.runs import record as provenance
 from common.runs.environment import Environment
 from common.runs.evaluate import evaluate_run, evaluate_weights
 from common.runs.folder import RunFolder, new_run
-from common.runs.record import Source, make_record
+from common.runs.record import CodeAndMachine, make_record
 from common.runs.run import start
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
@@ -125,13 +125,15 @@ def finished(tmp_path, monkeypatch):
     )
     data = SimpleNamespace(fingerprint="first")
     former, now = (Environment(c * 40, c == "e", {"torch": c}, {"cpu": c}) for c in "de")
-    record = make_record(recipe, data, Source("then", former, None), run, measured, None)
+    record = make_record(recipe, data, CodeAndMachine("then", former, None), run, measured, None)
     write_record(record, run.path)
     ready = SimpleNamespace(data=data, module=torch.nn.Identity(), recipe=recipe)
     monkeypatch.setattr("common.runs.evaluate.load_run", lambda *_: ready)
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/knn_top1": 0.75})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
-    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("now", now, None))
+    monkeypatch.setattr(
+        "common.runs.evaluate.describe_source", lambda _: CodeAndMachine("now", now, None)
+    )
     agree(monkeypatch, "now")
     return run, record, data
 
@@ -156,7 +158,7 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     run.unlock()
     here = Environment("d" * 40, False, {}, {})
     data = SimpleNamespace(fingerprint="trained on")
-    record = make_record(recipe, data, Source("then", here, None), run, MEASURED, None)
+    record = make_record(recipe, data, CodeAndMachine("then", here, None), run, MEASURED, None)
     write_record(record, run.path)
     more = SimpleNamespace(fingerprint="with classes")
     ready = SimpleNamespace(data=more, module=torch.nn.Identity(), recipe=recipe)
@@ -165,7 +167,7 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/zero_shot_top1": 5.0})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
     monkeypatch.setattr(
-        "common.runs.evaluate.describe_source", lambda _: Source("then", here, None)
+        "common.runs.evaluate.describe_source", lambda _: CodeAndMachine("then", here, None)
     )
     quiet, words = Console(quiet=True), ["data.zero_shot=folder"]
     again = evaluate_run(run.path, ["zero-shot"], quiet, words)

@@ -12,7 +12,7 @@ from common.results.record import parse_record, record_to_json
 from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
-from common.runs.record import RunMeasurements, Source, describe_source, make_record
+from common.runs.record import CodeAndMachine, RunMeasurements, describe_source, make_record
 from common.runs.summary import no_gain, show_result
 
 MEASURED = RunMeasurements(
@@ -34,7 +34,7 @@ def make(tmp_path, reference="swav/quick", overrides=(), measured=MEASURED, wand
     run = RunFolder(tmp_path / "260101-000000-abcd")
     data = SimpleNamespace(fingerprint="d" * 16)
     recipe = load_recipe(reference, list(overrides))
-    source = Source("a" * 12, MACHINE, scaled_reason(recipe))
+    source = CodeAndMachine("a" * 12, MACHINE, scaled_reason(recipe))
     return recipe, make_record(recipe, data, source, run, measured, wandb)
 
 
