@@ -32,6 +32,52 @@ ABSOLUTE_FLOOR = 1e-12
 STORED = SOURCE_ROOT / "tests" / "reference"
 
 
+class Constants(dict[str, Any]):
+    """What a call needs beyond the arrays; remembers what has been read, section by section."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        """Returns the constant ``name``, which has been read now."""
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Returns the constant ``name``, or ``default``."""
+        return self[name] if name in self else default
+
+    def items(self) -> Any:
+        """Returns all names and values, which have been read now."""
+        self.read |= self.keys()
+        return super().items()
+
+    def must_be(self, **values: Any) -> None:
+        """Reads constants that our function has built in, or that the arrays tell.
+
+        Raises:
+            DataError: A constant that is there and has another value.
+        """
+        for name, value in values.items():
+            given = self.get(name, value)
+            if isinstance(given, Constants):
+                given.items()  # the whole section is read
+            if given != value:
+                raise DataError(
+                    f"constants: {name}={given!r}: must be {value!r}, which the arrays tell or "
+                    "our function has built in"
+                )
+
+    def unread(self) -> Iterator[tuple[str, ...]]:
+        """Yields the constants that nothing has read, each by the names that lead to it."""
+        for name in self:
+            if name not in self.read:
+                yield (name,)
+            elif isinstance(value := super().__getitem__(name), Constants):
+                yield from ((name, *below) for below in value.unread())
+
+
 @dataclass
 class Case:
     """One file of reference values; floating arrays are cast to ``dtype`` on reading."""
@@ -50,7 +96,8 @@ class Case:
             )
         self.arrays = read_arrays(values)
         try:
-            self.description = json.loads(self.path.with_suffix(".json").read_text())
+            text = self.path.with_suffix(".json").read_text()
+            self.description = json.loads(text, object_hook=Constants)
         except ValueError as error:
             raise DataError(f"{self.path}: no JSON: {error}") from None
 
@@ -60,16 +107,31 @@ class Case:
         return self.path.stem
 
     @property
-    def constants(self) -> dict[str, Any]:
+    def constants(self) -> Constants:
         """What the call needs beyond the arrays."""
-        return self.description.get("constants", {})
+        return self.description.setdefault("constants", Constants({}))
 
     @property
     def outputs(self) -> list[str]:
         """The arrays an implementation must reproduce."""
-        informative = self.description.get("arrays", {})
-        names = self.description["outputs"]
-        return [n for n in names if not informative.get(n, {}).get("informative")]
+        told = self._informative
+        return [name for name in self.description["outputs"] if name not in told]
+
+    @property
+    def unread(self) -> list[str]:
+        """The constants that no function has read, but for those of informative arrays alone."""
+        found = []
+        for names in self.constants.unread():
+            section = names[0]
+            own = {n for n in self.arrays if n == section or n.startswith(f"{section}_")}
+            if not own & self._informative or own.intersection(self.outputs):
+                found.append(".".join(names))
+        return found
+
+    @property
+    def _informative(self) -> set[str]:
+        arrays = self.description.get("arrays", {})
+        return {name for name, each in arrays.items() if each.get("informative")}
 
     def __contains__(self, name: str) -> bool:
         """Tells whether array ``name`` is stored."""
@@ -123,8 +185,9 @@ class CaseComparison:
 def compare_case(case: Case, solver: Solver | None) -> CaseComparison:
     """Runs ``solver`` on ``case`` and returns its worst array.
 
-    A missing solver, a missing output or an exception is a miss, never a pass; a solver whose
-    library is not installed compares nothing, and the problem says so.
+    A missing solver, a missing output, a constant that the solver does not read or an exception is
+    a miss, never a pass; a solver whose library is not installed compares nothing, and the problem
+    says so.
     """
     dtype = str(case.dtype).removeprefix("torch.")
     if not case.outputs:
@@ -142,6 +205,9 @@ def compare_case(case: Case, solver: Solver | None) -> CaseComparison:
     missing = [name for name in case.outputs if name not in got]
     if missing:
         return CaseComparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
+    if unread := ", ".join(case.unread):
+        problem = f"constants that no function of ours reads: {unread}"
+        return CaseComparison(case.name, dtype, "-", np.inf, 0.0, problem)
     rows = [_compare_array(case, dtype, name, got[name]) for name in case.outputs]
     return max(rows, key=lambda row: (not row.ok, row.error / max(row.tolerance, 1e-300)))
 

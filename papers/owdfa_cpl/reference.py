@@ -11,6 +11,8 @@ from common.losses.precision import upcast
 from common.results.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
 from papers.owdfa_cpl.loss import (
+    LOG_FLOOR,
+    PROBABILITY_FLOOR,
     confidence_weighted,
     entropy,
     hard_pseudo_label,
@@ -94,6 +96,7 @@ def solve_losses(case: Case) -> dict[str, Tensor]:
     margin, glv_weight, pseudo_weight, entropy_weight = case["etas"].tolist()
     labelled, logits = case.number("labeled_len"), case["logits"].requires_grad_()
     temperature, scale = (case.constants[k] for k in ("gumbel_temperature", "margin_scale"))
+    case.constants.must_be(log_clamp=LOG_FLOOR, entropy_clamp=PROBABILITY_FLOOR)
     soft = soft_labels(logits[labelled:], case["gumbel_noise_u"], temperature)
     csp, weight = confidence_weighted(logits[labelled:], soft, case["mask_u"])
     ce = margin_cross_entropy(logits[:labelled], case["target"], margin * scale)

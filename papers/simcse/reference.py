@@ -74,6 +74,8 @@ def solve_masking(case: Case) -> dict[str, Any]:
     masked, replaced, random = (
         case[name].bool() for name in ("masked", "draw_replace", "draw_random")
     )
+    special = torch.tensor([case.constants[f"{name}_id"] for name in ("cls", "sep", "pad")])
+    masked = masked & ~torch.isin(case["ids"], special)
     draws = WordDraws(masked, replaced, random, case["random_words"])
     inputs, labels = mask_words(case["ids"], draws, case.constants["mask_id"])
     return {"inputs": inputs, "labels": labels}

@@ -41,6 +41,7 @@ def solve_sinkhorn_distributed(case: Case) -> dict[str, Tensor]:
     That several processes do return them is tested with a process group.
     """
     per_rank = case["scores_per_rank"]
+    case.constants.must_be(processes=len(per_rank))
     q = sinkhorn(per_rank.flatten(0, 1), case.constants["epsilon"], case.constants["iterations"])
     return {"Q_per_rank": q.view_as(per_rank), "Q_one_process": q}
 
@@ -89,6 +90,7 @@ def solve_loss_queue(case: Case) -> dict[str, Tensor]:
     """Consecutive steps from empty queues."""
     constants, prototypes = case.constants, case["prototypes"]
     crops, length = constants["crops_for_assign"], constants["queue_length"]
+    constants.must_be(steps=len(case["z"]))
     queue = prototypes.new_zeros(len(crops), length, prototypes.shape[1])
     rows: dict[str, list[Any]] = {"loss": [], "grad_z": [], "queue_used": []}
     rows |= {f"Q{index}": [] for index in range(len(crops))}

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import types
 
 import numpy as np
@@ -9,7 +10,14 @@ from rich.console import Console
 
 from common.cli.parity import parity_command
 from common.errors import DataError, LikewiseError, UsageError
-from common.results.parity import Case, compare_case, report_parity, run_cases
+from common.results.parity import (
+    STORED,
+    Case,
+    compare_case,
+    report_parity,
+    run_cases,
+    solvers_of,
+)
 
 
 @pytest.fixture
@@ -67,14 +75,40 @@ def test_elementwise_tolerance_is_stricter(case_path):
     [
         (None, "no function"),
         (lambda case: {"y": case["x"] * 2}, "not computed"),
-        (lambda case: {"y": case["x"][:1], "n": torch.arange(2)}, "shape"),
+        (lambda case: {**solve(case), "y": solve(case)["y"][:1]}, "shape"),
         (lambda case: 1 / 0, "ZeroDivisionError"),
+        (lambda case: {"y": case["x"] * 2, "n": torch.arange(2)}, "function of ours reads: factor"),
     ],
 )
 def test_a_miss_is_never_a_pass(case_path, solver, problem):
     row = compare_case(Case(case_path), solver)
     assert not row.ok
     assert problem in row.problem
+
+
+def test_a_constant_within_a_section_is_read_too_unless_its_arrays_are_informative(case_path):
+    description = json.loads(case_path.read_text())
+    description["constants"] |= {"wide": {"used": 1, "spare": 2}, "told": {"spare": 3}}
+    description["arrays"]["told_x"] = {"informative": True}
+    case_path.write_text(json.dumps(description))
+    with np.load(case_path.with_suffix(".npz")) as arrays:
+        np.savez(case_path.with_suffix(".npz"), **arrays, told_x=np.ones(1))
+
+    def reading(case):
+        assert case.constants["wide"]["used"] == 1
+        return solve(case)
+
+    assert compare_case(Case(case_path), reading).problem.endswith("reads: wide.spare")
+
+
+def test_a_constant_that_our_function_has_built_in_is_refused_where_it_is_another(tmp_path):
+    for name in ("preference_loss.json", "preference_loss.npz"):
+        shutil.copy(STORED / "sirl" / name, tmp_path)
+    case = tmp_path / "preference_loss.json"
+    assert compare_case(Case(case), solvers_of("sirl")["preference_loss"]).ok
+    case.write_text(case.read_text().replace('"clip": 50.0', '"clip": 5.0'))
+    row = compare_case(Case(case), solvers_of("sirl")["preference_loss"])
+    assert not row.ok and "clip=5.0: must be 50.0" in row.problem
 
 
 def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
