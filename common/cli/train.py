@@ -47,9 +47,9 @@ def train_words(
         print_recipe(recipe, console)
         return
     require_data(recipe.data.name, recipe.data.root, recipe.data.path)
-    from common.runs.run import start
+    from common.runs.run import start_run
 
-    start(recipe, runs, console, planned=planned)
+    start_run(recipe, runs, console, planned=planned)
 
 
 def _recipe_of(

@@ -98,7 +98,7 @@ class Fit:
         return model.eval()
 
 
-def fit(network: Network, library: str) -> Fit:
+def fit_to(network: Network, library: str) -> Fit:
     """Returns ``network`` as one of ``library``: torchvision, timm, detectron2 or this project.
 
     Raises:
@@ -125,11 +125,11 @@ def best_fit(network: Network) -> tuple[Fit, str]:
     """Returns ``network`` as its own library's or torchvision's ResNet, else as our own."""
     if isinstance(network.backbone, Foreign):
         library = network.name.partition(":")[0]
-        return fit(network, library), library
+        return fit_to(network, library), library
     if type(network.backbone) is ResNet:
         with suppress(UsageError):
-            return fit(network, "torchvision"), "torchvision"
-    return fit(network, "state-dict"), "state-dict"
+            return fit_to(network, "torchvision"), "torchvision"
+    return fit_to(network, "state-dict"), "state-dict"
 
 
 def is_changed(backbone: nn.Module, name: str, channels: int) -> bool:
@@ -276,7 +276,7 @@ def export_backbone(
     elif network is None:
         raise UsageError(f"--to {library}: it has no encoder of {experiment.recipe.paper}")
     else:
-        fitted, library = (fit(network, library), library) if library else best_fit(network)
+        fitted, library = (fit_to(network, library), library) if library else best_fit(network)
         lines = fitted.lines
     description = {
         "project": f"likewise {version('likewise')}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import DataError
 from common.results.record import Record
-from common.tracking.metrics_file import METRICS_NAME, Row, read_metrics
+from common.tracking.metrics_file import METRICS_NAME, MetricRow, read_metrics
 
 CURVE_POINTS = 40
 # Whole keys, or prefixes that end in a slash.
@@ -19,7 +19,9 @@ DIGITS = 6
 REACH = 0.125
 
 
-def curves_of(rows: Iterable[Row], wanted: Sequence[str] = LEARNING) -> dict[str, dict[int, float]]:
+def curves_of(
+    rows: Iterable[MetricRow], wanted: Sequence[str] = LEARNING
+) -> dict[str, dict[int, float]]:
     """Returns ``{key: {batch: value}}`` of the keys in ``wanted``.
 
     By default the loss and what was measured on validation.

@@ -23,7 +23,7 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
-from common.runs.run import resume_run, start
+from common.runs.run import resume_run, start_run
 from common.training.position import KEY, read_checkpoint
 
 
@@ -184,7 +184,7 @@ def _run(
             raise
         except UsageError as error:  # such as data that have changed since; a new start may do
             _say(f"left as it is: {error}", console)
-    return start(recipe, runs, console, deadline)
+    return start_run(recipe, runs, console, deadline)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
 from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from common.training.fit import Experiment
 from common.training.position import read_checkpoint
 from common.training.selection import best_state
@@ -37,7 +37,7 @@ def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
     Raises:
         LikewiseError: If it holds no readable checkpoint.
     """
-    experiment = prepare(recipe or run.read_recipe(), training_follows=False)
+    experiment = prepare_run(recipe or run.read_recipe(), training_follows=False)
     selects_best = experiment.recipe.evaluation.select == "best"
     best = best_state(experiment.recipe, run.checkpoints) if selects_best else None
     if best is not None:
@@ -70,7 +70,7 @@ def load_weights(recipe: Recipe, weights: Path) -> Loaded:
         reader = get_paper(recipe.paper).part("weights")
     except ModuleNotFoundError:
         reader = None
-    experiment = prepare(recipe, training_follows=False)
+    experiment = prepare_run(recipe, training_follows=False)
     wanted = experiment.module.state_dict()
     arrays = read_state_dict(weights)
     own, left_out = reader is None or arrays.keys() == wanted.keys(), None

@@ -48,7 +48,7 @@ from common.training.position import batches_seen
 from common.training.selection import BEST
 
 
-def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
+def prepare_run(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
     """Checks the number of processes, then reads the data and builds the module.
 
     Args:
@@ -84,7 +84,7 @@ def train(
     """Trains, evaluates and writes the run's record; returns it on the main process.
 
     Args:
-        experiment: What to run, from `prepare`.
+        experiment: What to run, from `prepare_run`.
         run: Where to write; locked by the caller.
         console: Where to tell.
         resume_from: A checkpoint to go on from.
@@ -223,7 +223,7 @@ def _draw(experiment: Experiment, run: RunFolder, console: Console) -> list[Path
     )
 
 
-def start(
+def start_run(
     recipe: Recipe,
     root: Path,
     console: Console,
@@ -235,7 +235,7 @@ def start(
     ``planned`` are the words that plan it, for data of the user's own.
     """
     with Terminations() as terminations, ExitStack() as ending:
-        ready = prepare(recipe)
+        ready = prepare_run(recipe)
         with interrupts_wait():  # from the folder on, one is said with the folder's name
             # The other processes of a launch write nothing; their folder is never made.
             run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
@@ -264,7 +264,7 @@ def resume_run(run: RunFolder, console: Console, deadline: float | None = None) 
         if is_main_process():
             remove_torn(run.path, run.checkpoints, run.plots)
         checkpoint = _choose_checkpoint(run, console)
-        ready = prepare(recipe, resumed=checkpoint is not None)
+        ready = prepare_run(recipe, resumed=checkpoint is not None)
         record = to_the_end(run, train(ready, run, console, checkpoint, deadline))
     show_end(record, recipe, run, console)
     return record

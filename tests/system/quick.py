@@ -13,7 +13,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.results.record import Record
 from common.runs.folder import new_run
-from common.runs.run import prepare, train
+from common.runs.run import prepare_run, train
 from common.training.fit import Experiment
 
 BARS: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -27,7 +27,7 @@ METHOD = "method"
 
 def run_ready(reference: str, folder: Path, *words: str) -> tuple[Record, Experiment]:
     """Trains and evaluates, untracked; returns the record, and what was trained."""
-    ready = prepare(load_recipe(reference, ["tracking.mode=disabled", *words]))
+    ready = prepare_run(load_recipe(reference, ["tracking.mode=disabled", *words]))
     record = train(ready, new_run(ready.recipe, folder), Console(file=io.StringIO()))
     assert record is not None
     return record, ready

@@ -10,10 +10,10 @@ from tests.forks import CONTEXT
 
 def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
     from common.config.recipe import load_recipe
-    from common.runs.run import start
+    from common.runs.run import start_run
 
     kill.arm()
-    start(load_recipe(reference, overrides), root, Console(quiet=True))
+    start_run(load_recipe(reference, overrides), root, Console(quiet=True))
 
 
 def _resume(run_dir: Path, kill: Any) -> None:

@@ -43,7 +43,9 @@ class Data:
 def run(tmp_path, monkeypatch):
     """Returns a function that makes a run whose data and module are small stand-ins."""
     monkeypatch.setattr(
-        loading, "prepare", lambda recipe, training_follows: Experiment(recipe, Data(), Module())
+        loading,
+        "prepare_run",
+        lambda recipe, training_follows: Experiment(recipe, Data(), Module()),
     )
 
     def make(*overrides):

@@ -3,7 +3,7 @@ import torch
 
 from common.backbones.build import build_backbone
 from common.errors import UsageError
-from common.export.backbone import Network, best_fit, fit
+from common.export.backbone import Network, best_fit, fit_to
 from common.methods.config import BackboneConfig
 from common.registry import BACKBONES
 
@@ -36,9 +36,9 @@ def test_the_library_s_network_computes_the_same(library, name, channels, width,
     network = make(name, channels, width, stem)
     if (library, stem) == ("torchvision", "deep"):
         with pytest.raises(UsageError, match="deep stem"):
-            fit(network, library)
+            fit_to(network, library)
         return
-    fitted, images = fit(network, library), torch.rand(2, channels, 32, 32)
+    fitted, images = fit_to(network, library), torch.rand(2, channels, 32, 32)
     with torch.no_grad():
         found, expected = fitted.build(fitted.state)(images), network.backbone(images)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
@@ -53,7 +53,7 @@ def test_a_resnet_of_our_own_is_written_under_our_names():
     assert library == "state-dict"
     for library in ("torchvision", "timm", "detectron2"):
         with pytest.raises(UsageError, match=f"--to {library}.*small_resnet"):
-            fit(network, library)
+            fit_to(network, library)
 
 
 def test_a_library_s_own_network_goes_back_to_it():
@@ -66,18 +66,18 @@ def test_a_library_s_own_network_goes_back_to_it():
         assert torch.equal(fitted.build(fitted.state)(images), backbone(images))
     assert library == "torchvision"
     with pytest.raises(UsageError, match=r"--to timm.*efficientnet_b0"):
-        fit(network, "timm")
+        fit_to(network, "timm")
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm", "detectron2"])
 @pytest.mark.parametrize("network", [("small_conv", 3), ("resnet18", 3, 2)])
 def test_what_no_library_has_is_refused(library, network):
     with pytest.raises(UsageError, match=rf"--to {library}.*{network[0]}.*state-dict"):
-        fit(make(*network), library)
+        fit_to(make(*network), library)
 
 
 def test_the_names_for_timm_s_transformers_are_its_own():
-    state = fit(make("vit_tiny"), "timm").state
+    state = fit_to(make("vit_tiny"), "timm").state
     block = [name for name in state if name.startswith("blocks.11.")]
     assert {name.removeprefix("blocks.11.") for name in block} == {
         f"{layer}.{kind}"

@@ -13,7 +13,7 @@ from common.results.leaderboard import make_leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.curves import curves_of_paper
 from common.results.pages.document import to_markdown
-from common.tracking.metrics_file import HEADER, Row
+from common.tracking.metrics_file import HEADER, MetricRow
 
 KEYS = ("train/loss", "train/lr", "train/loss_i", "val/knn_top1", "diag/embedding_std")
 
@@ -25,7 +25,7 @@ def test_long_curves_are_thinned_to_their_ends():
 
 
 def test_a_plot_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):
-    rows = [Row(8, 0, key, 0.5) for key in KEYS]
+    rows = [MetricRow(8, 0, key, 0.5) for key in KEYS]
     assert curves_of(rows) == {"train/loss": {8: 0.5}, "val/knn_top1": {8: 0.5}}
     write(tmp_path, [f"8,0,{key},0.5" for key in KEYS])
     assert list(stored_curves(tmp_path)) == ["diag/embedding_std", "train/loss", "val/knn_top1"]

@@ -170,7 +170,7 @@ def stage(monkeypatch, tmp_path, console):
             done.append(recipe.seed)
             return act(recipe)
 
-        monkeypatch.setattr(campaign, "start", start)
+        monkeypatch.setattr(campaign, "start_run", start)
         campaign_ = Campaign("c", [*recipes, *also])
         run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show)
 
@@ -347,7 +347,7 @@ def test_two_processes_at_one_moment_do_not_start_the_same_run(recipe, tmp_path,
             pass
         # Between the look for a record and the claim another process has done the run.
         store(runs, record_of(recipe, 3))
-        monkeypatch.setattr(campaign, "start", lambda *_: pytest.fail("run again"))
+        monkeypatch.setattr(campaign, "start_run", lambda *_: pytest.fail("run again"))
         assert campaign._run(recipe, runs, None, None, None).run_id.endswith("0003")
 
 

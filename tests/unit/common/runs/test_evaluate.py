@@ -20,7 +20,7 @@ from common.runs.environment import Environment
 from common.runs.evaluate import evaluate_run, evaluate_weights
 from common.runs.folder import RunFolder, new_run
 from common.runs.record import CodeAndMachine, make_record
-from common.runs.run import start
+from common.runs.run import start_run
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
 
@@ -79,7 +79,7 @@ def test_measured_on_the_hold_out_nothing_of_the_test_images_is_seen(tmp_path):
 def test_given_weights_are_measured_on_data_too_few_to_train_on(words, message, tmp_path):
     recipe, quiet = load_recipe("swav/quick", words), Console(quiet=True)
     with pytest.raises(ConfigError, match=message):
-        start(recipe, tmp_path / "runs", quiet)
+        start_run(recipe, tmp_path / "runs", quiet)
     assert not (tmp_path / "runs").exists()
     record = evaluate_weights(recipe, export(tmp_path), ["knn"], tmp_path / "runs", quiet)
     assert record.metrics["test/knn_top1"] is not None

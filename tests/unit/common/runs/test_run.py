@@ -14,7 +14,7 @@ from common.results.record import RecordError
 from common.runs import folder as run_folders
 from common.runs.folder import RunFolder, new_run
 from common.runs.interruption import SIGNALS, RunStopped
-from common.runs.run import resume_run, start
+from common.runs.run import resume_run, start_run
 
 FULL = "batch-000000004.ckpt: not written (No space left on device)"
 
@@ -30,7 +30,7 @@ def replace(monkeypatch, name, function):
 
 @pytest.fixture
 def recipe(monkeypatch):
-    replace(monkeypatch, "prepare", lambda recipe, **_: recipe)
+    replace(monkeypatch, "prepare_run", lambda recipe, **_: recipe)
     return load_recipe("swav/quick")
 
 
@@ -51,7 +51,7 @@ def test_sigterm_outside_of_training_is_said_in_the_log(recipe, tmp_path, consol
     play(monkeypatch, terminate)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(RunStopped, match="SIGTERM") as stop:
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     assert stop.value.by_user and stop.value.exit_code == 1
     assert "stopped by SIGTERM; go on with" in log_of(tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
@@ -67,7 +67,7 @@ def leave(recipe, root, console, monkeypatch, environment):
     with monkeypatch.context() as launched, pytest.raises(SystemExit) as end:
         for name, value in environment.items():
             launched.setenv(name, value)
-        start(recipe, root, console)
+        start_run(recipe, root, console)
     assert not list(root.iterdir()), "the main one says it"
     return end.value.code
 
@@ -92,7 +92,7 @@ def test_stopped_together_only_another_launcher_than_lightning_hears_of_an_error
     play(monkeypatch, stop)
     assert leave(recipe, tmp_path, console, monkeypatch, environment) == code
     with pytest.raises(RunStopped, match="after 3 batches"):
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     assert log_of(tmp_path).count("stopped by SIGTERM") == 1
 
 
@@ -113,9 +113,9 @@ def test_interrupted_the_other_processes_leave_the_words_to_the_main_one(
 
 
 def test_sigterm_while_data_are_read_is_an_interruption(recipe, tmp_path, console, monkeypatch):
-    replace(monkeypatch, "prepare", terminate)
+    replace(monkeypatch, "prepare_run", terminate)
     with pytest.raises(KeyboardInterrupt):
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     assert not list(tmp_path.iterdir()), "there is no run yet"
     run = new_run(recipe, tmp_path)
     run.unlock()
@@ -135,7 +135,7 @@ def test_an_interrupt_while_the_folder_is_made_leaves_a_run_that_can_be_resumed(
     monkeypatch.setattr(run_folders, "write_atomic", interrupted)
     play(monkeypatch, lambda run: pytest.fail("was trained"))
     with pytest.raises(RunStopped, match="go on with: papers resume") as stop:
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     (folder,) = tmp_path.glob("*/*/*")
     assert str(stop.value).endswith(str(folder)) and "papers resume" in log_of(tmp_path)
     assert RunFolder(folder).read_recipe().hash() == recipe.hash()
@@ -148,7 +148,7 @@ def test_a_disk_too_full_for_the_log_leaves_the_message(recipe, tmp_path, consol
 
     play(monkeypatch, fill)
     with pytest.raises(LikewiseError) as error:
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     assert str(error.value) == FULL
 
 
@@ -182,7 +182,7 @@ def test_a_dead_workers_cause_and_mend_are_named(
     play(monkeypatch, die)
     ours = pytest.raises(LikewiseError, match=f"a process that makes batches .*{message}")
     with ours if message else pytest.raises(RuntimeError, match=torch_says):
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
 
 
 def test_a_dead_worker_is_named_where_other_code_has_made_an_error_of_it(
@@ -196,7 +196,7 @@ def test_a_dead_worker_is_named_where_other_code_has_made_an_error_of_it(
 
     play(monkeypatch, interrupted)
     with pytest.raises(LikewiseError, match=r"\(Killed\); .*memory"):
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
 
 
 def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
@@ -210,7 +210,7 @@ def test_an_interrupt_in_which_lightnings_clean_up_fails_is_one(
 
     play(monkeypatch, fail)
     with pytest.raises(RunStopped, match="interrupted; go on with: papers resume"):
-        start(recipe, tmp_path, console)
+        start_run(recipe, tmp_path, console)
     assert "interrupted" in log_of(tmp_path)
 
 
@@ -219,7 +219,7 @@ def test_terminated_in_the_final_evaluation_it_is_resumed_to_the_end(tmp_path, m
     recipe = load_recipe("supremix/diabetes", [*words, "tracking.plots=false"])
     monkeypatch.setattr("common.training.fit.evaluate", terminate)
     with pytest.raises(RunStopped, match="SIGTERM"):
-        start(recipe, tmp_path, Console(quiet=True))
+        start_run(recipe, tmp_path, Console(quiet=True))
     (run,) = tmp_path.glob("*/*/*")
     assert "stopped by SIGTERM" in log_of(tmp_path) and not (run / "result.json").exists()
     monkeypatch.setattr("common.training.fit.evaluate", lambda *_: {"test/spearman": 0.5})

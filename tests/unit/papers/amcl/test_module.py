@@ -13,7 +13,7 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.errors import ConfigError
 from common.runs.folder import new_run
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from common.runs.run import train as train_run
 from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.loss import attract, contrast_queue, contrast_views, decorrelate
@@ -239,7 +239,7 @@ def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path):
     short = ["trainer.batches=1", "evaluation.protocols=[knn]", "evaluation.references=[]"]
     quiet = ["tracking.mode=disabled", "tracking.plots=false"]
     words = [*plain, *short, *quiet, "optimizer.clip_norm=0.01"]
-    ready = prepare(load_recipe("amcl/quick", words))
+    ready = prepare_run(load_recipe("amcl/quick", words))
     before = [p.detach().clone() for p in ready.module.parameters()]
     train_run(ready, new_run(ready.recipe, tmp_path), Console(quiet=True))
     moved = [p.detach() - old for p, old in zip(ready.module.parameters(), before, strict=True)]

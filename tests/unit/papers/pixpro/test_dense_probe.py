@@ -9,7 +9,7 @@ from common.data.images.sets import Split
 from common.errors import DataError
 from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from papers.pixpro.config import DenseProbeConfig
 from papers.pixpro.dense_probe import (
     cell_classes,
@@ -139,4 +139,4 @@ def test_images_without_maps_or_in_another_form_are_refused_before_training():
         evaluate_dense_probe(make_inputs(painted(4, 1), painted(4, 2), test_crop=8), SETTINGS, 0)
     words = ["data.name=scattered-digits", "data.holdout=0.1"]
     with pytest.raises(DataError, match="scattered-digits"):
-        prepare(load_recipe("pixpro/quick", words))
+        prepare_run(load_recipe("pixpro/quick", words))
