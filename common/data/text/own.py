@@ -11,6 +11,7 @@ from common.own_data.draft import Draft, check_batch, fit_batch
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
 WORDS, CONTRAST = 1_560, 90
 UPDATE = 0.03  # seconds, of 64 short texts on a core
+FINE_TUNING = 3e-5  # the rate at which the paper's BERT goes on
 FEWEST = 20
 
 
@@ -56,22 +57,36 @@ def plan_lines(found: Text, draft: Draft) -> None:
     draft.choose("data.batch_size", fit_batch(draft.trained, 64), f"of {draft.trained:,} texts")
     check_batch(draft, draft.trained, "training texts")
     updates = max(draft.trained // draft.get("data.batch_size"), 1)
+    checkpoint = draft.get("method.encoder.checkpoint")
     words, contrast = (max(round(whole / updates), 1) for whole in (WORDS, CONTRAST))
-    whole = "trainer.epochs" in draft.kept  # a length of both stages together
-    if not whole and draft.get("method.encoder.checkpoint") is None:
+    if "trainer.epochs" in draft.kept:  # a length of both stages together
+        pass
+    elif checkpoint is None:
         draft.choose(
             "method.pretrain_epochs", words, "masked words first: no language model is there"
         )
+    elif draft.base.method.encoder.checkpoint is None:
+        _start_from(checkpoint, draft)
     draft.choose(
-        "trainer.epochs", draft.get("method.pretrain_epochs") + contrast, "and then the contrast"
+        "trainer.epochs", draft.get("method.pretrain_epochs") + contrast, "of the contrast"
     )
-    draft.seconds = draft.get("trainer.epochs") * updates * UPDATE
+    if checkpoint is None:
+        draft.seconds = draft.get("trainer.epochs") * updates * UPDATE
+        draft.notes.append(
+            "The encoder knows your texts alone. method.encoder.checkpoint=FOLDER starts from a "
+            "language model (docs/data.md)."
+        )
+    elif "method.encoder.checkpoint" in draft.words:
+        draft.choose("data.tokenizer", checkpoint, "the checkpoint's own words")
     if draft.get("data.graded") is None:
         draft.choose("evaluation.protocols", ["isotropy"], "what needs no scored pairs")
         draft.notes.append(
             "data.graded=FILE.csv with scored pairs adds evaluation.protocols=[sts]."
         )
-    draft.notes.append(
-        "The encoder knows your texts alone. method.encoder.checkpoint=FOLDER starts from a "
-        "language model (docs/data.md)."
-    )
+
+
+def _start_from(checkpoint: str, draft: Draft) -> None:
+    """Plans the contrast alone, at a rate that leaves the language model what it knows."""
+    draft.choose("method.pretrain_epochs", 0, f"{checkpoint} is a language model already")
+    draft.choose("optimizer.lr", FINE_TUNING, "a language model goes on")
+    draft.choose("optimizer.final_lr", 0.0, "it falls to nothing")

@@ -249,3 +249,18 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
     assert recipe.trainer.epochs > recipe.method.pretrain_epochs
     with pytest.raises(UsageError, match="pairs or entries"):
         plan("dse", tmp_path / "texts.txt")
+
+
+@pytest.mark.parametrize("paper", ["simcse", "whitenedcse"])
+def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path, paper):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    recipe = plan(paper, tmp_path / "texts.txt", "method.encoder.checkpoint=folder").recipe
+    assert recipe.method.pretrain_epochs == 0 < recipe.trainer.epochs
+    assert (recipe.optimizer.lr, recipe.optimizer.final_lr) == (3e-5, 0.0)
+    assert recipe.data.tokenizer == "folder"
+    words = ["method.encoder.checkpoint=folder", "data.tokenizer=other", "optimizer.lr=1e-4"]
+    recipe = plan(paper, tmp_path / "texts.txt", *words).recipe
+    assert (recipe.data.tokenizer, recipe.optimizer.lr) == ("other", 1e-4)
+    published = plan(f"{paper}/wikipedia", tmp_path / "texts.txt", words[0]).recipe
+    assert published.optimizer.lr == load_recipe(f"{paper}/wikipedia").optimizer.lr
+    assert published.data.tokenizer == "folder"
