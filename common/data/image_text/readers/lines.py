@@ -57,6 +57,9 @@ def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Ca
     remark = f", {missing:,} captions without their image left out" if missing else ""
     if dropped := sum(line.dropped for line in found):
         remark += f", {dropped:,} false captions that equal their caption left out"
+    given, found = len(found), [line for line in found if line.false or not line.dropped]
+    if len(found) < given:
+        remark += f", {given - len(found):,} captions with no other false one left out with them"
     names = {name: row for row, name in enumerate(dict.fromkeys(line.image for line in found))}
     if len(names) < FEWEST:
         raise DataError(f"{config.path}: {len(names)} images; at least {FEWEST} are needed")
