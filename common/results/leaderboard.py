@@ -162,8 +162,13 @@ class Leaderboard:
         return [group for group in self.groups if group.latest.paper == paper]
 
     def headline(self, paper: str) -> Decision | None:
-        """Returns the paper's first claim that runs tell of, or None."""
-        return next((one for one in self.decisions(paper) if one.differences is not None), None)
+        """Returns the paper's first claim that runs tell of, or None.
+
+        One on real data comes before one on generated data, and one with newer runs before one
+        that was seen before.
+        """
+        tried = [one for one in self.decisions(paper) if one.differences is not None]
+        return min(tried, key=lambda one: (self.is_generated(one), one.seen_before), default=None)
 
     def is_generated(self, decision: Decision) -> bool:
         """Tells whether the project drew the samples that the claim was tried on."""

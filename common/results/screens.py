@@ -61,15 +61,15 @@ class MeasuredAlike:
 
     @property
     def main(self) -> list[MeasuredArm]:
-        """The lines of the longest budget that two papers share, else of that with most arms.
+        """The lines of the longest budget that two papers share, or that two arms of one have.
 
         Without those that may not hold now; all of them where no two arms have one budget.
         """
         fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
-        shared = [lines for lines in fresh if _reach(lines)[0] > 1]
-        most = max(shared, key=_length) if shared else max(fresh, key=_reach)
-        if len(most) > 1:
-            return most
+        least = min(2, len({line.paper for lines in fresh for line in lines}))
+        shared = [lines for lines in fresh if len(lines) > 1 and _reach(lines)[0] >= least]
+        if shared:
+            return max(shared, key=_length)
         return sorted(chain(*fresh), key=lambda line: sort_key(line.sample, self.screen))
 
     @property

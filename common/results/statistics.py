@@ -60,7 +60,7 @@ def excludes_zero(differences: Sample) -> bool:
     return differences.n >= MIN_SEEDS and width is not None and abs(differences.mean) > width
 
 
-def p_value(differences: Sample) -> float | None:
+def p_of_differences(differences: Sample) -> float | None:
     """Returns the two-sided p of paired differences by Student's t; None below two of them."""
     if differences.spread is None:
         return None

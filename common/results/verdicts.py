@@ -12,7 +12,7 @@ from common.results.statistics import (
     Sample,
     excludes_zero,
     half_width,
-    p_value,
+    p_of_differences,
     seeds_needed,
 )
 
@@ -143,7 +143,13 @@ class Decision:
     def p(self) -> float | None:
         """The p of its paired differences; None where the claim is not tested or is stale."""
         known = self.differences is not None and self.stale is None
-        return p_value(self.differences) if known and self.differences else None
+        return p_of_differences(self.differences) if known and self.differences else None
+
+    @property
+    def perhaps_small(self) -> bool:
+        """Whether it is decided, and perhaps by less than what matters."""
+        comparison, decided = self.claim.comparison, self.verdict.status in ("holds", "opposite")
+        return decided and comparison is not None and self.verdict.least < comparison.matters
 
     @property
     def decided(self) -> bool:

@@ -17,6 +17,7 @@ from common.own_data.draft import Draft, check_batch, fit_batch
 HEADERS = 64  # files whose headers are read, spread over the folder
 # An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
 MOST_STRETCHED = 100
+FEW_TESTED = 400  # an accuracy near one half is off by up to five points
 SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
 LARGE_SIZE = 224
 LABELS_FROM = 2
@@ -170,6 +171,12 @@ def _plan_splits(found: Images, draft: Draft) -> int:
         if 0 < tested <= 0.5:
             draft.refuse(f"{found.path}: {total} images leave none to test; give more, or test/")
         trained = total - round(tested)
+        if found.classes and 0.5 < tested < FEW_TESTED:
+            error = 100 / math.sqrt(tested)
+            draft.notes.append(
+                f"There are about {round(tested)} test images: an accuracy has a sampling error "
+                f"of up to ± {error:.0f} points (95 %), which more seeds do not lessen."
+            )
     share = draft.get("data.holdout")
     return trained - round(share * min(held, trained)) if "val" not in found.splits else trained
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from common.data.modality import Screen, find_set
+from common.paper import get_paper
+from common.results.claims import arms_of
 from common.results.configuration import flat_config
 from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
@@ -89,16 +91,26 @@ def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
 
 
 def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
-    """Yields a table with a line for each data set; ``page`` is where links to its table lead."""
-    rows = [
-        cells
-        for name, screen in ((title(*one), one[1]) for one in screens())
-        for one in measured(board, screen)[:1]
-        if (cells := _start_cells(board, one, name, page))
-    ]
+    """Yields a table with a line for each kind of data; ``page`` is where links lead.
+
+    A kind has a line for its first set of real data, else for its first of generated data.
+    """
+    rows: dict[str, tuple[Text, ...]] = {}
+    for generated in (False, True):
+        for kind, screen in screens():
+            found = measured(board, screen)
+            if kind not in rows and found and is_generated(screen) is generated:
+                if cells := _start_cells(board, found[0], title(kind, screen), page):
+                    rows[kind] = cells
     if rows:
         yield Heading(2, "Where to start")
-        yield Table(START_HEADER, rows)
+        yield Table(START_HEADER, list(rows.values()))
+
+
+def is_generated(screen: Screen) -> bool:
+    """Tells whether the project drew the set's samples."""
+    found = find_set(screen.data)
+    return found is not None and found.generated
 
 
 def _start_cells(
@@ -112,17 +124,44 @@ def _start_cells(
     best, others = lines[0], lines[1:]
     near = [line for line in others if not clearly_apart(best.sample, line.sample)]
     also = _listed([_name(board, one) for one in near]) if near else ""
-    nothing = next(iter(table.references.items()), None)
-    record = best.group.latest
-    found = find_set(table.screen.data)
-    kind = "generated" if found is not None and found.generated else "real"
     return (
-        joined((Link(name, f"{page}#{anchor(name)}"), f", {kind}")),
+        joined(
+            (Link(name, f"{page}#{anchor(name)}"),),
+            ", generated" if is_generated(table.screen) else ", real",
+        ),
         joined(_name(board, best), "; not clearly behind: " if near else "", also),
-        (Verbatim(f"papers train {record.paper} PATH"),),
+        _on_own_data(best.group.latest),
         f"{sample_text(best.sample)} ({seeds_text(best.sample.n)})",
-        joined((Emphasis(nothing[0]),), f" {sample_text(nothing[1])}") if nothing else "-",
+        _references_text(table, best.sample),
     )
+
+
+def _on_own_data(record: Record) -> Text:
+    """Returns the command that trains the arm on a user's data, where the paper has one."""
+    paper = get_paper(record.paper)
+    known = arms_of(f"{paper.name}/{next(iter(paper.own_data.values()), paper.default_recipe)}")
+    variants = next(iter(known.get(record.arm, [])), None)
+    if variants is None:
+        return "-"
+    name = next(filter(None, variants), None) if None not in variants else None
+    return (Verbatim(f"papers train {paper.name}{f':{name}' if name else ''} PATH"),)
+
+
+def _references_text(table: MeasuredAlike, best: Sample) -> Text:
+    """Returns what learns nothing, and what is fitted to the labels, with who is better."""
+    shown: list[Text] = []
+    for fitted in (False, True):
+        found = [
+            (name, sample)
+            for name, sample in table.references.items()
+            if (name in LEARNING_REFERENCES) is fitted
+        ]
+        for name, sample in found[:1]:
+            what = ", fitted to the labels" if fitted else ""
+            ahead = sort_key(sample, table.screen) < sort_key(best, table.screen)
+            better = ": the better mean" if ahead else ""
+            shown.append(joined((Emphasis(name),), f" {sample_text(sample)}{what}{better}"))
+    return joined(*shown, between="; ") if shown else "-"
 
 
 def title(modality: str, screen: Screen) -> str:

@@ -24,6 +24,7 @@ from common.results.pages.formatting import (
     decimals_of,
     difference_text,
     fine_places,
+    short_metric,
     verdict_text,
 )
 from common.results.pages.sections import LEARNING_REFERENCES, Section, sections_of
@@ -32,7 +33,7 @@ from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
 from common.results.verdicts import SMALL, Decision
 
 HEADER = (
-    *("paper", "start from", "headline claim", "data", "seeds", "ahead by", "verdict"),
+    *("paper", "start from", "headline claim", "tried on", "seeds", "ahead by", "verdict"),
     *("strongest rival", "learns nothing"),
 )
 STATUSES = {
@@ -49,15 +50,21 @@ STATUSES = {
     "inconclusive": f"there are fewer than {MIN_SEEDS} seeds, or the interval lies on both sides "
     "of the margin's edge",
     "not run": "nobody has run the setting here",
+    "the margin exceeds the effect of training": "a note: the trained encoder differs from the "
+    "untrained one by less than the margin, so that agreement says little",
+    "the margin is below the spread of single runs": "a note: one run alone could miss by chance",
 }
 VERDICTS = {
     "holds": "the 95 % interval of the paired difference lies above 0, and not all of it is "
     "smaller than what matters",
     "opposite": "the same, below 0",
+    "perhaps by less than what matters": "a note on these two: the interval reaches below the "
+    "smallest difference that matters",
     "no difference": "the interval contains 0 and lies within ± the smallest difference that "
     "matters",
     SMALL: "the interval excludes 0, and all of it is smaller than what matters",
-    "undecided": f"the interval is too wide, or there are fewer than {MIN_SEEDS} shared seeds",
+    "undecided": f"the interval is too wide, or there are fewer than {MIN_SEEDS} shared seeds; the "
+    "page says how many would tell if mean and spread stayed the same",
     "not run": "no seed has a record of both arms",
     "not tested here": "the data or the compute is missing",
     "fragile": "a correction for the number of claims (Benjamini and Hochberg, 5 %) would not keep "
@@ -69,13 +76,15 @@ INTRODUCTION = """\
 `papers leaderboard` makes this page from the run records in `results/`, and from the reported
 numbers and claims in `papers/*/`. Each paper's name leads to its page."""
 LEGEND = """\
-The headline claim is the paper's first claim that has been run here. *Ahead by* is the mean of the
-paired differences over seeds, with the half-width of its 95 % interval in brackets; it is positive
-where the paper is right. The *strongest rival* is the best arm that a user could take in the
-method's place with the same labels, and *learns nothing* the best of an untrained encoder, raw
-inputs and counts; the numbers beside them say by how much the method is ahead. *Start from* names
-what is ahead of the method by a difference that excludes 0, else the method; type
-`papers train` before it.
+*Where to start* takes the longest budget that two papers share on a set, or two arms where one
+paper is alone. The *headline* is the paper's first claim on real data that has been run here, or on
+generated data if there is none. *Ahead by* is the mean of the paired differences over seeds, in the
+metric's own unit, with the half-width of its 95 % interval in brackets. It is positive where the
+paper is right, also where less of the metric is better. The *strongest rival* is the best arm that
+a user could take in the method's place with the same labels, and *learns nothing* the best of an
+untrained encoder, raw inputs and counts; the numbers beside them say by how much the method is
+ahead. *Start from* names what is clearly ahead of the method, else the method:
+`papers train NAME` repeats it.
 
 *Real* data were recorded by others; *generated* data were drawn or composed by this project, and
 what holds there need not hold elsewhere. An interval covers seeds of the training on one test set.
@@ -151,7 +160,7 @@ class PaperRow:
 
 
 def row_of(board: Leaderboard, paper: str) -> PaperRow | None:
-    """Returns what stands beside the method in the setting of the first claim that has been run.
+    """Returns what stands beside the method in the setting of the headline claim.
 
     Of a setting's sections, that with the arms which a claim names comes first. Where no claim has
     been run: the setting with most arms. None without claims or runs.
@@ -159,7 +168,9 @@ def row_of(board: Leaderboard, paper: str) -> PaperRow | None:
     sections = [one for one in sections_of(board, paper) if one.lower is not None]
     rows = [row for one in sections if (row := _row(board, one))]
     named: dict[str, set[str | None]] = {}
-    for claim in board.claims_of(paper).claims:
+    headline = board.headline(paper)
+    first = [headline.claim] if headline else []
+    for claim in [*first, *board.claims_of(paper).claims]:
         if claim.comparison:
             arms = (claim.variants or {}).values()
             named.setdefault(claim.comparison.setting, set()).update(*arms)
@@ -254,7 +265,10 @@ def _cells(board: Leaderboard, paper: str) -> tuple[Text, ...]:
     return (
         start,
         headline.claim.short,
-        joined((Verbatim(comparison.setting.partition("/")[2]),), f", {kind}"),
+        joined(
+            (Verbatim(comparison.setting.partition("/")[2]),),
+            f", {short_metric(comparison.metric)}, {kind} data",
+        ),
         str(headline.differences.n),
         difference_text(headline.differences, fine_places(comparison.matters)),
         "; ".join(flags(headline)),
@@ -265,6 +279,8 @@ def _cells(board: Leaderboard, paper: str) -> tuple[Text, ...]:
 def flags(decision: Decision) -> list[str]:
     """Returns the verdict of a claim and what its author knew."""
     found = [verdict_text(decision)]
+    if decision.perhaps_small:
+        found.append("perhaps by less than what matters")
     if decision.seen_before:
         found.append("seen before")
     elif decision.claim.known_from:
@@ -285,19 +301,22 @@ def _ahead_of(row: PaperRow, candidate: Candidate | None) -> Text:
 def totals(board: Leaderboard) -> Iterator[Block]:
     """Yields how many reported numbers and claims have each status, anchors left out."""
     rows = [row for row in board.rows if not row.entry.anchor]
-    kinds = Counter(row.kind for row in rows)
-    if rows:
-        yield Paragraph(f"Of {len(rows)} reported numbers: {_listed(kinds)}.")
+    for official, name in (
+        (False, "reported numbers"),
+        (True, "numbers of official code, run here"),
+    ):
+        kinds = Counter(row.kind for row in rows if (row.entry.origin == OFFICIAL) is official)
+        if kinds:
+            yield Paragraph(f"Of {kinds.total()} {name}: {_listed(kinds)}.")
+    claims = [one for paper in board.papers() for one in board.decisions(paper)]
+    tried = [one for one in claims if one.differences is not None]
     for generated, name in ((False, "real"), (True, "generated")):
-        found = [
-            one
-            for paper in board.papers()
-            for one in board.decisions(paper)
-            if one.differences is not None and board.is_generated(one) is generated
-        ]
+        found = [one for one in tried if board.is_generated(one) is generated]
         if found:
             kinds = Counter(one.kind for one in found)
             yield Paragraph(f"Of {len(found)} claims tried on {name} data: {_listed(kinds)}.")
+    if rest := Counter(one.kind for one in claims if one.differences is None):
+        yield Paragraph(f"Of the other claims: {_listed(rest)}.")
 
 
 def _listed(kinds: Counter[str]) -> str:
@@ -336,4 +355,4 @@ def start_text(board: Leaderboard, row: PaperRow) -> Text:
         return method
     if row.ours.n < MIN_SEEDS:
         return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
-    return joined(nothing.start, ": the method is not clearly ahead of it")
+    return joined("nothing: ", nothing.name, ", which learns nothing, is not clearly behind")

@@ -56,10 +56,11 @@ ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "minus method", "seed
 ARMS_TEXT = """\
 The mean is ± the sample standard deviation over training seeds. "Minus method" is the paired
 difference to the first method of the same recipe, data and protocol; the brackets give the
-half-width of its 95 % interval."""
+half-width of its 95 % interval. It is over the seeds that both have, and need not be the difference
+of the means shown."""
 UNRECORDED = """\
-{count} numbers of the official code come from runs that left no record, so the metrics, environment
-and time of each run are missing. The notes beside the numbers say what is known."""
+Of the numbers of the official code, {count} come from runs that left no record, so the metrics,
+environment and time of each run are missing. The notes beside the numbers say what is known."""
 
 
 def page_title(board: Leaderboard, paper: str) -> str:
@@ -134,12 +135,8 @@ def _claim_cells(decision: Decision, generated: bool) -> tuple[Text, ...] | None
     comparison, pairs = decision.claim.comparison, decision.differences
     if comparison is None:
         return None
-    words = [status_text(decision.verdict, decision.stale), *flags(decision)[1:]]
-    decided = decision.verdict.status in ("holds", "opposite")
-    if decided and decision.verdict.least < comparison.matters:
-        words.insert(1, "perhaps by less than what matters")
-    if decision.fragile:
-        words.insert(1, "fragile")
+    words = [status_text(decision.verdict, decision.stale)]
+    words += ["fragile"] * decision.fragile + flags(decision)[1:]
     count = f", {seeds_text(pairs.n)}" if pairs else ""
     return (
         marked(decision.claim.says),

@@ -87,6 +87,12 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert bool(found.notes) == (paper != "amcl")
 
 
+def test_few_test_images_are_told_with_the_sampling_error_of_an_accuracy(tmp_path):
+    folder = write_images(tmp_path / "photos", {"cat": 40, "dog": 40})
+    (note,) = [one for one in plan("swav", folder).notes if "sampling error" in one]
+    assert "about 16 test images" in note and "± 25 points" in note
+
+
 def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes(tmp_path):
     assert "photos" in refusal("hydra", write_images(tmp_path / "photos", {".": 20}))
     two = write_images(tmp_path / "two", {"a": 20, "b": 20})

@@ -8,7 +8,7 @@ from common.results.statistics import (
     Sample,
     half_width,
     kept_by_correction,
-    p_value,
+    p_of_differences,
     summarise,
 )
 from common.results.verdicts import Control, judge_claim, judge_published, judge_trained
@@ -43,8 +43,11 @@ def test_the_interval_against_a_number_with_spread():
 def test_p_and_the_correction_for_many_are_those_of_scipy():
     values = [0.2, 0.5, -0.1, 0.4]
     expected = stats.ttest_1samp(values, 0).pvalue
-    assert p_value(summarise(values)) == pytest.approx(expected, rel=1e-9)
-    assert p_value(Sample(0.3, None, 1)) is None and p_value(Sample(0.3, 0.0, 3)) == 0
+    assert p_of_differences(summarise(values)) == pytest.approx(expected, rel=1e-9)
+    assert (
+        p_of_differences(Sample(0.3, None, 1)) is None
+        and p_of_differences(Sample(0.3, 0.0, 3)) == 0
+    )
     many = [0.001, 0.03, 0.012, 0.2, 0.04, 0.013, 0.9]
     rejected = [
         p for p, q in zip(many, stats.false_discovery_control(many), strict=True) if q <= 0.05

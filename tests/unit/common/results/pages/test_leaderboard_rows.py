@@ -129,7 +129,7 @@ def test_one_starts_from_the_method_or_from_what_is_ahead_or_learns_nothing_and_
     assert start({simclr: [0.80, 0.99, 0.84]}) == "swav/cifar10"
     assert start({simclr: [0.90, 0.92, 0.945]}) == "swav/cifar10:simclr"
     assert start({simclr: [0.90, 0.92, 0.945]}, raw=0.97) == raw
-    assert start(raw=0.81) == f"{raw}: the method is not clearly ahead of it"
+    assert start(raw=0.81) == f"nothing: {raw}, which learns nothing, is not clearly behind"
     assert start({("method", None): [0.82]}).startswith("swav/cifar10: 3 seeds tell")
 
 
@@ -186,7 +186,8 @@ def test_a_line_holds_the_headline_with_its_verdict_and_who_is_beside_it(board):
 
     row = line()
     assert row == (
-        "| [swav](#swav) | `swav/cifar10` | soft helps | `cifar10`, real | 3 | +0.297 (± 0.014) "
+        "| [swav](#swav) | `swav/cifar10` | soft helps | `cifar10`, knn_top1, real data | 3 "
+        "| +0.297 (± 0.014) "
         "| holds | `simclr` +0.0967 (± 0.0143) | raw +0.3200 (± 0.0497) |"
     )
     assert "| not checked |" in line(digest="0" * 12)
@@ -213,7 +214,7 @@ def test_totals_are_over_all_reported_numbers_but_anchors_and_over_tried_claims(
     text = to_markdown(totals(found))
     assert text == (
         "Of 2 reported numbers: 1 inconclusive, 1 not run.\n\n"
-        "Of 1 claims tried on real data: 1 holds.\n"
+        "Of 1 claims tried on real data: 1 holds.\n\nOf the other claims: 1 not tested here.\n"
     )
 
 
@@ -257,7 +258,7 @@ def test_numbers_that_records_of_the_official_code_do_not_give_are_counted(
     ]
     entry = dataclasses.replace(ENTRY, origin=OFFICIAL)
     text = page(board(entries=[entry], more=records))
-    assert f"{missing} numbers of the official code" in text
+    assert f"Of the numbers of the official code, {missing} come from runs" in text
     row = f"`python main.py`; changes: CPU alone | knn_top1 {values[0]:.4f} |" if values else ""
     assert row in text
 
@@ -267,4 +268,4 @@ def test_nothing_is_said_where_records_give_all_numbers_of_the_official_code(boa
     entry = dataclasses.replace(ENTRY, origin=OFFICIAL, metrics=known)
     official = {"origin": "official", "command": "python main.py", "changes": "CPU alone"}
     record = make_record(run_id="o", metrics={KNN: 0.8004}, **official)
-    assert "official code come from" not in page(board(entries=[entry], more=[record]))
+    assert "left no record" not in page(board(entries=[entry], more=[record]))
