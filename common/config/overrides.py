@@ -33,7 +33,8 @@ def _changes(mine: Any, plain: Any, path: str) -> list[str]:
     for entry in fields(mine):
         value, key = getattr(mine, entry.name), f"{path}.{entry.name}"
         other = getattr(plain, entry.name, None)  # another baseline has other fields
-        if is_dataclass(value):
+        # One that is null by default has no dotted keys: it is given whole.
+        if is_dataclass(value) and entry.default is not None:
             words += _changes(value, other, key)
         elif value != other:
             words.append(as_word(key, value))
