@@ -264,6 +264,7 @@ def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path
     assert recipe.method.pretrain_epochs == 0 < recipe.trainer.epochs
     assert (recipe.optimizer.lr, recipe.optimizer.final_lr) == (3e-5, 0.0)
     assert recipe.data.tokenizer == "folder"
+    assert getattr(recipe.method, "groups", 128) == 128  # quick's 16 are of a small encoder
     words = ["method.encoder.checkpoint=folder", "data.tokenizer=other", "optimizer.lr=1e-4"]
     recipe = plan(paper, tmp_path / "texts.txt", *words).recipe
     assert (recipe.data.tokenizer, recipe.optimizer.lr) == ("other", 1e-4)
