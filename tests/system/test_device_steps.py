@@ -36,7 +36,7 @@ ALLOWED = {
     "backward pass or optimizer: look at a mask's length": LENGTH,
     "common/data/sequences/views.py choose_view: wait for a copy from the host": SMALL,
     "common/data/targets/regression/views.py _shift: wait for a copy from the host": SMALL,
-    "common/data/targets/regression/views.py make_views: wait for a copy from the host": SMALL,
+    "common/data/targets/regression/views.py change_inputs: wait for a copy from the host": SMALL,
     "common/methods/masked_words.py forward: look at a mask's length": LENGTH,
     "common/methods/masked_words.py mask: look by _local_scalar_dense": COUNTERS,
     "common/methods/masked_words.py mask: wait for a copy from the host": SMALL,
