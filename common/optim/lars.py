@@ -122,7 +122,7 @@ class LARS(LARC):
 
     ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``. A weight whose gradient is
     zero, as in a residual branch that starts at zero, decays with this ratio all the same. All
-    else is as in `LARC`.
+    else is as in `LARC`, whose rule is what lightly and timm call LARS.
     """
 
     norm_of_sum = True
