@@ -64,7 +64,10 @@ difference (Welch's) that excludes 0. Views, optimizers and rates are those of e
 recipe, and not all were chosen in pilots. Most budgets are a small part of the papers' own, so
 the order may change with longer training. The minutes are the median wall time of a run with its
 evaluation, on two cores of machines that differed and were shared."""
-START_HEADER = ("data", "start with", "on your own data", "it had", "learns nothing")
+START_HEADER = (
+    *("data", "start with", "on your own data", "it had", "not clearly apart"),
+    "learns nothing",
+)
 HEADER = (
     *("setting", "{metric}", "labels", "samples seen", "training"),
     *("seeds", "minutes", "arm", "remark"),
@@ -121,28 +124,30 @@ def _start_cells(
     lines = [line for line in lines if not line.labels] or lines
     if not lines:
         return None
-    best, others = lines[0], lines[1:]
-    near = [line for line in others if not clearly_apart(best.sample, line.sample)]
-    also = _listed([_name(board, one) for one in near]) if near else ""
+    near = [line for line in lines if not clearly_apart(lines[0].sample, line.sample)]
+    # Of what is as good, what can be trained on data of the user's own.
+    best = next((line for line in near if _on_own_data(line.group.latest)), lines[0])
+    also = _listed([_name(board, line) for line in near if line is not best] or ["-"])
     return (
         joined(
             (Link(name, f"{page}#{anchor(name)}"),),
             ", generated" if is_generated(table.screen) else ", real",
         ),
-        joined(_name(board, best), "; not clearly behind: " if near else "", also),
-        _on_own_data(best.group.latest),
+        _name(board, best),
+        _on_own_data(best.group.latest) or "-",
         f"{sample_text(best.sample)} ({seeds_text(best.sample.n)})",
+        also,
         _references_text(table, best.sample),
     )
 
 
-def _on_own_data(record: Record) -> Text:
-    """Returns the command that trains the arm on a user's data, where the paper has one."""
+def _on_own_data(record: Record) -> Text | None:
+    """Returns the command that trains the arm on a user's data, None where there is none."""
     paper = get_paper(record.paper)
     known = arms_of(f"{paper.name}/{next(iter(paper.own_data.values()), paper.default_recipe)}")
     variants = next(iter(known.get(record.arm, [])), None)
     if variants is None:
-        return "-"
+        return None
     name = next(filter(None, variants), None) if None not in variants else None
     return (Verbatim(f"papers train {paper.name}{f':{name}' if name else ''} PATH"),)
 

@@ -308,6 +308,9 @@ def totals(board: Leaderboard) -> Iterator[Block]:
         kinds = Counter(row.kind for row in rows if (row.entry.origin == OFFICIAL) is official)
         if kinds:
             yield Paragraph(f"Of {kinds.total()} {name}: {_listed(kinds)}.")
+    waiting = Counter(row.entry.paper for row in rows if row.kind == "not run")
+    if waiting:
+        yield Paragraph(f"Nobody has run, by paper: {_named(waiting)}.")
     claims = [one for paper in board.papers() for one in board.decisions(paper)]
     tried = [one for one in claims if one.differences is not None]
     for generated, name in ((False, "real"), (True, "generated")):
@@ -317,6 +320,10 @@ def totals(board: Leaderboard) -> Iterator[Block]:
             yield Paragraph(f"Of {len(found)} claims tried on {name} data: {_listed(kinds)}.")
     if rest := Counter(one.kind for one in claims if one.differences is None):
         yield Paragraph(f"Of the other claims: {_listed(rest)}.")
+
+
+def _named(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
 def _listed(kinds: Counter[str]) -> str:

@@ -214,6 +214,7 @@ def test_totals_are_over_all_reported_numbers_but_anchors_and_over_tried_claims(
     text = to_markdown(totals(found))
     assert text == (
         "Of 2 reported numbers: 1 inconclusive, 1 not run.\n\n"
+        "Nobody has run, by paper: swav 1.\n\n"
         "Of 1 claims tried on real data: 1 holds.\n\nOf the other claims: 1 not tested here.\n"
     )
 
