@@ -31,7 +31,7 @@ from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.catalogue.root import require
 from common.evaluation.forecasting import evaluate_forecasting
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from papers.autotcl.reference import our_name
 
 SETS = {"etth1": "ETTh1", "etth2": "ETTh2"}
@@ -88,7 +88,7 @@ def patch(recipe: Recipe, table: Path) -> None:
     torch.Tensor.cuda = nn.Module.cuda = lambda self, *args, **kwargs: self
     start = utils.init_dl_program
     utils.init_dl_program = lambda _gpu, **options: start("cpu", **options)
-    ready = prepare(recipe)
+    ready = prepare_run(recipe)
     module: Any = ready.module
     settings = recipe.evaluation.forecasting
 

@@ -22,7 +22,7 @@ UNWATCHED = ["tracking.mode=disabled", "evaluation.references=[]"]
 
 def make_ready(reference: str, overrides: list[str] | None = None) -> Any:
     """Returns the recipe with its data read and its module built, as the pipeline does."""
-    return common.runs.run.prepare(load_recipe(reference, [*UNWATCHED, *(overrides or [])]))
+    return common.runs.run.prepare_run(load_recipe(reference, [*UNWATCHED, *(overrides or [])]))
 
 
 def fit_with_callbacks(ready: Experiment, batches: int, clock: Callback) -> None:

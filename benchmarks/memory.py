@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from benchmarks.timing import interleave, report, timed
-from common.runs.glibc_memory import keep_memory
+from common.runs.devices import keep_memory
 from papers.autotcl.backbone import DilatedEncoder
 
 KEEP, BARE = "keep_memory", "as it is"

@@ -114,7 +114,7 @@ def work_ours(threads: int, reference: str, clock: Callable[[], float]) -> None:
 def work_official(threads: int, reference: str, clock: Callable[[], float]) -> None:
     import torch
 
-    from common.data.graphs.metapaths import keep_nearest
+    from common.data.graphs.metapath_graphs import keep_nearest
 
     patch_environment(threads)
     zero_grad, step, started = torch.optim.Adam.zero_grad, torch.optim.Adam.step, [0.0]

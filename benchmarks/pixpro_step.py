@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import interleave, parse, parser, report, timed
-from common.backbones.small_conv import SmallConv
+from common.backbones.small_networks import SmallConv
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts

@@ -14,11 +14,13 @@ def load(run_dir: str | Path) -> Any:
     """
     import torch  # only when it is needed
 
-    from common.runs.export import load_run
-    from common.weights.hub import is_hub, load_hub
+    from common.export.hub import is_hub, load_hub
+    from common.runs.folder import open_run
+    from common.runs.loading import load_run
 
     threads = torch.get_num_threads()
     try:
-        return load_hub(Path(run_dir)) if is_hub(Path(run_dir)) else load_run(Path(run_dir)).module
+        folder = Path(run_dir)
+        return load_hub(folder) if is_hub(folder) else load_run(open_run(folder)).module
     finally:
         torch.set_num_threads(threads)  # the caller's own number, not the run's

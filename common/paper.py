@@ -1,21 +1,24 @@
 """What a paper declares about itself, and how the declarations are found."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.metadata import entry_points
-from importlib.util import find_spec
-from itertools import chain
-from pathlib import Path
 from typing import Any, Literal
 
-from common.data.data_sets import DATASETS, DataSets, Modality
+from common.data.modality import DataSet, DataSets
 from common.errors import ConfigError, UsageError, suggest
-from common.registry import DATA_MODULES, METHODS, PROTOCOLS, Pair, load
+from common.registry import (
+    GROUP,
+    METHODS,
+    PROTOCOLS,
+    WINGS,
+    Pair,
+    load,
+    outside_folder,
+    packages,
+    wing,
+)
 
-# The group of entry points by which other projects name their papers' packages.
-GROUP = "likewise.papers"
 Target = Literal["none", "class", "number", "known-and-novel classes", "next item"]
 
 
@@ -27,7 +30,7 @@ class Paper:
     ``target`` is what its method is trained to tell of a sample: ``none`` (it learns without
     labels), ``class``, ``number``, ``known-and-novel classes`` (labels of the known ones only) or
     ``next item`` (of a user's sequence). ``modalities`` are what its samples may be; see
-    `common.data.data_sets`.
+    `common.registry.WINGS`.
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
@@ -35,7 +38,10 @@ class Paper:
     measure by, the first what the default recipe measures first: messages show it as the example.
     ``own_data`` are its recipes for data of the user's own, by the data set that reads them; where
     none is named it is the default recipe.
-    ``own_protocols`` are those of them that no other paper has, by name: ``file:Class``.
+    What no other paper has is declared here, by name, as ``file:attribute`` of the folder:
+    ``own_protocols``, a function and its settings; ``own_sets``; ``own_readers`` of what its data
+    ask beside the sets; ``own_backbones``, by the modality whose samples they take; and
+    ``own_module``, a data module with its schema.
     """
 
     name: str
@@ -47,7 +53,7 @@ class Paper:
     arxiv: str
     bibtex: str
     target: Target
-    modalities: tuple[Modality, ...]
+    modalities: tuple[str, ...]
     module_class: str
     config_class: str
     protocols: tuple[str, ...]
@@ -56,7 +62,11 @@ class Paper:
     ddp_refusal: str = ""
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
-    own_protocols: Mapping[str, str] = field(default_factory=dict)
+    own_protocols: Mapping[str, Pair] = field(default_factory=dict)
+    own_sets: Mapping[str, DataSet] = field(default_factory=dict)
+    own_readers: Mapping[str, str] = field(default_factory=dict)
+    own_backbones: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    own_module: Pair | None = None
     own_data: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -67,12 +77,12 @@ class Paper:
     @property
     def data_kind(self) -> str:
         """The name of its data module: the target where that has one, else the modality."""
-        return self.target if self.target in DATA_MODULES else self.modalities[0]
+        return self.target if self.target in WINGS else self.modalities[0]
 
     @property
     def data_sets(self) -> DataSets:
         """The sets that its data module reads, those of modalities it does not take included."""
-        return DATASETS[self.data_kind]
+        return DataSets(self.data_kind)
 
     def part(self, name: str) -> Any:
         """Imports the module ``name`` of its package, such as ``papers.<paper>.<name>``."""
@@ -110,16 +120,20 @@ class Paper:
 
     def data_module(self) -> Any:
         """Returns the class of the data module (imports torch)."""
-        return load(DATA_MODULES[self.data_kind][0])
+        return load(self._data()[0])
 
     def data_config(self) -> Any:
         """Returns the dataclass that is the schema of ``data:`` (imports no torch)."""
-        return load(DATA_MODULES[self.data_kind][1])
+        return load(self._data()[1])
 
-    def protocol(self, name: str) -> Any:
-        """Returns the dataclass of protocol ``name`` (imports no torch)."""
+    def _data(self) -> Pair:
+        pair: Pair = wing(self.data_kind).module
+        return pair if self.own_module is None else self._own(self.own_module)
+
+    def protocol(self, name: str) -> Pair:
+        """Returns where the function and the settings of protocol ``name`` are."""
         own = self.own_protocols.get(name)
-        return load(PROTOCOLS[name] if own is None else f"{self.package}.{own}")
+        return PROTOCOLS[name] if own is None else self._own(own)
 
     def _method(self, baseline: str | None) -> Pair:
         if baseline is None:
@@ -133,46 +147,33 @@ class Paper:
         return shared[baseline]
 
     def _own(self, pair: Pair) -> Pair:
-        return f"{self.package}.{pair[0]}", f"{self.package}.{pair[1]}"
+        return self._target(pair[0]), self._target(pair[1])
 
+    def _target(self, own: str) -> str:
+        return f"{self.package}.{own}" if own else ""
 
-@cache
-def _installed() -> dict[str, str]:
-    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    def readers(self) -> dict[str, str]:
+        """Returns `own_readers` as all readers are registered."""
+        return {name: self._target(own) for name, own in self.own_readers.items()}
 
+    def backbones(self, modality: str) -> dict[str, str]:
+        """Returns those of `own_backbones` that take samples of ``modality``."""
+        own = self.own_backbones.get(modality, {})
+        return {name: self._target(target) for name, target in own.items()}
 
-def packages() -> dict[str, str]:
-    """Returns the package of each paper: those of this project, and those that others install.
-
-    Another project cannot take the name of a paper of this one.
-    """
-    roots = import_module("papers").__path__
-    own = chain.from_iterable(_folders(root, Path(root).stat().st_mtime_ns) for root in roots)
-    return _installed() | {name: f"papers.{name}" for name in own}
-
-
-@cache
-def _folders(root: str, changed: int) -> list[str]:
-    """Returns the packages in ``root``, which are looked for anew when it has ``changed``."""
-    return [path.parent.name for path in Path(root).glob("*/__init__.py")]
-
-
-def outside_folder(name: str) -> Path | None:
-    """Returns the folder of a paper that another project installs; None for one of this project.
-
-    Raises:
-        UsageError: If its package is not found.
-    """
-    return _outside_folder(name, packages()[name])
-
-
-def _outside_folder(name: str, package: str) -> Path | None:
-    if package == f"papers.{name}":
-        return None
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise UsageError(f"{GROUP}: {name} = {package}: there is no such package")
-    return Path(found.origin).parent
+    def sets(self) -> Iterator[tuple[str, DataSet]]:
+        """Yields the names of `own_sets` and the sets as all are registered."""
+        for name, one in self.own_sets.items():
+            yield (
+                name,
+                replace(
+                    one,
+                    reader=self._target(one.reader),
+                    modality=one.modality or self.modalities[0],
+                    verify=self._target(one.verify),
+                    plan=self._target(one.plan),
+                ),
+            )
 
 
 def paper_names() -> list[str]:
@@ -189,7 +190,7 @@ def get_paper(name: str) -> Paper:
     name, known = name.lower(), packages()  # once: a leaderboard asks for thousands of papers
     if name not in known:
         raise UsageError(f"unknown paper {name!r}{suggest(name, sorted(known))}")
-    _outside_folder(name, known[name])  # an entry that leads nowhere is told as such
+    outside_folder(name)  # an entry that leads nowhere is told as such
     paper: Paper = import_module(known[name]).PAPER
     if paper.name != name:
         raise UsageError(f"{GROUP}: {name} leads to a paper called {paper.name!r}; rename one")

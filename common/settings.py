@@ -62,12 +62,6 @@ def frozen_value(entry: Field[Any], value: Any) -> Any:
     return renamed.get(value, value) if isinstance(value, str) else value
 
 
-def present_value(entry: Field[Any], stored: Any) -> Any:
-    """Returns the value that hashes and records know as ``stored``."""
-    renamed = entry.metadata.get("hashed_values", {})
-    return next((now for now, frozen in renamed.items() if frozen == stored), stored)
-
-
 def collect_changes(
     value: Any, default: Any, path: str, into: dict[str, Any], frozen: bool = False
 ) -> None:

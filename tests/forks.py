@@ -7,4 +7,6 @@ import multiprocessing
 
 METHOD = "forkserver"
 CONTEXT = multiprocessing.get_context(METHOD)
-CONTEXT.set_forkserver_preload(["common.runs.start", "papers.swav.module", "sklearn.datasets"])
+CONTEXT.set_forkserver_preload(
+    ["common.runs.run", "tests.system.builders_of_texts", "sklearn.datasets"]
+)

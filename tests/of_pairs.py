@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.data.image_text.config import ImageTextFacts
 from papers.clip_rocket.config import ClipRocketConfig
 from papers.clip_rocket.module import ClipRocket

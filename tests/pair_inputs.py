@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from common.data.text.store import pack
 from common.evaluation.pair_inputs import PairInputs
+from common.evaluation.tokens import pack_tokens
 
 WORDS = [f"word{place}" for place in range(400)]
 
@@ -42,7 +42,7 @@ class Tables(nn.Module):
 
 
 def texts(ids):
-    return pack([[each, 399] for each in ids], pad=0)
+    return pack_tokens([[each, 399] for each in ids], pad=0)
 
 
 def encode(sentences):

@@ -21,6 +21,7 @@ from common.data.images.config import ImageFacts
 from common.data.targets.regression.config import RegressionFacts
 from common.optim.schedules import TableLR
 from common.paper import get_paper, paper_names
+from common.registry import load as load_target
 from common.training.stages import first_epochs
 
 
@@ -75,12 +76,20 @@ IMAGES = {
 SHAPES = {"stsb": (2, 2048)}
 
 
-# The dataclass of every protocol that a paper declares.
-PROTOCOLS = {
+FUNCTIONS_AND_SETTINGS = {
     name: get_paper(paper).protocol(name)
     for paper in paper_names()
     for name in get_paper(paper).protocols
 }
+# The dataclass of every protocol that a paper declares.
+PROTOCOLS = {name: load_target(settings) for name, (_, settings) in FUNCTIONS_AND_SETTINGS.items()}
+
+
+def measure(name: str, inputs: Any, settings: Any = None) -> dict[str, float]:
+    """Returns what protocol ``name`` finds of ``inputs``, by default with default settings."""
+    function = load_target(FUNCTIONS_AND_SETTINGS[name][0])
+    found: dict[str, float] = function(inputs, settings or PROTOCOLS[name](), 0)
+    return found
 
 
 def evaluation(paper: str, **values: Any) -> Any:

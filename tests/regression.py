@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from common.data.targets.regression.samples import Samples
+from common.evaluation.regression_inputs import Samples
 
 
 def make_parts(num=120, noise=0.1, dim=5):

@@ -2,7 +2,8 @@
 
 import torch
 
-from common.results.reported import Entry, Reference
+from common.results.record import Record
+from common.results.reported import Entry, ReportedNumber
 from common.runs.record import RunMeasurements
 from papers.sirl.config import SIRLConfig
 from papers.sirl.data_config import TrajectoryFacts
@@ -40,6 +41,38 @@ MEASURED = RunMeasurements(
     devices=1,
     parameters=1,
 )
+RECORD = Record(
+    run_id="260101-000000-aaaa",
+    paper="swav",
+    arm="method",
+    recipe="cifar10",
+    variant=None,
+    seed=0,
+    data="cifar10",
+    data_hash="d" * 16,
+    protocol="knn",
+    selection="last",
+    metrics={"test/knn_top1": 0.8},
+    references={"untrained": {"test/knn_top1": 0.4}},
+    epochs=2,
+    batches=20,
+    scaled=False,
+    scaled_reason=None,
+    config_hash="c" * 10,
+    code_digest="e" * 12,
+    commit="f" * 40,
+    dirty=False,
+    versions={"torch": "2.6"},
+    hardware={"cpu": "Some CPU", "cores": 2, "accelerator": None},
+    precision="32-true",
+    devices=1,
+    global_batch=64,
+    wall_s=10.0,
+    samples_per_s=100.0,
+    data_wait_share=0.1,
+    parameters=1000,
+    finished="2026-01-01T00:00:00Z",
+)
 ENTRY = Entry(
     paper="swav",
     arm="method",
@@ -51,8 +84,8 @@ ENTRY = Entry(
     verified=False,
     note="read from a figure",
     metrics={
-        KNN: Reference(value=0.80, margin=0.05, spread=0.02, n=3),
-        "test/top5": Reference(value=0.95, margin=0.05),
+        KNN: ReportedNumber(value=0.80, margin=0.05, spread=0.02, n=3),
+        "test/top5": ReportedNumber(value=0.95, margin=0.05),
     },
 )
 

@@ -8,8 +8,8 @@ import pytest
 
 from common.data.catalogue.root import VARIABLE, data_root
 from common.data.catalogue.sources import get_source
-from common.data.data_sets import DATASETS
 from common.data.images.sets import check_set
+from common.data.modality import DataSets
 
 
 def stored(name: str) -> Path:
@@ -26,6 +26,6 @@ def read_images(name: str, root: Path | None = None) -> dict[str, Any]:
     """Returns a set of images, checked; without ``root`` the real one, or the test is skipped."""
     if root is None:
         stored(name)
-    images = DATASETS["images"].get(name)(None if root is None else str(root))
+    images = DataSets("images").get(name)(None if root is None else str(root))
     check_set(name, images)
     return images

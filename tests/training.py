@@ -12,7 +12,7 @@ from common.data.images.batch import ImageBatch, ViewBatch
 from common.data.images.config import ImageConfig
 from common.data.images.views import make_view_batch
 from common.data.sampler import EpochBatchSampler
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
 
 

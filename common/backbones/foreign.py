@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.errors import ConfigError, suggest
 
 # Vision transformers of the libraries take no other size as they are built.
@@ -28,7 +29,7 @@ class Foreign(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the features, ``(batch, num_features)``."""
-        return embed(self.model, x)
+        return pooled_features(self.model, x)
 
 
 class ForeignMap(Foreign):
@@ -39,7 +40,7 @@ class ForeignMap(Foreign):
         return last_stage(self.model, x)
 
 
-def embed(model: Any, x: Tensor) -> Tensor:
+def pooled_features(model: Any, x: Tensor) -> Tensor:
     """Returns a network's features: of a Hugging Face model pooled ones, else its first token."""
     found = model(x)
     if isinstance(found, Tensor):
@@ -164,11 +165,9 @@ def _take_channels(model: nn.Module, channels: int) -> None:
 
 def _measured(model: Any, channels: int, size: int = SIZE) -> nn.Module:
     """Returns ``model`` as a backbone, after an image has shown what it gives."""
-    images, was_training = torch.zeros(1, channels, size, size), model.training
-    model.eval()
-    with torch.no_grad():
-        features, stage = embed(model, images), last_stage(model, images)
-    model.train(was_training)
+    images = torch.zeros(1, channels, size, size)
+    with torch.no_grad(), evaluating(model):
+        features, stage = pooled_features(model, images), last_stage(model, images)
     num = features.shape[1]
     is_map = isinstance(stage, Tensor) and stage.ndim == 4 and stage.shape[1] == num
     return ForeignMap(model, num) if is_map else Foreign(model, num)

@@ -1,6 +1,7 @@
 """A transformer over tokens in BERT's and RoBERTa's layout, under the names of checkpoints."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_config, read_weights
-from common.backbones.encoder_config import EncoderConfig
-from common.data.text.config import TextFacts
+from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError, DataError
 
 DROPOUT = 0.1
@@ -18,6 +18,7 @@ POSITION_STD = 0.02
 # Of a whole model, what stands before the encoder's names; of heads, what is no part of it.
 PREFIXES = ("bert.", "roberta.")
 LAYOUTS = ("bert", "roberta")
+FEWEST = 1e-9
 KEY = "method.encoder.checkpoint"
 
 
@@ -172,7 +173,7 @@ def attention_linear(dim: int) -> nn.Linear:
     return linear
 
 
-def build_text_encoder(config: EncoderConfig, facts: TextFacts) -> TextEncoder:
+def build_text_encoder(config: EncoderConfig, facts: Any) -> TextEncoder:
     """Builds the encoder of a method, its weights drawn or a checkpoint's.
 
     Raises:
@@ -263,3 +264,35 @@ def encoder_arrays(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         name = name.removeprefix(prefix).replace("LayerNorm.gamma", "LayerNorm.weight")
         found[name.replace("LayerNorm.beta", "LayerNorm.bias")] = array
     return found
+
+
+def pool(name: str, hidden: Sequence[Tensor], mask: Tensor) -> Tensor:
+    """Returns the vector of each text, ``(batch, dim)``.
+
+    Args:
+        name: ``cls``: the first token; ``avg``: the mean over tokens, the first and the last
+            included; ``avg_top2``: the same of the last two layers' mean; ``avg_first_last``: the
+            same of layer 1 and the last one.
+        hidden: States ``(batch, tokens, dim)`` of the embeddings and of each layer; ``cls`` and
+            ``avg`` read the last alone.
+        mask: ``(batch, tokens)``, true at tokens.
+
+    Raises:
+        ValueError: An unknown ``name``.
+    """
+    last = hidden[-1]
+    if name == "cls":
+        return last[:, 0]
+    if name == "avg":
+        return masked_mean(last, mask)
+    if name == "avg_top2":
+        return masked_mean((last + hidden[-2]) / 2, mask)
+    if name == "avg_first_last":
+        return masked_mean((last + hidden[1]) / 2, mask)
+    raise ValueError(f"{name}: must be cls, avg, avg_top2 or avg_first_last")
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Returns the mean over the tokens of ``states (batch, tokens, dim)``, ``(batch, dim)``."""
+    weights = mask.to(states.dtype).unsqueeze(2)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=FEWEST)

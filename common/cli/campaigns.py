@@ -1,7 +1,8 @@
 """The commands `papers campaign`, arms over seeds, and `papers sweep`, settings on the hold-out."""
 
+import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,20 +10,31 @@ import typer
 from rich.console import Console
 
 from common.cli.compare import full_name, show_records
-from common.cli.trials import show_trials
+from common.config.console import plain_table, print_table
+from common.config.files import check_output, write_atomic
 from common.config.overrides import as_word
+from common.config.yaml_io import to_yaml
 from common.data.catalogue.at_hand import require_data
 from common.errors import LikewiseError, UsageError
-from common.files import write_atomic
-from common.results.comparison import side_by_side
-from common.results.groups import sample_of
+from common.results.comparison import Arms, side_by_side
+from common.results.groups import Group, sample_of
+from common.results.pages.formatting import sample_text
 from common.results.record import Record
+from common.results.statistics import Sample
 from common.runs.campaign_file import parse_budget, read_campaign
-from common.runs.guided_sweep import Guide
 from common.runs.jobs import Queue
-from common.runs.outputs import check_output
-from common.runs.sweep import Space, Sweep, draw_trials, make_sweep, read_space
+from common.runs.sweep import (
+    Guide,
+    Range,
+    Space,
+    Sweep,
+    draw_trials,
+    kept_words,
+    make_sweep,
+    read_space,
+)
 
+FEWEST_BETWEEN = 3  # values, so that one of them is not at an end
 console = Console(emoji=False)
 SAMPLERS = ("random", "tpe")
 
@@ -46,7 +58,7 @@ SlurmOption = Annotated[
 ]
 
 
-def campaign(
+def campaign_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Arms and seeds, in YAML.")],
     budget: BudgetOption = None,
     runs: RunsOption = Path("runs"),
@@ -82,7 +94,7 @@ def _make_queue(
     return Queue(on, slurm or [], runs, results)
 
 
-def sweep(
+def sweep_command(
     words: Annotated[
         list[str],
         typer.Argument(
@@ -215,10 +227,100 @@ def _score(new: Sequence[Record], records: Sequence[Record], metric: str | None)
 def _write_wandb(
     path: Path, references: Sequence[str], words: Sequence[str], metric: str | None
 ) -> None:
-    from common.runs.wandb_sweep import wandb_sweep
+    from common.runs.sweep import wandb_sweep
 
     check_output(path, {".yaml": None}, force=False)
     if len(references) > 1:
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
     write_atomic(path, wandb_sweep(references[0], words, metric))
     console.print(f"wrote {path}; next:  wandb sweep {path}", highlight=False, soft_wrap=True)
+
+
+def show_trials(sweep: Sweep, records: Sequence[Record], metric: str | None, to: Console) -> None:
+    """Prints the trials of each recipe, the best first, and how to train with the best.
+
+    Args:
+        sweep: What was run.
+        records: Those of its complete runs.
+        metric: What to choose by; by default what tells most.
+        to: Where to print.
+
+    Raises:
+        UsageError: No run has the metric.
+    """
+    found = side_by_side(records)
+    chosen_by = full_name(metric, found) if metric else found[0].metrics[0]
+    if len(found) > 1:
+        keys = ", ".join(sweep.space.searched)
+        to.print(f"\n{keys}: the trials are not measured on the same data: {len(found)} tables")
+    for reference in sweep.references:
+        for arms in found:
+            _show_recipe(sweep, reference, arms, chosen_by, to)
+
+
+def _show_recipe(sweep: Sweep, reference: str, arms: Arms, metric: str, to: Console) -> None:
+    recipe = next(one for one in sweep.campaign.recipes if one.reference == reference)
+    groups = [g for g in arms.groups if g.latest.reference == recipe.name]
+    ranked = sorted(
+        ((sample, group) for group in groups if (sample := group.sample(metric))),
+        key=lambda pair: pair[0].mean,
+        reverse=not arms.lower[metric],
+    )
+    whole = [pair for pair in ranked if pair[0].n == len(sweep.space.seeds)]
+    if not ranked:
+        return
+    less = ", less is better" if arms.lower[metric] else ""
+    done = f"{len(whole)} of {len(sweep.trials)} trials"
+    to.print(f"\n{reference} by {metric}{less}: {done}", style="bold", highlight=False)
+    table = plain_table(metric, "seeds", *sweep.space.searched)
+    for sample, group in ranked:
+        table.add_row(*_cells(sample, _chosen(sweep, group)))
+    print_table(table, to)
+    best = [_chosen(sweep, group) for sample, group in whole if sample.mean == whole[0][0].mean]
+    if len(best) > 1:
+        to.print(f"{len(best)} trials share the best value: {metric} does not tell them apart")
+    elif best:
+        _say_ends(sweep.space, best[0], to)
+    if best:
+        _show_best(sweep, reference, best[0], to)
+
+
+def _chosen(sweep: Sweep, group: Group) -> Mapping[str, Any]:
+    return sweep.chosen[group.latest.reference, group.latest.config_hash]
+
+
+def _cells(sample: Sample, trial: Mapping[str, Any]) -> list[str]:
+    values = (as_word(key, value).partition("=")[2] for key, value in trial.items())
+    return [sample_text(sample), str(sample.n), *values]
+
+
+def _say_ends(space: Space, best: Mapping[str, Any], to: Console) -> None:
+    """Says where the best value is the first or last of those tried."""
+    for key, values in space.searched.items():
+        if isinstance(values, Range) or len(values) < FEWEST_BETWEEN:
+            continue
+        if not all(type(one) in (int, float) for one in values):
+            continue
+        if best[key] in (edges := (min(values), max(values))):
+            side = ("smallest", "largest")[edges.index(best[key])]
+            text = f"{as_word(key, best[key])} is the {side} that was tried"
+            to.print(f"{text}: the best may lie beyond it", style="yellow", highlight=False)
+
+
+def _show_best(sweep: Sweep, reference: str, best: Mapping[str, Any], to: Console) -> None:
+    """Prints what to write into a recipe and what to type."""
+    to.print("\nthe best, as a recipe says it:", highlight=False)
+    to.print(to_yaml(_nested(best)).rstrip(), highlight=False, markup=False)
+    command = shlex.join(["papers", "train", reference, *kept_words(sweep.space, best)])
+    to.print(f"next:  {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in values.items():
+        *above, name = key.split(".")
+        place = content
+        for part in above:
+            place = place.setdefault(part, {})
+        place[name] = value
+    return content

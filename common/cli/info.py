@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from common.cli.listing import Listed, list_recipe, print_beside, print_recipes, refuse_broken
+from common.cli.listing import ListedRecipe, list_recipe, print_beside, print_recipes, refuse_broken
 from common.config.recipe import load_recipe
-from common.config.references import Reference, find_recipe, recipe_names
+from common.config.references import RecipeReference, find_recipe, recipe_names
 from common.config.yaml_io import read_yaml
 from common.errors import UsageError, suggest
 from common.paper import Paper, get_paper, paper_names
@@ -52,7 +52,7 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
     refuse_broken(recipes)
 
 
-def _recipes_of(paper: Paper, one: Reference | None) -> list[Listed]:
+def _recipes_of(paper: Paper, one: RecipeReference | None) -> list[ListedRecipe]:
     """Returns the recipe asked for, with its variants tried, or all of ``paper``.
 
     One that was asked for and does not load raises its own error, in whole.
@@ -85,7 +85,7 @@ def _print_opening(paper: Paper, console: Console, whole: bool) -> None:
     console.print()
 
 
-def _print_overview(paper: Paper, recipes: list[Listed], console: Console) -> None:
+def _print_overview(paper: Paper, recipes: list[ListedRecipe], console: Console) -> None:
     """Prints how to start, the names of the recipes, and where more is to be read."""
     start = f"{paper.name}/{paper.default_recipe}"
     header = _in_short(recipe_header(find_recipe(start, read_yaml).path))
@@ -104,7 +104,7 @@ def _print_overview(paper: Paper, recipes: list[Listed], console: Console) -> No
     print_beside(console, [(f"{words} ", what) for words, what in more])
 
 
-def _print_recipe_page(item: Listed, whole: bool, console: Console) -> None:
+def _print_recipe_page(item: ListedRecipe, whole: bool, console: Console) -> None:
     """Prints a recipe's variants and its header, the ``whole`` of it or in short."""
     about = f"does not load: {item.broken}" if item.broken else ", ".join(item.variants)
     print_beside(console, [(f"[bold]{item.reference}[/bold] ", about)])

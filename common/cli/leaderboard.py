@@ -1,30 +1,40 @@
-"""What `papers leaderboard` and `papers info` print."""
+"""What `papers leaderboard` and `papers info` print: pages, filed records, ours beside reported."""
 
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
 
-from common.cli.filing import file_record
 from common.config.checkout import SOURCE_ROOT, require_checkout
-from common.console import plain_table
+from common.config.console import plain_table
 from common.errors import UsageError
-from common.results.board import Board, Row, read_board
 from common.results.groups import Group
+from common.results.leaderboard import Leaderboard, ReportedRow, read_leaderboard
 from common.results.pages.arms import arm_status
-from common.results.pages.compared import (
+from common.results.pages.document import plain_words
+from common.results.pages.formatting import sample_text, short_metric, shown_metrics
+from common.results.pages.reported import (
+    decimals_of_row,
     gap_text,
     mark_unverified,
     number_text,
-    places_of,
     reported_runs,
     runs_text,
 )
-from common.results.pages.document import plain
-from common.results.pages.formatting import sample_text, short_metric, shown_metrics
-from common.results.pages.leaderboard import check_pages, results_path, write_pages
-from common.results.record import default_root
+from common.results.pages.write import check_pages, results_path, write_pages
+from common.results.record import (
+    NO_NUMBER,
+    Record,
+    commit_record,
+    default_root,
+    has_rows,
+    read_record,
+)
+from common.results.statistics import MIN_SEEDS
 from common.results.wandb_records import import_tracked, offline_runs
 
 
@@ -70,7 +80,7 @@ def build_leaderboard(
         console.print("the pages agree with the records")
         return
     with console.status("reading the records"):
-        changed = write_pages(root, read_board(root))
+        changed = write_pages(root, read_leaderboard(root))
     for path in changed:
         console.print(f"wrote {path.relative_to(root)}")
     if not changed:
@@ -90,13 +100,13 @@ def write_html(folder: Path, results: Path | None, runs: Path, console: Console)
     Raises:
         UsageError: ``folder`` holds something else, or ``results`` holds no record.
     """
-    from common.results.pages.site import check_folder, write_page
+    from common.results.pages.site import check_page_folder, write_page
 
-    check_folder(folder)
+    check_page_folder(folder)
     if results is None:
         require_checkout("papers leaderboard --html without --results DIR")
     with console.status("reading the records"):
-        board = read_board(SOURCE_ROOT, results=results)
+        board = read_leaderboard(SOURCE_ROOT, results=results)
     if results is not None and not board.papers():
         raise UsageError(f"--results {results}: holds no record of a finished run")
     with console.status("writing the page"):
@@ -138,7 +148,7 @@ def print_our_numbers(
         recipe: Only the numbers of this one.
         root: The folder that holds ``results/`` and ``papers/``.
     """
-    board = read_board(root, paper)
+    board = read_leaderboard(root, paper)
     rows = [row for row in board.rows if recipe in (None, row.entry.recipe)]
     compared = [row for row in rows if row.ours is not None]
     if compared:
@@ -161,9 +171,9 @@ def print_our_numbers(
         console.print(f"no reported numbers and no runs of {name} yet")
 
 
-def _print_reported(rows: list[Row], console: Console) -> None:
+def _print_reported(rows: list[ReportedRow], console: Console) -> None:
     """Prints a table a setting and source, a line a metric: what its rows share stands above."""
-    settings: dict[str, list[Row]] = {}
+    settings: dict[str, list[ReportedRow]] = {}
     for row in rows:
         settings.setdefault(_shared(row), []).append(row)
     for name, members in settings.items():
@@ -173,23 +183,23 @@ def _print_reported(rows: list[Row], console: Console) -> None:
             # Names that are to be typed, and the verdict, are never broken.
             numbers.add_column(column, no_wrap=column in ("metric", "status"), overflow="fold")
         for row in members:
-            ours = sample_text(row.ours, places_of(row))
+            ours = sample_text(row.ours, decimals_of_row(row))
             cells = (short_metric(row.metric), number_text(row), ours, gap_text(row), row.status)
             numbers.add_row(*cells)
         console.print(numbers)
 
 
-def _shared(row: Row) -> str:
+def _shared(row: ReportedRow) -> str:
     """Returns a row's recipe, whose numbers ours are beside, and how many runs both are of."""
     entry = row.entry
-    origin = plain(mark_unverified(entry.origin, entry))
+    origin = plain_words(mark_unverified(entry.origin, entry))
     name = entry.reference.removeprefix(f"{entry.paper}/")
     assert row.ours  # rows without a number of ours are counted, not printed
     runs = runs_text(entry.weights, row.ours.n)
     return f"{name}: {runs}, beside {origin}{reported_runs(row)}"
 
 
-def _print_other(board: Board, group: Group, console: Console) -> None:
+def _print_other(board: Leaderboard, group: Group, console: Console) -> None:
     """Prints a setting without a reported number: a line on its runs, and its numbers below."""
     record = group.latest
     name = board.name_of(record)
@@ -204,3 +214,76 @@ def _print_values(values: list[tuple[str, str]], console: Console) -> None:
     """Prints metrics with their numbers side by side; columns break no entry."""
     entries = [f"{short_metric(metric)} {text}" for metric, text in values]
     console.print(Padding(Columns(entries, padding=(0, 3)), (0, 0, 0, 4)), highlight=False)
+
+
+def file_record(path: Path, root: Path, console: Console, pilot: str | None) -> None:
+    """Files the record at ``path`` under ``root``'s ``results/`` and says what it still needs.
+
+    Raises:
+        UsageError: If there is no record, or one of a run that measured nothing or whose paper has
+            no rows here.
+    """
+    path = path / "result.json" if os.path.isdir(path) else path
+    if not os.path.isfile(path):
+        raise UsageError(
+            f"{path}: no such record; --add takes the folder of a finished run, such as "
+            "runs/PAPER/RECIPE/RUN, or the file of a record"
+        )
+    record = read_record(path)
+    if not has_rows(record):
+        raise UsageError(
+            f"{path}: {record.paper} is no paper of this project, so that the record stays there; "
+            "--html DIR --results runs shows it"
+        )
+    if not record.metrics:
+        raise UsageError(f"{path}: metrics: the run measured nothing, so no row can show it")
+    if pilot is not None:
+        record = replace(record, pilot=True, looked_at=pilot)
+    lines = [f"filed {commit_record(record, root / 'results')}"]
+    lines += still_missing(record, read_leaderboard(root, record.paper))
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def still_missing(record: Record, board: Leaderboard) -> Iterator[str]:
+    """Yields what keeps ``record`` from the reported numbers and claims of its setting.
+
+    Args:
+        record: It is in ``board``, unless it is a pilot's or the official code's: they count for
+            nothing.
+    """
+    if record.scaled:
+        yield f"no reported number is set beside it: {record.scaled_reason}"
+    if not record.counts:
+        return
+    group = next((each for each in board.groups if record in each.records), None)
+    if group is None:
+        yield f"it counts for no row: {record.reference} has a later run of seed {record.seed}"
+        return
+    if record.scaled and record.scaled_reason != NO_NUMBER:
+        yield f"it is another setting than {record.reference}, and no claim counts it"
+        return
+    lacking = MIN_SEEDS - len(group.records)
+    if record.weights == "trained" and lacking > 0:
+        seeds = {each.seed for each in group.records}
+        free = [seed for seed in range(MIN_SEEDS + len(seeds)) if seed not in seeds][:lacking]
+        again = " and ".join(f"seed={seed}" for seed in free)
+        yield f"a verdict needs {MIN_SEEDS} seeds: papers train {record.reference} with {again}"
+    if arms := _arms_without_run(record, board):
+        yield f"claims compare it with arms that have no run: {', '.join(arms)}"
+
+
+def _arms_without_run(record: Record, board: Leaderboard) -> list[str]:
+    """Returns the rival arms of the claims on the record's setting that nobody has run, to type."""
+    setting = f"{record.paper}/{record.recipe}"
+    own = [group.latest for group in board.groups if group.scaled_by_hand is None]
+    run = {each.arm for each in own if each.recipe == record.recipe}
+    found = []
+    for claim in board.claims_of(record.paper).claims:
+        pair = claim.comparison
+        if pair is None or pair.setting != setting or record.arm not in (pair.ahead, pair.behind):
+            continue
+        other = pair.behind if record.arm == pair.ahead else pair.ahead
+        for variants in board.arms.get(setting, {}).get(other, [])[: other not in run]:
+            found.append(setting if variants[0] is None else f"{setting}:{variants[0]}")
+    return list(dict.fromkeys(found))

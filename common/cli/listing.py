@@ -26,7 +26,7 @@ Reader = Callable[[Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedRecipe:
     """A recipe as the lists show it; ``broken`` is the first line of why it does not load.
 
     ``reference`` is ``paper/recipe`` or a file, ``variants`` holds the same of each of its
@@ -45,7 +45,7 @@ class Listed:
         return Path(self.reference).stem
 
 
-def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> Listed:
+def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> ListedRecipe:
     """Returns a recipe, one that does not load as well.
 
     Args:
@@ -65,14 +65,14 @@ def list_recipe(reference: str, read: Reader, with_variants: bool = False) -> Li
         data = load("").data
         state = data_state(data.name, data.root)
     except UsageError as error:
-        return Listed(reference, broken=str(error).splitlines()[0])
+        return ListedRecipe(reference, broken=str(error).splitlines()[0])
     tried: dict[str, str | None] = dict.fromkeys(variants)
     for variant in variants if with_variants else ():
         try:
             load(f":{variant}")
         except UsageError as error:
             tried[variant] = str(error).splitlines()[0]
-    return Listed(reference, tried, data.name, state)
+    return ListedRecipe(reference, tried, data.name, state)
 
 
 def print_papers(console: Console, only: str | None = None) -> None:
@@ -105,7 +105,7 @@ def print_papers(console: Console, only: str | None = None) -> None:
     refuse_broken([item for recipes in listed.values() for item in recipes])
 
 
-def refuse_broken(listed: list[Listed]) -> None:
+def refuse_broken(listed: list[ListedRecipe]) -> None:
     """Raises `ConfigError` if a recipe or variant does not load; names all that do not."""
     tried = {
         f"{item.reference}{variant}": why
@@ -129,7 +129,7 @@ def print_beside(console: Console, rows: Rows, indent: int = 0) -> None:
     console.print(Padding(beside, (0, 0, 0, indent), expand=False), highlight=False)
 
 
-def print_recipes(recipes: list[Listed], console: Console) -> None:
+def print_recipes(recipes: list[ListedRecipe], console: Console) -> None:
     """Prints the names of a paper's recipes: data here, data of the user's own, no data yet."""
     states = {"ready:": ("yes", "built in"), "your files:": ("yours",), "no data yet:": ("no",)}
     rows = []
@@ -144,7 +144,7 @@ def print_recipes(recipes: list[Listed], console: Console) -> None:
     console.print(f"    {sum(len(item.variants) for item in recipes)} variants", highlight=False)
 
 
-def _print_variants(paper: str, recipes: list[Listed], console: Console) -> None:
+def _print_variants(paper: str, recipes: list[ListedRecipe], console: Console) -> None:
     for item in recipes:
         loads = item.broken is None
         about = f"data {item.data}: {item.state}" if loads else f"does not load: {item.broken}"

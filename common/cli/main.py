@@ -10,22 +10,19 @@ from typing import Annotated
 
 import typer
 
-from common.cli.campaigns import campaign, sweep
-from common.cli.compare import compare
+from common.cli.campaigns import campaign_command, sweep_command
+from common.cli.compare import compare_command
 from common.cli.data import data_app
-from common.cli.outcomes import leaderboard, recommend
-from common.cli.parity import parity
-from common.cli.weights import weights_app
+from common.cli.parity import parity_command
+from common.config.console import Screen, lasting_streams, say, say_warnings
+from common.config.devices import unset_unreadable_ranks
 from common.config.protocols import require_declared
-from common.config.recipe import load_recipe
 from common.config.schema import Recipe
-from common.console import Screen, lasting_streams, say, say_warnings
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
-from common.ranks import unset_unreadable_ranks
-from common.runs.cores import let_threads_sleep
+from common.results.configuration import load_recipe_or_record
+from common.runs.devices import keep_memory, let_threads_sleep
 from common.runs.folder import open_run
-from common.runs.glibc_memory import keep_memory
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,8 +75,8 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
     print_papers(console, paper)
 
 
-@app.command()
-def info(
+@app.command("info")
+def info_command(
     paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
     recipes: Annotated[
         bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
@@ -96,8 +93,8 @@ def info(
     print_info(paper, [name for name, given in asked.items() if given], console)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
-def train(
+@app.command("train", context_settings={"ignore_unknown_options": True})
+def train_command(
     reference: ReferenceArgument,
     words: Annotated[list[str] | None, typer.Argument(metavar="[PATH] [KEY=VALUE]...")] = None,
     runs: RunsOption = Path("runs"),
@@ -111,27 +108,27 @@ def train(
     With PATH (images, a CSV, a log of actions, a graph) it plans a run that fits your data. Any
     value of the recipe or of the plan is set by its key, such as seed=1 optimizer.lr=0.3.
     """
-    from common.cli.train_words import train_words
+    from common.cli.train import train_words
 
     train_words(reference, words or [], runs, console, save=save, only_show=print_config)
 
 
-@app.command()
-def resume(run_dir: RunArgument) -> None:
+@app.command("resume")
+def resume_command(run_dir: RunArgument) -> None:
     """Continues a run from its last good checkpoint."""
     run = open_run(run_dir)
-    from common.runs.resume import resume_run
+    from common.runs.run import resume_run
 
     resume_run(run, console)
 
 
-app.command()(campaign)
-app.command()(sweep)
-app.command()(compare)
+app.command("campaign")(campaign_command)
+app.command("sweep")(sweep_command)
+app.command("compare")(compare_command)
 
 
-@app.command()
-def evaluate(
+@app.command("evaluate")
+def evaluate_command(
     target: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
     overrides: OverridesArgument = None,
     protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
@@ -152,8 +149,8 @@ def evaluate(
         evaluate_run(Path(target), protocol, console, overrides)
 
 
-@app.command()
-def export(
+@app.command("export")
+def export_command(
     run_dir: RunArgument,
     out: Annotated[
         Path | None, typer.Option(help="A .pt or .safetensors. Default: RUN_DIR/backbone.pt")
@@ -169,13 +166,13 @@ def export(
     force: ForceOption = False,
 ) -> None:
     """Writes the backbone's weights for a library, loads them back and says how to load them."""
-    from common.cli.trained import export_run
+    from common.cli.export import export_run
 
     export_run(run_dir, out, to, force, console, push)
 
 
-@app.command()
-def embed(
+@app.command("embed")
+def embed_command(
     source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
     data: Annotated[Path, typer.Option(help="Your data, in a form of docs/data.md.")],
     overrides: OverridesArgument = None,
@@ -195,12 +192,33 @@ def embed(
     published = _published(source, weights, overrides)
     if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
-    from common.cli.trained import embed_own
+    from common.cli.embed import embed_own
 
     embed_own(Path(source), published, data, out, force, console, wandb)
 
 
-app.command()(recommend)
+@app.command("recommend")
+def recommend_command(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Users' actions; else the file that the run was trained on.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=".csv or .parquet; else RUN_DIR/recommendations.csv"),
+    ] = None,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Items that a user has acted on may come again.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+) -> None:
+    """Writes the items that each user will most likely act on next: user, rank, item, score."""
+    from common.export.tables import recommend
+
+    target = out or run_dir / "recommendations.csv"
+    rows = recommend(run_dir, data, top, target, keep_seen, force)
+    console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
 
 
 def _published(
@@ -212,43 +230,74 @@ def _published(
             raise UsageError(f"{source}: no run folder; for published weights add --weights FILE")
         open_run(Path(source))
         return None
-    recipe = load_recipe(source, overrides)
+    recipe = load_recipe_or_record(source, overrides)
     if not weights.is_file():
         says = f"papers/{recipe.paper}/README.md says under Commands which ones it reads"
         raise UsageError(f"{weights}: no such file of weights; {says}")
     return recipe, weights
 
 
-app.command()(parity)
+app.command("parity")(parity_command)
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_command(
     paper: Annotated[str, typer.Argument(metavar="PAPER")],
     store: Annotated[
         bool, typer.Option("--store", help="Store steps that are missing or moved.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Train `quick` instead.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds for --quick --store.")] = None,
-    runs: RunsOption = Path("runs"),
 ) -> None:
     """Checks by stored steps whether code and data still give the numbers of the records."""
     get_paper(paper)
-    from common.cli.verify import verify_paper, verify_quick
+    from common.cli.verify import verify_paper
 
-    if quick:
-        verify_quick(paper, runs, store, console, seeds=seeds)
+    verify_paper(paper, store, console)
+
+
+@app.command("leaderboard")
+def leaderboard_command(
+    check: Annotated[bool, typer.Option("--check", help="Fail if a page is stale.")] = False,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="ENTITY/PROJECT", help="First store the records of tracked runs."),
+    ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN_DIR", help="First store the record of this run or file."),
+    ] = None,
+    pilot: Annotated[
+        str | None, typer.Option(help="The split that pilots were compared on.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write only DIR: a page with learning curves and images."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The records that --html shows, such as runs."),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option(help="Where --html finds images and --wandb offline runs.")
+    ] = Path("runs"),
+) -> None:
+    """In a checkout, builds LEADERBOARD.md and each RESULTS.md; with --html a page elsewhere."""
+    from common.cli.leaderboard import build_leaderboard, write_html
+
+    if html is None:
+        if results is not None:
+            raise UsageError("--results says which records --html DIR shows: name DIR")
+        build_leaderboard(check, console, wandb=wandb, add=add, pilot=pilot, runs=runs)
+    elif check or wandb or add or pilot:
+        raise UsageError("--html writes its folder alone; it goes with --results and --runs only")
     else:
-        verify_paper(paper, store, console)
+        write_html(html, results, runs, console)
 
 
-app.command()(leaderboard)
 app.add_typer(data_app, name="data")
-app.add_typer(weights_app, name="weights")
 
 
-@app.command()
-def new(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+@app.command("new")
+def new_command(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Writes the folder, a recipe and passing tests of a new paper."""
     from common.cli.new import scaffold
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from rich.console import Console
 
 from common.config.checkout import SOURCE_ROOT
+from common.config.files import write_atomic
 from common.errors import UsageError
-from common.files import write_atomic
 
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
 

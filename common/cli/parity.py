@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.config.files import check_output
 from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.paper import get_paper
 from common.results.reference import PARTS
-from common.runs.outputs import check_output
 
 console = Console(emoji=False)
 
 
-def parity(
+def parity_command(
     paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")] = None,
     constants: Annotated[
         list[str] | None,
@@ -57,7 +57,7 @@ def parity(
             raise UsageError("--record CASE needs PAPER, --function MODULE:NAME and --inputs FILE")
         target = _new_case(out, record, inputs, force)
         given = parse_overrides(constants or [])
-        from common.results.reference_case import write_case
+        from common.results.parity import write_case
 
         write_case(target, function, inputs, given)
         console.print(f"wrote {target} and the .npz beside it", soft_wrap=True, highlight=False)

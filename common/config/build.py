@@ -16,7 +16,8 @@ What a field takes is told by its annotation. Configuration hashes rely on what 
 - a dataclass: a section, whose keys are given one by one, nested or dotted (``knn.k``). Where the
   default is null, it is given as an entry of a list is.
 
-Bounds and choices are those of `common.settings.setting`.
+Bounds and choices are those of `common.settings.setting`. A field or text that was renamed is read
+under the name that hashes and records keep, too.
 """
 
 import math
@@ -29,6 +30,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from common.errors import ConfigError, shown, suggest
 from common.registry import Registry
+from common.settings import frozen_name
 
 Layer = tuple[str, dict[str, Any]]
 Section = TypeVar("Section")
@@ -77,12 +79,6 @@ def build(section: Section, layers: list[Layer]) -> tuple[Section, dict[str, str
         values |= found
         origins |= dict.fromkeys(found, origin)
     return _filled(section, values), origins
-
-
-def entry_class(annotation: Any) -> Any:
-    """Returns the dataclass of which a field takes a list, such as a view's, or None."""
-    item = get_args(annotation)[0] if get_origin(annotation) is list else None
-    return item if is_dataclass(item) else None
 
 
 @dataclass(frozen=True)
@@ -134,13 +130,20 @@ def _kind(annotation: Any, field: str) -> _Kind:
     )
 
 
+@cache
+def _names(schema: Any) -> dict[str, str]:
+    """Returns the present name of each field by that one and by the one before a rename."""
+    return {frozen_name(entry): entry.name for entry in fields(schema)} | {
+        entry.name: entry.name for entry in fields(schema)
+    }
+
+
 def _leaves(
     root: Any, layer: Mapping[Any, Any], origin: str, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
     """Yields each dotted key of ``layer`` with its value as the field holds it."""
     for name, value in layer.items():
-        key = f"{prefix}{name}"
-        holder, default = _find(root, key, origin)
+        key, holder, default = _find(root, f"{prefix}{name}", origin)
         if not is_dataclass(default):
             kind, metadata = _fields(holder.__class__)[key.rpartition(".")[2]]
             yield key, _value(kind, value, _Place(origin, key, metadata))
@@ -150,16 +153,17 @@ def _leaves(
             raise _Place(origin, key).refusal(value, f"a section: write {key}.KEY=VALUE")
 
 
-def _find(root: Any, key: str, origin: str) -> tuple[Any, Any]:
-    """Returns the dataclass that has ``key``, and the default there."""
-    holder, node = root, root
+def _find(root: Any, key: str, origin: str) -> tuple[str, Any, Any]:
+    """Returns ``key`` by its present names, the dataclass that has it, and the default there."""
+    holder, node, present = root, root, list[str]()
     for part in key.split("."):
-        names = list(_fields(node.__class__)) if is_dataclass(node) else []
+        names = _names(node.__class__) if is_dataclass(node) else {}
         if part not in names:
-            near = _nearest(root, key) or suggest(part, names)
+            near = _nearest(root, key) or suggest(part, list(names))
             raise ConfigError(f"{origin}: unknown key {key!r}{near}")
-        holder, node = node, getattr(node, part)
-    return holder, node
+        present.append(names[part])
+        holder, node = node, getattr(node, names[part])
+    return ".".join(present), holder, node
 
 
 def _nearest(root: Any, key: str) -> str:
@@ -232,7 +236,10 @@ def _plain(kind: Any, value: Any, place: _Place) -> Any:
         made = math.inf
     except ValueError:
         raise place.refusal(value, f"{PLAIN[kind][0]} is needed") from None
-    if wrong := _refused(made, place.metadata or {}):
+    metadata = place.metadata or {}
+    renamed = metadata.get("hashed_values", {})
+    made = next((now for now, frozen in renamed.items() if frozen == made), made)
+    if wrong := _refused(made, metadata):
         raise place.refusal(value, wrong)
     return made
 
@@ -250,9 +257,6 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
         return "interpolation is refused, write the value itself"
     if value == "None":
         return "write null, not None"
-    for now, frozen in metadata.get("hashed_values", {}).items():
-        if value == frozen:
-            return f"it is called {now!r} now"
     choices = metadata.get("choices")
     if isinstance(choices, Registry) and not choices.knows(value):
         return f"unknown {choices.kind}{suggest(value, choices.names())}"
@@ -266,11 +270,14 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
 
 def _entry(schema: Any, values: dict[Any, Any], place: _Place) -> Any:
     """Builds a list's entry, such as a view."""
-    known, found = _fields(schema), {}
-    for name, value in values.items():
-        if name not in known:
-            near = suggest(str(name), list(known))
-            raise ConfigError(f"{place.origin}: {place.key}: unknown key {name!r}{near}")
+    known, names, found = _fields(schema), _names(schema), dict[str, Any]()
+    for given, value in values.items():
+        if given not in names:
+            near = suggest(str(given), list(known))
+            raise ConfigError(f"{place.origin}: {place.key}: unknown key {given!r}{near}")
+        name = names[given]
+        if name in found:
+            raise ConfigError(f"{place.origin}: {place.key}.{name} is given twice; leave one out")
         kind, metadata = known[name]
         found[name] = _value(kind, value, _Place(place.origin, f"{place.key}.{name}", metadata))
     for entry in fields(schema):

@@ -33,7 +33,8 @@ def _changes(mine: Any, plain: Any, path: str) -> list[str]:
     for entry in fields(mine):
         value, key = getattr(mine, entry.name), f"{path}.{entry.name}"
         other = getattr(plain, entry.name, None)  # another baseline has other fields
-        if is_dataclass(value):
+        # One that is null by default has no dotted keys: it is given whole.
+        if is_dataclass(value) and entry.default is not None:
             words += _changes(value, other, key)
         elif value != other:
             words.append(as_word(key, value))
@@ -42,7 +43,7 @@ def _changes(mine: Any, plain: Any, path: str) -> list[str]:
 
 def as_word(key: str, value: Any) -> str:
     """Returns ``key=value``, the value as JSON and, where it reads back alike, without quotes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_without_defaults)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_beyond_default)
     bare = f"{key}={text}".replace('"', "")
     try:
         return bare if parse_overrides([bare])[key] == value else f"{key}={text}"
@@ -50,7 +51,23 @@ def as_word(key: str, value: Any) -> str:
         return f"{key}={text}"
 
 
-def _without_defaults(entry: Any) -> dict[str, Any]:
-    """Returns the fields of a list's entry, such as a view, that have other values."""
-    default = type(entry)()
-    return {name: value for name, value in vars(entry).items() if value != getattr(default, name)}
+def changed_values(mine: Any, default: Any) -> dict[str, Any]:
+    """Returns the fields of a section that have other values than in ``default``, as YAML has them.
+
+    A section within it, and an entry of a list, are dicts of what is not their default.
+    """
+    found: dict[str, Any] = {}
+    for entry in fields(mine):
+        value, other = getattr(mine, entry.name), getattr(default, entry.name)
+        if value == other:
+            continue
+        if is_dataclass(value):
+            value = changed_values(value, other) if is_dataclass(other) else _beyond_default(value)
+        elif isinstance(value, list):
+            value = [_beyond_default(one) if is_dataclass(one) else one for one in value]
+        found[entry.name] = value
+    return found
+
+
+def _beyond_default(section: Any) -> dict[str, Any]:
+    return changed_values(section, type(section)())

@@ -12,13 +12,12 @@ from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
-from common.config.present_names import present_names
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
-from common.config.references import find_recipe, refuse_paper
+from common.config.references import RecipeReference, find_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.paper import get_paper
+from common.paper import Paper, get_paper
 from common.settings import setting
 
 SECTIONS = ("data", "method", "optimizer", "trainer", "tracking", "evaluation")
@@ -48,54 +47,61 @@ def load_recipe(
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
-    A run's record, ``file.json``, is the recipe that made it. ``read`` gives the content of its
-    file; a caller of many variants gives one that keeps it.
+    ``read`` gives the content of its file; a caller of many variants gives one that keeps it.
 
     Raises:
         UsageError: Unknown paper, recipe, file or variant.
         ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
     """
-    if reference.endswith(".json"):
-        from common.results.configuration import recipe_of_file  # which imports this module
-
-        return recipe_of_file(Path(reference).expanduser(), overrides)
     found = find_recipe(reference, read)
+    paper = get_paper(found.paper)
+    layers = [*read_layers(found, paper, read), (COMMAND_LINE, parse_overrides(overrides or []))]
+    return replace(resolve(paper, found.recipe, found.variant, layers), file=found.file)
+
+
+def read_layers(
+    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_yaml
+) -> list[Layer]:
+    """Returns the layer of a recipe's file, and that of its variant if one is asked for.
+
+    Raises:
+        UsageError: Unknown variant.
+        ConfigError: An empty file, or variants that are none.
+    """
     path, variant = found.path, found.variant
     content = dict(read(path))  # the variants are taken out of it
     if not content:
-        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(get_paper(found.paper))}")
+        raise ConfigError(f"{path}: the recipe is empty; {needs_protocol(paper)}")
     variants = take_variants(content, path)
-    if variant is not None and variant not in variants:
-        known = list(variants)
-        raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, known)}")
-    layers = [(str(path), content)]
-    if variant is not None:
-        layers.append((f"variant {variant}", variants[variant]))
-    layers.append((COMMAND_LINE, parse_overrides(overrides or [])))
-    return replace(resolve(found.paper, found.recipe, variant, layers), file=found.file)
+    if variant is None:
+        return [(str(path), content)]
+    if variant not in variants:
+        raise UsageError(f"{path.name} has no variant {variant!r}{suggest(variant, [*variants])}")
+    return [(str(path), content), (f"variant {variant}", variants[variant])]
 
 
-def recipe_from_dict(values: dict[str, Any], source: str) -> Recipe:
-    """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``)."""
+def recipe_from_dict(
+    values: Mapping[str, Any], source: str, overrides: list[str] | None = None
+) -> Recipe:
+    """Rebuilds a recipe from `Recipe.to_dict` (a run folder's ``config.yaml``) or from a record.
+
+    Args:
+        values: The sections, and ``paper``, ``recipe`` and ``variant``.
+        source: The file, to be named.
+        overrides: ``key=value`` over them.
+
+    Raises:
+        ConfigError: Something lacks, or the present schema lacks a key.
+    """
     lacking = {"paper", "recipe", "variant"} - set(values)
     if lacking:
         raise ConfigError(f"{source}: lacks {', '.join(sorted(lacking))}; not a run's config.yaml")
-    given = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
-    content = present_content(values["paper"], given)
-    return resolve(values["paper"], values["recipe"], values["variant"], [(source, content)])
-
-
-def present_content(paper_name: str, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a stored configuration under the present names, with declared protocols only."""
-    paper = get_paper(paper_name)
-    schema = section_defaults(paper, stored.get("baseline"))
-    content = {
-        key: present_names(value, type(schema[key])) if key in schema else value
-        for key, value in stored.items()
-    }
+    paper = get_paper(values["paper"])
+    content = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
     if isinstance(content.get("evaluation"), dict):
         content["evaluation"] = declared(paper, content["evaluation"])
-    return content
+    layers = [(source, content), (COMMAND_LINE, parse_overrides(overrides or []))]
+    return resolve(paper, values["recipe"], values["variant"], layers)
 
 
 def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
@@ -116,16 +122,15 @@ def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, An
     }
 
 
-def resolve(paper_name: str, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
+def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
-    paper = get_paper(paper_name)
-    refuse_paper(layers, paper_name)
+    refuse_paper(layers, paper.name)
     refuse_undeclared(paper, layers)
     baseline, layers = _with_baseline(layers)
     found, origins = build(_Whole(**section_defaults(paper, baseline)), layers)
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
-        paper_name,
+        paper.name,
         recipe_name,
         variant,
         found.arm,
@@ -134,7 +139,7 @@ def resolve(paper_name: str, recipe_name: str, variant: str | None, layers: list
         **sections,
         origins=origins,
     )
-    check_recipe(result, layers[0][0])
+    check_recipe(result, paper, layers[0][0])
     return result
 
 
@@ -163,18 +168,19 @@ def is_seed(value: Any) -> bool:
     return type(value) is int and 0 <= value <= LAST_SEED
 
 
-def check_recipe(recipe: Recipe, source: str) -> None:
+def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
     """Checks what no single field shows; raises `ConfigError` before anything is computed.
 
     ``source`` is the file that lacks what is missing.
     """
-    paper, evaluation = get_paper(recipe.paper), recipe.evaluation
+    evaluation = recipe.evaluation
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
-    known = paper.data_sets.sets[recipe.data.name]
+    known = paper.data_sets.find(recipe.data.name)
+    assert known is not None  # the schema has refused other names
     if known.modality not in paper.modalities:
         origin = recipe.origins.get("data.name", source)
         raise ConfigError(

@@ -9,7 +9,8 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
 from common.errors import ConfigError, UsageError, shown, suggest
-from common.paper import get_paper, outside_folder, paper_names
+from common.paper import get_paper, paper_names
+from common.registry import outside_folder
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)
@@ -18,7 +19,7 @@ OWN_NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
-class Reference:
+class RecipeReference:
     """A recipe as it was asked for; ``file`` is the word for one from outside of this project."""
 
     paper: str
@@ -55,7 +56,7 @@ def split_reference(reference: str) -> tuple[str, str, str | None]:
     return found.name, recipe or found.default_recipe, variant or None
 
 
-def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Reference:
+def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> RecipeReference:
     """Finds a recipe by its name or by its file, which ``read`` reads to learn its paper.
 
     A file under ``configs/`` is the recipe of its name.
@@ -81,13 +82,13 @@ def find_recipe(reference: str, read: Callable[[Path], dict[str, Any]]) -> Refer
     paper = _paper_of(path, read(path))
     if path.stem in recipe_names(paper):  # its runs and records would be filed as that one's
         raise UsageError(f"{path}: {paper} has a recipe {path.stem!r}; rename the file")
-    return Reference(paper, path.stem, variant, path, match[1])
+    return RecipeReference(paper, path.stem, variant, path, match[1])
 
 
-def _named(paper: str, recipe: str, variant: str | None) -> Reference:
+def _named(paper: str, recipe: str, variant: str | None) -> RecipeReference:
     """Returns a paper's own recipe; one of another project is filed as a user's file is."""
     word = None if outside_folder(paper) is None else f"{paper}/{recipe}"
-    return Reference(paper, recipe, variant, recipe_path(paper, recipe), word)
+    return RecipeReference(paper, recipe, variant, recipe_path(paper, recipe), word)
 
 
 def _paper_of(path: Path, content: dict[str, Any]) -> str:

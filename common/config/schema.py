@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from common.evaluation.config import EvaluationConfig, with_protocols
+from common.evaluation.config import EvaluationConfig, evaluation_schema
 from common.paper import Paper, get_paper
 from common.settings import collect_changes, setting
 
@@ -154,11 +154,12 @@ class Recipe:
 
 def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
     """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe."""
+    protocols = [(name, paper.protocol(name)) for name in paper.protocols]
     return {
         "data": paper.data_config()(),
         "method": paper.config(baseline)(),
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
-        "evaluation": with_protocols(*((name, paper.protocol(name)) for name in paper.protocols))(),
+        "evaluation": evaluation_schema(*protocols)(),
     }

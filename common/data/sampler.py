@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from common.distributed.batch_share import check_share
+from common.distributed.draws import keyed_generator
 
 
 class BatchKey(NamedTuple):
@@ -92,19 +93,3 @@ class EpochBatchSampler(Sampler[BatchKey]):
             share = len(rows) // self.world_size
             offset = self.rank * share
             yield BatchKey(rows[offset : offset + share], self.epoch, batch, offset, len(rows))
-
-
-def keyed_generator(*key: int) -> torch.Generator:
-    """Returns a CPU generator whose draws are a function of ``key`` alone.
-
-    Neighbouring keys give unrelated streams: the key is mixed (splitmix64) before it seeds.
-    """
-    state = 0x9E3779B97F4A7C15
-    for part in key:
-        state = (state ^ (part + 0x9E3779B97F4A7C15)) % 2**64
-        state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-        state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
-        state ^= state >> 31
-    generator = torch.Generator()
-    generator.manual_seed(state % 2**63)
-    return generator

@@ -4,6 +4,7 @@ Only numpy's uniform draws and its permutations are used: they involve neither v
 nor matrix products, whose last bits differ between machines.
 """
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ Labels = NDArray[np.int64]
 SHARES = (0.15, 0.45, 0.4)
 CELLS = 4
 DARKEST, RANGE = 0.05, 0.8
+
+
+def source_of(data_module: type) -> Any:
+    """Returns the module of the synthetic source, which stands beside the data module."""
+    return import_module(f"{data_module.__module__.rpartition('.')[0]}.synthetic")
 
 
 def fewer(own: int, rows: int | None, num_classes: int) -> int:

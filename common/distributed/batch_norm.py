@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from common.distributed.reduce import gather_with_grad, world_size
+from common.distributed.collectives import gather_with_grad, world_size
 
 
 class LocalBatchNorm(_BatchNorm):

@@ -2,8 +2,8 @@
 
 import torch
 
-from common.evaluation.alignment_uniformity_config import AlignmentUniformityConfig
 from common.evaluation.scores import keep
+from common.evaluation.text_config import AlignmentUniformityConfig
 from common.evaluation.text_inputs import TextInputs
 from common.losses.spread import alignment, uniformity
 

@@ -1,7 +1,6 @@
 """Association tests on vectors of words and sentences: effect sizes and permutation tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import combinations
 from math import comb
 
@@ -11,19 +10,17 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.data.text.store import TokenStore, pack
-from common.evaluation.association_config import AssociationConfig
-from common.evaluation.association_words import TESTS, WordTest
+from common.distributed.draws import keyed_generator
+from common.evaluation.association_words import known_tests
 from common.evaluation.scores import keep
+from common.evaluation.text_config import AssociationConfig
 from common.evaluation.text_inputs import TextInputs, run_encoder
+from common.evaluation.tokens import TokenStore, pack_tokens
 from common.losses.precision import unit
-from common.registry import READERS
 
 Splits = NDArray[np.int64]
 # Sums of the same numbers in another order differ by less, and count as equal.
 SAME = 1e-12
-FEWEST_WORDS = 2
 
 
 def evaluate_association(
@@ -40,16 +37,16 @@ def evaluate_association(
     """
     if inputs.module is None:
         return {}
-    tests, _ = known_tests(inputs, settings)
+    tests, _ = known_tests(inputs, settings.tests)
     effects, values = {}, {}
     for name, test in tests.items():
         sets = test.first, test.second, test.toward, test.away
         vectors = [word_vectors(inputs, words, test.templates, settings) for words in sets]
         s = associations(*vectors)
         keep(f"association {name}", s)
-        splits = all_splits(len(s), settings.splits)
+        splits = all_halves(len(s), settings.splits)
         if splits is None:
-            splits = draw_splits(len(s), settings.splits - 1, seed)
+            splits = draw_halves(len(s), settings.splits - 1, seed)
         effects[name], values[name] = effect_size(s), p_value(s, splits, settings.p_value)
     corrected = holm(list(values.values()))
     found: dict[str, float] = {}
@@ -57,40 +54,6 @@ def evaluate_association(
         key = f"association_{name}"
         found |= {f"{key}_effect": effects[name], f"{key}_p": values[name], f"{key}_p_holm": holms}
     return found
-
-
-def known_tests(
-    inputs: TextInputs, settings: AssociationConfig
-) -> tuple[dict[str, WordTest], list[str]]:
-    """Returns the tests without words that the tokeniser does not know: to it they are all one.
-
-    Both sets keep as many words as the smaller one. A test that keeps fewer than two of a list is
-    left out. What was left out is told in the second part, a line each.
-    """
-    own = settings.tests and READERS.get("association-tests")(settings.tests)
-    tests: dict[str, WordTest] = own or TESTS
-    found, notes = {}, []
-    for name, test in tests.items():
-        first, second, toward, away = (
-            known_words(inputs, words)
-            for words in (test.first, test.second, test.toward, test.away)
-        )
-        count = min(len(first), len(second))
-        if min(count, len(toward), len(away)) < FEWEST_WORDS:
-            notes.append(f"association: {name} is left out, since most of its words are unknown")
-            continue
-        if count < len(test.first):
-            whole = len(test.first)
-            notes.append(f"association: {name} has {count} of {whole} words; others are unknown")
-        found[name] = replace(
-            test, first=first[:count], second=second[:count], toward=toward, away=away
-        )
-    return found, notes
-
-
-def known_words(inputs: TextInputs, words: Sequence[str]) -> tuple[str, ...]:
-    """Returns the ``words`` of which the tokeniser knows every part."""
-    return tuple(word for word in words if inputs.unknown not in inputs.encode([word]).ids)
 
 
 def word_vectors(
@@ -111,7 +74,7 @@ def word_vectors(
         texts = [
             store.ids[a : b - 1] for a, b in zip(store.offsets, store.offsets[1:], strict=False)
         ]
-        store = pack([text.tolist() for text in texts], store.pad)
+        store = pack_tokens([text.tolist() for text in texts], store.pad)
     # What stands before a word is between the first and the last token when encoded alone.
     places = inputs.encode(list(before.values())).lengths - 1
     return states_at(inputs, store, places)
@@ -171,14 +134,14 @@ def p_value(
     return (as_high + extra) / (len(splits) + extra)
 
 
-def all_splits(count: int, most: int) -> Splits | None:
+def all_halves(count: int, most: int) -> Splits | None:
     """Returns the first halves of all splits of ``count`` rows; None if there are over ``most``."""
     if comb(count, count // 2) > most:
         return None
     return np.array(list(combinations(range(count), count // 2)))
 
 
-def draw_splits(count: int, splits: int, seed: int) -> Splits:
+def draw_halves(count: int, splits: int, seed: int) -> Splits:
     """Returns the first halves of random splits, ``(splits, count // 2)``."""
     draws = torch.rand(splits, count, generator=keyed_generator(seed), dtype=torch.float64)
     return draws.argsort(1)[:, : count // 2].numpy()

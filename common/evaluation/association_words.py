@@ -4,8 +4,13 @@ The lists are our own. They show what a test does; whoever draws conclusions abo
 encoder needs lists of their own, made for their question and language.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from common.registry import READERS
+
+FEWEST_WORDS = 2
 TEMPLATES = (
     "We talked about {} today.",
     "This text mentions {} twice.",
@@ -65,3 +70,41 @@ TESTS = {
         tuple("clumsy unable foolish ignorant incompetent weak careless confused".split()),
     ),
 }
+
+
+def known_tests(inputs: Any, own: str | None) -> tuple[dict[str, WordTest], list[str]]:
+    """Returns the tests without words that the tokeniser does not know: to it they are all one.
+
+    Both sets keep as many words as the smaller one. A test that keeps fewer than two of a list is
+    left out. What was left out is told in the second part, a line each.
+
+    Args:
+        inputs: Has ``encode``, which cuts texts into tokens, and ``unknown``, the unknown's token.
+        own: A file of tests in place of ours.
+
+    Raises:
+        DataError: A file of tests of another form.
+    """
+    tests: dict[str, WordTest] = READERS.get("association-tests")(own) if own else TESTS
+    found, notes = {}, []
+    for name, test in tests.items():
+        first, second, toward, away = (
+            known_words(inputs, words)
+            for words in (test.first, test.second, test.toward, test.away)
+        )
+        count = min(len(first), len(second))
+        if min(count, len(toward), len(away)) < FEWEST_WORDS:
+            notes.append(f"association: {name} is left out, since most of its words are unknown")
+            continue
+        if count < len(test.first):
+            whole = len(test.first)
+            notes.append(f"association: {name} has {count} of {whole} words; others are unknown")
+        found[name] = replace(
+            test, first=first[:count], second=second[:count], toward=toward, away=away
+        )
+    return found, notes
+
+
+def known_words(inputs: Any, words: Sequence[str]) -> tuple[str, ...]:
+    """Returns the ``words`` of which the tokeniser knows every part."""
+    return tuple(word for word in words if inputs.unknown not in inputs.encode([word]).ids)

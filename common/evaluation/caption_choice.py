@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.evaluation.caption_choice_config import CaptionChoiceConfig
-from common.evaluation.pair_inputs import Choice, PairInputs
+from common.evaluation.pair_config import CaptionChoiceConfig
+from common.evaluation.pair_inputs import FalseCaptions, PairInputs
 from common.evaluation.scores import keep
 
 Numbers = NDArray[np.float64]
@@ -80,7 +80,7 @@ def by_group(earned: Numbers, groups: NDArray[np.int64], min_cases: int) -> ByGr
     return ByGroup(names[kept], accuracy, float(accuracy.mean()) if kept.any() else float("nan"))
 
 
-def _gaps(inputs: PairInputs, choice: Choice) -> Numbers:
+def _gaps(inputs: PairInputs, choice: FalseCaptions) -> Numbers:
     """Returns by how much each image is nearer to its caption than to the false one."""
     of = torch.from_numpy(choice.of)
     images = inputs.image_vectors()[torch.from_numpy(inputs.owner)[of]]

@@ -6,8 +6,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from threadpoolctl import threadpool_limits
 
-from common.evaluation.clustering_config import ClusteringConfig
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_config import ClusteringConfig
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.scores import keep_clusters
 from common.losses.precision import upcast
 

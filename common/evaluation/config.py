@@ -3,18 +3,20 @@
 No torch is imported here, nor where the settings of a protocol are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Any, ClassVar
 
+from common.errors import ConfigError
+from common.registry import Pair, load
 from common.settings import setting
 
 Measure = Callable[[Any, Any, int], dict[str, float]]
 
 
 class ProtocolConfig:
-    """A protocol: its fields are its settings, and ``function`` imports what it computes with.
+    """The settings of a protocol, and what they refuse; a table names the function beside them.
 
     A reference that learns nothing has inputs whose ``module`` is None: a protocol that trains or
     reads a module measures nothing of it. ``needs_labels`` tells whether samples without label are
@@ -22,10 +24,6 @@ class ProtocolConfig:
     """
 
     needs_labels: ClassVar[bool] = True
-
-    def function(self) -> Measure:
-        """Returns what makes metrics of the data's ``evaluation_inputs``, this and a seed."""
-        raise NotImplementedError
 
     def check(self, recipe: Any) -> None:
         """Refuses, with a `ConfigError`, a recipe that the protocol cannot measure."""
@@ -41,6 +39,15 @@ class ProtocolConfig:
         return
 
 
+def require_part(part: Any, protocol: str, what: str) -> Any:
+    """Returns ``part`` of the inputs; raises `ConfigError` where the data do not have it."""
+    if part is None or (isinstance(part, Mapping) and not part):
+        raise ConfigError(
+            f"evaluation.protocols: {protocol} needs {what}, and the data have none; choose others"
+        )
+    return part
+
+
 def section_name(protocol: str) -> str:
     """Returns the key of a protocol's settings in ``evaluation:``."""
     return protocol.replace("-", "_")
@@ -52,6 +59,9 @@ class EvaluationConfig:
 
     A recipe has a class of its own, with a section for each protocol that its paper declares.
     """
+
+    # By protocol, the ``module:function`` that measures.
+    functions: ClassVar[Mapping[str, str]] = {}
 
     protocols: list[str] = field(default_factory=list)
     # What `protocols` measures at the end. A run on "val" is a pilot, by which a setting is chosen:
@@ -90,9 +100,20 @@ class EvaluationConfig:
         found: ProtocolConfig = getattr(self, section_name(name))
         return found
 
+    def function(self, name: str) -> Measure:
+        """Imports what makes metrics of ``evaluation_inputs``, settings and a seed."""
+        found: Measure = load(self.functions[name])
+        return found
+
 
 @cache
-def with_protocols(*protocols: tuple[str, type]) -> type[EvaluationConfig]:
-    """Returns the section with the settings of ``protocols``, each a name and a dataclass."""
-    sections = [(section_name(name), kind, field(default_factory=kind)) for name, kind in protocols]
-    return make_dataclass("EvaluationConfig", sections, bases=(EvaluationConfig,))
+def evaluation_schema(*protocols: tuple[str, Pair]) -> type[EvaluationConfig]:
+    """Returns the section with the settings of ``protocols``, each a name and its pair."""
+    sections = []
+    for name, (_, settings) in protocols:
+        kind = load(settings)
+        sections.append((section_name(name), kind, field(default_factory=kind)))
+    functions = {name: function for name, (function, _) in protocols}
+    return make_dataclass(
+        "EvaluationConfig", sections, bases=(EvaluationConfig,), namespace={"functions": functions}
+    )

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.factors_config import FactorsConfig
-from common.evaluation.features import FeatureSet, percent_equal
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet
+from common.evaluation.image_config import FactorsConfig
 from common.evaluation.linear_probe import PROBE_STREAM, fit_linear
 from common.evaluation.scores import keep
 

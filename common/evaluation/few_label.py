@@ -8,9 +8,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
-from common.evaluation.few_label_config import FewLabelConfig, check_classes
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures
+from common.evaluation.image_config import FewLabelConfig, check_classes
 from common.evaluation.knn import predict_knn
 from common.evaluation.scores import keep
 

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
+from common.backbones.modes import evaluating, training
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
-from common.evaluation.curve import Curve
-from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.image_inputs import ImageInputs
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import Curve
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import FinetuneConfig
 from common.evaluation.progress import show_progress, tell
 from common.losses.precision import upcast
 
@@ -84,15 +85,15 @@ def _finetune(
             batches = inputs.train.augmented(
                 rows, settings.crop, settings.batch_size, key, inputs.device
             )
-            network.train()
-            for images, labels in batches:
-                # Batch norm cannot measure a single image.
-                if len(labels) > 1:
-                    _step(network, optimizer, images, labels)
-                advance(len(labels), f"epoch {epoch + 1}/{settings.epochs}")
+            with training(network):
+                for images, labels in batches:
+                    # Batch norm cannot measure a single image.
+                    if len(labels) > 1:
+                        _step(network, optimizer, images, labels)
+                    advance(len(labels), f"epoch {epoch + 1}/{settings.epochs}")
             schedule.step()
-            network.eval()
-            scores = [network(images) for images in inputs.test.whole(inputs.device)]
+            with evaluating(network):
+                scores = [network(images) for images in inputs.test.whole(inputs.device)]
             curve.add(torch.cat(scores), inputs.test.labels)
     return curve
 

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from common.evaluation.forecasting_config import ForecastingConfig
 from common.evaluation.ridge import (
     Forecast,
     RidgePath,
@@ -12,6 +11,7 @@ from common.evaluation.ridge import (
     last_value,
     make_windows,
 )
+from common.evaluation.series_config import ForecastingConfig
 from common.evaluation.series_inputs import ForecastInputs
 
 

@@ -1,12 +1,12 @@
-"""A module's features without gradient, in evaluation mode."""
+"""A module's features without gradient, in evaluation mode, and refused where one is not finite."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from common.backbones.modes import evaluating
+from common.errors import LikewiseError
 from common.losses.precision import upcast
 
 
@@ -25,12 +25,16 @@ def map_frozen(module: Any, images: Tensor) -> Tensor:
     return upcast(found)
 
 
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in evaluation mode and back."""
-    was_training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(was_training)
+def require_finite(values: Tensor, name: str = "embeddings") -> Tensor:
+    """Returns ``values``; NaN would win every comparison that a rank is counted by.
+
+    Raises:
+        LikewiseError: One of them is NaN or infinite; says what ``name`` they are.
+    """
+    finite = torch.isfinite(values)
+    if bool(finite.all()):
+        return values
+    raise LikewiseError(
+        f"{name}: {int((~finite).sum()):,} of {values.numel():,} numbers are NaN or infinite; "
+        "train anew with a lower optimizer.lr"
+    )

@@ -5,8 +5,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.gap_config import GapConfig
+from common.distributed.draws import keyed_generator
+from common.evaluation.pair_config import GapConfig
 from common.evaluation.pair_inputs import PairInputs
 from common.evaluation.scores import keep
 from common.losses.precision import unit

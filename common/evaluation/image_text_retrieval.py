@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConfig
+from common.evaluation.pair_config import ImageTextRetrievalConfig
 from common.evaluation.pair_inputs import PairInputs
 from common.evaluation.scores import keep
 
@@ -37,11 +37,11 @@ def evaluate_image_text_retrieval(
         ("text_to_image", captions, images, lambda rows: owner[rows, None] == everyone),
     ):
         ranks = _ranks(queries, items, right, settings.chunk)
-        found |= {f"{name}_r{k}": percent_within(ranks, k) for k in settings.cutoffs}
+        found |= {f"{name}_r{k}": percent_below(ranks, k) for k in settings.cutoffs}
     found["mean_recall"] = float(np.mean([*found.values()]))
     for name, (scenes, said) in inputs.truths.items():
         ranks = _ranks(images, captions, _true(scenes, said), settings.chunk)
-        found[f"{name}_r1"] = percent_within(ranks, 1)
+        found[f"{name}_r1"] = percent_below(ranks, 1)
     return found
 
 
@@ -58,7 +58,7 @@ def rank_of_best(scores: Tensor, right: Tensor) -> Tensor:
     return ((scores >= best) & ~right).sum(1)
 
 
-def percent_within(ranks: Tensor, k: int) -> float:
+def percent_below(ranks: Tensor, k: int) -> float:
     """Returns the share of ``ranks``, which begin with 0, that are below ``k``, in per cent."""
     return 100 * (ranks < k).double().mean().item()
 

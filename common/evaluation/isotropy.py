@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from common.evaluation.isotropy_config import IsotropyConfig
 from common.evaluation.scores import keep
+from common.evaluation.text_config import IsotropyConfig
 from common.evaluation.text_inputs import TextInputs
 from common.losses.precision import unit
 

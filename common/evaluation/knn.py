@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
-from common.evaluation.knn_config import KnnConfig
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures
+from common.evaluation.image_config import KnnConfig
 from common.evaluation.scores import keep
 
 # Similarities held at a time; 2^24 floats are 64 MiB.

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.features import FeatureSet, HasFeatures, percent_equal
-from common.evaluation.linear_probe_config import LinearProbeConfig
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet, HasFeatures
+from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.scores import keep
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
-from common.evaluation.curve import Curve
-from common.evaluation.image_inputs import ImageInputs
-from common.evaluation.linear_sgd_config import LinearSgdConfig
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import Curve
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import LinearSgdConfig
 from common.evaluation.progress import show_progress
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

@@ -7,8 +7,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from common.evaluation.node_embeddings import NodeEmbeddings
-from common.evaluation.node_probe_config import NodeProbeConfig
+from common.evaluation.node_config import NodeProbeConfig
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.scores import keep
 from common.losses.precision import upcast
 

@@ -2,25 +2,34 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.data.targets.open_world.samples import Part
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
+from common.evaluation.frozen import require_finite
 from common.losses.precision import upcast
 
 CHUNK = 128
+
+
+class ImagesByRow(Protocol):
+    """Images by row: a uint8 tensor, or files that are read when a batch needs them."""
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Returns ``(len(rows), 3, height, width)`` uint8."""
+        ...
 
 
 class OpenWorldInputs:
     """Tested images and a module or none; each of its outputs is computed once, on first use.
 
     Args:
-        part: What is measured.
+        images: Those that are measured.
+        labels: ``(num,)`` true classes.
         num_known: Classes below this number are known.
         prepare: Makes of stored images what the module takes.
         module: Has ``embed`` and ``predict``; None: pixels are the features, and there is no head.
@@ -28,17 +37,19 @@ class OpenWorldInputs:
 
     def __init__(
         self,
-        part: Part,
+        images: ImagesByRow,
+        labels: Tensor,
         num_known: int,
         prepare: Callable[[Tensor], Tensor],
         module: nn.Module | None = None,
     ) -> None:
-        self.part, self.num_known, self.prepare, self.module = part, num_known, prepare, module
+        self.images, self.labels, self.num_known = images, labels, num_known
+        self.prepare, self.module = prepare, module
 
     @property
     def truth(self) -> NDArray[np.int64]:
         """True classes."""
-        return self.part.labels.numpy()
+        return self.labels.numpy()
 
     @cached_property
     def features(self) -> Tensor:
@@ -52,13 +63,11 @@ class OpenWorldInputs:
 
     @torch.no_grad()
     def _map(self, verb: str | None) -> Tensor:
-        rows = torch.arange(len(self.part.labels)).split(CHUNK)
+        rows = torch.arange(len(self.labels)).split(CHUNK)
         if self.module is None or verb is None:
-            return torch.cat([self.prepare(self.part.images[r]).flatten(1) for r in rows])
+            return torch.cat([self.prepare(self.images[r]).flatten(1) for r in rows])
         device = next(self.module.parameters()).device
         function = getattr(self.module, verb)
         with evaluating(self.module):
-            parts = [
-                upcast(function(self.prepare(self.part.images[r].to(device)))).cpu() for r in rows
-            ]
+            parts = [upcast(function(self.prepare(self.images[r].to(device)))).cpu() for r in rows]
         return require_finite(torch.cat(parts), f"what the module's {verb} returns")

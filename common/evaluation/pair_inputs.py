@@ -13,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data.text.store import TokenStore
-from common.errors import ConfigError
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
+from common.evaluation.config import require_part
+from common.evaluation.frozen import require_finite
 from common.evaluation.progress import show_progress
+from common.evaluation.tokens import TokenStore
 from common.losses.precision import unit
 
 # Texts embedded at once, and images compared at once by their pixels.
 CHUNK = 256
 
 
-class TestedImages(Protocol):
+class WholeImages(Protocol):
     """Images in the form in which they are tested; identity decides what is embedded once."""
 
     def __hash__(self) -> int:
@@ -44,20 +44,20 @@ class TestedImages(Protocol):
         ...
 
 
-class Pairs(NamedTuple):
+class CaptionedImages(NamedTuple):
     """Images with one caption or more each.
 
     ``owner (captions,)`` is the image of each caption. ``labels (images,)`` is a class that an
     image and its captions both tell, for a classifier that moves from texts to images.
     """
 
-    images: TestedImages
+    images: WholeImages
     captions: TokenStore
     owner: NDArray[np.int64]
     labels: NDArray[np.int64] | None = None
 
 
-class Choice(NamedTuple):
+class FalseCaptions(NamedTuple):
     """False captions, each beside a true one: caption ``of`` (a row of the inputs' captions).
 
     ``groups``: the number of each one's group, such as its relation.
@@ -71,7 +71,7 @@ class Choice(NamedTuple):
 class Classes(NamedTuple):
     """Labelled images, the classes' names, and templates of prompts with one ``{}`` each."""
 
-    images: TestedImages
+    images: WholeImages
     labels: NDArray[np.int64]
     names: Sequence[str]
     prompts: Sequence[str]
@@ -92,7 +92,7 @@ class PairInputs:
         num_words: The size of the vocabulary.
         choices: By kind.
         classes: For zero-shot classification.
-        labels: ``(images,)``, as those of `Pairs`.
+        labels: ``(images,)``, as those of `CaptionedImages`.
         train: Pairs of the training split, at most 5,000.
         truths: By name, what is so of each image ``(images, facts)`` and what each caption says
             ``(captions, facts)``, -1 where it says nothing of a fact: a caption is true of an
@@ -100,20 +100,20 @@ class PairInputs:
     """
 
     module: Any
-    images: TestedImages
+    images: WholeImages
     captions: TokenStore
     owner: NDArray[np.int64]
     encode: Callable[[Sequence[str]], TokenStore]
     context: int
     num_words: int
-    choices: Mapping[str, Choice] = field(default_factory=dict)
+    choices: Mapping[str, FalseCaptions] = field(default_factory=dict)
     classes: Classes | None = None
     labels: NDArray[np.int64] | None = None
-    train: Pairs | None = None
+    train: CaptionedImages | None = None
     truths: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
     _found: dict[Hashable, Tensor] = field(default_factory=dict)
 
-    def image_vectors(self, images: TestedImages | None = None) -> Tensor:
+    def image_vectors(self, images: WholeImages | None = None) -> Tensor:
         """Returns ``(images, dim)``, unit rows on the CPU in float32 or wider.
 
         Args:
@@ -142,7 +142,7 @@ class PairInputs:
         return device
 
     @torch.no_grad()
-    def _project_images(self, images: TestedImages) -> Tensor:
+    def _project_images(self, images: WholeImages) -> Tensor:
         found = []
         with (
             show_progress("embedding images", len(images.labels)) as advance,
@@ -170,21 +170,12 @@ class PairInputs:
         counts = torch.zeros(len(store), self.num_words)
         return counts.index_put_((texts, ids), torch.ones(len(ids)), accumulate=True)
 
-    def _words_of_nearest(self, images: TestedImages) -> Tensor:
+    def _words_of_nearest(self, images: WholeImages) -> Tensor:
         """Returns the words of the nearest training image's first caption, by pixels."""
-        train: Pairs = require(self.train, "a reference", "training pairs")
+        train: CaptionedImages = require_part(self.train, "a reference", "training pairs")
         known, caption = np.unique(train.owner, return_index=True)
         pixels = train.images.pixels()[known]
         nearest = torch.cat(
             [torch.cdist(own, pixels).argmin(1) for own in images.pixels().split(CHUNK)]
         )
         return self.text_vectors(train.captions)[caption][nearest]
-
-
-def require(part: Any, protocol: str, what: str) -> Any:
-    """Returns ``part``; raises `ConfigError` where the data do not have it."""
-    if part is None or (isinstance(part, Mapping) and not part):
-        raise ConfigError(
-            f"evaluation.protocols: {protocol} needs {what}, and the data have none; choose others"
-        )
-    return part

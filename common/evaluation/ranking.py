@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.evaluation.finite import require_finite
+from common.evaluation.frozen import require_finite
 from common.evaluation.scores import keep
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""The settings of the protocol ``ranking``."""
+"""The settings of protocols on sequences."""
 
 from dataclasses import dataclass
 
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.settings import setting
 
 
@@ -16,9 +16,3 @@ class RankingConfig(ProtocolConfig):
     sampled_negatives: int | None = setting(None, at_least=1)  # adds sampled_hr@k and the like
     # Users scored at once.
     chunk: int = setting(128, at_least=1, result_neutral=True)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_ranking`."""
-        from common.evaluation.ranking import evaluate_ranking
-
-        return evaluate_ranking

@@ -7,11 +7,17 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from common.data.targets.regression.samples import Samples
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
+from common.evaluation.frozen import require_finite
 
 CHUNK = 1024
+
+
+class Samples(NamedTuple):
+    """``inputs``: (num, ...) float32, or uint8 images; ``targets``: (num,) in label units."""
+
+    inputs: Tensor
+    targets: Tensor
 
 
 class ProbeSet(NamedTuple):

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
+from common.evaluation.regression_config import RegressionProbeConfig
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics, shot_metrics
-from common.evaluation.regression_probe_config import RegressionProbeConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 REGRESSION_STREAM = 2**44
@@ -44,14 +44,14 @@ def _probe(inputs: RegressionInputs, settings: RegressionProbeConfig, seed: int)
     train, val, test = (inputs.probe_set(name) for name in ("train", "val", "test"))
     if settings.solver == "adam":
         return fit_adam(train, test.x, settings, seed)
-    alpha = choose_alpha(train, val, settings.alphas)
+    alpha = choose_penalty(train, val, settings.alphas)
     if inputs.parts["test"] is inputs.parts["val"]:  # the probe has not seen what it is measured on
         return fit_ridge(train, test.x, alpha)
     both = ProbeSet(torch.cat([train.x, val.x]), torch.cat([train.y, val.y]))
     return fit_ridge(both, test.x, alpha)
 
 
-def choose_alpha(train: ProbeSet, val: ProbeSet, alphas: list[float]) -> float:
+def choose_penalty(train: ProbeSet, val: ProbeSet, alphas: list[float]) -> float:
     """Returns the penalty with the least mean absolute error on ``val``; the first of equals."""
     errors = [(fit_ridge(train, val.x, alpha) - val.y).abs().mean() for alpha in alphas]
     return alphas[int(torch.stack(errors).argmin())]

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.retrieval_config import RetrievalConfig
+from common.evaluation.config import require_part
 from common.evaluation.scores import keep
-from common.evaluation.text_inputs import TextInputs, require
+from common.evaluation.text_config import RetrievalConfig
+from common.evaluation.text_inputs import TextInputs
 
 
 def evaluate_retrieval(
@@ -19,8 +20,8 @@ def evaluate_retrieval(
         settings: Which k.
         seed: Not used.
     """
-    train = require(inputs.train, "retrieval", "entries or classes")
-    held_out = require(inputs.held_out, "retrieval", "held-out texts")
+    train = require_part(inputs.train, "retrieval", "entries or classes")
+    held_out = require_part(inputs.held_out, "retrieval", "held-out texts")
     own, targets = torch.from_numpy(train.targets), torch.from_numpy(held_out.targets)
     entries = mean_by(inputs.embed(train.texts), own)
     queries = inputs.embed(held_out.texts)

@@ -23,7 +23,7 @@ def run_protocols(
     metrics: dict[str, float] = {}
     for name in names:
         settings = config.settings(name)
-        measure = settings.function()  # imports what it computes with, whose threads are limited
+        measure = config.function(name)  # imports what it computes with, whose threads are limited
         # On as many threads as torch, so that a run equals itself on other machines.
         with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
             values = measure(inputs, settings, seed)

@@ -1,15 +1,15 @@
 """What protocols on series are given, and representations of every step in windows."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from common.data.series.sets import Prepared
-from common.errors import ConfigError
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
+from common.evaluation.frozen import require_finite
+from common.evaluation.series_config import LABELLED, LONG
 from common.losses.precision import upcast
 
 WINDOWS_AT_ONCE = 512
@@ -41,6 +41,27 @@ def encode_windows(
     return found
 
 
+@dataclass(frozen=True)
+class SplitSeries:
+    """A long series as a network reads it, and where its parts are.
+
+    Attributes:
+        inputs: ``(instances, steps, channels)`` float32: calendar, then targets, standardised.
+        targets: ``(instances, steps, targets)`` float64, standardised.
+        clean: The informative part in the same units, or None.
+        informative: ``(steps,)`` booleans, or None.
+        parts: Bounds by name.
+        names: Names of the targets.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    clean: Tensor | None
+    informative: Tensor | None
+    parts: dict[str, tuple[int, int]]
+    names: tuple[str, ...]
+
+
 class ForecastInputs:
     """A long series, its parts "train", "val" and "test", and what makes features of a step.
 
@@ -54,11 +75,11 @@ class ForecastInputs:
             ``last-value``, no features but a forecast.
     """
 
-    kind = "a long series"
+    kind = LONG
 
     def __init__(
         self,
-        series: Prepared,
+        series: SplitSeries,
         window: int,
         module: nn.Module | None = None,
         reference: str = "lags",
@@ -114,7 +135,7 @@ class LabelledInputs:
         module: Has ``embed``; None: the values themselves, in the order of time.
     """
 
-    kind = "short series with classes"
+    kind = LABELLED
 
     def __init__(
         self,
@@ -143,9 +164,3 @@ class LabelledInputs:
                 padding = torch.arange(z.shape[1]) >= length[:, None]
                 found.append(z.masked_fill(padding[..., None], -torch.inf).amax(1))
         return torch.cat(found)
-
-
-def require(kind: type, inputs: Any, protocol: str) -> None:
-    """Raises `ConfigError` unless ``inputs`` are of the ``kind`` that ``protocol`` measures."""
-    if not isinstance(inputs, kind):
-        raise ConfigError(f"evaluation: {protocol!r} does not measure {inputs.kind}")

@@ -8,9 +8,8 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.svm import SVC
 
 from common.evaluation.scores import keep
+from common.evaluation.series_config import SeriesSvmConfig, class_sizes, is_small
 from common.evaluation.series_inputs import LabelledInputs
-from common.evaluation.series_svm_config import SeriesSvmConfig
-from common.evaluation.svm_folds import class_sizes, is_small
 
 # What stands for no penalty at all: scikit-learn refuses infinity.
 UNBOUNDED = 1e8

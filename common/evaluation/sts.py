@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, rankdata
 from torch import Tensor
 
+from common.evaluation.config import require_part
 from common.evaluation.scores import keep
-from common.evaluation.sts_config import StsConfig
-from common.evaluation.text_inputs import TextInputs, require
+from common.evaluation.text_config import StsConfig
+from common.evaluation.text_inputs import TextInputs
 
 
 def evaluate_sts(inputs: TextInputs, settings: StsConfig, seed: int) -> dict[str, float]:
@@ -22,7 +23,7 @@ def evaluate_sts(inputs: TextInputs, settings: StsConfig, seed: int) -> dict[str
         settings: None are needed.
         seed: Not used.
     """
-    graded = require(inputs.graded, "sts", "pairs with scores")
+    graded = require_part(inputs.graded, "sts", "pairs with scores")
     cosines = cosine(inputs.embed(graded.first), inputs.embed(graded.second))
     keep("sts", cosines)
     values, scores = cosines.double().numpy(), graded.scores

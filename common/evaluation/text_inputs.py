@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data.text.store import TokenStore
-from common.errors import ConfigError
-from common.evaluation.finite import require_finite
+from common.backbones.modes import evaluating
+from common.evaluation.config import require_part
+from common.evaluation.frozen import require_finite
+from common.evaluation.tokens import TokenStore
 
 CHUNK = 256
 # Places that the words of a text are counted in, where nothing is learnt.
@@ -32,7 +33,7 @@ class Graded(NamedTuple):
     subsets: NDArray[np.int64]
 
 
-class Labelled(NamedTuple):
+class LabelledTexts(NamedTuple):
     """Texts and the number of the entry or class of each, ``targets (texts,)``."""
 
     texts: TokenStore
@@ -56,8 +57,8 @@ class TextInputs:
     encode: Callable[[Sequence[str]], TokenStore]
     unknown: int
     graded: Graded | None = None
-    train: Labelled | None = None
-    held_out: Labelled | None = None
+    train: LabelledTexts | None = None
+    held_out: LabelledTexts | None = None
     _found: dict[TokenStore, Tensor] = field(default_factory=dict)
 
     def embed(self, store: TokenStore) -> Tensor:
@@ -75,7 +76,7 @@ class TextInputs:
         """
         if self.graded is not None:
             return self.graded.first
-        found: Labelled = require(self.held_out, "a protocol of texts", "any")
+        found: LabelledTexts = require_part(self.held_out, "a protocol of texts", "any")
         return found.texts
 
     def states(self, store: TokenStore, size: int = CHUNK) -> Iterator[tuple[Tensor, Tensor]]:
@@ -84,31 +85,15 @@ class TextInputs:
             yield hidden[-1], mask
 
 
-def require(part: Any, protocol: str, what: str) -> Any:
-    """Returns ``part``; raises `ConfigError` where the data do not have it."""
-    if part is None:
-        hint = (
-            ": name some by data.graded=FILE.csv, or choose other protocols"
-            if what == "pairs with scores"
-            else ""
-        )
-        raise ConfigError(
-            f"evaluation.protocols: {protocol} needs {what}, and the data have none{hint}"
-        )
-    return part
-
-
 @torch.no_grad()
 def embed_store(module: Any, store: TokenStore) -> Tensor:
     """Returns the module's vectors of all texts, ``(texts, dim)`` on the CPU."""
     parts, order = [], []
-    was_training = module.training
-    module.eval()
-    for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
-        vectors = module.embed(ids.to(module.device), mask.to(module.device))
-        parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
-        order.append(rows)
-    module.train(was_training)
+    with evaluating(module):
+        for rows, ids, mask in store.chunks(CHUNK, module.backbone.num_positions):
+            vectors = module.embed(ids.to(module.device), mask.to(module.device))
+            parts.append(vectors.cpu() if vectors.dtype == torch.float64 else vectors.float().cpu())
+            order.append(rows)
     return torch.cat(parts)[np.argsort(np.concatenate(order))]
 
 
@@ -117,12 +102,10 @@ def run_encoder(
     module: Any, store: TokenStore, size: int = CHUNK
 ) -> Iterator[tuple[NDArray[np.int64], list[Tensor], Tensor]]:
     """Yields rows, the states of all layers and the mask, on the module's device."""
-    was_training = module.training
-    module.eval()
-    for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
-        here = mask.to(module.device)
-        yield rows, module.backbone(ids.to(module.device), here), here
-    module.train(was_training)
+    with evaluating(module):
+        for rows, ids, mask in store.chunks(size, module.backbone.num_positions):
+            here = mask.to(module.device)
+            yield rows, module.backbone(ids.to(module.device), here), here
 
 
 def counted(store: TokenStore) -> Tensor:

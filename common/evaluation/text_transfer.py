@@ -11,20 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.adapters import (
-    covaried,
-    difference_covariance,
-    fit_map,
-    mapped,
-    mean_shift,
-    noisy,
-    random_shift,
-    shifted,
-)
-from common.evaluation.pair_inputs import PairInputs, Pairs, require
+from common.distributed.draws import keyed_generator
+from common.evaluation.config import require_part
+from common.evaluation.pair_config import ADAPTERS, TextTransferConfig
+from common.evaluation.pair_inputs import CaptionedImages, PairInputs
 from common.evaluation.scores import keep
-from common.evaluation.text_transfer_config import ADAPTERS, TextTransferConfig
 from common.losses.precision import unit
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
@@ -44,11 +35,11 @@ def evaluate_text_transfer(
         settings: Which adapters, and their constants.
         seed: Seed of the noise.
     """
-    train: Pairs = require(inputs.train, "text-transfer", "training pairs")
+    train: CaptionedImages = require_part(inputs.train, "text-transfer", "training pairs")
     text = inputs.text_vectors(train.captions)
     image = inputs.image_vectors(train.images)[torch.from_numpy(train.owner)]
-    targets = require(train.labels, "text-transfer", "a class of each pair")[train.owner]
-    labels = require(inputs.labels, "text-transfer", "a class of each pair")
+    targets = require_part(train.labels, "text-transfer", "a class of each pair")[train.owner]
+    labels = require_part(inputs.labels, "text-transfer", "a class of each pair")
     images, texts = inputs.image_vectors(), inputs.text_vectors(inputs.captions)
     found = {}
     for name in settings.adapters:
@@ -84,7 +75,7 @@ def make_adapter(
     apply: Change = unit
     if name == "linear":
         weight, bias = fit_map(image, text)
-        apply = partial(mapped, weight=weight, bias=bias)
+        apply = partial(through_map, weight=weight, bias=bias)
     elif name == "random-shift":
         apply = partial(shifted, shift=random_shift(draw(text[0]), settings.shift))
     elif name in ("mean-shift", "covariance"):
@@ -108,3 +99,57 @@ def _fit(vectors: Tensor, targets: NDArray[np.int64], c: float) -> LogisticRegre
         # So many iterations settle the accuracy; the last digits of the loss do not matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(vectors.numpy(), targets)
+
+
+def noisy(text: Tensor, noise: Tensor, weight: float) -> Tensor:
+    """Returns texts ``(texts, dim)`` with ``weight`` times the noise, at unit length."""
+    return unit(unit(text) + weight * noise)
+
+
+def shifted(text: Tensor, shift: Tensor) -> Tensor:
+    """Returns texts moved by ``shift (dim,)``, at unit length."""
+    return unit(unit(text) + shift)
+
+
+def mean_shift(image: Tensor, text: Tensor) -> Tensor:
+    """Returns the mean of unit images less that of unit texts, ``(dim,)``."""
+    return unit(image).mean(0) - unit(text).mean(0)
+
+
+def random_shift(direction: Tensor, length: float) -> Tensor:
+    """Returns ``direction (dim,)`` at another length, a control of the mean shift."""
+    return length * unit(direction)
+
+
+def covaried(
+    text: Tensor, shift: Tensor, noise: Tensor, covariance: Tensor, factor: float
+) -> Tensor:
+    """Returns moved texts ``(texts, dim)`` with noise of a covariance, of any norm.
+
+    Args:
+        text: ``(texts, dim)``, of any norm.
+        shift: ``(dim,)``.
+        noise: Standard normal, ``(texts, dim)``.
+        covariance: ``(dim, dim)``; its Cholesky factor times the noise has it.
+        factor: How often that counts.
+    """
+    return unit(text) + shift + factor * noise @ torch.linalg.cholesky(covariance).T
+
+
+def difference_covariance(image: Tensor, text: Tensor) -> Tensor:
+    """Returns the covariance of image minus text over pairs, ``(dim, dim)``, made invertible."""
+    found = torch.cov((unit(image) - unit(text)).T)
+    floor = 1e-6 * found.diagonal().mean()
+    return found + floor * torch.eye(len(found), dtype=found.dtype)
+
+
+def through_map(text: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Returns texts through a linear map ``weight (dim, dim)``, ``bias (dim,)``, unit length."""
+    return unit(unit(text) @ weight.T + bias)
+
+
+def fit_map(image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns weight and bias of the map from unit texts to unit images by least squares."""
+    known = torch.cat([unit(text), torch.ones_like(text[:, :1])], 1)
+    found = torch.linalg.lstsq(known, unit(image), driver="gelsd").solution
+    return found[:-1].T, found[-1]

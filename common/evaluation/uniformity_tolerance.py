@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.evaluation.frozen import evaluating
-from common.evaluation.image_inputs import ImageInputs
+from common.backbones.modes import evaluating
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import UniformityToleranceConfig
 from common.evaluation.scores import keep
-from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 from common.losses.precision import unit
 from common.losses.spread import uniformity
 

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.evaluation.features import percent_equal
-from common.evaluation.pair_inputs import Classes, PairInputs, require
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.config import require_part
+from common.evaluation.pair_config import ZeroShotConfig
+from common.evaluation.pair_inputs import Classes, PairInputs
 from common.evaluation.scores import keep
-from common.evaluation.zero_shot_config import ZeroShotConfig
 from common.losses.precision import unit
 from common.registry import READERS
 
@@ -34,13 +35,15 @@ def evaluate_zero_shot(inputs: PairInputs, settings: ZeroShotConfig, seed: int) 
         ConfigError: The data have no classes.
         DataError: A table of another form, or of other classes.
     """
-    classes: Classes = require(inputs.classes, "zero-shot", "images with classes")
+    classes: Classes = require_part(inputs.classes, "zero-shot", "images with classes")
     if inputs.module is None:
         return {}
     images, labels = inputs.image_vectors(classes.images), torch.from_numpy(classes.labels)
     if settings.head == "descriptors":
         table = READERS.get("class-descriptions")(settings.table, classes.names)
-        texts, of = _flatten([[describe(name, each) for each in table[name]] for name in table])
+        texts, of = _flatten(
+            [[class_description(name, each) for each in table[name]] for name in table]
+        )
         found = class_scores(images, _embed(inputs, texts), of, settings.aggregate)
     else:
         found = class_scores(images, *_prompts(inputs, classes))
@@ -114,7 +117,7 @@ def differential(
     return best, scores
 
 
-def describe(name: str, text: str) -> str:
+def class_description(name: str, text: str) -> str:
     """Returns a class's name with a description, as arXiv 2210.07183's code joins them."""
     first = text.split(" ", 1)[0].lower()
     if first in ("a", "an", "used"):

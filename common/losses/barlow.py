@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad
+from common.distributed.collectives import gather_with_grad
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import upcast
 
@@ -45,7 +45,8 @@ def standardise(z: Tensor, std_eps: float = STD_EPS) -> Tensor:
     """Returns ``(batch, dim)`` with columns of mean 0 and unbiased deviation 1.
 
     Constant columns become 0. The deviation is of ``batch - 1``, the mean product in `correlate` of
-    ``batch``: identical views have (batch - 1) / batch on the diagonal, as in the official code.
+    ``batch``: identical views have (batch - 1) / batch on the diagonal, as in AMCL's code. In that
+    of Barlow Twins, which divides by the biased deviation, they have 1.
     """
     centred = z - z.mean(0)
     variance = centred.square().sum(0) / (len(z) - 1)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad, rank
+from common.distributed.collectives import gather_with_grad, rank
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import unit, upcast
 

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather, rank
-from common.distributed.to_device import moved
+from common.distributed.collectives import gather, rank
+from common.distributed.device import HostCopy, on_device
+from common.distributed.draws import keyed_generator
 
 # A stream of its own: far beyond any epoch, so that no draw of views or order is repeated.
 PAIR_STREAM = 2**44
@@ -52,7 +51,7 @@ def draw_partners(
     everyone = gather(labels)
     own = slice(rank() * len(labels), (rank() + 1) * len(labels))
     if pairs == "arbitrary":
-        order = moved(torch.randperm(len(everyone), generator=generator), labels.device)
+        order = on_device(torch.randperm(len(everyone), generator=generator), labels.device)
         return arbitrary_partners(everyone, order)[own]
     offset = torch.randint(1, num_classes, (len(everyone),), generator=generator)
-    return distinct_partners(labels, moved(offset[own], labels.device), num_classes)
+    return distinct_partners(labels, on_device(offset[own], labels.device), num_classes)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather, world_size
+from common.distributed.collectives import gather, world_size
 from common.losses.precision import upcast
 
 # A sample whose largest entry is below exp of this adds nothing that a prototype's mass, of 1 or

@@ -1,8 +1,5 @@
 """Barlow Twins (arXiv 2103.03230): views agree, and no feature repeats another."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from common.backbones.build import build_backbone
@@ -13,7 +10,6 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.losses.barlow import barlow_twins
 from common.methods.config import BarlowTwinsConfig
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -26,11 +22,9 @@ class BarlowTwins(PaperModule):
 
     Args:
         method: Default: the paper's ImageNet values.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -49,7 +43,6 @@ class BarlowTwins(PaperModule):
         self.projector = mlp(dims, last_norm=config.output_batch_norm, last_affine=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -68,7 +61,3 @@ class BarlowTwins(PaperModule):
         log_embeddings(self, loss, z1.detach(), self.collapse)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """LARS in the paper, biases and batch norms excluded."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

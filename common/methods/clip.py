@@ -6,8 +6,8 @@ from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import as_pair_batch
 from common.data.image_text.config import ImageTextFacts
 from common.losses.clip import clip_loss
+from common.methods.config import CLIPConfig
 from common.methods.two_tower import PairModule, log_pairs
-from common.methods.two_tower_config import CLIPConfig
 from common.training.position import count_batch
 
 

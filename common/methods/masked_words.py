@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
+from common.distributed.draws import keyed_generator
 from common.losses.precision import upcast
 from common.training.stages import Stage
 
@@ -23,7 +23,7 @@ RANDOM = 0.5
 IGNORED = -100
 
 
-class Draws(NamedTuple):
+class WordDraws(NamedTuple):
     """Random draws for a batch, each ``(batch, tokens)``: what is masked, and by what."""
 
     masked: Tensor
@@ -32,13 +32,13 @@ class Draws(NamedTuple):
     words: Tensor
 
 
-def draw(
+def draw_words(
     shape: tuple[int, int],
     share: float,
     replaced: float,
     num_words: int,
     generator: torch.Generator,
-) -> Draws:
+) -> WordDraws:
     """Returns draws for a batch.
 
     Args:
@@ -53,10 +53,10 @@ def draw(
         torch.rand(shape, generator=generator) < chance for chance in chances
     )
     words = torch.randint(num_words, shape, generator=generator)
-    return Draws(masked, becomes_mask, becomes_word, words)
+    return WordDraws(masked, becomes_mask, becomes_word, words)
 
 
-def mask_words(ids: Tensor, draws: Draws, mask_id: int) -> tuple[Tensor, Tensor]:
+def mask_words(ids: Tensor, draws: WordDraws, mask_id: int) -> tuple[Tensor, Tensor]:
     """Returns the ids with words masked, and labels that hold those words, `IGNORED` elsewhere.
 
     Args:
@@ -100,9 +100,9 @@ class MaskedWords(nn.Module):
         batch, tokens = ids.shape
         generator = keyed_generator(int(self.draw_seed), position)
         shape = batch * world_size(), self.width
-        drawn = draw(shape, share, replaced, self.head.out_features, generator)
+        drawn = draw_words(shape, share, replaced, self.head.out_features, generator)
         rows = slice(rank() * batch, (rank() + 1) * batch)
-        here = Draws(*(each[rows, :tokens].to(ids.device) for each in drawn))
+        here = WordDraws(*(each[rows, :tokens].to(ids.device) for each in drawn))
         words = ~torch.isin(ids, self.special)
         return mask_words(ids, here._replace(masked=here.masked & words), self.mask_id)
 

@@ -10,15 +10,14 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, rank, world_size
+from common.distributed.collectives import gather, rank, world_size
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.losses.infonce import queue_info_nce
 from common.methods.config import MoCoConfig
 from common.methods.heads import mlp
 from common.methods.queue import enqueue
-from common.optim.build import configure
 from common.optim.ema import momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
@@ -38,13 +37,12 @@ class MoCo(PaperModule):
 
     Args:
         method: Default: the paper's ImageNet values.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: SGD.
         facts: Facts of the images; default: colour.
     """
 
     queue: Tensor
     queue_start: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -66,7 +64,6 @@ class MoCo(PaperModule):
         queue = F.normalize(torch.randn(config.queue_length, config.output_dim), dim=1)
         self.register_buffer("queue", queue)
         self.register_buffer("queue_start", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send it from the first one at every step.
         self._ddp_params_and_buffers_to_ignore = ["queue"]
         self.collapse = CollapseWarning(ADVICE)
@@ -141,10 +138,6 @@ class MoCo(PaperModule):
         """Moves the key encoder after the queries' (Eq. 2)."""
         online = nn.Sequential(self.backbone, self.projector)
         update_momentum(self.key_encoder, online, self.method.momentum)
-
-    def configure_optimizers(self) -> Any:
-        """SGD in the paper."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
 
 def groups_of_this_process(groups: int) -> int:

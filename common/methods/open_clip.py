@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.errors import ConfigError, DataError, MissingLibrary, suggest
-from common.methods.two_tower_config import QUICK_TAG, TwoTowerConfig
+from common.methods.config import QUICK_TAG, TwoTowerConfig
 
 
 class OpenClipTowers(nn.Module):

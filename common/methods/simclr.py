@@ -1,7 +1,5 @@
 """SimCLR (arXiv 2002.05709): two views of an image attract, all other images repel."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -14,7 +12,6 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -27,11 +24,9 @@ class SimCLR(PaperModule):
 
     Args:
         method: Default: the paper's ImageNet values.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -51,7 +46,6 @@ class SimCLR(PaperModule):
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -70,7 +64,3 @@ class SimCLR(PaperModule):
         log_embeddings(self, loss, z1.detach(), self.collapse)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """LARS in the paper, biases and batch norms excluded."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

@@ -1,8 +1,5 @@
 """SimSiam (arXiv 2011.10566): one view predicts the other, and no gradient reaches the target."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from common.backbones.build import build_backbone
@@ -13,7 +10,6 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.losses.consistency import simsiam
 from common.methods.config import SimSiamConfig
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -26,11 +22,10 @@ class SimSiam(PaperModule):
 
     Args:
         method: Default: the paper's ImageNet values.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: SGD; the predictor's rate, constant there on
+            ImageNet, decays here.
         facts: Facts of the images; default: colour.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -50,7 +45,6 @@ class SimSiam(PaperModule):
         self.predictor = mlp([config.output_dim, config.predictor_dim, config.output_dim])
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -70,7 +64,3 @@ class SimSiam(PaperModule):
         log_embeddings(self, loss, z1.detach(), self.collapse)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """SGD in the paper; the predictor's rate, constant there on ImageNet, decays here."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

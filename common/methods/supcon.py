@@ -1,7 +1,5 @@
 """SupCon (arXiv 2004.11362): all samples of a class attract each other, the others repel."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -17,7 +15,6 @@ from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -30,11 +27,10 @@ class SupCon(PaperModule):
 
     Args:
         method: Default: the paper's ImageNet values.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: SGD or LARS.
         facts: Facts of the images; default: 10 classes in colour.
     """
 
-    batches_seen: Tensor
     pair_seed: Tensor
 
     def __init__(
@@ -60,7 +56,6 @@ class SupCon(PaperModule):
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # With the position, the seed of the drawn pairs.
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
@@ -98,7 +93,3 @@ class SupCon(PaperModule):
         log_embeddings(self, loss, z[0].detach(), self.collapse)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """SGD or LARS in the paper."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

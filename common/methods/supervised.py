@@ -1,7 +1,5 @@
 """The supervised reference: the same backbone and views, trained on the labels."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +11,6 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.methods.config import SupervisedConfig, check_labelled
-from common.optim.build import configure
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -30,8 +27,6 @@ class Supervised(PaperModule):
         optimizer: Default: the schema's.
         facts: Facts of the images; default: 10 classes in colour.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -51,7 +46,6 @@ class Supervised(PaperModule):
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, images: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
@@ -72,7 +66,3 @@ class Supervised(PaperModule):
             self.log("train/top1", 100 * right.mean(), sync_dist=True)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """As the recipe says."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

@@ -12,11 +12,11 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import world_size
+from common.distributed.collectives import world_size
 from common.errors import ConfigError
 from common.losses.clip import ClipLoss
+from common.methods.config import TwoTowerConfig
 from common.methods.open_clip import OpenClipTowers
-from common.methods.two_tower_config import TwoTowerConfig
 from common.optim.build import build_optimizer, training_length, with_schedule
 from common.optim.schedules import build_scheduler
 from common.registry import TEXT_BACKBONES
@@ -88,7 +88,6 @@ class PairModule(PaperModule):
     towers: TwoTower | OpenClipTowers
     method: TwoTowerConfig
     optimizer: OptimizerConfig
-    batches_seen: Tensor
 
     def build_towers(self, facts: ImageTextFacts | None) -> None:
         """Makes ``self.towers`` of ``self.method``, the position, and what warns of a collapse."""
@@ -99,7 +98,6 @@ class PairModule(PaperModule):
             self.towers = OpenClipTowers(config)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     @property

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
-from common.optim.layerwise import LARC, LARS
+from common.optim.lars import LARC, LARS
 from common.optim.schedules import build_scheduler
 
 LAYERWISE = {"larc": LARC, "lars": LARS}

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from common.data.catalogue.csv_lines import Lines, read_lines, to_number
 from common.errors import shown
+from common.own_data.csv_lines import Lines, read_lines, to_number
 
 TIME_NAMES = ("date", "datetime", "time", "timestamp")
 # How dates are written; null: ISO 8601. Day and month first are told apart by the days above 12.
@@ -31,7 +31,7 @@ class Column:
     """A column: ``numbers`` where all filled cells are finite ones, else its ``texts``.
 
     ``gap`` is the line of the first empty cell, or None. ``odd`` is line and cell of the first that
-    is no number, where most are.
+    is empty or no number, where most are numbers; ``num_odd`` counts such cells.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column:
     texts: list[str]
     gap: int | None
     odd: tuple[int, str] | None
+    num_odd: int
 
     @property
     def constant(self) -> bool:
@@ -106,14 +107,14 @@ def recognise_csv(path: Path) -> CsvFile:
 
 
 def _column(lines: Lines, place: int) -> Column:
-    cells = [(number, line[place]) for number, line in lines[1:]]
-    gap = next((number for number, cell in cells if not cell), None)
-    filled = [(number, cell, to_number(cell)) for number, cell in cells if cell]
-    numbers = [value for *_, value in filled if value is not None]
-    others = ((number, cell) for number, cell, value in filled if value is None)
-    odd = next(others, None) if 2 * len(numbers) > len(filled) else None
-    whole = numbers if filled and len(numbers) == len(filled) else None
-    return Column(lines[0][1][place], whole, [cell for _, cell, _ in filled], gap, odd)
+    cells = [(number, line[place], to_number(line[place])) for number, line in lines[1:]]
+    texts = [cell for _, cell, _ in cells if cell]
+    gap = next((number for number, cell, _ in cells if not cell), None)
+    numbers = [value for *_, value in cells if value is not None]
+    others = [(number, cell) for number, cell, value in cells if value is None]
+    odd = others[0] if others and 2 * len(numbers) > len(texts) else None
+    whole = numbers if texts and len(numbers) == len(texts) else None
+    return Column(lines[0][1][place], whole, texts, gap, odd, len(others))
 
 
 def _find_times(lines: Lines, columns: list[Column]) -> Times | None:

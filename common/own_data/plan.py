@@ -1,32 +1,22 @@
 """The plan for data of the user's own: a recipe of the paper's with what fits them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from common.config.build import COMMAND_LINE
-from common.config.recipe import load_recipe, resolve, take_variants
-from common.config.references import FILE_PATTERN, find_recipe
+from common.config.build import COMMAND_LINE, Layer
+from common.config.recipe import read_layers, resolve
+from common.config.references import FILE_PATTERN, RecipeReference, find_recipe
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
-from common.data.data_sets import find_set
+from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
-from common.own_data.answers import plan_answered
-from common.own_data.captions import plan_coco, plan_shards
-from common.own_data.captions import plan_table as plan_caption_table
-from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
+from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, recognise_csv
 from common.own_data.draft import Choice, Draft
-from common.own_data.graphs import plan_graph
-from common.own_data.images import plan_images
-from common.own_data.open_world import plan_open_world
-from common.own_data.recognise import Found, recognise
-from common.own_data.sequences import plan_actions
-from common.own_data.series import plan_labelled, plan_series
-from common.own_data.tables import plan_listed, plan_table
-from common.own_data.texts import plan_lines
 from common.paper import Paper, get_paper, paper_names
+from common.registry import WINGS, load, wing
 
 PLAN = "the plan"  # the origin of its values
 # What a variant may set and the plan sets all the same: it fits the variant's value to the data.
@@ -35,32 +25,26 @@ FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
 # Whoever names a column of images or captions has a table of them.
 COLUMN_KEYS = {"data.image_column", "data.caption_column"}
 LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
-# By the data set that reads them: what the data are, and what plans for them.
-FORMS: dict[str, tuple[str, Callable[[Any, Draft], None]]] = {
-    "image-folder": ("a folder of images", plan_images),
-    "caption-table": ("a table of images and captions (.csv, .tsv)", plan_caption_table),
-    "coco-captions": ("captions in COCO's JSON", plan_coco),
-    "caption-shards": ("a folder of tar shards with captions", plan_shards),
-    "csv": ("a CSV with a line a step and a column of dates", plan_series),
-    "labelled": ("short series with classes (.npz, NAME_TRAIN.ts)", plan_labelled),
-    "table": ("a CSV of numbers with a column to predict", plan_table),
-    "answered-table": (
-        "a CSV of numbers, with answers about its lines in data.answers_path",
-        plan_answered,
-    ),
-    "image-table": ("a CSV of images with a number each", plan_listed),
-    "volume-table": ("a CSV of volumes with a number each", plan_listed),
-    "file": ("a log of actions (.inter, or .txt with a user a line)", plan_actions),
-    "folder": ("a graph in a folder with nodes.csv", plan_graph),
-    "hetero-data": ("a saved HeteroData (.pt)", plan_graph),
-    "lines": ("a text with a sentence a line (.txt)", plan_lines),
-    "ow-dfa": ("a table of known and novel classes in the form of OW-DFA", plan_open_world),
-}
 REMARKS = {
     "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",
 }
+
+
+class Found(Protocol):
+    """What all kinds of data tell: where they are, and the data sets that read them."""
+
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The names of the data sets that read it, the likeliest first."""
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +75,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
         ConfigError: A value of the user's that the recipe refuses.
     """
-    paper = paper_of(reference)
+    paper = _paper_of(reference)
     values = parse_overrides(words)
     found = recognise(Path(path).expanduser())
     if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
@@ -99,28 +83,52 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     form = _choose_form(paper, found)
     bare = reference.lower() == paper.name
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
-    draft = Draft(paper, load_recipe(name), values, fixed=not bare, kept=_kept(name))
-    _check_words(name, draft)
+    source = find_recipe(name, read_yaml)
+    layers = read_layers(source, paper)
+    base = resolve(paper, source.recipe, source.variant, layers)
+    draft = Draft(paper, base, values, fixed=not bare, kept=_kept(source, layers))
+    _check_words(source, layers, draft)
     draft.base = _with_baseline(draft)
-    FORMS[form][1](found, draft)
+    load(dict(_own_sets(paper))[form].plan)(found, draft)
     _fit_warmup(draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
-        paper.part("own_data").fit(found, draft)
+        fit = getattr(paper.part("own_data"), "fit", None)
+        if fit is not None:
+            fit(found, draft)
     if draft.obstacles:
         raise UsageError(_all_at_once(found, draft.obstacles))
-    recipe = _resolved(name, draft)
+    recipe = _resolved(source, layers, draft)
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
     asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
 
 
-def _kept(name: str) -> frozenset[str]:
+def recognise(path: Path) -> Found:
+    """Returns what lies at ``path``, as the first modality that knows it tells.
+
+    Raises:
+        UsageError: There is nothing, or nothing that a paper reads.
+        DataError: A broken file, as its reader would say.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: does not exist")
+    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
+    kind = "folder" if path.is_dir() else kind
+    if kind in ("csv", "tsv"):
+        return recognise_csv(path)
+    known = [one.recognise for one in map(wing, WINGS) if getattr(one, "recognise", "")]
+    found: Iterator[Found | None] = (load(one)(path, kind) for one in known)
+    if (first := next(filter(None, found), None)) is None:
+        forms = (each.form for name in WINGS for _, each in DataSets(name).sets())
+        raise UsageError(f"{path}: not read; papers take {'; '.join(filter(None, forms))}")
+    return first
+
+
+def _kept(source: RecipeReference, layers: list[Layer]) -> frozenset[str]:
     """Returns the keys that the variant sets, and the length that a file of the user's sets."""
-    place = find_recipe(name, read_yaml)
-    content = read_yaml(place.path)
-    variants = take_variants(content, place.path)
-    kept = set(_dotted(variants[place.variant])) - FITTED if place.variant else set()
-    return frozenset(kept | (set(_dotted(content)) & LENGTH if place.file else set()))
+    (_, content), *variant = layers
+    kept = {key for _, layer in variant for key in _dotted(layer)} - FITTED
+    return frozenset(kept | (set(_dotted(content)) & LENGTH if source.file else set()))
 
 
 def _dotted(values: dict[str, Any]) -> Iterator[str]:
@@ -129,10 +137,10 @@ def _dotted(values: dict[str, Any]) -> Iterator[str]:
         yield from (key, *(f"{key}.{name}" for name in below))
 
 
-def _check_words(name: str, draft: Draft) -> None:
+def _check_words(source: RecipeReference, layers: list[Layer], draft: Draft) -> None:
     """Raises `ConfigError` for a word that is wrong by itself, whatever is planned."""
     try:
-        _resolved(name, draft)
+        _resolved(source, layers, draft)
     except ConfigError as error:  # of several values together the plan may change one
         if str(error).startswith(COMMAND_LINE):
             raise
@@ -152,7 +160,7 @@ def _fit_warmup(draft: Draft) -> None:
         draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
 
 
-def paper_of(reference: str) -> Paper:
+def _paper_of(reference: str) -> Paper:
     """Returns the paper of a recipe for own data: ``paper[/recipe][:variant]`` or a file.
 
     Raises:
@@ -173,13 +181,19 @@ def _choose_form(paper: Paper, found: Found) -> str:
 
 
 def _takes(paper: Paper, form: str) -> bool:
-    known = paper.data_sets.sets.get(form)
-    return known is not None and known.modality in paper.modalities
+    return any(name == form for name, _ in _own_sets(paper))
+
+
+def _own_sets(paper: Paper) -> Iterator[tuple[str, DataSet]]:
+    """Yields the sets of a user's own that ``paper`` can train on, by a plan."""
+    for name, each in paper.data_sets.sets():
+        if each.plan and each.modality in paper.modalities:
+            yield name, each
 
 
 def _refusal(paper: Paper, found: Found) -> str:
     """Returns what is there, what the paper takes, and which papers take what is there."""
-    mine = "; ".join(words for form, (words, _) in FORMS.items() if _takes(paper, form))
+    mine = "; ".join(each.form for _, each in _own_sets(paper))
     lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
     if isinstance(found, CsvFile) and _takes(paper, "caption-table"):
         lines.append(f"its columns: {', '.join(column.name for column in found.columns)}")
@@ -192,9 +206,8 @@ def _refusal(paper: Paper, found: Found) -> str:
         for form in found.forms
     }
     for form, names in others.items():
-        if names:
-            kind = getattr(find_set(form), "modality", form)
-            kind = kind.replace("image_text", "images with texts")
+        if names and (known := find_set(form)):
+            kind = wing(known.modality).title
             lines.append(f"as {kind} it can be trained by {', '.join(names)}")
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))
@@ -208,20 +221,15 @@ def _all_at_once(found: Found, obstacles: list[str]) -> str:
     return "\n  - ".join(lines)
 
 
-def _resolved(name: str, draft: Draft) -> Recipe:
+def _resolved(source: RecipeReference, layers: list[Layer], draft: Draft) -> Recipe:
     """Merges the plan between the recipe and the user's words.
 
     Raises:
         ConfigError: As of any recipe; the plan's own values are not at fault.
     """
-    place = find_recipe(name, read_yaml)
-    content = read_yaml(place.path)
-    variants = take_variants(content, place.path)
-    layers: list[tuple[str, dict[str, Any]]] = [(str(place.path), content)]
-    if place.variant is not None:
-        layers.append((f"variant {place.variant}", variants[place.variant]))
+    layers = [*layers]
     if "baseline" in draft.words:  # what is planned for `method:` is of the baseline
         layers.append((COMMAND_LINE, {"baseline": draft.words["baseline"]}))
     layers.append((PLAN, {key: choice.value for key, choice in draft.choices.items()}))
     layers.append((COMMAND_LINE, draft.words))
-    return resolve(place.paper, place.recipe, place.variant, layers)
+    return resolve(draft.paper, source.recipe, source.variant, layers)

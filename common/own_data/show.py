@@ -2,21 +2,20 @@
 
 import os
 import shlex
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from common.config.overrides import as_word
+from common.config.console import plain_table, print_table
+from common.config.files import write_atomic
+from common.config.overrides import as_word, changed_values
 from common.config.recipe import SECTIONS
 from common.config.references import OWN_NAME_PATTERN, recipe_names
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import to_yaml
-from common.console import plain_table, print_table
 from common.errors import UsageError
-from common.files import write_atomic
 from common.own_data.plan import Plan
 from common.paper import get_paper
 
@@ -90,23 +89,5 @@ def recipe_content(recipe: Recipe) -> dict[str, Any]:
         content["baseline"] = recipe.baseline
     defaults = section_defaults(get_paper(recipe.paper), recipe.baseline)
     for name in SECTIONS:
-        content[name] = _changed(getattr(recipe, name), defaults[name])
+        content[name] = changed_values(getattr(recipe, name), defaults[name])
     return {key: value for key, value in content.items() if value != {}}
-
-
-def _changed(mine: Any, default: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for entry in fields(mine):
-        value, other = getattr(mine, entry.name), getattr(default, entry.name)
-        if value == other:
-            continue
-        if is_dataclass(value):
-            value = _changed(value, other if is_dataclass(other) else _default(value))
-        elif isinstance(value, list):
-            value = [_changed(v, _default(v)) if is_dataclass(v) else v for v in value]
-        found[entry.name] = value
-    return found
-
-
-def _default(entry: Any) -> Any:
-    return type(entry)()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from common.backbones.modes import evaluating
+from common.config.files import write_atomic
 from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
-from common.files import write_atomic
 from common.paper import Paper
-from common.plots.learning_curves import draw_run
+from common.plots.curves import draw_run
 from common.plots.style import to_png
-from common.registry import PLOTS
+from common.registry import load, wing
 from common.training.position import random_states, set_random_states
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def draw_plots(
     """Writes ``folder/<name>.png`` for every plot of the run, of its kind of data and of the paper.
 
     A source of plots is a function ``draw(module, data)`` that returns ``{name: function}``; each
-    function makes one matplotlib figure. `PLOTS` names those of a data module, and a paper has its
-    own in ``papers/<paper>/plots.py``, whose ``draw`` is given ``evaluation`` too where that is its
-    third parameter. A run that was measured on the way has learning curves. The
+    function makes one matplotlib figure. A modality declares those of all its papers, and a paper
+    has its own in ``papers/<paper>/plots.py``, whose ``draw`` is given ``evaluation`` too where
+    that is its third parameter. A run that was measured on the way has learning curves. The
     weights, the training mode and the random states are left as they were.
 
     Args:
@@ -74,8 +75,8 @@ def _plots(
     failures: list[str],
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     sources = {"the run": lambda: draw_run(run_dir)}
-    if paper.data_kind in PLOTS.entries:
-        sources[paper.data_kind] = lambda: PLOTS.get(paper.data_kind)(module, data)
+    if shared := wing(paper.data_kind).plots:
+        sources[paper.data_kind] = lambda: load(shared)(module, data)
     if find_spec(f"{paper.package}.plots") is not None:
         sources[paper.name] = lambda: _own_plots(paper, module, data, evaluation)
     for name, source in sources.items():
@@ -103,11 +104,9 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _undisturbed(module: nn.Module) -> Iterator[None]:
-    states, was_training = random_states(), module.training
-    module.eval()
+    states = random_states()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(module):
             yield
     finally:
-        module.train(was_training)
         set_random_states(states)

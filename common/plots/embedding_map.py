@@ -1,9 +1,10 @@
-"""Embeddings as points on a plane, for any modality."""
+"""Embeddings in the plane: on their main components, and as a map."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +21,19 @@ ITERATIONS = 500
 NAMED_CLASSES = 10
 
 
+def main_components(h: Tensor) -> tuple[Tensor, float]:
+    """Returns ``(num, 2)`` coordinates of ``h (num, dim)`` and their share of the variance.
+
+    The share is 0 for a single point; what has one dimension lies on a line.
+    """
+    centred = h - h.mean(0)
+    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+    energy = s.square()
+    share = energy[:2].sum() / energy.sum().clamp(min=1e-30)
+    points = u[:, :2] * s[:2]
+    return torch.nn.functional.pad(points, (0, 2 - points.shape[1])), float(share)
+
+
 def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -> "Figure":
     """Returns a t-SNE map of embeddings, coloured by label.
 
@@ -34,7 +48,7 @@ def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -
     Raises:
         ValueError: If an embedding is not finite.
     """
-    points = project(h.float().cpu().numpy())
+    points = in_plane(h.float().cpu().numpy())
     figure, axes = new_figure(6.4, 5.0, title)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -64,7 +78,7 @@ def embedding_map(h: Tensor, labels: Tensor, names: Sequence[str], title: str) -
     return figure
 
 
-def project(h: NDArray[Any]) -> NDArray[Any]:
+def in_plane(h: NDArray[Any]) -> NDArray[Any]:
     """Returns ``(num, 2)``: principal components, then t-SNE, seeded by a constant.
 
     Embeddings that are all equal, as after a collapse, stay one point.

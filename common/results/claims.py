@@ -43,16 +43,23 @@ class Claim:
     """One claim in our words; without a comparison ``not_tested`` says why.
 
     ``variants``: as what the arms of the comparison were trained, by their words; a learning-free
-    reference has none. Neither this nor ``comparison`` is a key of the file.
+    reference has none. Neither this nor ``comparison`` is a key of the file. ``known_from`` is what
+    its author had seen of the outcome when it was written, such as a prototype or pilots.
     """
 
     id: str
     says: str
     source: str
     committed: str
+    known_from: str | None = None
     not_tested: str | None = None
     comparison: Comparison | None = None
     variants: Mapping[str, Variants] | None = None
+
+    @property
+    def short(self) -> str:
+        """The claim in a few words."""
+        return self.id.replace("-", " ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +67,16 @@ class PaperClaims:
     """The claims of a paper, the main one first, and what else its numbers need to be read.
 
     ``more_labels``: arms that are trained with labels which the method does not see, so that they
-    are no rivals of it. ``caveats``: sentences, such as one on how the settings were chosen.
+    are no rivals of it. ``rivals``: arms that the recipe calls ablations, though a user could take
+    each in place of the method. ``known_from``: what the authors of these files had seen of the
+    outcomes when they wrote the claims that do not say it themselves. ``caveats``: sentences, such
+    as one on how the settings were chosen.
     """
 
     claims: list[Claim]
     more_labels: list[str] | None = None
+    rivals: list[str] | None = None
+    known_from: str | None = None
     caveats: list[str] | None = None
 
 
@@ -82,15 +94,18 @@ def load_claims(path: Path, arms: Callable[[str], Arms]) -> PaperClaims:
     values = content.get("claims")
     if not isinstance(values, list):
         raise ConfigError(f"{path}: claims: must be a list of claims")
+    known_from = content.get("known_from")
     claims = [_claim(item, path, number, arms) for number, item in enumerate(values, 1)]
+    claims = [replace(one, known_from=one.known_from or known_from) for one in claims]
     names = [claim.id for claim in claims]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{path}: {name}: id: stands here twice")
     found = build_checked(PaperClaims, {**content, "claims": claims}, str(path), ConfigError)
-    for arm in found.more_labels or []:
-        if not ARM_PATTERN.fullmatch(arm):
-            raise ConfigError(f"{path}: more_labels: must be arms, got {arm!r}")
+    for key in ("more_labels", "rivals"):
+        for arm in getattr(found, key) or []:
+            if not ARM_PATTERN.fullmatch(arm.partition(":")[0]):
+                raise ConfigError(f"{path}: {key}: must be arms, got {arm!r}")
     return found
 
 

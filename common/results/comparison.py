@@ -1,5 +1,7 @@
-"""Arms side by side: mean and spread over seeds, and paired differences to one of them."""
+"""Arms side by side: mean and spread over seeds, paired differences to one arm, and tables."""
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -7,17 +9,35 @@ from functools import cache
 from common.config.checkout import SOURCE_ROOT
 from common.config.overrides import as_word
 from common.config.yaml_io import read_yaml
-from common.results.board import present_code
 from common.results.claims import Comparison, arms_of, load_all_claims
 from common.results.configuration import flat_config
-from common.results.groups import Group, differences, grouped
+from common.results.groups import Group, grouped, paired_differences
+from common.results.leaderboard import present_code
+from common.results.ledger import STANDINGS
 from common.results.metrics import BESIDE, ERROR
-from common.results.pages.formatting import shown_metrics
+from common.results.pages.document import Block, Heading, Paragraph, Table, Verbatim
+from common.results.pages.formatting import (
+    decimals_of,
+    difference_text,
+    first_of_each_kind,
+    sample_text,
+    seeds_text,
+    short_metric,
+    shown_metrics,
+    status_text,
+)
 from common.results.pages.sections import references_of
 from common.results.record import Record
 from common.results.statistics import Sample, half_width
-from common.results.status import Verdict, judge_claim
+from common.results.verdicts import Verdict, judge_claim
 
+COLUMNS = (
+    *("data", "data_hash", "protocol", "split", "arm", "metric", "seeds", "mean", "deviation"),
+    *("compared_with", "pairs", "difference", "low", "high", "verdict"),
+)
+HOW_PAIRED = ", paired by seed, with the half-width of their 95 % interval."
+MOST_TABLES = 3  # unasked
+Cell = str | int | float | None
 # Words for less and for more than the arm compared with, by whether less is better; None: neither.
 WORDS = {True: ("better", "worse"), False: ("worse", "better"), None: ("below", "above")}
 SPLITS = ("test/", "val/")
@@ -43,7 +63,7 @@ class Arms:
         """The name of the arm that the others are compared with."""
         return self.names[self.groups.index(self.to)]
 
-    def lines(self, metric: str) -> Iterator["Line"]:
+    def lines(self, metric: str) -> Iterator["ArmLine"]:
         """Yields a line for each arm, then for each encoder that learns nothing.
 
         The first arm that measured such an encoder speaks for it.
@@ -51,14 +71,16 @@ class Arms:
         to = self.to.values(metric)
         for name, group in zip(self.names, self.groups, strict=True):
             if group is self.to:
-                yield Line(name, group.sample(metric), None, None, group.stale)
+                yield ArmLine(name, group.sample(metric), None, None, group.stale)
             else:
-                paired = differences(group.values(metric), to)
+                paired = paired_differences(group.values(metric), to)
                 stale = group.stale or self.to.stale
-                yield Line(name, group.sample(metric), paired, self._verdict(metric, paired), stale)
+                yield ArmLine(
+                    name, group.sample(metric), paired, self._verdict(metric, paired), stale
+                )
         for name, (group, sample) in self._references(metric).items():
-            paired = differences(group.values(metric, name), to)
-            yield Line(name, sample, paired, self._verdict(metric, paired), self.to.stale)
+            paired = paired_differences(group.values(metric, name), to)
+            yield ArmLine(name, sample, paired, self._verdict(metric, paired), self.to.stale)
 
     def _references(self, metric: str) -> dict[str, tuple[Group, Sample]]:
         found: dict[str, tuple[Group, Sample]] = {}
@@ -77,7 +99,7 @@ class Arms:
 
 
 @dataclass(frozen=True)
-class Line:
+class ArmLine:
     """An arm's figures for one metric; ``verdict`` is None for the arm compared with.
 
     ``stale`` says why the values of either arm may not hold for the present code.
@@ -184,3 +206,83 @@ def _own_words(record: Record, alike: Sequence[Record]) -> Iterator[str]:
     for key, value in flat_config(record.config or {}):
         if key != "seed" and any(one.get(key) != value for one in flat if one):
             yield as_word(key, value)
+
+
+def arms_blocks(arms: Arms, asked: Sequence[str] = ()) -> Iterator[Block]:
+    """Yields what the arms share, a table for each metric, and what the words in it mean.
+
+    Args:
+        arms: To show.
+        asked: The metrics; by default those that tell most.
+    """
+    record = arms.groups[0].latest
+    protocols = record.protocol.replace("+", " and ") or "nothing measured"
+    pilots = f", on {record.looked_at}" if record.looked_at else ""
+    count = f"{len(arms.groups)} arm{'s' * (len(arms.groups) > 1)}"
+    data = (
+        f"{count} on {record.data} (",
+        Verbatim(record.data_hash[:8]),
+        f"): {protocols}{pilots}",
+    )
+    yield Heading(3, data)
+    shown = [metric for metric in asked if metric in arms.metrics] or _telling(arms)
+    for metric in shown:
+        yield _table(arms, metric)
+    if shown:
+        to = (Verbatim(arms.to_name), HOW_PAIRED)
+        yield Paragraph(("Mean ± standard deviation over seeds. Differences are to ", *to))
+    for word in dict.fromkeys(group.stale for group in arms.groups if group.stale):
+        yield Paragraph((Verbatim(word), f": {STANDINGS[word]}."))
+    if more := [metric for metric in shown_metrics(arms.metrics) if metric not in shown]:
+        yield Paragraph(f"Also measured, for --metric: {', '.join(map(short_metric, more))}.")
+
+
+def _telling(arms: Arms) -> list[str]:
+    kept = shown_metrics(arms.metrics) if arms.metrics else []
+    told = [one for one in arms.metrics if one in kept and not BESIDE.search(one)]
+    return first_of_each_kind(told, r"[@_]\d+$")[:MOST_TABLES]
+
+
+def _table(arms: Arms, metric: str) -> Table:
+    lines = list(arms.lines(metric))
+    first = next((line.sample for line in lines if line.sample), None)
+    places = decimals_of(first.mean) if first else None
+    less = ", less is better" if arms.lower[metric] else ""
+    header = ("arm", f"{short_metric(metric)}{less}", "seeds", "difference", "verdict")
+    return Table(header, [_cells(line, places) for line in lines])
+
+
+def _cells(line: ArmLine, places: int | None) -> tuple[str, ...]:
+    count = str(line.sample.n) if line.sample else "-"
+    paired = line.differences
+    difference = difference_text(paired, places)
+    if paired and line.sample and paired.n < line.sample.n:
+        difference += f", {seeds_text(paired.n)}"
+    verdict = status_text(line.verdict, line.stale) if line.verdict else line.stale or "-"
+    return line.name, sample_text(line.sample), count, difference, verdict
+
+
+def arms_rows(arms: Arms) -> Iterator[tuple[Cell, ...]]:
+    """Yields a row of `COLUMNS` for each metric and arm."""
+    record = arms.groups[0].latest
+    shared = record.data, record.data_hash, record.protocol, record.looked_at or "test"
+    for metric in arms.metrics:
+        for line in arms.lines(metric):
+            sample, paired, verdict = line.sample, line.differences, line.verdict
+            yield (
+                *(*shared, line.name, metric),
+                *((sample.n, sample.mean, sample.spread) if sample else (0, None, None)),
+                *(arms.to_name if verdict else None, paired.n if paired else None),
+                *(paired.mean if paired else None, *(line.interval or (None, None))),
+                status_text(verdict, line.stale) if verdict else line.stale,
+            )
+
+
+def rows_as_csv(found: Sequence[Arms]) -> str:
+    """Returns the rows of all ``found`` as CSV, below a line with `COLUMNS`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for arms in found:
+        writer.writerows(arms_rows(arms))
+    return text.getvalue()

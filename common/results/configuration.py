@@ -9,10 +9,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from common.config.build import COMMAND_LINE
-from common.config.recipe import present_content, resolve
+from common.config.recipe import load_recipe, recipe_from_dict
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides
 from common.errors import UsageError
 from common.results.record import CONFIG_PARTS, Record, RecordError, read_record
 from common.settings import frozen_name, frozen_value
@@ -52,16 +50,24 @@ def recipe_of(record: Record, overrides: list[str] | None = None) -> Recipe:
     """
     if record.config is None:
         raise RecordError(f"{record.filename}: config: not known, so that no recipe can be built")
+    named = {name: getattr(record, name) for name in ("paper", "recipe", "variant")}
     try:
-        content = present_content(record.paper, record.config)
-        layers = [(record.filename, content), (COMMAND_LINE, parse_overrides(overrides or []))]
-        return resolve(record.paper, record.recipe, record.variant, layers)
+        return recipe_from_dict({**record.config, **named}, record.filename, overrides)
     except UsageError as error:
         raise RecordError(f"{record.filename}: config: {error}") from None
 
 
-def recipe_of_file(path: Path, overrides: list[str] | None = None) -> Recipe:
-    """Returns `recipe_of` the record at ``path``; raises `UsageError` where there is none."""
+def load_recipe_or_record(reference: str, overrides: list[str] | None = None) -> Recipe:
+    """Builds a recipe by its reference, or `recipe_of` a record, where that is a ``file.json``.
+
+    Raises:
+        UsageError: Unknown paper, recipe, file or variant.
+        ConfigError: Unknown key, wrong type, value out of bounds, or an interpolation.
+        RecordError: As `recipe_of`.
+    """
+    if not reference.endswith(".json"):
+        return load_recipe(reference, overrides)
+    path = Path(reference).expanduser()
     if not path.is_file():
         raise UsageError(f"{path}: no such record")
     return recipe_of(read_record(path), overrides)

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
-from common.paper import outside_folder, packages
+from common.registry import outside_folder, packages
 from common.results.numbers_and_shell import is_numbers
 
 PACKAGES = ("common", "papers")
-TABLES = ("common/registry.py", "common/data/data_sets.py")
+REGISTRY = "common/registry.py"
 FIT = "common/training/fit.py"
-READERS = ("DATASETS", "READERS")
+# What modalities and targets register in their declarations, and papers with ``own_`` before it.
+REGISTERED = ("sets", "readers", "backbones")
+READERS = ("sets", "readers")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
 
 
@@ -125,7 +127,7 @@ def names_in_use(paper: str, root: Path) -> set[str]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             names |= set(re.findall(r"[\w@./-]+", line.split("#")[0]))
     # What a recipe leaves out is the schema's default, such as the data set's name.
-    for path in registry_targets(names, root, tables=("DATA_MODULES",)):
+    for path in registry_targets(names, root, tables=("module",)):
         names |= string_constants(parse(path)) if path.is_file() else frozenset()
     return names
 
@@ -135,12 +137,9 @@ def _of_other_modules(declaration: Path, root: Path) -> frozenset[str]:
 
     They say what its samples may be, and are the names of data modules that it does not use.
     """
-    nodes = ast.walk(parse(declaration)) if declaration.is_file() else ()
-    declared = {n.arg: string_constants(n.value) for n in nodes if isinstance(n, ast.keyword)}
-    modules = {name for table, _, name, _ in registry_entries(root) if table == "DATA_MODULES"}
-    nothing = frozenset[str]()
-    has_its_own = declared.get("target", nothing) & modules
-    return declared.get("modalities", nothing) if has_its_own else nothing
+    declared = _declared(parse(declaration)) if declaration.is_file() else {}
+    others = _text(declared.get("target")) in _wings(root)
+    return string_constants(declared["modalities"]) if others else frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -239,8 +238,57 @@ def registry_targets(
 
 def registry_entries(root: Path) -> list[tuple[str, str, str, str]]:
     """Returns ``(table, part, name, target)`` of every registration below ``root``."""
-    files = filter(Path.is_file, (root / name for name in TABLES))
-    return [entry for path in files for entry in _entries(parse(path))]
+    wings, found = _wings(root), list(_tables(root))
+    for wing, path in wings.items():
+        declared = _declared(parse(path))
+        found += [("module", "", wing, target) for target in _targets(declared.get("module"))]
+        found += _registered(declared, wing)
+    for path in sorted(root.glob("papers/*/__init__.py")):
+        declared = _declared(parse(path))
+        first = next(iter(getattr(declared.get("modalities"), "elts", ())), None)
+        own, package = _text(declared.get("target")), f"papers.{path.parent.name}."
+        found += _registered(declared, own if own in wings else _text(first), package)
+    return found
+
+
+def _tables(root: Path) -> list[tuple[str, str, str, str]]:
+    return _entries(parse(root / REGISTRY)) if (root / REGISTRY).is_file() else []
+
+
+def _wings(root: Path) -> dict[str, Path]:
+    """Returns where each modality or target declares itself."""
+    named = {name: target for table, _, name, target in _tables(root) if table == "WINGS"}
+    return {name: module_file(one.partition(":")[0], root) for name, one in named.items()}
+
+
+@lru_cache(maxsize=1024)
+def _declared(tree: ast.Module) -> dict[str, ast.expr]:
+    """Returns the arguments of the declaration that a package makes, by name."""
+    values = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    calls = [value for value in values if isinstance(value, ast.Call)]
+    return {one.arg: one.value for call in calls for one in call.keywords if one.arg}
+
+
+def _registered(
+    declared: dict[str, ast.expr], module: str, package: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yields what a declaration registers; the part of a set is the data module that takes it.
+
+    Args:
+        declared: From `_declared`.
+        module: The data module that takes its sets, but those which name a target.
+        package: Of a paper, whose targets are relative to it.
+    """
+    for table in REGISTERED:
+        value = declared.get(f"own_{table}" if package else table)
+        for node in ast.walk(value) if value else ():
+            if not isinstance(node, ast.Dict):
+                continue
+            for key, entry in zip(node.keys, node.values, strict=True):
+                named = {one.arg: one.value for one in getattr(entry, "keywords", ())}
+                part = (_text(named.get("target")) or module) if table == "sets" else ""
+                for target in _targets(entry):
+                    yield table, part, _text(key), package + target
 
 
 @lru_cache(maxsize=16)
@@ -262,13 +310,13 @@ def _entries(tree: ast.Module) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _targets(value: ast.expr) -> list[str]:
+def _targets(value: ast.expr | None) -> list[str]:
     """Returns the targets in ``value``: itself, or what a pair or a call is made of."""
-    nodes = [value]
+    nodes: list[ast.expr | None] = [value]
     if isinstance(value, ast.Tuple):
-        nodes = value.elts
+        nodes = [*value.elts]
     elif isinstance(value, ast.Call):
-        nodes = value.args
+        nodes = [*value.args]
     return [text for text in map(_text, nodes) if ":" in text]
 
 

@@ -73,7 +73,7 @@ def sample_of(rows: Iterable[Mapping[str, float | None]], metric: str) -> Sample
     return summarise(defined) if defined and len(defined) == len(values) else None
 
 
-def differences(
+def paired_differences(
     ours: Mapping[int, float | None], theirs: Mapping[int, float | None]
 ) -> Sample | None:
     """Returns mean and spread of ours - theirs over the seeds that both have.

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from common.config.files import write_atomic
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.files import write_atomic
 from common.results.digest import code_digest
 from common.results.record import Record, RecordError, read_record
 from common.results.strict_dataclasses import build_checked
@@ -19,11 +19,15 @@ from common.results.strict_dataclasses import build_checked
 LEDGER_VERSION = 1
 # The digest of a run made by states of the code that need not agree: equal to none.
 MIXED = "mixed"
+# Steps are taken in full precision: autocast is not seen.
+WATCHED = "32-true"
 # Why a record may not hold for the present code.
 STANDINGS = {
     "moved": "the code changed since, and the setting's stored steps or its data with it",
-    "not checked": "the code changed since; `papers verify PAPER` tells whether numbers moved, "
-    "unless the steps are too sensitive to tell",
+    "not checked": "the code changed since; `papers verify PAPER` tells whether numbers moved",
+    "steps cannot tell": "the code changed since, and whether numbers moved only another run would "
+    "tell: the setting's stored steps are too sensitive to the last digits, or the run was of a "
+    "precision in which no steps are taken",
     "other versions": "the stored steps moved under other versions of the libraries",
     "mixed": "the run was resumed by other code, whose steps do not agree with the first one's",
     "other recipe": "the recipe changed since",
@@ -90,7 +94,11 @@ class Ledger:
             return "mixed"
         if check is not None and record.data_hash in check.other_data:
             return "moved"
-        if record.code_digest == now or self.same_numbers(setting, record.code_digest, now):
+        if record.code_digest == now:
+            return None
+        if record.precision != WATCHED:
+            return "steps cannot tell"
+        if self.same_numbers(setting, record.code_digest, now):
             return None
         steps = self.steps_id(setting)
         if self.agrees(setting, now) and steps == record.steps:
@@ -100,8 +108,8 @@ class Ledger:
         ids = [self.files[name] for name in self.settings[setting]]
         if any(id_ in check.other_versions for id_ in ids):
             return "other versions"
-        known = {*check.agree, *check.differ}
-        return "moved" if all(id_ in known for id_ in ids) else "not checked"
+        moved = any(id_ in check.differ for id_ in ids) or set(ids) <= set(check.agree)
+        return "moved" if moved else "steps cannot tell"
 
 
 def setting_of(record: Record) -> str:

@@ -1,24 +1,81 @@
 """Our functions against stored reference values (`papers parity`)."""
 
+import inspect
 import json
+import os
+import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor
 
 from common.config.checkout import SOURCE_ROOT
-from common.data.catalogue.packers.arrays import read_arrays
+from common.config.files import write_atomic
+from common.data.catalogue.packers.arrays import npz_bytes, read_arrays
 from common.errors import DataError, LikewiseError, MissingLibrary, UsageError
 from common.paper import get_paper, paper_names
 from common.results.reference import PARTS
 
+Arrays = dict[str, NDArray[Any]]
+# Those of most stored cases; a file may be given others by hand, with the reason.
+TOLERANCE = {"float64": 1e-9, "float32": 1e-5}
 ABSOLUTE_FLOOR = 1e-12
 STORED = SOURCE_ROOT / "tests" / "reference"
+
+
+class Constants(dict[str, Any]):
+    """What a call needs beyond the arrays; remembers what has been read, section by section."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        """Returns the constant ``name``, which has been read now."""
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Returns the constant ``name``, or ``default``."""
+        return self[name] if name in self else default
+
+    def items(self) -> Any:
+        """Returns all names and values, which have been read now."""
+        self.read |= self.keys()
+        return super().items()
+
+    def must_be(self, **values: Any) -> None:
+        """Reads constants that our function has built in, or that the arrays tell.
+
+        Raises:
+            DataError: A constant that is there and has another value.
+        """
+        for name, value in values.items():
+            given = self.get(name, value)
+            if isinstance(given, Constants):
+                given.items()  # the whole section is read
+            if given != value:
+                raise DataError(
+                    f"constants: {name}={given!r}: must be {value!r}, which the arrays tell or "
+                    "our function has built in"
+                )
+
+    def unread(self) -> Iterator[tuple[str, ...]]:
+        """Yields the constants that nothing has read, each by the names that lead to it."""
+        for name in self:
+            if name not in self.read:
+                yield (name,)
+            elif isinstance(value := super().__getitem__(name), Constants):
+                yield from ((name, *below) for below in value.unread())
 
 
 @dataclass
@@ -39,7 +96,8 @@ class Case:
             )
         self.arrays = read_arrays(values)
         try:
-            self.description = json.loads(self.path.with_suffix(".json").read_text())
+            text = self.path.with_suffix(".json").read_text()
+            self.description = json.loads(text, object_hook=Constants)
         except ValueError as error:
             raise DataError(f"{self.path}: no JSON: {error}") from None
 
@@ -49,16 +107,31 @@ class Case:
         return self.path.stem
 
     @property
-    def constants(self) -> dict[str, Any]:
+    def constants(self) -> Constants:
         """What the call needs beyond the arrays."""
-        return self.description.get("constants", {})
+        return self.description.setdefault("constants", Constants({}))
 
     @property
     def outputs(self) -> list[str]:
         """The arrays an implementation must reproduce."""
-        informative = self.description.get("arrays", {})
-        names = self.description["outputs"]
-        return [n for n in names if not informative.get(n, {}).get("informative")]
+        told = self._informative
+        return [name for name in self.description["outputs"] if name not in told]
+
+    @property
+    def unread(self) -> list[str]:
+        """The constants that no function has read, but for those of informative arrays alone."""
+        found = []
+        for names in self.constants.unread():
+            section = names[0]
+            own = {n for n in self.arrays if n == section or n.startswith(f"{section}_")}
+            if not own & self._informative or own.intersection(self.outputs):
+                found.append(".".join(names))
+        return found
+
+    @property
+    def _informative(self) -> set[str]:
+        arrays = self.description.get("arrays", {})
+        return {name for name, each in arrays.items() if each.get("informative")}
 
     def __contains__(self, name: str) -> bool:
         """Tells whether array ``name`` is stored."""
@@ -88,7 +161,7 @@ Solver = Callable[[Case], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CaseComparison:
     """The worst array of one case at one dtype; ``excess`` is error over tolerance."""
 
     case: str
@@ -109,40 +182,46 @@ class Comparison:
         return not self.array
 
 
-def compare(case: Case, solver: Solver | None) -> Comparison:
+def compare_case(case: Case, solver: Solver | None) -> CaseComparison:
     """Runs ``solver`` on ``case`` and returns its worst array.
 
-    A missing solver, a missing output or an exception is a miss, never a pass; a solver whose
-    library is not installed compares nothing, and the problem says so.
+    A missing solver, a missing output, a constant that the solver does not read or an exception is
+    a miss, never a pass; a solver whose library is not installed compares nothing, and the problem
+    says so.
     """
     dtype = str(case.dtype).removeprefix("torch.")
     if not case.outputs:
-        return Comparison(case.name, dtype, "", 0.0, 0.0)
+        return CaseComparison(case.name, dtype, "", 0.0, 0.0)
     if solver is None:
-        return Comparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
+        return CaseComparison(case.name, dtype, "-", np.inf, 0.0, "no function of ours serves it")
     try:
         got = solver(case)
     except MissingLibrary as error:
-        return Comparison(case.name, dtype, "", 0.0, 0.0, str(error))
+        return CaseComparison(case.name, dtype, "", 0.0, 0.0, str(error))
     except Exception as error:  # a broken solver is a miss to be reported with the others
-        return Comparison(case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}")
+        return CaseComparison(
+            case.name, dtype, "-", np.inf, 0.0, f"{type(error).__name__}: {error}"
+        )
     missing = [name for name in case.outputs if name not in got]
     if missing:
-        return Comparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
+        return CaseComparison(case.name, dtype, missing[0], np.inf, 0.0, "not computed")
+    if unread := ", ".join(case.unread):
+        problem = f"constants that no function of ours reads: {unread}"
+        return CaseComparison(case.name, dtype, "-", np.inf, 0.0, problem)
     rows = [_compare_array(case, dtype, name, got[name]) for name in case.outputs]
     return max(rows, key=lambda row: (not row.ok, row.error / max(row.tolerance, 1e-300)))
 
 
-def _compare_array(case: Case, dtype: str, name: str, value: Any) -> Comparison:
+def _compare_array(case: Case, dtype: str, name: str, value: Any) -> CaseComparison:
     stored = case.arrays[name]
     array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
     tolerance = case.tolerance(name)
     if array.shape != stored.shape:
         problem = f"shape {array.shape}, stored {stored.shape}"
-        return Comparison(case.name, dtype, name, np.inf, tolerance, problem)
+        return CaseComparison(case.name, dtype, name, np.inf, tolerance, problem)
     elementwise = "element by element" in case.description.get("tolerance_note", "")
     error = _error(array, stored, case.dtype == torch.float64, elementwise)
-    return Comparison(case.name, dtype, name, error, tolerance)
+    return CaseComparison(case.name, dtype, name, error, tolerance)
 
 
 def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: bool) -> float:
@@ -163,7 +242,7 @@ def _error(got: np.ndarray, stored: np.ndarray, relative: bool, elementwise: boo
     return float(np.where(beyond == 0, 0.0, ratio).max())
 
 
-def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
+def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[CaseComparison]:
     """Yields one comparison a case of ``folder`` and dtype (float64, then float32).
 
     A case that does not load is a miss like any other.
@@ -179,14 +258,14 @@ def run_cases(folder: Path, solvers: dict[str, Solver]) -> Iterator[Comparison]:
             yield _compare_file(path, dtype, solvers.get(path.stem))
 
 
-def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> Comparison:
+def _compare_file(path: Path, dtype: torch.dtype, solver: Solver | None) -> CaseComparison:
     try:
-        return compare(Case(path, dtype), solver)
+        return compare_case(Case(path, dtype), solver)
     except DataError as error:
         problem = str(error)
     except (KeyError, TypeError, AttributeError) as error:  # JSON of another form
         problem = f"{path}: describes no case: {type(error).__name__}: {error}"
-    return Comparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
+    return CaseComparison(path.stem, str(dtype).removeprefix("torch."), "-", np.inf, 0.0, problem)
 
 
 def solvers_of(name: str) -> dict[str, Solver]:
@@ -212,7 +291,7 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
     names = [paper.lower()] if paper else [*paper_names(), *PARTS]
     solvers = {name: solvers_of(name) for name in names}
     root = cases or STORED
-    rows: list[tuple[str, Comparison]] = []
+    rows: list[tuple[str, CaseComparison]] = []
     for name in names:
         folder = root / name if (root / name).is_dir() else root
         if not folder.is_dir() or (folder == root and (not paper or not any(root.glob("*.json")))):
@@ -243,3 +322,73 @@ def report_parity(paper: str | None, cases: Path | None, console: Console) -> No
 
 def _error_text(error: float) -> str:
     return f"{error:.1e}" if error else f"<{ABSOLUTE_FLOOR:.0e}"
+
+
+def find_function(words: str) -> Solver:
+    """Imports the function ``MODULE:NAME``, from the current folder too.
+
+    Raises:
+        UsageError: There is none, or it has no docstring, which the case tells as its call.
+    """
+    if os.getcwd() not in sys.path:  # where a console script does not look
+        sys.path.append(os.getcwd())
+    try:
+        found: Callable[..., Any] = pkgutil.resolve_name(words)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"--function {words}: not found as MODULE:NAME: {error}") from None
+    if not callable(found) or not inspect.getdoc(found):
+        raise UsageError(f"--function {words}: must be a function whose docstring says the call")
+    return found
+
+
+def write_case(target: Path, words: str, inputs: Path, constants: dict[str, Any]) -> None:
+    """Writes ``target`` (.json) and the .npz beside it.
+
+    Args:
+        target: The case's file, whose stem is its name.
+        words: ``MODULE:NAME`` of the function, which takes the case with the inputs alone, in
+            float64, and returns the outputs by name.
+        inputs: The npz of the arrays it reads.
+        constants: What it reads beside them, in plain values.
+
+    Raises:
+        UsageError: As `find_function`.
+        DataError: Inputs that are not readable, or outputs that are no arrays of float64.
+    """
+    given, function = read_arrays(inputs), find_function(words)
+    call = " ".join((inspect.getdoc(function) or "").split())
+    description: dict[str, Any] = {
+        "call": f"{words}: {call}",
+        "tolerance": TOLERANCE,
+        "outputs": [],
+        "constants": constants,
+    }
+    with TemporaryDirectory() as folder:  # a function reads its case as it will be read later
+        draft = Path(folder) / target.name
+        _write(draft, description, given)
+        outputs = _as_arrays(function(Case(draft)), words)
+    if both := sorted(outputs.keys() & given.keys()):
+        raise DataError(f"{words}: {both[0]}: is an input and an output; give one another name")
+    arrays = given | outputs
+    described = {
+        name: {"shape": [*array.shape], "dtype": str(array.dtype)} for name, array in arrays.items()
+    }
+    _write(target, description | {"outputs": [*outputs], "arrays": described}, arrays)
+
+
+def _as_arrays(found: Any, words: str) -> Arrays:
+    """Returns a function's outputs as arrays; a float32 would hold its rounding for good."""
+    if not isinstance(found, dict) or not found:
+        raise DataError(f"{words}: must return its outputs in a dict, by name")
+    arrays = {}
+    for name, value in found.items():
+        array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and array.itemsize < 8):
+            raise DataError(f"{words}: {name}: is {array.dtype}; must be float64, whole or true")
+        arrays[str(name)] = array
+    return arrays
+
+
+def _write(path: Path, description: dict[str, Any], arrays: Arrays) -> None:
+    write_atomic(path.with_suffix(".npz"), npz_bytes(arrays))
+    write_atomic(path, json.dumps(description, indent=1, ensure_ascii=False) + "\n")

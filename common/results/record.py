@@ -7,14 +7,14 @@ only source of LEADERBOARD.md.
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT, is_checkout
+from common.config.files import remove_torn, write_atomic
 from common.errors import LikewiseError, UsageError
-from common.files import remove_torn, write_atomic
-from common.paper import packages
+from common.registry import packages
 from common.results.strict_dataclasses import build_checked
 
 RECORD_VERSION = 1
@@ -25,6 +25,9 @@ SPLITS = ("train", "val", "test")
 CONFIG_PARTS = ("arm", "baseline", "data", "evaluation", "method", "optimizer", "seed", "trainer")
 # For a setting nobody reports a number for, such as `quick`; not a change made by hand.
 NO_NUMBER = "no number is reported for this setting"
+# Two generated sets whose hash in the first records was a key of their settings: the hash of their
+# contents, which are the same.
+SAME_DATA = {"e7aaf3583916": "e57b44e247384abb", "6d1469b67813": "c4952d0ffcaf5fac"}
 # A record is written in milliseconds; the clocks of nodes that share a disk differ by less.
 TORN_AGE_S = 3600.0
 
@@ -169,7 +172,7 @@ def parse_record(text: str, source: str) -> Record:
         )
     record = build_checked(Record, values, source, RecordError)
     _check_values(record, source)
-    return record
+    return replace(record, data_hash=SAME_DATA.get(record.data_hash, record.data_hash))
 
 
 def _check_values(record: Record, source: str) -> None:

@@ -27,7 +27,7 @@ NEEDED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class ReportedNumber:
     """One reported number, and by how much another may differ and still count as equal."""
 
     value: float
@@ -46,11 +46,13 @@ class Entry:
     protocol: str
     origin: str
     verified: bool
-    metrics: dict[str, Reference]
+    metrics: dict[str, ReportedNumber]
     # The folder's name; not a key of the file.
     paper: str
     variant: str | None = None
     weights: str = "trained"
+    # Somebody else's weights through our protocol: it checks the protocol, and is not the paper's.
+    anchor: bool = False
     data_hash: str | None = None
     table: str | None = None
     source: str | None = None
@@ -139,12 +141,12 @@ def _check_entry(entry: Entry, where: str) -> None:
         raise ConfigError(f"{where}: spread: published weights give one number, leave it out")
 
 
-def _reference(key: Any, values: Any, where: str) -> Reference:
+def _reference(key: Any, values: Any, where: str) -> ReportedNumber:
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: must be a mapping such as {{value: 0.5, margin: 0.01}}")
     if not re.fullmatch(r"(test|val)/\S+", str(key)):
         raise ConfigError(f"{where}: a metric's key starts with test/ or val/, as in result.json")
-    found = build_checked(Reference, values, where, ConfigError)
+    found = build_checked(ReportedNumber, values, where, ConfigError)
     if found.margin <= 0:
         raise ConfigError(f"{where}: margin: must be above 0, chosen before the run")
     if found.spread is not None and (found.spread < 0 or found.n is None or found.n < 2):

@@ -1,15 +1,17 @@
 """Arms of all papers that were measured alike on one data set, by modality and by budget."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from common.data.data_sets import Modality
-from common.paper import Paper, get_paper
-from common.results.board import Board
-from common.results.groups import Group, differences, sample_of
+from common.data.modality import Screen
+from common.paper import Paper, get_paper, paper_names
+from common.registry import WINGS, wing
+from common.results.groups import Group, paired_differences, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.metrics import ERROR
 from common.results.pages.sections import sections_of
 from common.results.record import Record, has_rows
@@ -20,38 +22,7 @@ SAME_BUDGET = 1.02
 
 
 @dataclass(frozen=True)
-class Screen:
-    """The data set of a modality that most papers share, and what its arms are compared by.
-
-    ``by_recipe``: a recipe's arms have one budget, in updates of the encoder, and not in samples.
-    """
-
-    modality: Modality
-    data: str
-    protocol: str
-    metric: str
-    by_recipe: bool = False
-
-    @property
-    def lower(self) -> bool:
-        """Whether less of the metric is better."""
-        return bool(ERROR.search(self.metric))
-
-
-SCREENS = (
-    Screen("images", "cifar10-jpeg", "linear", "test/linear_top1"),
-    Screen("images", "scattered-digits", "linear", "test/linear_top1"),
-    Screen("text", "glossary", "sts", "test/spearman"),
-    Screen("image_text", "relations", "image-text-retrieval", "test/image_to_text_r1"),
-    Screen("graphs", "dblp", "node-probe", "test/macro_f1_20"),
-    Screen("sequences", "beauty", "ranking", "test/ndcg@20", by_recipe=True),
-    Screen("series", "etth1", "forecasting", "test/mse"),
-    Screen("tables", "airfoil", "regression-probe", "test/mae"),
-)
-
-
-@dataclass(frozen=True)
-class Line:
+class MeasuredArm:
     """An arm of a table; ``labels``: whether it is trained with labels of the samples."""
 
     group: Group
@@ -76,7 +47,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredAlike:
     """Arms on the same data by the same settings of a protocol, and what learns nothing there.
 
     ``budgets`` hold the lines that were trained on as many samples, or by one recipe. In them and
@@ -85,38 +56,56 @@ class Measured:
 
     screen: Screen
     data_hash: str
-    budgets: tuple[tuple[Line, ...], ...]
+    budgets: tuple[tuple[MeasuredArm, ...], ...]
     references: dict[str, Sample]
 
     @property
-    def main(self) -> list[Line]:
-        """The lines of the budget that most papers have, then most arms, the larger one of two.
+    def main(self) -> list[MeasuredArm]:
+        """The lines of the longest budget that two papers share, or that two arms of one have.
 
         Without those that may not hold now; all of them where no two arms have one budget.
         """
         fresh = [[line for line in lines if not line.group.stale] for lines in self.budgets]
-        most = max(fresh, key=_reach)
-        if len(most) > 1:
-            return most
-        return sorted(chain(*fresh), key=lambda line: rank(line.sample, self.screen))
+        least = min(2, len({line.paper for lines in fresh for line in lines}))
+        shared = [lines for lines in fresh if len(lines) > 1 and _reach(lines)[0] >= least]
+        if shared:
+            return max(shared, key=_length)
+        return sorted(chain(*fresh), key=lambda line: sort_key(line.sample, self.screen))
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[MeasuredArm]:
         """All lines."""
         return [line for lines in self.budgets for line in lines]
 
 
-def _reach(lines: Sequence[Line]) -> tuple[int, int]:
+def _reach(lines: Sequence[MeasuredArm]) -> tuple[int, int]:
     """Returns how many papers and how many arms ``lines`` compare."""
     return len({line.paper for line in lines}), len(lines)
 
 
-def rank(sample: Sample, screen: Screen) -> float:
+def screens() -> list[tuple[str, Screen]]:
+    """Returns all screens with their modality's title; that which most papers take comes first."""
+    taken = Counter(get_paper(name).modalities[0] for name in paper_names())
+    ordered = [wing(name) for name in sorted(WINGS, key=lambda name: -taken[name])]
+    return [(one.title, each) for one in ordered for each in getattr(one, "screens", ())]
+
+
+def less_is_better(screen: Screen) -> bool:
+    """Tells whether the smaller value of its metric is the better one."""
+    return bool(ERROR.search(screen.metric))
+
+
+def _length(lines: Sequence[MeasuredArm]) -> int:
+    """Returns how many samples ``lines`` saw."""
+    return max(line.seen for line in lines)
+
+
+def sort_key(sample: Sample, screen: Screen) -> float:
     """Returns what sorts the best first."""
-    return sample.mean if screen.lower else -sample.mean
+    return sample.mean if less_is_better(screen) else -sample.mean
 
 
-def measured(board: Board, screen: Screen) -> list[Measured]:
+def measured(board: Leaderboard, screen: Screen) -> list[MeasuredAlike]:
     """Returns the tables of ``screen``, one for each content of the data set, most papers first.
 
     They hold methods and baselines, and the ablations whose mean is ahead of their method's.
@@ -133,7 +122,7 @@ def measured(board: Board, screen: Screen) -> list[Measured]:
     )
 
 
-def one_budget(lines: Sequence[Line]) -> bool:
+def one_budget(lines: Sequence[MeasuredArm]) -> bool:
     """Tells whether ``lines`` were trained on as many samples."""
     seen = [line.seen for line in lines]
     return max(seen) <= SAME_BUDGET * min(seen)
@@ -153,25 +142,27 @@ def _measured_key(record: Record, screen: Screen) -> tuple[str, str]:
     return record.data_hash, json.dumps([record.selection, settings], sort_keys=True)
 
 
-def _ablations_ahead(board: Board, paper: str, screen: Screen) -> Iterator[Group]:
+def _ablations_ahead(board: Leaderboard, paper: str, screen: Screen) -> Iterator[Group]:
     """Yields what is ahead of the first method of its recipe, on the data set of ``screen``."""
     for section in sections_of(board, paper):
         if section.method is not None and section.method.latest.data == screen.data:
             base = section.method.values(screen.metric)
             for group in section.groups:
-                gap = differences(group.values(screen.metric), base)
-                if gap and gap.mean and (gap.mean < 0) == screen.lower:
+                gap = paired_differences(group.values(screen.metric), base)
+                if gap and gap.mean and (gap.mean < 0) == less_is_better(screen):
                     yield group
 
 
-def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) -> Measured:
+def _table(
+    board: Leaderboard, screen: Screen, groups: list[Group], ahead: list[int]
+) -> MeasuredAlike:
     lines = []
     for group in groups:
         sample = group.sample(screen.metric)
         if sample and (not group.latest.arm.startswith("ablation/") or id(group) in ahead):
             labels = uses_labels(board, get_paper(group.latest.paper), group.latest)
-            lines.append(Line(group, sample, labels))
-    budgets: list[list[Line]] = []
+            lines.append(MeasuredArm(group, sample, labels))
+    budgets: list[list[MeasuredArm]] = []
     for line in sorted(lines, key=lambda line: -line.seen):
         for budget in budgets if screen.by_recipe else budgets[-1:]:
             if _same_budget(budget[0], line, screen):
@@ -179,19 +170,19 @@ def _table(board: Board, screen: Screen, groups: list[Group], ahead: list[int]) 
                 break
         else:
             budgets.append([line])
-    ordered = (sorted(one, key=lambda line: rank(line.sample, screen)) for one in budgets)
+    ordered = (sorted(one, key=lambda line: sort_key(line.sample, screen)) for one in budgets)
     found = _references(groups, screen.metric).items()
-    references = dict(sorted(found, key=lambda one: (rank(one[1], screen), one[0])))
-    return Measured(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
+    references = dict(sorted(found, key=lambda one: (sort_key(one[1], screen), one[0])))
+    return MeasuredAlike(screen, groups[0].latest.data_hash, tuple(map(tuple, ordered)), references)
 
 
-def uses_labels(board: Board, paper: Paper, record: Record) -> bool:
+def uses_labels(board: Leaderboard, paper: Paper, record: Record) -> bool:
     """Tells whether the arm is trained with labels, as ``paper`` declares."""
     more_labels = board.claims_of(record.paper).more_labels or []
     return record.arm in more_labels or paper.target not in ("none", "next item")
 
 
-def _same_budget(one: Line, other: Line, screen: Screen) -> bool:
+def _same_budget(one: MeasuredArm, other: MeasuredArm, screen: Screen) -> bool:
     if screen.by_recipe:
         a, b = one.group.latest, other.group.latest
         return (a.paper, a.recipe) == (b.paper, b.recipe)
@@ -217,9 +208,9 @@ def clearly_apart(one: Sample, other: Sample) -> bool:
     return enough and width is not None and abs(one.mean - other.mean) > width
 
 
-def measured_again(table: Measured) -> Iterator[list[Line]]:
+def measured_again(table: MeasuredAlike) -> Iterator[list[MeasuredArm]]:
     """Yields the lines of arms that more than one paper has trained."""
-    named: dict[str, list[Line]] = {}
+    named: dict[str, list[MeasuredArm]] = {}
     for line in table.lines:
         record = line.group.latest
         kind, _, name = record.arm.partition("/")

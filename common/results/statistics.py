@@ -31,16 +31,13 @@ def summarise(values: Sequence[float]) -> Sample:
     return Sample(mean, math.sqrt(squares / (len(values) - 1)), len(values))
 
 
-def half_width(
-    ours: Sample, spread: float | None, n: int | None, confidence: float = CONFIDENCE
-) -> float | None:
-    """Returns the half-width of the interval of (ours - reference) by Welch's formula.
+def half_width(ours: Sample, spread: float | None, n: int | None) -> float | None:
+    """Returns the half-width of the 95 % interval of (ours - reference) by Welch's formula.
 
     Args:
         ours: At least two values, else None is returned.
         spread: The reference's sample standard deviation; None: the reference is a fixed value.
         n: The number of runs behind ``spread``.
-        confidence: Confidence of the two-sided interval.
     """
     if ours.spread is None:
         return None
@@ -53,7 +50,7 @@ def half_width(
     from scipy import special  # a fifth of a second, which lists and help need not wait for
 
     # Welch-Satterthwaite degrees of freedom; ours.n - 1 for a fixed reference.
-    quantile = special.stdtrit(total**2 / parts, (1 + confidence) / 2)
+    quantile = special.stdtrit(total**2 / parts, (1 + CONFIDENCE) / 2)
     return float(quantile) * math.sqrt(total)
 
 
@@ -61,6 +58,28 @@ def excludes_zero(differences: Sample) -> bool:
     """Tells whether the 95 % interval of differences, of `MIN_SEEDS` or more, excludes 0."""
     width = half_width(differences, None, None)
     return differences.n >= MIN_SEEDS and width is not None and abs(differences.mean) > width
+
+
+def p_of_differences(differences: Sample) -> float | None:
+    """Returns the two-sided p of paired differences by Student's t; None below two of them."""
+    if differences.spread is None:
+        return None
+    if differences.spread == 0:
+        return 1.0 if differences.mean == 0 else 0.0
+    from scipy import special
+
+    t = abs(differences.mean) * math.sqrt(differences.n) / differences.spread
+    return 2.0 * float(special.stdtr(differences.n - 1, -t))
+
+
+def kept_by_correction(values: Sequence[float]) -> float:
+    """Returns the largest p that Benjamini and Hochberg's procedure rejects; below 0 if none.
+
+    Its rate of false discoveries is 1 - `CONFIDENCE`.
+    """
+    ordered, rate = sorted(values), 1 - CONFIDENCE
+    passing = [p for k, p in enumerate(ordered, 1) if p <= rate * k / len(ordered)]
+    return max(passing, default=-1.0)
 
 
 def seeds_needed(width_of: Callable[[int], float], target: float) -> int | None:

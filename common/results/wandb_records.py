@@ -19,7 +19,7 @@ from common.results.record import (
     load_records,
     parse_record,
 )
-from common.tracking.wandb_run import sync_line
+from common.tracking.tracker import sync_line
 
 SUMMARY_KEY = "record"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.devices import is_main_process
 from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.ranks import is_main_process
 from common.results.digest import code_digest
 from common.results.ledger import matching_records, read_ledger
 from common.results.record import Record, commit_record, default_root
@@ -23,10 +23,8 @@ from common.runs.checkpoints import last_good_checkpoint
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
 from common.runs.jobs import Queue
-from common.runs.resume import resume_run
-from common.runs.start import start
-from common.training.checkpoint import read_checkpoint
-from common.training.position import KEY
+from common.runs.run import resume_run, start_run
+from common.training.position import KEY, read_checkpoint
 
 
 def run_campaign(
@@ -186,7 +184,7 @@ def _run(
             raise
         except UsageError as error:  # such as data that have changed since; a new start may do
             _say(f"left as it is: {error}", console)
-    return start(recipe, runs, console, deadline)
+    return start_run(recipe, runs, console, deadline)
 
 
 @contextmanager

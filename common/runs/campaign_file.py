@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.config.recipe import is_seed, load_recipe
+from common.config.recipe import is_seed
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, shown
+from common.results.configuration import load_recipe_or_record
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _load(path: Path, arm: str, words: list[str]) -> Recipe:
     """Loads a recipe of the file; what is wrong with it is told with the file and the arm."""
     reference, *own = re.split(r"\s+(?=[\w.]+=)", arm)
     try:
-        return load_recipe(reference, [*words, *own])
+        return load_recipe_or_record(reference, [*words, *own])
     except UsageError as error:
         raise type(error)(f"{path}: {arm}: {error}") from None
 

@@ -8,10 +8,9 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from common.files import sync_folder
-from common.runs.reporter import Reporter
-from common.training.checkpoint import CheckpointError, read_checkpoint
-from common.training.position import batches_seen
+from common.config.files import sync_folder
+from common.tracking.tracker import Reporter
+from common.training.position import CheckpointError, batches_seen, read_checkpoint
 
 NAME = "batch-{:09d}.ckpt"
 PATTERN = "batch-*.ckpt"

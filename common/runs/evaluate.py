@@ -9,22 +9,21 @@ from typing import Any
 from rich.console import Console
 
 from common.config.build import COMMAND_LINE
+from common.config.files import file_digest
 from common.config.protocols import check_protocols
 from common.config.recipe import SECTIONS, resolve
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
-from common.files import file_digest
+from common.paper import get_paper
 from common.results.configuration import resolved_config
 from common.results.ledger import setting_of
 from common.results.record import NO_NUMBER, Record, read_record, write_record
-from common.runs.export import load_run
+from common.runs.devices import evaluation_device
 from common.runs.folder import RunFolder, new_run, new_run_id, open_run
-from common.runs.launch import evaluation_device
-from common.runs.loading import Loaded, load_weights
-from common.runs.provenance import joined_digest
-from common.runs.record import RunMeasurements, describe_source, make_record
-from common.runs.signals import interrupts_wait
+from common.runs.interruption import interrupts_wait
+from common.runs.loading import Loaded, load_run, load_weights
+from common.runs.record import RunMeasurements, describe_source, joined_digest, make_record
 from common.runs.summary import measuring_text, show_result
 from common.settings import collect_changes
 from common.training.fit import evaluate, load_data, measure_references, num_parameters
@@ -54,7 +53,7 @@ def evaluate_run(
     recipe = _changed(run, trained, overrides or [])
     names = protocols or recipe.evaluation.protocols
     check_protocols(recipe, {"--protocol": protocols or []})
-    experiment = load_run(run_dir, with_protocols(recipe, names))
+    experiment = load_run(run, with_protocols(recipe, names))
     added = bool(_changes(recipe, trained, "data"))
     present = load_data(trained).fingerprint if added else experiment.data.fingerprint
     if present != record.data_hash:
@@ -62,7 +61,7 @@ def evaluate_run(
             f"{run.path}: its data had the hash {record.data_hash}, and have "
             f"{present} now: put the first ones back or train again"
         )
-    started, source = time.perf_counter(), describe_source(record.paper)
+    started, source = time.perf_counter(), describe_source(recipe)
     if text := measuring_text(experiment.recipe):
         console.print(text, highlight=False, soft_wrap=True)
     experiment.module.to(evaluation_device(recipe))
@@ -106,7 +105,7 @@ def _changed(run: RunFolder, trained: Recipe, overrides: list[str]) -> Recipe:
         (str(run.path / "config.yaml"), content),
         (COMMAND_LINE, parse_overrides(overrides)),
     ]
-    recipe = resolve(trained.paper, trained.recipe, trained.variant, layers)
+    recipe = resolve(get_paper(trained.paper), trained.recipe, trained.variant, layers)
     sections = [name for name in SECTIONS if name != "evaluation"]
     changed = [key for key in _changes(recipe, trained, *sections) if key not in MEASURED_ON]
     if (recipe.seed, recipe.arm) != (trained.seed, trained.arm):
@@ -180,7 +179,7 @@ def _measure(
     names = experiment.recipe.evaluation.protocols
     if text := measuring_text(experiment.recipe):
         console.print(text, highlight=False, soft_wrap=True)
-    source = describe_source(experiment.recipe.paper)
+    source = describe_source(recipe)
     metrics = evaluate(experiment, names, recipe.evaluation.split)
     measured = RunMeasurements(
         metrics=metrics,

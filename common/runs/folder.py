@@ -13,12 +13,12 @@ from typing import IO
 
 from rich.console import Console
 
+from common.config.console import CONTROLS
+from common.config.files import write_atomic
 from common.config.recipe import recipe_from_dict
 from common.config.schema import Recipe
 from common.config.yaml_io import read_yaml, to_yaml
-from common.console import CONTROLS
 from common.errors import UsageError
-from common.files import write_atomic
 from common.results.record import default_results
 
 DEPTH = 3  # paper/recipe/run below the root

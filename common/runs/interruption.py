@@ -1,20 +1,63 @@
-"""Interrupts a run, by a signal or at its deadline, after a whole batch and with a checkpoint."""
+"""How a run ends: it is stopped and can go on, its log says why, and its folder is given back."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
 
+from common.config.devices import is_main_process, launched_by_lightning
+from common.data.workers import died_in_words
 from common.distributed.rendezvous import until_joined
 from common.errors import LikewiseError
+from common.results.record import Record
 from common.runs.checkpoints import Checkpoints
-from common.runs.signals import SIGNALS, heeded
+from common.runs.folder import RunFolder
+from common.runs.summary import training_text
 from common.training.position import batches_seen
+
+# What a user, a cluster and a terminal that is closed end a run with.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def heeded() -> tuple[int, ...]:
+    """Returns the signals to listen to: not SIGHUP where it is ignored, as under ``nohup``."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return SIGNALS[:2] if is_ignored else SIGNALS
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Within it signals wait, and go to their handlers at its end; for short work.
+
+    SIGTERM goes first, whenever it came: a handler that raises hides what comes after it, and a
+    cluster that takes its machine back must get the answer to its own signal.
+    """
+    former = {number: signal.getsignal(number) for number in heeded()}
+    # Python runs handlers in its main thread alone; None is a handler that it did not set.
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or None in former.values():
+        yield
+        return
+    came: list[int] = []
+
+    def wait(number: int, _frame: Any) -> None:
+        came.append(number)
+
+    try:
+        with ExitStack() as handlers:  # each is given back, though another is raised here
+            for number, handler in former.items():
+                handlers.callback(signal.signal, number, handler)
+                signal.signal(number, wait)
+            yield
+    finally:
+        for number in sorted(came, key=lambda number: number != signal.SIGTERM):
+            signal.raise_signal(number)
 
 
 class RunStopped(LikewiseError):
@@ -182,3 +225,60 @@ class Stopping(Callback):
 
 def _joins_on_one_node(trainer: Trainer) -> bool:
     return trainer.num_nodes == 1 and trainer.num_devices > 1
+
+
+@contextmanager
+def _worker_deaths_in_words() -> Iterator[None]:
+    """Torch's signal handler raises wherever the training stands, also outside of the loader.
+
+    Code that it interrupts may make an error of its own of it, as `inspect` does.
+    """
+    try:
+        yield
+    except Exception as error:
+        first: BaseException | None = error
+        while first is not None:
+            if isinstance(first, RuntimeError) and (said := died_in_words(first)):
+                raise LikewiseError(said) from error
+            first = first.__cause__ or first.__context__
+        raise
+
+
+@contextmanager
+def ended_in_words(run: RunFolder, terminations: Terminations) -> Iterator[None]:
+    """Says in the log, too, why the work on ``run`` ended early; gives the folder back."""
+    go_on = f"go on with: papers resume {run.path}"
+    try:
+        with _worker_deaths_in_words():
+            yield
+    except LikewiseError as error:
+        if isinstance(error, RunStopped) and not is_main_process():
+            # All stop together. Lightning kills a main process beside one that left with an error;
+            # another launcher hears from each process what it hears from the main one.
+            raise SystemExit(int(error.by_user and not launched_by_lightning())) from None
+        if is_main_process() and any(run.checkpoints.glob("batch-*.ckpt")):
+            error.args = (f"{error}\n{go_on}",)
+        run.say(f"ended: {error}", Console(quiet=True))
+        raise
+    except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
+        # Lightning makes the second of the first, and the third where it has no batches yet.
+        if isinstance(error, RuntimeError) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if not is_main_process():
+            # The main one says it, and Ctrl-C comes to all: Lightning would kill the main process
+            # beside an error. A SIGTERM may be for this one alone, whose launcher must hear of it.
+            to_all = launched_by_lightning() and terminations.word == "interrupted"
+            raise SystemExit(int(not to_all)) from None
+        stop = RunStopped(f"{terminations.word}; {go_on}")
+        stop.by_user = True
+        run.say(str(stop), Console(quiet=True))
+        raise stop from None
+    finally:
+        run.unlock()
+
+
+def to_the_end(run: RunFolder, record: Record | None) -> Record | None:
+    """Says in the log that the run is complete, as long as the folder is this process's."""
+    if record is not None:
+        run.say(f"complete: {training_text(record) or 'nothing trained'}", Console(quiet=True))
+    return record

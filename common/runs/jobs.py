@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common.config.files import write_atomic
 from common.config.overrides import changed_words
 from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, to_yaml
 from common.errors import ConfigError, LikewiseError, MissingLibrary, UsageError, shown, suggest
-from common.files import write_atomic
 
 PLACES = ("slurm", "local")
 # What `--slurm` takes, by sbatch's names: whole numbers (minutes, seconds, counts), and texts.

@@ -1,14 +1,18 @@
-"""Weights from a file into a recipe's module: the authors' published ones, and this project's."""
+"""A recipe's data and module with trained weights: a run's, or those of a file."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from common.backbones.published import check_fit, read_state_dict
 from common.config.schema import Recipe
-from common.errors import UsageError
+from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
-from common.runs.run import prepare
+from common.runs.checkpoints import last_good_checkpoint
+from common.runs.folder import RunFolder
+from common.runs.run import prepare_run
 from common.training.fit import Experiment
+from common.training.position import read_checkpoint
+from common.training.selection import best_state
 
 
 class Loaded(NamedTuple):
@@ -23,11 +27,37 @@ class Loaded(NamedTuple):
     own: bool
 
 
+def load_run(run: RunFolder, recipe: Recipe | None = None) -> Experiment:
+    """Rebuilds a run's data and module and loads its selected weights, on the CPU.
+
+    Args:
+        run: The run's folder.
+        recipe: In place of the run's own, with the same module.
+
+    Raises:
+        LikewiseError: If it holds no readable checkpoint.
+    """
+    experiment = prepare_run(recipe or run.read_recipe(), training_follows=False)
+    selects_best = experiment.recipe.evaluation.select == "best"
+    best = best_state(experiment.recipe, run.checkpoints) if selects_best else None
+    if best is not None:
+        experiment.module.load_state_dict(best)
+    else:
+        path, problems = last_good_checkpoint(run.checkpoints)
+        if path is None and experiment.recipe.trainer.epochs > 0:
+            said = "; ".join([f"{run.checkpoints} holds no readable checkpoint", *problems])
+            raise LikewiseError(said)
+        if path is not None:
+            experiment.module.load_state_dict(read_checkpoint(path)["state_dict"])
+    experiment.module.eval()
+    return experiment
+
+
 def load_weights(recipe: Recipe, weights: Path) -> Loaded:
     """Builds the recipe's data and module and loads the file ``weights``, on the CPU.
 
-    A file that holds every array of the module under its own name is one that `papers weights` or
-    a run has written. Any other is the paper's reader's.
+    A file that holds every array of the module under its own name is one that a run has
+    written. Any other is the paper's reader's.
 
     Raises:
         UsageError: The file is missing or holds other weights, and the paper reads no published
@@ -40,7 +70,7 @@ def load_weights(recipe: Recipe, weights: Path) -> Loaded:
         reader = get_paper(recipe.paper).part("weights")
     except ModuleNotFoundError:
         reader = None
-    experiment = prepare(recipe, training_follows=False)
+    experiment = prepare_run(recipe, training_follows=False)
     wanted = experiment.module.state_dict()
     arrays = read_state_dict(weights)
     own, left_out = reader is None or arrays.keys() == wanted.keys(), None

@@ -1,18 +1,59 @@
-"""Makes a run's record from its recipe and what was measured."""
+"""The record of a run, made of its recipe and of what was measured, and the code it is of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.results.configuration import resolved_config
 from common.results.curves import stored_curves
 from common.results.digest import code_digest
-from common.results.ledger import read_ledger, setting_name
+from common.results.ledger import MIXED, read_ledger, setting_name
 from common.results.record import Record, default_root
 from common.results.reported import scaled_reason
 from common.runs.environment import Environment, describe_environment
 from common.runs.folder import RunFolder
+from common.training.position import KEY
+
+
+def joined_digest(paper: str, setting: str, then: str, now: str) -> str:
+    """Returns the digest of what code ``then`` began and code ``now`` went on with.
+
+    That of now where `papers verify` found both to give the steps of ``setting``, else `MIXED`.
+    """
+    same = read_ledger(paper, default_root()).same_numbers(setting, then, now)
+    return now if same else MIXED
+
+
+class Provenance(Callback):
+    """Adds run, paper and code to the position that `Position` keeps; stands after it.
+
+    ``code_digest`` is that of the whole run, also where it was begun by other code.
+    """
+
+    def __init__(self, run_id: str, paper: str, setting: str, code_digest: str) -> None:
+        self.run_id, self.paper, self.setting = run_id, paper, setting
+        self.code_digest = code_digest
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds them."""
+        own = {"run_id": self.run_id, "paper": self.paper, "code_digest": self.code_digest}
+        checkpoint[KEY] |= own
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Warns where the code has changed since the run began."""
+        then = checkpoint[KEY]["code_digest"]
+        self.code_digest = joined_digest(self.paper, self.setting, then, self.code_digest)
+        if self.code_digest == MIXED:
+            rank_zero_warn("the code has changed since this run began: its row will be mixed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +75,26 @@ class RunMeasurements:
 
 
 @dataclass(frozen=True)
-class Source:
-    """The code and the machine a run was made with, described before it starts."""
+class CodeAndMachine:
+    """What a run is made with, described before it starts: code, machine, and the recipe's file.
+
+    ``scaled_reason`` says why no reported number is set beside the run, if none is.
+    """
 
     code_digest: str
     environment: Environment
+    scaled_reason: str | None
 
 
-def describe_source(paper: str) -> Source:
+def describe_source(recipe: Recipe) -> CodeAndMachine:
     """Describes them now: files may be edited while a run goes on."""
-    return Source(code_digest(paper), describe_environment())
+    return CodeAndMachine(code_digest(recipe.paper), describe_environment(), scaled_reason(recipe))
 
 
 def make_record(
     recipe: Recipe,
     data: RunData,
-    source: Source,
+    source: CodeAndMachine,
     run: RunFolder,
     measured: RunMeasurements,
     wandb: str | None,
@@ -59,13 +104,12 @@ def make_record(
     Args:
         recipe: What was run.
         data: The data module, for the fingerprint.
-        source: The code and machine, as described before the run.
+        source: As described before the run.
         run: The run's folder.
         measured: What came out.
         wandb: ``entity/project/id`` of the tracked run, or None.
     """
     environment = source.environment
-    reason = scaled_reason(recipe)
     config = recipe.evaluation
     return Record(
         run_id=run.id,
@@ -84,8 +128,8 @@ def make_record(
         references={name: dict(row) for name, row in measured.references.items()},
         epochs=measured.epochs,
         batches=measured.batches,
-        scaled=reason is not None,
-        scaled_reason=reason,
+        scaled=source.scaled_reason is not None,
+        scaled_reason=source.scaled_reason,
         config=resolved_config(recipe),
         config_hash=recipe.hash(),
         steps=_steps_id(recipe, source, measured.weights),
@@ -109,7 +153,7 @@ def make_record(
     )
 
 
-def _steps_id(recipe: Recipe, source: Source, weights: str) -> str | None:
+def _steps_id(recipe: Recipe, source: CodeAndMachine, weights: str) -> str | None:
     """Returns the id of the setting's stored steps, if the code was found to give them."""
     ledger = read_ledger(recipe.paper, default_root())
     setting = setting_name(recipe.hash(), weights)

@@ -1,6 +1,7 @@
-"""A run: a fit with its record, its tracker and what shows it."""
+"""A run: a fit with its record, its tracker and what shows it; started, resumed, trained."""
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,36 +9,46 @@ import torch
 from lightning import Callback, Trainer
 from rich.console import Console
 
+from common.config.devices import is_main_process
+from common.config.files import reading, remove_torn
 from common.config.schema import Recipe
-from common.files import reading
+from common.errors import LikewiseError
 from common.paper import get_paper
 from common.plots.draw import draw_plots
-from common.ranks import is_main_process
-from common.results.record import Record, record_to_json, write_record
-from common.results.reported import scaled_reason
+from common.results.record import Record, read_record, record_to_json, write_record
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints, last_good_checkpoint
-from common.runs.cores import too_many_threads
-from common.runs.environment import Environment
-from common.runs.folder import RunFolder
-from common.runs.interruption import Stopping
-from common.runs.launch import num_processes, strategy_of, threads_of
-from common.runs.lightning_notices import quieten_lightning
-from common.runs.progress import show_progress_of_numbers
-from common.runs.provenance import Provenance
-from common.runs.record import RunMeasurements, describe_source, make_record
-from common.runs.reporter import Reporter
-from common.runs.summary import measuring_text
-from common.runs.throughput import ProgressLine, Throughput
+from common.runs.devices import num_processes, strategy_of, threads_of, too_many_threads
+from common.runs.folder import RunFolder, new_run
+from common.runs.interruption import (
+    Stopping,
+    Terminations,
+    ended_in_words,
+    interrupts_wait,
+    to_the_end,
+)
+from common.runs.progress import (
+    ProgressLine,
+    Throughput,
+    quieten_lightning,
+    show_progress_of_numbers,
+)
+from common.runs.record import (
+    CodeAndMachine,
+    Provenance,
+    RunMeasurements,
+    describe_source,
+    make_record,
+)
+from common.runs.summary import measuring_text, show_end
 from common.tracking.metrics_file import MetricsFile
-from common.tracking.mode import logs_model
-from common.tracking.wandb_run import Tracker, start_tracker
+from common.tracking.tracker import Reporter, Tracker, logs_model, start_tracker
 from common.training import fit as training
 from common.training.fit import Experiment, Surroundings, num_parameters
 from common.training.position import batches_seen
 from common.training.selection import BEST
 
 
-def prepare(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
+def prepare_run(recipe: Recipe, training_follows: bool = True, resumed: bool = False) -> Experiment:
     """Checks the number of processes, then reads the data and builds the module.
 
     Args:
@@ -73,20 +84,20 @@ def train(
     """Trains, evaluates and writes the run's record; returns it on the main process.
 
     Args:
-        experiment: What to run, from `prepare`.
+        experiment: What to run, from `prepare_run`.
         run: Where to write; locked by the caller.
         console: Where to tell.
         resume_from: A checkpoint to go on from.
         deadline: `time.monotonic` value after which the run saves and raises `RunStopped`.
     """
     recipe = experiment.recipe
-    source = describe_source(recipe.paper)
+    source = describe_source(recipe)
     run.say(f"{recipe.reference}, seed {recipe.seed}: {experiment.data.describe()}", console)
     if crowded := too_many_threads(torch.get_num_threads()):
         run.say(crowded, console)
     for warning in experiment.data.warnings:
         run.say(f"warning: {warning}", console, style="yellow")
-    tracker = _start_tracker(experiment, source.environment, run, resume_from is not None, console)
+    tracker = _start_tracker(experiment, source, run, resume_from is not None, console)
     reporter = Reporter(MetricsFile(run.path) if is_main_process() else None, tracker)
     throughput = Throughput(reporter, experiment.data.step_samples, recipe.trainer.log_every)
     provenance = Provenance(run.id, recipe.paper, recipe.hash(), source.code_digest)
@@ -124,7 +135,7 @@ def _log_model(tracker: Tracker, run: RunFolder, record: Record) -> None:
 
 def _start_tracker(
     experiment: Experiment,
-    environment: Environment,
+    source: CodeAndMachine,
     run: RunFolder,
     resumed: bool,
     console: Console,
@@ -132,16 +143,16 @@ def _start_tracker(
     facts = {
         "parameters": num_parameters(experiment.module),
         "data_hash": experiment.data.fingerprint,
-        "commit": environment.commit,
-        "versions": environment.versions,
-        "hardware": environment.hardware,
+        "commit": source.environment.commit,
+        "versions": source.environment.versions,
+        "hardware": source.environment.hardware,
     }
     return start_tracker(
         experiment.recipe,
         run.path,
         resumed,
-        dirty=environment.dirty,
-        scaled=scaled_reason(experiment.recipe) is not None,
+        dirty=source.environment.dirty,
+        scaled=source.scaled_reason is not None,
         facts=facts,
         say=lambda text: run.say(text, console, style="yellow"),
     )
@@ -210,3 +221,63 @@ def _draw(experiment: Experiment, run: RunFolder, console: Console) -> list[Path
         run.plots,
         lambda text: run.say(text, console, style="yellow"),
     )
+
+
+def start_run(
+    recipe: Recipe,
+    root: Path,
+    console: Console,
+    deadline: float | None = None,
+    planned: list[str] | None = None,
+) -> Record | None:
+    """Trains ``recipe`` in a new folder below ``root``.
+
+    ``planned`` are the words that plan it, for data of the user's own.
+    """
+    with Terminations() as terminations, ExitStack() as ending:
+        ready = prepare_run(recipe)
+        with interrupts_wait():  # from the folder on, one is said with the folder's name
+            # The other processes of a launch write nothing; their folder is never made.
+            run = new_run(recipe, root) if is_main_process() else RunFolder(root / "not-main")
+            ending.enter_context(ended_in_words(run, terminations))
+        record = to_the_end(run, train(ready, run, console, None, deadline))
+    show_end(record, recipe, run, console, planned)
+    return record
+
+
+def resume_run(run: RunFolder, console: Console, deadline: float | None = None) -> Record | None:
+    """Goes on with ``run`` from its last good checkpoint, or from the start if it has none.
+
+    Raises:
+        RunInUse: If another process is writing the folder.
+        LikewiseError: If checkpoints exist but none can be read.
+        RecordError: If the run's record is torn or of a newer version.
+    """
+    recipe = run.read_recipe()
+    if is_main_process():
+        run.lock()
+    with Terminations() as terminations, ended_in_words(run, terminations):
+        if run.record.is_file():
+            read_record(run.record)  # a torn or newer one is no proof that the run is complete
+            console.print(f"{run.path}: complete already, nothing to resume", soft_wrap=True)
+            return None
+        if is_main_process():
+            remove_torn(run.path, run.checkpoints, run.plots)
+        checkpoint = _choose_checkpoint(run, console)
+        ready = prepare_run(recipe, resumed=checkpoint is not None)
+        record = to_the_end(run, train(ready, run, console, checkpoint, deadline))
+    show_end(record, recipe, run, console)
+    return record
+
+
+def _choose_checkpoint(run: RunFolder, console: Console) -> Path | None:
+    checkpoint, problems = last_good_checkpoint(run.checkpoints, run.id)
+    for problem in problems:
+        run.say(f"warning: {problem}", console, style="yellow")
+    if checkpoint is None and problems:
+        raise LikewiseError(
+            f"{run.checkpoints}: no checkpoint to go on from; mend what the warnings name or "
+            "start the run anew"
+        )
+    run.say(f"resuming from {checkpoint.name if checkpoint else 'the start'}", console)
+    return checkpoint

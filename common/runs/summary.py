@@ -6,15 +6,21 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.console import plain_table, print_table
 from common.config.overrides import changed_words
 from common.config.references import recipe_names
 from common.config.schema import Recipe
-from common.console import plain_table, print_table
 from common.paper import get_paper
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
+from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
+
+NOTHING = {
+    "untrained": "This training did not help: the untrained encoder is",
+    "raw": "The data as they are, without an encoder, are",
+}
 
 
 def show_end(
@@ -65,7 +71,7 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
     for metric in record.metrics:
         if not metric.endswith(("_std", "_ties")):  # ties are in the record
             cells = [_cell(column, metric) for column in columns.values()]
-            table.add_row(metric.removeprefix("test/"), *cells)
+            table.add_row(metric.removeprefix("test/") + _arrow(metric), *cells)
     if record.metrics:
         print_table(table, console)
     else:
@@ -83,20 +89,26 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
 
 
 def no_gain(record: Record) -> Iterator[str]:
-    """Yields that untrained encoder or raw data are as good in half of the metrics or more."""
-    for name, subject in (
-        ("untrained", "This training did not help: the untrained encoder is"),
-        ("raw", "The data as they are, without an encoder, are"),
-    ):
+    """Yields what learns nothing and is as good in half of the metrics or more."""
+    for name, others in record.references.items():
+        if name in LEARNING_REFERENCES:
+            continue
         gains: list[bool] = []
-        others = record.references.get(name, {})
         for metric, value in record.metrics.items():
             other = others.get(metric)
             if value is not None and other is not None and not BESIDE.search(metric):
                 gains.append(value < other if ERROR.search(metric) else value > other)
         lost = gains.count(False)
-        if record.batches and 2 * lost >= max(len(gains), 1):
-            yield f"{subject} as good or better in {lost} of {len(gains)} metrics."
+        if record.batches and gains and 2 * lost >= len(gains):
+            what = NOTHING.get(name, f"{name}, which learns nothing, is")
+            yield f"{what} as good or better in {lost} of {len(gains)} metrics."
+
+
+def _arrow(metric: str) -> str:
+    """Returns which way a metric is better; nothing where it does not say how good one is."""
+    if BESIDE.search(metric):
+        return ""
+    return " ↓" if ERROR.search(metric) else " ↑"
 
 
 def _cell(column: Mapping[str, float | None], metric: str) -> str:

@@ -1,23 +1,23 @@
-"""A sweep: a campaign over trials that are drawn, or all of a grid, and judged on the hold-out.
-
-No torch is imported here.
-"""
+"""A search over settings: what is tried, by whom the trials are drawn, and a sweep of W&B."""
 
 import itertools
 import math
 import os
 import random
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.config.overrides import as_word
-from common.config.recipe import LAST_SEED, is_seed, load_recipe
+from common.config.recipe import LAST_SEED, is_seed
 from common.config.references import FILE_PATTERN
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides
-from common.errors import UsageError
+from common.config.yaml_io import parse_overrides, to_yaml
+from common.errors import MissingLibrary, UsageError
+from common.results.configuration import load_recipe_or_record
+from common.results.metrics import ERROR
 from common.runs.campaign_file import Campaign
 
 # No row of the leaderboard has it, so that nothing is chosen on a seed that counts.
@@ -33,6 +33,11 @@ HOLDOUT = 0.1  # where the recipe keeps nothing back
 RANGE = re.compile(r"(log:)?([^\s,.][^\s,]*?)\.\.([^\s,]+)")
 DIGITS = 3  # of a drawn number: more would only be longer to type
 MOST_DRAWS = 100  # for each trial, where most draws were drawn before
+USE = """\
+# Commands: wandb sweep FILE.yaml
+#           wandb agent ENTITY/PROJECT/SWEEP_ID --count 20
+"""
+WHOLE_VALUES = 9  # of a range of whole numbers
 
 
 @dataclass(frozen=True)
@@ -207,10 +212,91 @@ def trial_recipe(
 
 
 def _load(reference: str, values: Mapping[str, Any]) -> Recipe:
-    return load_recipe(reference, [as_word(key, value) for key, value in values.items()])
+    return load_recipe_or_record(reference, [as_word(key, value) for key, value in values.items()])
 
 
 def kept_words(space: Space, trial: Mapping[str, Any]) -> list[str]:
     """Returns the words of a trial for a training that counts: on all data, seed and split free."""
     kept = {**space.fixed, **trial}
     return [as_word(key, value) for key, value in kept.items() if key not in NOT_KEPT]
+
+
+class Guide:
+    """Asks for trials and is told their scores, one after the other.
+
+    The seed and the scores decide each trial, so that a sweep that is run again asks for the same.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        """Starts a study; raises `MissingLibrary` without Optuna."""
+        try:
+            import optuna
+        except ImportError:
+            raise MissingLibrary("--sampler tpe", "sweep", "optuna") from None
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=seed)
+        self._failed = optuna.trial.TrialState.FAIL
+        self._study = optuna.create_study(sampler=sampler, direction="maximize")
+        self._space = space
+        self._trial: Any = None
+
+    def ask(self) -> dict[str, Any]:
+        """Returns the values of the next trial by key."""
+        self._trial = trial = self._study.ask()
+        return self._space.choose(
+            lambda key: trial.suggest_float(key, 0.0, 1.0),
+            lambda key, count: trial.suggest_categorical(key, range(count)),
+        )
+
+    def tell(self, score: float | None) -> None:
+        """Takes the score of that trial, the more the better; None where it has failed."""
+        state = self._failed if score is None else None
+        self._study.tell(self._trial, score, state=state)
+
+
+def wandb_sweep(reference: str, words: Sequence[str], metric: str | None) -> str:
+    """Returns the file of a W&B sweep; each of its trials is a run that `papers sweep` would make.
+
+    Args:
+        reference: The recipe.
+        words: What is searched, and what all trials have, as `papers sweep` takes them.
+        metric: Measured on the hold-out; the best is chosen by it.
+
+    Raises:
+        UsageError: Another metric, several seeds, or a recipe or value that is refused.
+    """
+    space = read_space(words)
+    if metric is None or not metric.startswith("val/"):
+        raise UsageError("--metric: W&B needs the whole name of one, such as val/knn_top1")
+    if len(space.seeds) > 1:
+        raise UsageError("seed: a trial of W&B is one run; name one seed")
+    for end in (0, -1):
+        at_end = {key: _values(one)[end] for key, one in space.searched.items()}
+        recipe, values = trial_recipe(reference, space.fixed, at_end, space.seeds[0])
+    shared = [as_word(key, value) for key, value in values.items() if key not in space.searched]
+    drawn = any(isinstance(one, Range) for one in space.searched.values())
+    content = {
+        "name": recipe.reference.replace("/", "-").replace(":", "-"),
+        "program": "papers",
+        "method": "random" if drawn else "grid",
+        "metric": {"name": metric, "goal": "minimize" if ERROR.search(metric) else "maximize"},
+        "parameters": {key: _parameter(one) for key, one in space.searched.items()},
+        # The macro comes out as optimizer.lr=0.002 and so on: what a person would type.
+        "command": ["${env}", "${program}", "train", reference, *shared, "${args_no_hyphens}"],
+    }
+    made_by = shlex.join(["papers", "sweep", reference, *words, "--metric", metric])
+    return f"# Made by: {made_by} --wandb FILE.yaml\n{USE}{to_yaml(content)}"
+
+
+def _values(searched: Any) -> list[Any]:
+    return [searched.low, searched.high] if isinstance(searched, Range) else list(searched)
+
+
+def _parameter(searched: Any) -> dict[str, Any]:
+    if not isinstance(searched, Range):
+        return {"values": list(searched)}
+    if searched.whole:  # W&B draws the ones of a logarithm as 64.0, which no setting takes
+        shares = (step / (WHOLE_VALUES - 1) for step in range(WHOLE_VALUES))
+        return {"values": sorted({searched.at(share) for share in shares})}
+    distribution = "log_uniform_values" if searched.log else "uniform"
+    return {"distribution": distribution, "min": searched.low, "max": searched.high}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.config.checkout import SOURCE_ROOT
+from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.errors import DataError, LikewiseError
@@ -21,11 +23,12 @@ from common.results.ledger import (
     Ledger,
     ledger_path,
     read_ledger,
+    setting_name,
     setting_of,
     write_ledger,
 )
 from common.results.record import Record, load_records
-from common.runs.cores import usable_cores
+from common.runs.devices import usable_cores
 from common.runs.environment import installed_versions
 
 # A ledger says what moved first; the file and the present code say the rest.
@@ -37,7 +40,7 @@ class Job:
     """One file of steps to compute: a setting's training, or protocols that settings share.
 
     ``stored`` is its present file and ``id`` what the ledger has of it, None and "" where it is
-    stored for the first time.
+    stored for the first time. ``references`` are those of all the settings that share protocols.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Job:
     measures: bool
     stored: Path | None
     id: str
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,25 @@ def check_paper(
     return found, check
 
 
+def check_settings(
+    paper: str, recipe: str = "quick", root: Path = SOURCE_ROOT
+) -> dict[str, list[str]]:
+    """Takes the stored steps of one recipe again, in this process; nothing is written.
+
+    Args:
+        paper: The folder's name under ``papers/``.
+        recipe: The recipe's name, and its variant's after a colon.
+        root: The folder that holds ``results/``.
+
+    Returns:
+        What differs, by the name of the file; empty where the recipe has no stored steps.
+    """
+    setting = setting_name(load_recipe(f"{paper}/{recipe}").hash())
+    records, ledger = load_records(root / "results", paper), read_ledger(paper, root)
+    jobs, _ = plan(records, ledger, root, store=False, only=setting)
+    return {job.name: run_job(job, root, store=False).differ for job in jobs}
+
+
 def _remove_unused(folder: Path, ledger: Ledger) -> None:
     """Removes files of steps that no setting has."""
     for path in folder.glob("*.json"):
@@ -131,9 +154,10 @@ def plan(
     ledger: Ledger,
     root: Path,
     store: bool,
-    leave_out: Callable[[Record, str], None],
+    leave_out: Callable[[Record, str], None] = lambda *_: None,
+    only: str | None = None,
 ) -> tuple[list[Job], dict[str, list[str]]]:
-    """Returns a job for each file, and the names of each setting's files."""
+    """Returns a job for each file, and the names of each setting's files; of one or of all."""
     from common.steps.file_format import read_steps, steps_path
     from common.steps.of_setting import measures_key
 
@@ -141,6 +165,8 @@ def plan(
     names: dict[str, list[str]] = {}
     shapes, by_run = Shapes(), {record.run_id: record for record in records}
     for setting, record in settings_of(records).items():
+        if only not in (None, setting):
+            continue
         known = ledger.settings.get(setting, [])
         stored = [steps_path(root / "results", ledger.paper, name) for name in known]
         if not store and not stored:
@@ -163,9 +189,9 @@ def plan(
             # A later seed must not take the place of the one that the file was made with.
             maker = by_run.get(ledger.records.get(name, ""), record)
             job = Job(name, maker, shape, name != setting, kept, ledger.files.get(name, ""))
-            # Settings share their protocols; those of the most references hold all the others'.
-            if name not in jobs or len(maker.references) > len(jobs[name].record.references):
-                jobs[name] = job
+            held = jobs.get(name, job)
+            both = dict.fromkeys([*held.references, *recipe.evaluation.references])
+            jobs[name] = replace(held, references=tuple(both))
     return list(jobs.values()), names
 
 
@@ -249,7 +275,13 @@ def one_thread() -> Iterator[None]:
 
 def run_job(job: Job, root: Path, store: bool) -> Outcome:
     """Computes a file of steps and compares it with the stored one, or stores it."""
-    from common.steps.file_format import compare, read_steps, steps_path, write_steps
+    from common.steps.file_format import (
+        differing_numbers,
+        extend,
+        read_steps,
+        steps_path,
+        write_steps,
+    )
     from common.steps.of_setting import run_measures, run_steps
 
     record, recipe = job.record, quiet_recipe(job.record)
@@ -258,13 +290,20 @@ def run_job(job: Job, root: Path, store: bool) -> Outcome:
 
     def compute(sensitive: bool) -> Any:
         if job.measures:
-            return run_measures(recipe, job.shape, record.weights == "published", sensitive)
+            settings = replace(recipe.evaluation, references=list(job.references))
+            shared = replace(recipe, evaluation=settings)
+            return run_measures(shared, job.shape, record.weights == "published", sensitive)
         return run_steps(recipe, job.shape, record.batches, record.epochs, sensitive)
 
+    path = steps_path(root / "results", recipe.paper, job.name)
     if job.stored is not None:
         stored = read_steps(job.stored)
         try:
-            differ = compare(stored, compute(sensitive=False))
+            found = compute(sensitive=False)
+            differ = differing_numbers(stored, found)
+            if store and not differ and found.labelled.keys() > stored.labelled.keys():
+                stored = extend(stored, compute(sensitive=True))
+                write_steps(stored, path)
         except Exception as error:  # code that cannot take the steps does not give the numbers
             if store:
                 raise
@@ -275,5 +314,5 @@ def run_job(job: Job, root: Path, store: bool) -> Outcome:
     elif not store:
         return Outcome(job.name, job.id, [f"{job.name}.json is not there"])
     fresh = compute(sensitive=True)
-    write_steps(fresh, steps_path(root / "results", recipe.paper, job.name))
+    write_steps(fresh, path)
     return Outcome(job.name, fresh.id, [], tells=fresh.tells)

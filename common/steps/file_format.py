@@ -4,12 +4,12 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.config.files import write_atomic
 from common.errors import UsageError
-from common.files import write_atomic
 from common.results.strict_dataclasses import build_checked
 
 STEPS_VERSION = 1
@@ -43,13 +43,20 @@ class Steps:
     values: dict[str, list[float | None]]
     # "key name": too sensitive to inputs to be compared.
     ill_conditioned: list[str]
+    # The digest of what was stored first: it stays while numbers are added and none moves.
     id: str = ""
+    # The digest of all, once something was added.
+    extended: str = ""
     version: int = STEPS_VERSION
 
-    def label(self, key: str, place: int) -> str:
-        """Returns the name of one number."""
-        names = self.names.get(key.rpartition("/")[2])
-        return f"{key} {names[place] if names else place}"
+    @property
+    def labelled(self) -> dict[str, float | None]:
+        """Every number by its name."""
+        found: dict[str, float | None] = {}
+        for key, numbers in self.values.items():
+            names = self.names.get(key.rpartition("/")[2]) or range(len(numbers))
+            found |= {f"{key} {name}": x for name, x in zip(names, numbers, strict=True)}
+        return found
 
     @property
     def tells(self) -> bool:
@@ -58,21 +65,23 @@ class Steps:
 
     def digest(self) -> str:
         """Returns 12 hex digits over all but the versions."""
-        values = {k: v for k, v in asdict(self).items() if k not in ("id", "versions")}
+        apart = ("extended", "id", "versions")
+        values = {k: v for k, v in asdict(self).items() if k not in apart}
         text = json.dumps(values, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def differences(first: Steps, second: Steps, tolerance: float) -> Iterator[str]:
-    """Yields the label of each number by which two runs differ by more than ``tolerance``."""
-    for key in sorted(first.values.keys() | second.values.keys()):
-        then, now = first.values.get(key), second.values.get(key)
-        if then is None or now is None or len(then) != len(now):
-            yield f"{key}: not as many numbers"
-            continue
-        for place, (a, b) in enumerate(zip(then, now, strict=True)):
-            if not _equal(a, b, tolerance):
-                yield first.label(key, place)
+    """Yields the name of each number of ``first`` that ``second`` lacks or has otherwise.
+
+    Others count as equal up to a relative ``tolerance``.
+    """
+    now = second.labelled
+    for name, value in first.labelled.items():
+        if name not in now:
+            yield f"{name}: gone"
+        elif not _equal(value, now[name], tolerance):
+            yield name
 
 
 def _equal(a: float | None, b: float | None, tolerance: float) -> bool:
@@ -81,17 +90,38 @@ def _equal(a: float | None, b: float | None, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=0.0)
 
 
-def compare(stored: Steps, now: Steps, tolerance: float = TOLERANCE) -> list[str]:
-    """Returns what differs between stored steps and those of now, by name; empty: nothing.
+def differing_numbers(stored: Steps, now: Steps, tolerance: float = TOLERANCE) -> list[str]:
+    """Returns what stored steps have and those of now have not, by name; empty: nothing.
 
-    What either calls ill-conditioned is left out.
+    What is new is no difference. What either calls ill-conditioned is left out.
     """
     skipped = {*stored.ill_conditioned, *now.ill_conditioned}
     found = [name for name in differences(stored, now, tolerance) if name not in skipped]
-    for name in ("orders", "names", "shape", "batches", "epochs"):
-        if getattr(stored, name) != getattr(now, name):
-            found.append(name)
-    return found
+    if stored.orders != now.orders[: len(stored.orders)]:
+        found.append("orders")
+    whole = ("shape", "batches", "epochs")
+    return found + [name for name in whole if getattr(stored, name) != getattr(now, name)]
+
+
+def extend(stored: Steps, now: Steps) -> Steps:
+    """Returns ``stored`` and what ``now`` has beyond it, under the id that it had.
+
+    Args:
+        stored: Whose numbers stay as they are.
+        now: Of which nothing differs, with what is ill-conditioned.
+    """
+    known = stored.labelled
+    new = sorted(set(now.ill_conditioned) - known.keys())
+    numbers = iter([known.get(name, number) for name, number in now.labelled.items()])
+    both = replace(
+        now,
+        config=stored.config,
+        versions=stored.versions,
+        values={key: [next(numbers) for _ in found] for key, found in now.values.items()},
+        ill_conditioned=sorted([*stored.ill_conditioned, *new]),
+        id=stored.id,
+    )
+    return replace(both, extended=both.digest())
 
 
 def steps_path(results: Path, paper: str, name: str) -> Path:
@@ -139,6 +169,7 @@ def _parse(text: str, source: str) -> Steps:
     if version != STEPS_VERSION:
         raise StepsError(f"{source}: version: is {version!r}, this code reads {STEPS_VERSION}")
     steps = build_checked(Steps, values, source, StepsError)
-    if steps.id != steps.digest():
-        raise StepsError(f"{source}: id: is {steps.id}, its content has {steps.digest()}")
+    stated, digest = steps.extended or steps.id, steps.digest()
+    if stated != digest:
+        raise StepsError(f"{source}: extended or id: is {stated}, its content has {digest}")
     return steps

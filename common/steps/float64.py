@@ -28,7 +28,7 @@ def in_double() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def widened(value: Any) -> Any:
+def in_float64(value: Any) -> Any:
     """Returns ``value`` with each floating tensor in float64, within whatever holds it."""
     return mapped(value, Tensor.double)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.data.contract import RunData
 from common.data.sampler import BatchKey, EpochBatchSampler
-from common.steps.float64 import moved, widened
+from common.steps.float64 import in_float64, moved
 
 FIRST_ROWS = 20
 
@@ -25,12 +25,12 @@ class FoldedSampler(EpochBatchSampler):
             yield key._replace(rows=key.rows % self.held)
 
 
-def fold(data: RunData, samples: int, share: float = 0.0) -> None:
+def fold(data: RunData, samples: int | None, share: float = 0.0) -> None:
     """Lets ``data`` count ``samples`` rows and give its batches in float64.
 
     Args:
         data: Loaded; its instance is changed.
-        samples: Samples of the real set.
+        samples: Samples of the real set; None: those that there are.
         share: By how much of itself each input is moved.
     """
 
@@ -40,8 +40,9 @@ def fold(data: RunData, samples: int, share: float = 0.0) -> None:
         drop_last: bool = True,
         order: Callable[[torch.Generator], Tensor] | None = None,
     ) -> EpochBatchSampler:
-        repeated = None if order is None else _repeated(order, samples)
-        sampler = FoldedSampler(samples, batch_size, data.seed, *data.process, drop_last, repeated)
+        count = num_samples if samples is None else samples
+        repeated = None if order is None else _repeated(order, count)
+        sampler = FoldedSampler(count, batch_size, data.seed, *data.process, drop_last, repeated)
         sampler.held = num_samples
         sampler.seek(data._batches_seen)
         data._sampler = sampler
@@ -50,7 +51,7 @@ def fold(data: RunData, samples: int, share: float = 0.0) -> None:
     finish = data.on_after_batch_transfer
 
     def on_after_batch_transfer(batch: Any, dataloader_idx: int) -> Any:
-        made = widened(finish(batch, dataloader_idx))
+        made = in_float64(finish(batch, dataloader_idx))
         return moved(made, share) if share else made
 
     data.make_sampler = make_sampler  # type: ignore[method-assign]

@@ -5,16 +5,16 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from importlib import import_module
 from typing import Any
 
 from common.config.schema import Recipe
 from common.data.contract import RunData
+from common.data.synthetic import source_of
 from common.paper import get_paper
 from common.runs.environment import installed_versions
 from common.settings import collect_changes
 from common.steps.file_format import ILL_CONDITIONED, INPUT_SHARE, Steps, differences
-from common.steps.float64 import widened
+from common.steps.float64 import in_float64
 from common.steps.measuring import take_measures
 from common.steps.points import Length, own_part
 from common.steps.take import Taken, as_taken, take_steps
@@ -30,7 +30,7 @@ def describe_data(data: RunData) -> dict[str, Any]:
     """Returns what `run_steps` must know of a real set, as JSON holds it: form and samples."""
     data.train_dataloader()
     assert data._sampler is not None
-    return {**_source(type(data)).shape_of(data), "samples": data._sampler.num_samples}
+    return {**source_of(type(data)).shape_of(data), "samples": data._sampler.num_samples}
 
 
 def run_steps(
@@ -92,7 +92,7 @@ def measures_key(recipe: Recipe, shape: dict[str, Any], published: bool = False)
 def _prepared(recipe: Recipe, shape: dict[str, Any]) -> tuple[Recipe, Any]:
     taken = as_taken(recipe)
     kind = get_paper(recipe.paper).data_module()
-    return taken, widened(_source(kind).make(shape, rows=_rows(taken, shape), seed=SEED))
+    return taken, in_float64(source_of(kind).make(shape, rows=_rows(taken, shape), seed=SEED))
 
 
 def _stated(
@@ -127,11 +127,6 @@ def _stated(
 def _finite(number: float | None) -> float | None:
     """Returns what JSON holds: a mistake may make a loss that is no number, and must be named."""
     return number if number is not None and math.isfinite(number) else None
-
-
-def _source(kind: type[RunData]) -> Any:
-    """Returns the module of the synthetic source, which stands beside the data module."""
-    return import_module(f"{kind.__module__.rpartition('.')[0]}.synthetic")
 
 
 def _with_batch(recipe: Recipe, shape: dict[str, Any], sections: int) -> Recipe:

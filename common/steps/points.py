@@ -88,7 +88,7 @@ class Point:
     fill: Fill | None = None
 
 
-def start(steps: int = STEPS) -> Point:
+def training_start(steps: int = STEPS) -> Point:
     """Returns the start of a training."""
     return Point("start", 0, steps)
 
@@ -102,7 +102,7 @@ def late(counts: Counts, steps: int = STEPS, fill: Fill | None = None) -> Point:
 def points_of(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns the points that the paper lists for ``recipe``, else the start and a late one."""
     listed = own_part(recipe, "points")
-    found: list[Point] = listed(recipe, counts) if listed else [start(), late(counts)]
+    found: list[Point] = listed(recipe, counts) if listed else [training_start(), late(counts)]
     return [point for point in found if point.batch == 0 or point.batch < counts.batches]
 
 

@@ -17,15 +17,14 @@ from common.config.schema import Recipe
 from common.data.contract import RunData
 from common.paper import get_paper
 from common.runs.checkpoints import AtomicCheckpointIO
-from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import quieten_lightning
 from common.steps.enter_state import enter
 from common.steps.float64 import KEPT, in_double, mapped, moved
 from common.steps.folding import describe_orders, fold
 from common.steps.points import Counts, Length, Point, points_of, scheduled_of
 from common.steps.watch import Names, Values, Watch
-from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
-from common.training.position import Position
+from common.training.position import Position, read_checkpoint
 from common.training.trainer import make_trainer
 
 SCHEDULED = 50

@@ -8,13 +8,8 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from common.data.graphs.batch import GraphBatch
-from common.data.image_text.batch import PairBatch
-from common.data.sequences.module import SequenceBatch
-from common.data.series.batches import SeriesBatch
-from common.data.targets.open_world.batch import OpenWorldBatch
-from common.data.targets.regression.views import RegressionBatch
-from common.data.text.batch import TextBatch
+from common.backbones.modes import evaluating
+from common.data.synthetic import source_of
 from common.steps.enter_state import named_generator
 
 Values = dict[str, list[float | None]]
@@ -72,7 +67,9 @@ class Watch(Callback):
         for optimizer in trainer.optimizers:
             self._rates.extend(float(group["lr"]) for group in optimizer.param_groups)
         if len(self._losses) == self.batches:
-            self.values[f"{self.point}/embedding"] = [project("embedding", embed(pl_module, batch))]
+            with evaluating(pl_module):
+                h = embed(trainer, pl_module, batch)
+            self.values[f"{self.point}/embedding"] = [project("embedding", h)]
             if self.save is not None:
                 trainer.save_checkpoint(self.save, weights_only=False)
             trainer.should_stop = True
@@ -89,29 +86,10 @@ class Watch(Callback):
 
 
 @torch.no_grad()
-def embed(module: Any, batch: Any) -> Tensor:
-    """Returns what is evaluated of a batch of any kind, ``(rows, dim)``."""
-    module.eval()
-    match batch:
-        case GraphBatch():
-            h = module.embed(batch)
-        case SequenceBatch():
-            h = module.embed(batch.items, batch.lengths)
-        case RegressionBatch():
-            h = module.embed(batch.inputs[0])
-        case SeriesBatch():
-            h = module.embed(batch.x)
-        case TextBatch():
-            h = module.embed(batch.ids[:, 0], batch.mask[:, 0])
-        case OpenWorldBatch():
-            h = module.embed(batch.images)
-        case PairBatch():
-            h = module.embed(batch.images[:, 0])
-        case _ if hasattr(batch, "views"):
-            h = module.embed(batch.views[0])
-        case _:  # a paper's own, which opens with its inputs
-            h = module.embed(batch[0])
-    return cast(Tensor, h)
+def embed(trainer: Trainer, module: Any, batch: Any) -> Tensor:
+    """Returns what is evaluated of a batch, ``(rows, dim)``."""
+    inputs = source_of(type(trainer.datamodule)).inputs(batch)  # type: ignore[attr-defined]
+    return cast(Tensor, module.embed(*inputs))
 
 
 def project(name: str, tensor: Tensor) -> float:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, SupportsFloat
 
+from common.config.files import write_atomic
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 
 HEADER = "batch,epoch,key,value"
 METRICS_NAME = "metrics.csv"
@@ -23,7 +23,7 @@ PERF_PREFIX = "perf/"
 _KEY = re.compile(r"[A-Za-z0-9_@./:=+-]+")
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """One value of one key, after ``batch`` batches."""
 
     batch: int
@@ -32,16 +32,16 @@ class Row(NamedTuple):
     value: float
 
 
-def _parse(line: str, where: str) -> Row:
+def _parse(line: str, where: str) -> MetricRow:
     try:
         batch, epoch, key, value = line.split(",")
-        return Row(int(batch), int(epoch), key, float(value))
+        return MetricRow(int(batch), int(epoch), key, float(value))
     except ValueError:
         shown = line if len(line) <= 60 else line[:60] + "..."
         raise DataError(f"{where}: not a line of {HEADER}: {shown!r}; remove it") from None
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[str, Row]]:
+def _whole_lines(path: Path) -> Iterator[tuple[str, MetricRow]]:
     """Yields each line with its row; a last line without its line end was torn and is left out."""
     # Strictly "\n": splitlines() would also split at form feeds and the like in broken bytes.
     first, *lines = path.read_bytes().decode(errors="replace").split("\n")[:-1] or [HEADER]
@@ -51,7 +51,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[str, Row]]:
         yield line, _parse(line, f"{path}:{number}")
 
 
-def read_metrics(path: str | Path) -> list[Row]:
+def read_metrics(path: str | Path) -> list[MetricRow]:
     """Reads a ``metrics.csv`` or ``perf.csv``; a torn last line is left out.
 
     Raises:

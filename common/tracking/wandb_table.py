@@ -8,13 +8,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from common.errors import LikewiseError, UsageError
-from common.tracking.mode import resolve_mode
+from common.tracking.tracker import resolve_mode
 
 # W&B keeps no more rows of a table.
 MOST_ROWS = 10_000
 
 
-def log_embeddings(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+def log_embeddings_table(project: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     """Logs ``embeddings`` (rows, dim) and what each row has, as the table ``embeddings``.
 
     Args:

@@ -1,6 +1,6 @@
 """What every paper's module is beside its algorithm: called, saved and loaded in anybody's code."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import torch
@@ -9,24 +9,38 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
+from common.optim.build import configure
 
 
 class PaperModule(LightningModule):
     """A LightningModule made of ``method``, ``optimizer`` and ``facts``, each None or a dataclass.
 
-    A subclass calls `keep_settings` in ``__init__``, so that every checkpoint tells how to build
-    the module again, and a logger is told the hyperparameters.
+    A subclass keeps ``optimizer`` and calls `keep_settings` in ``__init__``, so that every
+    checkpoint tells how to build the module again, and a logger is told the hyperparameters.
     """
+
+    optimizer: OptimizerConfig
+    # The position of the training: every step ends with `count_batch`.
+    batches_seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def forward(self, *inputs: Any) -> Tensor:
         """Returns what ``embed`` returns."""
         found: Tensor = self.embed(*inputs)  # type: ignore[operator]
         return found
 
+    def configure_optimizers(self) -> Any:
+        """Returns the recipe's optimizer over all parameters, and its schedule."""
+        return configure(self.parameters(), self.optimizer, self.trainer)
+
     def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
         """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
-        self.save_hyperparameters({name: plain(part) for name, part in parts.items()})
+        plain = {name: part and asdict(part, dict_factory=_listed) for name, part in parts.items()}
+        self.save_hyperparameters(plain)
 
     @classmethod
     def settings_types(cls) -> dict[str, type]:
@@ -72,11 +86,9 @@ class PaperModule(LightningModule):
         )
 
 
-def plain(value: Any) -> Any:
-    """Returns a dataclass as a dict and a named tuple as a list, so that no class is stored."""
-    if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
-    return list(value) if hasattr(value, "_fields") else value
+def _listed(values: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns a dataclass's ``values`` by name, named tuples as lists: no class is stored."""
+    return {name: list(value) if hasattr(value, "_fields") else value for name, value in values}
 
 
 def restored(kind: type, values: dict[str, Any], source: str) -> Any:

@@ -1,14 +1,15 @@
 """Where a run stands: batches seen and the random states, in every checkpoint."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from common.distributed.host_copy import HostCopy
-from common.errors import DataError, UsageError
+from common.distributed.device import HostCopy
+from common.errors import DataError, LikewiseError, UsageError
 
 VERSION = 2
 # Where a checkpoint holds the position; a run adds there which run and code wrote it.
@@ -122,3 +123,34 @@ class Position(Callback):
         if self._pending is not None:
             set_random_states(self._pending)
             self._pending = None
+
+
+class CheckpointError(LikewiseError):
+    """A checkpoint that cannot be written or read."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Returns the checkpoint at ``path``, on the CPU.
+
+    Raises:
+        CheckpointError: If the file is missing, truncated, tries to run code, or is not ours.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types for a broken or unsafe file
+        raise CheckpointError(f"{path}: not a whole checkpoint of plain tensors") from error
+    if not isinstance(checkpoint, dict) or "likewise" not in checkpoint:
+        raise CheckpointError(f"{path}: a checkpoint of another program (it lacks our position)")
+    return checkpoint
+
+
+def epoch_reached(module: LightningModule, epoch: int) -> bool:
+    """Tells whether the next batch is in ``epoch``, counted from 0, or later.
+
+    Without a Trainer nobody counts epochs: every one is reached.
+    """
+    if not epoch or module._trainer is None:
+        return True
+    return batches_seen(module) >= epoch * int(module.trainer.num_training_batches)

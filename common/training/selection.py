@@ -10,9 +10,8 @@ from lightning import Callback, LightningModule, Trainer
 from common.config.schema import Recipe
 from common.errors import ConfigError, LikewiseError, suggest
 from common.evaluation.config import EvaluationConfig
-from common.training.checkpoint import read_checkpoint
 from common.training.metrics import EPOCH_LOSS, MetricsLog
-from common.training.position import batches_seen, random_states, set_random_states
+from common.training.position import batches_seen, random_states, read_checkpoint, set_random_states
 
 BEST = "best.ckpt"
 

@@ -4,7 +4,7 @@ import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextFacts

@@ -5,7 +5,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 from common.data.sequences.config import SequenceFacts
-from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.data.sequences.views import ViewRatios, draw_views, make_sequence_views
 from papers.mclrec import MCLRec, MCLRecConfig
 
 torch.manual_seed(0)
@@ -20,7 +20,7 @@ def with_views(rows: list) -> tuple:
     """Collates ``(items, length, target)`` and adds two views: cropped, masked or reordered."""
     items, lengths, targets = (torch.stack(part) for part in zip(*rows, strict=True))
     draws = draw_views(*items.shape, torch.Generator().manual_seed(int(torch.randint(2**31, ()))))
-    views, view_lengths = make_views(items, lengths, draws, ViewRatios(0.5, 0.5, 0.8))
+    views, view_lengths = make_sequence_views(items, lengths, draws, ViewRatios(0.5, 0.5, 0.8))
     return items, lengths, targets, views, view_lengths
 
 

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.plots.compared_curves import compared_curves
+from common.plots.curves import compared_curves
 from common.plots.style import COLOURS, GREY, new_figure
-from common.results.board import Board, read_board
 from common.results.comparison import Arms, side_by_side
+from common.results.leaderboard import Leaderboard, read_leaderboard
 from common.results.pages.formatting import seeds_text, short_metric
-from common.results.pages.front import front_of
+from common.results.pages.leaderboard import row_of
 from common.results.record import read_record
 
 if TYPE_CHECKING:
@@ -55,20 +55,20 @@ def gallery(root: Path) -> tuple[Image, ...]:
 
     The plots of the newest finished run of a paper's `quick` in ``runs/`` are among them.
     """
-    board = read_board(root)
+    board = read_leaderboard(root)
     return tuple(image for paper in board.papers() for image in _images(root, board, paper))
 
 
-def _images(root: Path, board: Board, paper: str) -> Iterator[Image]:
+def _images(root: Path, board: Leaderboard, paper: str) -> Iterator[Image]:
     page = f"papers/{paper}/README.md"
-    if front := front_of(board, paper):
-        section, seeds = front.section, seeds_text(front.ours.n)
-        setting = f"`{section.setting}` on {front.method.latest.data}"
-        assert section.metric  # a front has one
+    if row := row_of(board, paper):
+        section, seeds = row.section, seeds_text(row.ours.n)
+        setting = f"`{section.setting}` on {row.method.latest.data}"
+        assert section.metric  # a row has one
         (arms,) = side_by_side([one for group in section.groups for one in group.records])
         caption = f"{setting}: mean and deviation over runs; the method has {seeds}."
         yield Image(page, "arms.svg", caption, to_svg(draw_arms(arms, section.metric)))
-        if curves := compared_curves(side_by_side(front.method.records)):
+        if curves := compared_curves(side_by_side(row.method.records)):
             yield Image(page, "curves.svg", f"{setting}: the training.", to_svg(curves))
     finished = sorted(root.glob(f"runs/{paper}/quick/*/result.json"))
     if finished:

@@ -31,7 +31,7 @@ PAPER = Paper(
     module_class="AMCL",
     config_class="AMCLConfig",
     protocols=("knn", "linear", "pair-auc", "few-label", "linear-sgd"),
-    own_protocols={"pair-auc": "config:PairAucConfig"},
+    own_protocols={"pair-auc": ("pair_auc:evaluate_pair_auc", "config:PairAucConfig")},
     own_data={"image-folder": "photos"},
 )
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.methods.heads import mlp
 from common.methods.queue import enqueue
 from common.optim.ema import momentum_copy, update_momentum

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.methods.config import BackboneConfig, check_one_size, check_pairs, check_queue
 from common.registry import BACKBONES
 from common.settings import setting
@@ -100,9 +100,3 @@ class PairAucConfig(ProtocolConfig):
     needs_labels: ClassVar[bool] = False
     # Tested images; as many are drawn by seed where there are more.
     max_images: int = setting(500, at_least=2, hashed_as="max_pictures")
-
-    def function(self) -> Measure:
-        """Returns `evaluate_pair_auc`."""
-        from papers.amcl.pair_auc import evaluate_pair_auc
-
-        return evaluate_pair_auc

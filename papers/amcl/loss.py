@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad, rank, world_size
+from common.distributed.collectives import gather_with_grad, rank, world_size
 from common.losses.barlow import STD_EPS, correlate, standardise
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import unit, upcast

@@ -10,7 +10,6 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -35,11 +34,9 @@ class AMCL(PaperModule):
 
     Args:
         method: Default: generation 2 on SimCLR.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. Generation 2: SGD, which decays phi and biases too.
         facts: Facts of the images; default: colour.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -61,7 +58,6 @@ class AMCL(PaperModule):
             convert_batch_norm(self.base)  # SimSiam's predictors
         self.phi = build_phi(config)
         self.rule = build_rule(config)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send it from the first one at every step.
         self._ddp_params_and_buffers_to_ignore = ["base.queue"]
         self.collapse = CollapseWarning(ADVICE)
@@ -83,10 +79,6 @@ class AMCL(PaperModule):
         self.diagnose(encoded, result)
         count_batch(self)
         return result.loss
-
-    def configure_optimizers(self) -> Any:
-        """SGD in generation 2, its weight decay on phi and biases too."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Takes the step; then MoCo's key encoder follows, after updates and not mere batches."""

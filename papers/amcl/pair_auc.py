@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.errors import DataError
-from common.evaluation.frozen import evaluating
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.scores import keep
 from papers.amcl.config import PairAucConfig
 

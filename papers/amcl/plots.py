@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from common.data.images.dense_evaluation import DenseImages
+from common.data.images.evaluation import DenseImages
 from common.data.images.module import ImageData
 from common.plots.style import COLOURS, GREY
 from papers.amcl.module import AMCL

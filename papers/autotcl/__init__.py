@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -31,12 +32,19 @@ PAPER = Paper(
     module_class="AutoTCL",
     config_class="AutoTCLConfig",
     protocols=("forecasting", "mask-agreement", "series-svm"),
-    own_protocols={"mask-agreement": "config:MaskAgreementConfig"},
+    own_protocols={
+        "mask-agreement": ("mask_agreement:evaluate_mask_agreement", "config:MaskAgreementConfig")
+    },
     # Each of the two updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
     own_data={"labelled": "uea"},
+    own_sets={
+        "seasons-equal": DataSet("readers.seasons:seasons", generated=True),
+        "seasons-loud": DataSet("readers.seasons:seasons", generated=True),
+        "seasons-quiet": DataSet("readers.seasons:seasons", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
-from common.distributed.host_copy import HostCopy
+from common.distributed.device import HostCopy
+from common.distributed.draws import keyed_generator
 from common.optim.ema import momentum_copy
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -22,14 +22,12 @@ class AveragedEncoder(PaperModule):
 
     encoder: DilatedEncoder
     average: DilatedEncoder
-    batches_seen: Tensor
     draw_seed: Tensor
 
     def start_mean(self) -> None:
         """Starts the mean at ``encoder`` and registers position and seed; the last to draw."""
         self.automatic_optimization = False
         self.average = momentum_copy(self.encoder)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The draws are a function of it and the position, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
+from common.evaluation.series_config import LONG, require_kind
 from common.settings import setting
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -148,12 +149,4 @@ class MaskAgreementConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` for short series."""
-        from common.evaluation.series_inputs import ForecastInputs, require
-
-        require(ForecastInputs, inputs, "mask-agreement")
-
-    def function(self) -> Measure:
-        """Returns `evaluate_mask_agreement`."""
-        from papers.autotcl.mask_agreement import evaluate_mask_agreement
-
-        return evaluate_mask_agreement
+        require_kind(inputs, LONG, "mask-agreement")

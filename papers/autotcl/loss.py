@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import (
+from common.distributed.collectives import (
     all_reduce_sum_with_grad,
     gather_with_grad,
     rank,

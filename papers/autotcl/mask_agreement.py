@@ -6,8 +6,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
+from common.evaluation.frozen import require_finite
 from common.evaluation.scores import keep
 from common.evaluation.series_inputs import ForecastInputs
 from papers.autotcl.config import MaskAgreementConfig

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from common.backbones.modes import evaluating, frozen
 from common.config.schema import OptimizerConfig
 from common.data.series.batches import SeriesBatch, as_series_batch
 from common.data.series.config import SeriesFacts
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
@@ -109,10 +110,8 @@ class AutoTCL(AveragedEncoder):
 
     def update_augmenter(self, x: Tensor, optimizer: Any) -> None:
         """The augmenter learns; gradient passes through the encoder, which stays as it is."""
-        self.encoder.requires_grad_(False).eval()
-        loss = self.augmenter_loss(x)
-        descend(self, loss, optimizer)
-        self.encoder.requires_grad_(True).train(self.training)
+        with frozen(self.encoder), evaluating(self.encoder):
+            descend(self, self.augmenter_loss(x), optimizer)
 
     def augmenter_loss(self, x: Tensor) -> Tensor:
         """Simple views whose representations are distributed as the series'."""
@@ -163,9 +162,8 @@ class AutoTCL(AveragedEncoder):
         self.log("diag/mmd", mmd(h_x, h_v))
         if self.learns_mask:
             # Without dropout: what is logged must not change what is drawn.
-            self.augmenter.eval()
-            self.log("diag/mask_score", self.mask_scores(x).mean())
-            self.augmenter.train(self.training)
+            with evaluating(self.augmenter):
+                self.log("diag/mask_score", self.mask_scores(x).mean())
 
     def local_loss(self, h: Tensor) -> Tensor:
         """The contrast of neighbouring segments, of the global batch's first series or of all."""

@@ -8,12 +8,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from common.data.series.module import SeriesData
-from common.data.series.sets import Prepared
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.forecasting import windows_of
 from common.evaluation.ridge import ALPHAS, RidgePath, choose_alpha
-from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
-from common.plots.components import main_components
+from common.evaluation.series_inputs import ForecastInputs, LabelledInputs, SplitSeries
+from common.plots.embedding_map import main_components
 from common.plots.style import COLOURS, GREY, MARKERS, new_figure
 from papers.autotcl.mask_agreement import has_mask, mask_scores
 
@@ -68,7 +67,7 @@ def draw_classes(inputs: LabelledInputs, names: Sequence[str]) -> "Figure":
     return figure
 
 
-def shortened(series: Prepared, window: int, horizon: int) -> Prepared:
+def shortened(series: SplitSeries, window: int, horizon: int) -> SplitSeries:
     """Returns the end of the training part and the start of validation, as parts of both names."""
     _, end = series.parts["train"]
     start = max(end - FITTED - horizon - window, 0)
@@ -84,7 +83,9 @@ def shortened(series: Prepared, window: int, horizon: int) -> Prepared:
     )
 
 
-def forecast(module: nn.Module, series: Prepared, window: int, horizon: int) -> tuple[int, Tensor]:
+def forecast(
+    module: nn.Module, series: SplitSeries, window: int, horizon: int
+) -> tuple[int, Tensor]:
     """Returns the step that is forecast from, and ``(horizon,)`` values of the last target."""
     inputs = ForecastInputs(series, window, module)
     train, val = (windows_of(inputs, name, horizon, 1) for name in ("train", "val"))
@@ -97,7 +98,7 @@ def forecast(module: nn.Module, series: Prepared, window: int, horizon: int) -> 
     return inputs.bounds("val")[0] + place, found.view(horizon, -1)[:, -1]
 
 
-def draw_forecast(module: nn.Module, whole: Prepared, window: int, horizon: int) -> "Figure":
+def draw_forecast(module: nn.Module, whole: SplitSeries, window: int, horizon: int) -> "Figure":
     """Draws one forecast; shaded: how informative the mask holds each step."""
     series = shortened(whole, window, horizon)
     step, predicted = forecast(module, series, window, horizon)

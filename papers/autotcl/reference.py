@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.data.series.sections import cut_sections, time_covariates
+from common.data.series.sets import cut_sections, time_covariates
 from common.evaluation.ridge import (
     MAX_SAMPLES,
     RidgePath,
@@ -99,6 +99,12 @@ def read_encoder(case: Case, prefix: str) -> DilatedEncoder:
     return encoder
 
 
+def _sizes(encoder: DilatedEncoder) -> dict[str, Any]:
+    assert encoder.average is not None
+    kernels = [w.shape[2] for w in encoder.average.parameters() if w.ndim == 3]
+    return {"depth": len(encoder.blocks) - 1, "kernels": kernels}
+
+
 def gradients(loss: Tensor, module: nn.Module, prefix: str, case: Case) -> dict[str, Tensor]:
     """Returns the gradients that the case asks for under ``prefix``, by their stored names."""
     names = [n for n in case.outputs if n.startswith(prefix)]
@@ -113,6 +119,11 @@ def solve_augmenter(case: Case) -> dict[str, Any]:
     """Encoder, gate, view, and both steps' losses with their gradients."""
     x, (stretch, bias, threshold, size_weight, consistency_weight) = case["x"], case["consts"]
     encoder, augmenter = read_encoder(case, "enc."), read_augmenter(case)
+    case.constants.must_be(
+        encoder=_sizes(encoder),
+        augmenter=_sizes(read_encoder(case, "aug.")),
+        mask_threshold=case.arrays["consts"][2],
+    )
     constants = {
         "stretch": float(stretch),
         "bias": float(bias),
@@ -249,7 +260,9 @@ def _samples(case: Case) -> dict[str, Any]:
 
 def _encoding(case: Case) -> dict[str, Any]:
     """Padding stays NaN in the stored values, as in the released code."""
-    context = case.constants["causal_encode"]["left_context"]
+    given = case.constants["causal_encode"]
+    context = given["left_context"]
+    given.must_be(window=context + 1)
     x = nn.functional.pad(case["ce_in"], (0, 0, context, 0), value=torch.nan)
     encoder = read_encoder(case, "ce.")
     return {"ce_out": encode_windows(encoder.last, x, context + 1)}

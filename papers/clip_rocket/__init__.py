@@ -31,7 +31,7 @@ PAPER = Paper(
     module_class="ClipRocket",
     config_class="ClipRocketConfig",
     protocols=("image-text-retrieval", "caption-choice", "zero-shot", "gap", "projectors"),
-    own_protocols={"projectors": "projectors_config:ProjectorsConfig"},
+    own_protocols={"projectors": ("projectors:evaluate_projectors", "config:ProjectorsConfig")},
 )
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ Sources: "code" is ``losses.py`` and ``models.py`` of the official repository at
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.errors import ConfigError
-from common.methods.two_tower_config import TwoTowerConfig
+from common.evaluation.config import ProtocolConfig, require_part
+from common.methods.config import TwoTowerConfig
 from common.settings import setting
 
 ADDITIONS = ("none", "barlip", "siamlip", "byolip", "swalip", "swalip-v1")
@@ -132,3 +133,19 @@ class ClipRocketConfig(TwoTowerConfig):
                 raise ConfigError(
                     f"method.label_smoothing={self.label_smoothing}: SwALIP takes none; set it to 0"
                 )
+
+
+# The official code logs both projectors and all tenths between them.
+TENTHS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+
+
+@dataclass
+class ProjectorsConfig(ProtocolConfig):
+    """Protocol ``projectors``: zero-shot classes by mixed scores of both projectors."""
+
+    # For the weak projectors' scores: 1 is those alone, and 0 those of the strong ones.
+    weights: list[float] = setting(TENTHS, at_least=0, at_most=1)
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `ConfigError` for data without classes."""
+        require_part(inputs.classes, "projectors", "images with classes")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad
+from common.distributed.collectives import gather_with_grad
 from common.losses.barlow import CHUNK_ROWS, correlate
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.clip import clip_loss

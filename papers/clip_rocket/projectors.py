@@ -6,12 +6,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from common.evaluation.features import percent_equal
-from common.evaluation.pair_inputs import Classes, PairInputs, require
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.config import require_part
+from common.evaluation.pair_inputs import Classes, PairInputs
 from common.evaluation.scores import keep
 from common.evaluation.zero_shot import class_scores
+from papers.clip_rocket.config import ProjectorsConfig
 from papers.clip_rocket.module import ClipRocket
-from papers.clip_rocket.projectors_config import ProjectorsConfig
 
 
 class WeakProjectors(nn.Module):
@@ -63,7 +64,7 @@ def evaluate_projectors(
         scores_of(replace(inputs, module=kind(module), _found={}))
         for kind in (WeakProjectors, StrongProjectors)
     )
-    classes: Classes = require(inputs.classes, "projectors", "images with classes")
+    classes: Classes = require_part(inputs.classes, "projectors", "images with classes")
     labels, found = torch.from_numpy(classes.labels), {}
     for weight, scores in zip(settings.weights, mix(weak, strong, settings.weights), strict=True):
         keep("projectors", scores)
@@ -73,7 +74,7 @@ def evaluate_projectors(
 
 def scores_of(inputs: PairInputs) -> Tensor:
     """Returns the cosines of images with the classes' mean prompts, ``(images, classes)``."""
-    classes: Classes = require(inputs.classes, "projectors", "images with classes")
+    classes: Classes = require_part(inputs.classes, "projectors", "images with classes")
     texts = [prompt.format(name) for name in classes.names for prompt in classes.prompts]
     of = torch.arange(len(classes.names)).repeat_interleave(len(classes.prompts))
     vectors = inputs.text_vectors(inputs.encode(texts))

@@ -4,16 +4,16 @@ import torch
 from lightning import LightningModule
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from papers.clip_rocket.module import ClipRocket
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns start and a late moment; of the older SwALIP the end of the freeze, too."""
     if recipe.baseline is not None or recipe.method.addition != "swalip-v1":
-        return [start(), late(counts)]
+        return [training_start(), late(counts)]
     freeze = recipe.method.swalip.freeze_batches
-    return [start(), Point("freeze ends", max(freeze - 1, 1)), late(counts)]
+    return [training_start(), Point("freeze ends", max(freeze - 1, 1)), late(counts)]
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:

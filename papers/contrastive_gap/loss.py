@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad
+from common.distributed.collectives import gather_with_grad
 from common.losses.clip import clip_loss
 from common.losses.precision import unit
 from common.losses.spread import alignment, cross_uniformity, uniformity

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch, as_pair_batch
 from common.data.image_text.config import ImageTextFacts
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.errors import UsageError
-from common.evaluation.frozen import evaluating
 from common.losses.clip import ClipLoss
 from common.losses.precision import unit
 from common.methods.two_tower import PairModule, log_pairs

@@ -36,7 +36,9 @@ PAPER = Paper(
         *("alignment-uniformity", "isotropy", "association"),
     ),
     baselines={"defsent": ("defsent:DefSent", "config:DefSentConfig")},
-    own_protocols={"entry-prediction": "config:EntryPredictionConfig"},
+    own_protocols={
+        "entry-prediction": ("prediction:evaluate_prediction", "config:EntryPredictionConfig")
+    },
 )
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig, require_part
 from common.settings import setting
 
 
@@ -102,16 +102,8 @@ class EntryPredictionConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where no held-out text has an entry."""
-        from common.evaluation.text_inputs import require
-
-        require(inputs.train, "entry-prediction", "entries or classes")
-        require(inputs.held_out, "entry-prediction", "held-out texts")
-
-    def function(self) -> Measure:
-        """Returns `evaluate_prediction`."""
-        from papers.defsent_plus.prediction import evaluate_prediction
-
-        return evaluate_prediction
+        require_part(inputs.train, "entry-prediction", "entries or classes")
+        require_part(inputs.held_out, "entry-prediction", "held-out texts")
 
 
 def check_entries(facts: Any) -> None:

@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_weights
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import KEY, build_text_encoder, encoder_arrays
+from common.backbones.text_encoder import KEY, build_text_encoder, encoder_arrays, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.config import TextFacts
-from common.distributed.reduce import all_reduce_sum, world_size
+from common.distributed.collectives import all_reduce_sum, world_size
 from common.errors import ConfigError, DataError
 from common.losses.precision import upcast
 from common.optim.build import build_optimizer, training_length, with_schedule
@@ -62,7 +61,6 @@ class DefSent(PaperModule):
     """
 
     words: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -84,7 +82,6 @@ class DefSent(PaperModule):
         if config.encoder.checkpoint is not None:
             fill_head(self.head, config.encoder.checkpoint)
         self.register_buffer("words", torch.full((facts.num_targets,), UNKNOWN))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:

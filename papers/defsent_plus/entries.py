@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum
+from common.distributed.collectives import all_reduce_sum
 from common.errors import ConfigError
 
 

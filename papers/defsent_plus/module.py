@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import build_text_encoder
+from common.backbones.modes import evaluating
+from common.backbones.text_encoder import build_text_encoder, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
@@ -38,7 +38,6 @@ class DefSentPlus(PaperModule):
     """
 
     entries: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -61,7 +60,6 @@ class DefSentPlus(PaperModule):
         shape = facts.num_targets, self.backbone.num_features
         drawn = torch.randn(shape) if config.targets == "random" else torch.zeros(shape)
         self.register_buffer("entries", drawn)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         self._ddp_params_and_buffers_to_ignore = ["entries", "batches_seen"]
         self.stages = [self.round(number) for number in range(1, config.rounds + 1)]
@@ -134,12 +132,10 @@ class DefSentPlus(PaperModule):
             ConfigError: An entry without a definition.
         """
         found = EntryMeans(torch.zeros_like(self.entries))
-        was_training = self.training
-        self.eval()
-        for batch in batches:
-            ids, mask, targets, _ = as_definitions(batch)
-            found.add(self.embed(ids[:, 0], mask[:, 0]), targets)
-        self.train(was_training)
+        with evaluating(self):
+            for batch in batches:
+                ids, mask, targets, _ = as_definitions(batch)
+                found.add(self.embed(ids[:, 0], mask[:, 0]), targets)
         self.entries.copy_(found.means())
 
     def _definitions(self) -> Iterator[object]:

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from common.backbones.modes import evaluating
+from common.evaluation.config import require_part
 from common.evaluation.scores import keep
-from common.evaluation.text_inputs import CHUNK, TextInputs, require
+from common.evaluation.text_inputs import CHUNK, TextInputs
 from papers.defsent_plus.config import EntryPredictionConfig
 
 
@@ -24,16 +26,14 @@ def evaluate_prediction(
     module = inputs.module
     if not hasattr(module, "score"):
         return {}
-    held_out = require(inputs.held_out, "entry-prediction", "held-out texts")
+    held_out = require_part(inputs.held_out, "entry-prediction", "held-out texts")
     targets, ranks = torch.from_numpy(held_out.targets), []
-    was_training = module.training
-    module.eval()
-    for rows, ids, mask in held_out.texts.chunks(CHUNK, module.backbone.num_positions):
-        logits = module.score(ids.to(module.device), mask.to(module.device))
-        own = targets[rows].to(logits.device)
-        keep("entry-prediction", logits.gather(1, own[:, None])[:, 0])
-        ranks.append(entry_ranks(logits, own).cpu())
-    module.train(was_training)
+    with evaluating(module):
+        for rows, ids, mask in held_out.texts.chunks(CHUNK, module.backbone.num_positions):
+            logits = module.score(ids.to(module.device), mask.to(module.device))
+            own = targets[rows].to(logits.device)
+            keep("entry-prediction", logits.gather(1, own[:, None])[:, 0])
+            ranks.append(entry_ranks(logits, own).cpu())
     return rank_metrics(torch.cat(ranks), settings.top, settings.cutoffs)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.backbones.poolers import pool
+from common.backbones.text_encoder import pool
 from common.optim.schedules import warmup_linear
 from common.results.parity import Case
 from papers.defsent_plus.defsent import WordHead, predict_word, warmup_rates

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -29,9 +30,12 @@ PAPER = Paper(
     module_class="DSE",
     config_class="DSEConfig",
     protocols=("pair-task", "sts", "alignment-uniformity", "isotropy"),
-    own_protocols={"pair-task": "config:PairTaskConfig"},
+    own_protocols={"pair-task": ("pair_task:evaluate_pairs", "config:PairTaskConfig")},
     # A stage does not use the other one's encoder.
     ddp_strategy="ddp_find_unused_parameters_true",
+    own_sets={
+        "glossary-pairs": DataSet("readers.glossary_pairs:glossary_pairs", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig, require_part
 from common.settings import setting
 
 POOLERS = tuple(
@@ -129,12 +129,4 @@ class PairTaskConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where there are no pairs with scores."""
-        from common.evaluation.text_inputs import require
-
-        require(inputs.graded, "pair-task", "pairs with scores")
-
-    def function(self) -> Measure:
-        """Returns `evaluate_pairs`."""
-        from papers.dse.pair_task import evaluate_pairs
-
-        return evaluate_pairs
+        require_part(inputs.graded, "pair-task", "pairs with scores (data.graded=FILE.csv)")

@@ -11,7 +11,7 @@ from common.backbones.text_encoder import build_text_encoder, rate_of
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextFacts
-from common.data.text.module import WholeBatches
+from common.data.text.module import TextBatches
 from common.errors import ConfigError, DataError
 from common.losses.precision import upcast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
@@ -39,8 +39,6 @@ class DSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: DSEConfig | None = None,
@@ -62,7 +60,6 @@ class DSE(PaperModule):
         self.head = PairHead(width, config.features, config.fc_dims)
         self.teacher = self._make_teacher(facts) if config.trains_teacher else None
         self.stages = self._make_stages()
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
         self._logits: Tensor | None = None  # a file's, read when they are first asked for
 
@@ -145,11 +142,11 @@ class DSE(PaperModule):
             self._logits = logits
         return self._logits
 
-    def _samples(self) -> WholeBatches:
+    def _samples(self) -> TextBatches:
         """Returns all training pairs, whose numbers a batch tells."""
         loader: Any = self._trainer and self._trainer.train_dataloader
         samples = getattr(loader, "dataset", None)
-        if not isinstance(samples, WholeBatches):
+        if not isinstance(samples, TextBatches):
             raise DataError(
                 f"method.teacher={self.method.teacher}: needs pairs with numbers, which TextData "
                 "gives and a loader of your own does not"

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data.text.store import gather_texts
+from common.evaluation.config import require_part
 from common.evaluation.scores import keep
 from common.evaluation.sts import pearson, spearman
-from common.evaluation.text_inputs import CHUNK, TextInputs, require
+from common.evaluation.text_inputs import CHUNK, TextInputs
+from common.evaluation.tokens import gather_texts
 from papers.dse.config import PairTaskConfig
 
 # The official code adds it to denominators.
@@ -29,7 +30,10 @@ def evaluate_pairs(inputs: TextInputs, settings: PairTaskConfig, seed: int) -> d
     """
     if inputs.module is None:
         return {}
-    graded, method = require(inputs.graded, "pair-task", "pairs with scores"), inputs.module.method
+    graded, method = (
+        require_part(inputs.graded, "pair-task", "pairs with scores"),
+        inputs.module.method,
+    )
     scores = graded.scores
     labels = (scores > method.threshold).astype(float) if method.task == "binary" else scores
     found = {"pair": student_logits(inputs), "teacher": teacher_logits(inputs)}

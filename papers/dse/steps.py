@@ -3,7 +3,7 @@
 from lightning import LightningModule
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from common.training.stages import stage_number
 from papers.dse.module import DSE
 
@@ -11,10 +11,10 @@ from papers.dse.module import DSE
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns start and a late moment; with a teacher's stage its end, and the end of all."""
     if not recipe.method.trains_teacher:
-        return [start(), late(counts)]
+        return [training_start(), late(counts)]
     last = recipe.method.teacher_epochs - 1
     begins = Point("distillation begins", counts.end_of_epoch(last))
-    return [start(), begins, Point("end", counts.end_of_epoch(counts.epochs - 1))]
+    return [training_start(), begins, Point("end", counts.end_of_epoch(counts.epochs - 1))]
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:

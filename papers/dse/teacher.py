@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.backbones.text_encoder import Pooler, TextEncoder, rate_of
 from common.data.text.config import Special
 
@@ -40,10 +41,8 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def tell(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Returns logits as `forward`, without gradient and without dropout."""
-        was_training = self.training
-        self.eval()
-        logits: Any = self(ids, mask)
-        self.train(was_training)
+        with evaluating(self):
+            logits: Any = self(ids, mask)
         return logits
 
 

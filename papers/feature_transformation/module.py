@@ -6,14 +6,12 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
-from common.distributed.reduce import rank, world_size
-from common.losses.draws import draw_beta
+from common.distributed.collectives import rank, world_size
+from common.distributed.draws import draw_beta, keyed_generator
 from common.losses.precision import unit
 from common.methods.moco import MoCo
 from common.training.diagnostics import is_log_due
-from common.training.epochs import epoch_reached
-from common.training.position import batches_seen
+from common.training.position import batches_seen, epoch_reached
 from papers.feature_transformation.config import FeatureTransformationConfig
 from papers.feature_transformation.loss import (
     product_contrast,

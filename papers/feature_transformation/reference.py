@@ -12,8 +12,7 @@ from common.config.schema import OptimizerConfig
 from common.methods.queue import enqueue
 from common.optim.schedules import schedule_table, warmup_cosine
 from common.results.parity import Case
-from common.training.rate_drops import rate_stages
-from common.training.stages import first_epochs
+from common.training.stages import first_epochs, rate_stages
 from papers.feature_transformation.loss import (
     product_contrast,
     product_logits,

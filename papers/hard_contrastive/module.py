@@ -7,8 +7,7 @@ from torch import Tensor
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
 from common.methods.moco import MoCo
-from common.training.rate_drops import rate_stages
-from common.training.stages import configure_stages
+from common.training.stages import configure_stages, rate_stages
 from papers.hard_contrastive.config import HardContrastiveConfig
 from papers.hard_contrastive.loss import contrast_hardest, named_loss
 

@@ -1,6 +1,5 @@
 """Our functions on the hard contrastive loss's stored reference values, case by case."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from common.evaluation.uniformity_tolerance import nearest_negatives, tolerance
 from common.losses.precision import unit
 from common.losses.spread import uniformity
 from common.results.parity import Case
+from papers.hard_contrastive.config import HardContrastiveConfig
 from papers.hard_contrastive.loss import (
     contrast_hardest,
     hardest,
@@ -22,8 +22,8 @@ from papers.hard_contrastive.loss import (
 def solve_contrastive(case: Case) -> dict[str, Any]:
     """Loss, gradients and penalties of each named temperature (Eq. 1, 4 and 5)."""
     found: dict[str, Any] = {}
-    for name in dict.fromkeys(output.partition("_")[0] for output in case.outputs):
-        temperature = float(name.removeprefix("tau"))
+    for temperature in case.constants["temperatures"]:
+        name = f"tau{temperature:g}"
         positive, negatives = (case[key].requires_grad_() for key in ("s_pos", "s_neg"))
         loss = softmax_loss(positive, negatives, temperature)
         of_positive, of_negatives = torch.autograd.grad(loss.sum(), [positive, negatives])
@@ -58,6 +58,8 @@ def solve_hard(case: Case) -> dict[str, Any]:
     k, queue = case["k"], case["queue"]
     for name, own in case.constants["cases"].items():
         q = case["q_raw"].requires_grad_()
+        share = HardContrastiveConfig(hard_share=own["alpha"], queue_length=len(queue))
+        own.must_be(num_hard=share.num_hard)
         anchor_loss = named_loss(own["form"], own["tau"])
         loss = contrast_hardest(q, k, queue, own["num_hard"], anchor_loss)
         scores = unit(q) @ queue.T
@@ -80,12 +82,12 @@ def solve_metrics(case: Case) -> dict[str, Any]:
         "positive_similarity": (f * g).sum(1).mean(),
         "top_negative_similarity": nearest_negatives(f, g, case.constants["top"]),
     }
-    for name in case.outputs:
-        if match := re.fullmatch(r"uniformity_(all_)?t(.+)", name):
-            of_pairs = uniformity(f, float(match[2]))
-            # With i = j a share 1 / n of the pairs has the weight 1.
-            all_pairs = ((of_pairs.exp() * (len(f) - 1) + 1) / len(f)).log()
-            found[name] = all_pairs if match[1] else of_pairs
+    case.constants.must_be(num_classes=len(case["labels"].unique()))
+    for t in case.constants["t"]:
+        of_pairs = uniformity(f, t)
+        # With i = j a share 1 / n of the pairs has the weight 1.
+        all_pairs = ((of_pairs.exp() * (len(f) - 1) + 1) / len(f)).log()
+        found |= {f"uniformity_t{t:g}": of_pairs, f"uniformity_all_t{t:g}": all_pairs}
     return found
 
 

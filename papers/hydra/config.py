@@ -9,7 +9,7 @@ from typing import Any
 
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
@@ -142,9 +142,3 @@ class EffectiveRankConfig(ProtocolConfig):
 
     # Zero mean and unit deviation first, so that no dimension counts for its scale.
     standardise: bool = True
-
-    def function(self) -> Measure:
-        """Returns `evaluate_effective_rank`."""
-        from papers.hydra.effective_rank import evaluate_effective_rank
-
-        return evaluate_effective_rank

@@ -3,7 +3,7 @@
 from lightning import LightningModule
 from torch import Tensor
 
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.losses.precision import unit
 from common.losses.supcon import count_label
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std

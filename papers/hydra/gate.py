@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
 from common.losses.precision import upcast
 
 

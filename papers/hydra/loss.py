@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label

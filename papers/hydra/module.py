@@ -1,7 +1,5 @@
 """SimLAP as a LightningModule: `training_step` is the authors' step without a momentum encoder."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,10 +8,9 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
+from common.distributed.collectives import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.losses.precision import upcast
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -38,11 +35,10 @@ class SimLAP(PaperModule):
 
     Args:
         method: Default: the two-view form of the authors' ``cl/`` folder.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The authors: LARS; the filter has the encoder's rate.
         facts: Facts of the images; default: 10 classes in colour.
     """
 
-    batches_seen: Tensor
     pair_seed: Tensor
 
     def __init__(
@@ -68,7 +64,6 @@ class SimLAP(PaperModule):
         self.classifier = nn.Linear(features, facts.num_classes) if config.online_head else None
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # With the position, the seed of the drawn pairs.
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
@@ -129,10 +124,6 @@ class SimLAP(PaperModule):
             gate = pair_gate(self.gate, labels, partners)
             losses.append(self.contrast(z[a], keys[b], gate, labels, partners, everyone))
         return torch.stack(losses).mean(), gate
-
-    def configure_optimizers(self) -> Any:
-        """LARS in the authors' recipe; the filter has the encoder's rate."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
     def diagnose(

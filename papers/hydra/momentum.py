@@ -9,10 +9,9 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.errors import ConfigError
 from common.losses.pairs import draw_partners
-from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
@@ -39,11 +38,10 @@ class Hydra(PaperModule):
 
     Args:
         method: Default: the authors' newest builder.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The authors' recipes: LARS or AdamW.
         facts: Facts of the images; default: 10 classes in colour.
     """
 
-    batches_seen: Tensor
     updates: Tensor
     pair_seed: Tensor
 
@@ -73,7 +71,6 @@ class Hydra(PaperModule):
         self.momentum_projector = momentum_copy(self.projector)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # Counts optimizer updates: the momentum's position on its cosine.
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.total_updates = 1
@@ -155,10 +152,6 @@ class Hydra(PaperModule):
         """Returns each anchor's partner class, ``(batch,)``."""
         pairs, position = self.method.pairs, batches_seen(self)
         return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
-
-    def configure_optimizers(self) -> Any:
-        """LARS or AdamW in the authors' recipes; the momentum encoder is not trained."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def on_train_start(self) -> None:
         """Reads the length of the momentum's cosine, a function of the recipe."""

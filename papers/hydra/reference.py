@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from common.backbones.modes import evaluating
 from common.losses.pairs import arbitrary_partners, distinct_partners
 from common.losses.precision import unit, upcast
 from common.losses.supcon import class_contrast, count_label
@@ -51,13 +52,14 @@ def _load_gate(case: Case, fusion: str = "average", statistics: str = "") -> Pai
 def solve_gate(case: Case) -> dict[str, Any]:
     """Gates in evaluation, then one training call with its statistics and gradients."""
     y1, y2 = case["y1"], case["y2"]
-    gate = _load_gate(case).eval()
-    found: dict[str, Any] = {
-        "gate_eval": gate(y1, y2),
-        "gate_eval_single": gate(y1, y1),
-        "gate_eval_product": _load_gate(case, "product").eval()(y1, y2),
-    }
-    found["gate_train"] = trained = gate.train()(y1, y2)
+    gate, product = _load_gate(case), _load_gate(case, "product")
+    with evaluating(gate), evaluating(product):
+        found: dict[str, Any] = {
+            "gate_eval": gate(y1, y2),
+            "gate_eval_single": gate(y1, y1),
+            "gate_eval_product": product(y1, y2),
+        }
+    found["gate_train"] = trained = gate(y1, y2)
     (trained * case["probe"]).sum().backward()
     for n, norm in (("1", gate.norm1), ("2", gate.norm2)):
         found[f"rm{n}_after"], found[f"rv{n}_after"] = norm.running_mean, norm.running_var

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.evaluation.frozen import evaluating
+from common.backbones.modes import evaluating
 from papers.hydra.gate import class_gates
 
 

@@ -4,7 +4,7 @@ from lightning import LightningModule
 
 from common.config.schema import Recipe
 from common.optim.ema import cosine_momentum
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from papers.hydra.momentum import Hydra
 
 
@@ -12,7 +12,7 @@ def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns start, end of the filter's own epochs if there are some, and late."""
     alone = getattr(recipe.method, "filter_epochs", 0)
     ends = [Point("encoder joins", counts.end_of_epoch(alone - 1))] if alone else []
-    return [start(), *ends, late(counts)]
+    return [training_start(), *ends, late(counts)]
 
 
 def scheduled(module: LightningModule, place: Place) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -34,6 +35,9 @@ PAPER = Paper(
     # A stage trains an encoder of its own, and leaves the others out.
     ddp_strategy="ddp_find_unused_parameters_true",
     own_data={"image-folder": "photos"},
+    own_sets={
+        "coloured-digits": DataSet("readers.coloured_digits:coloured_digits", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

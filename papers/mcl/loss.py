@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import gather, gather_with_grad, rank
+from common.distributed.collectives import gather, gather_with_grad, rank
 from common.losses.precision import unit, upcast
 
 

@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.sized import build_sized_backbone
+from common.backbones.build import build_sized_backbone
+from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
-from common.data.images.dense_evaluation import DenseImages
-from common.data.sampler import EpochBatchSampler, keyed_generator
+from common.data.images.evaluation import DenseImages
+from common.data.sampler import EpochBatchSampler
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
+from common.distributed.device import HostCopy
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, UsageError
-from common.evaluation.frozen import evaluating
 from common.losses.infonce import nt_xent
 from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
@@ -65,7 +66,6 @@ class MCL(PaperModule):
     groups: Tensor
     begun: Tensor
     seed: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -89,7 +89,6 @@ class MCL(PaperModule):
         self.register_buffer("groups", torch.zeros(facts.num_samples, dtype=torch.int64))
         self.register_buffer("begun", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seed", torch.randint(2**31, ()))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         same = ["groups", "begun", "seed", "batches_seen"]
         self._ddp_params_and_buffers_to_ignore = same

@@ -28,6 +28,7 @@ def solve_pseudo_labels(case: Case) -> dict[str, Any]:
 
 def solve_assignment(case: Case) -> dict[str, Any]:
     """The nearest centroid of each feature."""
+    case.constants.must_be(K=len(case["centroids"]))
     return {"labels": assign(case["features"], case["centroids"])}
 
 
@@ -40,6 +41,7 @@ def solve_batches(case: Case) -> dict[str, Any]:
         labels, processes = case[f"{name}_labels"], given["processes"]
         size = given["batch_per_process"] * processes
         batches = one_pass(labels, size, _given(orders))
+        given.must_be(num_labels=len(sizes), num_batches=len(batches))
         found[f"{name}_batches"] = _dealt(batches, processes)
         found[f"{name}_dropped"] = torch.tensor(len(labels) - size * len(batches))
     return found

@@ -7,7 +7,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from common.training.stages import stage_number
 from papers.mcl.module import MCL
 
@@ -15,12 +15,12 @@ from papers.mcl.module import MCL
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns the start, the end of each stage but the last, and the end of all."""
     if recipe.baseline is not None or recipe.method.stages == 1:
-        return [start(), late(counts)]
+        return [training_start(), late(counts)]
     method = recipe.method
     ends = [n * method.stage_epochs - 1 for n in range(1, method.stages)] + [counts.epochs - 1]
     names = [f"stage {n} begins" for n in range(1, method.stages)] + ["end"]
     return [
-        start(),
+        training_start(),
         *(
             Point(name, counts.end_of_epoch(epoch), fill=partial(within, number))
             for number, (name, epoch) in enumerate(zip(names, ends, strict=True))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -37,6 +38,9 @@ PAPER = Paper(
     # Each of the three updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
+    own_sets={
+        "sessions": DataSet("readers.sessions:sessions", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """MCLRec as a LightningModule: three alternating updates in each batch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -9,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from common.backbones.modes import frozen
 from common.config.schema import OptimizerConfig
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch, as_sequence_batch
-from common.distributed.reduce import gather_with_grad, rank
+from common.distributed.collectives import gather_with_grad, rank
 from common.errors import ConfigError
 from common.optim.build import build_optimizer
 from common.optim.manual import descend
@@ -43,8 +42,6 @@ class MCLRec(PaperModule):
     Several processes: the contrast is over the global batch, gathered with gradient; all losses
     are means over the rows here, whose average over processes is the global loss.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -79,7 +76,6 @@ class MCLRec(PaperModule):
         first = ModelAugmenter(*sizes)
         second = first if self.method.shared_augmenter else ModelAugmenter(*sizes)
         self.augmenters = nn.ModuleList([first, second])
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Returns h ``(batch, dim)`` of right-padded ``items (batch, length)``."""
@@ -214,13 +210,3 @@ class MCLRec(PaperModule):
         if self.method.regulariser == "global":
             return form(self._pair(everybody, everybody, Z1, Z2))
         return torch.stack([form(pair) for pair in pairs]).sum()
-
-
-@contextmanager
-def frozen(part: nn.Module) -> Iterator[None]:
-    """Keeps ``part`` from getting gradients; gradients still pass through it."""
-    part.requires_grad_(False)
-    try:
-        yield
-    finally:
-        part.requires_grad_(True)

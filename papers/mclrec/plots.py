@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
 from common.data.sequences.module import SequenceData
 from common.data.sequences.store import popularity
+from common.distributed.draws import keyed_generator
 from common.plots.embedding_map import embedding_map
 
 if TYPE_CHECKING:

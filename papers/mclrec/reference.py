@@ -8,9 +8,11 @@ from torch import Tensor
 from common.data.sequences.config import SequenceFacts
 from common.data.sequences.module import SequenceBatch
 from common.data.sequences.views import MASK, REORDER, ViewChoices, apply_view, kept_by_crop
+from common.errors import DataError
 from common.evaluation.ranking import rank_scores, ranking_metrics
 from common.results.parity import Case, Solver
 from papers.mclrec.augmenters import ModelAugmenter
+from papers.mclrec.backbone import MASK_FILL
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.loss import contrast, global_regulariser, pair_scores, row_regulariser
 from papers.mclrec.module import MCLRec
@@ -39,10 +41,19 @@ def _recorded_choices(case: Case, view: int) -> ViewChoices:
         if operator[row] == MASK:
             index = case["mask_index"][row, view]
             masked[row, index[index >= 0]] = True
+            _check_share(case, "mask_ratio", row, masked[row].sum())
         if operator[row] == REORDER:
             new = case["reordered_items"][row, view]
+            _check_share(case, "reorder_ratio", row, (new >= 0).sum())
             _record_window(order[row], items[row], int(start[row]), new[new >= 0])
     return ViewChoices(operator, start, kept, masked, order)
+
+
+def _check_share(case: Case, name: str, row: int, drawn: Tensor) -> None:
+    """Raises `DataError` where the recorded choices are not of the ratio ``name``."""
+    ratio, length = case.constants[name], int(case["length"][row])
+    if int(drawn) != int(ratio * length):
+        raise DataError(f"constants: {name}={ratio}: row {row} has {drawn} of {length} items")
 
 
 def _record_window(order: Tensor, items: Tensor, start: int, new: Tensor) -> None:
@@ -138,6 +149,7 @@ def _gradients(loss: Tensor, leaves: dict[str, Tensor]) -> dict[str, Tensor]:
 def _module(case: Case) -> MCLRec:
     """Builds the module of case ``encoder_and_losses`` with its sizes, weights and constants."""
     constants = case.constants
+    constants.must_be(mask_value=MASK_FILL)
     dim = case["param.item_embedding.weight"].shape[1]
     method = MCLRecConfig(
         dim=dim,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -38,6 +39,10 @@ PAPER = Paper(
     ddp_refusal="the full batch couples all nodes (one normalisation, one contrast, one k-means "
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
     "on sampled neighbours, on as many as you like",
+    own_sets={
+        "papers-at-scale": DataSet("readers.large:papers_at_scale", generated=True),
+        "papers-authors-subjects": DataSet("readers.small:papers_authors_subjects", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.data.graphs.operators import Operator
-from common.distributed.reduce import all_reduce_sum_with_grad, world_size
+from common.distributed.collectives import all_reduce_sum_with_grad, world_size
 
 LAYER_NORM_EPS = 1e-5
 

@@ -12,7 +12,7 @@ from common.config.schema import OptimizerConfig
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
 from common.data.graphs.module import GraphData
-from common.distributed.reduce import gather_with_grad
+from common.distributed.collectives import gather_with_grad
 from common.errors import ConfigError, LikewiseError
 from common.optim.build import build_optimizer
 from common.training.diagnostics import embedding_std, is_log_due
@@ -28,8 +28,6 @@ NODES_OF_ACM = 4019
 
 class MEOW(PaperModule):
     """The whole graph is one batch and a step an epoch, unless ``data.batch_size`` samples it."""
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -51,7 +49,6 @@ class MEOW(PaperModule):
         self.soft_weights: SoftWeights | None = None
         if self.method.model == "adameow":
             self.soft_weights = SoftWeights(contrast_dim, self.method.soft_weight_dim)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     @classmethod
     def from_hetero_data(

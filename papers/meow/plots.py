@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from common.data.graphs.module import GraphData
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.plots.embedding_map import embedding_map
 
 if TYPE_CHECKING:

@@ -9,13 +9,15 @@ from torch import Tensor
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphFacts
-from common.data.graphs.metapaths import keep_nearest, normalise, pathsim, row_mean
+from common.data.graphs.metapath_graphs import keep_nearest, normalise_adjacency, pathsim, row_mean
 from common.data.graphs.operators import make_operator
 from common.results.parity import Case, Solver
-from papers.meow.backbone import SemanticAttention, WholeGraphGCN
+from papers.meow.backbone import LAYER_NORM_EPS, SemanticAttention, WholeGraphGCN
 from papers.meow.config import MEOWConfig
 from papers.meow.kmeans import assign
 from papers.meow.loss import (
+    CLIP_QUANTILES,
+    SIZE_OFFSET,
     Clustering,
     concentrations,
     hard_weights,
@@ -105,6 +107,8 @@ def solve_prototype_loss(case: Case) -> dict[str, Any]:
 def solve_cluster_concentration(case: Case) -> dict[str, Any]:
     """Assignment by inner product and concentration, from given raw centroids."""
     found, temperature = {}, _number(case, "tau")
+    percentiles = [round(100 * quantile) for quantile in CLIP_QUANTILES]
+    case.constants.must_be(size_offset=SIZE_OFFSET, percentiles=percentiles)
     for m in range(_count(case, "raw_centroid_")):
         raw = case[f"raw_centroid_{m}"]
         assigned, products = assign(case["x"], raw.unsqueeze(0))
@@ -120,13 +124,18 @@ def solve_pathsim_topk(case: Case) -> dict[str, Any]:
     diagonal = counts.diagonal().astype("float64")
     parts = (pathsim(counts, diagonal), counts.indices, counts.indptr)
     similarity = torch.from_numpy(sp.csr_matrix(parts, shape=counts.shape).toarray())
-    kept = torch.from_numpy(keep_nearest(counts, _number(case, "k")).toarray() != 0)
+    k = _number(case, "k")
+    kept = torch.from_numpy(keep_nearest(counts, k).toarray() != 0)
+    every = F.pad(similarity.sort(dim=1, descending=True).values, (0, k))
+    tied = ((every[:, k - 1] == every[:, k]) & (every[:, k] > 0)).nonzero()[:, 0]
+    case.constants.must_be(tied_rows=tied.tolist())
     ranked = torch.where(kept, similarity, 0).sort(dim=1, descending=True).values
     return {"pathsim": similarity, "row_kept_sum_pathsim": ranked}
 
 
 def solve_gcn_attention(case: Case) -> dict[str, Any]:
     """Normalisation, GCN with its input gradient, attention."""
+    case.constants.must_be(layernorm_eps=LAYER_NORM_EPS)
     dim_in, dim_hidden = case["w1"].shape
     gcn = WholeGraphGCN(dim_in, dim_hidden, case["w2"].shape[1]).to(case.dtype)
     weights = {"w1": case["w1"], "w2": case["w2"], "activation.weight": case["prelu1"]}
@@ -138,7 +147,7 @@ def solve_gcn_attention(case: Case) -> dict[str, Any]:
     out = gcn(x, make_operator(case["adj_norm"].numpy(), case.dtype))
     (out**3).sum().backward()
     return {
-        "adj_norm": normalise(sp.csr_matrix(case["adj_counts"].numpy())).toarray(),
+        "adj_norm": normalise_adjacency(sp.csr_matrix(case["adj_counts"].numpy())).toarray(),
         "gcn_out": out,
         "grad_x": x.grad,
         "att_beta": attention.weights(case["att_in"]),
@@ -188,6 +197,7 @@ def _module(case: Case, facts: GraphFacts, model: str = "meow") -> MEOW:
 
 def solve_meow_forward(case: Case) -> dict[str, Any]:
     """The whole forward on a small graph: intermediates, losses, gradients."""
+    case.constants.must_be(layernorm_eps=LAYER_NORM_EPS)
     batch, facts = _graph(case)
     module = _module(case, facts)
     inputs = module.encoder.view_inputs(batch)

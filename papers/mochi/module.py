@@ -5,13 +5,12 @@ from torch import Tensor
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
+from common.distributed.draws import keyed_generator
 from common.losses.precision import unit
 from common.methods.moco import MoCo
 from common.training.diagnostics import is_log_due
-from common.training.epochs import epoch_reached
-from common.training.position import batches_seen
+from common.training.position import batches_seen, epoch_reached
 from papers.mochi.config import MoCHiConfig
 from papers.mochi.loss import CHUNK_ROWS, Draws, draw, mixed_contrast, mixed_logits, proxy_top1
 

@@ -9,21 +9,23 @@ from torch import Tensor
 from common.losses.infonce import queue_info_nce
 from common.losses.precision import unit
 from common.methods.queue import enqueue
-from common.results.parity import Case
+from common.results.parity import Case, Constants
 from papers.mochi.loss import Draws, hardest_keys, mix, mixed_contrast, mixed_logits, proxy_top1
 
 
-def stored_draws(case: Case, prefix: str = "") -> Draws:
-    """Returns the case's draws."""
-    return Draws(*(case[prefix + name] for name in ("i", "j", "alpha", "i2", "beta")))
+def stored_draws(case: Case, counts: Constants, prefix: str = "") -> Draws:
+    """Returns the case's draws, which ``counts`` must tell the numbers of."""
+    draws = Draws(*(case[prefix + name] for name in ("i", "j", "alpha", "i2", "beta")))
+    counts.must_be(s=draws.first.shape[1], s2=draws.with_query.shape[1])
+    return draws
 
 
 def contrasted(
-    case: Case, counts: dict[str, int], prefix: str = "", excluded: Tensor | None = None
+    case: Case, counts: Constants, prefix: str = "", excluded: Tensor | None = None
 ) -> dict[str, Any]:
     """Returns logits, losses, gradient and proxy accuracy of the case's arrays."""
     q = case[f"{prefix}q_raw"].requires_grad_()
-    k, queue, draws = case[f"{prefix}k"], case[f"{prefix}queue"], stored_draws(case, prefix)
+    k, queue, draws = case[f"{prefix}k"], case[f"{prefix}queue"], stored_draws(case, counts, prefix)
     num_hard, temperature = counts["N"], case.constants["T"]
     loss = mixed_contrast(q, k, queue, num_hard, draws, temperature, excluded)
     logits = mixed_logits(unit(q), k, queue, num_hard, draws, temperature, excluded)
@@ -40,7 +42,7 @@ def solve_synthesis(case: Case) -> dict[str, Any]:
     """The hardest keys of each query, and both kinds of mixtures."""
     q, queue = case["q"], case["queue"]
     rank = hardest_keys(q @ queue.T, case.constants["N"])
-    of_keys, of_query = mix(q, queue, rank, stored_draws(case))
+    of_keys, of_query = mix(q, queue, rank, stored_draws(case, case.constants))
     return {"rank": rank, "h": of_keys, "h2": of_query}
 
 
@@ -70,7 +72,8 @@ def solve_queue_and_warmup(case: Case) -> dict[str, Any]:
         if step < constants["first_step"]:
             found[f"t{step}_loss"] = queue_info_nce(q, k, queue, constants["T"])
         else:
-            settings = constants["N"], stored_draws(case, f"t{step}_"), constants["T"]
+            draws = stored_draws(case, constants, f"t{step}_")
+            settings = constants["N"], draws, constants["T"]
             found[f"t{step}_loss"] = mixed_contrast(q, k, queue, *settings)
         enqueue(queue, start, k)
         found[f"t{step}_queue_after"] = queue.clone()

@@ -3,13 +3,13 @@
 from lightning import LightningModule
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, closing, late, start
+from common.steps.points import Counts, Place, Point, closing, late, training_start
 from papers.mochi.module import MoCHi
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns the start, the end of the warm-up, and late with a ring that is about to close."""
-    found = [start()]
+    found = [training_start()]
     if recipe.baseline is None and recipe.method.warmup_epochs:
         begins = recipe.method.warmup_epochs * counts.per_epoch
         found.append(Point("mixing begins", max(begins - 1, 1)))

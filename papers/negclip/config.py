@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.methods.two_tower_config import TwoTowerConfig
+from common.methods.config import TwoTowerConfig
 from common.settings import setting
 
 

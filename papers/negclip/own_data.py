@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from common.own_data.captions import FALSE_COLUMN, NEAR_COLUMN
+from common.data.image_text.own import FALSE_COLUMN, NEAR_COLUMN
 from common.own_data.draft import Draft
 
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.evaluation.caption_choice import by_group, credit
-from common.evaluation.word_shuffles import (
+from common.data.image_text.readers.shuffles import (
     ADJECTIVE,
     NOUN,
     clean_caption,
@@ -17,6 +16,7 @@ from common.evaluation.word_shuffles import (
     trigrams,
     within_trigrams,
 )
+from common.evaluation.caption_choice import by_group, credit
 from common.losses.precision import unit
 from common.methods.two_tower import by_batches
 from common.optim.schedules import schedule_table

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -34,14 +35,20 @@ PAPER = Paper(
     config_class="CPLConfig",
     protocols=("head-clusters", "feature-clusters"),
     own_protocols={
-        "head-clusters": "config:HeadClustersConfig",
-        "feature-clusters": "config:FeatureClustersConfig",
+        "head-clusters": ("clusters:evaluate_heads", "config:HeadClustersConfig"),
+        "feature-clusters": ("clusters:evaluate_feature_clusters", "config:FeatureClustersConfig"),
     },
     baselines={
         "classifier": ("baselines:Classifier", "config:ClassifierConfig"),
         "orca": ("baselines:ORCA", "config:ORCAConfig"),
         "rankstats": ("baselines:RankStats", "config:RankStatsConfig"),
     },
+    own_sets={
+        "ow-forge-20": DataSet(
+            "readers.ow_forge_20:from_config", generated=True, verify="readers.sanity:verify"
+        ),
+    },
+    own_backbones={"images": {"forensic_conv": "backbone:ForensicConv"}},
 )
 
 if TYPE_CHECKING:

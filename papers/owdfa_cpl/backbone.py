@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.blocks import conv_block
+from common.backbones.small_networks import conv_block
 
 # For the images and their residual, about what centres and scales them.
 CENTRE, SCALE, GAIN = 0.45, 0.2, 12.0

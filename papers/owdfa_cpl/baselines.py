@@ -7,7 +7,7 @@ from torch import Tensor
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
-from common.distributed.reduce import gather
+from common.distributed.collectives import gather
 from common.errors import ConfigError
 from common.losses.precision import unit, upcast
 from common.training.diagnostics import is_log_due

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.registry import BACKBONES
 from common.settings import setting
 
@@ -144,21 +144,9 @@ class RankStatsConfig(PairedConfig):
 class HeadClustersConfig(ProtocolConfig):
     """Protocol ``head-clusters``: what the heads name and find; there is nothing to set."""
 
-    def function(self) -> Measure:
-        """Returns `evaluate_heads`."""
-        from papers.owdfa_cpl.clusters import evaluate_heads
-
-        return evaluate_heads
-
 
 @dataclass
 class FeatureClustersConfig(ProtocolConfig):
     """Protocol ``feature-clusters``: k-means on features, k the number of classes."""
 
     starts: int = setting(4, at_least=1)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_feature_clusters`."""
-        from papers.owdfa_cpl.clusters import evaluate_feature_clusters
-
-        return evaluate_feature_clusters

@@ -1,6 +1,6 @@
 """What all arms share: backbone, heads, prediction, and the joining of several processes' rows."""
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -9,9 +9,8 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
+from common.distributed.collectives import gather, gather_with_grad
 from common.errors import ConfigError
-from common.optim.build import configure
 from common.training.paper_module import PaperModule
 from papers.owdfa_cpl.config import HeadsConfig
 from papers.owdfa_cpl.head import CPLHead
@@ -24,13 +23,12 @@ class Heads(PaperModule, Generic[Method]):
 
     Args:
         method: The arm's settings; default: `defaults`.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The published code: Adam.
         facts: Facts of the data; default: the paper's protocol 1.
         parts: Patches a side.
     """
 
     defaults: type[Method]
-    batches_seen: Tensor
     draw_seed: Tensor
 
     def __init__(
@@ -53,7 +51,6 @@ class Heads(PaperModule, Generic[Method]):
         self.head = CPLHead(width, self.num_heads, parts, method.dropout)
         if method.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # With the position, the seed of partners and noise, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
 
@@ -69,10 +66,6 @@ class Heads(PaperModule, Generic[Method]):
     def predict(self, images: Tensor) -> Tensor:
         """Returns scores of all heads, ``(batch, heads)``."""
         return self.head.classify(self.embed(images))
-
-    def configure_optimizers(self) -> Any:
-        """Adam in the published code."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
 
 def count_heads(method: HeadsConfig, facts: OpenWorldFacts) -> int:

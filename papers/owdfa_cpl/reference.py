@@ -6,10 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.losses.precision import upcast
 from common.results.parity import Case
 from papers.owdfa_cpl.head import CPLHead, patch_pool
 from papers.owdfa_cpl.loss import (
+    LOG_FLOOR,
+    PROBABILITY_FLOOR,
     confidence_weighted,
     entropy,
     hard_pseudo_label,
@@ -61,9 +64,9 @@ def solve_head(case: Case) -> dict[str, Any]:
         "run_mean_global": head.norm.running_mean.clone(),
         "run_var_global": head.norm.running_var.clone(),
     }
-    head.eval()
-    g = head.embed(maps)
-    return found | {"f_g_eval": g, "logits_eval": head.classify(g)}
+    with evaluating(head):
+        g = head.embed(maps)
+        return found | {"f_g_eval": g, "logits_eval": head.classify(g)}
 
 
 def solve_voting(case: Case) -> dict[str, Tensor]:
@@ -93,6 +96,7 @@ def solve_losses(case: Case) -> dict[str, Tensor]:
     margin, glv_weight, pseudo_weight, entropy_weight = case["etas"].tolist()
     labelled, logits = case.number("labeled_len"), case["logits"].requires_grad_()
     temperature, scale = (case.constants[k] for k in ("gumbel_temperature", "margin_scale"))
+    case.constants.must_be(log_clamp=LOG_FLOOR, entropy_clamp=PROBABILITY_FLOOR)
     soft = soft_labels(logits[labelled:], case["gumbel_noise_u"], temperature)
     csp, weight = confidence_weighted(logits[labelled:], soft, case["mask_u"])
     ce = margin_cross_entropy(logits[:labelled], case["target"], margin * scale)

@@ -7,15 +7,15 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from papers.owdfa_cpl.module import CPL
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns start, the ends of pre-training and first round, and late with all remembered."""
     if recipe.baseline is not None:
-        return [start(), late(counts)]
-    method, found = recipe.method, [start()]
+        return [training_start(), late(counts)]
+    method, found = recipe.method, [training_start()]
     ends = method.pretrain_epochs
     if ends:
         found.append(Point("pre-training ends", max(ends * counts.per_epoch - 1, 1)))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -46,11 +47,16 @@ PAPER = Paper(
         "linear-sgd",
     ),
     own_protocols={
-        "correspondence": "config:CorrespondenceConfig",
-        "dense-probe": "dense_probe_config:DenseProbeConfig",
-        "detection": "detection_config:DetectionConfig",
+        "correspondence": ("correspondence:evaluate_correspondence", "config:CorrespondenceConfig"),
+        "dense-probe": ("dense_probe:evaluate_dense_probe", "config:DenseProbeConfig"),
+        "detection": ("detection:evaluate_detection", "config:DetectionConfig"),
     },
     own_data={"image-folder": "photos"},
+    own_sets={
+        "digit-scenes": DataSet(
+            "readers.digit_scenes:digit_scenes", generated=True, may_lack_labels=True
+        ),
+    },
 )
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.images.batch import ViewBatch
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs, PairedViews
 from common.evaluation.scores import keep
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.geometry import cell_distances, crop_coordinates
@@ -50,9 +49,8 @@ def evaluate_correspondence(
     }
 
 
-def places(batch: ViewBatch) -> list[Tensor]:
+def places(batch: PairedViews) -> list[Tensor]:
     """Returns the coordinates of each view, ``(batch, 4)``; raises `DataError` if one is turned."""
-    assert batch.sizes is not None  # every pipeline fills it
     if any(bool(crops[:, 5].any()) for crops in batch.crops):
         raise DataError("data.views: views are turned; set their rotation to 0")
     return [crop_coordinates(crops[:, :4], batch.sizes, crops[:, 4]) for crops in batch.crops]

@@ -4,12 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
-from common.evaluation.features import inverse_scale
-from common.evaluation.image_inputs import ImageInputs
+from common.distributed.draws import keyed_generator
+from common.evaluation.features import ImageInputs, inverse_scale
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
-from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.pixpro.config import DenseProbeConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 DENSE_STREAM = 2**44

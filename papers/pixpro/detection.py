@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.images.box_evaluation import ObjectImages
-from common.data.images.boxes import Objects
-from common.data.sampler import keyed_generator
+from common.backbones.modes import evaluating, training
+from common.data.images.evaluation import ObjectImages
+from common.data.images.sets import Objects
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
-from papers.pixpro.detection_config import DetectionConfig
+from papers.pixpro.config import DetectionConfig
 from papers.pixpro.detectors import build_detector
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
@@ -50,8 +51,10 @@ def evaluate_detection(
         torch.manual_seed(seed)
         detector = build_detector(backbone, settings, train.num_classes, train.normalisation)
         detector = detector.requires_grad_(True).to(inputs.device)
-        finetune(detector, train, settings, seed, inputs.device)
-        return measure(detector, test, settings, inputs.device)
+        with training(detector):
+            finetune(detector, train, settings, seed, inputs.device)
+        with evaluating(detector):
+            return measure(detector, test, settings, inputs.device)
 
 
 def finetune(
@@ -66,7 +69,6 @@ def finetune(
         _groups(detector, settings.weight_decay), lr=settings.lr, momentum=settings.momentum
     )
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, settings))
-    detector.train()
     with show_progress("detection", settings.iterations) as advance, torch.enable_grad():
         for step, batch in enumerate(_batches(train, settings, seed)):
             images = [image.to(device) for image, _ in batch]
@@ -157,7 +159,6 @@ def measure(
     if settings.masks:
         kinds["mask_"] = "segm"
     metric = MeanAveragePrecision(iou_type=tuple(kinds.values()))
-    detector.eval()
     loader = DataLoader(test, 1, num_workers=test.workers, collate_fn=list)
     with show_progress("detection, test", len(test)) as advance:
         for [(image, objects)] in loader:

@@ -15,7 +15,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.ops import MultiScaleRoIAlign
 
 from common.errors import ConfigError
-from papers.pixpro.detection_config import DetectionConfig
+from papers.pixpro.config import DetectionConfig
 
 RATIOS = (0.5, 1.0, 2.0)
 FPN_CHANNELS, HIDDEN, MASK_CHANNELS = 256, 1024, 256

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum, world_size
+from common.distributed.collectives import all_reduce_sum, world_size
 from common.losses.precision import upcast
 from papers.pixpro.geometry import cell_distances
 

@@ -13,7 +13,6 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import ConfigError, DataError
 from common.losses.infonce import nt_xent
-from common.optim.build import configure
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
@@ -53,12 +52,11 @@ class PixPro(PaperModule):
 
     Args:
         method: Default: the paper's.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
         backbone: Has ``feature_map`` and ``num_features``; default: the one ``method`` names.
     """
 
-    batches_seen: Tensor
     updates: Tensor
 
     def __init__(
@@ -80,7 +78,6 @@ class PixPro(PaperModule):
         self.momentum_networks = nn.ModuleDict(
             {name: momentum_copy(getattr(self, name)) for name in self.followed()}
         )
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # Counts optimizer updates: the momentum's position on its cosine.
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.total_updates = 1
@@ -203,10 +200,6 @@ class PixPro(PaperModule):
         self.updates += 1
         base, updates = self.method.momentum, int(self.updates)
         self.follow(cosine_momentum(base, updates, self.total_updates))
-
-    def configure_optimizers(self) -> Any:
-        """LARS in the paper, biases and batch norms excluded."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
     def diagnose(self, loss: Tensor, watched: Watched) -> None:

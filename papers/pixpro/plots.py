@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.images.dense_evaluation import DenseImages
+from common.data.images.evaluation import DenseImages
 from common.data.images.module import ImageData
 from common.evaluation.frozen import map_frozen
 from papers.pixpro.correspondence import places

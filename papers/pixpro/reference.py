@@ -7,13 +7,14 @@ from torch import Tensor, nn
 
 from common.optim.build import parameter_groups
 from common.optim.ema import cosine_momentum
-from common.optim.layerwise import LARS
+from common.optim.lars import LARS
 from common.optim.schedules import warmup_cosine
 from common.results.parity import Case
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.geometry import cell_centres, cell_distances, crop_coordinates
 from papers.pixpro.layers import PixelPropagation
 from papers.pixpro.loss import (
+    EPSILON,
     contrast_per_cell,
     pixel_consistency,
     pixel_contrast,
@@ -39,6 +40,7 @@ def solve_crop_coordinates(case: Case) -> dict[str, Tensor]:
 def solve_positive_mask_and_loss(case: Case) -> dict[str, Tensor]:
     """Centres, distances, mask, loss and gradient of every named pair of maps."""
     found: dict[str, Tensor] = {}
+    case.constants.must_be(denominator_eps=EPSILON)
     for name, threshold in case.constants["thresholds"].items():
         q, k = case[f"{name}_q"].requires_grad_(), case[f"{name}_k"]
         places = case[f"{name}_coord_q"], case[f"{name}_coord_k"]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from common.backbones.formats import from_detectron2, is_detectron2
-from common.backbones.published import check_fit, read_state_dict
+from common.backbones.published import check_fit, from_detectron2, is_detectron2, read_state_dict
 
 LAYERS = {"linear1": "0", "bn1": "1", "linear2": "3"}
 BACKBONE, MOMENTUM = "backbone.", "momentum_networks."

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -31,8 +32,13 @@ PAPER = Paper(
     module_class="SepCLR",
     config_class="SepCLRConfig",
     protocols=("separation", "factors", "knn", "linear"),
-    own_protocols={"separation": "config:SeparationConfig"},
+    own_protocols={"separation": ("separation:evaluate_separation", "config:SeparationConfig")},
     own_data={"image-folder": "photos"},
+    own_sets={
+        "cifar10-jpeg-fashion": DataSet("readers.overlay:cifar10_jpeg_fashion", generated=True),
+        "cifar10-mnist": DataSet("readers.overlay:cifar10_mnist", generated=True),
+        "digit-bars": DataSet("readers.digit_bars:digit_bars", generated=True),
+    },
 )
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure
-from common.evaluation.factors_config import FactorsConfig
+from common.evaluation.image_config import FactorsConfig
 from common.methods.config import check_one_size, check_pairs
 from common.registry import SIZED_BACKBONES
 from common.settings import setting
@@ -79,9 +78,3 @@ class SeparationConfig(FactorsConfig):
                     f"evaluation.separation.{kind}={getattr(self, kind)!r}: must be one of "
                     f"evaluation.separation.names={self.names}"
                 )
-
-    def function(self) -> Measure:
-        """Returns `evaluate_separation`."""
-        from papers.sepclr.separation import evaluate_separation
-
-        return evaluate_separation

@@ -1,18 +1,15 @@
 """SepCLR as a LightningModule: `training_step` is the paper's method."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from common.backbones.sized import build_sized_backbone
+from common.backbones.build import build_sized_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
+from common.distributed.collectives import gather, gather_with_grad
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -27,11 +24,9 @@ class SepCLR(PaperModule):
 
     Args:
         method: Default: the published script's of the overlay set.
-        optimizer: Default: the same.
+        optimizer: Default: the same: Adam at a constant rate.
         facts: Facts of the images; default: colour, 32 x 32.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -55,7 +50,6 @@ class SepCLR(PaperModule):
             convert_batch_norm(self)
         # Columns of the embedding, for protocols.
         self.parts = {"common": slice(dims[0]), "salient": slice(dims[0], sum(dims))}
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -82,10 +76,6 @@ class SepCLR(PaperModule):
         self.diagnose(loss, common.detach(), parts)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """Adam at a constant rate in the published script."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def diagnose(self, loss: Tensor, common: Tensor, parts: Parts) -> None:
         """Logs the loss with its parts, and the common code's spread, where metrics are written."""

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import gather, gather_with_grad, rank
+from common.distributed.collectives import gather, gather_with_grad, rank
 from common.losses.precision import upcast
 
 # The published code divides by the product of both norms, and at least by this.

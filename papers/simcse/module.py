@@ -1,12 +1,12 @@
 """SimCSE as a LightningModule: `training_step` is the paper's method."""
 
+from contextlib import nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import build_text_encoder
+from common.backbones.modes import evaluating
+from common.backbones.text_encoder import build_text_encoder, pool
 from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
@@ -46,8 +46,6 @@ class SimCSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: SimCSEConfig | None = None,
@@ -65,7 +63,6 @@ class SimCSE(PaperModule):
         self.head = TanhHead(dim) if config.has_head else nn.Identity()
         self.words = MaskedWords(dim, facts) if config.tells_words else None
         self.stages = stages_of_contrast(config, self.optimizer)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -110,10 +107,8 @@ class SimCSE(PaperModule):
         ids, mask = batch.ids, batch.mask
         if ids.shape[1] == 1:
             ids, mask = ids.expand(-1, 2, -1), mask.expand(-1, 2, -1)
-        if self.method.views == "identical":
-            self.backbone.eval()
-        z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
-        self.backbone.train(self.training)
+        with evaluating(self.backbone) if self.method.views == "identical" else nullcontext():
+            z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
         return z.unflatten(0, (len(ids), -1)).transpose(0, 1)
 
     def contrast(self, z: Tensor) -> Tensor:

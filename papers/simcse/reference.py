@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.backbones.poolers import pool
-from common.methods.masked_words import Draws, mask_words
+from common.backbones.text_encoder import pool
+from common.methods.masked_words import WordDraws, mask_words
 from common.results.parity import Case
 from papers.simcse.loss import contrast, logits, with_own_rows
 from papers.simcse.module import TanhHead
@@ -74,7 +74,9 @@ def solve_masking(case: Case) -> dict[str, Any]:
     masked, replaced, random = (
         case[name].bool() for name in ("masked", "draw_replace", "draw_random")
     )
-    draws = Draws(masked, replaced, random, case["random_words"])
+    special = torch.tensor([case.constants[f"{name}_id"] for name in ("cls", "sep", "pad")])
+    masked = masked & ~torch.isin(case["ids"], special)
+    draws = WordDraws(masked, replaced, random, case["random_words"])
     inputs, labels = mask_words(case["ids"], draws, case.constants["mask_id"])
     return {"inputs": inputs, "labels": labels}
 

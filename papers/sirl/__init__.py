@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -31,14 +32,30 @@ PAPER = Paper(
     config_class="SIRLConfig",
     protocols=("preferences", "feature-error", "query-accuracy"),
     own_protocols={
-        "preferences": "config:PreferencesConfig",
-        "feature-error": "config:FeatureErrorConfig",
-        "query-accuracy": "config:QueryAccuracyConfig",
+        "preferences": ("preferences:evaluate_preferences", "config:PreferencesConfig"),
+        "feature-error": (
+            "embedding_protocols:evaluate_feature_error",
+            "config:FeatureErrorConfig",
+        ),
+        "query-accuracy": (
+            "embedding_protocols:evaluate_query_accuracy",
+            "config:QueryAccuracyConfig",
+        ),
     },
     baselines={
         "vae": ("baselines:VAE", "config:VAEConfig"),
         "multi-preferences": ("baselines:MultiPreferences", "config:MultiPreferencesConfig"),
     },
+    own_sets={
+        "answered-table": DataSet(
+            "readers.own:answered_table",
+            form="a CSV of numbers, with answers about its lines in data.answers_path",
+            plan="own_data:plan_answered",
+        ),
+        "gridrobot": DataSet("readers.gridrobot:gridrobot", generated=True),
+    },
+    own_module=("data:TrajectoryData", "data_config:TrajectoryConfig"),
+    own_readers={"tables": "readers.own:read_rows"},
 )
 
 if TYPE_CHECKING:

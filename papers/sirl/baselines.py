@@ -1,15 +1,12 @@
 """What SIRL is set beside: a variational auto-encoder, and features learnt from preferences."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.methods.heads import mlp
-from common.optim.build import configure
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -29,7 +26,6 @@ class VAE(PaperModule):
         facts: Facts of the data; default: JacoRobot's.
     """
 
-    batches_seen: Tensor
     draw_seed: Tensor
 
     def __init__(
@@ -46,7 +42,6 @@ class VAE(PaperModule):
         self.backbone = build_encoder(config, columns, 2 * config.output_dim)
         dims = [config.output_dim, *reversed(config.hidden_dims), columns]
         self.decoder = mlp(dims, batch_norm=False, bias=True)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The noise is a function of it and the position, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
 
@@ -72,10 +67,6 @@ class VAE(PaperModule):
         count_batch(self)
         return loss
 
-    def configure_optimizers(self) -> Any:
-        """As the recipe says."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
-
 
 class MultiPreferences(PaperModule):
     """An encoder under one reward network a person, trained on preferences of them all.
@@ -85,8 +76,6 @@ class MultiPreferences(PaperModule):
         optimizer: Default: the schema's.
         facts: Facts of the data; default: JacoRobot's.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -104,7 +93,6 @@ class MultiPreferences(PaperModule):
         self.heads = nn.ModuleList(
             mlp(dims, batch_norm=False, bias=True) for _ in range(facts.num_people)
         )
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, rows: Tensor) -> Tensor:
         """Returns the embedding, of any norm, ``(batch, output_dim)``."""
@@ -121,7 +109,3 @@ class MultiPreferences(PaperModule):
             self.log("train/loss", loss.detach(), sync_dist=True)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """As the recipe says."""
-        return configure(self.parameters(), self.optimizer, self.trainer)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.errors import ConfigError, DataError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.settings import setting
 
 PREFERENCE_LOSSES = ("cross_entropy", "probability")
@@ -102,12 +102,6 @@ class PreferencesConfig(NeedsFeatures):
     # MI: 4,000.
     test_pairs: int = setting(2000, at_least=1)
 
-    def function(self) -> Measure:
-        """Returns `evaluate_preferences`."""
-        from papers.sirl.preferences import evaluate_preferences
-
-        return evaluate_preferences
-
 
 @dataclass
 class FeatureErrorConfig(NeedsFeatures):
@@ -116,19 +110,7 @@ class FeatureErrorConfig(NeedsFeatures):
     # The penalty of ridge regression, times the number of training rows. Ours.
     alpha: float = setting(1e-3, above=0)
 
-    def function(self) -> Measure:
-        """Returns `evaluate_feature_error`."""
-        from papers.sirl.embedding_protocols import evaluate_feature_error
-
-        return evaluate_feature_error
-
 
 @dataclass
 class QueryAccuracyConfig(ProtocolConfig):
     """Protocol ``query-accuracy``: whether the alike pair of a query is the nearest one."""
-
-    def function(self) -> Measure:
-        """Returns `evaluate_query_accuracy`."""
-        from papers.sirl.embedding_protocols import evaluate_query_accuracy
-
-        return evaluate_query_accuracy

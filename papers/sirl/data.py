@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
-from common.data.keyed import keyed_loader
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.contract import RunData, keyed_loader
+from common.data.modality import DataSets
+from common.data.sampler import BatchKey
 from common.data.targets.regression.samples import measure_scale
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.frozen import embed_frozen
@@ -102,7 +102,7 @@ class TrajectoryData(RunData):
         """
         if self.parts:
             return
-        reader = self._read or DATASETS["tables"].get(self.config.name)
+        reader = self._read or DataSets("tables").get(self.config.name)
         self.whole = found = reader(self.config)
         check_set(self._title, found)
         self.fingerprint = fingerprint(found)

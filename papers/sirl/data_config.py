@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -26,7 +26,7 @@ class TrajectoryFacts:
 class TrajectoryConfig:
     """Which rows, who answers, and what a training sample is."""
 
-    name: str = setting("gridrobot", choices=DATASETS["tables"])
+    name: str = setting("gridrobot", choices=DataSets("tables"))
     # Where packed sets lie, as in every data section; none of these sets does.
     root: str | None = setting(None, result_neutral=True)
     # For `answered-table`: a CSV of numbers with a header and perhaps a column `id`, and a CSV of

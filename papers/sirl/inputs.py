@@ -6,8 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from common.evaluation.finite import require_finite
-from common.evaluation.frozen import embed_frozen
+from common.evaluation.frozen import embed_frozen, require_finite
 from common.losses.precision import upcast
 
 CHUNK = 4096

@@ -1,12 +1,9 @@
 """SIRL as a LightningModule: `training_step` is the paper's method."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -26,11 +23,10 @@ class SIRL(PaperModule):
 
     Args:
         method: Default: the published encoder of JacoRobot.
-        optimizer: Default: Adam at the rate of the re-implementation that the recipe is from.
+        optimizer: Default: Adam at the rate of the re-implementation that the recipe is from, where
+            it falls by 1e-5 of itself a step.
         facts: Facts of the data; default: JacoRobot's.
     """
-
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -44,7 +40,6 @@ class SIRL(PaperModule):
         self.keep_settings(self.method, self.optimizer, facts)
         columns = (facts or TrajectoryFacts()).num_columns
         self.backbone = build_encoder(config, columns, config.output_dim)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, rows: Tensor) -> Tensor:
@@ -61,10 +56,6 @@ class SIRL(PaperModule):
         self.diagnose(loss, z.detach(), terms)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """Adam, whose rate falls by 1e-5 of itself a step in the re-implementation."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def diagnose(self, loss: Tensor, z: Tensor, terms: Tensor) -> None:
         """Logs the loss, the spread, and the share of terms that still pull, where due."""

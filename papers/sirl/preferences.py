@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
 from common.methods.heads import mlp

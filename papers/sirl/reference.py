@@ -6,7 +6,7 @@ import torch
 
 from common.results.parity import Case
 from papers.sirl.embedding_protocols import ridge_readout
-from papers.sirl.loss import preference_accuracy, preference_losses, triplet_terms
+from papers.sirl.loss import CLIP, preference_accuracy, preference_losses, triplet_terms
 from papers.sirl.person import (
     answer_queries,
     exact_labels,
@@ -23,6 +23,7 @@ def solve_triplet_loss(case: Case) -> dict[str, Any]:
     """The loss of each query in four forms, how many terms pull, and gradients of the mean."""
     first, second, odd = (case[name].requires_grad_() for name in NAMES)
     found: dict[str, Any] = {}
+    case.constants.must_be(eps=1e-6)  # of torch's pairwise distance
     for distance in ("squared", "euclidean"):
         for form in ("symmetric", "anchored"):
             terms = triplet_terms(
@@ -40,6 +41,7 @@ def solve_preference_loss(case: Case) -> dict[str, Any]:
     """Both losses with their gradients, and the accuracy with the number of pairs that count."""
     first, second = case["reward_first"].requires_grad_(), case["reward_second"].requires_grad_()
     labels, found = case["label"], dict[str, Any]()
+    case.constants.must_be(clip=CLIP)
     for name, loss in (("bradley_terry", "cross_entropy"), ("probability", "probability")):
         weight = case.constants["regularization"]
         value = preference_losses(first, second, labels, loss, weight).mean()

@@ -22,6 +22,11 @@ def shape_of(data: TrajectoryData) -> dict[str, Any]:
     }
 
 
+def inputs(batch: Any) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch of any arm."""
+    return (batch[0],)
+
+
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> TrajectorySet:
     """Returns rows in float64, whose first columns the true features follow.
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.data.modality import DataSet
 from common.paper import Paper
 
 PAPER = Paper(
@@ -32,14 +33,27 @@ PAPER = Paper(
     config_class="SupReMixConfig",
     protocols=("regression-probe", "label-order", "regression-finetune"),
     own_protocols={
-        "label-order": "config:LabelOrderConfig",
-        "regression-finetune": "config:RegressionFinetuneConfig",
+        "label-order": ("label_order:evaluate_label_order", "config:LabelOrderConfig"),
+        "regression-finetune": (
+            "regression_finetune:evaluate_regression_finetune",
+            "config:RegressionFinetuneConfig",
+        ),
     },
     baselines={
         "regressor": ("baselines:Regressor", "config:RegressorConfig"),
         "rank-n-contrast": ("baselines:RankNContrast", "config:RankNContrastConfig"),
     },
     own_data={"table": "diabetes"},
+    own_sets={
+        "rotated-digits": DataSet("readers.rotated_digits:rotated_digits", generated=True),
+        "scattered-rotated-digits": DataSet(
+            "readers.rotated_digits:scattered_rotated_digits", generated=True
+        ),
+    },
+    own_backbones={
+        "images": {"small_grid": "backbone:SmallGrid"},
+        "text": {"text_pair": "backbone:TextPair"},
+    },
 )
 
 if TYPE_CHECKING:

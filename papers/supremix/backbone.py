@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.blocks import conv_block
+from common.backbones.small_networks import conv_block
 
 # Of `TextPair`.
 HIDDEN, FEATURES = 128, 64

@@ -1,19 +1,15 @@
 """What SupReMix is set beside: end-to-end regression, C-Mixup and Rank-N-Contrast."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import gather, gather_with_grad
-from common.losses.draws import draw_beta
+from common.distributed.collectives import gather, gather_with_grad
+from common.distributed.draws import draw_beta, keyed_generator
 from common.losses.precision import upcast
-from common.optim.build import configure
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -34,7 +30,6 @@ class Regressor(PaperModule):
         facts: Facts of the data; default: colour images.
     """
 
-    batches_seen: Tensor
     draw_seed: Tensor
 
     def __init__(
@@ -53,7 +48,6 @@ class Regressor(PaperModule):
         self.output = nn.Linear(self.backbone.num_features, 1)  # type: ignore[arg-type]
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
 
     def embed(self, inputs: Tensor) -> Tensor:
@@ -100,10 +94,6 @@ class Regressor(PaperModule):
             share * y + (1 - share) * labels[partner],
         )
 
-    def configure_optimizers(self) -> Any:
-        """As the recipe says."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
-
 
 def _by_view(samples: Tensor, own: Tensor) -> Tensor:
     """Returns the samples of all processes, each at its place in the global batch."""
@@ -120,8 +110,6 @@ class RankNContrast(PaperModule):
         facts: Facts of the data; default: colour images.
     """
 
-    batches_seen: Tensor
-
     def __init__(
         self,
         method: RankNContrastConfig | None = None,
@@ -135,7 +123,6 @@ class RankNContrast(PaperModule):
         self.backbone = build_backbone(config, facts or RegressionFacts())
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
@@ -151,10 +138,6 @@ class RankNContrast(PaperModule):
             self.log("train/loss", loss.detach(), sync_dist=True)
         count_batch(self)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """As the recipe says."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
 
 def rank_n_contrast(h: Tensor, labels: Tensor, temperature: float) -> Tensor:

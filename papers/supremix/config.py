@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from common.evaluation.config import Measure, ProtocolConfig
+from common.evaluation.config import ProtocolConfig
 from common.registry import SAMPLE_BACKBONES
 from common.settings import setting
 
@@ -100,12 +100,6 @@ class LabelOrderConfig(ProtocolConfig):
     # All pairs of so many test samples; more are drawn from by seed.
     max_samples: int = setting(1000, at_least=3)
 
-    def function(self) -> Measure:
-        """Returns `evaluate_label_order`."""
-        from papers.supremix.label_order import evaluate_label_order
-
-        return evaluate_label_order
-
 
 @dataclass
 class RegressionFinetuneConfig(ProtocolConfig):
@@ -115,9 +109,3 @@ class RegressionFinetuneConfig(ProtocolConfig):
     lr: float = setting(1e-3, above=0)
     epochs: int = setting(20, at_least=1)
     batch_size: int = setting(64, at_least=2)
-
-    def function(self) -> Measure:
-        """Returns `evaluate_regression_finetune`."""
-        from papers.supremix.regression_finetune import evaluate_regression_finetune
-
-        return evaluate_regression_finetune

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.evaluation.regression_inputs import RegressionInputs
 from common.evaluation.regression_metrics import correlation, ranks
 from common.evaluation.scores import keep

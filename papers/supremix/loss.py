@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum, gather, gather_with_grad, rank, world_size
+from common.distributed.collectives import (
+    all_reduce_sum,
+    gather,
+    gather_with_grad,
+    rank,
+    world_size,
+)
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import upcast
 

@@ -1,20 +1,16 @@
 """SupReMix as a LightningModule: `training_step` is the method's algorithm box."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.views import as_regression_batch
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import world_size
+from common.distributed.collectives import world_size
+from common.distributed.draws import draw_beta, keyed_generator
 from common.errors import ConfigError
-from common.losses.draws import draw_beta
 from common.losses.precision import unit
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -38,11 +34,10 @@ class SupReMix(PaperModule):
 
     Args:
         method: Default: the published code's, for faces.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The published code: Adam.
         facts: Facts of the data; default: colour images.
     """
 
-    batches_seen: Tensor
     draw_seed: Tensor
 
     def __init__(
@@ -61,7 +56,6 @@ class SupReMix(PaperModule):
         self.head = projection_head(self.backbone.num_features, config)  # type: ignore[arg-type]
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The mixtures' draws are a function of it and the position, on every process alike.
         self.register_buffer("draw_seed", torch.randint(2**40, ()))
         self.collapse = CollapseWarning(ADVICE)
@@ -101,10 +95,6 @@ class SupReMix(PaperModule):
         generator = keyed_generator(int(self.draw_seed), batches_seen(self))
         first, second = self.method.beta
         return draw_beta(first, second, (count, count), generator)[own_columns(views, batch)]
-
-    def configure_optimizers(self) -> Any:
-        """Adam in the published code."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
     def diagnose(self, loss: Tensor, z: Tensor, labels: Tensor) -> None:

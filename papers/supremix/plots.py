@@ -9,7 +9,7 @@ from torch import nn
 from common.data.targets.regression.module import RegressionData
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_probe import fit_ridge
-from common.plots.components import main_components
+from common.plots.embedding_map import main_components
 from common.plots.style import COLOURS, GREY, new_figure
 
 if TYPE_CHECKING:

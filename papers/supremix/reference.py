@@ -45,6 +45,8 @@ def _gradient(loss: Tensor, z: Tensor) -> Tensor:
 def _published_losses(case: Case, labels: Tensor) -> dict[str, Tensor]:
     """SimCLR, SupCon and the four weightings: without mixtures the published code is clean."""
     temperature, found = case.number("temperature"), {}
+    distances = "from the name: L1, L2, L1_inv, L2_inv"
+    case.constants.must_be(supcon_w={"use_weight": True, "distance": distances})
     stems = {name.rpartition("_")[0] for name in case.outputs}
     for stem in sorted(stem for stem in stems if stem.startswith(("simclr", "supcon"))):
         y = torch.arange(len(labels)) if stem == "simclr" else labels

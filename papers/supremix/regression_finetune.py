@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.data.sampler import keyed_generator
+from common.backbones.modes import evaluating, training
 from common.distributed.batch_norm import LocalBatchNorm, convert_batch_norm
+from common.distributed.draws import keyed_generator
 from common.evaluation.progress import show_progress
 from common.evaluation.regression_inputs import CHUNK, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics
@@ -37,12 +38,13 @@ def evaluate_regression_finetune(
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # the new layer, and dropout, draw from the global generator
         network = _Regressor(inputs)
-        _train(network, inputs, settings, seed)
-    network.eval()
+        with training(network):
+            _train(network, inputs, settings, seed)
     chunks = inputs.parts["test"].inputs.split(CHUNK)
-    predicted = torch.cat(
-        [network(inputs.prepare(part.to(network.device))).cpu() for part in chunks]
-    )
+    with evaluating(network):
+        predicted = torch.cat(
+            [network(inputs.prepare(part.to(network.device))).cpu() for part in chunks]
+        )
     found = regression_metrics(predicted, inputs.parts["test"].targets)
     return {f"finetune_{name}": value for name, value in found.items()}
 
@@ -57,7 +59,6 @@ def _train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     loss_of = F.l1_loss if settings.loss == "l1" else F.mse_loss
     generator = keyed_generator(seed, FINETUNE_STREAM)
-    network.train()
     with show_progress("regression-finetune", steps) as advance, torch.enable_grad():
         for epoch in range(settings.epochs):
             order = torch.randperm(num, generator=generator)

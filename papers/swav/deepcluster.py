@@ -1,7 +1,6 @@
 """DeepCluster-v2 as a LightningModule: k-means on last epoch's embeddings gives the targets."""
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +10,10 @@ from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
-from common.data.sampler import keyed_generator
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.reduce import all_reduce_sum, gather, world_size
+from common.distributed.collectives import all_reduce_sum, gather, world_size
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
-from common.optim.build import configure
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -36,14 +34,13 @@ class DeepClusterV2(PaperModule):
 
     Args:
         method: Default: the paper's.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: SGD with LARC.
         facts: Facts of the images; default: colour, and 50,000 of them.
     """
 
     memory: Tensor
     targets: Tensor
     prototypes: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -68,7 +65,6 @@ class DeepClusterV2(PaperModule):
         # The clusterings' centroids one below the other, (sum of num_prototypes, dim).
         centroids = torch.zeros(sum(config.num_prototypes), config.output_dim)
         self.register_buffer("prototypes", centroids)
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         same = ["memory", "targets", "prototypes", "batches_seen"]
         self._ddp_params_and_buffers_to_ignore = same
@@ -132,10 +128,6 @@ class DeepClusterV2(PaperModule):
         everyone = gather(rows)
         for memory, of_crop in zip(self.memory, z, strict=True):
             memory[everyone] = gather(of_crop)
-
-    def configure_optimizers(self) -> Any:
-        """SGD with LARC, as SwAV; the prototypes are no parameters."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     def on_train_start(self) -> None:
         """Fills the memory by a pass without gradient over the first epoch's views."""

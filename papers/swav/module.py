@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
 import torch
 from lightning import LightningModule
@@ -14,10 +13,9 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import gather, rank, world_size
+from common.distributed.collectives import gather, rank, world_size
+from common.distributed.device import HostCopy
 from common.losses.precision import unit
-from common.optim.build import configure
 from common.training.diagnostics import (
     CollapseWarning,
     effective_rank,
@@ -67,12 +65,11 @@ class SwAV(PaperModule):
 
     Args:
         method: Default: the paper's.
-        optimizer: Default: the schema's.
+        optimizer: Default: the schema's. The paper: SGD with LARC, nothing excluded from decay.
         facts: Facts of the images; default: colour.
     """
 
     queue: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -92,7 +89,6 @@ class SwAV(PaperModule):
             convert_batch_norm(self)
         crops, length = len(config.assignment_crops), config.queue_length
         self.register_buffer("queue", torch.zeros(crops, length, config.output_dim))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         # The same in all processes: DDP would send them from the first one at every step.
         self._ddp_params_and_buffers_to_ignore = ["queue", "batches_seen"]
         self.collapse = CollapseWarning(ADVICE)
@@ -182,10 +178,6 @@ class SwAV(PaperModule):
         # The batch has been counted already.
         if batches_seen(self) <= self.method.freeze_batches:
             self.prototypes.weight.grad = None
-
-    def configure_optimizers(self) -> Any:
-        """SGD with LARC in the paper; nothing is excluded from decay."""
-        return configure(self.parameters(), self.optimizer, self.trainer)
 
     @torch.no_grad()
     def diagnose(self, loss: Tensor, z: Tensor, scores: Tensor) -> None:

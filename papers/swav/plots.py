@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from common.data.images.module import ImageData
-from common.plots.grid import image_grid
-from common.plots.images import TRAIN_SAMPLE, Sample
+from common.plots.images import TRAIN_SAMPLE, EmbeddedImages, image_grid
 from papers.swav.deepcluster import DeepClusterV2
 from papers.swav.module import SwAV
 
@@ -30,7 +29,7 @@ def draw_prototypes(module: SwAV | DeepClusterV2, data: ImageData) -> "Figure":
 
     It takes the first of several clusterings.
     """
-    train = Sample(module, data, "train", TRAIN_SAMPLE)
+    train = EmbeddedImages(module, data, "train", TRAIN_SAMPLE)
     scores = train.map(lambda images: prototype_scores(module, images))
     counts, shown = most_used(scores, PROTOTYPES)
     typical = scores[:, shown].topk(min(TYPICAL, len(scores)), dim=0).indices.T

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.losses.sinkhorn import sinkhorn
-from common.optim.layerwise import LARC
+from common.optim.lars import LARC
 from common.optim.schedules import warmup_cosine
 from common.results.parity import Case
 from papers.swav.config import SwAVConfig
@@ -40,6 +41,7 @@ def solve_sinkhorn_distributed(case: Case) -> dict[str, Tensor]:
     That several processes do return them is tested with a process group.
     """
     per_rank = case["scores_per_rank"]
+    case.constants.must_be(processes=len(per_rank))
     q = sinkhorn(per_rank.flatten(0, 1), case.constants["epsilon"], case.constants["iterations"])
     return {"Q_per_rank": q.view_as(per_rank), "Q_one_process": q}
 
@@ -88,6 +90,7 @@ def solve_loss_queue(case: Case) -> dict[str, Tensor]:
     """Consecutive steps from empty queues."""
     constants, prototypes = case.constants, case["prototypes"]
     crops, length = constants["crops_for_assign"], constants["queue_length"]
+    constants.must_be(steps=len(case["z"]))
     queue = prototypes.new_zeros(len(crops), length, prototypes.shape[1])
     rows: dict[str, list[Any]] = {"loss": [], "grad_z": [], "queue_used": []}
     rows |= {f"Q{index}": [] for index in range(len(crops))}
@@ -165,7 +168,8 @@ def solve_head(case: Case) -> dict[str, Any]:
     z = F.normalize(head(x), dim=1)
     scores = z @ weights["prototypes.weight"].T
     (scores * case["cotangent"]).sum().backward()
-    scores_eval = F.normalize(head.eval()(x), dim=1) @ weights["prototypes.weight"].T
+    with evaluating(head):
+        scores_eval = F.normalize(head(x), dim=1) @ weights["prototypes.weight"].T
     return {
         "embedding": z,
         "scores": scores,

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 
 # Similarities held at once; a point has one for each centroid.
 BLOCK_ELEMENTS = 2**22

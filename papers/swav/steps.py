@@ -5,18 +5,18 @@ from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
-from common.steps.points import Counts, Place, Point, late, start
+from common.steps.points import Counts, Place, Point, late, training_start
 from papers.swav.module import SwAV
 
 
 def points(recipe: Recipe, counts: Counts) -> list[Point]:
     """Returns start, end of the freeze, start of the queue, and late with a full queue."""
     if recipe.baseline == "deepcluster-v2":
-        return [start(), late(counts, fill=remembered)]
+        return [training_start(), late(counts, fill=remembered)]
     if recipe.baseline is not None:
-        return [start(), late(counts)]
+        return [training_start(), late(counts)]
     method = recipe.method
-    found = [start()]
+    found = [training_start()]
     if method.freeze_batches:
         found.append(Point("freeze ends", max(method.freeze_batches - 1, 1)))
     if method.queue_length:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.reduce import gather_with_grad, rank
+from common.distributed.collectives import gather_with_grad, rank
 from common.losses.precision import unit
 
 

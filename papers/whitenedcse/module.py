@@ -5,14 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.poolers import pool
-from common.backbones.text_encoder import Pooler, build_text_encoder
+from common.backbones.text_encoder import Pooler, build_text_encoder, pool
 from common.config.schema import OptimizerConfig
-from common.data.sampler import keyed_generator
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
-from common.distributed.host_copy import HostCopy
-from common.distributed.reduce import world_size
+from common.distributed.collectives import world_size
+from common.distributed.device import HostCopy
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
@@ -41,7 +40,6 @@ class WhitenedCSE(PaperModule):
         facts: Facts of the data; default: BERT's vocabulary.
     """
 
-    batches_seen: Tensor
     shuffle_seed: Tensor
 
     def __init__(
@@ -66,7 +64,6 @@ class WhitenedCSE(PaperModule):
         self.stages = stages_of_contrast(config, self.optimizer)
         # With the position, the seed of the permutations.
         self.register_buffer("shuffle_seed", torch.randint(2**40, ()))
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:

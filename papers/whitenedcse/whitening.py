@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.distributed.reduce import all_reduce_sum_with_grad, world_size
+from common.distributed.collectives import all_reduce_sum_with_grad, world_size
 from common.losses.precision import upcast
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.results.parity import Case, compare
+from common.results.parity import Case, compare_case
 from papers.meow.reference import CASES
 
 NODES, OTHERS, DIM, NARROW, HIDDEN, TAU = 7, 9, 5, 3, 4, 0.7
@@ -87,7 +87,7 @@ def store(folder, name, inputs, outputs, **description):
 
 def assert_served(folder, name):
     for dtype in (torch.float64, torch.float32):
-        result = compare(Case(folder / f"{name}.json", dtype), CASES[name])
+        result = compare_case(Case(folder / f"{name}.json", dtype), CASES[name])
         assert result.ok, result
 
 

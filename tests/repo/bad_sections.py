@@ -18,7 +18,7 @@ from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError
 from common.evaluation.config import section_name
 from common.paper import get_paper, paper_names
-from common.registry import METHODS
+from common.registry import METHODS, load
 from tests.repo.bad_values import NAMES, keys
 
 
@@ -96,7 +96,7 @@ def protocol_sections() -> Iterator[tuple[Section, list[str]]]:
         name: get_paper(paper) for paper in paper_names() for name in get_paper(paper).protocols
     }
     for name, paper in found.items():
-        kind = paper.protocol(name)
+        kind = load(paper.protocol(name)[1])
         if fields(kind):
             section = Section(f"evaluation.{section_name(name)}", kind(), set())
             yield section, [paper.name]

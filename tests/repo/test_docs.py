@@ -12,10 +12,9 @@ import typer
 from common.config.recipe import load_recipe
 from common.config.references import split_reference
 from common.paper import get_paper, paper_names
-from common.results.board import read_board
-from common.results.claim_verdicts import decisions
+from common.results.leaderboard import read_leaderboard
 from common.results.ledger import STANDINGS
-from common.results.pages.leaderboard import END, STATUSES, VERDICTS
+from common.results.pages.leaderboard import STATUSES, VERDICTS
 from common.runs.campaign_file import read_campaign
 from tests.recipes import PROTOCOLS
 
@@ -33,11 +32,6 @@ TOOLS = {
 }
 # Before a command: VARIABLE=value.
 ASSIGNMENT = r"[A-Z_]+=.*"
-HEADINGS = [
-    *("what the paper claims", "does it help here?", "commands", "expected and ours", "protocol"),
-    *("deviations from the paper", "deviations from the official code", "traps"),
-    "data and licence",
-]
 
 
 def blocks(path: Path) -> list[str]:
@@ -156,16 +150,6 @@ def test_a_row_of_the_benchmarks_goes_on_with_the_command_of_the_last() -> None:
     ]
 
 
-def test_the_two_commands_stand_on_the_first_screen() -> None:
-    screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
-    for command in (
-        "pip install -e . && papers train swav",
-        "pip install -e '.[dev]' && pytest -n 2",
-    ):
-        assert command in screen
-    assert "uv pip install" in screen
-
-
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
@@ -178,39 +162,14 @@ def test_the_readme_knows_the_paper(paper: str) -> None:
     assert f"(papers/{paper})" in (ROOT / "README.md").read_text()
 
 
-def test_the_readme_leads_to_the_meaning_of_the_leaderboards_words() -> None:
-    assert "LEADERBOARD.md#how-to-read-it" in (ROOT / "README.md").read_text().partition(END)[2]
-    assert "\n## How to read it\n" in (ROOT / "LEADERBOARD.md").read_text()
-
-
 def test_every_word_of_a_verdict_is_explained() -> None:
-    board = read_board()
+    board = read_leaderboard()
     assert {row.verdict.status for row in board.rows} <= STATUSES.keys()
-    found = {one.verdict.status for paper in board.papers() for one in decisions(board, paper)}
+    found = {one.verdict.status for paper in board.papers() for one in board.decisions(paper)}
     assert found <= VERDICTS.keys()
     words = [*STATUSES, *VERDICTS, *STANDINGS]
     page = (ROOT / "LEADERBOARD.md").read_text()
     assert [word for word in words if f"| `{word}` |" not in page] == []
-
-
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("papers/*/README.md")), ids=lambda path: path.parent.name
-)
-def test_a_papers_page_has_the_same_headings_as_others(path: Path) -> None:
-    lines = path.read_text().splitlines()
-    found = [line[3:].strip().lower() for line in lines if line.startswith("## ")]
-    assert found == HEADINGS
-
-
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("papers/*/README.md")), ids=lambda path: path.parent.name
-)
-def test_numbered_deviations_are_numbered_whole(path: Path) -> None:
-    sections = re.findall(r"^## Deviations.*?(?=^## )", path.read_text(), re.MULTILINE | re.DOTALL)
-    for table in re.findall(r"^\|-.*\n((?:\|.*\n)+)", "\n".join(sections), re.MULTILINE):
-        cells = [row.split("|")[1].strip() for row in table.splitlines()]
-        if any(cell.isdigit() for cell in cells):
-            assert cells == [str(number + 1) for number in range(len(cells))]
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
@@ -225,9 +184,3 @@ def test_the_example_of_a_campaign_file_is_one(tmp_path: Path) -> None:
     path.write_text(re.sub(r"mypaper/\S+", "swav/quick", example))
     assert len(read_campaign(path).recipes) == 9
     assert "docs/adding_a_paper.md#6-numbers" in (ROOT / "CONTRIBUTING.md").read_text()
-
-
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=lambda path: path.name)
-def test_prose_is_wrapped(path: Path) -> None:
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("|")]
-    assert [line for line in lines if len(line) > 160] == []

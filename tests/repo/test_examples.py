@@ -29,11 +29,6 @@ def test_an_example_runs_and_embeds(path, elsewhere, capsys):
     assert "embedded (" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_taken_in_at_a_glance(path):
-    assert len(path.read_text().splitlines()) <= 50
-
-
 @pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom_and_its_encoder_has_learned(elsewhere, capsys):
     cells = json.loads(NOTEBOOK.read_text())["cells"]

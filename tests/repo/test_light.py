@@ -43,7 +43,6 @@ QUESTIONS = [
     ["compare", "--help"],
     ["compare", "swav/quick"],
     ["sweep", "--help"],
-    ["weights", "list"],
 ]
 REFUSED = [
     ["train", "swaw"],

@@ -10,15 +10,15 @@ from tests.forks import CONTEXT
 
 def _train(reference: str, overrides: list[str], root: Path, kill: Any) -> None:
     from common.config.recipe import load_recipe
-    from common.runs.start import start
+    from common.runs.run import start_run
 
     kill.arm()
-    start(load_recipe(reference, overrides), root, Console(quiet=True))
+    start_run(load_recipe(reference, overrides), root, Console(quiet=True))
 
 
 def _resume(run_dir: Path, kill: Any) -> None:
     from common.runs.folder import open_run
-    from common.runs.resume import resume_run
+    from common.runs.run import resume_run
 
     if kill is not None:
         kill.arm()

@@ -30,11 +30,11 @@ def run_folder(root=Path()):
 def trained(tmp_path_factory):
     """Returns a folder with the run that most tests begin with, trained once."""
     from common.config.recipe import load_recipe
-    from common.runs.start import start
+    from common.runs.run import start_run
 
     folder = tmp_path_factory.mktemp("trained")
     recipe = load_recipe("swav", [*SHORT, "tracking.plots=false"])
-    start(recipe, folder / "runs", Console(quiet=True))
+    start_run(recipe, folder / "runs", Console(quiet=True))
     return folder
 
 
@@ -175,7 +175,7 @@ def test_ctrl_c_before_training_is_no_success(papers, monkeypatch):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.runs.start.start", interrupt)
+    monkeypatch.setattr("common.runs.run.start_run", interrupt)
     code, _, err = papers("train", "swav")
     assert code == 1 and "interrupted" in err
 

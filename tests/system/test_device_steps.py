@@ -17,7 +17,7 @@ from torch import Tensor
 
 from common.config.recipe import load_recipe
 from common.paper import paper_names
-from common.runs.lightning_notices import quieten_lightning
+from common.runs.progress import quieten_lightning
 from common.steps.take import NEVER, as_taken
 from common.training import trainer as training
 from common.training.fit import Experiment, build_module, evaluate, load_data
@@ -36,7 +36,7 @@ ALLOWED = {
     "backward pass or optimizer: look at a mask's length": LENGTH,
     "common/data/sequences/views.py choose_view: wait for a copy from the host": SMALL,
     "common/data/targets/regression/views.py _shift: wait for a copy from the host": SMALL,
-    "common/data/targets/regression/views.py make_views: wait for a copy from the host": SMALL,
+    "common/data/targets/regression/views.py change_inputs: wait for a copy from the host": SMALL,
     "common/methods/masked_words.py forward: look at a mask's length": LENGTH,
     "common/methods/masked_words.py mask: look by _local_scalar_dense": COUNTERS,
     "common/methods/masked_words.py mask: wait for a copy from the host": SMALL,

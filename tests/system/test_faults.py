@@ -17,7 +17,7 @@ from common.results.groups import Code, group_records
 from common.results.record import commit_record, write_record
 from common.runs.environment import Environment
 from common.runs.folder import new_run
-from common.runs.record import Source, make_record
+from common.runs.record import CodeAndMachine, make_record
 from common.tracking.metrics_file import MetricsFile, read_metrics
 from tests.samples import MEASURED
 from tests.system import kills, runs
@@ -35,7 +35,7 @@ COMMON = [
 # 2030: later than any record that is filed.
 START = 1_900_000_000
 
-SOURCE = Source("a" * 12, Environment(None, None, {}, {}))
+SOURCE = CodeAndMachine("a" * 12, Environment(None, None, {}, {}), None)
 
 
 def finish(process):

@@ -14,7 +14,7 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.results.curves import curves_of
 from common.runs.folder import new_run
-from common.runs.run import prepare, train
+from common.runs.run import prepare_run, train
 from common.tracking.metrics_file import METRICS_NAME, read_metrics
 from common.training.fit import Experiment, build_module
 from tests.recipes import expected_rate
@@ -37,7 +37,7 @@ def write_folders(root: Path, counts: dict[str, int]) -> None:
 def run(reference: str, overrides: list[str], folder: Path) -> tuple[Experiment, dict[str, float]]:
     """Trains two batches and evaluates; returns what was trained and the test metrics."""
     recipe = load_recipe(reference, [*QUIET, "trainer.batches=2", *overrides])
-    ready = prepare(recipe)
+    ready = prepare_run(recipe)
     made = new_run(recipe, folder)
     record = train(ready, made, Console(file=io.StringIO()))
     assert record is not None and (record.status, record.batches) == ("complete", 2)

@@ -70,7 +70,7 @@ def folder(tmp_path):
 def trained(tmp_path_factory):
     """A run that measured everything at its end and, on the hold-out, after its epoch."""
     from common.config.recipe import load_recipe
-    from common.runs.start import start
+    from common.runs.run import start_run
 
     root = tmp_path_factory.mktemp("trained")
     draw_images(root)
@@ -78,7 +78,7 @@ def trained(tmp_path_factory):
     words = [*SETTINGS, f"evaluation.protocols={names}", f"evaluation.online={names}"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        start(load_recipe("swav", words), root / "runs", Console(quiet=True))
+        start_run(load_recipe("swav", words), root / "runs", Console(quiet=True))
     return root
 
 

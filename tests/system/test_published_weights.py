@@ -17,12 +17,12 @@ from common.config import references
 from common.config.recipe import load_recipe
 from common.data.images.module import ImageData
 from common.evaluation.run_protocols import run_protocols
-from common.results.board import make_board
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.pages.document import to_markdown
 from common.results.pages.paper import paper_page
 from common.results.record import read_record
-from common.results.reported import Reference, load_all_reported
+from common.results.reported import ReportedNumber, load_all_reported
 
 BEST = "test/linear_sgd_best_top1"
 # As the paper's recipe, with a small head, small images and a short probe.
@@ -127,9 +127,9 @@ def test_the_authors_file_gives_what_their_network_gives_and_may_be_exact(
 
     def status(value, given=record):
         entry = next(e for e in load_all_reported() if is_published(e))
-        metrics = {BEST: Reference(value=value, margin=entry.metrics[BEST].margin)}
+        metrics = {BEST: ReportedNumber(value=value, margin=entry.metrics[BEST].margin)}
         code = Code({"swav": record.code_digest}, {}, {"swav/imagenet": record.config_hash})
-        board = make_board([dataclasses.replace(entry, metrics=metrics)], [given], code)
+        board = make_leaderboard([dataclasses.replace(entry, metrics=metrics)], [given], code)
         return board.rows[0].status, to_markdown(paper_page(board, "swav", "LEADERBOARD.md"))
 
     found, page = status(record.metrics[BEST] + 0.1)

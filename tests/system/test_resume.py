@@ -15,7 +15,7 @@ import torch
 
 from common.runs.checkpoints import last_good_checkpoint
 from common.tracking.metrics_file import read_metrics
-from common.training.checkpoint import read_checkpoint
+from common.training.position import read_checkpoint
 from tests.system import kills, runs
 from tests.system.resumed import CASES, evaluates_while_training, words_of
 

@@ -22,7 +22,7 @@ import sys, time
 from pathlib import Path
 from common.config.schema import TrackingConfig
 from common.tracking.metrics_file import MetricsFile
-from common.tracking.wandb_run import Tracker
+from common.tracking.tracker import Tracker
 
 folder, batches = Path(sys.argv[1]), int(sys.argv[2])
 files, tracker = MetricsFile(folder), Tracker()
@@ -105,7 +105,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 
 @needs_proc
-@pytest.mark.parametrize("word", ["wandb-core", "wandb_process.py"])
+@pytest.mark.parametrize("word", ["wandb-core", "wandb_child.py"])
 def test_killed_in_mid_run(tmp_path, word):
     process = start(tmp_path)
     wait_for(lambda: opened(tmp_path) and (tmp_path / "half").exists())
@@ -159,7 +159,7 @@ def test_hanging_service_does_not_hold_the_end_up(tmp_path):
         assert_run_is_whole(tmp_path, code, output, errors)
         assert "goes on in the background" in errors
     finally:
-        for victim in [*processes("wandb_process.py", tmp_path), *victims]:
+        for victim in [*processes("wandb_child.py", tmp_path), *victims]:
             os.kill(victim, signal.SIGKILL)
 
 

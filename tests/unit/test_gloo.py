@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from tests.gloo import assert_equal_to_one_process
 
 

@@ -3,11 +3,11 @@
 from rich.console import Console
 from rich.text import Text
 
-from common.console import plain_table, print_table
+from common.config.console import plain_table, print_table
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import get_source, load_sources
 from common.data.catalogue.user_provided import GIVEN, YOURS
-from common.data.data_sets import find_set
+from common.data.modality import find_set
 
 # What is fetched as a data set is and is none.
 WEIGHTS = "weights"

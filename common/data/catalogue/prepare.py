@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.config.files import write_atomic
 from common.data.catalogue.download import Opener, Unreachable, download, open_https, unpack
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import Original, Source, get_source
 from common.data.catalogue.verify import verify_source
 from common.errors import DataError
-from common.files import write_atomic
 from common.registry import Registry
 
 PACKERS = Registry(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from common.config.yaml_io import read_yaml
 from common.data.catalogue.user_provided import YOURS, refuse_given
-from common.data.data_sets import find_set
+from common.data.modality import find_set
 from common.errors import DataError, suggest
 
 CATALOGUE = Path(__file__).with_name("sources.yaml")

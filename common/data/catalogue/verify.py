@@ -8,12 +8,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from common.config.files import file_digest
 from common.data.catalogue.packers.arrays import BROKEN, read_content
 from common.data.catalogue.root import data_root
 from common.data.catalogue.sources import PackedFile, Source, get_source, load_sources
+from common.data.modality import find_set
 from common.errors import DataError
-from common.files import file_digest
-from common.registry import VERIFIERS
+from common.registry import load
 
 # Parts of a sparse matrix whose lengths follow from the rest.
 UNCOUNTED = ("_shape", "_indptr", "_indices", "class_names")
@@ -26,8 +27,8 @@ def verify(name: str | None, root: str | None, console: Console) -> None:
         DataError: If a file is missing (of a named set), broken or not what it should be.
     """
     folder = data_root(root)
-    if name in VERIFIERS.entries:
-        VERIFIERS.get(name)(folder, console)
+    if name and (known := find_set(name)) and known.verify:
+        load(known.verify)(folder, console)
         return
     sources = [get_source(name)] if name else _present(folder)
     if not sources:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -29,7 +29,7 @@ class GraphFacts:
 class GraphConfig:
     """The ``data:`` section: which graph, its meta-paths, and what is masked in it."""
 
-    name: str = setting("papers-authors-subjects", choices=DATASETS["graphs"])
+    name: str = setting("papers-authors-subjects", choices=DataSets("graphs"))
     # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
     root: str | None = setting(None, result_neutral=True)
     # For name=folder and name=hetero-data: the user's own graph (docs/data.md).

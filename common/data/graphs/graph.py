@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from common.data.graphs.metapaths import Matrix, count_neighbours, halves
+from common.data.graphs.metapath_graphs import Matrix, count_neighbours, halves
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import DataError
 
@@ -241,10 +241,10 @@ def graph_fingerprint(graph: HeteroData, metapaths: list[str]) -> str:
     """Returns the `fingerprint` of a graph's links, features, labels, splits and meta-paths."""
     features = {name: get_features(graph, name) for name in graph.node_types if "x" in graph[name]}
     splits = list(get_splits(graph).items())
-    return fingerprint(join_links(graph), features, get_labels(graph), splits, metapaths)
+    return fingerprint_graph(join_links(graph), features, get_labels(graph), splits, metapaths)
 
 
-def fingerprint(*parts: Any) -> str:
+def fingerprint_graph(*parts: Any) -> str:
     """Returns 16 hex digits over arrays, sparse matrices, text, and containers of them."""
     digest = hashlib.sha256()
     for part in parts:

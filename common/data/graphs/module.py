@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import HeteroData
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
+from common.backbones.modes import evaluating, training
+from common.data.contract import RunData, keyed_loader
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.graph import (
@@ -24,14 +24,14 @@ from common.data.graphs.graph import (
     node_counts,
 )
 from common.data.graphs.neighbours import NeighbourBatches
-from common.data.graphs.prepare import Prepared, make_batch, make_facts, prepare_graph
+from common.data.graphs.prepare import PreparedGraph, make_batch, make_facts, prepare_graph
 from common.data.graphs.references import NAMES, GraphReferences, check_references
-from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import DataError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.finite import require_finite
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.frozen import require_finite
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.losses.precision import upcast
 from common.registry import READERS
 
@@ -78,7 +78,7 @@ class GraphData(RunData):
         self.config = config
         self._read = read
         self._graph: HeteroData | None = None
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedGraph | None = None
         self._batch: GraphBatch | None = None
 
     def load(self) -> None:
@@ -90,7 +90,7 @@ class GraphData(RunData):
         """
         if self._batch is not None:
             return
-        reader = self._read or DATASETS["graphs"].get(self.config.name)
+        reader = self._read or DataSets("graphs").get(self.config.name)
         graph: HeteroData = reader(self.config, self.seed)
         check_splits(graph, self.config.name)
         paths = self.metapaths(graph)
@@ -129,7 +129,7 @@ class GraphData(RunData):
         own: dict[str, Any] = {"top_k": [TOP_K], "edge_mask": [EDGE_MASK]} | settings
         paths = list(metapaths)
         config = GraphConfig(name="hetero-data", target=target, metapaths=paths, **own)
-        reader = DATASETS["graphs"].get("hetero-data")
+        reader = DataSets("graphs").get("hetero-data")
         found = cls(config, seed, read=lambda config, seed: reader(config, seed, data))
         found.load()
         return found
@@ -240,14 +240,11 @@ class GraphData(RunData):
         Raises:
             LikewiseError: An embedding is not finite.
         """
-        was_training = module.training
         batch = self.whole_graph(next(module.parameters()).device)
         z = require_finite(upcast(self.embed(module)).cpu())
-        module.train()
-        with torch.random.fork_rng():
+        with training(module), torch.random.fork_rng():
             torch.manual_seed(self.seed)
             active = require_finite(upcast(module.embed(batch)).cpu())  # type: ignore[operator]
-        module.train(was_training)
         return self._inputs(z, active, split)
 
     @torch.no_grad()
@@ -261,11 +258,10 @@ class GraphData(RunData):
         Returns:
             z: (target nodes, dim), in the order of the node numbers.
         """
-        was_training, device = module.training, next(module.parameters()).device
-        module.eval()
+        device = next(module.parameters()).device
         given = self.whole_graph(device) if batch is None else batch.to(device)
-        z: Tensor = module.embed(given)  # type: ignore[operator]
-        module.train(was_training)
+        with evaluating(module):
+            z: Tensor = module.embed(given)  # type: ignore[operator]
         return z
 
     @torch.no_grad()

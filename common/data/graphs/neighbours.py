@@ -15,12 +15,12 @@ from torch.utils.data import Dataset
 
 from common.data.graphs.batch import GraphBatch
 from common.data.graphs.config import GraphConfig
-from common.data.graphs.incidence import hop_incidence
-from common.data.graphs.metapaths import Matrix, row_mean
+from common.data.graphs.metapath_graphs import Matrix, row_mean
 from common.data.graphs.operators import Operator, make_operator
-from common.data.graphs.prepare import Prepared
+from common.data.graphs.prepare import PreparedGraph, hop_incidence
 from common.data.graphs.splits import Ids
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 
 # Constants of splitmix64.
@@ -50,7 +50,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedGraph,
         hop_types: tuple[int, ...],
         config: GraphConfig,
         seed: int,
@@ -102,7 +102,7 @@ class NeighbourBatches(Dataset[GraphBatch]):
         self, matrices: list[Matrix], rows: Ids, fanout: int, key: BatchKey, layer: int
     ) -> list[Matrix]:
         return [
-            draw(matrix, rows, fanout, self._salt(key, layer, number))
+            draw_neighbours(matrix, rows, fanout, self._salt(key, layer, number))
             for number, matrix in enumerate(matrices)
         ]
 
@@ -113,7 +113,9 @@ class NeighbourBatches(Dataset[GraphBatch]):
         """Returns the drawn hops of ``outer`` and the nodes of every type that they end at."""
         fanout = self.config.context_fanout
         drawn = [
-            draw(hop.rows, outer, fanout, self._salt(key, CONTEXT, number), hop.place[outer])
+            draw_neighbours(
+                hop.rows, outer, fanout, self._salt(key, CONTEXT, number), hop.place[outer]
+            )
             for number, hop in enumerate(self.incidences)
         ]
         nodes = [outer, *(np.zeros(1, dtype=np.int64) for _ in self.prepared.features[1:])]
@@ -136,7 +138,9 @@ class NeighbourBatches(Dataset[GraphBatch]):
         return make_operator(matrix, self.dtype)
 
 
-def draw(matrix: Matrix, rows: Ids, fanout: int, salt: int, place: Ids | None = None) -> Matrix:
+def draw_neighbours(
+    matrix: Matrix, rows: Ids, fanout: int, salt: int, place: Ids | None = None
+) -> Matrix:
     """Returns rows of ``matrix`` with at most ``fanout`` draws each, their expectation the row.
 
     Args:

@@ -17,7 +17,7 @@ from common.data.graphs.graph import (
 )
 from common.data.graphs.prepare import make_facts, propagate, split_hops
 from common.errors import ConfigError
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_inputs import NodeEmbeddings
 
 NAMES = ("raw", "propagated", "propagated-context")
 # Numbers in one array, 2 GiB in float32: one-hot rows of 23,170 nodes. Propagation holds it about

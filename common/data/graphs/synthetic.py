@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
+from common.data.graphs.batch import GraphBatch
 from common.data.graphs.graph import (
     Edges,
     count_classes,
@@ -61,6 +62,11 @@ def _shape_of_features(graph: HeteroData, name: str) -> dict[str, Any] | None:
         return None
     entries = int(features.nnz) if sp.issparse(features) else None
     return {"width": int(features.shape[1]), "entries": entries}
+
+
+def inputs(batch: GraphBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch,)
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> HeteroData:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from common.data.data_sets import DATASETS
 from common.data.images.config import ViewConfig
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -81,7 +81,7 @@ def _strong() -> ViewConfig:
 class ImageTextConfig:
     """Which images and texts, how they are cut into tokens, and their views."""
 
-    name: str = setting("relations", choices=DATASETS["image_text"])
+    name: str = setting("relations", choices=DataSets("image_text"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # `caption-table`: a .csv or .tsv; `coco-captions`: the annotations' .json; `caption-shards`: a

@@ -10,8 +10,8 @@ from common.data.images.config import ImageConfig
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.lazy import AnySplit
 from common.data.images.loading import CentreCrop
-from common.data.text.store import TokenStore
-from common.evaluation.pair_inputs import Choice, Classes, PairInputs, Pairs
+from common.evaluation.pair_inputs import CaptionedImages, Classes, FalseCaptions, PairInputs
+from common.evaluation.tokens import TokenStore
 
 # Training pairs that a protocol sees at most.
 MOST_TRAINING_PAIRS = 5_000
@@ -73,10 +73,10 @@ def pair_inputs(
     )
 
 
-def _choices(part: Captioned, tokenizer: PairTokenizer) -> dict[str, Choice]:
+def _choices(part: Captioned, tokenizer: PairTokenizer) -> dict[str, FalseCaptions]:
     groups = part.groups
     return {
-        kind: Choice(
+        kind: FalseCaptions(
             tokenizer.encode(each.texts), each.of, None if groups is None else groups[each.of]
         )
         for kind, each in part.kinds.items()
@@ -88,9 +88,9 @@ def _classes(found: Labelled, views: ImageConfig) -> Classes:
     return Classes(images, found.labels, found.names, found.prompts)
 
 
-def _pairs(train: Captioned, captions: TokenStore, views: ImageConfig) -> Pairs:
+def _pairs(train: Captioned, captions: TokenStore, views: ImageConfig) -> CaptionedImages:
     """Returns the first training pairs."""
     owner = train.owner[:MOST_TRAINING_PAIRS]
     images = TestedImages(train.images.rows(torch.arange(int(owner[-1]) + 1)), views)
     labels = None if train.labels is None else train.labels[: len(images)]
-    return Pairs(images, captions.head(MOST_TRAINING_PAIRS), owner, labels)
+    return CaptionedImages(images, captions.head(MOST_TRAINING_PAIRS), owner, labels)

@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextConfig, ImageTextFacts
 from common.data.image_text.evaluation import TestedImages, pair_inputs
-from common.data.image_text.near import find_near
-from common.data.image_text.samples import NEAR_SEED, PARAPHRASE, PairSamples, Texts, WholePairs
-from common.data.image_text.sets import Captioned, CaptionedSet, fingerprint
+from common.data.image_text.samples import (
+    NEAR_SEED,
+    PARAPHRASE,
+    PairSamples,
+    Texts,
+    WholePairs,
+    find_near,
+)
+from common.data.image_text.sets import Captioned, CaptionedSet, fingerprint_captions
 from common.data.image_text.text_views import make_tables
 from common.data.image_text.tokenizers import make_tokenizer
 from common.data.images.batch import CutBatch, ImageBatch, stacked
 from common.data.images.config import ImageConfig
 from common.data.images.hybrid import finish_views
+from common.data.images.loading import ImageLoader, watched
 from common.data.images.views import make_view_batch
-from common.data.images.workers import ImageLoader, watched
+from common.data.modality import DataSets
 from common.errors import ConfigError, DataError
 from common.evaluation.config import EvaluationConfig
 from common.evaluation.pair_inputs import PairInputs
@@ -66,7 +72,7 @@ class ImageTextData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found: CaptionedSet = (self._read or DATASETS["image_text"].get(config.name))(config)
+        found: CaptionedSet = (self._read or DataSets("image_text").get(config.name))(config)
         if config.zero_shot is not None and self._read is None:
             found = READERS.get("zero-shot-classes")(found, config)
         self._check(found.train)
@@ -84,7 +90,7 @@ class ImageTextData(RunData):
         self._dataset = WholePairs(
             found.train.images, texts, near, config, self.views, tables, self.seed
         )
-        self.fingerprint = fingerprint(found)
+        self.fingerprint = fingerprint_captions(found)
 
     def _as_of_images(self) -> ImageConfig:
         """Returns how images are seen, in the words of images without texts."""

@@ -17,8 +17,11 @@ from common.data.images.batch import CutBatch, ImageBatch
 from common.data.images.config import ImageConfig
 from common.data.images.hybrid import Cuts
 from common.data.images.lazy import AnySplit, LazySplit, read_images
-from common.data.sampler import BatchKey, keyed_generator
-from common.data.text.store import TokenStore
+from common.data.images.sets import Split
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
+from common.errors import ConfigError
+from common.evaluation.tokens import TokenStore
 
 # Streams of draws beside those of image views, which are numbered from 0: texts by their view,
 # hard captions, which near image, and the text and hard caption of that.
@@ -213,3 +216,47 @@ class ImageRows(Dataset[ImageBatch]):
         """Returns the images at ``key.rows``."""
         images = read_images(self.split, key.rows)
         return ImageBatch(images, self.split.labels[key.rows], key)
+
+
+# Images compared at once.
+CHUNK = 256
+
+
+def find_near(part: Captioned, count: int, title: str) -> NDArray[np.int64] | None:
+    """Returns ``(images, count)`` near images of each: those that are listed, or by their pixels.
+
+    Raises:
+        ConfigError: Images in files without a list, or fewer than are asked for.
+    """
+    if not count:
+        return None
+    listed = part.near
+    if listed is None and isinstance(part.images, Split):
+        listed = near_by_pixels(part.images.images, count)
+    if listed is None:
+        raise ConfigError(
+            f"data.hard_images={count}: {title} lists no near images; add the column neg_image"
+        )
+    if listed.shape[1] < count:
+        raise ConfigError(
+            f"data.hard_images={count}: {title} has {listed.shape[1]} near images each; use fewer"
+        )
+    return listed[:, :count]
+
+
+def near_by_pixels(images: Tensor, count: int) -> NDArray[np.int64]:
+    """Returns the rows of the ``count`` nearest other images, ``(images, count)``.
+
+    Args:
+        images: (images, channels, height, width).
+        count: Fewer where there are no more.
+    """
+    flat = images.flatten(1).float()
+    found = []
+    for start in range(0, len(flat), CHUNK):
+        part = flat[start : start + CHUNK]
+        distances = torch.cdist(part, flat)
+        own = torch.arange(len(part))
+        distances[own, start + own] = torch.inf
+        found.append(distances.topk(min(count, len(flat) - 1), largest=False).indices)
+    return torch.cat(found).numpy()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from common.data.images.lazy import AnySplit, LazySplit, fingerprint_files
 from common.data.images.sets import Split
 from common.data.images.sets import fingerprint as fingerprint_images
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 
 class Variants(NamedTuple):
@@ -96,7 +96,7 @@ class CaptionedSet:
     remark: str = ""
 
 
-def keep_apart(found: Captioned, share: float, names: Sequence[str]) -> dict[str, Captioned]:
+def keep_images_apart(found: Captioned, share: float, names: Sequence[str]) -> dict[str, Captioned]:
     """Returns ``train`` and parts ``names`` of ``share`` of the images each, all captions with it.
 
     Which images they are depends on their number alone.
@@ -131,7 +131,7 @@ def _renumbered(near: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np
     return np.where(there, found, first[:, None])
 
 
-def fingerprint(found: CaptionedSet) -> str:
+def fingerprint_captions(found: CaptionedSet) -> str:
     """Returns 16 hex digits over images, captions of all kinds, and classes."""
     digest = hashlib.sha256()
     parts = {"train": found.train, **found.held_out}

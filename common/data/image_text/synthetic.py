@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.data.image_text.batch import PairBatch
 from common.data.image_text.module import ImageTextData
 from common.data.image_text.sets import Captioned, CaptionedSet, Labelled, Variants
 from common.data.images.sets import Split
@@ -38,6 +39,11 @@ def shape_of(data: ImageTextData) -> dict[str, Any]:
         "prompts": [] if classes is None else list(classes.prompts),
         "class_images": 0 if classes is None else len(classes.labels),
     }
+
+
+def inputs(batch: PairBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch.images[:, 0],)
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> CaptionedSet:

@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from common.data.text.store import TokenStore, pack
 from common.errors import MissingLibrary
+from common.evaluation.tokens import TokenStore, pack_tokens
 
 # Ids of what is no word, in the order of `SPECIAL`.
 PAD, EOT, UNKNOWN = range(3)
@@ -29,7 +29,9 @@ class PairTokenizer(ABC):
 
     def encode(self, texts: Iterable[str]) -> TokenStore:
         """Returns the ids of each text between what opens it and `eot`."""
-        return pack(([*self.opening, *self.pieces(text), self.eot] for text in texts), self.pad)
+        return pack_tokens(
+            ([*self.opening, *self.pieces(text), self.eot] for text in texts), self.pad
+        )
 
     def single(self, word: str) -> int | None:
         """Returns the id of ``word``, or None where it is unknown or takes several."""

@@ -8,7 +8,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from common.distributed.to_device import moved
+from common.distributed.device import on_device
 
 # ITU-R 601 luma, the weights of torchvision and Pillow.
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)
@@ -45,11 +45,11 @@ def jitter(x: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     steps = ORDERS[order]
     weights = _blend_weights(steps, factors.gather(1, steps)).unbind(1)
     for step, blend_weights in zip(steps.unbind(1), weights, strict=True):
-        x = _blend(x, moved(blend_weights, x.device))
+        x = _blend(x, on_device(blend_weights, x.device))
         rows = (step == HUE).nonzero()[:, 0]
         if len(rows) and x.shape[1] == 3:
-            there = moved(rows, x.device)
-            turned = shift_hue(x.index_select(0, there), moved(factors[rows, HUE], x.device))
+            there = on_device(rows, x.device)
+            turned = shift_hue(x.index_select(0, there), on_device(factors[rows, HUE], x.device))
             x.index_copy_(0, there, turned)
     return x
 
@@ -99,7 +99,7 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
     sixth = ahead.div_(divisor).add_(not_red.add_(blue_leads), alpha=2)
     # In turns, made positive so that the fraction is the remainder.
     turn = sixth.div_(6).add_(shift[:, None, None] + 1).unsqueeze(1)
-    offsets = moved(torch.tensor([5 / 6, 3 / 6, 1 / 6], dtype=x.dtype), x.device)
+    offsets = on_device(torch.tensor([5 / 6, 3 / 6, 1 / 6], dtype=x.dtype), x.device)
     k = (turn + offsets.reshape(1, 3, 1, 1)).frac_().mul_(6)
     # min(k, 4 - k) = 2 - |k - 2|; in place, for fresh memory costs more than the arithmetic.
     distance = k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)

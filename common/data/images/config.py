@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -75,7 +75,7 @@ def check_range(name: str, value: list[float]) -> None:
 class ImageConfig:
     """The ``data:`` section."""
 
-    name: str = setting("scattered-digits", choices=DATASETS["images"])
+    name: str = setting("scattered-digits", choices=DataSets("images"))
     # Folder of prepared data; null: LIKEWISE_DATA, else ~/.cache/likewise.
     root: str | None = setting(None, result_neutral=True)
     # Over all processes.
@@ -83,9 +83,9 @@ class ImageConfig:
     workers: int = setting(0, at_least=0, result_neutral=True)
     # Batches that each worker makes ahead.
     prefetch: int = setting(2, at_least=1, result_neutral=True)
-    # batched: all on the batch's device. per-sample: torchvision in the workers, one by one.
-    # hybrid: crop and resize in the workers, to 8 bits as Pillow does; colours on the device.
-    pipeline: str = setting("batched", choices=("batched", "per-sample", "hybrid"))
+    # batched: all on the batch's device. hybrid: crop and resize in the workers, of images of any
+    # size, to 8 bits as Pillow does; colours on the device.
+    pipeline: str = setting("batched", choices=("batched", "hybrid"))
     # Share of the training images kept for the split "val"; 0 trains on all of them.
     holdout: float = setting(0.1, at_least=0, below=1)
     # Train on the images that have a label only, as supervised methods must.

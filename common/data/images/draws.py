@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.data.images.colour import ORDERS
 from common.data.images.config import ViewConfig
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 ATTEMPTS = 10
 

@@ -1,7 +1,7 @@
 """Views in two places: ``data.pipeline=hybrid``.
 
 Workers decode, cut and resize, each image by itself, to 8 bits as Pillow does; colours, blur and
-noise are made on the whole batch, on its device. The parameters are those of the other pipelines.
+noise are made on the whole batch, on its device. The parameters are those of the batched pipeline.
 """
 
 import torch

@@ -8,21 +8,22 @@ for images, labels in image_batches(split, 256, CentreCrop(256, 224), workers=8)
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
 from common.data.images.batch import Images
 from common.data.images.config import ViewConfig
-from common.data.images.lazy import AnySplit, read_images
+from common.data.images.lazy import AnySplit, LazySplit, read_images
 from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import to_float
 from common.data.images.views import make_views, own_parameters
-from common.data.images.workers import ImageLoader, watched
 from common.data.sampler import BatchKey
-from common.errors import DataError
+from common.data.workers import dead_workers, died_in_words
+from common.errors import DataError, LikewiseError
 
 Transform = Callable[[Images, BatchKey], Tensor]
 
@@ -114,3 +115,78 @@ def image_batches(
     split = watched(split, workers)
     dataset = TransformedImages(split, transform or CentreCrop())
     yield from ImageLoader(dataset, split, keys, workers)
+
+
+class Guarded(Dataset[Any]):
+    """Gives batches of ``dataset``, or the error that prevents one.
+
+    An error raised in a worker would reach the user wrapped in the worker's traceback.
+    """
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, key: Any) -> Any:
+        """Returns the batch or the `DataError`."""
+        try:
+            return self.dataset[key]
+        except DataError as error:
+            return error
+
+
+class ImageLoader(DataLoader[Any]):
+    """Loads whole batches, one a key of ``sampler``.
+
+    Args:
+        dataset: Returns a batch for a key; reads ``split``.
+        split: As `watched` returned it.
+        sampler: The keys.
+        workers: Processes that read; they live as long as the loader.
+        prefetch: Batches that each makes ahead.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], split: AnySplit, sampler: Any, workers: int, prefetch: int = 2
+    ) -> None:
+        super().__init__(
+            Guarded(dataset),
+            sampler=sampler,
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=prefetch if workers else None,
+            persistent_workers=workers > 0,
+            pin_memory=workers > 0 and torch.cuda.is_available(),
+            # Its own: starting an iterator must not draw from the global one.
+            generator=torch.Generator(),
+        )
+        self.split = split
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yields batches.
+
+        Raises:
+            DataError: An image that cannot be read.
+            LikewiseError: A worker that died or failed; names the image it was at.
+        """
+        try:
+            for batch in super().__iter__():
+                if isinstance(batch, DataError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            raise LikewiseError(explain(error, self.split)) from error
+
+
+def watched(split: AnySplit, workers: int) -> AnySplit:
+    """Returns ``split`` with a table in which each of ``workers`` notes what it reads."""
+    return split.watched(workers) if isinstance(split, LazySplit) and workers else split
+
+
+def explain(error: RuntimeError, split: AnySplit) -> str:
+    """Returns what happened to a worker and which image it was at."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    # A traceback's last line says what.
+    what = lines[-1].strip() if lines else repr(error)
+    at = split.reading(dead_workers(error)) if isinstance(split, LazySplit) else []
+    place = f" while reading {' or '.join(at)}" if at else ""
+    return died_in_words(error, place) or f"a process that makes batches failed{place}: {what}"

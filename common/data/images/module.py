@@ -11,16 +11,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from common.data.contract import RunData
-from common.data.data_sets import DATASETS
 from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
-from common.data.images.box_evaluation import ObjectImages
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
 from common.data.images.config import FILE_SETS, ImageConfig, ImageFacts
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages, split_pair
+from common.data.images.evaluation import DenseImages, EvaluatedImages, ObjectImages, split_pair
 from common.data.images.hybrid import Cuts, finish_views
 from common.data.images.lazy import AnySplit, fingerprint_files, read_images
-from common.data.images.per_sample import PerSampleViews
+from common.data.images.loading import ImageLoader, watched
 from common.data.images.sets import (
     ImageSet,
     Kind,
@@ -31,18 +28,18 @@ from common.data.images.sets import (
     keep_labelled,
 )
 from common.data.images.views import make_view_batch
-from common.data.images.workers import ImageLoader, watched
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
+from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import embed_frozen
-from common.evaluation.image_inputs import ImageInputs
 from common.registry import READERS
 
-Batch = ImageBatch | CutBatch | ViewBatch
+Batch = ImageBatch | CutBatch
 
 
-class WholeBatches(Dataset[ImageBatch]):
+class ImageBatches(Dataset[ImageBatch]):
     """Gives all images of a batch at once."""
 
     def __init__(self, split: AnySplit) -> None:
@@ -90,7 +87,7 @@ class ImageData(RunData):
         if self.set:
             return
         config = self.config
-        reader: Any = self._read or DATASETS["images"].get(config.name)
+        reader: Any = self._read or DataSets("images").get(config.name)
         if self._read is None and config.name in FILE_SETS:
             opened, self._left_out = READERS.get("readable-images")(reader(config), config)
             files = _choose(opened, config)
@@ -192,9 +189,7 @@ class ImageData(RunData):
         return partial(train.order, self.config.shuffle_window)
 
     def _dataset(self, train: AnySplit) -> Dataset[Any]:
-        batches = WholeBatches(train)
-        if self.config.pipeline == "per-sample":
-            return PerSampleViews(batches, self.config, self.seed)
+        batches = ImageBatches(train)
         if self.config.pipeline == "hybrid":
             return Cuts(batches, self.config, self.seed)
         return batches
@@ -214,19 +209,14 @@ class ImageData(RunData):
             return batch._replace(images=images, labels=labels)
         crops = move(*batch.crops)
         sizes = None if batch.sizes is None else move(batch.sizes)[0]
-        if isinstance(batch, CutBatch):
-            cuts = move(*batch.cuts)
-            return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
-        views = move(*batch.views)
-        return batch._replace(views=views, labels=labels, crops=crops, sizes=sizes)
+        cuts = move(*batch.cuts)
+        return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
         """Makes the views, or what the workers left to make of them."""
         if isinstance(batch, ImageBatch):
             return make_view_batch(batch, self.config, self.seed)
-        if isinstance(batch, CutBatch):
-            return finish_views(batch, self.config, self.seed)
-        return batch
+        return finish_views(batch, self.config, self.seed)
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> ImageInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use.

@@ -1,33 +1,19 @@
-"""The same views by torchvision, one image at a time: ``data.pipeline=per-sample``.
+"""The same views by torchvision, one image at a time, of any size: for plots and dense tests.
 
-For large photographs, whose decoding and cropping belong in workers. It reads the parameters of the
-batched pipeline, which is tested against it.
+It reads the parameters of the batched pipeline, which is tested against it.
 """
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 
-from common.data.images.batch import ImageBatch, Images, ViewBatch
+from common.data.images.batch import Images
 from common.data.images.colour import ORDERS, SOLARISE_THRESHOLD
-from common.data.images.config import ImageConfig, ViewConfig
+from common.data.images.config import ViewConfig
 from common.data.images.draws import ViewParameters
 from common.data.images.resample import blur_radius
 from common.data.images.sets import to_float
-from common.data.images.views import affine_crop, collect_views
-from common.data.sampler import BatchKey
-
-
-class PerSampleViews(Dataset[ViewBatch]):
-    """Makes the views of a batch where the data are read."""
-
-    def __init__(self, batches: Dataset[ImageBatch], config: ImageConfig, seed: int) -> None:
-        self.batches, self.config, self.seed = batches, config, seed
-
-    def __getitem__(self, key: BatchKey) -> ViewBatch:
-        """Returns the views of the images at ``key.rows``."""
-        return collect_views(self.batches[key], self.config, self.seed, make_views_singly)
+from common.data.images.views import affine_crop
 
 
 def make_views_singly(images: Images, view: ViewConfig, parameters: ViewParameters) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.to_device import moved
+from common.distributed.device import on_device
 
 
 def crop_and_resize(images: Tensor, crops: Tensor, size: int, antialias: bool = True) -> Tensor:
@@ -77,7 +77,7 @@ def blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
         sigma: (num,) in pixels.
         radius: Taps on either side.
     """
-    sigma = moved(sigma.to(x.dtype), x.device)
+    sigma = on_device(sigma.to(x.dtype), x.device)
     rows = blur_matrix(sigma, x.shape[2], radius)
     same = x.shape[2] == x.shape[3]
     columns = rows if same else blur_matrix(sigma, x.shape[3], radius)

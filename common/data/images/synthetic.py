@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.data.images.batch import ViewBatch
 from common.data.images.lazy import AnySplit
 from common.data.images.module import ImageData
 from common.data.images.sets import IGNORED, ImageSet, Split
@@ -47,6 +48,11 @@ def _dense_shape(images: dict[str, AnySplit]) -> dict[str, Any]:
         "most_boxes": max((part.shape[1] for part in boxes), default=0),
         "box_classes": max((int(part[..., 4].max()) + 1 for part in boxes), default=0),
     }
+
+
+def inputs(batch: ViewBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch.views[0],)
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> ImageSet:

@@ -17,8 +17,9 @@ from common.data.images.lazy import image_sizes
 from common.data.images.resample import blur, blur_radius, crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.threads import in_threads
-from common.data.sampler import BatchKey, keyed_generator
-from common.distributed.to_device import moved
+from common.data.sampler import BatchKey
+from common.distributed.device import on_device
+from common.distributed.draws import keyed_generator
 
 # Floats of a chunk: 128 views of 3 x 32 x 32. Larger ones leave the cache and their memory is
 # asked from the system anew at each operation; of smaller ones starting an operation is the cost.
@@ -44,8 +45,8 @@ def collect_views(
         parameters = own_parameters(view, entry, batch.key, batch.images, seed)
         made = make(batch.images, view, parameters)
         views.extend(normalise(made, config.mean, config.std).chunk(view.count))
-        crops.extend(moved(parameters.crops, made.device).chunk(view.count))
-    sizes = moved(image_sizes(batch.images), batch.labels.device)
+        crops.extend(on_device(parameters.crops, made.device).chunk(view.count))
+    sizes = on_device(image_sizes(batch.images), batch.labels.device)
     return ViewBatch(views, batch.labels, batch.key, crops, sizes)
 
 
@@ -74,7 +75,7 @@ def make_views(images: Tensor, view: ViewConfig, parameters: ViewParameters) -> 
     made = images.new_empty(num, images.shape[1], view.size, view.size)
 
     def make(rows: Tensor) -> None:
-        part = images.index_select(0, moved(rows % len(images), images.device))
+        part = images.index_select(0, on_device(rows % len(images), images.device))
         made[rows[0] : rows[-1] + 1] = _make_part(part, view, parameters.rows(rows))
 
     # The images are read once, views often.
@@ -94,7 +95,7 @@ def _chunks(num: int, floats: int, device: torch.device) -> Sequence[Tensor]:
 
 
 def _make_part(images: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
-    crops = moved(parameters.crops, images.device)
+    crops = on_device(parameters.crops, images.device)
     if view.rotation:
         x = affine_crop(images, crops, view.size)
     else:
@@ -109,7 +110,7 @@ def change_views(cuts: Tensor, view: ViewConfig, parameters: ViewParameters) -> 
 
     def make(rows: Tensor) -> None:
         # Never in place on what the caller keeps.
-        part = to_float(cuts[moved(rows, cuts.device)])
+        part = to_float(cuts[on_device(rows, cuts.device)])
         made[rows[0] : rows[-1] + 1] = _change(part, view, parameters.rows(rows))
 
     in_threads(make, _chunks(len(cuts), cuts[0].numel(), cuts.device))
@@ -128,10 +129,10 @@ def _change(x: Tensor, view: ViewConfig, parameters: ViewParameters) -> Tensor:
         x = _on_rows(x, parameters.solarise, solarise)
     scale, shift = parameters.contrast_scale, parameters.brightness_shift
     if view.contrast_scale != [1.0, 1.0] or view.brightness_shift:
-        offset = moved(view.contrast_pivot * (1 - scale) + shift, x.device)
-        scale = moved(scale, x.device)
+        offset = on_device(view.contrast_pivot * (1 - scale) + shift, x.device)
+        scale = on_device(scale, x.device)
         x = x * scale[:, None, None, None] + offset[:, None, None, None]
-    return x if parameters.noise is None else x + moved(parameters.noise, x.device)
+    return x if parameters.noise is None else x + on_device(parameters.noise, x.device)
 
 
 def _on_rows(
@@ -140,7 +141,7 @@ def _on_rows(
     """Applies ``operation`` to the chosen rows and their arguments (on the CPU), in place."""
     rows = chosen.nonzero()[:, 0]
     if len(rows):
-        there = moved(rows, x.device)
+        there = on_device(rows, x.device)
         changed = operation(x.index_select(0, there), *(argument[rows] for argument in arguments))
         x.index_copy_(0, there, changed)
     return x
@@ -173,6 +174,6 @@ def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
     """Returns (images - mean) / std for each channel; unchanged when ``mean`` is empty."""
     if not mean:
         return images
-    values = moved(torch.tensor([mean, std], dtype=images.dtype), images.device)
+    values = on_device(torch.tensor([mean, std], dtype=images.dtype), images.device)
     shift, scale = values[:, :, None, None]
     return (images - shift).div_(scale)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -19,7 +19,7 @@ class SequenceFacts:
 class SequenceConfig:
     """Which sequences, how they are cut, and how views are made of them."""
 
-    name: str = setting("sessions", choices=DATASETS["sequences"])
+    name: str = setting("sessions", choices=DataSets("sequences"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `name: file`: a `.txt[.gz]` (user, then items, a line each) or a RecBole `.inter`.

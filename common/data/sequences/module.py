@@ -10,20 +10,21 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
-from common.data.keyed import keyed_loader
-from common.data.sampler import BatchKey, keyed_generator
+from common.backbones.modes import evaluating
+from common.data.contract import RunData, keyed_loader
+from common.data.modality import DataSets
+from common.data.sampler import BatchKey
 from common.data.sequences.config import SequenceConfig, SequenceFacts
-from common.data.sequences.core import k_core
 from common.data.sequences.store import (
     Instances,
     Sequences,
     held_out_instances,
+    k_core,
     popularity,
     prefix_instances,
 )
-from common.data.sequences.views import ViewRatios, draw_views, make_views
+from common.data.sequences.views import ViewRatios, draw_views, make_sequence_views
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
 from common.evaluation.ranking import History, RankingInput
 from common.registry import READERS
@@ -118,7 +119,7 @@ class SequenceData(RunData):
         """
         if self._sequences is not None:
             return
-        reader = self._read or DATASETS["sequences"].get(self.config.name)
+        reader = self._read or DataSets("sequences").get(self.config.name)
         sequences: Sequences = reader(self.config)
         if self.config.core is not None:
             sequences = k_core(sequences, self.config.core)
@@ -169,7 +170,7 @@ class SequenceData(RunData):
         generator = keyed_generator(self.seed, epoch, number)
         draws = draw_views(global_size, batch.items.shape[1], generator)
         draws = draws.rows(first, len(batch.items)).to(batch.items.device)
-        views, view_lengths = make_views(batch.items, batch.lengths, draws, self.ratios)
+        views, view_lengths = make_sequence_views(batch.items, batch.lengths, draws, self.ratios)
         return batch._replace(views=views, view_lengths=view_lengths)
 
     @torch.no_grad()
@@ -230,11 +231,8 @@ class SequenceData(RunData):
         return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 
     def _embed(self, module: Any, instances: Instances) -> Tensor:
-        was_training = module.training
-        module.eval()
-        h = _embed_all(module, instances, self.config.max_length)
-        module.train(was_training)
-        return h
+        with evaluating(module):
+            return _embed_all(module, instances, self.config.max_length)
 
 
 def _embed_all(module: Any, instances: Instances, max_length: int) -> Tensor:

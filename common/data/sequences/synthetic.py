@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.sequences.module import SequenceData
+from common.data.sequences.module import SequenceBatch, SequenceData
 from common.data.sequences.store import Sequences
 
 # Share of actions that go a few items on, which can be learnt; the others go anywhere.
@@ -23,6 +23,14 @@ def shape_of(data: SequenceData) -> dict[str, Any]:
         "shortest": int(sequences.lengths.min()),
         "core": data.config.core or 1,
     }
+
+
+def inputs(batch: SequenceBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (
+        batch.items,
+        batch.lengths,
+    )
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> Sequences:

@@ -127,7 +127,7 @@ def apply_view(items: Tensor, lengths: Tensor, choices: ViewChoices) -> tuple[Te
     return view, torch.where(choices.operator == CROP, choices.kept, lengths)
 
 
-def make_views(
+def make_sequence_views(
     items: Tensor, lengths: Tensor, draws: ViewDraws, ratios: ViewRatios
 ) -> tuple[Tensor, Tensor]:
     """Returns both views ``(2, batch, length)`` and their lengths ``(2, batch)``."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from common.data.sampler import BatchKey, keyed_generator, lone_key
+from common.data.sampler import BatchKey, lone_key
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
 
 # A stream of its own: far beyond any epoch, so that no draw of the order is repeated.

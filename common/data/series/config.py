@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -26,7 +26,7 @@ class SeriesFacts:
 class SeriesConfig:
     """Which series, how they are cut for training, and what is forecast."""
 
-    name: str = setting("seasons-loud", choices=DATASETS["series"])
+    name: str = setting("seasons-loud", choices=DataSets("series"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `name: csv` a .csv[.gz] with a header; for `labelled` an .npz or NAME_TRAIN.ts.
@@ -43,6 +43,9 @@ class SeriesConfig:
     date: str | None = "date"
     date_format: str | None = None
     step_minutes: float | None = setting(None, above=0)
+    # What fills the gaps of a CSV: the line between their neighbours, which looks ahead, or the
+    # value before; null: they are refused.
+    fill: str | None = setting(None, choices=("linear", "previous"))
     # Shares of a CSV for training, validation and test, in this order.
     shares: list[float] = setting([0.6, 0.2, 0.2], above=0)
     # Steps of a training series: a longer one is cut into sections of at least that many, and a

@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
+from common.data.modality import DataSets
 from common.data.series.batches import CroppedSections, SeriesBatch
 from common.data.series.config import SeriesConfig, SeriesFacts
-from common.data.series.sections import cut_sections
 from common.data.series.sets import (
     LabelledSeries,
     LongSeries,
     Prepared,
     check_labelled,
+    cut_sections,
     digest_of,
     prepare_long,
     scale_labelled,
@@ -77,7 +76,7 @@ class SeriesData(RunData):
 
     def read(self) -> LongSeries | LabelledSeries:
         """Returns the set as its reader gives it; raises as `load`."""
-        reader = self._read or DATASETS["series"].get(self.config.name)
+        reader = self._read or DataSets("series").get(self.config.name)
         found: LongSeries | LabelledSeries = reader(self.config)
         return found
 

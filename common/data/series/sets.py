@@ -1,4 +1,4 @@
-"""What readers return: one long series, or many short ones with labels; and their checks."""
+"""What readers return, one long series or many short ones with labels; and what is cut of it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from common.data.series.sections import time_covariates
 from common.errors import ConfigError, DataError, suggest
+from common.evaluation.series_inputs import SplitSeries
 
 PARTS = ("train", "val", "test")
 
@@ -56,25 +57,9 @@ class Scale(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A long series as a network reads it.
+class Prepared(SplitSeries):
+    """A long series as a network reads it; ``scale`` is what it was standardised with."""
 
-    Attributes:
-        inputs: ``(instances, steps, channels)`` float32: calendar, then targets, standardised.
-        targets: ``(instances, steps, targets)`` float64, standardised.
-        clean: The informative part in the same units, or None.
-        informative: ``(steps,)`` booleans, or None.
-        parts: Bounds by name.
-        names: Names of the targets.
-        scale: What they were standardised with.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    clean: Tensor | None
-    informative: Tensor | None
-    parts: dict[str, tuple[int, int]]
-    names: tuple[str, ...]
     scale: Scale
 
 
@@ -185,3 +170,34 @@ def digest_of(arrays: Sequence[Any]) -> str:
         digest.update(f"{values.dtype.str} {values.shape}".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()[:16]
+
+
+COVARIATES = ("minute", "hour", "weekday", "day", "day of year", "month", "ISO week")
+
+
+def cut_sections(series: Tensor, count: int) -> Tensor:
+    """Returns ``(count * instances, length, channels)`` of ``(instances, steps, channels)``.
+
+    As equal as can be, the longer ones first; the others are padded at their end with NaN. Section
+    by section, as TS2Vec and its followers lay them out.
+    """
+    parts = [part.transpose(0, 1) for part in series.tensor_split(count, dim=1)]
+    padded = pad_sequence(parts, batch_first=True, padding_value=torch.nan)
+    return padded.transpose(1, 2).flatten(0, 1)
+
+
+def time_covariates(dates: Sequence[datetime]) -> Tensor:
+    """Returns the calendar of each step, ``(steps, 7)`` in float64: see `COVARIATES`."""
+    rows = [
+        (
+            date.minute,
+            date.hour,
+            date.weekday(),
+            date.day,
+            date.timetuple().tm_yday,
+            date.month,
+            date.isocalendar().week,
+        )
+        for date in dates
+    ]
+    return torch.tensor(rows, dtype=torch.float64)

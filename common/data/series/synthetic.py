@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.data.series.batches import SeriesBatch
 from common.data.series.module import SeriesData
 from common.data.series.sets import LabelledSeries, LongSeries
 from common.data.synthetic import enlarged, fewer_of_each
@@ -53,6 +54,11 @@ def _shape_of_labelled(found: LabelledSeries) -> dict[str, Any]:
             part: torch.bincount(y, minlength=num_classes).tolist() for part, y in found.y.items()
         },
     }
+
+
+def inputs(batch: SeriesBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch.x,)
 
 
 def make(

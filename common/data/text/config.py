@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -46,7 +46,7 @@ class TextFacts:
 class TextConfig:
     """Which texts, how they are cut into tokens, and what protocols measure by."""
 
-    name: str = setting("glossary", choices=DATASETS["text"])
+    name: str = setting("glossary", choices=DataSets("text"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # For `lines` a .txt[.gz], one text a line; for `pairs` a .csv[.gz] with a header;

@@ -12,24 +12,23 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.backbones.checkpoint_folder import find_folder
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch
 from common.data.text.config import TextConfig, TextFacts
 from common.data.text.sets import Texts, TextSet
-from common.data.text.store import TokenStore, gather_texts
 from common.data.text.tokenizer import Tokenizer, WholeWords, count_words, read_tokenizer
 from common.errors import ConfigError
 from common.evaluation.config import EvaluationConfig
-from common.evaluation.text_inputs import Graded, Labelled, TextInputs, embed_store
+from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs, embed_store
+from common.evaluation.tokens import TokenStore, gather_texts
 from common.registry import READERS
 
 SPLITS = ("val", "test")
 
 
-class WholeBatches(Dataset[TextBatch]):
+class TextBatches(Dataset[TextBatch]):
     """Gives all samples of a batch at once, their texts cut to ``longest`` tokens."""
 
     def __init__(self, stores: list[TokenStore], targets: Tensor, longest: int) -> None:
@@ -65,7 +64,7 @@ class TextData(RunData):
     ) -> None:
         super().__init__(seed, config.batch_size)
         self.config, self._read = config, read
-        self._dataset: WholeBatches | None = None
+        self._dataset: TextBatches | None = None
 
     def load(self) -> None:
         """Reads or generates the texts and cuts them into tokens; once.
@@ -77,7 +76,7 @@ class TextData(RunData):
         if self._dataset is not None:
             return
         config = self.config
-        found: TextSet = (self._read or DATASETS["text"].get(config.name))(config)
+        found: TextSet = (self._read or DataSets("text").get(config.name))(config)
         train = found.train.apart() if config.apart else found.train
         if config.batch_size > len(train):
             raise ConfigError(
@@ -93,7 +92,7 @@ class TextData(RunData):
         self.graded = {name: self._graded(part) for name, part in graded.items()}
         stores = [self.tokenizer.encode(column) for column in train.columns]
         targets = torch.from_numpy(_targets(train))
-        self._dataset = WholeBatches(stores, targets, config.max_length)
+        self._dataset = TextBatches(stores, targets, config.max_length)
         self.fingerprint = self._digest()
 
     def _make_tokenizer(self, found: TextSet) -> Tokenizer:
@@ -109,14 +108,14 @@ class TextData(RunData):
         return self.config.path or self.config.name
 
     @property
-    def samples(self) -> WholeBatches:
+    def samples(self) -> TextBatches:
         """The training samples, read if they were not."""
         self.load()
         assert self._dataset is not None
         return self._dataset
 
-    def _held_out(self, part: Texts) -> Labelled:
-        return Labelled(self.tokenizer.encode(part.columns[0]), _targets(part))
+    def _held_out(self, part: Texts) -> LabelledTexts:
+        return LabelledTexts(self.tokenizer.encode(part.columns[0]), _targets(part))
 
     def _graded(self, part: Texts) -> Graded:
         first, second = (self.tokenizer.encode(column) for column in part.columns)
@@ -208,7 +207,7 @@ class TextData(RunData):
         dataset = self.samples
         train = None
         if len(self.set.names):
-            train = Labelled(dataset.stores[0], dataset.targets.numpy())
+            train = LabelledTexts(dataset.stores[0], dataset.targets.numpy())
         graded, held_out = self.graded.get(split), self.parts.get(split)
         encode, unknown = self.tokenizer.encode, self.tokenizer.special.unknown
         return TextInputs(module, encode, unknown, graded, train, held_out)

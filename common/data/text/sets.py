@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 
 @dataclass(frozen=True)

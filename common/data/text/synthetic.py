@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from common.data.synthetic import cycled, fewer
+from common.data.text.batch import TextBatch
 from common.data.text.module import SPLITS, TextData
 from common.data.text.sets import Texts, TextSet
 from common.data.text.tokenizer import NAMES
@@ -30,6 +31,14 @@ def shape_of(data: TextData) -> dict[str, Any]:
         "words": tokenizer.num_words,
         "special": list(tokenizer.special),
     }
+
+
+def inputs(batch: TextBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (
+        batch.ids[:, 0],
+        batch.mask[:, 0],
+    )
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> TextSet:

@@ -10,8 +10,8 @@ from typing import Any
 
 from common.backbones.checkpoint_folder import needs_text_extra
 from common.data.text.config import Special
-from common.data.text.store import TokenStore, pack
 from common.errors import DataError
+from common.evaluation.tokens import TokenStore, pack_tokens
 
 # In the order of `Special`.
 NAMES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -44,7 +44,7 @@ class Tokenizer(ABC):
         first, last = self.special.first, self.special.last
         parts = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
         whole = ([first, *ids, last] for part in parts for ids in self.pieces(part))
-        return pack(whole, self.special.pad)
+        return pack_tokens(whole, self.special.pad)
 
     def encode_pairs(
         self, first: Sequence[str], second: Sequence[str], max_length: int

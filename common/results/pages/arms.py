@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from common.results.board import Board
 from common.results.curves import DIAGNOSTICS, last_values
 from common.results.groups import Group, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -35,7 +35,7 @@ Key = tuple[str, str, str]
 MOST_METRICS = 10
 
 
-def arms_side_by_side(board: Board, paper: str) -> Iterator[Block]:
+def arms_side_by_side(board: Leaderboard, paper: str) -> Iterator[Block]:
     """Yields a table for each data set and protocol of ``paper``, with how the training ended."""
     own = [group for group in board.groups if group.latest.paper == paper]
     for (data, data_hash, protocol), groups in sections(own).items():
@@ -56,7 +56,7 @@ def sections(groups: Sequence[Group]) -> dict[Key, list[Group]]:
     return dict(sorted(found.items()))
 
 
-def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
+def _arms_table(board: Leaderboard, groups: list[Group]) -> Iterator[Block]:
     metrics = shown_metrics({m for group in groups for m in group.latest.metrics})
     first = headline(board, groups, metrics)
     # Signs of a collapse stand beside the numbers that it spoils.
@@ -73,7 +73,7 @@ def _arms_table(board: Board, groups: list[Group]) -> Iterator[Block]:
     yield from _folded(board, groups, references, [key for key in among if key not in keys], among)
 
 
-def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]:
+def headline(board: Leaderboard, groups: list[Group], metrics: list[str]) -> list[str]:
     """Returns the metrics that a table of arms shows unfolded: all, unless they are too many.
 
     Then each kind shows its first (``hr@5``, not ``hr@10``), and where any kinds are reported,
@@ -93,7 +93,7 @@ def headline(board: Board, groups: list[Group], metrics: list[str]) -> list[str]
 
 
 def _folded(
-    board: Board,
+    board: Leaderboard,
     groups: list[Group],
     references: dict[str, dict[str, Sample]],
     metrics: list[str],
@@ -131,14 +131,14 @@ def _values(group: Group, keys: list[str]) -> list[str]:
     return [sample_text(sample) for sample in samples]
 
 
-def _recipe_text(board: Board, group: Group) -> tuple[Span, ...]:
+def _recipe_text(board: Leaderboard, group: Group) -> tuple[Span, ...]:
     """Returns ``recipe:variant``; the heading says the paper."""
     record = group.latest
     name = Verbatim(board.name_of(record))
     return (name, " (published weights)") if record.weights == "published" else (name,)
 
 
-def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
+def _arm_cells(board: Leaderboard, group: Group, keys: list[str]) -> tuple[Text, ...]:
     record = group.latest
     compared = board.is_compared(group)
     # An early stop ends some seeds sooner.
@@ -155,7 +155,7 @@ def _arm_cells(board: Board, group: Group, keys: list[str]) -> tuple[Text, ...]:
     )
 
 
-def arm_status(board: Board, group: Group) -> str:
+def arm_status(board: Leaderboard, group: Group) -> str:
     """Returns ``compared above``, or ``scaled`` and what was changed; its standing goes first."""
     by_hand = f": {group.scaled_by_hand}" if group.scaled_by_hand else ""
     status = "compared above" if board.is_compared(group) else f"scaled{by_hand}"

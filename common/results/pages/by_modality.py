@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from common.results.board import Board
+from common.data.modality import Screen, find_set
+from common.paper import get_paper
+from common.results.claims import arms_of
 from common.results.configuration import flat_config
+from common.results.leaderboard import Leaderboard
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -25,30 +28,25 @@ from common.results.pages.formatting import (
     ends_text,
     number,
     sample_text,
+    seeds_text,
     short_metric,
 )
-from common.results.pages.front import LEARNING_REFERENCES
+from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import Record
 from common.results.screens import (
-    SCREENS,
-    Line,
-    Measured,
-    Screen,
+    MeasuredAlike,
+    MeasuredArm,
     clearly_apart,
+    less_is_better,
     measured,
     measured_again,
     one_budget,
-    rank,
+    screens,
+    sort_key,
 )
 from common.results.statistics import Sample, half_width
 
 BY_MODALITY = "results/BY_MODALITY.md"
-TITLES = {
-    "image_text": "images with texts",
-    "sequences": "action sequences",
-    "series": "time series",
-    "text": "sentences",
-}
 # What a training is, without its seed and without what is measured after it.
 TRAINING = ("data", "method", "optimizer", "trainer")
 # More names make no sentence.
@@ -66,21 +64,25 @@ difference (Welch's) that excludes 0. Views, optimizers and rates are those of e
 recipe, and not all were chosen in pilots. Most budgets are a small part of the papers' own, so
 the order may change with longer training. The minutes are the median wall time of a run with its
 evaluation, on two cores of machines that differed and were shared."""
+START_HEADER = (
+    *("data", "start with", "on your own data", "it had", "not clearly apart"),
+    "learns nothing",
+)
 HEADER = (
     *("setting", "{metric}", "labels", "samples seen", "training"),
     *("seeds", "minutes", "arm", "remark"),
 )
 
 
-def by_modality(board: Board, level: int = 1) -> Iterator[Block]:
+def by_modality(board: Leaderboard, level: int = 1) -> Iterator[Block]:
     """Yields the page, its headings from ``level`` on; nothing where no data set has records."""
-    found = {screen: tables for screen in SCREENS if (tables := measured(board, screen))}
+    found = [(one, tables) for one in screens() if (tables := measured(board, one[1]))]
     if found:
         yield Heading(level, "By modality")
         yield Paragraph(marked(INTRODUCTION))
         yield Paragraph(marked(CAVEATS))
-    for screen, tables in found.items():
-        yield Heading(level + 1, title(screen))
+    for (modality, screen), tables in found:
+        yield Heading(level + 1, title(modality, screen))
         for table in tables:
             if len(tables) > 1:
                 yield Paragraph(("Content ", Verbatim(table.data_hash[:8]), " of the data set:"))
@@ -91,26 +93,89 @@ def by_modality(board: Board, level: int = 1) -> Iterator[Block]:
                 yield Items(again)
 
 
-def where_to_start(board: Board, page: str) -> Iterator[Block]:
-    """Yields a sentence of advice for each data set; ``page`` is where links to its table lead."""
-    items = [
-        joined((Link(title(screen), f"{page}#{anchor(title(screen))}"), ": "), advice(board, one))
-        for screen in SCREENS
-        for one in measured(board, screen)[:1]
-    ]
-    if items:
+def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
+    """Yields a table with a line for each kind of data; ``page`` is where links lead.
+
+    A kind has a line for its first set of real data, else for its first of generated data.
+    """
+    rows: dict[str, tuple[Text, ...]] = {}
+    for generated in (False, True):
+        for kind, screen in screens():
+            found = measured(board, screen)
+            if kind not in rows and found and is_generated(screen) is generated:
+                if cells := _start_cells(board, found[0], title(kind, screen), page):
+                    rows[kind] = cells
+    if rows:
         yield Heading(2, "Where to start")
-        yield Items(items)
+        yield Table(START_HEADER, list(rows.values()))
 
 
-def title(screen: Screen) -> str:
-    """Returns the heading of a screen."""
-    name = TITLES.get(screen.modality, screen.modality)
-    less = ", less is better" if screen.lower else ""
-    return f"{name}: {screen.data}, {short_metric(screen.metric)}{less}"
+def is_generated(screen: Screen) -> bool:
+    """Tells whether the project drew the set's samples."""
+    found = find_set(screen.data)
+    return found is not None and found.generated
 
 
-def advice(board: Board, table: Measured) -> Text:
+def _start_cells(
+    board: Leaderboard, table: MeasuredAlike, name: str, page: str
+) -> tuple[Text, ...] | None:
+    """Returns the best method or rival of the longest shared budget, and what it is best of."""
+    lines = [line for line in table.main if line.group.latest.arm.partition("/")[0] != "ablation"]
+    lines = [line for line in lines if not line.labels] or lines
+    if not lines:
+        return None
+    near = [line for line in lines if not clearly_apart(lines[0].sample, line.sample)]
+    # Of what is as good, what can be trained on data of the user's own.
+    best = next((line for line in near if _on_own_data(line.group.latest)), lines[0])
+    also = _listed([_name(board, line) for line in near if line is not best] or ["-"])
+    return (
+        joined(
+            (Link(name, f"{page}#{anchor(name)}"),),
+            ", generated" if is_generated(table.screen) else ", real",
+        ),
+        _name(board, best),
+        _on_own_data(best.group.latest) or "-",
+        f"{sample_text(best.sample)} ({seeds_text(best.sample.n)})",
+        also,
+        _references_text(table, best.sample),
+    )
+
+
+def _on_own_data(record: Record) -> Text | None:
+    """Returns the command that trains the arm on a user's data, None where there is none."""
+    paper = get_paper(record.paper)
+    known = arms_of(f"{paper.name}/{next(iter(paper.own_data.values()), paper.default_recipe)}")
+    variants = next(iter(known.get(record.arm, [])), None)
+    if variants is None:
+        return None
+    name = next(filter(None, variants), None) if None not in variants else None
+    return (Verbatim(f"papers train {paper.name}{f':{name}' if name else ''} PATH"),)
+
+
+def _references_text(table: MeasuredAlike, best: Sample) -> Text:
+    """Returns what learns nothing, and what is fitted to the labels, with who is better."""
+    shown: list[Text] = []
+    for fitted in (False, True):
+        found = [
+            (name, sample)
+            for name, sample in table.references.items()
+            if (name in LEARNING_REFERENCES) is fitted
+        ]
+        for name, sample in found[:1]:
+            what = ", fitted to the labels" if fitted else ""
+            ahead = sort_key(sample, table.screen) < sort_key(best, table.screen)
+            better = ": the better mean" if ahead else ""
+            shown.append(joined((Emphasis(name),), f" {sample_text(sample)}{what}{better}"))
+    return joined(*shown, between="; ") if shown else "-"
+
+
+def title(modality: str, screen: Screen) -> str:
+    """Returns the heading of a screen of ``modality``, in words."""
+    less = ", less is better" if less_is_better(screen) else ""
+    return f"{modality}: {screen.data}, {short_metric(screen.metric)}{less}"
+
+
+def advice(board: Leaderboard, table: MeasuredAlike) -> Text:
     """Returns what the numbers say of the budget that most arms have, without labels and with."""
     lines = table.main
     pools = [[line for line in lines if line.labels is labels] for labels in (False, True)]
@@ -127,7 +192,7 @@ def advice(board: Board, table: Measured) -> Text:
     return joined(*sentences, between=" ")
 
 
-def _best_of(board: Board, lines: list[Line]) -> Text:
+def _best_of(board: Leaderboard, lines: list[MeasuredArm]) -> Text:
     """Returns a sentence on the best of ``lines`` and on what is not clearly behind it."""
     best, others = lines[0], lines[1:]
     epochs = ends_text(record.epochs for line in lines for record in line.group.records)
@@ -146,7 +211,7 @@ def _best_of(board: Board, lines: list[Line]) -> Text:
     return joined(start, name, ahead, _name(board, others[0]), ".")
 
 
-def _size_of(lines: list[Line]) -> str:
+def _size_of(lines: list[MeasuredArm]) -> str:
     """Returns how many samples an epoch has, in words; nothing where a batch is the whole set."""
     records = [record for line in lines for record in line.group.records]
     sizes = [one.batches * one.global_batch / one.epochs for one in records if one.epochs]
@@ -155,18 +220,18 @@ def _size_of(lines: list[Line]) -> str:
     return f" of about {float(f'{median(sizes):.2g}'):,.0f} samples"
 
 
-def _gap(best: Line, other: Line) -> str:
+def _gap(best: MeasuredArm, other: MeasuredArm) -> str:
     one, two, places = best.sample, other.sample, decimals_of(best.sample.mean)
     width = number(half_width(one, two.spread, two.n), places)
     return f"by {number(abs(one.mean - two.mean), places)} (± {width})"
 
 
-def _beside_reference(table: Measured, best: Sample) -> Text:
+def _beside_reference(table: MeasuredAlike, best: Sample) -> Text:
     """Returns how ``best`` stands to the best encoder or rule that learns nothing."""
     name, reference = next(iter(table.references.items()))
     what = "is fitted to the labels" if name in LEARNING_REFERENCES else "learns nothing"
     clear = clearly_apart(best, reference)
-    if rank(best, table.screen) < rank(reference, table.screen):
+    if sort_key(best, table.screen) < sort_key(reference, table.screen):
         stands = "" if clear else ", and is not clearly behind"
     else:
         stands = ", and is clearly ahead" if clear else ", the better mean"
@@ -182,15 +247,15 @@ def _listed(names: Sequence[Text]) -> Text:
     return joined(joined(*shown[:-1], between=", "), " and ", shown[-1])
 
 
-def _name(board: Board, line: Line) -> tuple[Span, ...]:
+def _name(board: Leaderboard, line: MeasuredArm) -> tuple[Span, ...]:
     return (Verbatim(_setting(board, line.group.latest)),)
 
 
-def _setting(board: Board, record: Record) -> str:
+def _setting(board: Leaderboard, record: Record) -> str:
     return f"{record.paper}/{board.name_of(record)}"
 
 
-def _table(board: Board, table: Measured) -> Table:
+def _table(board: Leaderboard, table: MeasuredAlike) -> Table:
     rows = [_cells(board, line) for lines in table.budgets for line in lines]
     for name, sample in table.references.items():
         labels = "yes" if name in LEARNING_REFERENCES else "no"
@@ -200,7 +265,7 @@ def _table(board: Board, table: Measured) -> Table:
     return Table([name.format(metric=metric) for name in HEADER], rows)
 
 
-def _cells(board: Board, line: Line) -> tuple[Text, ...]:
+def _cells(board: Leaderboard, line: MeasuredArm) -> tuple[Text, ...]:
     group = line.group
     epochs, batches = (
         ends_text(counts, ",")
@@ -219,7 +284,7 @@ def _cells(board: Board, line: Line) -> tuple[Text, ...]:
     )
 
 
-def _again(board: Board, lines: list[Line]) -> Text:
+def _again(board: Leaderboard, lines: list[MeasuredArm]) -> Text:
     """Returns an arm's values in several papers, and which settings of the trainings differ."""
     values = [joined(_name(board, one), f" {sample_text(one.sample)}") for one in lines]
     found = [dict(_settings(line.group.latest)) for line in lines]

@@ -1,9 +1,14 @@
-"""What a page holds, and how it is written as Markdown; `html` writes it as HTML."""
+"""What a page holds, and how it is written as Markdown and as HTML."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 
+# Where a name such as paper/recipe:variant may go on in the next line.
+BREAK = re.compile(r"(?<=[/:_])")
+# The gaps of `1.5 ± 0.2`, `(± 0.2)` and `585 x 256`, where no line ends.
+KEPT = re.compile(r" (?=± )|(?<=±) | (?=x \d)|(?<=\d x) ")
 # What people write in a note: `code`, *emphasis*, and addresses.
 MARKED = re.compile(
     r"(`[^`]+`|(?<![\w*])\*(?=\S)[^*]+(?<=\S)\*(?![\w*])|https://[^\s;,()]*[^\s;,().])"
@@ -76,7 +81,16 @@ class Fold:
     blocks: Sequence[Paragraph | Items | Table]
 
 
-Block = Heading | Paragraph | Items | Table | Fold
+@dataclass(frozen=True)
+class Image:
+    """An image: Markdown names its file, and HTML holds its ``svg``."""
+
+    alt: str
+    file: str
+    svg: str
+
+
+Block = Heading | Paragraph | Items | Table | Fold | Image
 
 
 def spans(text: Text) -> tuple[Span, ...]:
@@ -91,14 +105,14 @@ def joined(*texts: Text, between: str = "") -> tuple[Span, ...]:
     return tuple(span for part in parts for span in part if span)
 
 
-def plain(text: Text) -> str:
+def plain_words(text: Text) -> str:
     """Returns the words of ``text`` alone."""
     return "".join(span if isinstance(span, str) else span.text for span in spans(text))
 
 
 def anchor(heading: Text) -> str:
     """Returns what a link within a page calls ``heading``, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", plain(heading).lower()).replace(" ", "-")
+    return re.sub(r"[^\w -]", "", plain_words(heading).lower()).replace(" ", "-")
 
 
 def marked(note: str) -> tuple[Span, ...]:
@@ -129,6 +143,8 @@ def _block(block: Block) -> str:
             return "\n".join(map(_row, [header, ["---"] * len(header), *rows]))
         case Fold(summary, inner):
             return f"<details><summary>{summary}</summary>\n\n{to_markdown(inner)}\n</details>"
+        case Image(alt, file, _):
+            return f"![{alt}]({file})"
         case _:
             return _text(block.text)
 
@@ -152,3 +168,79 @@ def _span(span: Span) -> str:
             return text if text == target else f"[{text}]({target})"
         case _:
             return span
+
+
+def whole_page(title: str, parts: Iterable[str], base: str = "") -> str:
+    """Returns a page of ``parts``, with the style and the script that lie beside it.
+
+    Args:
+        title: In plain text.
+        parts: What its body holds, as HTML.
+        base: The folder that all its addresses start from, such as ``../``.
+    """
+    head = f'<base href="{base}">' if base else ""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'{head}<title>{escape(title)}</title><link rel="stylesheet" href="page.css">'
+        '<script src="page.js" defer></script></head><body>\n'
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def to_html(blocks: Iterable[Block]) -> str:
+    """Returns ``blocks`` as HTML; what is plain in them is escaped."""
+    return "\n".join(map(_block_to_html, blocks))
+
+
+def _block_to_html(block: Block) -> str:
+    match block:
+        case Heading(level, text):
+            return f'<h{level} id="{anchor(text)}">{text_to_html(text)}</h{level}>'
+        case Items(texts, numbered):
+            kind = "ol" if numbered else "ul"
+            items = "".join(f"<li>{text_to_html(text)}</li>" for text in texts)
+            return f"<{kind}>{items}</{kind}>"
+        case Table(header, rows):
+            return table_to_html(header, (row_to_html(row, "td") for row in rows))
+        case Fold(summary, inner):
+            opened = to_html(inner)
+            return f"<details><summary>{text_to_html(summary)}</summary>\n{opened}\n</details>"
+        case Image(_, _, svg):
+            return f"<figure>{svg}</figure>"
+        case _:
+            return f"<p>{text_to_html(block.text)}</p>"
+
+
+def table_to_html(header: Sequence[Text], rows: Iterable[str], name: str = "") -> str:
+    """Returns a table of ``rows``, which are HTML; ``name`` becomes its id."""
+    body = "".join(rows)
+    mark = f' id="{name}"' if name else ""
+    head = row_to_html(header, "th")
+    return (
+        f'<div class="wide"><table{mark}><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def row_to_html(cells: Sequence[Text], tag: str) -> str:
+    """Returns a row of a table."""
+    return f"<tr>{''.join(f'<{tag}>{text_to_html(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def text_to_html(text: Text) -> str:
+    """Returns ``text`` escaped, its marks as elements."""
+    return "".join(map(_span_to_html, spans(text)))
+
+
+def _span_to_html(span: Span) -> str:
+    """Returns ``span`` escaped; a mean and its spread stay on one line, a long name may break."""
+    match span:
+        case Verbatim(text):
+            return f"<code>{BREAK.sub(r'<wbr>', escape(text))}</code>"
+        case Emphasis(text):
+            return f"<em>{escape(text)}</em>"
+        case Link(text, target):
+            return f'<a href="{escape(target)}">{escape(text)}</a>'
+        case _:
+            return KEPT.sub("\u00a0", escape(span).replace("\n", " "))

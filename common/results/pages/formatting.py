@@ -8,7 +8,7 @@ from common.results.groups import Group
 from common.results.pages.document import Link, Span, Verbatim, joined
 from common.results.record import Record
 from common.results.statistics import Sample, half_width
-from common.results.status import Verdict
+from common.results.verdicts import Decision, Verdict
 
 # Four places say nothing of what is below.
 SMALLEST = 5e-4
@@ -66,6 +66,12 @@ def status_text(verdict: Verdict, stale: str | None) -> str:
         few = verdict.half_width is None
         text = f"{text}: more seeds {'would' if few else 'alone would not'} tell"
     return f"{stale} ({text})" if stale else text
+
+
+def verdict_text(decision: Decision) -> str:
+    """Returns the verdict of a claim, and what weakens it."""
+    text = decision.verdict.status if decision.stale is None else decision.stale
+    return f"{text}, fragile" if decision.fragile and decision.stale is None else text
 
 
 def seeds_text(count: int) -> str:

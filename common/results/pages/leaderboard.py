@@ -1,44 +1,47 @@
-"""Pages made of the board: LEADERBOARD.md, the screens, RESULTS.md, README's table and image."""
+"""LEADERBOARD.md: a row a paper, with what decides whether to read on, and how to read it."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from common.errors import LikewiseError
-from common.files import write_atomic
-from common.results.board import Board, Row, read_board
+from common.results.groups import Group
+from common.results.leaderboard import Leaderboard
 from common.results.ledger import STANDINGS
-from common.results.pages.by_modality import BY_MODALITY, by_modality, where_to_start
-from common.results.pages.claims_picture import claims_picture
+from common.results.pages.by_modality import BY_MODALITY, where_to_start
 from common.results.pages.document import (
     Block,
     Heading,
+    Link,
     Paragraph,
     Span,
     Table,
+    Text,
     Verbatim,
+    joined,
     marked,
-    to_markdown,
 )
-from common.results.pages.formatting import short_metric
-from common.results.pages.front import SMALL, front_table
-from common.results.pages.paper import paper_page
-from common.results.record import default_root
-from common.results.statistics import MIN_SEEDS
+from common.results.pages.formatting import (
+    decimals_of,
+    difference_text,
+    fine_places,
+    short_metric,
+    verdict_text,
+)
+from common.results.pages.sections import LEARNING_REFERENCES, Section, sections_of
+from common.results.reported import OFFICIAL
+from common.results.statistics import MIN_SEEDS, Sample, excludes_zero
+from common.results.verdicts import SMALL, Decision
 
-LEADERBOARD = "LEADERBOARD.md"
-README = "README.md"
-PICTURE = "docs/images/claims.svg"
-START = "<!-- leaderboard:start -->"
-END = "<!-- leaderboard:end -->"
-# A difference is shown with this much of the line before and after its first character.
-BEFORE, AFTER = 20, 60
+HEADER = (
+    *("paper", "start from", "headline claim", "tried on", "seeds", "ahead by", "verdict"),
+    *("strongest rival", "learns nothing"),
+)
 STATUSES = {
-    "reproduced": f"there are at least {MIN_SEEDS} seeds on the same data and protocol, the 95 % "
-    "interval of (ours - reported) lies within ± the margin, which was chosen before the run, and "
-    "the 95 % interval of the paired difference to an untrained encoder excludes 0",
-    "agrees, not telling": "the interval lies within the margin, but the difference to an "
-    "untrained encoder does not exclude 0",
+    "reproduced": f"over at least {MIN_SEEDS} seeds on the same data by the same protocol, the "
+    "95 % interval of (ours - reported) lies within ± the margin; training is better than no "
+    "training (95 %, paired); and the untrained encoder's mean lies outside of the margin",
+    "agrees, not telling": "the interval lies within the margin, but training is not better than "
+    "no training, or the untrained encoder lies within the margin too",
     "agrees, control not run": "the interval lies within the margin, but no untrained encoder was "
     "measured beside the method",
     "exact": "the authors' published weights, loaded into our module, round to the printed number",
@@ -47,64 +50,59 @@ STATUSES = {
     "inconclusive": f"there are fewer than {MIN_SEEDS} seeds, or the interval lies on both sides "
     "of the margin's edge",
     "not run": "nobody has run the setting here",
-    "scaled": "an arm or a setting to which no reported number applies",
+    "the margin exceeds the effect of training": "a note: the trained encoder differs from the "
+    "untrained one by less than the margin, so that agreement says little",
+    "the margin is below the spread of single runs": "a note: one run alone could miss by chance",
 }
 VERDICTS = {
-    "no difference": f"both arms share at least {MIN_SEEDS} seeds, and the 95 % interval of their "
-    "paired difference lies within ± the smallest difference that matters",
-    "holds": "otherwise, the interval lies above 0: the arm that the paper says is ahead is ahead",
-    "opposite": "otherwise, the interval lies below 0",
-    "undecided": "the interval contains 0, or there are fewer seeds",
-    "not tested here": "the data or the compute is missing, as the paper's page says",
+    "holds": "the 95 % interval of the paired difference lies above 0, and not all of it is "
+    "smaller than what matters",
+    "opposite": "the same, below 0",
+    "perhaps by less than what matters": "a note on these two: the interval reaches below the "
+    "smallest difference that matters",
+    "no difference": "the interval contains 0 and lies within ± the smallest difference that "
+    "matters",
+    SMALL: "the interval excludes 0, and all of it is smaller than what matters",
+    "undecided": f"the interval is too wide, or there are fewer than {MIN_SEEDS} shared seeds; the "
+    "page says how many would tell if mean and spread stayed the same",
     "not run": "no seed has a record of both arms",
-    "seen before": "a record is older than the claim as it was written down here, and fewer than "
-    "three pairs of records are newer, so whoever chose the smallest difference that matters may "
-    "have known the outcome",
+    "not tested here": "the data or the compute is missing",
+    "fragile": "a correction for the number of claims (Benjamini and Hochberg, 5 %) would not keep "
+    "the verdict",
+    "seen before": "fewer than three pairs of runs are newer than the claim as it is written here",
+    "known from": "what the claim's author had seen of the outcome before the runs",
 }
 INTRODUCTION = """\
-`papers leaderboard` generates this page and the page behind each paper's name. Our numbers come
-from the run records in `results/`. Reported numbers, claims and notes come from
-`papers/*/reported.yaml` and `papers/*/claims.yaml`. `papers leaderboard --check` fails when a page
-does not agree with these files."""
+`papers leaderboard` makes this page from the run records in `results/`, and from the reported
+numbers and claims in `papers/*/`. Each paper's name leads to its page."""
 LEGEND = """\
-*Where to start* compares arms of all papers that were trained on equally many samples of one data
-set and measured alike. *Clearly* means at least three seeds and a 95 % interval of the difference
-that excludes 0.
+*Where to start* takes the longest budget that two papers share on a set, or two arms where one
+paper is alone. The *headline* is the paper's first claim on real data that has been run here, or on
+generated data if there is none. *Ahead by* is the mean of the paired differences over seeds, in the
+metric's own unit, with the half-width of its 95 % interval in brackets. It is positive where the
+paper is right, also where less of the metric is better. The *strongest rival* is the best arm that
+a user could take in the method's place with the same labels, and *learns nothing* the best of an
+untrained encoder, raw inputs and counts; the numbers beside them say by how much the method is
+ahead. *Start from* names what is clearly ahead of the method, else the method:
+`papers train NAME` repeats it.
 
-Each comparison has a 95 % interval of its own, which is not corrected for how many there are: of
-some hundred claims and three hundred arms a few verdicts are wrong by chance. An interval covers
-training seeds on one test set, and not what another test set would give. Arms that share a seed
-share the order of the data and, where the networks are equal, the initial weights. Three seeds
-cannot show whether differences are normal, as the interval takes for granted.
+*Real* data were recorded by others; *generated* data were drawn or composed by this project, and
+what holds there need not hold elsewhere. An interval covers seeds of the training on one test set.
+It takes for granted that differences are normal, which three seeds cannot show.
 
-*Ours* is mean ± sample standard deviation over training seeds; the latest run of each seed counts.
-*Compared by* names the setting and the metric of the paper's first claim that has been run here, or
-else the setting with most arms. All arms in it were measured alike. *Best rival* is the best of the
-baselines that see no more labels than the method does. *No learning* is the best of an untrained
-encoder, the inputs themselves and counts. *Median gap* is how far the compared numbers are from the
-reported ones, in per cent of these. *Ablation that matters* has the largest paired difference to
-the method among those that exclude 0 (95 %); the brackets give the half-width of its interval.
-*Start from* names the best of what is ahead of the method by a difference that excludes 0. If
-nothing is, it names the method, or what learns nothing where their difference does not exclude 0.
-
-A paper's page has every claim, every reported number and every arm, and what is normal while
-training. `papers leaderboard --html DIR` adds all metrics, all diagnostics and the links to runs. A
-run's record holds its configuration, versions, hardware and time. The number of seeds that would
-tell assumes that mean and spread stay the same and that the reported number gets no more runs. More
-seeds alone would not tell where our mean lies on the edge of the margin, or where the reported
-number has a wide spread of its own. For
-errors (mse, mae, rmse and the like) less is better, so that `above` is worse. A reference marked
-*unverified* has not been checked against its source. `docs/reported.md`, `docs/claims.md` and
-`results/README.md` describe the files."""
+For errors (mse, mae, rmse) less is better, so that `above` is worse. `docs/reported.md`,
+`docs/claims.md` and `results/README.md` describe the files, and `papers leaderboard --html DIR`
+writes every metric and every run."""
 
 
-def leaderboard(board: Board, link: Callable[[str], str]) -> Iterator[Block]:
+def leaderboard_page(board: Leaderboard, link: Callable[[str], str]) -> Iterator[Block]:
     """Yields what LEADERBOARD.md holds; ``link`` gives where a paper's name leads to."""
     yield Heading(1, "Leaderboard")
     yield Paragraph(marked(INTRODUCTION))
     yield from where_to_start(board, BY_MODALITY)
     yield Heading(2, "Papers")
-    yield front_table(board, link)
+    yield papers_table(board, link)
+    yield from totals(board)
     yield from how_to_read()
 
 
@@ -122,100 +120,246 @@ def _meanings(words: dict[str, str]) -> list[tuple[tuple[Span, ...], tuple[Span,
     return [((Verbatim(word),), marked(meaning)) for word, meaning in words.items()]
 
 
-def results_path(paper: str) -> str:
-    """Returns where the page of ``paper`` lies, from the root."""
-    return f"papers/{paper}/RESULTS.md"
+@dataclass(frozen=True)
+class Candidate:
+    """An arm, or what learns nothing, beside the method of a section.
 
-
-def insert_table(text: str, table: str, source: str) -> str:
-    """Returns ``text`` with ``table`` between the markers.
-
-    Raises:
-        LikewiseError: If the markers are not there once each, in order.
+    ``kind`` is the first word of an arm, or the reference's name; ``start`` tells how to train it.
+    ``differences`` are paired ones to the method, None for the method itself.
     """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end or START in after or END in after:
-        raise LikewiseError(f"{source}: needs the lines\n{START}\n{END}\nonce each, in this order")
-    return f"{before}{START}\n\n{table}\n{END}{after}"
+
+    kind: str
+    name: Text
+    start: Text
+    values: Sample
+    differences: Sample | None
+    is_rival: bool = False
+
+    @property
+    def gap(self) -> float:
+        """The mean of the differences where these exclude 0, else 0."""
+        told = self.differences is not None and excludes_zero(self.differences)
+        return self.differences.mean if told and self.differences else 0.0
 
 
-def stale_files(root: Path, board: Board) -> dict[Path, str]:
-    """Returns ``{file: what it should say}`` of the generated files that say something else.
+@dataclass(frozen=True)
+class PaperRow:
+    """What stands beside a paper's method in one section.
 
-    Raises:
-        LikewiseError: A README without the markers of its table.
+    ``ablation`` is the one that changes most of those whose difference excludes 0. ``best`` is
+    something that sees no more labels and is ahead of the method by a difference that excludes 0.
     """
-    legend = f"../../{LEADERBOARD}#how-to-read-it"
-    texts = {root / LEADERBOARD: to_markdown(leaderboard(board, results_path))}
-    for paper in board.papers():
-        texts[root / results_path(paper)] = to_markdown(paper_page(board, paper, legend))
-    if screens := [*by_modality(board)]:
-        texts[root / BY_MODALITY] = to_markdown(screens)
-    readme = root / README
-    if readme.is_file():
-        table = to_markdown([front_table(board, results_path, SMALL)])
-        texts[readme] = insert_table(_read(readme), table, str(readme))
-        texts[root / PICTURE] = claims_picture(board)
-    return {path: text for path, text in texts.items() if _read(path) != text}
+
+    section: Section
+    method: Group
+    ours: Sample
+    rival: Candidate | None
+    nothing: Candidate | None
+    ablation: Candidate | None
+    best: Candidate | None
 
 
-def write_pages(root: Path, board: Board) -> list[Path]:
-    """Writes the generated files; returns those that changed."""
-    changed = stale_files(root, board)
-    for path, text in changed.items():
-        write_atomic(path, text)
-    return list(changed)
+def row_of(board: Leaderboard, paper: str) -> PaperRow | None:
+    """Returns what stands beside the method in the setting of the headline claim.
 
-
-def check_pages(root: Path | None = None) -> None:
-    """Raises `LikewiseError` unless all files are fresh and every miss is accounted for.
-
-    It names each stale file with its first difference, or the settings that miss a reported number
-    and for which ``reported.yaml`` does not say what was checked.
+    Of a setting's sections, that with the arms which a claim names comes first. Where no claim has
+    been run: the setting with most arms. None without claims or runs.
     """
-    root = root or default_root()
-    board = read_board(root)
-    if stale := stale_files(root, board):
-        found = [
-            f"{path.relative_to(root).as_posix()}, {first_difference(_read(path), text)}"
-            for path, text in stale.items()
-        ]
-        raise LikewiseError(
-            "papers leaderboard writes other pages than are here; run it and commit:\n  "
-            + "\n  ".join(found)
-        )
-    if missing := unexplained(board.rows):
-        raise LikewiseError(
-            "papers/PAPER/reported.yaml: `checks` must say what was checked of each number that "
-            "is missed:\n  " + "\n  ".join(missing)
-        )
+    sections = [one for one in sections_of(board, paper) if one.lower is not None]
+    rows = [row for one in sections if (row := _row(board, one))]
+    named: dict[str, set[str | None]] = {}
+    headline = board.headline(paper)
+    first = [headline.claim] if headline else []
+    for claim in [*first, *board.claims_of(paper).claims]:
+        if claim.comparison:
+            arms = (claim.variants or {}).values()
+            named.setdefault(claim.comparison.setting, set()).update(*arms)
+
+    def rank(row: PaperRow) -> tuple[int, bool, bool, bool, int]:
+        section = row.section
+        place = [*named, section.setting].index(section.setting)
+        beside = row.method.latest.variant not in named.get(section.setting, ())
+        quick = section.groups[0].latest.recipe == "quick"
+        return place, beside, quick, bool(row.method.stale), -len(section.groups)
+
+    return min(rows, key=rank, default=None)
 
 
-def first_difference(old: str, new: str) -> str:
-    """Returns where ``old`` first differs from ``new``: the line, and what either says there."""
-    pairs = zip_longest(old.split("\n"), new.split("\n"), fillvalue="(end of file)")
-    line, (was, wanted) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    equal = (a == b for a, b in zip(f"{was}\n", f"{wanted}\n", strict=False))
-    start = list(equal).index(False)
-    return f"line {line}: is {_cut(was, start)}, should be {_cut(wanted, start)}"
+def _row(board: Leaderboard, section: Section) -> PaperRow | None:
+    method = section.method
+    ours = section.sample(method) if method else None
+    if method is None or ours is None:
+        return None
+    if method.latest.weights != "trained" or method.scaled_by_hand:
+        return None
+    more_labels = board.claims_of(method.latest.paper).more_labels or []
+    arms = [
+        _candidate(board, section, group, sample)
+        for group in section.groups
+        if group.latest.arm not in more_labels and (sample := section.sample(group))
+    ]
+    references = [
+        Candidate(name, name, name, *samples) for name, samples in section.references().items()
+    ]
+    rivals = [one for one in arms if one.is_rival]
+    learned = [one for one in references if one.kind in LEARNING_REFERENCES]
+    ablations = [one for one in arms if one.kind == "ablation" and one.gap]
+    sign = -1 if section.lower else 1
+    return PaperRow(
+        section,
+        method,
+        ours,
+        _strongest(section, [*rivals, *learned]),
+        _strongest(section, [one for one in references if one not in learned]),
+        max(ablations, key=lambda one: abs(one.gap), default=None),
+        _strongest(section, [one for one in [*rivals, *references] if sign * one.gap > 0]),
+    )
 
 
-def _cut(line: str, place: int) -> str:
-    """Returns the part of ``line`` around ``place`` in quotes, with dots where it was cut."""
-    start, end = max(place - BEFORE, 0), place + AFTER
-    return f"'{'...' * (start > 0)}{line[start:end]}{'...' * (end < len(line))}'"
+def _candidate(board: Leaderboard, section: Section, group: Group, values: Sample) -> Candidate:
+    record = group.latest
+    stale = (
+        f" ({group.stale})" if group.stale and section.method and not section.method.stale else ""
+    )
+    shown = board.name_of(record)
+    name = joined((Verbatim(shown.partition(":")[2] or shown),), stale)
+    start, kind = (Verbatim(f"{record.paper}/{shown}"),), record.arm.partition("/")[0]
+    rivals = board.claims_of(record.paper).rivals or []
+    named = {record.arm, f"{record.arm}:{record.variant}"} & {*rivals}
+    is_rival = group is not section.method and (kind == "baseline" or bool(named))
+    return Candidate(kind, name, start, values, section.difference(group), is_rival)
 
 
-def unexplained(rows: Iterable[Row]) -> list[str]:
-    """Returns the settings whose metrics miss without a word on what was checked."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.misses and row.metric not in row.entry.checks:
-            name = f"{row.entry.reference} ({row.entry.arm}), {row.entry.origin}"
-            found.setdefault(name, []).append(f"{short_metric(row.metric)} {row.verdict.status}")
-    return [f"{name}: {', '.join(metrics)}" for name, metrics in found.items()]
+def _strongest(section: Section, candidates: list[Candidate]) -> Candidate | None:
+    sign = -1 if section.lower else 1
+    return max(candidates, key=lambda one: sign * one.values.mean, default=None)
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def papers_table(board: Leaderboard, link: Callable[[str], str]) -> Table | Paragraph:
+    """Returns a line a paper, those whose headline was tried on real data first.
+
+    Args:
+        board: What to show.
+        link: Gives where a paper's name leads to.
+    """
+
+    def rank(paper: str) -> tuple[bool, bool, str]:
+        headline = board.headline(paper)
+        return headline is None, headline is not None and board.is_generated(headline), paper
+
+    rows = [
+        ((Link(paper, link(paper)),), *_cells(board, paper))
+        for paper in sorted(board.papers(), key=rank)
+    ]
+    return Table(HEADER, rows) if rows else Paragraph("No runs yet.")
+
+
+def _cells(board: Leaderboard, paper: str) -> tuple[Text, ...]:
+    row, headline = row_of(board, paper), board.headline(paper)
+    start = start_text(board, row) if row else "-"
+    beside = (_ahead_of(row, row.rival), _ahead_of(row, row.nothing)) if row else ("-", "-")
+    if headline is None or headline.claim.comparison is None or headline.differences is None:
+        return (start, "none has been run", "-", "-", "-", "-", *beside)
+    comparison = headline.claim.comparison
+    kind = "generated" if board.is_generated(headline) else "real"
+    return (
+        start,
+        headline.claim.short,
+        joined(
+            (Verbatim(comparison.setting.partition("/")[2]),),
+            f", {short_metric(comparison.metric)}, {kind} data",
+        ),
+        str(headline.differences.n),
+        difference_text(headline.differences, fine_places(comparison.matters)),
+        "; ".join(flags(headline)),
+        *beside,
+    )
+
+
+def flags(decision: Decision) -> list[str]:
+    """Returns the verdict of a claim and what its author knew."""
+    found = [verdict_text(decision)]
+    if decision.perhaps_small:
+        found.append("perhaps by less than what matters")
+    if decision.seen_before:
+        found.append("seen before")
+    elif decision.claim.known_from:
+        found.append(f"known from {decision.claim.known_from}")
+    return found
+
+
+def _ahead_of(row: PaperRow, candidate: Candidate | None) -> Text:
+    """Returns the candidate, and by how much the method is ahead of it."""
+    if candidate is None:
+        return "-"
+    found = candidate.differences
+    if found is not None and not row.section.lower:
+        found = replace(found, mean=-found.mean)
+    return joined(candidate.name, " ", difference_text(found, decimals_of(row.ours.mean)))
+
+
+def totals(board: Leaderboard) -> Iterator[Block]:
+    """Yields how many reported numbers and claims have each status, anchors left out."""
+    rows = [row for row in board.rows if not row.entry.anchor]
+    for official, name in (
+        (False, "reported numbers"),
+        (True, "numbers of official code, run here"),
+    ):
+        kinds = Counter(row.kind for row in rows if (row.entry.origin == OFFICIAL) is official)
+        if kinds:
+            yield Paragraph(f"Of {kinds.total()} {name}: {_listed(kinds)}.")
+    waiting = Counter(row.entry.paper for row in rows if row.kind == "not run")
+    if waiting:
+        yield Paragraph(f"Nobody has run, by paper: {_named(waiting)}.")
+    claims = [one for paper in board.papers() for one in board.decisions(paper)]
+    tried = [one for one in claims if one.differences is not None]
+    for generated, name in ((False, "real"), (True, "generated")):
+        found = [one for one in tried if board.is_generated(one) is generated]
+        if found:
+            kinds = Counter(one.kind for one in found)
+            yield Paragraph(f"Of {len(found)} claims tried on {name} data: {_listed(kinds)}.")
+    if rest := Counter(one.kind for one in claims if one.differences is None):
+        yield Paragraph(f"Of the other claims: {_listed(rest)}.")
+
+
+def _named(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def reported_text(board: Leaderboard, paper: str) -> str:
+    """Returns how many of the paper's reported numbers have each status."""
+    rows = [row for row in board.rows if row.entry.paper == paper and not row.entry.anchor]
+    if not rows:
+        return "none known"
+    official = all(row.entry.origin == OFFICIAL for row in rows)
+    note = " (numbers of the official code, run here)" if official else ""
+    return f"{len(rows)} in all, {_listed(Counter(row.kind for row in rows))}{note}"
+
+
+def ablation_text(row: PaperRow) -> Text:
+    """Returns the ablation that changes most, and whether it is better or worse than the method."""
+    ablation = row.ablation
+    if ablation is None or ablation.differences is None:
+        return "no difference excludes 0"
+    gap, places = ablation.differences, decimals_of(row.ours.mean)
+    worse = (gap.mean > 0) == bool(row.section.lower)
+    size = difference_text(replace(gap, mean=abs(gap.mean)), places).removeprefix("+")
+    word = "worse" if worse else "better: the method's own part does not help here"
+    return joined(ablation.name, f" is {size} {word}")
+
+
+def start_text(board: Leaderboard, row: PaperRow) -> Text:
+    """Returns what to start from, with what is as good and learns nothing."""
+    if row.best:
+        return row.best.start
+    method = (Verbatim(f"{row.method.latest.paper}/{board.name_of(row.method.latest)}"),)
+    nothing = row.nothing
+    if nothing is None or nothing.gap:
+        return method
+    if row.ours.n < MIN_SEEDS:
+        return joined(method, f": {MIN_SEEDS} seeds tell whether it is ahead of ", nothing.name)
+    return joined("nothing: ", nothing.name, ", which learns nothing, is not clearly behind")

@@ -1,18 +1,19 @@
-"""A paper's page of the leaderboard, ``papers/<paper>/RESULTS.md``."""
+"""A paper's page, ``papers/<paper>/RESULTS.md``: what is compared, and the runs set aside."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from common.results.board import Board
-from common.results.claim_verdicts import Decision, decisions
 from common.results.claims import Claim
-from common.results.curves import curves_of_paper
+from common.results.configuration import flat_config
 from common.results.groups import Group, sample_of
-from common.results.pages.aside import aside
-from common.results.pages.compared import beside_reported
+from common.results.leaderboard import Leaderboard
+from common.results.pages.curves import curves_of_paper
 from common.results.pages.document import (
     Block,
     Emphasis,
+    Fold,
     Heading,
+    Image,
     Items,
     Link,
     Paragraph,
@@ -22,6 +23,7 @@ from common.results.pages.document import (
     joined,
     marked,
 )
+from common.results.pages.forest import claims_forest
 from common.results.pages.formatting import (
     decimals_of,
     difference_text,
@@ -30,29 +32,43 @@ from common.results.pages.formatting import (
     sample_text,
     seeds_text,
     short_metric,
+    shown_metrics,
     status_text,
 )
-from common.results.pages.front import ablation_text, front_of, reported_text, start_text
+from common.results.pages.leaderboard import (
+    ablation_text,
+    flags,
+    reported_text,
+    row_of,
+    start_text,
+)
+from common.results.pages.reported import beside_reported
 from common.results.pages.sections import Section, sections_of
+from common.results.record import Record
 from common.results.reported import OFFICIAL, Entry
+from common.results.verdicts import Decision
 
-CLAIMS_HEADER = ("claim", "arms", "compared by", "ahead by", "matters", "verdict")
+Setting = tuple[tuple[str, Any], ...]
+CLAIMS_HEADER = ("claim", "arms", "compared by", "data", "ahead by", "matters", "verdict")
+# The image of the claims, beside the page.
+FOREST = "claims.svg"
 ARMS_HEADER = ("setting", "arm", "data", "metric", "mean", "minus method", "seeds", "remark")
 ARMS_TEXT = """\
 The mean is ± the sample standard deviation over training seeds. "Minus method" is the paired
 difference to the first method of the same recipe, data and protocol; the brackets give the
-half-width of its 95 % interval."""
+half-width of its 95 % interval. It is over the seeds that both have, and need not be the difference
+of the means shown."""
 UNRECORDED = """\
-{count} numbers of the official code come from runs that left no record, so the metrics, environment
-and time of each run are missing. The notes beside the numbers say what is known."""
+Of the numbers of the official code, {count} come from runs that left no record, so the metrics,
+environment and time of each run are missing. The notes beside the numbers say what is known."""
 
 
-def page_title(board: Board, paper: str) -> str:
+def page_title(board: Leaderboard, paper: str) -> str:
     """Returns the heading of the paper's page."""
     return f"Results of {board.title(paper)}"
 
 
-def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> Iterator[Block]:
+def paper_page(board: Leaderboard, paper: str, legend: str, whole: bool = False) -> Iterator[Block]:
     """Yields the claims first, then reported numbers, arms and learning curves.
 
     Args:
@@ -71,6 +87,8 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
             ".",
         )
     )
+    if image := claims_forest(board, paper):
+        yield Image(f"What {paper} claims, and what runs say of it", FOREST, image)
     yield from _in_short(board, paper)
     yield Heading(2, f"What {paper} claims")
     yield from _claims(board, paper)
@@ -84,22 +102,23 @@ def paper_page(board: Board, paper: str, legend: str, whole: bool = False) -> It
     yield from curves_of_paper(board, paper, whole)
 
 
-def _in_short(board: Board, paper: str) -> Iterator[Block]:
+def _in_short(board: Leaderboard, paper: str) -> Iterator[Block]:
     """Yields the answers of the front page."""
     items = [joined("Reported numbers: ", reported_text(board, paper), ".")]
-    if front := front_of(board, paper):
-        where = joined(" (", (Verbatim(front.section.setting),), ").")
-        items.append(joined("The ablation that matters: ", ablation_text(front), where))
-        items.append(joined("Start from: ", start_text(board, front), "."))
+    if row := row_of(board, paper):
+        where = joined(" (", (Verbatim(row.section.setting),), ").")
+        items.append(joined("The ablation that matters: ", ablation_text(row), where))
+        items.append(joined("Start from: ", start_text(board, row), "."))
     yield Items(items)
 
 
-def _claims(board: Board, paper: str) -> Iterator[Block]:
-    found = decisions(board, paper)
+def _claims(board: Leaderboard, paper: str) -> Iterator[Block]:
+    found = board.decisions(paper)
     if not found:
         yield Paragraph("No claim has been written down yet.")
         return
-    rows = [cells for decision in found if (cells := _claim_cells(decision))]
+    ordered = sorted(found, key=board.is_generated)  # verdicts on real data come first
+    rows = [cells for one in ordered if (cells := _claim_cells(one, board.is_generated(one)))]
     if rows:
         yield Table(CLAIMS_HEADER, rows)
     untested = [one.claim for one in found if one.claim.not_tested]
@@ -112,26 +131,25 @@ def _untested(claim: Claim) -> Text:
     return joined(marked(claim.says), " ", marked(claim.not_tested or ""))
 
 
-def _claim_cells(decision: Decision) -> tuple[Text, ...] | None:
+def _claim_cells(decision: Decision, generated: bool) -> tuple[Text, ...] | None:
     comparison, pairs = decision.claim.comparison, decision.differences
     if comparison is None:
         return None
-    verdict = status_text(decision.verdict, decision.stale)
-    decided = decision.verdict.status in ("holds", "opposite")
-    if decided and decision.verdict.least < comparison.matters:
-        verdict += ", perhaps by less than what matters"
+    words = [status_text(decision.verdict, decision.stale)]
+    words += ["fragile"] * decision.fragile + flags(decision)[1:]
     count = f", {seeds_text(pairs.n)}" if pairs else ""
     return (
         marked(decision.claim.says),
         (Verbatim(comparison.ahead), " ahead of ", Verbatim(comparison.behind)),
         (Verbatim(comparison.setting), f", {short_metric(comparison.metric)}"),
+        "generated" if generated else "real",
         f"{difference_text(pairs, fine_places(comparison.matters))}{count}",
         f"{comparison.matters:g}",
-        f"{verdict}; seen before" if decision.seen_before else verdict,
+        "; ".join(words),
     )
 
 
-def _caveats(board: Board, paper: str) -> Iterator[Block]:
+def _caveats(board: Leaderboard, paper: str) -> Iterator[Block]:
     texts = [marked(text) for text in board.claims_of(paper).caveats or []]
     entries = [one for one in board.entries if (one.paper, one.origin) == (paper, OFFICIAL)]
     missing = sum(not _is_recorded(board, one, metric) for one in entries for metric in one.metrics)
@@ -142,7 +160,7 @@ def _caveats(board: Board, paper: str) -> Iterator[Block]:
         yield Items(texts)
 
 
-def _is_recorded(board: Board, entry: Entry, metric: str) -> bool:
+def _is_recorded(board: Leaderboard, entry: Entry, metric: str) -> bool:
     """Tells whether the mean over records of the official code rounds to the entry's number."""
     records = [one for one in board.aside if (one.origin, one.data) == ("official", entry.data)]
     mine = [one.metrics for one in records if one.reference == entry.reference]
@@ -153,7 +171,7 @@ def _is_recorded(board: Board, entry: Entry, metric: str) -> bool:
     return number(sample.mean, places) == number(stated.value, places)
 
 
-def _arms(board: Board, paper: str) -> Iterator[Block]:
+def _arms(board: Leaderboard, paper: str) -> Iterator[Block]:
     sections = sections_of(board, paper)
     if not sections:
         yield Paragraph("No runs yet.")
@@ -168,7 +186,7 @@ def _arms(board: Board, paper: str) -> Iterator[Block]:
 
 
 def _arm_cells(
-    board: Board, section: Section, group: Group, more_labels: list[str]
+    board: Leaderboard, section: Section, group: Group, more_labels: list[str]
 ) -> tuple[Text, ...]:
     record = group.latest
     remarks = [
@@ -204,3 +222,72 @@ def _reference_rows(section: Section) -> Iterator[tuple[Text, ...]]:
             str(sample.n),
             "",
         )
+
+
+def aside(board: Leaderboard, paper: str) -> Iterator[Block]:
+    """Yields a table of the official runs, and one of the pilots of each recipe."""
+    records = [record for record in board.aside if record.paper == paper]
+    official = [record for record in records if not record.pilot]
+    if official:
+        yield Heading(2, f"Official code of {paper}")
+        rows = [
+            ((Verbatim(one.filename),), _official(one), _values([one], shown_metrics(one.metrics)))
+            for one in official
+        ]
+        yield Table(("record", "run", "metrics"), rows)
+    pilots = [record for record in records if record.pilot]
+    if pilots:
+        yield Heading(2, f"Pilots of {paper}")
+    for recipe in dict.fromkeys(record.recipe for record in pilots):
+        yield from _pilots(board, [record for record in pilots if record.recipe == recipe])
+
+
+def _official(record: Record) -> Text:
+    code = f"official code at {record.commit}: "
+    return joined(code, (Verbatim(record.command or ""),), f"; changes: {record.changes}")
+
+
+def _pilots(board: Leaderboard, records: list[Record]) -> Iterator[Block]:
+    """Yields a fold with a line for each setting that was tried, its mean over seeds."""
+    tried: dict[str, list[Record]] = {}
+    for record in records:
+        tried.setdefault(board.name_of(record), []).append(record)
+    metrics = _metrics(board, records[0])
+    rows: list[tuple[Text, ...]] = []
+    for name, members in tried.items():
+        for setting, runs in _by_setting(members).items():
+            words = " ".join(f"{key}={value}" for key, value in setting) or "-"
+            looked_at = ", ".join(sorted({run.looked_at or "-" for run in runs}))
+            cells = (Verbatim(name),), (Verbatim(words),), looked_at, str(len(runs))
+            rows.append((*cells, _values(runs, metrics)))
+    title = f"{records[0].recipe}: {len(rows)} settings were tried"
+    yield Fold(title, [Table(("arm", "setting", "looked at", "seeds", "metrics"), rows)])
+
+
+def _by_setting(records: list[Record]) -> dict[Setting, list[Record]]:
+    """Groups the runs of an arm by the keys whose values differ among them."""
+    flat = [dict(flat_config(record.config or {})) for record in records]
+    keys = sorted({key for one in flat for key in one})
+    differing = [key for key in keys if len({repr(one.get(key)) for one in flat}) > 1]
+    found: dict[Setting, list[Record]] = {}
+    for record, values in zip(records, flat, strict=True):
+        setting = tuple((key, _hashable(values.get(key))) for key in differing)
+        found.setdefault(setting, []).append(record)
+    return dict(sorted(found.items(), key=repr))
+
+
+def _hashable(value: Any) -> Any:
+    return repr(value) if isinstance(value, list) else value
+
+
+def _metrics(board: Leaderboard, record: Record) -> list[str]:
+    """Returns the metrics that the paper's claims compare by, on the pilots' split, or all."""
+    claims = board.claims_of(record.paper).claims
+    names = {one.comparison.metric.partition("/")[2] for one in claims if one.comparison}
+    shown = shown_metrics(record.metrics)
+    return [one for one in shown if one.partition("/")[2] in names] or shown
+
+
+def _values(records: list[Record], metrics: list[str]) -> str:
+    samples = {one: sample_of([record.metrics for record in records], one) for one in metrics}
+    return ", ".join(f"{short_metric(one)} {sample_text(value)}" for one, value in samples.items())

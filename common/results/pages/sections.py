@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from common.results.board import Board
 from common.results.claims import Comparison
-from common.results.groups import Group, differences, sample_of
+from common.results.groups import Group, paired_differences, sample_of
+from common.results.leaderboard import Leaderboard
 from common.results.pages.formatting import shown_metrics
 from common.results.record import Record
 from common.results.statistics import Sample
+
+# Measured like an untrained encoder, but fitted to the labels, so that they are a rival.
+LEARNING_REFERENCES = ("trees",)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Section:
         """Returns the paired differences of values by seed to the method's."""
         if self.method is None or self.metric is None:
             return None
-        return differences(values, self.method.values(self.metric))
+        return paired_differences(values, self.method.values(self.metric))
 
     def difference(self, group: Group) -> Sample | None:
         """Returns the paired differences of ``group`` to the method; None for the method itself."""
@@ -73,7 +76,7 @@ def references_of(groups: Sequence[Group]) -> dict[str, dict[str, Sample]]:
     return found
 
 
-def sections_of(board: Board, paper: str) -> list[Section]:
+def sections_of(board: Leaderboard, paper: str) -> list[Section]:
     """Returns the sections of ``paper`` that have a metric, by recipe and data."""
     found: dict[tuple[str, ...], list[Group]] = {}
     for group in sorted(board.groups, key=arm_order):
@@ -96,7 +99,7 @@ def record_order(record: Record) -> tuple[int, str, str, str]:
     return rank, record.arm, record.reference, record.config_hash
 
 
-def _section(board: Board, groups: tuple[Group, ...]) -> Section:
+def _section(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
     record = groups[0].latest
     methods = [group for group in groups if group.latest.arm == "method"]
     arms = board.arms.get(f"{record.paper}/{record.recipe}", {})
@@ -111,7 +114,7 @@ def _section(board: Board, groups: tuple[Group, ...]) -> Section:
     return section
 
 
-def _comparisons(board: Board, paper: str, setting: str) -> Iterator[Comparison]:
+def _comparisons(board: Leaderboard, paper: str, setting: str) -> Iterator[Comparison]:
     """Yields the comparisons of the paper's claims, those of ``setting`` first."""
     known = [claim.comparison for claim in board.claims_of(paper).claims if claim.comparison]
     yield from sorted(known, key=lambda comparison: comparison.setting != setting)

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from common.data.image_text.readers.relations import paint, scene_of
-from common.evaluation.adapters import (
+from common.evaluation.image_text_retrieval import percent_below, rank_of_best
+from common.evaluation.text_transfer import (
     covaried,
-    mapped,
     mean_shift,
     noisy,
     random_shift,
     shifted,
+    through_map,
 )
-from common.evaluation.image_text_retrieval import percent_within, rank_of_best
 from common.evaluation.zero_shot import class_scores, differential
 from common.losses.clip import clip_loss, one_direction
 from common.losses.precision import unit
@@ -91,7 +91,7 @@ def solve_retrieval(case: Case) -> dict[str, Any]:
     ):
         ranks = rank_of_best(table, right)
         found |= {f"{side}_rank": ranks}
-        found[key] = [percent_within(ranks, k) for k in case.constants["k"]]
+        found[key] = [percent_below(ranks, k) for k in case.constants["k"]]
     return found
 
 
@@ -131,7 +131,7 @@ def solve_close_adapters(case: Case) -> dict[str, Any]:
         "mean_shift_test": moved,
         "random_shift": noisy(further, noise, w),
         "covariance_out": unit(spread + case.constants["w2"] * noise.flip(0)),
-        "linear": mapped(text, case["weight"], case["bias"]),
+        "linear": through_map(text, case["weight"], case["bias"]),
     }
 
 

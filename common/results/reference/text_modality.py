@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.modes import evaluating
+from common.backbones.text_config import EncoderConfig
 from common.backbones.text_encoder import TextEncoder
-from common.data.text.store import pack
 from common.data.text.tokenizer import word_pieces
-from common.evaluation.association import all_splits, associations, effect_size, p_value
+from common.evaluation.association import all_halves, associations, effect_size, p_value
 from common.evaluation.isotropy import isotropy, pair_cosines
 from common.evaluation.sts import by_subset, cosine, pearson, spearman
+from common.evaluation.tokens import pack_tokens
 from common.losses.spread import alignment, uniformity
 from common.results.parity import Case
 
@@ -24,7 +25,7 @@ def solve_word_pieces(case: Case) -> dict[str, Any]:
     pairs = tokenizer.encode_pairs(texts[::2], texts[1::2], longest)
     rows = np.arange(len(pairs))
     pair_ids, pair_type = (
-        pack([pair[part] for pair in pairs], pad).gather(rows, longest)[0]
+        pack_tokens([pair[part] for pair in pairs], pad).gather(rows, longest)[0]
         for part, pad in ((0, tokenizer.special.pad), (1, 0))
     )
     return {"ids": ids, "mask": mask.long(), "pair_ids": pair_ids, "pair_type": pair_type}
@@ -44,10 +45,11 @@ def solve_encoder(case: Case) -> dict[str, Any]:
         token_types=len(case["embeddings.token_type_embeddings.weight"]),
         norm_eps=given["layer_norm_eps"],
     )
-    encoder = TextEncoder(len(words), config, has_pooler=True).to(case.dtype).eval()
+    encoder = TextEncoder(len(words), config, has_pooler=True).to(case.dtype)
     encoder.load_state_dict({name: case[name] for name in encoder.state_dict()})
     mask = case["mask"]
-    hidden = encoder(case["ids"], mask, case["token_type"])
+    with evaluating(encoder):
+        hidden = encoder(case["ids"], mask, case["token_type"])
     assert encoder.pooler is not None
     learnt = encoder.embeddings.word_embeddings.weight
     (gradient,) = torch.autograd.grad((case["cotangent"] * hidden[-1]).sum(), learnt)
@@ -103,7 +105,7 @@ def solve_association(case: Case) -> dict[str, Any]:
     """Associations, effect size and the three kinds of p."""
     s = associations(case["X"], case["Y"], case["A"], case["B"])
     drawn = case.arrays["perms"][:, : len(s) // 2]
-    every = all_splits(len(s), most=10**6)
+    every = all_halves(len(s), most=10**6)
     assert every is not None
     return {
         "s": s,

@@ -4,9 +4,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from common.data.images.readers.digits import place, uniform
+from common.data.images.readers.digits import place, uniform_draws
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 SIDE, NUM_TRAIN, RENDERINGS = 8, 1297, 2
 SCALE, ROTATION, SHIFT, COLOURS = (0.8, 1.1), 0.3, 0.2, (0.1, 0.9)
@@ -44,10 +44,13 @@ def coloured_digits(root: str | None = None) -> ImageSet:
 
 def _render(shapes: Tensor, classes: Tensor, rows: Tensor, seed: int) -> Split:
     generator, num = keyed_generator(SPLIT_SEED, seed), len(rows)
-    scale, angle = uniform(num, *SCALE, generator), uniform(num, -ROTATION, ROTATION, generator)
-    shift = uniform(2 * num, -SHIFT, SHIFT, generator).view(num, 2)
+    scale, angle = (
+        uniform_draws(num, *SCALE, generator),
+        uniform_draws(num, -ROTATION, ROTATION, generator),
+    )
+    shift = uniform_draws(2 * num, -SHIFT, SHIFT, generator).view(num, 2)
     ink = place(shapes[rows], angle, scale, shift, SIDE)
-    colour = uniform(3 * num, *COLOURS, generator).view(num, 3, 1, 1)
+    colour = uniform_draws(3 * num, *COLOURS, generator).view(num, 3, 1, 1)
     images = (colour * (1 - ink) + ink).clamp(0, 1).mul(255).round().to(torch.uint8)
     octant = ((colour.flatten(1) > 0.5) * torch.tensor([4, 2, 1])).sum(1)
     return Split(images, 8 * classes[rows] + octant, groups=rows, class_names=CLASS_NAMES)

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from common.config.files import write_atomic
 from common.data.catalogue.packers.arrays import BROKEN
 from common.data.images.readers.packed import Packed
 from common.data.images.readers.packed_sets import FACES_ATT_FILE
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 from papers.owdfa_cpl.standin.carriers import Pool, high_band, reduced_face
 from papers.owdfa_cpl.standin.filters import SIDE, Array
 from papers.owdfa_cpl.standin.forgeries import FORGERIES
-from papers.owdfa_cpl.standin.generate import cache_key, classes, generate
+from papers.owdfa_cpl.standin.generate import PRESETS, classes, generate
 
 NUM_TRAIN_FACES, NUM_FACES = 70, 100
 TRAIN_SHARE = 0.7
@@ -77,6 +77,21 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "likewise" / "generated"
 
 
+@cache
+def source_digest() -> str:
+    """Returns the digest of the code that decides the pixels: this file's and the generator's."""
+    found, here = hashlib.sha256(), Path(__file__)
+    for path in [here, *sorted((here.parents[1] / "standin").glob("*.py"))]:
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def cache_key(preset: str, with_real: bool, seed: int, faces: str = "lfw") -> str:
+    """Returns 12 hex digits of everything that decides the pixels."""
+    text = f"ow-forge-20 {source_digest()} {seed} {with_real} {PRESETS[preset]} {faces}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def load_arrays(
     preset: str, with_real: bool, seed: int, faces: str = "lfw", root: str | None = None
 ) -> dict[str, np.ndarray]:
@@ -99,7 +114,7 @@ def load_arrays(
 
 
 def _read_kept(path: Path) -> dict[str, np.ndarray]:
-    """Reads the arrays; of others than were kept a run would not know, its record names the key.
+    """Reads the arrays that were kept.
 
     Raises:
         ValueError: If the hash beside them is missing or of others.
@@ -155,6 +170,6 @@ def ow_forge_20(
         test=test,
         class_names=tuple(FORGERIES[number].name for number in numbers),
         num_known=sum(FORGERIES[number].known for number in numbers),
-        fingerprint=cache_key(preset, with_real, seed, faces),
+        fingerprint=_hash(stored)[:16],
         size=SIDE,
     )

@@ -5,7 +5,6 @@ and novel classes, labelled and not, local and global traces), not its images: i
 never comparable with the paper's.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,8 +16,6 @@ from papers.owdfa_cpl.standin.carriers import Pool, draw_carrier, render_carrier
 from papers.owdfa_cpl.standin.filters import Array, compress
 from papers.owdfa_cpl.standin.forgeries import FORGERIES, Forgery
 
-# Part of the cache's key: raise it with any change that moves a pixel.
-VERSION = 1
 QUALITY = (90, 98)
 CHUNK = 50
 
@@ -129,11 +126,3 @@ def _plan(preset: Preset, with_real: bool) -> Iterator[tuple[int, int, int, int,
         for split, tag, indices in spans:
             for start in range(0, len(indices), CHUNK):
                 yield split, label, number, tag, indices[start : start + CHUNK]
-
-
-def cache_key(preset: str, with_real: bool, seed: int, faces: str = "lfw") -> str:
-    """Returns 12 hex digits of everything that decides the pixels."""
-    text = f"ow-forge-20 {VERSION} {seed} {with_real} {PRESETS[preset]}"
-    if faces != "lfw":
-        text += f" {faces}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

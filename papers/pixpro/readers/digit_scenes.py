@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 SIDE, CELL = 48, 24
 DIGITS = (0, 1, 4, 7)

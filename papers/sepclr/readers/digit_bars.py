@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 SIDE, NUM_TRAIN, RENDERINGS = 16, 1297, 2
 BARS = ("horizontal", "vertical", "falling", "rising")

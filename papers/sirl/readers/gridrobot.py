@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from papers.sirl.data_config import TrajectoryConfig
 from papers.sirl.rows import TrajectorySet
 
@@ -49,7 +50,9 @@ def enumerate_trajectories(
     """
     paths = torch.cat([_paths(*pair) for pair in zip(starts, goals, strict=True)])
     centre = (torch.tensor(size, dtype=torch.float64) - 1) / 2
-    far = (paths - centre).square().sum(2).sqrt().sum(1)
+    # NumPy's root is correctly rounded; torch's differs in the last bit between processors.
+    away = np.sqrt((paths - centre).square().sum(2).numpy())
+    far = torch.from_numpy(away).sum(1)
     angle = torch.tensor(angles, dtype=torch.float64).repeat_interleave(len(paths))
     rows = torch.cat([paths.flatten(1).repeat(len(angles), 1), angle[:, None]], 1)
     return rows, torch.stack([far.repeat(len(angles)), angle.abs()], 1)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
 from common.data.catalogue.packers.arrays import read_rows as read_array
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines, read_numbers
 from papers.sirl.data_config import TrajectoryConfig
 from papers.sirl.rows import TrajectorySet
 

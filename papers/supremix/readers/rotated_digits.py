@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from common.data.images.readers.digits import place, uniform
-from common.data.sampler import keyed_generator
+from common.data.images.readers.digits import place, uniform_draws
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
+from common.distributed.draws import keyed_generator
 
 CANVAS, INK = 24, 16
 STEPS, DEGREES_PER_STEP = 41, 3
@@ -54,10 +54,10 @@ def _render(parts: list[tuple[int, int, int, int]], scattered: bool) -> Regressi
 
 def _scatter(ink: Tensor, angle: Tensor, generator: torch.Generator) -> Tensor:
     num = len(ink)
-    scale = uniform(num, *SCALE, generator)
+    scale = uniform_draws(num, *SCALE, generator)
     # In canvas halves: the unrotated digit stays inside.
-    shift = (1 - scale)[:, None] * uniform(2 * num, -1, 1, generator).view(num, 2)
-    brightness = uniform(num, *BRIGHTNESS, generator).view(-1, 1, 1, 1)
+    shift = (1 - scale)[:, None] * uniform_draws(2 * num, -1, 1, generator).view(num, 2)
+    brightness = uniform_draws(num, *BRIGHTNESS, generator).view(-1, 1, 1, 1)
     coarse = torch.randn(num, 1, 4, 4, generator=generator, dtype=torch.float64) * BACKGROUND_STD
     background = F.interpolate(coarse, size=CANVAS, mode="bicubic", align_corners=False)
     noise = torch.randn(num, 1, CANVAS, CANVAS, generator=generator, dtype=torch.float64)

@@ -23,7 +23,7 @@ SIMCLR = {
 def build(*layers):
     layers = [{"evaluation": {"protocols": ["knn"]}, "data": TWO_VIEWS}, *layers]
     named = [(f"layer {number}", layer) for number, layer in enumerate(layers)]
-    return resolve("swav", "quick", None, named)
+    return resolve(get_paper("swav"), "quick", None, named)
 
 
 def test_a_baseline_replaces_the_method_section():

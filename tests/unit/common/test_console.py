@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from common.config.checkout import SOURCE_ROOT
-from common.console import say, say_warnings
+from common.config.console import say, say_warnings
 
 
 def test_the_projects_warnings_are_shown_in_their_own_words(monkeypatch, capsys):

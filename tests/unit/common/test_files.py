@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import LikewiseError
-from common.files import file_digest, remove_torn, write_atomic
+from common.config.files import check_output, file_digest, remove_torn, write_atomic
+from common.errors import LikewiseError, UsageError
+from common.export.tables import EMBEDDINGS
 
 
 def test_text_and_bytes_are_written_and_no_temporary_file_stays(tmp_path):
@@ -73,3 +74,18 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert file_digest(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
     assert file_digest(str(tmp_path / "x"), "md5") == hashlib.md5(b"abc" * 100_000).hexdigest()
+
+
+def test_a_file_is_replaced_only_when_that_is_asked_for(tmp_path):
+    check_output(tmp_path / "new.npz", EMBEDDINGS, force=False)
+    (tmp_path / "old.npz").touch()
+    check_output(tmp_path / "old.npz", EMBEDDINGS, force=True)
+    with pytest.raises(UsageError, match=r"old.npz.*--force"):
+        check_output(tmp_path / "old.npz", EMBEDDINGS, force=False)
+
+
+def test_other_endings_and_libraries_that_are_not_there_are_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"mine.csv.*\.npz"):
+        check_output(tmp_path / "mine.csv", EMBEDDINGS, force=True)
+    with pytest.raises(UsageError, match=r"mine\.foo: needs no_such_library"):
+        check_output(tmp_path / "mine.foo", {".foo": "no_such_library"}, force=True)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from common.ranks import (
+from common.config.devices import (
     RANKS,
     is_main_process,
     launched_by_lightning,

@@ -1,21 +1,24 @@
 import pytest
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.registry import (
-    BACKBONES,
-    DATA_MODULES,
     METHODS,
     PROTOCOLS,
+    READERS,
     SAMPLE_BACKBONES,
-    VERIFIERS,
+    TEXT_BACKBONES,
+    WINGS,
     Registry,
     load,
+    wing,
 )
 
-TABLES = [BACKBONES.entries, SAMPLE_BACKBONES.entries, VERIFIERS.entries, PROTOCOLS]
-TABLES += [table.entries for table in DATASETS.values()]
-PAIRS = [DATA_MODULES, *METHODS.values()]
+TABLES = [SAMPLE_BACKBONES, TEXT_BACKBONES, READERS, *map(DataSets, WINGS)]
+TARGETS = [table.target(name) for table in TABLES for name in table.names()]
+PAIRS = [pair for table in (PROTOCOLS, *METHODS.values()) for pair in table.values()]
+PAIRS += [one.module for one in map(wing, WINGS) if one.module]
+SETS = [each for kind in WINGS for _, each in DataSets(kind).sets()]
 
 
 def test_a_miss_offers_the_nearest_name():
@@ -29,8 +32,16 @@ def test_a_miss_offers_the_nearest_name():
 @pytest.mark.parametrize(
     "target",
     [
-        *(target for table in TABLES for target in table.values()),
-        *(target for table in PAIRS for pair in table.values() for target in pair),
+        *TARGETS,
+        *(target for pair in PAIRS for target in pair),
+        *(each.verify for each in SETS if each.verify),
+        *(each.plan for each in SETS if each.plan),
+        *(
+            target
+            for one in map(wing, WINGS)
+            for target in (one.plots, getattr(one, "recognise", ""))
+            if target
+        ),
     ],
 )
 def test_every_entry_resolves(target):

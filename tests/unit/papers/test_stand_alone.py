@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.module import GraphData
 from common.data.images.config import ImageFacts

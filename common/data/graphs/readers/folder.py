@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch_geometric.data import HeteroData
 
-from common.data.catalogue.csv_lines import quoted_rows, to_count
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.splits import Ids, NodeSplit, draw_splits
 from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_lines import quoted_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000

@@ -17,12 +17,12 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
 
-from common.data.catalogue.csv_lines import MOST
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
 from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import ConfigError, DataError, shown
+from common.own_data.csv_lines import MOST
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
@@ -67,7 +67,7 @@ def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> Hetero
     if not isinstance(data, HeteroData):
         raise DataError(f"{where}: holds {type(data).__name__}; needed is a HeteroData")
     data = copy(data).detach().cpu()  # the stores are copied, not the tensors
-    num_nodes, edges, features = read_parts(data, where)
+    num_nodes, edges, features = hetero_parts(data, where)
     target = _find_target(data, config, where)
     labels = np.full(num_nodes[target], -1, dtype=np.int64)
     splits: dict[int, NodeSplit] = {}
@@ -99,7 +99,7 @@ def load_graph(path: Path) -> HeteroData:
     return found
 
 
-def read_parts(data: HeteroData, where: str) -> Parts:
+def hetero_parts(data: HeteroData, where: str) -> Parts:
     """Reads nodes, edges and features; no labels are needed. Raises `DataError`."""
     for name in data.node_types:
         if "-" in name:

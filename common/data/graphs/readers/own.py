@@ -48,7 +48,7 @@ def read_own(
             classes = np.array([*names, ""])[numbers]
     elif path.is_file() and path.suffix == ".pt":
         graph = hetero.load_graph(path)
-        num_nodes, edges, features = hetero.read_parts(graph, str(path))
+        num_nodes, edges, features = hetero.hetero_parts(graph, str(path))
         if known.target in num_nodes:  # types have no order there
             num_nodes = {known.target: num_nodes[known.target]} | num_nodes
             if graph[known.target].get("y") is not None:
@@ -84,7 +84,7 @@ def _read_packed(path: Path, known: HeteroData) -> tuple[dict[str, int], Any, An
                 dense = letter in layout.dense
                 shape = arrays[f"{letter}_feat"].shape if dense else arrays[f"{letter}_feat_shape"]
                 num_nodes[name] = int(shape[0])
-        return num_nodes, *packed.read_parts(arrays, layout, num_nodes, path)
+        return num_nodes, *packed.packed_parts(arrays, layout, num_nodes, path)
     except (*BROKEN, IndexError) as error:
         reason = f"no array {error}" if isinstance(error, KeyError) else error
         raise DataError(

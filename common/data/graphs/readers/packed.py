@@ -98,7 +98,7 @@ def read_packed(config: GraphConfig, seed: int) -> HeteroData:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        edges, features = read_parts(arrays, layout, num_nodes, path)
+        edges, features = packed_parts(arrays, layout, num_nodes, path)
         splits = {
             ratio: NodeSplit(
                 *(arrays[f"{part}_{ratio}"].astype(np.int64) for part in ("train", "val", "test"))
@@ -115,7 +115,7 @@ def read_packed(config: GraphConfig, seed: int) -> HeteroData:
     return make_graph(target, num_nodes, edges, features, labels, splits, layout.metapaths)
 
 
-def read_parts(
+def packed_parts(
     arrays: dict[str, Any], layout: Layout, num_nodes: dict[str, int], path: Path
 ) -> tuple[Edges, dict[str, Any]]:
     """Returns edges and features of a packed file.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data.image_text.config import ImageTextConfig
-from common.data.image_text.readers.lines import Line, as_set
+from common.data.image_text.readers.lines import Line, lines_as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError, shown
 
@@ -18,7 +18,7 @@ def coco_captions(config: ImageTextConfig) -> CaptionedSet:
     """
     path = Path(str(config.path)).expanduser()
     folder = Path(config.images).expanduser() if config.images else path.parent
-    return as_set(folder, coco_lines(path), config)
+    return lines_as_set(folder, coco_lines(path), config)
 
 
 def coco_lines(path: Path) -> list[Line]:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.data.image_text.config import LISTED, ImageTextConfig
-from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_apart
+from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_images_apart
 from common.data.images.lazy import LazySplit
 from common.data.images.readers.folders import FolderSource, warn_outside
 from common.errors import DataError, shown
@@ -40,7 +40,7 @@ class Line:
     group: str = ""
 
 
-def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
+def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> CaptionedSet:
     """Returns the set of ``lines``; those with one image are captions of one image.
 
     Args:
@@ -57,6 +57,9 @@ def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Captione
     remark = f", {missing:,} captions without their image left out" if missing else ""
     if dropped := sum(line.dropped for line in found):
         remark += f", {dropped:,} false captions that equal their caption left out"
+    given, found = len(found), [line for line in found if line.false or not line.dropped]
+    if len(found) < given:
+        remark += f", {given - len(found):,} captions with no other false one left out with them"
     names = {name: row for row, name in enumerate(dict.fromkeys(line.image for line in found))}
     if len(names) < FEWEST:
         raise DataError(f"{config.path}: {len(names)} images; at least {FEWEST} are needed")
@@ -66,13 +69,13 @@ def as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Captione
     whole = captioned(folder, [found[place] for place in order], rows[order], list(names), near)
     splits = _splits(found, names)
     if splits is None:
-        parts = keep_apart(whole, config.holdout, ("val", "test"))
+        parts = keep_images_apart(whole, config.holdout, ("val", "test"))
     else:
         parts = {name: whole.rows(np.flatnonzero(splits == name)) for name in np.unique(splits)}
         if "train" not in parts:
             raise DataError(f"{config.path}: no line is of the split train; name one")
         held = [name for name in ("val", "test") if name not in parts]
-        parts |= keep_apart(parts["train"], config.holdout, held) if held else {}
+        parts |= keep_images_apart(parts["train"], config.holdout, held) if held else {}
     return CaptionedSet(parts.pop("train"), parts, remark=remark)
 
 

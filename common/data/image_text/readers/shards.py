@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.data.image_text.config import ImageTextConfig
-from common.data.image_text.sets import Captioned, CaptionedSet, keep_apart
+from common.data.image_text.sets import Captioned, CaptionedSet, keep_images_apart
 from common.data.images.lazy import LazySplit
 from common.data.images.readers.layout import find_parts, list_parts
 from common.data.images.readers.shards import ShardSource, kept_beside, split_name
@@ -55,7 +55,7 @@ def caption_shards(config: ImageTextConfig) -> CaptionedSet:
             "data.allow_missing=true to leave them out"
         )
     held = [name for name in ("val", "test") if name not in found]
-    found |= keep_apart(found["train"], config.holdout, held) if held else {}
+    found |= keep_images_apart(found["train"], config.holdout, held) if held else {}
     remark = f", {halves:,} half pairs left out" if halves else ""
     return CaptionedSet(found.pop("train"), found, remark=remark)
 

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.image_text.config import ImageTextConfig
-from common.data.image_text.readers.lines import Line, as_set
+from common.data.image_text.readers.lines import Line, lines_as_set
 from common.data.image_text.sets import CaptionedSet
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines
 
 FALSE_COLUMN, NEAR_COLUMN, SPLIT, GROUP = "neg_caption", "neg_image", "split", "group"
 
@@ -25,7 +25,7 @@ def caption_table(config: ImageTextConfig) -> CaptionedSet:
         DataError: Missing columns or images, an empty caption, a list that is none; with the line.
     """
     path = Path(str(config.path)).expanduser()
-    return as_set(
+    return lines_as_set(
         path.parent, table_lines(path, config.image_column, config.caption_column), config
     )
 

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.data.images.boxes import padded
 from common.data.images.readers.packed import Packed
-from common.data.images.sets import ImageSet
+from common.data.images.sets import ImageSet, padded
 
 BCCD_FILE = "bccd_small/bccd.npz"
 BCCD_SPLITS = ("train", "val", "test")

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from common.data.catalogue.root import require
-from common.data.images.boxes import Objects
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit
 from common.data.images.readers.folders import FolderSource
+from common.data.images.sets import Objects
 from common.errors import DataError
 
 VOC_CLASSES = tuple(

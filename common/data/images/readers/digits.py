@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from common.data.images.sets import ImageSet, Split
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 
 CANVAS = 20
 NUM_TRAIN = 1297
@@ -41,7 +41,7 @@ def _render(ink: Tensor, classes: Tensor, rows: Tensor, split: str) -> Split:
     rows = rows.repeat_interleave(RENDERINGS[split])
     generator = keyed_generator(SPLIT_SEED, RENDER_SEEDS[split])
     placed = _place(ink[rows], generator)
-    brightness = uniform(len(rows), *BRIGHTNESS, generator).reshape(-1, 1, 1, 1)
+    brightness = uniform_draws(len(rows), *BRIGHTNESS, generator).reshape(-1, 1, 1, 1)
     coarse = torch.randn(len(rows), 1, 4, 4, generator=generator, dtype=torch.float64)
     background = F.interpolate(
         coarse * BACKGROUND_STD, size=CANVAS, mode="bicubic", align_corners=False
@@ -55,9 +55,9 @@ def _render(ink: Tensor, classes: Tensor, rows: Tensor, split: str) -> Split:
 def _place(ink: Tensor, generator: torch.Generator) -> Tensor:
     """Returns (num, 1, 20, 20): each digit scaled, turned and moved, wholly inside."""
     num = len(ink)
-    scale = uniform(num, *SCALE, generator)
-    angle = uniform(num, -ROTATION, ROTATION, generator)
-    shift = torch.stack([uniform(num, -1, 1, generator) for _ in range(2)], 1)
+    scale = uniform_draws(num, *SCALE, generator)
+    angle = uniform_draws(num, -ROTATION, ROTATION, generator)
+    shift = torch.stack([uniform_draws(num, -1, 1, generator) for _ in range(2)], 1)
     return place(ink, angle, scale, shift * (1 - scale).unsqueeze(1), CANVAS)
 
 
@@ -73,7 +73,7 @@ def place(ink: Tensor, angle: Tensor, scale: Tensor, shift: Tensor, canvas: int)
     return F.grid_sample(ink, grid, align_corners=False)
 
 
-def uniform(num: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+def uniform_draws(num: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     """Returns ``(num,)`` float64 draws."""
     draws = torch.rand(num, generator=generator, dtype=torch.float64)
     return low + (high - low) * draws

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from common.data.catalogue.root import require
-from common.data.images.decode import decode
+from common.data.images.lazy import decode
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.readers.listed import read_listed
 from common.data.targets.regression.samples import RegressionSet
@@ -16,22 +16,22 @@ from common.data.targets.regression.samples import RegressionSet
 
 def agedb(config: RegressionConfig) -> RegressionSet:
     """Reads ``agedb/agedb.csv`` of the data root (Yang et al. 2021: age, path, split)."""
-    return read_images(require(config.root, "agedb/agedb.csv", "agedb"), "age", config.size)
+    return read_numbered(require(config.root, "agedb/agedb.csv", "agedb"), "age", config.size)
 
 
 def imdb_wiki(config: RegressionConfig) -> RegressionSet:
     """Reads ``imdb-wiki/imdb_wiki.csv`` of the data root, of the same form."""
     path = require(config.root, "imdb-wiki/imdb_wiki.csv", "imdb-wiki")
-    return read_images(path, "age", config.size)
+    return read_numbered(path, "age", config.size)
 
 
 def own_images(config: RegressionConfig) -> RegressionSet:
     """Reads the user's CSV ``data.path``; labels are in the column ``data.target``."""
     assert config.path is not None and config.target is not None
-    return read_images(Path(config.path).expanduser(), config.target, config.size)
+    return read_numbered(Path(config.path).expanduser(), config.target, config.size)
 
 
-def read_images(path: Path, target: str, size: int) -> RegressionSet:
+def read_numbered(path: Path, target: str, size: int) -> RegressionSet:
     """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``, and its images.
 
     Paths are relative to the CSV's folder; images are scaled to ``size`` x ``size``, as the

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from common.data.catalogue.packers.arrays import read_rows
-from common.data.images.decode import decode
+from common.data.images.lazy import decode
 from common.data.images.readers.layout import find_parts, list_parts
 from common.errors import DataError
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from common.config.files import write_atomic
 from common.data.images.readers.folders import SUFFIXES
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 
 INDEX = ".likewise-index.npz"
 # A kind of index; a change of what it holds makes a new one.

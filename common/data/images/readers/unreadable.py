@@ -10,12 +10,12 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from common.config.files import write_atomic
 from common.data.images.config import ImageConfig
 from common.data.images.lazy import FileSet, LazySplit, fingerprint_files
+from common.data.images.loading import ImageLoader
 from common.data.images.readers.shards import CACHE
-from common.data.images.workers import ImageLoader
 from common.errors import DataError, LikewiseError
-from common.files import write_atomic
 
 CHUNK = 64
 NAMED = 3

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.core import k_core
 from common.data.sequences.readers.read import in_order_of_time, number_in, numbered_lines
-from common.data.sequences.store import Sequences, pack
+from common.data.sequences.store import Sequences, k_core, pack
 from common.errors import DataError
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]

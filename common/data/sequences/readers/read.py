@@ -136,7 +136,8 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """Reads a tab-separated table with a header of ``name:type`` columns.
 
     Without a column ``timestamp`` the order of lines is the order of time. With one a user's
-    actions are sorted by it, as RecBole sorts them, those of one time in the order of lines.
+    actions are sorted by it in float64, those of one time in the order of lines. RecBole keeps
+    times in float32, where seconds since 1970 that are up to two minutes apart can be equal.
     """
     lines = numbered_lines(path)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])

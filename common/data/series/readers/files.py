@@ -1,6 +1,7 @@
 """Long series from files: published sets of the data root, and a user's own CSV."""
 
 import gzip
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,16 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from common.data.catalogue.csv_lines import Lines, read_lines, read_numbers
 from common.data.catalogue.root import require
 from common.data.series.config import SeriesConfig
 from common.data.series.sets import LongSeries, split_steps
 from common.errors import DataError
+from common.own_data.csv_lines import MISSING, Lines, read_lines, read_numbers
 
 HOUR = 60.0
 MINUTE = timedelta(minutes=1)
-MEND = "fill the gap, or leave the column out with data.targets"
+MEND = "fill the gap (data.fill), or leave the column out with data.targets"
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -110,7 +112,9 @@ def own_csv(config: SeriesConfig) -> LongSeries:
     """Returns the user's CSV ``data.path``."""
     assert config.path is not None
     path = Path(config.path).expanduser()
-    found = read_series(path, config.date, config.date_format, config.step_minutes, config.targets)
+    found = read_series(
+        path, config.date, config.date_format, config.step_minutes, config.targets, config.fill
+    )
     parts = split_steps(len(found.values), config.shares)
     return LongSeries(found.values, found.columns, parts, found.dates)
 
@@ -121,6 +125,7 @@ def read_series(
     date_format: str | None = None,
     step_minutes: float | None = None,
     columns: Sequence[str] = (),
+    fill: str | None = None,
 ) -> LongSeries:
     """Reads a CSV with a header, a line a step, oldest first.
 
@@ -130,6 +135,7 @@ def read_series(
         date_format: As in `datetime.strptime`; null: ISO 8601.
         step_minutes: Between two lines; null: what most lines are apart.
         columns: To be read; none: all but the dates.
+        fill: ``data.fill``, for cells without a value.
 
     Raises:
         DataError: With the line of what is missing, no number, twice, out of order or apart.
@@ -142,9 +148,27 @@ def read_series(
     if not used:
         raise DataError(f"{path}: no columns beside the dates")
     dates = read_dates(path, lines, date, date_format, step_minutes) if date else None
-    values = np.array([read_numbers(path, lines, name, MEND) for name in used]).T
+    missing = MISSING if fill else ()
+    read = [np.array(read_numbers(path, lines, name, MEND, missing)) for name in used]
+    values = np.array([_filled(path, *pair, fill) for pair in zip(used, read, strict=True)]).T
+    if gaps := int(np.isnan(read).sum()):
+        said = f"{path}: data.fill={fill} fills {gaps:,} of {values.size:,} cells"
+        warnings.warn(said, stacklevel=2)
     parts = split_steps(len(values), SHARES)
     return LongSeries(torch.from_numpy(np.ascontiguousarray(values)), tuple(used), parts, dates)
+
+
+def _filled(
+    path: Path, name: str, values: NDArray[np.float64], fill: str | None
+) -> NDArray[np.float64]:
+    """Fills NaN; before the first value, and after the last, stands the nearest one."""
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        raise DataError(f"{path}: column {name!r} holds no number")
+    steps = np.arange(len(values))
+    if fill == "previous":
+        return values[known[np.maximum(np.searchsorted(known, steps, side="right") - 1, 0)]]
+    return np.interp(steps, known, values[known])
 
 
 def read_dates(

@@ -29,7 +29,7 @@ def read_own(
     """
     dated = run.inputs.shape[2] > run.targets.shape[2]
     date = (config.date or "date") if dated else None
-    found = read_series(path, date, config.date_format, columns=run.names)
+    found = read_series(path, date, config.date_format, columns=run.names, fill=config.fill)
     steps = len(found.values)
     if steps < config.window:
         raise DataError(f"{path}: {steps} steps, but a window has {config.window}")

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_diabetes
 
-from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
 from common.data.catalogue.packers.arrays import read_arrays
 from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import RegressionSet, random_splits, split_by_masks
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines, read_numbers
 
 MEND = "repair it, or for text use data.categorical (not for the target) or data.drop"
 

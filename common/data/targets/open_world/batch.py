@@ -11,9 +11,10 @@ from common.data.images.draws import draw, fit_parameters
 from common.data.images.resample import crop_and_resize
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
-from common.data.sampler import BatchKey, keyed_generator, lone_key
+from common.data.sampler import BatchKey, lone_key
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.distributed.to_device import moved
+from common.distributed.device import on_device
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
 
 
@@ -74,12 +75,12 @@ def make_view(batch: OpenWorldBatch, config: OpenWorldConfig, seed: int) -> Open
     if config.crop:
         x = _cropped(x, config, key.global_size, own, mirrored, chosen[1], generator)
     else:
-        x = torch.where(moved(mirrored, x.device)[:, None, None, None], x.flip(3), x)
+        x = torch.where(on_device(mirrored, x.device)[:, None, None, None], x.flip(3), x)
     if config.recolour:
         drawn = torch.rand(2, key.global_size, generator=generator)[:, own] * 2 - 1
         drawn = drawn * (chosen[2] < config.recolour)
-        gain = moved(1 + config.contrast * drawn[0], x.device)[:, None, None, None]
-        shift = moved(config.brightness * drawn[1], x.device)[:, None, None, None]
+        gain = on_device(1 + config.contrast * drawn[0], x.device)[:, None, None, None]
+        shift = on_device(config.brightness * drawn[1], x.device)[:, None, None, None]
         x = (x * gain + shift).clamp(0, 1)
     return batch._replace(images=normalise(x, config.mean, config.std))
 
@@ -101,4 +102,4 @@ def _cropped(
     whole = torch.tensor([0, 0, height, width, 0, 0]).to(crops)
     crops = torch.where((chosen < config.crop)[:, None], crops, whole)
     crops[:, 4] = mirrored.to(crops)
-    return crop_and_resize(x, moved(crops, x.device), height)
+    return crop_and_resize(x, on_device(crops, x.device), height)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -30,7 +30,7 @@ class OpenWorldFacts:
 class OpenWorldConfig:
     """Which images, which of their labels, and how they are changed."""
 
-    name: str = setting("ow-forge-20", choices=DATASETS["known-and-novel classes"])
+    name: str = setting("ow-forge-20", choices=DataSets("known-and-novel classes"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
     # 1: forgeries only. 2: real images too.

@@ -1,4 +1,4 @@
-"""The data module of known and novel classes."""
+"""The data module of known and novel classes, and the order of its labelled and other rows."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,21 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
+from common.data.contract import RunData, keyed_loader
 from common.data.images.sets import to_float
 from common.data.images.views import normalise
-from common.data.keyed import keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig, OpenWorldFacts
-from common.data.targets.open_world.files import ImageFiles
-from common.data.targets.open_world.order import alternating_order
 from common.data.targets.open_world.samples import (
     LABELLED,
+    ImageFiles,
     OpenWorldSet,
     Part,
     check_parts,
@@ -83,7 +81,7 @@ class OpenWorldData(RunData):
         if self._set is not None:
             return
         config = self.config
-        reader = self._read or DATASETS["known-and-novel classes"].get(config.name)
+        reader = self._read or DataSets("known-and-novel classes").get(config.name)
         found: OpenWorldSet = reader(config)
         check_parts(config.name, found)
         train = with_labels(found.train, config.labels)
@@ -187,13 +185,16 @@ class OpenWorldData(RunData):
     def evaluation_inputs(self, module: nn.Module, split: str) -> OpenWorldInputs:
         """Returns what protocols measure ``module`` by; nothing is computed before its use."""
         self.check_split(split)
-        return OpenWorldInputs(self.whole.test, self.whole.num_known, self.prepare_images, module)
+        return self._inputs(self.whole.test, module)
 
     def references(self, split: str) -> dict[str, OpenWorldInputs]:
         """Returns ``raw``: the pixels, which `feature-clusters` clusters."""
         self.check_split(split)
-        found = self.whole
-        return {"raw": OpenWorldInputs(found.test, found.num_known, self.prepare_images)}
+        return {"raw": self._inputs(self.whole.test)}
+
+    def _inputs(self, part: Part, module: nn.Module | None = None) -> OpenWorldInputs:
+        known, prepare = self.whole.num_known, self.prepare_images
+        return OpenWorldInputs(part.images, part.labels, known, prepare, module)
 
     def embed_path(self, module: nn.Module, path: Path) -> dict[str, np.ndarray]:
         """Embeds the user's images: files of a folder, scaled to the set's size.
@@ -212,9 +213,54 @@ class OpenWorldData(RunData):
         files = ImageFiles([Path(name) for name in names], self.whole.size)
         nothing = torch.full((len(names),), -1)
         part = Part(files, nothing, nothing)
-        inputs = OpenWorldInputs(part, self.whole.num_known, self.prepare_images, module)
+        inputs = self._inputs(part, module)
         return {
             "embeddings": inputs.features.float().numpy(),
             "ids": np.array([Path(name).relative_to(folder).as_posix() for name in names]),
             "heads": inputs.logits.argmax(dim=1).numpy(),
         }
+
+
+def alternating_order(labels: Tensor, labelled: Tensor, generator: torch.Generator) -> Tensor:
+    """Returns rows ``unlabelled, labelled, unlabelled, ...``, as many as there are rows (even).
+
+    The shorter pool is gone through again, in a new order. Without unlabelled rows all are
+    labelled draws.
+
+    Args:
+        labels: ``(rows,)`` classes.
+        labelled: ``(rows,)`` bool.
+        generator: Generator of this epoch.
+    """
+    known, rest = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
+    if len(rest) == 0:
+        return balanced_draws(known, labels[known], len(labels), generator)
+    half = len(labels) // 2
+    first = _cycled(rest, half, generator)
+    second = balanced_draws(known, labels[known], half, generator)
+    return torch.stack([first, second], dim=1).flatten()
+
+
+def balanced_draws(rows: Tensor, labels: Tensor, num: int, generator: torch.Generator) -> Tensor:
+    """Returns ``num`` of ``rows``: every class once, in a random order, then every class again.
+
+    Args:
+        rows: ``(rows,)``.
+        labels: ``(rows,)`` their classes.
+        num: How many to draw; a class's rows are gone through before any comes again.
+        generator: Generator of this epoch.
+    """
+    kinds = labels.unique()
+    rounds = -(-num // len(kinds))
+    turns = torch.rand(rounds, len(kinds), generator=generator).argsort(dim=1).flatten()[:num]
+    drawn = torch.empty(num, dtype=rows.dtype)
+    for kind, label in enumerate(kinds):
+        mine = turns == kind
+        drawn[mine] = _cycled(rows[labels == label], int(mine.sum()), generator)
+    return drawn
+
+
+def _cycled(rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
+    passes = -(-num // len(rows))
+    orders = [rows[torch.randperm(len(rows), generator=generator)] for _ in range(passes)]
+    return torch.cat([rows[:0], *orders])[:num]

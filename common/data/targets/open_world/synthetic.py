@@ -7,6 +7,7 @@ import torch
 
 from common.data.images.sets import Split, fingerprint
 from common.data.synthetic import fewer_of_each, mix_images, patterns
+from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.samples import OpenWorldSet, Part
 
@@ -33,6 +34,11 @@ def shape_of(data: OpenWorldData) -> dict[str, Any]:
             for name, part in (("train", whole.train), ("test", whole.test))
         },
     }
+
+
+def inputs(batch: OpenWorldBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch.images,)
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> OpenWorldSet:

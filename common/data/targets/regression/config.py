@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from common.data.data_sets import DATASETS
 from common.data.images.config import ViewConfig
+from common.data.modality import DataSets
 from common.errors import ConfigError
 from common.settings import setting
 
@@ -35,7 +35,7 @@ class RegressionConfig:
 
     name: str = setting(
         "scattered-rotated-digits",
-        choices=DATASETS["number"],
+        choices=DataSets("number"),
         hashed_values={"image-table": "picture-table"},
     )
     # Where packed sets lie; null: $LIKEWISE_DATA.

@@ -9,30 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.data.contract import RunData
-from common.data.data_sets import DATASETS
-from common.data.keyed import keyed_loader
+from common.data.contract import RunData, keyed_loader
+from common.data.modality import DataSets
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.data.targets.regression.config import RegressionConfig, RegressionFacts
 from common.data.targets.regression.samples import (
     VAL,
+    InputScale,
     RegressionSet,
-    Samples,
-    Scale,
-    check_labels,
-    check_set,
+    check_numbers,
+    check_samples,
     choose_split,
-    fingerprint,
+    fingerprint_samples,
     measure_scale,
     thin,
 )
-from common.data.targets.regression.views import RegressionBatch, make_views, prepared
+from common.data.targets.regression.views import RegressionBatch, change_inputs, prepared
 from common.errors import ConfigError
-from common.evaluation.regression_inputs import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.registry import READERS
 
 
-class WholeBatches(Dataset[RegressionBatch]):
+class SampleBatches(Dataset[RegressionBatch]):
     """Gives all samples of a batch at once."""
 
     def __init__(self, samples: Samples) -> None:
@@ -69,7 +67,7 @@ class RegressionData(RunData):
         super().__init__(seed, config.batch_size)
         self.config, self._read = config, read
         self.parts: dict[str, Samples] = {}
-        self.scale: Scale | None = None
+        self.scale: InputScale | None = None
         self._set: RegressionSet | None = None
         self._counted: Tensor | None = None
 
@@ -83,16 +81,16 @@ class RegressionData(RunData):
         if self.parts:
             return
         config = self.config
-        reader = self._read or DATASETS["number"].get(config.name)
+        reader = self._read or DataSets("number").get(config.name)
         found: RegressionSet = reader(config)
-        check_set(self._title, found)
+        check_samples(self._title, found)
         parts = choose_split(self._title, found, config.split, self.seed, config.holdout)
         if config.num_train is None and config.imbalance == 1 and not (found.splits == VAL).any():
             # The hold-out was carved from the training part, which is as it was.
             self._counted = torch.cat([parts[name].targets for name in ("train", "val")])
         parts["train"] = thin(parts["train"], config.num_train, config.imbalance)
         # A few that differed may be in the hold-out, or thinned away.
-        check_labels(
+        check_numbers(
             parts["train"].targets, self._title, "beside the hold-out, as they are thinned"
         )
         num = len(parts["train"].targets)
@@ -106,7 +104,7 @@ class RegressionData(RunData):
         if self.scale is not None:
             scale = self.scale
             parts = {k: p._replace(inputs=scale.apply(p.inputs)) for k, p in parts.items()}
-        self.fingerprint = fingerprint(found)
+        self.fingerprint = fingerprint_samples(found)
         self._set, self.parts = found, parts
 
     @property
@@ -173,7 +171,7 @@ class RegressionData(RunData):
             ConfigError: A global batch that the processes cannot share.
         """
         self.load()
-        dataset = WholeBatches(self.parts["train"])
+        dataset = SampleBatches(self.parts["train"])
         sampler = self.make_sampler(len(dataset), self.config.batch_size)
         return keyed_loader(dataset, sampler, self.config.workers)
 
@@ -188,7 +186,7 @@ class RegressionData(RunData):
         self, batch: RegressionBatch, dataloader_idx: int
     ) -> RegressionBatch:
         """Makes the views."""
-        return make_views(batch, self.config, self.parts["train"], self.seed)
+        return change_inputs(batch, self.config, self.parts["train"], self.seed)
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> RegressionInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use."""

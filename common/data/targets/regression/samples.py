@@ -7,19 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, DataError
+from common.evaluation.regression_inputs import Samples
 
 TRAIN, VAL, TEST = 0, 1, 2
 HOLDOUT_SEED = 20_230_928
 SPLIT_SEED = 20_230_929
-
-
-class Samples(NamedTuple):
-    """``inputs``: (num, ...) float32, or uint8 images; ``targets``: (num,) in label units."""
-
-    inputs: Tensor
-    targets: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ def random_splits(num: int, count: int = 10, test_share: float = 0.1) -> Tensor:
     return splits
 
 
-def check_set(name: str, found: RegressionSet) -> None:
+def check_samples(name: str, found: RegressionSet) -> None:
     """Raises `DataError` where labels are constant or not finite, or inputs are not finite."""
     broken = ~found.targets.isfinite()
     if broken.any():
@@ -71,10 +65,10 @@ def check_set(name: str, found: RegressionSet) -> None:
             where = f", column {found.columns[column]!r}"
         raise DataError(f"{name}: sample {row}{where} holds NaN or infinity; fill it or drop it")
     for number, roles in enumerate(found.splits):
-        check_labels(found.targets[roles == TRAIN], name, f"(split {number})")
+        check_numbers(found.targets[roles == TRAIN], name, f"(split {number})")
 
 
-def check_labels(labels: Tensor, name: str, which: str) -> None:
+def check_numbers(labels: Tensor, name: str, which: str) -> None:
     """Raises `DataError` where training labels ``(num,)`` are none or all equal."""
     if len(labels) == 0 or bool((labels == labels[0]).all()):
         value = f"{labels[0].item():g}" if len(labels) else "missing"
@@ -126,7 +120,7 @@ def thin(train: Samples, num: int | None, imbalance: float) -> Samples:
     return Samples(train.inputs[rows], train.targets[rows])
 
 
-class Scale(NamedTuple):
+class InputScale(NamedTuple):
     """Mean and deviation of each table column or series channel."""
 
     mean: Tensor
@@ -137,7 +131,7 @@ class Scale(NamedTuple):
         return (inputs - self.mean) / self.std
 
 
-def measure_scale(inputs: Tensor) -> Scale | None:
+def measure_scale(inputs: Tensor) -> InputScale | None:
     """Returns the scale of table columns, or of channels of series and volumes; None of images.
 
     Measured in float64. A column is constant where it varies in rounding only.
@@ -148,10 +142,10 @@ def measure_scale(inputs: Tensor) -> Scale | None:
     mean = wide.mean(axes, keepdim=True)
     std = (wide - mean).square().mean(axes, keepdim=True).sqrt()
     std = torch.where(std > 1e-6 * (1e-6 + mean.abs()), std, torch.inf)
-    return Scale(mean[0].float(), std[0].float())
+    return InputScale(mean[0].float(), std[0].float())
 
 
-def fingerprint(found: RegressionSet) -> str:
+def fingerprint_samples(found: RegressionSet) -> str:
     """Returns 16 hex digits over all samples and all splits."""
     digest = hashlib.sha256()
     for array in (found.inputs, found.targets, found.splits):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.data.synthetic import Numbers
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
+from common.data.targets.regression.views import RegressionBatch
 
 # How much of an input follows its label.
 SHARE = 0.3
@@ -36,6 +37,11 @@ def shape_of(data: RegressionData) -> dict[str, Any]:
         "levels": levels if levels <= len(inputs) // 2 else None,
         "nonzero": nonzero if nonzero < SPARSE_BELOW * size else None,
     }
+
+
+def inputs(batch: RegressionBatch) -> tuple[Any, ...]:
+    """Returns what ``embed`` is given of a training batch, to see what it makes of it."""
+    return (batch.inputs[0],)
 
 
 def make(shape: dict[str, Any], rows: int | None = None, seed: int = 0) -> RegressionSet:

@@ -9,10 +9,11 @@ from common.data.images.batch import ImageBatch
 from common.data.images.config import ImageConfig
 from common.data.images.sets import to_float
 from common.data.images.views import make_view_batch, normalise
-from common.data.sampler import BatchKey, keyed_generator, lone_key
+from common.data.sampler import BatchKey, lone_key
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import Samples
+from common.distributed.draws import keyed_generator
 from common.errors import DataError, outline
+from common.evaluation.regression_inputs import Samples
 
 
 class RegressionBatch(NamedTuple):
@@ -47,7 +48,7 @@ def as_regression_batch(batch: object) -> RegressionBatch:
     return RegressionBatch(torch.stack(views), targets, lone_key(len(targets)))
 
 
-def make_views(
+def change_inputs(
     batch: RegressionBatch, config: RegressionConfig, pool: Samples, seed: int
 ) -> RegressionBatch:
     """Returns the batch with ``config.num_views`` views of each sample.

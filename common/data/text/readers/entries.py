@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.data.sampler import keyed_generator
 from common.data.text.config import TextConfig
-from common.data.text.readers.lines import read_lines
+from common.data.text.readers.lines import read_text_lines
 from common.data.text.sets import Texts, TextSet
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 BETWEEN = "<|list_more_def|>"
@@ -23,16 +23,16 @@ def own_entries(config: TextConfig) -> TextSet:
     """
     path = Path(str(config.path)).expanduser()
     found: dict[str, list[str]] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_text_lines(path), start=1):
         entry, tab, rest = line.partition("\t")
         definitions = [" ".join(part.split()) for part in rest.split(BETWEEN)]
         if not tab or not entry.strip() or "" in definitions:
             raise DataError(f"{path}, line {number}: not an entry, a tab and its definitions")
         found.setdefault(entry.strip(), []).extend(definitions)
-    return as_set(found, str(path))
+    return entries_as_set(found, str(path))
 
 
-def as_set(definitions: Mapping[str, Sequence[str]], source: str) -> TextSet:
+def entries_as_set(definitions: Mapping[str, Sequence[str]], source: str) -> TextSet:
     """Returns the set in which some definitions are held out, and each entry keeps one at least.
 
     From each entry with two definitions one is held out for ``test``, and from each with three

@@ -30,7 +30,7 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         DataError: Nothing to read, or an empty line; names file and line.
     """
-    texts = [" ".join(line.split()) for line in read_lines(path)]
+    texts = [" ".join(line.split()) for line in read_text_lines(path)]
     if not texts:
         raise DataError(f"{path}: holds no text")
     if "" in texts:
@@ -38,7 +38,7 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def read_lines(path: Path) -> list[str]:
+def read_text_lines(path: Path) -> list[str]:
     """Returns the lines of a UTF-8 text, or a UTF-16 one that says so in its first bytes.
 
     Raises:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.catalogue.root import data_root, require
 from common.data.text.config import TextConfig
 from common.data.text.readers.stsb import STSB_FILE
 from common.data.text.sets import Texts, TextSet, keep_apart
 from common.errors import DataError
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 OPEN = "stsb-open"
 COLUMNS = ("sentence1", "sentence2")
@@ -29,7 +29,7 @@ def own_pairs(config: TextConfig) -> TextSet:
     """
     path = Path(str(config.path)).expanduser()
     lines = read_lines(path)
-    texts, names = read_table(path, lines, config.columns, config.target, config.classes)
+    texts, names = read_pairs_table(path, lines, config.columns, config.target, config.classes)
     parts = split_parts(path, lines, texts) or keep_apart(texts, config.holdout)
     return as_set(path, parts, names)
 
@@ -45,7 +45,7 @@ def stsb_open(config: TextConfig) -> TextSet:
     """
     path = require(config.root, STSB_FILE, OPEN)
     lines = read_lines(path)
-    texts, names = read_table(path, lines, COLUMNS, "score")
+    texts, names = read_pairs_table(path, lines, COLUMNS, "score")
     return as_set(path, split_parts(path, lines, texts), names)
 
 
@@ -62,7 +62,7 @@ def graded(config: TextConfig) -> dict[str, Texts]:
         beside = (data_root(config.root) / STSB_FILE).is_file()
         path = require(config.root if beside else None, STSB_FILE, OPEN)
     lines = read_lines(path)
-    texts, _ = read_table(path, lines, COLUMNS, "score")
+    texts, _ = read_pairs_table(path, lines, COLUMNS, "score")
     parts = split_parts(path, lines, texts) or {"val": texts, "test": texts}
     return {split: part for split, part in parts.items() if split != "train"}
 
@@ -79,7 +79,7 @@ def as_set(path: Path, parts: Mapping[str, Texts], names: Sequence[str]) -> Text
     return TextSet(train, held_out=held_out, names=names)
 
 
-def read_table(
+def read_pairs_table(
     path: Path, lines: Lines, columns: Sequence[str], target: str | None, classes: bool = False
 ) -> tuple[Texts, list[str]]:
     """Returns all lines as samples, and the names of classes.

@@ -4,11 +4,11 @@ import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import place_of, read_lines, read_numbers
 from common.data.catalogue.root import require
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, RegressionSet
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines, read_numbers
 
 STSB_FILE = "text_sts/stsb_open_subset.csv.gz"
 ROLES = {"train": TRAIN, "dev": VAL, "test": TEST}

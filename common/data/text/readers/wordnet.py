@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from common.data.catalogue.root import data_root, require
-from common.data.sampler import keyed_generator
 from common.data.text.config import TextConfig
-from common.data.text.readers.entries import as_set
-from common.data.text.readers.lines import read_lines
+from common.data.text.readers.entries import entries_as_set
+from common.data.text.readers.lines import read_text_lines
 from common.data.text.sets import TextSet
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
 
 FOLDER = "wordnet"
@@ -37,7 +37,7 @@ def wordnet(config: TextConfig) -> TextSet:
         order = torch.randperm(len(several), generator=keyed_generator(0))
         kept = order[: config.num_entries].sort().values.tolist()
         found = {several[place]: found[several[place]] for place in kept}
-    return as_set(found, str(folder))
+    return entries_as_set(found, str(folder))
 
 
 def read_definitions(paths: list[Path]) -> dict[str, list[str]]:
@@ -50,7 +50,7 @@ def read_definitions(paths: list[Path]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for path in paths:
-        for number, line in enumerate(read_lines(path), start=1):
+        for number, line in enumerate(read_text_lines(path), start=1):
             if line.startswith("  "):  # the licence
                 continue
             try:

@@ -5,9 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
-from common.backbones.poolers import masked_mean, pool
-from common.backbones.text_encoder import TextEncoder, build_text_encoder, read_encoder
+from common.backbones.text_config import EncoderConfig
+from common.backbones.text_encoder import (
+    TextEncoder,
+    build_text_encoder,
+    masked_mean,
+    pool,
+    read_encoder,
+)
 from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
 

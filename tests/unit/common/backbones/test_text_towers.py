@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from common.backbones.text_bag import TextBag
-from common.backbones.text_tower_config import TextTowerConfig
-from common.backbones.text_transformer import TextTransformer
-from common.backbones.tiny_conv import TinyConv
+from common.backbones.small_networks import TinyConv
+from common.backbones.text_config import TextTowerConfig
+from common.backbones.text_towers import TextBag, TextTransformer
 from common.errors import ConfigError
 
 SMALL = TextTowerConfig(width=16, layers=2, heads=4)

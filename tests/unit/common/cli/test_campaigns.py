@@ -5,8 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from common.cli.campaigns import _run_guided
-from common.cli.trials import show_trials
+from common.cli.campaigns import _run_guided, show_trials
 from common.errors import LikewiseError, UsageError
 from common.results import comparison
 from common.results.groups import Code

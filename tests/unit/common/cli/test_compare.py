@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from common.cli import compare_words
-from common.cli.compare_words import records_of
+from common.cli import compare as compare_words
+from common.cli.compare import records_of
 from common.cli.main import app
 from common.config.recipe import load_recipe
 from common.errors import UsageError

@@ -65,7 +65,7 @@ def test_a_page_of_the_users_own_runs_shows_them_alone(make_record, console, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page", "runs"]
 
 
-def test_outside_of_a_checkout_no_band_is_stored(installed, console):
+def test_outside_of_a_checkout_no_steps_are_stored(installed, console):
     with pytest.raises(UsageError, match="checkout"):
         verify_paper("swav", True, console)
     assert list(installed.iterdir()) == []
@@ -125,7 +125,7 @@ def test_a_shortened_run_is_another_setting(make_record, console, tmp_path):
 
 
 def test_a_run_of_another_project_s_paper_is_not_filed(make_record, console, tmp_path, monkeypatch):
-    monkeypatch.setattr("common.paper._installed", lambda: {"toy": "likewise_toy"})
+    monkeypatch.setattr("common.registry._installed", lambda: {"toy": "likewise_toy"})
     for paper in ("toy", "never-installed"):
         with pytest.raises(UsageError, match=paper):
             add(make_record(paper=paper), tmp_path, console)

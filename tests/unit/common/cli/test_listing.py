@@ -1,4 +1,3 @@
-import dataclasses
 import io
 import re
 import shutil
@@ -159,28 +158,6 @@ def test_a_papers_page_is_found_whatever_the_case_of_its_name(console):
     assert "swav/quick" in console.file.getvalue()
 
 
-def test_the_titles_of_a_list_are_one_column(broken, listed, console):
-    with pytest.raises(ConfigError):
-        listed()
-    # A paper's own title may have a colon, too.
-    lines = [
-        line
-        for line in console.file.getvalue().splitlines()
-        if not line.startswith(tuple(paper_names()))
-    ]
-    starts = [line.index(line.split(": ", 1)[1].lstrip()) for line in lines if ": " in line[:22]]
-    assert starts == [19] * 4 + [14] * 3, "ready, missing, two broken; three commands"
-
-
-def test_what_is_too_long_for_a_line_goes_on_below_what_it_is_about(listed, console):
-    listed("meow")
-    lines = console.file.getvalue().splitlines()
-    assert lines[0].startswith("meow  Heterogeneous ") and lines[1].startswith(" " * 6 + "Meta")
-    start = lines.index("  meow/acm  data acm: no")
-    assert re.match("    variants: uniform, ", lines[start + 1])
-    assert re.match(" {14}[a-z]", lines[start + 2])
-
-
 @pytest.mark.parametrize("paper", paper_names())
 def test_a_papers_page_says_what_it_does_and_fits_a_screen(paper):
     console = Console(file=io.StringIO(), width=80)
@@ -206,23 +183,6 @@ def test_what_each_recipe_is_and_costs_and_the_bibtex_are_shown_on_request(paper
         assert header[0] in text
         assert next(line for line in header if line.startswith("Hardware:")) in text
     assert sum("Hardware:" in line for line in text.splitlines()) == len(list_recipes(paper))
-
-
-@pytest.mark.parametrize(
-    ("strategy", "refusal", "words"),
-    [
-        ("ddp_find_unused_parameters_true", "", "yes"),
-        (None, "one [b]queue[/b] of all", "one only: one [b]queue[/b] of all"),
-        ("ddp", "whole graphs", "yes, but not every recipe: whole graphs"),
-    ],
-)
-def test_a_papers_page_says_whether_several_devices_are_of_use(
-    strategy, refusal, words, console, monkeypatch
-):
-    declared = dataclasses.replace(get_paper("meow"), ddp_strategy=strategy, ddp_refusal=refusal)
-    monkeypatch.setattr("common.cli.info.get_paper", lambda _name: declared)
-    print_info("meow", [], console)
-    assert f"several devices: {words} start" in " ".join(console.file.getvalue().split())
 
 
 def test_a_recipes_page_has_its_whole_header_and_no_other(console, monkeypatch):

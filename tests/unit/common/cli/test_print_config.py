@@ -33,7 +33,7 @@ def test_what_is_printed_is_a_recipe_that_loads_and_has_the_same_hash(reference,
     path = tmp_path / "own.yaml"
     path.write_text(printed(recipe, console))
     values = read_yaml(path)
-    again = resolve(recipe.paper, recipe.recipe, recipe.variant, [(str(path), values)])
+    again = resolve(get_paper(recipe.paper), recipe.recipe, recipe.variant, [(str(path), values)])
     assert again.to_dict() == recipe.to_dict()
     assert again.hash() == recipe.hash()
     assert again.tracking.tags == ["a b", "no", "#1"]
@@ -74,16 +74,3 @@ def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
 def test_a_paper_with_all_its_protocols_in_use_has_no_others_to_name(console):
     text = printed(load_recipe("mclrec/quick"), console)
     assert "  ranking:\n" in text and "not in use" not in text and "knn" not in text
-
-
-def test_each_view_has_a_line_of_its_own(console):
-    lines = printed(load_recipe("swav/quick"), console).splitlines()
-    start = lines.index("  views:  # quick.yaml")
-    assert lines[start + 1].startswith('    - {"count": 2, "size": 20, ')
-    assert lines[start + 2].startswith('    - {"count": ') and '"size": ' in lines[start + 2]
-
-
-def test_the_first_line_names_the_recipe_and_its_hash(console):
-    recipe = load_recipe("mclrec/quick:joint")
-    first = printed(recipe, console).splitlines()[0]
-    assert first == f"# mclrec/quick:joint, configuration hash {recipe.hash()}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from common.config.build import build, entry_class
+from common.config.build import build
 from common.config.schema import section_defaults
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
@@ -234,11 +234,6 @@ def test_an_annotation_that_no_recipe_can_give_is_named_before_any_value(annotat
     listed = make_dataclass("Listing", [("many", list[schema], field(default_factory=list))])
     with pytest.raises(ConfigError, match=r"Theirs\.odd"):
         build(Root(own=listed()), [])
-
-
-def test_the_class_of_a_lists_entries_is_told():
-    assert entry_class(list[View]) is View
-    assert entry_class(list[int]) is entry_class(View) is entry_class(None) is None
 
 
 def schemas():

@@ -1,9 +1,12 @@
 import dataclasses
+from dataclasses import dataclass, field
 
 import pytest
 
+from common.config.build import COMMAND_LINE, build
 from common.config.overrides import changed_words
 from common.config.recipe import load_recipe
+from common.config.yaml_io import parse_overrides
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,28 @@ def test_plain_values_need_no_quotes_and_a_recipe_that_is_gone_has_no_words():
     recipe = load_recipe("swav/quick:two-crops", ["tracking.mode=disabled", "data.root='3'"])
     assert changed_words(recipe) == ['data.root="3"', "tracking.mode=disabled"]
     assert changed_words(dataclasses.replace(recipe, variant="gone")) == []
+
+
+@dataclass
+class Part:
+    size: int = 1
+    count: int = 2
+
+
+@dataclass
+class Own:
+    part: Part | None = None
+    other: Part = field(default_factory=Part)
+
+
+@dataclass
+class Whole:
+    method: Own = field(default_factory=Own)
+
+
+@pytest.mark.parametrize("part", [None, Part(), Part(size=3)])
+def test_a_section_that_is_null_by_default_is_one_word(part):
+    mine = Own(part, Part(count=5))
+    plain = load_recipe("swav/quick")
+    words = changed_words(dataclasses.replace(plain, method=mine))
+    assert build(Whole(), [(COMMAND_LINE, parse_overrides(words))])[0] == Whole(mine)

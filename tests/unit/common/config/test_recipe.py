@@ -4,6 +4,7 @@ from common.config import references
 from common.config.recipe import load_recipe, recipe_from_dict, resolve
 from common.config.yaml_io import read_yaml, to_yaml
 from common.errors import ConfigError
+from common.paper import get_paper
 from tests.recipes import ROUND_TRIPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")
@@ -261,7 +262,7 @@ def test_a_foreign_config_yaml_says_what_it_lacks():
 
 def test_a_section_may_be_given_in_dotted_keys():
     layers = [("here", {"evaluation.protocols": ["knn"], "evaluation": {"online": ["knn"]}})]
-    recipe = resolve("swav", "quick", None, layers)
+    recipe = resolve(get_paper("swav"), "quick", None, layers)
     assert (recipe.evaluation.protocols, recipe.evaluation.online) == (["knn"], ["knn"])
     assert recipe.global_batch == 128 and recipe.reference == "swav/quick"
 
@@ -270,7 +271,7 @@ def test_another_baseline_leaves_out_the_method_below_it_however_it_is_written()
     method = {"method.prototype_dim": 1, "method": {"no_such_key": 1}, "method.temperature": 0.7}
     layers = [("file", method), ("variant", {"baseline": "simclr", "method": {"temperature": 0.3}})]
     layers.append(("here", {"evaluation.protocols": ["knn"]}))
-    recipe = resolve("swav", "quick", None, layers)
+    recipe = resolve(get_paper("swav"), "quick", None, layers)
     assert (recipe.baseline, recipe.method.temperature) == ("simclr", 0.3)
 
 

@@ -2,12 +2,12 @@ import pytest
 
 from common.data.contract import RunData
 from common.evaluation.config import EvaluationConfig
-from common.registry import DATA_MODULES, load
+from common.paper import get_paper, paper_names
 
 
-@pytest.mark.parametrize("name", sorted(DATA_MODULES))
+@pytest.mark.parametrize("name", paper_names())
 def test_every_data_module_offers_what_a_run_asks_of_its_data(name):
-    kind = load(DATA_MODULES[name][0])
+    kind = get_paper(name).data_module()
     assert issubclass(kind, RunData) and not kind.__abstractmethods__
 
 

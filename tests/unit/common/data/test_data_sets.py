@@ -8,17 +8,16 @@ from common.config import recipe
 from common.config.recipe import load_recipe
 from common.data.catalogue.sources import load_sources
 from common.data.catalogue.user_provided import GIVEN
-from common.data.data_sets import DATASETS, find_set
+from common.data.modality import DataSets, find_set
 from common.errors import ConfigError
 from common.paper import get_paper, paper_names
-from common.registry import DATA_MODULES
+from common.registry import WINGS
 
 PAPERS = [get_paper(name) for name in paper_names()]
 
 
-def test_every_data_module_has_sets_and_no_two_sets_have_one_name():
-    assert set(DATASETS) == set(DATA_MODULES)
-    names = [name for table in DATASETS.values() for name in table.names()]
+def test_no_two_sets_have_one_name():
+    names = [name for kind in WINGS for name in DataSets(kind).names()]
     assert len(names) == len(set(names))
 
 
@@ -30,11 +29,11 @@ def test_the_catalogue_describes_sets_that_a_recipe_may_name_and_weights():
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
 def test_a_paper_takes_what_sets_of_its_data_module_are_of(paper):
-    assert set(paper.modalities) <= {each.modality for each in paper.data_sets.sets.values()}
+    assert set(paper.modalities) <= {each.modality for _, each in paper.data_sets.sets()}
 
 
 def test_a_target_and_a_modality_are_two_axes():
-    numbers, images = DATASETS["number"].sets, DATASETS["images"].sets
+    numbers, images = dict(DataSets("number").sets()), dict(DataSets("images").sets())
     assert numbers["agedb"].modality == images["cifar10"].modality != numbers["bike"].modality
     assert get_paper("supremix").data_kind == "number"
     assert get_paper("hydra").data_kind == "images"

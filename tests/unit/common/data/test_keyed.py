@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import KeyedData, keyed_loader
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.errors import ConfigError
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.data.sampler import EpochBatchSampler, keyed_generator
+from common.data.sampler import EpochBatchSampler
 from common.errors import ConfigError
 
 
@@ -57,14 +57,3 @@ def test_a_batch_that_processes_cannot_share_is_refused():
 def test_a_last_batch_that_cannot_be_shared_is_left_out():
     assert len(EpochBatchSampler(11, 4, seed=0, world_size=2, drop_last=False)) == 2
     assert len(EpochBatchSampler(10, 4, seed=0, world_size=2, drop_last=False)) == 3
-
-
-def test_keyed_generator_is_a_function_of_its_key():
-    def draw(*key):
-        return torch.rand(4, generator=keyed_generator(*key))
-
-    assert torch.equal(draw(1, 2, 3), draw(1, 2, 3))
-    neighbours = [draw(1, 2, 3), draw(1, 2, 4), draw(1, 3, 3), draw(2, 2, 3), draw(3, 2, 1)]
-    for i, a in enumerate(neighbours):
-        for b in neighbours[i + 1 :]:
-            assert not torch.equal(a, b)

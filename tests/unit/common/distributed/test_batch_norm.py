@@ -4,7 +4,7 @@ import torch.distributed as dist
 from torch import nn
 
 from common.distributed.batch_norm import GlobalBatchNorm, convert_batch_norm
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from tests.gloo import run_processes
 
 

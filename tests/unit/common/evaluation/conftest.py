@@ -5,7 +5,7 @@ from torch import nn
 from common.data.images.config import ImageConfig
 from common.data.images.evaluation import EvaluatedImages
 from common.data.images.sets import Split
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 
 
 class Encoder(nn.Module):

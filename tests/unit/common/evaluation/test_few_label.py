@@ -3,11 +3,11 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
 from common.evaluation.features import FeatureSet
 from common.evaluation.few_label import _within_span, draw_rows, evaluate_few_label
-from common.evaluation.few_label_config import FewLabelConfig
+from common.evaluation.image_config import FewLabelConfig
 
 
 def blobs(num=300):

@@ -4,10 +4,9 @@ from torch import nn
 
 from common.errors import ConfigError
 from common.evaluation import progress
-from common.evaluation.crop import CropConfig
+from common.evaluation.features import ImageInputs
 from common.evaluation.finetune import draw_share, evaluate_finetune
-from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.image_config import CropConfig, FinetuneConfig
 
 
 def settings(**options):

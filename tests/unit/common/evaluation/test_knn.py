@@ -5,8 +5,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from common.errors import ConfigError
 from common.evaluation import knn
-from common.evaluation.features import FeatureSet, percent_equal
-from common.evaluation.knn_config import KnnConfig
+from common.evaluation.accuracy import percent_equal
+from common.evaluation.features import FeatureSet
+from common.evaluation.image_config import KnnConfig
 
 
 def blobs(num_train=300, num_test=120, dim=6):

@@ -2,8 +2,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from common.evaluation.features import FeatureSet
+from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.linear_probe import evaluate_linear
-from common.evaluation.linear_probe_config import LinearProbeConfig
 
 
 def blobs(num):

@@ -4,12 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.data.sampler import keyed_generator
-from common.evaluation.crop import CropConfig
-from common.evaluation.curve import Curve
-from common.evaluation.image_inputs import ImageInputs
+from common.distributed.draws import keyed_generator
+from common.evaluation.accuracy import Curve
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import CropConfig, LinearSgdConfig
 from common.evaluation.linear_sgd import LINEAR_SGD_STREAM, evaluate_linear_sgd
-from common.evaluation.linear_sgd_config import LinearSgdConfig
 from common.evaluation.run_protocols import run_protocols
 from tests.recipes import evaluation
 

@@ -4,10 +4,9 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from common.evaluation.clustering import evaluate_clustering
-from common.evaluation.clustering_config import ClusteringConfig
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_config import ClusteringConfig, NodeProbeConfig
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.node_probe import _initial_weights, evaluate_nodes, f1_scores
-from common.evaluation.node_probe_config import NodeProbeConfig
 
 
 def embeddings(noise, active=None):

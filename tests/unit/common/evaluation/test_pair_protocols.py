@@ -7,14 +7,16 @@ from torch import nn
 
 from common.errors import ConfigError, LikewiseError
 from common.evaluation.caption_choice import evaluate_caption_choice
-from common.evaluation.caption_choice_config import CaptionChoiceConfig
 from common.evaluation.gap import evaluate_gap, separability
-from common.evaluation.gap_config import GapConfig
 from common.evaluation.image_text_retrieval import evaluate_image_text_retrieval
-from common.evaluation.image_text_retrieval_config import ImageTextRetrievalConfig
-from common.evaluation.pair_inputs import Choice, Pairs
-from common.evaluation.text_transfer_config import TextTransferConfig
-from common.evaluation.zero_shot_config import ZeroShotConfig
+from common.evaluation.pair_config import (
+    CaptionChoiceConfig,
+    GapConfig,
+    ImageTextRetrievalConfig,
+    TextTransferConfig,
+    ZeroShotConfig,
+)
+from common.evaluation.pair_inputs import CaptionedImages, FalseCaptions
 from tests.pair_inputs import Given, make, random, texts
 
 
@@ -37,7 +39,7 @@ def test_a_vector_that_is_not_finite_is_refused():
 
 
 def test_a_reference_has_the_words_of_the_nearest_training_image():
-    train = Pairs(Given(torch.eye(3)), texts([5, 6, 7, 7]), np.array([0, 1, 2, 2]))
+    train = CaptionedImages(Given(torch.eye(3)), texts([5, 6, 7, 7]), np.array([0, 1, 2, 2]))
     inputs = make(torch.eye(3).flip(0), random(3), module=False, train=train)
     inputs.captions = texts([7, 6, 5])
     found = evaluate_image_text_retrieval(inputs, ImageTextRetrievalConfig(), 0)
@@ -77,7 +79,7 @@ def test_a_caption_of_another_image_may_be_true_too():
 
 
 def choices_of(**kinds):
-    return {kind: Choice(texts(ids), np.array(of)) for kind, (ids, of) in kinds.items()}
+    return {kind: FalseCaptions(texts(ids), np.array(of)) for kind, (ids, of) in kinds.items()}
 
 
 def test_a_tie_earns_half_or_what_is_set():
@@ -94,7 +96,7 @@ def test_macro_is_the_mean_over_groups_with_enough_cases():
     images = torch.eye(4)
     near = images + 0.1  # nearer to an image than its own caption
     inputs = make(near, torch.cat([images, images.roll(1, 0), near]))
-    choice = Choice(texts([4, 5, 6, 11]), np.arange(4), np.array([1, 1, 1, 9]))
+    choice = FalseCaptions(texts([4, 5, 6, 11]), np.arange(4), np.array([1, 1, 1, 9]))
     inputs.choices = {"a": choice}
     found = evaluate_caption_choice(inputs, CaptionChoiceConfig(), 0)
     assert found["choice_a"] == 75 and found["choice_a_macro"] == 50

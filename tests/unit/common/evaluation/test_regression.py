@@ -8,8 +8,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
 
-from common.data.targets.regression.samples import Samples
-from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
+from common.evaluation.regression_config import RegressionProbeConfig
+from common.evaluation.regression_inputs import ProbeSet, RegressionInputs, Samples
 from common.evaluation.regression_metrics import (
     absolute_error_metrics,
     ranks,
@@ -17,12 +17,11 @@ from common.evaluation.regression_metrics import (
     shot_metrics,
 )
 from common.evaluation.regression_probe import (
-    choose_alpha,
+    choose_penalty,
     evaluate_regression_probe,
     fit_adam,
     fit_ridge,
 )
-from common.evaluation.regression_probe_config import RegressionProbeConfig
 from tests.regression import Net, make_parts
 
 
@@ -86,7 +85,7 @@ def test_the_penalty_is_chosen_by_validation_error():
     train, val = (ProbeSet(*(p.double() for p in noisy[name])) for name in ("train", "val"))
     alphas = [0.01, 1.0, 100.0]
     errors = [float((fit_ridge(train, val.x, a) - val.y).abs().mean()) for a in alphas]
-    assert choose_alpha(train, val, alphas) == alphas[int(np.argmin(errors))] == 100.0
+    assert choose_penalty(train, val, alphas) == alphas[int(np.argmin(errors))] == 100.0
 
 
 def test_the_probe_of_raw_inputs_is_ridge_on_training_and_validation_samples():

@@ -1,14 +1,16 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from common.evaluation.config import ProtocolConfig, with_protocols
+from common.evaluation.config import ProtocolConfig, evaluation_schema
 from common.evaluation.run_protocols import run_protocols
 
 
+@dataclass
 class Pools(ProtocolConfig):
-    def function(self):
-        return largest_and_smallest
+    pass
 
 
 def largest_and_smallest(inputs, settings, seed):
@@ -25,6 +27,8 @@ def threads(request):
 
 
 def test_a_protocol_computes_on_as_many_threads_as_torch(threads):
-    config = with_protocols(("pools", Pools))()
+    config = evaluation_schema(
+        ("pools", (f"{__name__}:largest_and_smallest", f"{__name__}:Pools"))
+    )()
     found = run_protocols(["pools"], object(), config, 0, "test/")
     assert found == {"test/most": threads, "test/least": threads}

@@ -8,8 +8,8 @@ from torch import nn
 from common.data.images.config import ImageConfig
 from common.data.images.module import ImageData
 from common.evaluation.few_label import evaluate_few_label
-from common.evaluation.few_label_config import FewLabelConfig
-from common.paper import get_paper
+from common.evaluation.image_config import FewLabelConfig
+from tests.recipes import measure
 
 
 class SmallNet(nn.Module):
@@ -30,11 +30,6 @@ def digits():
     data = ImageData(ImageConfig(), seed=0)
     data.load()
     return data
-
-
-def measure(name, inputs):
-    settings = get_paper("swav").protocol(name)()
-    return settings.function()(inputs, settings, 0)
 
 
 def test_raw_pixels(digits):

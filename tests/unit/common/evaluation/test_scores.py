@@ -16,31 +16,30 @@ from common.data.series.synthetic import make as make_series
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.synthetic import make as make_open_world
-from common.data.targets.regression.samples import Samples
-from common.evaluation.clustering_config import ClusteringConfig
-from common.evaluation.factors_config import FactorsConfig
 from common.evaluation.features import FeatureSet
-from common.evaluation.few_label_config import FewLabelConfig
-from common.evaluation.finetune_config import FinetuneConfig
-from common.evaluation.knn_config import KnnConfig
-from common.evaluation.linear_probe_config import LinearProbeConfig
-from common.evaluation.linear_sgd_config import LinearSgdConfig
-from common.evaluation.node_embeddings import NodeEmbeddings
-from common.evaluation.node_probe_config import NodeProbeConfig
+from common.evaluation.image_config import (
+    FactorsConfig,
+    FewLabelConfig,
+    FinetuneConfig,
+    KnnConfig,
+    LinearProbeConfig,
+    LinearSgdConfig,
+    UniformityToleranceConfig,
+)
+from common.evaluation.node_config import ClusteringConfig, NodeProbeConfig
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.evaluation.ranking import History, RankingInput
 from common.evaluation.ranking_config import RankingConfig
-from common.evaluation.regression_inputs import RegressionInputs
+from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.evaluation.scores import keep, recorded
-from common.evaluation.series_svm_config import SeriesSvmConfig
-from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
+from common.evaluation.series_config import SeriesSvmConfig
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
-from papers.pixpro.config import CorrespondenceConfig
-from papers.pixpro.dense_probe_config import DenseProbeConfig
+from papers.pixpro.config import CorrespondenceConfig, DenseProbeConfig
 from papers.sepclr.config import SeparationConfig
 from papers.supremix.config import LabelOrderConfig
-from tests.recipes import PROTOCOLS
+from tests.recipes import PROTOCOLS, measure
 
 # Metrics that are continuous themselves.
 TWO_FACTORS = {"names": ["a", "b"], "sizes": [2, 2], "epochs": 2}
@@ -206,7 +205,7 @@ INPUTS = {
 
 def scores(name, shift):
     with recorded() as found:
-        metrics = SETTINGS[name].function()(INPUTS[name](shift), SETTINGS[name], 0)
+        metrics = measure(name, INPUTS[name](shift), SETTINGS[name])
     return metrics, found
 
 
@@ -216,7 +215,7 @@ def test_only_detection_texts_pairs_and_rows_are_measured_elsewhere():
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_small_change_moves_scores_a_little(name):
-    silent = SETTINGS[name].function()(INPUTS[name](0.0), SETTINGS[name], 0)
+    silent = measure(name, INPUTS[name](0.0), SETTINGS[name])
     metrics, found = scores(name, 0.0)
     _, moved = scores(name, 1e-4)
     assert metrics == silent

@@ -9,11 +9,9 @@ from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
 from common.errors import ConfigError
 from common.evaluation.forecasting import evaluate_forecasting
-from common.evaluation.forecasting_config import ForecastingConfig
+from common.evaluation.series_config import ForecastingConfig, SeriesSvmConfig
 from common.evaluation.series_inputs import LabelledInputs, encode_windows
 from common.evaluation.series_svm import UNBOUNDED, evaluate_series_svm, fit_svm
-from common.evaluation.series_svm_config import SeriesSvmConfig
-from common.evaluation.svm_folds import check_folds
 
 SETTINGS = ForecastingConfig(horizons=[2, 5], lags=10)
 
@@ -88,10 +86,10 @@ def test_online_protocols_are_measured_on_validation(data):
 def test_a_search_that_cannot_be_made_is_refused_before_training(settings, message):
     y = np.repeat([0, 3], [40, 20])
     with pytest.raises(ConfigError, match=message):
-        check_folds(y, settings)
+        settings.check_folds(y)
     with pytest.raises(ValueError):
         fit_svm(np.arange(60.0)[:, None], y, settings)
-    check_folds(y, SeriesSvmConfig(folds=40))
+    SeriesSvmConfig(folds=40).check_folds(y)
 
 
 def short_series(num=60):

@@ -10,24 +10,26 @@ from torch import nn
 from common.data.text.tokenizer import WholeWords
 from common.errors import ConfigError, DataError
 from common.evaluation.alignment_uniformity import evaluate_alignment_uniformity
-from common.evaluation.alignment_uniformity_config import AlignmentUniformityConfig
 from common.evaluation.association import (
-    all_splits,
-    draw_splits,
+    all_halves,
+    draw_halves,
     evaluate_association,
     holm,
     p_value,
     word_vectors,
 )
-from common.evaluation.association_config import AssociationConfig
 from common.evaluation.association_words import TESTS
 from common.evaluation.isotropy import evaluate_isotropy, without_ends
-from common.evaluation.isotropy_config import IsotropyConfig
 from common.evaluation.retrieval import evaluate_retrieval
-from common.evaluation.retrieval_config import RetrievalConfig
 from common.evaluation.sts import evaluate_sts
-from common.evaluation.sts_config import StsConfig
-from common.evaluation.text_inputs import Graded, Labelled, TextInputs
+from common.evaluation.text_config import (
+    AlignmentUniformityConfig,
+    AssociationConfig,
+    IsotropyConfig,
+    RetrievalConfig,
+    StsConfig,
+)
+from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs
 from common.registry import READERS
 
 TOKENIZER = WholeWords(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"])
@@ -91,15 +93,17 @@ def test_a_constant_output_scores_nothing():
     with pytest.warns(UserWarning, match="equal"):
         assert evaluate_sts(inputs(constant, graded=pairs), StsConfig(), 0)["spearman"] == 0
     targets = np.arange(3)
-    texts = Labelled(TOKENIZER.encode(list("abc")), targets)
+    texts = LabelledTexts(TOKENIZER.encode(list("abc")), targets)
     parts = {"train": texts, "held_out": texts}
     found = evaluate_retrieval(inputs(constant, **parts), RetrievalConfig(), 0)
     assert found["recall@1"] == 0 and found["mrr"] == pytest.approx(100 / 3)
 
 
 def test_a_definition_finds_the_entry_of_its_words():
-    train = Labelled(TOKENIZER.encode(["a", "b", "c d", "d c", "e"]), np.array([0, 0, 1, 1, 2]))
-    held_out = Labelled(TOKENIZER.encode(["a b", "c d"]), np.array([0, 1]))
+    train = LabelledTexts(
+        TOKENIZER.encode(["a", "b", "c d", "d c", "e"]), np.array([0, 0, 1, 1, 2])
+    )
+    held_out = LabelledTexts(TOKENIZER.encode(["a b", "c d"]), np.array([0, 1]))
     found = evaluate_retrieval(inputs(train=train, held_out=held_out), RetrievalConfig(), 0)
     assert found["mrr"] == 100 and found["recall@1"] == 100
     wrong = held_out._replace(targets=np.array([1, 0]))
@@ -113,7 +117,7 @@ def test_isotropy_counts_pairs_of_words_and_weighs_long_texts_more():
     cosines = unit @ unit.T
     a, b, c, d, e = range(5, 10)
     mean = (cosines[a, b] + cosines[c, d] + cosines[c, e] + cosines[d, e]) / 4
-    parts = Labelled(store, np.array([-1, -1]))
+    parts = LabelledTexts(store, np.array([-1, -1]))
     found = evaluate_isotropy(inputs(held_out=parts), IsotropyConfig(), 0)
     assert found["isotropy"] == pytest.approx(1 - mean.item())
     with_ends = evaluate_isotropy(inputs(held_out=parts), IsotropyConfig(special_tokens=True), 0)
@@ -132,7 +136,7 @@ def test_alignment_is_of_close_pairs_and_needs_scores():
     settings = AlignmentUniformityConfig()
     found = evaluate_alignment_uniformity(inputs(graded=pairs), settings, 0)
     assert found["alignment"] == pytest.approx(0, abs=1e-12)
-    plain = inputs(held_out=Labelled(TOKENIZER.encode(["a", "b"]), np.array([-1, -1])))
+    plain = inputs(held_out=LabelledTexts(TOKENIZER.encode(["a", "b"]), np.array([-1, -1])))
     assert set(evaluate_alignment_uniformity(plain, settings, 0)) == {"uniformity"}
 
 
@@ -183,12 +187,12 @@ def test_a_sentence_that_is_repeated_counts_once():
 
 def test_few_splits_are_all_counted_and_of_many_some_are_drawn():
     s = torch.tensor([3.0, 2.0, 1.0, 0.0])
-    every = all_splits(4, 6)
-    assert len(every) == 6 and all_splits(4, 5) is None
+    every = all_halves(4, 6)
+    assert len(every) == 6 and all_halves(4, 5) is None
     assert p_value(s, every) == pytest.approx(1 / 6)
-    drawn = draw_splits(4, 50, seed=0)
+    drawn = draw_halves(4, 50, seed=0)
     assert {tuple(sorted(row)) for row in drawn.tolist()} == {tuple(row) for row in every.tolist()}
-    assert np.array_equal(drawn, draw_splits(4, 50, seed=0))
+    assert np.array_equal(drawn, draw_halves(4, 50, seed=0))
     assert p_value(torch.ones(4), drawn) == 1
 
 

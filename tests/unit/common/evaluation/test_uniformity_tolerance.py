@@ -5,18 +5,17 @@ import torch
 from torch import nn
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.evaluation import uniformity_tolerance as measured
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import UniformityToleranceConfig
 from common.evaluation.uniformity_tolerance import (
     contrasted,
     evaluate_uniformity_tolerance,
     nearest_negatives,
     tolerance,
 )
-from common.evaluation.uniformity_tolerance_config import UniformityToleranceConfig
 
 LABELS = torch.tensor([0, 2, 0, 2, 2, 5, 0])
 

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from common.errors import ConfigError, DataError
-from common.evaluation.pair_inputs import Classes, Pairs
+from common.evaluation.pair_config import ADAPTERS, TextTransferConfig, ZeroShotConfig
+from common.evaluation.pair_inputs import CaptionedImages, Classes
 from common.evaluation.text_transfer import evaluate_text_transfer
-from common.evaluation.text_transfer_config import ADAPTERS, TextTransferConfig
-from common.evaluation.zero_shot import describe, evaluate_zero_shot
-from common.evaluation.zero_shot_config import ZeroShotConfig
+from common.evaluation.zero_shot import class_description, evaluate_zero_shot
 from tests.pair_inputs import WORDS, Given, make, random, texts
 
 
@@ -66,7 +65,7 @@ def test_differences_put_the_best_classes_in_another_order(tmp_path):
     ],
 )
 def test_a_description_is_joined_as_a_sentence(text, joined):
-    assert describe("x", text) == joined
+    assert class_description("x", text) == joined
 
 
 def test_a_head_without_its_table_is_refused():
@@ -83,7 +82,7 @@ def moved_pairs(shift):
     centres = torch.tensor([[2.0, 0, 0, 0, 0, 0], [-2.0, 0, 0, 0, 0, 0]])
     images = centres[labels] + random(60) + torch.tensor([shift, 3.0, 0, 0, 0, 0])
     table = centres[labels] + random(60, seed=4) - torch.tensor([shift, -3.0, 0, 0, 0, 0])
-    train = Pairs(Given(images), texts(range(60)), np.arange(60), labels)
+    train = CaptionedImages(Given(images), texts(range(60)), np.arange(60), labels)
     return make(images, table, train=train, labels=labels)
 
 

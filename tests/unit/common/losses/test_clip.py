@@ -2,10 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank, world_size
 from common.losses import clip
 from common.losses.clip import clip_loss
-from tests.gloo import run_processes
 
 LOG_SCALE = torch.tensor(2.0, dtype=torch.float64)
 
@@ -56,25 +54,3 @@ def test_half_precision_is_widened_and_a_large_scale_stays_finite():
     with torch.autocast("cpu", torch.bfloat16):
         half = clip_loss(*(x.bfloat16() for x in parts[:2]), torch.tensor(100.0).log())
     assert half.total.dtype == torch.float32 and half.total.isfinite()
-
-
-def loss_of_this_process():
-    parts = [x.chunk(world_size())[rank()].clone().requires_grad_() for x in make()]
-    u, v, extra = parts
-    scale = LOG_SCALE.clone().requires_grad_()
-    loss = clip_loss(u, v, scale, extra, 0.1).total
-    loss.backward()
-    return loss.detach(), scale.grad, *(x.grad for x in parts)
-
-
-@pytest.mark.distributed
-def test_two_processes_equal_one():
-    results = run_processes(loss_of_this_process)
-    whole = loss_of_this_process()
-    for index in (0, 1):
-        mean = sum(result[index] for result in results) / 2
-        torch.testing.assert_close(mean, whole[index], rtol=1e-12, atol=0)
-    for index in (2, 3, 4):
-        # DistributedDataParallel averages.
-        averaged = torch.cat([result[index] for result in results]) / 2
-        torch.testing.assert_close(averaged, whole[index], rtol=1e-10, atol=1e-14)

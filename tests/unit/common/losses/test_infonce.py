@@ -2,10 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank, world_size
 from common.losses import infonce
 from common.losses.infonce import nt_xent, queue_info_nce
-from tests.gloo import run_processes
 
 TEMPERATURE = 0.2
 
@@ -54,24 +52,6 @@ def test_half_precision_is_widened():
 
 def test_a_small_temperature_stays_finite():
     assert torch.isfinite(nt_xent(*make_views(torch.float32), 1e-3))
-
-
-def loss_of_this_process():
-    z1, z2 = (view.chunk(world_size())[rank()].clone().requires_grad_() for view in make_views())
-    loss = nt_xent(z1, z2, TEMPERATURE)
-    loss.backward()
-    return loss.detach(), z1.grad, z2.grad
-
-
-@pytest.mark.distributed
-def test_two_processes_equal_one():
-    results = run_processes(loss_of_this_process)
-    loss, first, second = loss_of_this_process()
-    torch.testing.assert_close(sum(r[0] for r in results) / 2, loss, rtol=1e-12, atol=0)
-    for index, whole in ((1, first), (2, second)):
-        # DistributedDataParallel averages.
-        averaged = torch.cat([result[index] for result in results]) / 2
-        torch.testing.assert_close(averaged, whole, rtol=1e-10, atol=1e-14)
 
 
 def make_queue():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses.pairs import arbitrary_partners, distinct_partners, draw_partners
 from tests.gloo import run_processes
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses.sinkhorn import sinkhorn
 from tests.gloo import run_processes
 

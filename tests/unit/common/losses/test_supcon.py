@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank, world_size
+from common.distributed.collectives import rank, world_size
 from common.losses.supcon import class_contrast, supcon
 from tests.gloo import run_processes
 

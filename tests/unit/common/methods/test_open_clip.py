@@ -11,7 +11,7 @@ from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
 from common.errors import ConfigError, DataError, MissingLibrary
 from common.methods.clip import CLIP
-from common.methods.two_tower_config import CLIPConfig
+from common.methods.config import CLIPConfig
 from papers.negclip.weights import load_weights
 
 FACTS = ImageTextFacts(num_words=20, pad=0, eot=19, unknown=0, context=6)

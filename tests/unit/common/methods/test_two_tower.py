@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch
@@ -14,8 +14,8 @@ from common.data.image_text.config import ImageTextFacts
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.methods.clip import CLIP
+from common.methods.config import CLIPConfig
 from common.methods.two_tower import LARGEST
-from common.methods.two_tower_config import CLIPConfig
 from tests.training import listen, losses_of, quiet_trainer
 
 TEXT = TextTowerConfig(width=16, layers=1, heads=2)

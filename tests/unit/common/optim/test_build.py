@@ -7,7 +7,7 @@ from torch import nn
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import build_optimizer, configure, parameter_groups
-from common.optim.layerwise import LARC, LARS
+from common.optim.lars import LARC, LARS
 
 
 def make_model() -> nn.Module:

@@ -13,8 +13,7 @@ from rich.console import Console
 
 from common.config.schema import Recipe
 from common.errors import UsageError
-from common.own_data.plan import Plan, make_plan
-from common.own_data.recognise import recognise
+from common.own_data.plan import Plan, make_plan, recognise
 from common.runs.folder import RunFolder
 from common.runs.summary import show_next
 

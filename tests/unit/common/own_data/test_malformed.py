@@ -132,6 +132,10 @@ LOST = {
         f"a series with {cell}": (series(cell), ["power.csv, line 102", "load", cell])
         for cell in ("nan", "inf", "1e400", "oops", "1e39")
     },
+    "a series with gaps": (
+        series(""),
+        ["power.csv, line 102: column 'load' is empty, as 1 of 200 cells", "data.fill=linear"],
+    ),
     **{
         f"a table with {cell}": (table(cell), ["samples.csv, line 32", "'a'", cell])
         for cell in ("nan", "inf", "1e400", "oops", "1e39")
@@ -377,7 +381,7 @@ def test_a_malformed_file_is_refused_with_its_place(case, tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("error", [MemoryError, OverflowError, RecursionError])
 @pytest.mark.parametrize(
-    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+    "place", ["data.series.own.spell", "data.series.readers.files.split_steps"]
 )
 def test_what_a_file_asks_of_the_machine_in_vain_names_it(
     error, place, tmp_path, monkeypatch, capsys
@@ -390,7 +394,7 @@ def test_what_a_file_asks_of_the_machine_in_vain_names_it(
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, AttributeError, OSError, RuntimeError])
 @pytest.mark.parametrize(
-    "place", ["own_data.series.spell", "data.series.readers.files.split_steps"]
+    "place", ["data.series.own.spell", "data.series.readers.files.split_steps"]
 )
 def test_a_fault_of_our_own_on_a_good_file_shows_its_traceback(error, place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -439,8 +443,16 @@ def test_images_outside_of_their_folder_are_told_of(form, tmp_path, monkeypatch,
     assert f"warning: {file}: ../10.png is outside of {tmp_path / 'data'}" in said
 
 
+def test_a_series_with_gaps_trains_where_they_are_filled(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [*series("nan")(tmp_path), "data.fill=previous", *ONE_STEP]
+    monkeypatch.setattr(sys, "argv", ["papers", "train", *words])
+    main()
+    assert "power.csv: data.fill=previous fills 1 of 400 cells" in capsys.readouterr().err
+
+
 def test_a_quotation_mark_in_a_tsv_swallows_no_line(tmp_path):
-    from common.data.catalogue.csv_lines import read_lines
+    from common.own_data.csv_lines import read_lines
 
     rows = ['1\t"a" is a letter', '2\t"open', '3\tnot "closed"', '4\t"a ""quoted"" cell"']
     found = read_lines(text(tmp_path / "pairs.tsv", "n\ttext", *rows))

@@ -9,10 +9,12 @@ from PIL import Image
 from rich.console import Console
 
 from common.config.recipe import load_recipe
+from common.data.modality import DataSets
 from common.errors import ConfigError, LikewiseError, UsageError
-from common.own_data.plan import FORMS, Plan, make_plan
+from common.own_data.plan import Plan, make_plan
 from common.own_data.show import check_save, save_plan, show_plan
 from common.paper import get_paper, paper_names
+from common.registry import WINGS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*prototypes")
 
@@ -49,19 +51,20 @@ def refusal(paper: str, path: Path, *words: str) -> str:
     return str(caught.value)
 
 
+PLANNED = {name for kind in WINGS for name, each in DataSets(kind).sets() if each.plan}
+
+
 @pytest.mark.parametrize("paper", paper_names())
 def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_planned(paper):
     for form, recipe in get_paper(paper).own_data.items():
-        assert form in FORMS
+        assert form in PLANNED
         assert load_recipe(f"{paper}/{recipe}").paper == paper
 
 
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == set(
-        FORMS
-    )
+    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == PLANNED
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -82,6 +85,12 @@ def test_without_labels_what_needs_none_is_measured(paper, kept, tmp_path):
     assert found.recipe.evaluation.protocols == kept
     # SwAV measures nothing, and PixPro learns little from few images.
     assert bool(found.notes) == (paper != "amcl")
+
+
+def test_few_test_images_are_told_with_the_sampling_error_of_an_accuracy(tmp_path):
+    folder = write_images(tmp_path / "photos", {"cat": 40, "dog": 40})
+    (note,) = [one for one in plan("swav", folder).notes if "sampling error" in one]
+    assert "about 16 test images" in note and "± 25 points" in note
 
 
 def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes(tmp_path):
@@ -119,7 +128,7 @@ def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(t
 def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
     folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
     small = plan("swav", folder).recipe
-    monkeypatch.setattr("common.own_data.images.SMALL_SET", 50)
+    monkeypatch.setattr("common.data.images.own.SMALL_SET", 50)
     large = plan("swav", folder).recipe
     assert [view.size for view in small.data.views] == [64, 32]
     assert [view.size for view in large.data.views] == [224, 112]
@@ -246,3 +255,19 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
     assert recipe.trainer.epochs > recipe.method.pretrain_epochs
     with pytest.raises(UsageError, match="pairs or entries"):
         plan("dse", tmp_path / "texts.txt")
+
+
+@pytest.mark.parametrize("paper", ["simcse", "whitenedcse"])
+def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path, paper):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    recipe = plan(paper, tmp_path / "texts.txt", "method.encoder.checkpoint=folder").recipe
+    assert recipe.method.pretrain_epochs == 0 < recipe.trainer.epochs
+    assert (recipe.optimizer.lr, recipe.optimizer.final_lr) == (3e-5, 0.0)
+    assert recipe.data.tokenizer == "folder"
+    assert getattr(recipe.method, "groups", 128) == 128  # quick's 16 are of a small encoder
+    words = ["method.encoder.checkpoint=folder", "data.tokenizer=other", "optimizer.lr=1e-4"]
+    recipe = plan(paper, tmp_path / "texts.txt", *words).recipe
+    assert (recipe.data.tokenizer, recipe.optimizer.lr) == ("other", 1e-4)
+    published = plan(f"{paper}/wikipedia", tmp_path / "texts.txt", words[0]).recipe
+    assert published.optimizer.lr == load_recipe(f"{paper}/wikipedia").optimizer.lr
+    assert published.data.tokenizer == "folder"

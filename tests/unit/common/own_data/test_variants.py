@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.cli.train_words import train_words
+from common.cli.train import train_words
 from common.config.recipe import load_recipe, take_variants
 from common.config.references import recipe_path
 from common.config.yaml_io import read_yaml
@@ -22,7 +22,7 @@ CLASSES = {"a": 20, "b": 20, "c": 20}
 
 
 def papers() -> list[str]:
-    found = [paper for paper in map(get_paper, paper_names()) if FORM in paper.data_sets.sets]
+    found = [paper for paper in map(get_paper, paper_names()) if paper.data_sets.knows(FORM)]
     return [paper.name for paper in found if paper.target in ("none", "class")]
 
 

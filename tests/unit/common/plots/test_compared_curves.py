@@ -1,6 +1,6 @@
 import pytest
 
-from common.plots.compared_curves import compared_curves
+from common.plots.curves import compared_curves
 from common.plots.style import to_png
 from common.results import comparison
 from common.results.comparison import side_by_side

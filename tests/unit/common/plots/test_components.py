@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.plots.components import main_components
+from common.plots.embedding_map import main_components
 
 
 def test_main_components_keep_distances_of_flat_points():

@@ -15,7 +15,7 @@ from common.paper import get_paper
 from common.plots import draw
 from common.plots.draw import draw_plots
 
-PAPER = dataclasses.replace(get_paper("swav"), name="plotted", modalities=("nothing-drawn",))
+PAPER = dataclasses.replace(get_paper("swav"), name="plotted", modalities=("graphs",))
 
 
 def line():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.plots.embedding_map import NAMED_CLASSES, embedding_map, project
+from common.plots.embedding_map import NAMED_CLASSES, embedding_map, in_plane
 
 
 def clusters(num=3, each=20):
@@ -17,12 +17,12 @@ def legend(figure):
 
 def test_clusters_stay_apart_and_the_map_is_the_same_each_time():
     h, labels = clusters()
-    points = project(h.numpy())
+    points = in_plane(h.numpy())
     assert points.shape == (60, 2)
     centres = np.stack([points[labels == label].mean(0) for label in range(3)])
     nearest = ((points[:, None] - centres) ** 2).sum(2).argmin(1)
     assert (nearest == labels.numpy()).all()
-    assert np.array_equal(points, project(h.numpy()))
+    assert np.array_equal(points, in_plane(h.numpy()))
 
 
 def test_classes_are_named_where_names_are_known():
@@ -56,6 +56,6 @@ def test_without_labels_there_is_one_colour():
 
 
 def test_a_collapse_is_one_point_and_a_nan_an_error():
-    assert (project(np.full((9, 4), 0.3, np.float32)) == 0).all()
+    assert (in_plane(np.full((9, 4), 0.3, np.float32)) == 0).all()
     with pytest.raises(ValueError, match="not finite"):
-        project(np.array([[1.0, np.nan], [0.0, 1.0]]))
+        in_plane(np.array([[1.0, np.nan], [0.0, 1.0]]))

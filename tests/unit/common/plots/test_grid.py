@@ -3,7 +3,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from common.plots.draw import to_png
-from common.plots.grid import CELL, GAP, fit, image_grid
+from common.plots.images import CELL, GAP, central_squares, image_grid
 from common.plots.style import OTHER, SAME
 
 
@@ -11,7 +11,7 @@ def test_images_of_any_size_and_depth_become_equal_cells():
     wide = torch.zeros(3, 10, 30)
     wide[:, :, 10:20] = 1
     large = torch.full((1, 200, 100), 128, dtype=torch.uint8)
-    cells = fit([wide, large, torch.rand(5, 8, 8)])
+    cells = central_squares([wide, large, torch.rand(5, 8, 8)])
     assert cells.shape == (3, 3, CELL, CELL)
     # The central square of the wide one is its white third.
     assert cells[0].min() == 1
@@ -20,7 +20,7 @@ def test_images_of_any_size_and_depth_become_equal_cells():
 
 
 def test_small_images_keep_their_sharp_pixels():
-    cell = fit(torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]))[0, 0]
+    cell = central_squares(torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]))[0, 0]
     assert set(cell.unique().tolist()) == {0.0, 1.0}
     assert cell[0, 0] == 0 and cell[0, -1] == 1
 

@@ -12,7 +12,7 @@ from common.data.images.sets import Split
 from common.paper import get_paper
 from common.plots import images as plots
 from common.plots.draw import draw_plots
-from common.plots.images import Sample, draw, first_of_each_class, make_views
+from common.plots.images import EmbeddedImages, draw_images, first_of_each_class, views_of
 
 VIEWS = [ViewConfig(count=2, size=20, area=[0.5, 1.0]), ViewConfig(count=1, size=12)]
 
@@ -48,18 +48,18 @@ def test_all_three_are_drawn(data, tmp_path):
 
 def test_views_are_those_of_training_without_its_normalisation(data):
     split, rows = data.set["train"], torch.tensor([5, 700, 40])
-    views = make_views(split.images[rows], split.labels[rows], rows, data)
+    views = views_of(split.images[rows], split.labels[rows], rows, data)
     assert [tuple(view.shape) for view in views] == [(3, 1, 20, 20)] * 2 + [(3, 1, 12, 12)]
     assert all(view.min() > -1e-6 and view.max() < 1 + 1e-6 for view in views)
-    (axes,) = draw(Flat(), data)["views"]().axes
+    (axes,) = draw_images(Flat(), data)["views"]().axes
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == ["image", "view 1\n20 px", "view 2\n20 px", "view 3\n12 px"]
 
 
 def test_a_image_among_the_training_ones_is_its_own_neighbour(data):
     module = Flat()
-    train = Sample(module, data, "train", 50)
-    figure = plots.draw_neighbours(train, train)
+    train = EmbeddedImages(module, data, "train", 50)
+    figure = plots.neighbours_plot(train, train)
     (axes,) = figure.axes
     assert axes.get_xticklabels()[0].get_text() == "query"
     image = axes.images[0].get_array()
@@ -71,20 +71,20 @@ def test_a_image_among_the_training_ones_is_its_own_neighbour(data):
 
 
 def test_unlabelled_images_have_no_frames_and_no_share(data):
-    sample = Sample(Flat(), data, "train", 30)
+    sample = EmbeddedImages(Flat(), data, "train", 30)
     sample.labels = torch.full((30,), -1)
-    figure = plots.draw_neighbours(sample, sample)
+    figure = plots.neighbours_plot(sample, sample)
     assert list(figure.axes[0].patches) == []
     assert "class" not in figure.get_suptitle()
 
 
 def test_a_sample_embeds_its_own_rows_once_and_never_the_whole(data):
     module = Flat()
-    sample = Sample(module, data, "train", 40)
+    sample = EmbeddedImages(module, data, "train", 40)
     assert sample.h is sample.h and module.seen == 40
     x = data.set["train"].images[sample.rows].float() / 255
     assert torch.allclose(sample.h, ((x - 0.2) / 0.3).flatten(1), atol=1e-6)
-    assert Sample(module, data, "no such split", 3).name == "train"
+    assert EmbeddedImages(module, data, "no such split", 3).name == "train"
 
 
 def test_queries_are_of_as_many_classes_as_there_are():
@@ -119,7 +119,7 @@ def test_images_in_files_are_read_by_the_sample_only(data):
     files = ImageData(config, seed=1)
     files.set = {"train": split, "test": split}
     assert isinstance(data.set["train"], Split)
-    drawn = draw(Flat(), files)
+    drawn = draw_images(Flat(), files)
     figures = {name: make() for name, make in drawn.items()}
     assert source.reads < 2000
     names = [text.get_text() for text in figures["embedding_map"].legends[0].get_texts()]

@@ -5,8 +5,7 @@ import torch
 
 from common.paper import get_paper
 from common.plots import draw
-from common.plots.draw import draw_plots
-from common.plots.learning_curves import (
+from common.plots.curves import (
     MOST_PANELS,
     batches_per_epoch,
     draw_run,
@@ -14,8 +13,9 @@ from common.plots.learning_curves import (
     measured_curves,
     panels_of,
 )
+from common.plots.draw import draw_plots
 
-PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("nothing-drawn",))
+PAPER = dataclasses.replace(get_paper("swav"), name="undrawn", modalities=("graphs",))
 
 
 @pytest.fixture(autouse=True)

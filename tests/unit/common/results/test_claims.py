@@ -6,9 +6,9 @@ import pytest
 
 from common.errors import ConfigError
 from common.paper import paper_names
-from common.results.claim_verdicts import decide
 from common.results.claims import arms_of, load_all_claims, load_claims
 from common.results.groups import Code, group_records
+from common.results.verdicts import decide
 from tests.samples import KNN
 
 GOOD = """

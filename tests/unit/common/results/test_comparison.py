@@ -6,10 +6,9 @@ import io
 import pytest
 
 from common.results import comparison
-from common.results.comparison import side_by_side
+from common.results.comparison import COLUMNS, arms_blocks, rows_as_csv, side_by_side
 from common.results.groups import Code
-from common.results.pages.document import Heading, Paragraph, Table, plain
-from common.results.pages.side_by_side import COLUMNS, arms_blocks, rows_as_csv
+from common.results.pages.document import Heading, Paragraph, Table, plain_words
 
 KNN = "test/knn_top1"
 
@@ -132,7 +131,7 @@ def test_arms_of_one_recipe_are_called_by_the_values_that_differ(arm):
 def test_a_row_that_may_not_hold_says_why(arm):
     (found,) = side_by_side([*arm(None, [0.8] * 3, code_digest="old"), *arm("new", [0.7] * 3)])
     assert [line.stale for line in found.lines(KNN)] == ["moved"] * 3
-    text = " ".join(plain(b.text) for b in arms_blocks(found) if isinstance(b, Paragraph))
+    text = " ".join(plain_words(b.text) for b in arms_blocks(found) if isinstance(b, Paragraph))
     assert "moved: the code changed since" in text
 
 
@@ -148,7 +147,7 @@ def test_the_claimed_metric_comes_first_and_what_is_beside_the_point_is_not_show
 def test_a_run_that_measured_nothing_has_a_heading_alone(arm):
     (found,) = side_by_side(arm(None, [0.8], metrics={}, protocol=""))
     (block,) = arms_blocks(found)
-    assert isinstance(block, Heading) and "nothing measured" in plain(block.text)
+    assert isinstance(block, Heading) and "nothing measured" in plain_words(block.text)
 
 
 def test_the_csv_holds_every_metric_with_its_interval(arm):

@@ -1,12 +1,10 @@
 import json
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import get_type_hints
 
 import pytest
 
-from common.config.build import entry_class
-from common.config.present_names import present_names
+from common.config.build import build
 from common.config.protocols import declared
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
@@ -124,8 +122,7 @@ class Outer:
 def test_a_record_holds_frozen_names_and_is_read_under_the_present_ones():
     stored = _stored(Outer(Inner(2), [Inner(3)]))
     assert stored == {"part": {"size": 2}, "parts": [{"size": 3}], "same": 0.5}
-    present = {"piece": {"extent": 2}, "pieces": [{"extent": 3}], "same": 0.5}
-    assert present_names(stored, Outer) == present
+    assert build(Outer(), [("record", stored)])[0] == Outer(Inner(2), [Inner(3)])
 
 
 @cache
@@ -151,23 +148,6 @@ def test_committed_records_give_the_recipes_of_their_hashes(paper):
         assert has_hash(recipe_of(record), record), record.filename
 
 
-@cache
-def hints_of(schema):
-    return get_type_hints(schema)
-
-
-def built(schema, values):
-    """A dataclass from stored values as they are: hundreds a second, without a check."""
-    if isinstance(values, list):
-        return [built(schema, item) for item in values]
-    parts = {}
-    for name, value in values.items():
-        hint = hints_of(schema)[name]
-        inner = hint if is_dataclass(hint) else entry_class(hint)
-        parts[name] = value if inner is None else built(inner, value)
-    return schema(**parts)
-
-
 def test_every_committed_configuration_is_of_its_hash():
     assert len(committed()) > 900
     for record in committed():
@@ -175,7 +155,7 @@ def test_every_committed_configuration_is_of_its_hash():
         schema = section_defaults(paper, config["baseline"])
         config = {**config, "evaluation": declared(paper, config["evaluation"])}
         sections = {
-            name: built(type(default), present_names(config.get(name, {}), type(default)))
+            name: build(default, [(record.filename, config.get(name, {}))])[0]
             for name, default in schema.items()
         }
         names = {name: config[name] for name in ("arm", "baseline", "seed")}

@@ -1,31 +1,31 @@
 import pytest
 
-from common.results.board import make_board
 from common.results.curves import (
     CURVE_POINTS,
     curves_of,
-    curves_of_paper,
     last_values,
+    spread_evenly,
     stored_curves,
-    thin,
     value_at,
 )
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.pages.arms import arms_side_by_side
+from common.results.pages.curves import curves_of_paper
 from common.results.pages.document import to_markdown
-from common.tracking.metrics_file import HEADER, Row
+from common.tracking.metrics_file import HEADER, MetricRow
 
 KEYS = ("train/loss", "train/lr", "train/loss_i", "val/knn_top1", "diag/embedding_std")
 
 
 def test_long_curves_are_thinned_to_their_ends():
-    kept = thin(range(0, 1000), 40)
+    kept = spread_evenly(range(0, 1000), 40)
     assert (len(kept), kept[0], kept[-1]) == (40, 0, 999)
-    assert thin([1, 2], 40) == [1, 2]
+    assert spread_evenly([1, 2], 40) == [1, 2]
 
 
-def test_a_band_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):
-    rows = [Row(8, 0, key, 0.5) for key in KEYS]
+def test_a_plot_looks_at_loss_and_validation_a_record_at_diagnostics_too(tmp_path):
+    rows = [MetricRow(8, 0, key, 0.5) for key in KEYS]
     assert curves_of(rows) == {"train/loss": {8: 0.5}, "val/knn_top1": {8: 0.5}}
     write(tmp_path, [f"8,0,{key},0.5" for key in KEYS])
     assert list(stored_curves(tmp_path)) == ["diag/embedding_std", "train/loss", "val/knn_top1"]
@@ -67,7 +67,7 @@ def board(make_record):
 
     def make(*given, others=(), **changes):
         runs = [make_record(seed=seed, curves=c, **changes) for seed, c in enumerate(given)]
-        return make_board([], [*runs, *others], CODE)
+        return make_leaderboard([], [*runs, *others], CODE)
 
     return make
 

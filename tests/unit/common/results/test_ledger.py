@@ -37,12 +37,22 @@ def test_the_present_code_needs_no_steps():
 
 def test_other_code_is_not_checked_until_its_steps_were_taken():
     assert standing({}) == standing({OLD: BOTH}) == "not checked"
+
+
+def test_a_file_that_neither_agrees_nor_differs_cannot_tell():
     only_steps = Check(agree=["steps1"])
-    assert standing({NEW: only_steps, OLD: BOTH}) == "not checked", "a file of the setting is open"
+    assert standing({NEW: only_steps, OLD: BOTH}) == "steps cannot tell"
+    moved = Check(agree=[], differ={"measures1": ["x"]})
+    assert standing({NEW: moved, OLD: BOTH}) == "moved", "what can tell decides"
 
 
 def test_equal_steps_of_both_states_clear_a_record():
     assert standing({NEW: BOTH, OLD: BOTH}) is None
+
+
+def test_no_steps_tell_of_a_run_in_mixed_precision():
+    assert standing({NEW: BOTH, OLD: BOTH}, precision="bf16-mixed") == "steps cannot tell"
+    assert standing({}, code_digest=NEW, precision="bf16-mixed") is None
 
 
 def test_a_record_that_names_its_steps_needs_no_check_of_its_own_code():

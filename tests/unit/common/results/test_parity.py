@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import types
 
 import numpy as np
@@ -7,9 +8,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.cli.parity import parity
+from common.cli.parity import parity_command
 from common.errors import DataError, LikewiseError, UsageError
-from common.results.parity import Case, compare, report_parity, run_cases
+from common.results.parity import (
+    STORED,
+    Case,
+    compare_case,
+    report_parity,
+    run_cases,
+    solvers_of,
+)
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def test_reproduced_values_pass_in_both_dtypes(case_path):
 def test_a_case_without_outputs_is_no_comparison(case_path):
     description = {**json.loads(case_path.read_text()), "outputs": []}
     case_path.write_text(json.dumps(description))
-    assert compare(Case(case_path), None).is_empty and compare(Case(case_path), None).ok
+    assert compare_case(Case(case_path), None).is_empty and compare_case(Case(case_path), None).ok
     said = io.StringIO()
     with pytest.raises(UsageError, match="no reference values"):
         report_parity("swav", case_path.parent, Console(file=said))
@@ -48,7 +56,7 @@ def test_a_case_without_outputs_is_no_comparison(case_path):
 
 
 def test_float64_error_is_relative_to_the_largest_entry(case_path):
-    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    row = compare_case(Case(case_path), lambda case: solve(case, slip=4e-5))
     assert not row.ok
     assert row.array == "y"
     assert row.error == pytest.approx(1e-5, rel=1e-3)
@@ -58,7 +66,7 @@ def test_elementwise_tolerance_is_stricter(case_path):
     description = json.loads(case_path.read_text())
     description["tolerance_note"] = "float64: compare element by element"
     case_path.write_text(json.dumps(description))
-    row = compare(Case(case_path), lambda case: solve(case, slip=4e-5))
+    row = compare_case(Case(case_path), lambda case: solve(case, slip=4e-5))
     assert row.error == pytest.approx(2e-5, rel=1e-3)
 
 
@@ -67,20 +75,48 @@ def test_elementwise_tolerance_is_stricter(case_path):
     [
         (None, "no function"),
         (lambda case: {"y": case["x"] * 2}, "not computed"),
-        (lambda case: {"y": case["x"][:1], "n": torch.arange(2)}, "shape"),
+        (lambda case: {**solve(case), "y": solve(case)["y"][:1]}, "shape"),
         (lambda case: 1 / 0, "ZeroDivisionError"),
+        (lambda case: {"y": case["x"] * 2, "n": torch.arange(2)}, "function of ours reads: factor"),
     ],
 )
 def test_a_miss_is_never_a_pass(case_path, solver, problem):
-    row = compare(Case(case_path), solver)
+    row = compare_case(Case(case_path), solver)
     assert not row.ok
     assert problem in row.problem
 
 
+def test_a_constant_within_a_section_is_read_too_unless_its_arrays_are_informative(case_path):
+    description = json.loads(case_path.read_text())
+    description["constants"] |= {"wide": {"used": 1, "spare": 2}, "told": {"spare": 3}}
+    description["arrays"]["told_x"] = {"informative": True}
+    case_path.write_text(json.dumps(description))
+    with np.load(case_path.with_suffix(".npz")) as arrays:
+        np.savez(case_path.with_suffix(".npz"), **arrays, told_x=np.ones(1))
+
+    def reading(case):
+        assert case.constants["wide"]["used"] == 1
+        return solve(case)
+
+    assert compare_case(Case(case_path), reading).problem.endswith("reads: wide.spare")
+
+
+def test_a_constant_that_our_function_has_built_in_is_refused_where_it_is_another(tmp_path):
+    for name in ("preference_loss.json", "preference_loss.npz"):
+        shutil.copy(STORED / "sirl" / name, tmp_path)
+    case = tmp_path / "preference_loss.json"
+    assert compare_case(Case(case), solvers_of("sirl")["preference_loss"]).ok
+    case.write_text(case.read_text().replace('"clip": 50.0', '"clip": 5.0'))
+    row = compare_case(Case(case), solvers_of("sirl")["preference_loss"])
+    assert not row.ok and "clip=5.0: must be 50.0" in row.problem
+
+
 def test_whole_numbers_must_be_equal_and_nan_must_match(case_path):
-    wrong = compare(Case(case_path), lambda case: {**solve(case), "n": torch.tensor([0, 2])})
+    wrong = compare_case(Case(case_path), lambda case: {**solve(case), "n": torch.tensor([0, 2])})
     assert not wrong.ok and wrong.array == "n"
-    nan = compare(Case(case_path), lambda case: {**solve(case), "y": torch.tensor([np.nan, 1.0])})
+    nan = compare_case(
+        Case(case_path), lambda case: {**solve(case), "y": torch.tensor([np.nan, 1.0])}
+    )
     assert not nan.ok
 
 
@@ -127,5 +163,5 @@ def test_a_case_without_its_arrays_misses_and_the_others_are_compared(case_path,
 
 
 def test_the_command_serves_what_is_no_paper(capsys):
-    parity("text_modality")
+    parity_command("text_modality")
     assert "text_modality/sts" in capsys.readouterr().out

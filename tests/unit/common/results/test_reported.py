@@ -5,7 +5,7 @@ from common.errors import ConfigError
 from common.results.record import NO_NUMBER
 from common.results.reported import (
     Entry,
-    Reference,
+    ReportedNumber,
     load_all_reported,
     load_reported,
     scaled_reason,
@@ -120,7 +120,7 @@ def reported_for(ours, **changes):
         "protocol": ours.evaluation.protocols[-1],
         "origin": "paper",
         "verified": True,
-        "metrics": {"test/x": Reference(value=1.0, margin=0.1)},
+        "metrics": {"test/x": ReportedNumber(value=1.0, margin=0.1)},
     }
     return Entry(**{**values, **changes})
 

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from common.results.board import make_board, read_board
+from common.data.modality import Screen
 from common.results.claims import PaperClaims
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard, read_leaderboard
 from common.results.pages.by_modality import advice, by_modality, where_to_start
-from common.results.pages.document import plain, to_markdown
-from common.results.screens import SCREENS, Screen, measured, measured_again
+from common.results.pages.document import plain_words, to_markdown
+from common.results.screens import measured, measured_again, screens
 
 METRIC = "test/linear_top1"
-SCREEN = Screen("images", "cifar10-jpeg", "linear", METRIC)
-ERRORS = Screen("series", "cifar10-jpeg", "linear", "test/mse")
+SCREEN = Screen("cifar10-jpeg", "linear", METRIC)
+ERRORS = Screen("cifar10-jpeg", "linear", "test/mse")
 HASHES = {
     f"{paper}/cifar10{variant}": "c" * 10
     for paper in ("swav", "amcl", "hydra")
@@ -57,7 +58,9 @@ def arm(make_record):
 
 
 def tables(*arms, screen=SCREEN, **read):
-    return measured(make_board([], [one for runs in arms for one in runs], CODE, **read), screen)
+    return measured(
+        make_leaderboard([], [one for runs in arms for one in runs], CODE, **read), screen
+    )
 
 
 def settings_of(table):
@@ -65,9 +68,9 @@ def settings_of(table):
 
 
 def said(*arms, screen=SCREEN, **read):
-    board = make_board([], [one for runs in arms for one in runs], CODE, **read)
+    board = make_leaderboard([], [one for runs in arms for one in runs], CODE, **read)
     (table,) = measured(board, screen)
-    return plain(advice(board, table))
+    return plain_words(advice(board, table))
 
 
 def test_arms_of_all_papers_stand_by_budget_and_the_best_first(arm):
@@ -174,23 +177,23 @@ def test_an_arm_that_two_papers_trained_is_told_with_the_settings_that_differ(ar
     theirs = arm("amcl", 48, "baseline/simclr", "simclr", {"lr": 0.3, "views": 0.2})
     (table,) = tables(ours, theirs)
     assert [len(lines) for lines in measured_again(table)] == [2]
-    page = to_markdown(by_modality(make_board([], [*ours, *theirs], CODE)))
+    page = to_markdown(by_modality(make_leaderboard([], [*ours, *theirs], CODE)))
     (line,) = [one for one in page.splitlines() if "they differ in" in one]
     assert "`swav/cifar10:simclr` 50.00 ± 0.10, `amcl/cifar10:simclr` 48.00 ± 0.10" in line
     assert "`data.views.0.blur` (0.5, 0.2), `optimizer.lr` (0.1, 0.3)." in line
     again = arm("amcl", 48, "baseline/simclr", "simclr", {"lr": 0.1})
     assert "the settings are the same" in to_markdown(
-        by_modality(make_board([], [*ours, *again], CODE))
+        by_modality(make_leaderboard([], [*ours, *again], CODE))
     )
 
 
 def test_without_records_of_a_screen_nothing_is_said(make_record):
-    board = make_board([], [make_record()], CODE)
+    board = make_leaderboard([], [make_record()], CODE)
     assert [*by_modality(board), *where_to_start(board, "page")] == []
 
 
 def test_each_modality_with_records_has_a_screen_that_shows_a_method():
-    board = read_board()
-    for screen in SCREENS:
+    board = read_leaderboard()
+    for _, screen in screens():
         (table, *_) = measured(board, screen)
         assert any(line.group.latest.arm == "method" for line in table.lines)

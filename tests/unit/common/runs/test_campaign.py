@@ -10,7 +10,7 @@ from common.config.yaml_io import to_yaml
 from common.errors import ConfigError, DataError, LikewiseError, UsageError
 from common.results import ledger
 from common.results.ledger import Check, Ledger, write_ledger
-from common.results.record import Record, commit_record, write_record
+from common.results.record import commit_record, write_record
 from common.runs import campaign
 from common.runs.campaign import (
     _claim,
@@ -23,41 +23,15 @@ from common.runs.campaign_file import Campaign
 from common.runs.checkpoints import AtomicCheckpointIO
 from common.runs.folder import RunFolder, RunInUse
 from common.runs.interruption import RunStopped
+from tests.samples import RECORD
 
 DIGEST = "a" * 12
-BASE = {
-    "run_id": "260101-000000-0000",
-    "paper": "swav",
-    "recipe": "quick",
-    "variant": None,
-    "data": "scattered-digits",
-    "data_hash": "d" * 16,
-    "protocol": "knn+linear",
-    "selection": "last",
-    "metrics": {"test/knn_top1": 0.8},
-    "references": {},
-    "epochs": 60,
-    "batches": 2400,
-    "scaled": False,
-    "scaled_reason": None,
-    "code_digest": DIGEST,
-    **dict.fromkeys(("commit", "dirty")),
-    "versions": {"torch": "2.6"},
-    "hardware": {},
-    "precision": "32-true",
-    "devices": 1,
-    "global_batch": 128,
-    "wall_s": 10.0,
-    "samples_per_s": 100.0,
-    "data_wait_share": 0.1,
-    "parameters": 1000,
-    "finished": "2026-01-01T00:00:00Z",
-}
 
 
 def record_of(recipe, number=0, **changes):
-    mine = {"arm": recipe.arm, "seed": recipe.seed, "config_hash": recipe.hash()}
-    return Record(**{**BASE, **mine, "run_id": f"260101-000000-{number:04x}", **changes})
+    mine = {"arm": recipe.arm, "recipe": "quick", "seed": recipe.seed, "config_hash": recipe.hash()}
+    mine |= {"run_id": f"260101-000000-{number:04x}", "code_digest": DIGEST}
+    return dataclasses.replace(RECORD, **{**mine, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +170,7 @@ def stage(monkeypatch, tmp_path, console):
             done.append(recipe.seed)
             return act(recipe)
 
-        monkeypatch.setattr(campaign, "start", start)
+        monkeypatch.setattr(campaign, "start_run", start)
         campaign_ = Campaign("c", [*recipes, *also])
         run_campaign(campaign_, tmp_path / "runs", results, deadline, console, show)
 
@@ -373,7 +347,7 @@ def test_two_processes_at_one_moment_do_not_start_the_same_run(recipe, tmp_path,
             pass
         # Between the look for a record and the claim another process has done the run.
         store(runs, record_of(recipe, 3))
-        monkeypatch.setattr(campaign, "start", lambda *_: pytest.fail("run again"))
+        monkeypatch.setattr(campaign, "start_run", lambda *_: pytest.fail("run again"))
         assert campaign._run(recipe, runs, None, None, None).run_id.endswith("0003")
 
 

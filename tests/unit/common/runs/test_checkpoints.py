@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import pytest
 
 from common.runs.checkpoints import AtomicCheckpointIO, Checkpoints
-from common.runs.reporter import Reporter as FileReporter
 from common.tracking.metrics_file import MetricsFile, read_metrics
-from common.training.checkpoint import read_checkpoint
+from common.tracking.tracker import Reporter as FileReporter
+from common.training.position import read_checkpoint
 from tests.states import Counted
 
 

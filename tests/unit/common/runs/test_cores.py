@@ -11,18 +11,18 @@ import torch
 
 import common
 from common.config.recipe import load_recipe
-from common.runs import cores
-from common.runs import export as artifacts
-from common.runs.cores import (
+from common.runs import devices as cores
+from common.runs import loading
+from common.runs.devices import (
     SMALL_NETWORK,
     WAITING,
     WATCHED_S,
     cgroup_quota,
     choose_threads,
+    threads_of,
     too_many_threads,
     usable_cores,
 )
-from common.runs.launch import threads_of
 
 WAITS = f"""
 import json, os
@@ -139,7 +139,8 @@ def test_a_loaded_run_leaves_the_callers_threads_alone(monkeypatch, tmp_path):
         torch.set_num_threads(before + 1)
         return SimpleNamespace(module="the module")
 
-    monkeypatch.setattr(artifacts, "load_run", load_run)
+    monkeypatch.setattr(loading, "load_run", load_run)
+    (tmp_path / "config.yaml").touch()
     assert common.load(tmp_path) == "the module"
     assert torch.get_num_threads() == before
 

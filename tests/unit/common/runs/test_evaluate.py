@@ -8,19 +8,19 @@ import pytest
 import torch
 from rich.console import Console
 
+from common.config.files import write_atomic
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError, UsageError
-from common.files import write_atomic
 from common.results.configuration import recipe_of
 from common.results.ledger import MIXED, Ledger
 from common.results.record import NO_NUMBER, write_record
-from common.runs import provenance
+from common.runs import record as provenance
 from common.runs.environment import Environment
 from common.runs.evaluate import evaluate_run, evaluate_weights
 from common.runs.folder import RunFolder, new_run
-from common.runs.record import Source, make_record
-from common.runs.start import start
+from common.runs.record import CodeAndMachine, make_record
+from common.runs.run import start_run
 from papers.swav.module import SwAV
 from tests.samples import KNN, MEASURED
 
@@ -79,7 +79,7 @@ def test_measured_on_the_hold_out_nothing_of_the_test_images_is_seen(tmp_path):
 def test_given_weights_are_measured_on_data_too_few_to_train_on(words, message, tmp_path):
     recipe, quiet = load_recipe("swav/quick", words), Console(quiet=True)
     with pytest.raises(ConfigError, match=message):
-        start(recipe, tmp_path / "runs", quiet)
+        start_run(recipe, tmp_path / "runs", quiet)
     assert not (tmp_path / "runs").exists()
     record = evaluate_weights(recipe, export(tmp_path), ["knn"], tmp_path / "runs", quiet)
     assert record.metrics["test/knn_top1"] is not None
@@ -125,13 +125,15 @@ def finished(tmp_path, monkeypatch):
     )
     data = SimpleNamespace(fingerprint="first")
     former, now = (Environment(c * 40, c == "e", {"torch": c}, {"cpu": c}) for c in "de")
-    record = make_record(recipe, data, Source("then", former), run, measured, None)
+    record = make_record(recipe, data, CodeAndMachine("then", former, None), run, measured, None)
     write_record(record, run.path)
     ready = SimpleNamespace(data=data, module=torch.nn.Identity(), recipe=recipe)
     monkeypatch.setattr("common.runs.evaluate.load_run", lambda *_: ready)
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/knn_top1": 0.75})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
-    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("now", now))
+    monkeypatch.setattr(
+        "common.runs.evaluate.describe_source", lambda _: CodeAndMachine("now", now, None)
+    )
     agree(monkeypatch, "now")
     return run, record, data
 
@@ -156,7 +158,7 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     run.unlock()
     here = Environment("d" * 40, False, {}, {})
     data = SimpleNamespace(fingerprint="trained on")
-    record = make_record(recipe, data, Source("then", here), run, MEASURED, None)
+    record = make_record(recipe, data, CodeAndMachine("then", here, None), run, MEASURED, None)
     write_record(record, run.path)
     more = SimpleNamespace(fingerprint="with classes")
     ready = SimpleNamespace(data=more, module=torch.nn.Identity(), recipe=recipe)
@@ -164,7 +166,9 @@ def test_classes_named_after_the_training_are_measured_and_are_said(tmp_path, mo
     monkeypatch.setattr("common.runs.evaluate.load_data", lambda _: data)
     monkeypatch.setattr("common.runs.evaluate.evaluate", lambda *_: {"test/zero_shot_top1": 5.0})
     monkeypatch.setattr("common.runs.evaluate.measure_references", lambda _: {})
-    monkeypatch.setattr("common.runs.evaluate.describe_source", lambda _: Source("then", here))
+    monkeypatch.setattr(
+        "common.runs.evaluate.describe_source", lambda _: CodeAndMachine("then", here, None)
+    )
     quiet, words = Console(quiet=True), ["data.zero_shot=folder"]
     again = evaluate_run(run.path, ["zero-shot"], quiet, words)
     assert again.data_hash == "with classes" and again.config["data"]["zero_shot"] == "folder"

@@ -9,7 +9,7 @@ import pytest
 
 TOUCHED = """
 import resource
-from common.runs.glibc_memory import keep_memory
+from common.runs.devices import keep_memory
 {}
 def touch():
     block = bytearray(1)
@@ -37,7 +37,7 @@ def test_large_blocks_are_used_again():
 
 @pytest.mark.parametrize("granted", [0, 1])
 def test_what_is_trimmed_is_set_only_with_what_is_kept(granted, monkeypatch):
-    from common.runs import glibc_memory as memory
+    from common.runs import devices as memory
 
     set_ = []
 
@@ -52,7 +52,7 @@ def test_what_is_trimmed_is_set_only_with_what_is_kept(granted, monkeypatch):
 
 
 def test_elsewhere_nothing_is_changed(monkeypatch):
-    from common.runs import glibc_memory as memory
+    from common.runs import devices as memory
 
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("looked for glibc"))

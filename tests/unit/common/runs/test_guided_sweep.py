@@ -5,8 +5,7 @@ import builtins
 import pytest
 
 from common.errors import MissingLibrary
-from common.runs.guided_sweep import Guide
-from common.runs.sweep import read_space
+from common.runs.sweep import Guide, read_space
 
 SPACE = read_space(["optimizer.lr=log:1e-4..1e-1", "method.epsilon=0.03,0.05"])
 

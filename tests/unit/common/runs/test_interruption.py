@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.runs.interruption import RunStopped, Stopping, Terminations
-from common.runs.signals import SIGNALS, interrupts_wait
+from common.runs.interruption import SIGNALS, RunStopped, Stopping, Terminations, interrupts_wait
 from tests.states import Counted
 
 

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.runs.interruption import RunStopped, Stopping, Terminations
-from common.runs.signals import SIGNALS
+from common.runs.interruption import SIGNALS, RunStopped, Stopping, Terminations
 from tests.states import Counted
 from tests.unit.common.runs.test_interruption import Checkpoints, make_trainer, send
 

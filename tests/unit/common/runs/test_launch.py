@@ -2,7 +2,7 @@ import pytest
 
 from common.config.recipe import load_recipe
 from common.errors import ConfigError
-from common.runs.launch import check_accelerator, num_processes, strategy_of
+from common.runs.devices import check_accelerator, num_processes, strategy_of
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,7 @@ def test_a_full_batch_paper_refuses_devices_with_its_reason():
     with pytest.raises(ConfigError, match=r"meow runs on one device only: .*couples all nodes"):
         strategy_of(load_recipe("meow/quick", ["trainer.devices=2"]))
     assert strategy_of(load_recipe("meow/quick")) == "auto"
+    assert strategy_of(load_recipe("meow/scale", ["trainer.devices=2"])) == "ddp"
 
 
 @pytest.mark.filterwarnings("ignore:.*prototypes cannot have equal mass")

@@ -5,8 +5,8 @@ from rich.console import Console
 
 from common.config.recipe import load_recipe
 from common.results.record import parse_record
-from common.runs.start import start
-from common.tracking.wandb_run import Tracker
+from common.runs.run import start_run
+from common.tracking.tracker import Tracker
 
 SHORT = ["trainer.batches=2", "evaluation.protocols=[knn]", "evaluation.references=[]"]
 BEST = ["evaluation.select=best", "evaluation.monitor=train/epoch_loss"]
@@ -27,7 +27,7 @@ def test_the_measured_checkpoint_is_logged_when_asked(
     monkeypatch.setattr(Tracker, "model", lambda _self, *words: given.append(words))
     monkeypatch.setenv("WANDB_LOG_MODEL", variable)
     overrides = [*SHORT, *words, "tracking.mode=disabled", "tracking.plots=false"]
-    record = start(load_recipe("swav/quick", overrides), tmp_path, Console(quiet=True))
+    record = start_run(load_recipe("swav/quick", overrides), tmp_path, Console(quiet=True))
     assert [path.name for _, path, _ in given] == names
     for name, path, text in given:
         assert name == f"model-{record.run_id}" and path.is_file()

@@ -3,8 +3,8 @@ import warnings
 import pytest
 
 from common.results.ledger import MIXED, Check, Ledger
-from common.runs import provenance
-from common.runs.provenance import Provenance
+from common.runs import record as provenance
+from common.runs.record import Provenance
 from common.training.position import KEY
 
 SETTING = "c" * 10

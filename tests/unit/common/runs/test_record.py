@@ -12,8 +12,8 @@ from common.results.record import parse_record, record_to_json
 from common.results.reported import scaled_reason
 from common.runs.environment import Environment
 from common.runs.folder import RunFolder
-from common.runs.record import RunMeasurements, Source, describe_source, make_record
-from common.runs.summary import no_gain, show_result, training_text
+from common.runs.record import CodeAndMachine, RunMeasurements, describe_source, make_record
+from common.runs.summary import no_gain, show_result
 
 MEASURED = RunMeasurements(
     metrics={"test/knn_top1": 0.75, "test/linear_top1": float("nan")},
@@ -27,16 +27,15 @@ MEASURED = RunMeasurements(
     devices=2,
     parameters=1234,
 )
-SOURCE = Source(
-    "a" * 12, Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
-)
+MACHINE = Environment("c" * 40, False, {"torch": "2.6"}, {"cpu": "Some CPU", "cores": 2})
 
 
 def make(tmp_path, reference="swav/quick", overrides=(), measured=MEASURED, wandb=None):
     run = RunFolder(tmp_path / "260101-000000-abcd")
     data = SimpleNamespace(fingerprint="d" * 16)
     recipe = load_recipe(reference, list(overrides))
-    return recipe, make_record(recipe, data, SOURCE, run, measured, wandb)
+    source = CodeAndMachine("a" * 12, MACHINE, scaled_reason(recipe))
+    return recipe, make_record(recipe, data, source, run, measured, wandb)
 
 
 def test_the_record_says_what_was_run_and_what_came_out(tmp_path):
@@ -97,29 +96,10 @@ def test_the_curves_of_the_run_go_with_it(tmp_path):
 
 
 def test_the_source_is_that_of_the_paper():
-    swav, meow = describe_source("swav"), describe_source("meow")
+    swav, meow = (describe_source(load_recipe(paper)) for paper in ("swav", "meow"))
     assert re.fullmatch(r"[0-9a-f]{12}", swav.code_digest)
     assert swav.code_digest != meow.code_digest
     assert "torch" in swav.environment.versions
-
-
-def test_the_last_screen_counts_epochs_and_keeps_time_and_speed_apart(tmp_path):
-    _, record = make(tmp_path)
-    for epochs, words in ((60, "60 epochs, 2400 batches; "), (1, "1 epoch, 2400 batches; ")):
-        text = training_text(dataclasses.replace(record, epochs=epochs))
-        assert text.startswith(f"{words}12 s with evaluation; 900 samples/s in training, 25 % of")
-
-
-def test_the_last_screen_says_why_a_number_stands_beside_no_reported_one(tmp_path):
-    _, record = make(tmp_path, overrides=["trainer.epochs=3"])
-    for found, words in (
-        (record, "\nno reported number is set beside it: the recipe was changed: trainer.epochs\n"),
-        (make(tmp_path)[1], ""),
-    ):
-        console = Console(file=io.StringIO(), width=200)
-        show_result(found, RunFolder(tmp_path / "run"), console)
-        assert words in console.file.getvalue()
-        assert ("no reported number" in console.file.getvalue()) is bool(words)
 
 
 def test_counts_of_ties_stay_in_the_record_and_off_the_screen(tmp_path):

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from common.errors import ConfigError
-from common.runs.signals import SIGNALS, interrupts_wait
+from common.runs.interruption import SIGNALS, interrupts_wait
 
 
 def handlers():

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from common.config.recipe import load_recipe
+from common.config.yaml_io import parse_overrides, read_yaml
 from common.errors import ConfigError, UsageError
-from common.runs.sweep import Range, draw_trials, kept_words, make_sweep, read_space
+from common.runs.sweep import Range, draw_trials, kept_words, make_sweep, read_space, wandb_sweep
 
 WORDS = ["optimizer.lr=log:1e-4..1e-1", "method.epsilon=0.03,0.05", "trainer.epochs=2"]
 
@@ -122,3 +124,38 @@ def test_a_trial_that_a_recipe_refuses_is_told_before_anything_runs(tmp_path, mo
     empty = read_space(["optimizer.lr=0.1,0.2", "evaluation.protocols=[]"])
     with pytest.raises(UsageError, match="protocols"):
         make_sweep(["swav/photos"], empty, draw_trials(empty, None, seed=0))
+
+
+FOR_WANDB = [
+    "optimizer.lr=log:5e-4..1e-2",
+    "data.batch_size=log:64..256",
+    "method.epsilon=0.03,0.05",
+]
+
+
+def test_a_sweep_of_wandb_starts_what_papers_takes(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(wandb_sweep("swav/quick", FOR_WANDB, "val/knn_top1"))
+    sweep = read_yaml(path)
+    program, command = sweep["program"], sweep["command"]
+    assert (program, command[:3]) == ("papers", ["${env}", "${program}", "train"])
+    assert command[-1] == "${args_no_hyphens}"
+    assert sweep["metric"] == {"name": "val/knn_top1", "goal": "maximize"}
+    first = [
+        f"{key}={one.get('values', [one.get('min')])[0]}"
+        for key, one in sweep["parameters"].items()
+    ]
+    reference, *words = [*command[3:-1], *first]
+    recipe = load_recipe(reference, words)
+    assert recipe.evaluation.looked_at == "val"
+    assert {recipe.origins[key] for key in sweep["parameters"]} == {"command line"}
+    values = sweep["parameters"]["data.batch_size"]["values"]  # W&B would draw 64.0
+    assert values[0] == 64 and values[-1] == 256 and all(type(one) is int for one in values)
+
+
+def test_the_macro_means_in_wandb_what_we_take_it_for():
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    arguments = {"args": {"optimizer.lr": {"value": 0.002}, "method.hard": {"value": False}}}
+    made = create_sweep_command_args(arguments)["args_no_hyphens"]
+    assert parse_overrides(made) == {"optimizer.lr": 0.002, "method.hard": False}

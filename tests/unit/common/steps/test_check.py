@@ -61,6 +61,15 @@ def test_settings_have_a_file_each_and_share_their_protocols(root, monkeypatch):
     assert all(ledger.standing(replace(one, code_digest=NOW), NOW) is None for one in RECORDS)
 
 
+def test_settings_that_share_protocols_are_measured_beside_the_references_of_all(root):
+    first, other = settings_of(RECORDS).values()
+    changed = {**other.config, "evaluation": {**other.config["evaluation"], "references": ["new"]}}
+    records = [first, replace(other, config=changed)]
+    jobs, _ = checking.plan(records, Ledger(paper="swav"), root, store=True)
+    (shared,) = (job for job in jobs if job.measures)
+    assert set(shared.references) == {"new", *first.config["evaluation"]["references"]}
+
+
 def test_a_protocols_new_setting_is_compared_with_the_files_of_before(root, monkeypatch):
     take(monkeypatch)
     before, _ = check_paper("swav", root, store=True)
@@ -102,7 +111,7 @@ def test_what_is_too_sensitive_clears_nothing(root, monkeypatch):
     blunt = setting_of(RECORDS[0])
     take(monkeypatch, blunt=[blunt])
     ledger, _ = check_paper("swav", root, store=True)
-    assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "not checked"
+    assert ledger.standing(replace(RECORDS[0], steps=None), NOW) == "steps cannot tell"
 
 
 def test_code_that_changes_meanwhile_is_not_noted(root, monkeypatch):

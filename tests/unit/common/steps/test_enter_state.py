@@ -14,9 +14,8 @@ from common.data.images.synthetic import make
 from common.steps.enter_state import enter, perturb_state
 from common.steps.points import Counts, Point
 from common.steps.take import as_taken
-from common.training.checkpoint import read_checkpoint
 from common.training.fit import build_module
-from common.training.position import Position
+from common.training.position import Position, read_checkpoint
 from common.training.trainer import make_trainer
 from tests.shapes import IMAGES
 

@@ -5,12 +5,12 @@ from functools import partial
 import torch
 
 from common.config.recipe import load_recipe
+from common.data.contract import KeyedData
 from common.data.images.module import ImageData
 from common.data.images.synthetic import make
-from common.data.keyed import KeyedData
 from common.data.sampler import EpochBatchSampler
-from common.data.targets.open_world.order import alternating_order
-from common.steps.float64 import widened
+from common.data.targets.open_world.module import alternating_order
+from common.steps.float64 import in_float64
 from common.steps.folding import describe_orders, fold
 from tests.shapes import IMAGES
 
@@ -55,4 +55,4 @@ def test_batches_are_float64() -> None:
     data = folded(100)
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert all(view.dtype == torch.float64 for view in batch.views)
-    assert widened(batch.labels).dtype == torch.int64
+    assert in_float64(batch.labels).dtype == torch.int64

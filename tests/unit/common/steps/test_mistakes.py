@@ -10,7 +10,7 @@ import pytest
 from common.config.recipe import load_recipe
 from common.config.schema import Recipe
 from common.paper import get_paper
-from common.steps.file_format import Steps, compare
+from common.steps.file_format import Steps, differing_numbers
 from common.steps.of_setting import describe_data, run_measures, run_steps
 from papers.autotcl.module import AutoTCL
 from papers.mclrec.module import MCLRec
@@ -204,7 +204,7 @@ def test_a_mistake_is_noticed_where_it_acts(name: str, monkeypatch: pytest.Monke
     reference, patch, points = MISTAKES[name]
     right = right_steps(reference)
     patch(monkeypatch)
-    found = compare(right, steps_of(reference))
+    found = differing_numbers(right, steps_of(reference))
     assert found
     assert not points or all(label.startswith(points) for label in found)
 
@@ -213,4 +213,4 @@ def test_a_mistake_is_noticed_where_it_acts(name: str, monkeypatch: pytest.Monke
 def test_a_changed_protocol_is_noticed(reference: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = right_measures(reference)
     WRONG_PROTOCOLS[reference](monkeypatch)
-    assert compare(right, measures_of(reference))
+    assert differing_numbers(right, measures_of(reference))

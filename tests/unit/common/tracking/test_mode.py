@@ -1,6 +1,6 @@
 import pytest
 
-from common.tracking.mode import is_logged_in, logs_model, resolve_mode
+from common.tracking.tracker import is_logged_in, logs_model, resolve_mode
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from common.config.schema import TrackingConfig
-from common.tracking import channel, wandb_run
-from common.tracking.wandb_process import summary_kind
-from common.tracking.wandb_run import Tracker
+from common.tracking import tracker as tracking
+from common.tracking.tracker import Tracker
+from common.tracking.wandb_child import summary_kind
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_call_costs_microseconds_and_imports_nothing(tmp_path, offline):
 
 def test_the_module_is_light():
     code = (
-        "import sys, common.tracking.wandb_run\n"
+        "import sys, common.tracking.tracker\n"
         "assert not {'wandb', 'torch', 'lightning', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -165,10 +165,10 @@ def test_without_the_package_it_says_so_once(tmp_path, offline, monkeypatch):
 
 
 def test_a_tracker_that_reads_nothing_does_not_fill_the_memory(tmp_path, offline, monkeypatch):
-    monkeypatch.setattr(channel, "MAX_PENDING", 50)
+    monkeypatch.setattr(tracking, "MAX_PENDING", 50)
     silent = tmp_path / "silent.py"
     silent.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(channel, "SCRIPT", silent)
+    monkeypatch.setattr(tracking, "SCRIPT", silent)
     said = []
     tracker = Tracker(said.append)
     start(tracker, tmp_path)
@@ -184,7 +184,7 @@ def test_a_tracker_that_reads_nothing_does_not_fill_the_memory(tmp_path, offline
 def test_only_the_first_process_tracks(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("started a process"))
-    tracker = wandb_run.start_tracker(None, tmp_path)
+    tracker = tracking.start_tracker(None, tmp_path)
     tracker.log(1, {"train/loss": 2.0})
     assert tracker.finish() is None
 

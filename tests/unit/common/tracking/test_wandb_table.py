@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import LikewiseError, UsageError
 from common.tracking import wandb_table
-from common.tracking.wandb_table import log_embeddings, log_table
+from common.tracking.wandb_table import log_embeddings_table, log_table
 
 GIVEN = "comparison", ("arm", "mean"), [("method", 1.5), ("simclr", None)]
 
@@ -59,10 +59,10 @@ def test_each_embedding_is_a_row_with_what_is_known_of_it(logged, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     vectors = np.arange(6.0).reshape(3, 2)
     arrays = {"embeddings": vectors, "ids": np.array(["a", "b", "c"]), "item_ids": np.arange(5)}
-    assert "wandb sync wandb/x" in log_embeddings("me/mine", arrays)
+    assert "wandb sync wandb/x" in log_embeddings_table("me/mine", arrays)
     columns, data = logged["embeddings"]
     assert columns == ["ids", "embeddings"]
     assert data == [["a", [0.0, 1.0]], ["b", [2.0, 3.0]], ["c", [4.0, 5.0]]]
     monkeypatch.setattr(wandb_table, "MOST_ROWS", 2)
     with pytest.raises(LikewiseError, match="3 rows"):
-        log_embeddings("me/mine", arrays)
+        log_embeddings_table("me/mine", arrays)

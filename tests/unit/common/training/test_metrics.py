@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from common.errors import LikewiseError
-from common.runs.reporter import Reporter
 from common.tracking.metrics_file import MetricsFile, read_metrics
+from common.tracking.tracker import Reporter
 from common.training.metrics import MetricsLog
 from tests.states import Counted
 

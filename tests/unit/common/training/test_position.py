@@ -7,13 +7,14 @@ import torch
 
 from common.errors import DataError, UsageError
 from common.runs.checkpoints import NAME, AtomicCheckpointIO, last_good_checkpoint
-from common.training.checkpoint import read_checkpoint
 from common.training.position import (
     KEY,
     Position,
     batches_seen,
     count_batch,
+    epoch_reached,
     random_states,
+    read_checkpoint,
     set_random_states,
 )
 from tests.states import Counted
@@ -178,3 +179,13 @@ def test_counting_moves_the_buffer_and_the_position():
     module.load_state_dict({"batches_seen": torch.tensor(40)})
     count_batch(module)
     assert batches_seen(module) == 41
+
+
+@pytest.mark.parametrize(("batches", "reached"), [(0, False), (13, False), (14, True), (15, True)])
+def test_an_epoch_is_reached_with_its_first_batch(batches: int, reached: bool) -> None:
+    module = Counted(batches)
+    module._trainer = None
+    assert epoch_reached(module, 2), "without a Trainer"
+    module._trainer = module.trainer = SimpleNamespace(num_training_batches=7)
+    assert epoch_reached(module, 2) == reached
+    assert epoch_reached(module, 0)

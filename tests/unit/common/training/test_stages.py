@@ -9,10 +9,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from common.config.schema import OptimizerConfig
-from common.data.keyed import KeyedData, keyed_loader
+from common.data.contract import KeyedData, keyed_loader
 from common.errors import ConfigError
 from common.training.position import Position, batches_seen, count_batch
-from common.training.stages import Stage, configure_stages, enter_stage, stage_number
+from common.training.stages import Stage, configure_stages, enter_stage, rate_stages, stage_number
 from tests.training import quiet_trainer
 
 BATCHES, EPOCHS = 4, 5  # batches an epoch, epochs of the training
@@ -191,3 +191,14 @@ def test_accumulated_gradients_shorten_the_rates_of_every_stage():
     )
     table = configure_stages(module, module.stages, RATES)["lr_scheduler"]["scheduler"].table
     assert len(table) == EPOCHS * 2 and list(table[:2]) == pytest.approx([0.1, 0.05])
+
+
+def test_the_rate_falls_after_its_epochs_and_never_without_drops() -> None:
+    rates = OptimizerConfig(lr=0.5)
+    stages = rate_stages(rates, [3, 4], 0.1)
+    assert [stage.epochs for stage in stages] == [3, 1, None]
+    torch.testing.assert_close(
+        torch.tensor([stage.rates.lr for stage in stages]), torch.tensor([0.5, 0.05, 0.005])
+    )
+    (only,) = rate_stages(rates, [])
+    assert only.epochs is None and only.rates == rates

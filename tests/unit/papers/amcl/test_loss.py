@@ -6,12 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank, world_size
 from common.losses.infonce import nt_xent
 from papers.amcl import loss as module
 from papers.amcl.loss import Rule, attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.temperature import NoNetwork, TemperatureNetwork, omega
-from tests.gloo import run_processes
 
 BATCH, HEADS, DIM, LENGTH = 6, 2, 5, 9
 
@@ -230,36 +228,3 @@ def test_half_precision_is_widened_and_the_floor_does_not_overflow():
     plain = contrast_views(*(z.float() for z in halves), phi, rule)
     torch.testing.assert_close(found.loss, plain.loss)
     assert found.terms[..., 2].max() > 65504, "beyond half precision"
-
-
-def loss_by(name, p1, z1, p2, z2, phi):
-    rule = RULES[1]
-    if name == "views":
-        return contrast_views(p1, p2, phi, rule).loss
-    if name == "queue":
-        return contrast_queue(p1, p2, make_queue(), phi, rule).loss
-    if name == "simsiam":
-        return attract(p1, z1, p2, z2, phi, rule).loss
-    return decorrelate(p1, p2, phi, rule).loss
-
-
-def of_this_process():
-    own = slice(rank() * BATCH // world_size(), (rank() + 1) * BATCH // world_size())
-    found = {}
-    for name in ("views", "queue", "simsiam", "barlow"):
-        phi = make_phi(BATCH if name == "barlow" else DIM)
-        tensors = [z[own].clone().requires_grad_() for z in make(4)]
-        loss = loss_by(name, *tensors, phi)
-        gradients = torch.autograd.grad(loss, [tensors[0], *phi.parameters()])
-        found[name] = (loss.detach(), *gradients)
-    return found
-
-
-@pytest.mark.distributed
-def test_two_processes_equal_one():
-    whole, parts = of_this_process(), run_processes(of_this_process)
-    for name, expected in whole.items():
-        averaged = [sum(p[name][i] for p in parts) / 2 for i in range(len(expected))]
-        averaged[1] = torch.cat([part[name][1] for part in parts]) / 2
-        for mine, other in zip(averaged, expected, strict=True):
-            torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12, msg=name)

@@ -6,11 +6,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.errors import ConfigError
+from common.runs.folder import new_run
+from common.runs.run import prepare_run
+from common.runs.run import train as train_run
 from papers.amcl.config import BASES, AMCLConfig
 from papers.amcl.loss import attract, contrast_queue, contrast_views, decorrelate
 from papers.amcl.module import AMCL
@@ -228,3 +232,16 @@ def test_a_collapse_is_warned_about():
 def test_recipes_that_cannot_work_are_refused(overrides, message):
     with pytest.raises(ConfigError, match=message):
         load_recipe("amcl/quick", overrides)
+
+
+def test_the_clip_is_on_the_gradient_of_all_parameters_together(tmp_path):
+    plain = ["optimizer.lr=1", "optimizer.weight_decay=0", "optimizer.schedule=constant"]
+    short = ["trainer.batches=1", "evaluation.protocols=[knn]", "evaluation.references=[]"]
+    quiet = ["tracking.mode=disabled", "tracking.plots=false"]
+    words = [*plain, *short, *quiet, "optimizer.clip_norm=0.01"]
+    ready = prepare_run(load_recipe("amcl/quick", words))
+    before = [p.detach().clone() for p in ready.module.parameters()]
+    train_run(ready, new_run(ready.recipe, tmp_path), Console(quiet=True))
+    moved = [p.detach() - old for p, old in zip(ready.module.parameters(), before, strict=True)]
+    # With a rate of 1 the first step is the gradient itself.
+    assert torch.cat([x.flatten() for x in moved]).norm().item() == pytest.approx(0.01, rel=1e-3)

@@ -6,11 +6,10 @@ from torch import nn
 
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import ConfigError, DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
 from papers.amcl.config import PairAucConfig
 from papers.amcl.pair_auc import evaluate_pair_auc, pair_area, unit_heads

@@ -3,7 +3,7 @@ import torch
 
 from common.config.recipe import load_recipe
 from common.plots.draw import draw_plots, to_png
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from papers.amcl import PAPER
 from papers.amcl.plots import draw, temperatures
 
@@ -17,7 +17,7 @@ BASES = {
 
 
 def make(*words):
-    ready = prepare(load_recipe("amcl/quick", [*SMALL, *words]))
+    ready = prepare_run(load_recipe("amcl/quick", [*SMALL, *words]))
     return ready.module.eval(), ready.data
 
 
@@ -53,7 +53,7 @@ def test_temperatures_at_the_floor_are_within_the_image():
 def test_without_temperatures_there_is_nothing_to_draw():
     for words in (["method.temperature=constant"],):
         assert draw(*make(*words)) == {}
-    ready = prepare(load_recipe("amcl/quick:simclr"))
+    ready = prepare_run(load_recipe("amcl/quick:simclr"))
     assert draw(ready.module, ready.data) == {}
 
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
-from common.evaluation.forecasting_config import ForecastingConfig
 from common.evaluation.run_protocols import run_protocols
+from common.evaluation.series_config import ForecastingConfig
 from papers.autotcl.config import MaskAgreementConfig
 from papers.autotcl.mask_agreement import evaluate_mask_agreement, smooth
 from tests.recipes import evaluation

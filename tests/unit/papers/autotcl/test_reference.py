@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.results.parity import Case, compare
+from common.results.parity import Case, compare_case
 from papers.autotcl.reference import loss_of, solve_losses
 
 STORED = Path(__file__).parents[3] / "reference/autotcl/losses.json"
@@ -18,7 +18,7 @@ def test_losses_that_are_stored_but_not_demanded_are_ours_too(dtype):
     extra = [name for name, of in case.description["arrays"].items() if of.pop("informative", 0)]
     assert len(extra) == 15
     case.description["outputs"] = extra
-    row = compare(case, solve_losses)
+    row = compare_case(case, solve_losses)
     assert row.ok, row
 
 
@@ -42,4 +42,4 @@ def test_an_unknown_loss_is_named_and_hides_no_other():
     case.description["outputs"].append("unheard_of")
     found = solve_losses(case)
     assert len(found) == len(case.outputs) - 1
-    assert compare(case, solve_losses).array == "unheard_of"
+    assert compare_case(case, solve_losses).array == "unheard_of"

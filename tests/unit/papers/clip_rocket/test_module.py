@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch

@@ -7,11 +7,11 @@ import torch
 from common.config.recipe import load_recipe
 from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.module import ImageTextData
+from common.evaluation.pair_config import ZeroShotConfig
 from common.evaluation.zero_shot import evaluate_zero_shot
-from common.evaluation.zero_shot_config import ZeroShotConfig
+from papers.clip_rocket.config import ProjectorsConfig
 from papers.clip_rocket.module import ClipRocket
 from papers.clip_rocket.projectors import evaluate_projectors, mix
-from papers.clip_rocket.projectors_config import ProjectorsConfig
 
 WORDS = ["data.train_rows=80", "data.batch_size=40"]
 

@@ -9,12 +9,12 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.modes import evaluating
+from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
 from common.errors import ConfigError, UsageError
-from common.evaluation.frozen import evaluating
 from common.own_data.plan import make_plan
 from papers.contrastive_gap.config import ContrastiveGapConfig
 from papers.contrastive_gap.module import ContrastiveGap

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.config.schema import OptimizerConfig
 from common.data.text.config import TextConfig
 from common.data.text.module import TextData

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.backbones.text_encoder import TextEncoder
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig

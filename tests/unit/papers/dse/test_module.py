@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.config.schema import OptimizerConfig
 from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch
 from common.data.text.config import Special, TextFacts
-from common.data.text.module import WholeBatches
+from common.data.text.module import TextBatches
 from common.errors import ConfigError, DataError
 from papers.dse.config import DSEConfig
 from papers.dse.loss import dse_loss
@@ -130,7 +130,7 @@ def test_every_task_and_head_learns(method, classes):
 
 def attach(module, count):
     """Gives the module ``count`` training pairs with scores from 0 up, as a Trainer would."""
-    samples = WholeBatches([], torch.arange(count) / count, 8)
+    samples = TextBatches([], torch.arange(count) / count, 8)
     module._trainer = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=samples))
     return module
 

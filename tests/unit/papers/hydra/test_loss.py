@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import gather, gather_with_grad, rank, world_size
 from papers.hydra import loss as loss_file
 from papers.hydra.loss import (
     activation,
@@ -20,7 +19,6 @@ from papers.hydra.loss import (
     positives_and_negatives,
     unit,
 )
-from tests.gloo import run_processes
 
 # The function of the same name stands before it in the package.
 supcon_file = import_module("common.losses.supcon")
@@ -227,30 +225,3 @@ def test_the_total_of_momentum_hydra_is_a_weighted_mean():
     assert momentum_total(one, three, 0.0) == 1
     assert momentum_total(one, three, 1.0) == 2
     assert abs(momentum_total(one, three, 1e9) - 3) < 1e-6
-
-
-def losses_of_this_process(reduction):
-    q, keys, gate = draw(6, 5), draw(6, 5, seed=1), draw(6, 5, seed=2).sigmoid()
-
-    def share(whole):
-        return whole.chunk(world_size())[rank()].clone()
-
-    mine = [share(x).requires_grad_() for x in (q, keys, gate)]
-    everyone, labels = gather_with_grad(mine[1]), gather(share(LABELS))
-    chosen = share(LABELS), share(PARTNERS), labels, SCALE, "A", reduction
-    loss = pair_contrast(mine[0], everyone, mine[2], *chosen)
-    loss = loss + instance_contrast(mine[0], everyone, 0.2)
-    loss.backward()
-    return loss.detach(), *(x.grad for x in mine)
-
-
-@pytest.mark.distributed
-@pytest.mark.parametrize("reduction", ["micro", "macro"])
-def test_two_processes_equal_one(reduction):
-    # Only one of the processes has the anchor without a positive.
-    results = run_processes(losses_of_this_process, reduction)
-    loss, *gradients = losses_of_this_process(reduction)
-    torch.testing.assert_close(sum(r[0] for r in results) / 2, loss, rtol=1e-12, atol=0)
-    for index, whole in enumerate(gradients, 1):
-        averaged = torch.cat([result[index] for result in results]) / 2
-        torch.testing.assert_close(averaged, whole, rtol=1e-10, atol=1e-14)

@@ -8,7 +8,7 @@ from common.config.recipe import load_recipe
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from papers.hydra.config import HydraConfig, SimLAPConfig
 from papers.hydra.gate import SharedGate
 from papers.hydra.module import SimLAP
@@ -54,7 +54,7 @@ def test_images_without_labels_are_refused_for_the_method_not_for_its_protocols(
         "hydra/quick", ["data.name=image-folder", f"data.path={tmp_path}", "data.batch_size=4"]
     )
     with pytest.raises(DataError, match=r"data.name: Hydra"):
-        prepare(recipe)
+        prepare_run(recipe)
 
 
 def test_two_classes_are_enough_for_identical_pairs_alone():

@@ -3,6 +3,7 @@
 import torch
 
 from common.data.images.sets import check_set
+from common.data.sampler import EpochBatchSampler
 from papers.mcl.grouping import combine, find_clusters, grouped_order, kept_share, one_pass
 from papers.mcl.readers.coloured_digits import coloured_digits
 
@@ -55,3 +56,18 @@ def test_coloured_digits_are_what_the_docstring_says_and_the_same_each_time():
         octant = ((part.images.flatten(2).amin(2) > 127) * torch.tensor([4, 2, 1])).sum(1)
         assert (octant == part.labels % 8).double().mean() > 0.99
     assert not set(made["train"].groups.tolist()) & set(made["test"].groups.tolist())
+
+
+def test_a_global_batch_is_of_one_group_and_processes_share_it():
+    groups = torch.arange(48) % 3
+
+    def batches(process: int, processes: int) -> list[list[int]]:
+        sampler = EpochBatchSampler(48, 8, 3, process, processes)
+        sampler.order = lambda generator: grouped_order(groups, 8, 6, generator)
+        return [key.rows.tolist() for key in sampler]
+
+    whole = batches(0, 1)
+    assert len(whole) == 6
+    assert all(len(set(groups[rows].tolist())) == 1 for rows in whole)
+    parts = zip(batches(0, 2), batches(1, 2), strict=True)
+    assert [first + second for first, second in parts] == whole

@@ -6,7 +6,7 @@ from common.config.recipe import load_recipe
 from common.data.sequences.config import SequenceConfig
 from common.data.sequences.module import SequenceData
 from common.runs.checkpoints import Checkpoints
-from common.runs.reporter import Reporter
+from common.tracking.tracker import Reporter
 from common.training.position import Position
 from common.training.trainer import make_trainer
 from papers.mclrec.config import MCLRecConfig

@@ -1,14 +1,17 @@
 import pytest
 import torch
 
+from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.graphs.config import GraphConfig, GraphFacts
 from common.data.graphs.module import GraphData
 from common.data.sampler import BatchKey
 from common.errors import ConfigError, LikewiseError
+from common.evaluation.run_protocols import run_protocols
 from papers.meow.config import MEOWConfig
 from papers.meow.loss import cluster
 from papers.meow.module import MEOW, check_concentrations
+from tests.training import quiet_trainer
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +133,23 @@ def test_a_node_on_the_far_side_of_its_centre_names_the_clusters_and_not_the_rat
 def test_more_clusters_than_nodes_is_refused():
     with pytest.raises(ConfigError, match="10 target nodes"):
         MEOW(MEOWConfig(num_clusters=[20]), None, GraphFacts(num_nodes=10))
+
+
+def test_scale_trains_on_samples_and_is_measured_on_the_whole_graph():
+    overrides = ["data.num_targets=3000", "evaluation.node_probe.probes=2", "method.dim=16"]
+    recipe = load_recipe("meow/scale", [*overrides, "evaluation.node_probe.iterations=20"])
+    data = GraphData(recipe.data, 0)
+    data.load()
+    module = MEOW(recipe.method, recipe.optimizer, data.facts)
+    quiet_trainer(max_epochs=1).fit(module, datamodule=data)
+    assert module.batches_seen == 5  # the rest of 3,000 is no batch
+    assert data.evaluation_inputs(module, "test").z.shape == (3000, 16)
+    encoders = {"ours": data.evaluation_inputs(module, "test"), **data.references("test")}
+    found = {
+        name: run_protocols(["node-probe"], encoders[name], recipe.evaluation, 0, "")
+        for name in ("ours", "raw", "propagated")
+    }
+    assert set(found["raw"]) == set(found["propagated"]) == set(found["ours"])
+    # The links tell the class, the features hardly do; five steps need not have learnt it.
+    assert found["propagated"]["macro_f1_20"] >= found["raw"]["macro_f1_20"] + 20
+    assert 33 < found["ours"]["macro_f1_20"] < 100

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import torch
 
-from common.evaluation.node_embeddings import NodeEmbeddings
+from common.evaluation.node_inputs import NodeEmbeddings
 from common.paper import get_paper
 from common.plots.draw import draw_plots
 from papers.meow import plots

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from common.backbones.text_tower_config import TextTowerConfig
+from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch
@@ -13,7 +13,7 @@ from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from common.losses.clip import clip_loss
 from common.methods.clip import CLIP
-from common.methods.two_tower_config import CLIPConfig
+from common.methods.config import CLIPConfig
 from papers.negclip.config import NegCLIPConfig
 from papers.negclip.module import NegCLIP
 from tests.training import losses_of, quiet_trainer

@@ -80,7 +80,7 @@ def make_inputs(module):
     labels = torch.arange(30) % 3
     images = torch.eye(3)[labels].view(30, 3, 1, 1)
     part = SimpleNamespace(labels=labels, images=images)
-    return OpenWorldInputs(part, 2, lambda x: x, module)
+    return OpenWorldInputs(part.images, part.labels, 2, lambda x: x, module)
 
 
 def test_heads_are_measured_in_per_cent():

@@ -14,8 +14,6 @@ from papers.owdfa_cpl.loss import (
     pair_consistency,
     soft_labels,
 )
-from papers.owdfa_cpl.network import join_with_grad
-from tests.gloo import run_processes
 
 CLASSES = 5
 
@@ -111,23 +109,3 @@ def test_half_precision_is_widened():
         mean_entropy(logits),
     ):
         assert loss.dtype == torch.float32
-
-
-def joined_gradient():
-    """Each process holds two labelled and one unlabelled row of six."""
-    from common.distributed.reduce import all_reduce_sum, rank, world_size
-
-    rows = draw(6, CLASSES)
-    own = torch.cat([rows[:4].chunk(world_size())[rank()], rows[4:].chunk(world_size())[rank()]])
-    own.requires_grad_()
-    logits = join_with_grad(own, 4 // world_size())
-    loss = pair_consistency(logits, torch.tensor([1, 0, 3, 2, 0, 4])) - mean_entropy(logits)
-    loss.backward()
-    return loss.detach(), all_reduce_sum(own.grad.sum(0)) / world_size()
-
-
-@pytest.mark.distributed
-def test_two_processes_have_the_loss_and_the_mean_gradient_of_one():
-    expected = joined_gradient()
-    for found in run_processes(joined_gradient):
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from common.config.schema import OptimizerConfig
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
 from common.data.targets.open_world.batch import OpenWorldBatch
 from common.data.targets.open_world.config import OpenWorldFacts
+from common.distributed.draws import keyed_generator
 from common.errors import ConfigError, DataError
 from papers.owdfa_cpl.baselines import (
     ORCA,

@@ -27,7 +27,9 @@ def make_data():
     return SimpleNamespace(
         whole=found,
         prepare_images=prepare,
-        evaluation_inputs=lambda module, split: OpenWorldInputs(part, 2, prepare, module),
+        evaluation_inputs=lambda module, split: OpenWorldInputs(
+            part.images, part.labels, 2, prepare, module
+        ),
     )
 
 

@@ -11,8 +11,10 @@ from rich.console import Console
 from common.data.catalogue.verify import verify
 from common.data.targets.open_world.samples import LABELLED, UNLABELLED
 from common.errors import DataError
+from common.results.record import SAME_DATA, default_results, load_records
 from papers.owdfa_cpl.readers import ow_forge_20 as standin
 from papers.owdfa_cpl.readers.ow_forge_20 import load_pools, ow_forge_20
+from papers.owdfa_cpl.readers.sanity import NETWORK, PIXELS, raw_pixel_accuracy
 from papers.owdfa_cpl.standin import generate
 from papers.owdfa_cpl.standin.carriers import draw_carrier, render_carrier
 from papers.owdfa_cpl.standin.filters import (
@@ -27,6 +29,7 @@ from papers.owdfa_cpl.standin.filters import (
 )
 from papers.owdfa_cpl.standin.forgeries import FORGERIES
 from papers.owdfa_cpl.standin.generate import Counts, Preset, make_images
+from tests.system.quick import run_ready
 
 TINY = Preset(Counts(2, 1, 1), Counts(0, 2, 1), Counts(3, 1, 1), Counts(0, 1, 1))
 
@@ -104,7 +107,8 @@ def test_labels_have_known_classes_first(tiny):
 
 def test_it_is_made_once_and_read_back_the_same(tiny, monkeypatch):
     first = ow_forge_20("small", with_real=False, seed=5)
-    assert [path.name for path in tiny.iterdir()] == [f"ow-forge-20-{first.fingerprint}.npz"]
+    key = standin.cache_key("small", False, 5)
+    assert [path.name for path in tiny.iterdir()] == [f"ow-forge-20-{key}.npz"]
     monkeypatch.setattr(standin, "generate", lambda *_: pytest.fail("made again"))
     again = ow_forge_20("small", with_real=False, seed=5)
     assert torch.equal(first.train.images, again.train.images)
@@ -173,11 +177,33 @@ def test_without_those_faces_it_says_where_to_get_them(tiny, tmp_path):
 
 
 def test_the_key_changes_with_whatever_decides_the_pixels(monkeypatch):
-    keys = {generate.cache_key(*case) for case in (("small", False, 1), ("small", True, 1))}
-    keys |= {generate.cache_key(*case) for case in (("large", False, 1), ("small", False, 2))}
-    monkeypatch.setattr(generate, "VERSION", 0)
-    assert len(keys | {generate.cache_key("small", False, 1)}) == 5
-    assert generate.cache_key("small", False, 1, "att") != generate.cache_key("small", False, 1)
+    cases = [("small", False, 1), ("small", True, 1), ("large", False, 1), ("small", False, 2)]
+    keys = {standin.cache_key(*case) for case in (*cases, ("small", False, 1, "att"))}
+    monkeypatch.setattr(standin, "source_digest", lambda: "of other code")
+    assert len(keys | {standin.cache_key("small", False, 1)}) == 6
+
+
+def test_the_hash_is_of_the_contents(tiny, monkeypatch):
+    first = ow_forge_20("small", with_real=False, seed=5)
+    monkeypatch.setattr(standin, "source_digest", lambda: "of code that was only renamed")
+    assert ow_forge_20("small", with_real=False, seed=5).fingerprint == first.fingerprint
+    monkeypatch.setattr(generate, "QUALITY", (50, 60))
+    monkeypatch.setattr(standin, "source_digest", lambda: "of code that compresses more")
+    assert ow_forge_20("small", with_real=False, seed=5).fingerprint != first.fingerprint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "before"), [(2000, "e7aaf3583916"), (2001, "6d1469b67813")])
+def test_the_first_records_stay_with_the_sets_that_they_were_made_on(
+    seed, before, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert ow_forge_20("standard", False, seed).fingerprint == SAME_DATA[before]
+
+
+def test_all_records_name_contents():
+    records = load_records(default_results(), "owdfa_cpl")
+    assert {record.data_hash for record in records} == {*SAME_DATA.values()}
 
 
 def test_without_scikit_image_it_says_what_to_install(monkeypatch):
@@ -233,3 +259,13 @@ def test_sampling_reads_between_pixels_and_repeats_the_border():
     at = np.full((SIDE, SIDE), 2.25)
     np.testing.assert_allclose(sample(x, at, at), 2.25)
     np.testing.assert_allclose(sample(x, at, at + 100), SIDE - 1)
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_neither_trivial_nor_impossible(tmp_path):
+    found = ow_forge_20("standard", with_real=False, seed=2000)
+    assert raw_pixel_accuracy(found) == pytest.approx(PIXELS, abs=0.01)
+    words = ["evaluation.protocols=[head-clusters]"]
+    record, _ = run_ready("owdfa_cpl/standin:all-labels", tmp_path, "seed=0", *words)
+    assert record.metrics["test/all_acc"] == pytest.approx(100 * NETWORK, abs=3)
+    assert record.metrics["test/best_all_nmi"] >= record.metrics["test/all_nmi"]

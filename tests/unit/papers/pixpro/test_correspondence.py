@@ -3,11 +3,10 @@ import torch
 from torch import nn
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.dense_evaluation import DenseImages, first_two
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages, first_two
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from papers.pixpro.config import CorrespondenceConfig
 from papers.pixpro.correspondence import evaluate_correspondence, places, retrieval
 from papers.pixpro.geometry import cell_distances

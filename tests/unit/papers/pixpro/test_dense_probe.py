@@ -4,13 +4,13 @@ from torch import nn
 
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig
-from common.data.images.dense_evaluation import DenseImages
-from common.data.images.evaluation import EvaluatedImages
+from common.data.images.evaluation import DenseImages, EvaluatedImages
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.run_protocols import run_protocols
-from common.runs.run import prepare
+from common.runs.run import prepare_run
+from papers.pixpro.config import DenseProbeConfig
 from papers.pixpro.dense_probe import (
     cell_classes,
     channel_scale,
@@ -19,7 +19,6 @@ from papers.pixpro.dense_probe import (
     fit_cells,
     metrics,
 )
-from papers.pixpro.dense_probe_config import DenseProbeConfig
 from tests.recipes import evaluation
 
 SETTINGS = DenseProbeConfig(epochs=15, batch_size=8, lr=0.1)
@@ -140,4 +139,4 @@ def test_images_without_maps_or_in_another_form_are_refused_before_training():
         evaluate_dense_probe(make_inputs(painted(4, 1), painted(4, 2), test_crop=8), SETTINGS, 0)
     words = ["data.name=scattered-digits", "data.holdout=0.1"]
     with pytest.raises(DataError, match="scattered-digits"):
-        prepare(load_recipe("pixpro/quick", words))
+        prepare_run(load_recipe("pixpro/quick", words))

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from common.backbones.resnet import resnet18
-from common.backbones.small_conv import SmallConv
-from common.data.images.box_evaluation import ObjectImages
-from common.data.images.boxes import padded, plain_objects
+from common.backbones.small_networks import SmallConv
 from common.data.images.config import ImageConfig
-from common.data.images.sets import Split
+from common.data.images.evaluation import ObjectImages
+from common.data.images.sets import Split, padded, plain_objects
 from common.errors import ConfigError
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
+from papers.pixpro.config import DetectionConfig
 from papers.pixpro.detection import (
     _batches,
     _groups,
@@ -20,7 +20,6 @@ from papers.pixpro.detection import (
     mirrored,
     rate_at,
 )
-from papers.pixpro.detection_config import DetectionConfig
 from papers.pixpro.detectors import build_detector
 from tests.stored import read_images
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from common.data.images.config import ImageConfig, ViewConfig
-from common.data.images.module import WholeBatches
-from common.data.images.per_sample import PerSampleViews
+from common.data.images.module import ImageBatches
+from common.data.images.per_sample import make_views_singly
 from common.data.images.sets import Split
-from common.data.images.views import make_view_batch
+from common.data.images.views import collect_views, make_views
 from common.data.sampler import BatchKey
 from common.errors import DataError
 from papers.pixpro.geometry import cell_centres, cell_distances, crop_coordinates
@@ -96,7 +96,7 @@ def test_odd_crops_are_named():
         cell_distances(WHOLE, WHOLE.expand(2, 4), (2, 2), (2, 2))
 
 
-@pytest.mark.parametrize("make", ["batched", "per-sample"])
+@pytest.mark.parametrize("make", [make_views, make_views_singly])
 def test_what_is_seen_in_a_view_is_where_its_coordinates_say(make):
     # Two channels that hold each pixel's own place: a view of them must show its cells' centres.
     height, width = 24, 40
@@ -106,11 +106,8 @@ def test_what_is_seen_in_a_view_is_where_its_coordinates_say(make):
     view = ViewConfig(count=2, size=8, area=[0.2, 0.9], flip=0.5)
     config = ImageConfig(batch_size=6, views=[view])
     key = BatchKey(torch.arange(6), 0, 0, 0, 6)
-    whole = WholeBatches(Split(images, torch.zeros(6)))
-    if make == "batched":
-        made = make_view_batch(whole[key], config, seed=1)
-    else:
-        made = PerSampleViews(whole, config, 1)[key]
+    whole = ImageBatches(Split(images, torch.zeros(6)))
+    made = collect_views(whole[key], config, 1, make)
     assert made.sizes is not None and made.sizes.tolist() == [[height, width]] * 6
     flips = torch.cat([crops[:, 4] for crops in made.crops])
     assert 0 < int(flips.sum()) < 12, "both kinds must be among them"

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torchvision
 
-from common.backbones.formats import to_detectron2
+from common.backbones.published import to_detectron2
 from common.data.images.config import ImageFacts
 from common.errors import DataError
 from common.methods.config import SimCLRConfig

@@ -52,7 +52,7 @@ def test_half_precision_is_computed_in_full():
 
 def gradients(reading):
     """Returns loss and gradient of this process's rows, as averaging would scale them."""
-    from common.distributed.reduce import all_reduce_sum, rank, world_size
+    from common.distributed.collectives import all_reduce_sum, rank, world_size
 
     own = Z.chunk(world_size(), dim=1)[rank()].clone().requires_grad_()
     loss = global_contrast(own, 0.05, 0.5, reading)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.config.schema import OptimizerConfig
 from common.data.sampler import BatchKey
 from common.data.text.batch import TextBatch

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.backbones.encoder_config import EncoderConfig
+from common.backbones.text_config import EncoderConfig
 from common.data.text.config import TextFacts
 from common.errors import DataError
 from papers.simcse.config import SimCSEConfig

@@ -43,6 +43,8 @@ def test_queries_are_of_the_training_rows_and_a_function_of_the_seed():
     assert not torch.equal(data.queries["train"], other.queries["train"])
     assert torch.equal(data.queries["test"], other.queries["test"])
     assert data.fingerprint == other.fingerprint
+    # That of the committed records, whatever the processor.
+    assert data.fingerprint == "cd2d30b3d9e19d4f"
     assert len(data.queries["train"]) == 1000 and len(data.queries["test"]) == TEST_QUERIES
     for part in ("train", "test"):
         assert set(data.queries[part].unique().tolist()) <= set(data.parts[part].tolist())

@@ -7,8 +7,8 @@ from common.data.sampler import BatchKey
 from common.data.targets.regression.config import RegressionFacts
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.views import RegressionBatch
+from common.distributed.draws import draw_beta
 from common.errors import ConfigError
-from common.losses.draws import draw_beta
 from papers.supremix.config import BETA_OPTIONS, SupReMixConfig
 from papers.supremix.encoder import compared_labels, compared_window
 from papers.supremix.loss import supremix

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.results.parity import Case, compare
+from common.results.parity import Case, compare_case
 from papers.supremix.reference import solve_loss
 
 STORED = Path(__file__).parents[3] / "reference" / "supremix" / "supremix_loss.json"
@@ -15,4 +15,4 @@ def test_labels_may_be_stored_as_whole_numbers():
     whole = case.arrays["labels"].astype(np.int64)
     assert np.array_equal(whole, case.arrays["labels"])
     case.arrays["labels"] = whole
-    assert compare(case, solve_loss).ok
+    assert compare_case(case, solve_loss).ok

@@ -2,7 +2,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import TEST, TRAIN, VAL, fingerprint
+from common.data.targets.regression.samples import TEST, TRAIN, VAL, fingerprint_samples
 from papers.supremix.readers.rotated_digits import (
     STEPS,
     _centred,
@@ -30,7 +30,7 @@ def test_sizes_labels_and_range():
 
 def test_the_data_are_the_same_each_time_and_on_256_levels():
     first, again = scattered_rotated_digits(CONFIG), scattered_rotated_digits(CONFIG)
-    assert fingerprint(first) == fingerprint(again)
+    assert fingerprint_samples(first) == fingerprint_samples(again)
     levels = first.inputs * 255
     torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
 

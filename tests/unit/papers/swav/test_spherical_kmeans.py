@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.distributed.reduce import rank
+from common.distributed.collectives import rank
 from papers.swav import spherical_kmeans as module
 from papers.swav.spherical_kmeans import nearest, spherical_kmeans
 from tests.gloo import run_processes

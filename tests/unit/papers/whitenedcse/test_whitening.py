@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.distributed.reduce import all_reduce_sum, rank, world_size
+from common.distributed.collectives import all_reduce_sum, rank, world_size
 from papers.whitenedcse.whitening import InverseRoot, group_whitening, whiten_views
 from tests.gloo import run_processes
 

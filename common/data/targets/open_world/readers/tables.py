@@ -15,13 +15,10 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import place_of, read_lines
 from common.data.catalogue.root import data_root
 from common.data.catalogue.user_provided import refuse_given
 from common.data.images.readers.folders import SUFFIXES, warn_outside
-from common.data.sampler import keyed_generator
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import Box, ImageFiles
 from common.data.targets.open_world.readers.published import (
     SHOWN,
     ClassCounts,
@@ -32,18 +29,22 @@ from common.data.targets.open_world.samples import (
     LABELLED,
     UNLABELLED,
     UNUSED,
+    Box,
+    ImageFiles,
     OpenWorldSet,
     Part,
     Rows,
 )
+from common.distributed.draws import keyed_generator
 from common.errors import DataError
+from common.own_data.csv_lines import place_of, read_lines
 
 COLUMNS = ("img_path", "label", "method", "image_source", "tag")
 BOX_COLUMNS = ("img_path", "left", "top", "right", "bottom")
 TRAIN_SHARE = 0.8
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One image of the table."""
 
     path: str
@@ -62,7 +63,7 @@ def ow_dfa(config: OpenWorldConfig) -> OpenWorldSet:
         ConfigError: A table of the other protocol.
     """
     table = find_table(config)
-    rows = [row for row in read_rows(table) if row.tag != UNUSED]
+    rows = [row for row in read_table_rows(table) if row.tag != UNUSED]
     names = class_names(table, rows)
     counts = class_counts(rows, names)
     check_protocol(counts, config.protocol)
@@ -110,7 +111,7 @@ def find_table(config: OpenWorldConfig) -> Path:
     return table
 
 
-def read_rows(table: Path) -> list[Row]:
+def read_table_rows(table: Path) -> list[TableRow]:
     """Reads the table.
 
     Raises:
@@ -126,11 +127,11 @@ def read_rows(table: Path) -> list[Row]:
                 f"{table}, line {number}: label {label!r}, tag {tag!r}: a label is a whole number "
                 "from 0, a tag 0 (unused), 1 (labelled) or 2 (unlabelled)"
             )
-        rows.append(Row(path, int(label), method, source, int(tag)))
+        rows.append(TableRow(path, int(label), method, source, int(tag)))
     return rows
 
 
-def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
+def class_names(table: Path, rows: list[TableRow]) -> tuple[str, ...]:
     """Returns ``method (sources)`` of each label, in order.
 
     Raises:
@@ -157,7 +158,7 @@ def class_names(table: Path, rows: list[Row]) -> tuple[str, ...]:
     return tuple(f"{methods[n]} ({', '.join(of)})" for n, of in enumerate(sources))
 
 
-def class_counts(rows: list[Row], names: tuple[str, ...]) -> list[ClassCounts]:
+def class_counts(rows: list[TableRow], names: tuple[str, ...]) -> list[ClassCounts]:
     """Returns the counts of each class."""
     counts = Counter((row.label, row.tag) for row in rows)
     return [
@@ -166,7 +167,7 @@ def class_counts(rows: list[Row], names: tuple[str, ...]) -> list[ClassCounts]:
     ]
 
 
-def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]:
+def find_images(table: Path, folder: Path | None, rows: list[TableRow]) -> list[Path]:
     """Returns the rows' files; raises `DataError` that lists those that are not there."""
     base = folder or table.parent
     paths = [base / row.path for row in rows]
@@ -181,7 +182,7 @@ def find_images(table: Path, folder: Path | None, rows: list[Row]) -> list[Path]
     return paths
 
 
-def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
+def read_boxes(path: Path, rows: list[TableRow]) -> list[Box]:
     """Reads a CSV of face boxes in pixels, one an image.
 
     Raises:
@@ -208,7 +209,7 @@ def read_boxes(path: Path, rows: list[Row]) -> list[Box]:
     return [found[row.path] for row in rows]
 
 
-def split_rows(rows: list[Row], seed: int) -> Tensor:
+def split_rows(rows: list[TableRow], seed: int) -> Tensor:
     """Returns which rows are for training: of each source and label the same share.
 
     As the code, rows are drawn and not videos: images of one video may be on both sides.

@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import torch
 
-from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.images.readers.folders import warn_outside
 from common.data.targets.regression.samples import TEST, TRAIN, VAL, random_splits
 from common.errors import DataError, shown
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 ROLES = {"train": TRAIN, "val": VAL, "test": TEST}
 MEND = "repair it, or take the line out"
 PATH, SPLIT = "path", "split"
 
 
-class Listed(NamedTuple):
+class ListedLines(NamedTuple):
     """The lines of such a CSV.
 
     ``targets (num,)`` float64; ``splits`` as of `RegressionSet`, fixed random ones where the CSV
@@ -29,7 +29,7 @@ class Listed(NamedTuple):
     lines: list[int]
 
 
-def read_listed(path: Path, target: str) -> Listed:
+def read_listed(path: Path, target: str) -> ListedLines:
     """Reads a CSV with the columns ``path``, ``target`` and perhaps ``split``.
 
     Raises:
@@ -38,7 +38,7 @@ def read_listed(path: Path, target: str) -> Listed:
     """
     lines = read_lines(path)
     y = torch.tensor(read_numbers(path, lines, target, MEND), dtype=torch.float64)
-    return Listed(
+    return ListedLines(
         list_files(path, lines), y, _listed_splits(path, lines), [number for number, _ in lines[1:]]
     )
 

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data.catalogue.csv_lines import Lines, place_of, read_lines, read_numbers
 from common.data.catalogue.packers.arrays import read_rows
 from common.data.images.readers.folders import list_folder
 from common.data.images.readers.numbered import decode_all
@@ -18,6 +17,7 @@ from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.readers.listed import PATH, list_files
 from common.errors import DataError
+from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
 
 def read_inputs(

@@ -6,9 +6,9 @@ from rich.console import Console
 
 from common.data.catalogue.listing import data_state, print_data_sets
 from common.data.catalogue.root import VARIABLE
-from common.data.catalogue.sources import load_sources
 from common.data.catalogue.user_provided import GIVEN
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
+from common.registry import WINGS
 
 BUILT_IN = {
     "coloured-digits",
@@ -44,25 +44,6 @@ def test_the_list_shows_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "ml-latest-small" in text and "imdb-wiki" in text and str(tmp_path) in text
 
 
-def test_the_list_breaks_no_name_on_a_narrow_terminal_and_is_a_line_a_set_in_a_file() -> None:
-    titles = [source.title for source in load_sources().values()]
-    for width in (80, 60):
-        terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        print_data_sets(terminal)
-        text = terminal.file.getvalue()
-        *rows, _root, _command = text.splitlines()
-        assert max(map(len, rows)) <= width and "…" not in text
-        words = {word.rstrip(".") for word in text.split()}
-        assert {word for title in titles for word in title.split()} <= words
-        assert {*load_sources(), *GIVEN} <= words
-    file = Console(file=io.StringIO(), width=40)
-    print_data_sets(file)
-    lines = file.file.getvalue().splitlines()
-    for source in load_sources().values():
-        (line,) = [line for line in lines if line.split()[0] == source.name]
-        assert line.rstrip().endswith(f"{source.title}. Licence: {source.licence}")
-
-
 def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -> None:
     here = str(tmp_path)
     for name in GIVEN:
@@ -86,6 +67,6 @@ def test_a_set_that_its_user_brings_is_here_once_its_files_are(tmp_path: Path) -
 
 def test_a_set_that_is_built_in_needs_no_file(tmp_path: Path) -> None:
     """Every registered set is of the catalogue, brought, a path of its user's, or made here."""
-    made = {name for names in DATASETS.values() for name in names.names()}
+    made = {name for kind in WINGS for name in DataSets(kind).names()}
     made = {name for name in made if data_state(name, str(tmp_path)) == "built in"}
     assert made == BUILT_IN

@@ -4,11 +4,11 @@ import pytest
 
 from common.data.catalogue.root import VARIABLE, data_root, require
 from common.data.catalogue.sources import get_source, load_sources
-from common.data.data_sets import DATASETS
+from common.data.modality import DataSets
 from common.errors import DataError
-from common.registry import DATA_MODULES, load
+from common.registry import WINGS, load, wing
 
-SETS = [(kind, name) for kind, table in DATASETS.items() for name in table.entries]
+SETS = [(kind, name) for kind in WINGS for name in DataSets(kind).names()]
 
 
 def test_the_value_of_the_recipe_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_a_missing_file_is_named_with_the_command(tmp_path: Path, relative: str,
 
 @pytest.mark.parametrize(("kind", "name"), [each for each in SETS if each[1] in load_sources()])
 def test_a_reader_whose_set_is_missing_names_the_command(tmp_path: Path, kind: str, name: str):
-    module, config = (load(target) for target in DATA_MODULES[kind])
+    module, config = (load(target) for target in wing(kind).module)
     with pytest.raises(DataError, match=f"papers data prepare {name}`"):
         module(config(name=name, root=str(tmp_path)), 0).load()
 

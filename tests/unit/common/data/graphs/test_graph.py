@@ -4,7 +4,7 @@ import torch
 
 from common.data.graphs.graph import (
     check_splits,
-    fingerprint,
+    fingerprint_graph,
     join_links,
     make_edges,
     make_graph,
@@ -52,7 +52,7 @@ def test_a_part_without_a_class_is_refused_before_training(part):
 
 
 def test_fingerprint_follows_the_contents():
-    base = fingerprint({"x": np.arange(3)}, ["a"])
-    assert base == fingerprint({"x": np.arange(3)}, ["a"])
-    assert base != fingerprint({"x": np.arange(1, 4)}, ["a"])
-    assert base != fingerprint({"x": np.arange(3)}, ["b"])
+    base = fingerprint_graph({"x": np.arange(3)}, ["a"])
+    assert base == fingerprint_graph({"x": np.arange(3)}, ["a"])
+    assert base != fingerprint_graph({"x": np.arange(1, 4)}, ["a"])
+    assert base != fingerprint_graph({"x": np.arange(3)}, ["b"])

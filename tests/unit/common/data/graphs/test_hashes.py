@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.config.recipe import load_recipe
-from common.data.data_sets import DATASETS
 from common.data.graphs.graph import graph_fingerprint
+from common.data.modality import DataSets
 
 RECORDS = Path(__file__).resolve().parents[5] / "results" / "meow"
 REAL = pytest.mark.skipif("LIKEWISE_DATA" not in os.environ, reason="LIKEWISE_DATA is not set")
@@ -20,6 +20,6 @@ REAL_SETS = [pytest.param(name, marks=REAL) for name in NAMES]
 def test_the_hash_is_that_of_the_records(name):
     records = [json.loads(path.read_text()) for path in RECORDS.glob(f"{name}-*.json")]
     config = load_recipe(f"meow/{name}").data
-    graph = DATASETS["graphs"].get(config.name)(config, 0)
+    graph = DataSets("graphs").get(config.name)(config, 0)
     found = graph_fingerprint(graph, config.metapaths or graph.metapaths)
     assert found in {record["data_hash"] for record in records}

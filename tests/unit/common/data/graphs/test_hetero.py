@@ -7,7 +7,7 @@ from torch_geometric.data import HeteroData
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import get_features, get_labels, get_splits, join_links, node_counts
-from common.data.graphs.metapaths import halves
+from common.data.graphs.metapath_graphs import halves
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import prepare_graph
 from common.data.graphs.readers.hetero import read_hetero_data

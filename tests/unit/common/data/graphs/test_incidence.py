@@ -6,8 +6,8 @@ import scipy.sparse as sp
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import join_links
-from common.data.graphs.incidence import find_equal_rows, hop_incidence
-from common.data.graphs.metapaths import path_product
+from common.data.graphs.metapath_graphs import path_product
+from common.data.graphs.prepare import find_equal_rows, hop_incidence
 from common.data.graphs.readers.packed import read_packed
 from common.errors import DataError
 

@@ -17,7 +17,7 @@ from common.data.graphs.graph import (
     join_links,
     split_metapath,
 )
-from common.data.graphs.metapaths import path_product
+from common.data.graphs.metapath_graphs import path_product
 from common.data.graphs.module import GraphData
 from common.data.graphs.prepare import split_hops
 from common.errors import ConfigError, DataError
@@ -82,7 +82,7 @@ def test_a_graph_is_read_once_unless_each_seed_has_its_own(
         read.append(seed)
         return data.graph
 
-    monkeypatch.setattr(module_of_data.DATASETS["graphs"], "get", lambda name: reader)
+    monkeypatch.setattr(module_of_data.DataSets, "get", lambda sets, name: reader)
     monkeypatch.setattr(module_of_data, "prepare_graph", lambda *parts: None)
     monkeypatch.setattr(module_of_data, "make_batch", lambda prepared: object())
     found = GraphData(GraphConfig(**changes), seed)

@@ -6,7 +6,7 @@ import torch
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import get_labels, join_links, node_counts
 from common.data.graphs.module import GraphData
-from common.data.graphs.neighbours import draw, relabel, uniform
+from common.data.graphs.neighbours import draw_neighbours, relabel, uniform
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
 from papers.meow.config import MEOWConfig
@@ -38,8 +38,8 @@ def data():
 
 def test_short_rows_are_whole_and_long_ones_are_right_on_average():
     matrix, rows = random_matrix(), np.array([4, 0])
-    assert (draw(matrix, rows, 100, 0) != matrix[rows]).nnz == 0
-    drawn = [draw(matrix, rows, 3, salt) for salt in range(4000)]
+    assert (draw_neighbours(matrix, rows, 100, 0) != matrix[rows]).nnz == 0
+    drawn = [draw_neighbours(matrix, rows, 3, salt) for salt in range(4000)]
     assert all((part.getnnz(axis=1) <= 3).all() for part in drawn)
     mean = np.mean([part.toarray() for part in drawn], 0)
     np.testing.assert_allclose(mean, matrix[rows].toarray(), atol=0.3)
@@ -49,16 +49,16 @@ def test_rows_held_elsewhere_are_drawn_by_their_own_numbers():
     matrix, rows = random_matrix(), np.array([1, 2, 5])
     place = np.array([4, 0, 5, 2, 1, 3])  # where each row is to stand
     moved = matrix[np.argsort(place)]
-    expected = draw(matrix, rows, 3, 9)
-    assert (draw(moved, rows, 3, 9, place[rows]) != expected).nnz == 0
+    expected = draw_neighbours(matrix, rows, 3, 9)
+    assert (draw_neighbours(moved, rows, 3, 9, place[rows]) != expected).nnz == 0
 
 
 def test_draws_belong_to_a_row_and_not_to_who_asks():
     matrix = random_matrix()
-    together = draw(matrix, np.array([1, 2, 5]), 3, 9).toarray()
-    alone = draw(matrix, np.array([5]), 3, 9).toarray()
+    together = draw_neighbours(matrix, np.array([1, 2, 5]), 3, 9).toarray()
+    alone = draw_neighbours(matrix, np.array([5]), 3, 9).toarray()
     assert np.array_equal(together[2], alone[0])
-    assert not np.array_equal(draw(matrix, np.array([5]), 3, 10).toarray(), alone)
+    assert not np.array_equal(draw_neighbours(matrix, np.array([5]), 3, 10).toarray(), alone)
 
 
 def test_uniform_numbers_are_even_and_unrelated():

@@ -9,10 +9,10 @@ import torch
 from common.data.image_text.batch import PairBatch, as_pair_batch, up_to_first
 from common.data.image_text.config import FALSE_KINDS, ImageTextConfig, TextViewConfig
 from common.data.image_text.module import ImageTextData
-from common.data.image_text.near import near_by_pixels
 from common.data.image_text.readers.relations import relations
 from common.data.image_text.readers.shuffles import SHUFFLES
-from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_apart
+from common.data.image_text.samples import near_by_pixels
+from common.data.image_text.sets import Captioned, CaptionedSet, Variants, keep_images_apart
 from common.data.images.config import ViewConfig
 from common.data.images.sets import Split
 from common.data.sampler import BatchKey
@@ -150,7 +150,7 @@ def test_parts_keep_all_captions_of_an_image_and_number_near_images_anew():
     owner = np.repeat(np.arange(20), 2)
     near = np.stack([(np.arange(20) + 1) % 20, (np.arange(20) + 2) % 20], 1)
     whole = Captioned(images, [f"{n}" for n in range(40)], owner, near=near, labels=np.arange(20))
-    parts = keep_apart(whole, 0.2, ("val", "test"))
+    parts = keep_images_apart(whole, 0.2, ("val", "test"))
     assert {name: len(part) for name, part in parts.items()} == {"val": 4, "test": 4, "train": 12}
     for part in parts.values():
         numbers = part.images.images[:, 0, 0, 0].long().numpy()

@@ -105,6 +105,22 @@ def test_negclips_columns_are_read_and_equal_captions_dropped(tmp_path):
     assert made.images.shape[0] == 8 and len(made.extra_ids) == 8
 
 
+def test_a_caption_whose_false_ones_all_equal_it_is_left_out_and_counted(tmp_path):
+    names = write_images(tmp_path)
+    rows = [f"{name}\tA {n}\t['b {n}']\t[{(n + 2) % 20}]" for n, name in enumerate(names)]
+    rows[3] = f"{names[3]}\tA 3\t['a 3']\t[5]"
+    header = "filepath\ttitle\tneg_caption\tneg_image"
+    data = build(
+        "caption-table", table(tmp_path, rows, header), hard_captions=["listed"], hard_images=1
+    )
+    assert ", 1 captions with no other false one left out" in data.describe()
+    assert "A 3" not in all_captions(data.set) and len(all_captions(data.set)) == 19
+    assert data.set.train.near is not None  # its numbers are of the file's lines still
+    for row, near in enumerate(data.set.train.near[:, 0].tolist()):
+        image, other = (int(Path(data.set.train.images.relative_name(r)).stem) for r in (row, near))
+        assert other in ((image + 2) % 20, image)
+
+
 def test_a_csv_may_say_the_splits_and_have_other_columns(tmp_path):
     names, path = write_images(tmp_path), tmp_path / "pairs.csv"
     splits = ["train"] * 14 + ["val"] * 3 + ["test"] * 3

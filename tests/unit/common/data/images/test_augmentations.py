@@ -12,7 +12,8 @@ from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.per_sample import make_views_singly
 from common.data.images.resample import blur, blur_radius, crop_and_resize
 from common.data.images.views import make_view_batch, make_views
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from tests.views import draw_parameters
 
 FULL = ViewConfig(count=2, jitter=0.8, grey=0.2, blur=0.5, solarise=0.2)

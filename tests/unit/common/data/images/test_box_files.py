@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from common.data.images.box_evaluation import ObjectImages
 from common.data.images.config import ImageConfig
+from common.data.images.evaluation import ObjectImages
 from common.data.images.readers.box_files import VOC_CLASSES, coco, voc
 from common.errors import DataError
 

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.images import box_evaluation
-from common.data.images.box_evaluation import ObjectImages, from_instances
-from common.data.images.boxes import NO_BOX, padded
+from common.data.images import evaluation
 from common.data.images.config import ImageConfig
+from common.data.images.evaluation import ObjectImages, from_instances
 from common.data.images.readers.blood_cells import BCCD_FILE, bccd
-from common.data.images.sets import Split, fingerprint
+from common.data.images.sets import NO_BOX, Split, fingerprint, padded
 from common.errors import ConfigError, DataError
 from tests.stored import stored
 
@@ -78,7 +77,7 @@ def test_a_set_without_what_is_asked_for_is_refused(extra, masks, message):
 
 
 def test_a_missing_library_is_named_before_anything_runs(monkeypatch):
-    monkeypatch.setattr(box_evaluation, "find_spec", lambda name: None)
+    monkeypatch.setattr(evaluation, "find_spec", lambda name: None)
     boxes = padded([torch.ones(1, 5)])
     split = Split(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1,), -1), boxes=boxes)
     with pytest.raises(ConfigError, match="detection"):

@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as F
 from common.config.recipe import load_recipe
 from common.data.images.checks import scaled_size
 from common.data.images.config import ImageConfig
-from common.data.images.decode import decode, read_size
+from common.data.images.lazy import decode, read_size
 from common.data.images.module import ImageData
 from common.errors import ConfigError, DataError
 from tests.recipes import evaluation
@@ -44,18 +44,6 @@ def test_one_class_is_refused(make):
             made.check_evaluation(evaluation("pixpro", protocols=protocols))
     made.check_evaluation(evaluation("pixpro", protocols=["correspondence"]))
     make({}, below="nested").check_evaluation(KNN)
-
-
-def test_the_line_on_the_data_has_classes_and_labelled_images(make):
-    assert "RGB of any size, 6 train, 2 test, 2 classes; views" in make({"a": 4, "b": 4}).describe()
-    partly = make({"": 12}).describe()
-    assert "2 classes, 8 of 20 labelled; views" in partly
-
-
-def test_the_line_on_data_without_labels_or_in_memory(make):
-    assert "9 train, 3 test, no labels of whole images;" in make({"": 12}).describe()
-    digits = ImageData(ImageConfig(), seed=0).describe()
-    assert "1x20x20, 4,668 train" in digits and ", 10 classes; views" in digits
 
 
 def test_classes_without_training_images_and_empty_folders_are_told(make, tmp_path):

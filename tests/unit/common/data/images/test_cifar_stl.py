@@ -6,7 +6,7 @@ from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.module import ImageData
 from common.data.images.sets import hold_out
 from common.errors import DataError
-from common.evaluation.knn_config import KnnConfig
+from common.evaluation.image_config import KnnConfig
 from tests.recipes import evaluation
 from tests.stored import read_images
 

@@ -3,7 +3,7 @@ import math
 import torch
 
 from common.data.images.config import ViewConfig
-from common.data.sampler import keyed_generator
+from common.distributed.draws import keyed_generator
 from tests.views import draw_parameters
 
 

@@ -14,8 +14,8 @@ from common.data.images.evaluation import (
 from common.data.images.lazy import LazySplit
 from common.data.images.sets import Split
 from common.errors import DataError
-from common.evaluation.crop import CropConfig
-from common.evaluation.image_inputs import ImageInputs
+from common.evaluation.features import ImageInputs
+from common.evaluation.image_config import CropConfig
 
 CPU = torch.device("cpu")
 

@@ -120,15 +120,6 @@ def test_workers_and_global_random_state_do_not_matter():
         assert all(map(torch.equal, one.views, other.views))
 
 
-def test_torchvision_in_workers_makes_the_same_views():
-    batched = batches_of(data(mean=[0.2], std=[0.5]))
-    singly = batches_of(data(mean=[0.2], std=[0.5], pipeline="per-sample", workers=1))
-    for one, other in zip(batched, singly, strict=True):
-        assert one.key[1:] == other.key[1:] and torch.equal(one.labels, other.labels)
-        for view in range(3):
-            torch.testing.assert_close(one.views[view], other.views[view], rtol=0, atol=2e-5)
-
-
 def test_seek_enters_at_any_batch():
     made = data()
     per_epoch = len(made.train_dataloader())

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from common.data.images.config import ViewConfig
-from common.data.images.readers.numbered import read_images
+from common.data.images.readers.numbered import read_numbered
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.module import RegressionData
 from common.data.targets.regression.samples import TEST, TRAIN, VAL
@@ -34,7 +34,7 @@ def make_data(path, **options):
 
 
 def test_images_labels_and_splits_belong_together(tmp_path):
-    found = read_images(write(tmp_path), "age", 8)
+    found = read_numbered(write(tmp_path), "age", 8)
     assert found.inputs.shape == (NUM, 3, 8, 8) and found.inputs.dtype == torch.uint8
     assert torch.equal(found.inputs[:, 0, 4, 4].double(), 5 * found.targets)
     roles = {"train": TRAIN, "val": VAL, "test": TEST}
@@ -42,7 +42,7 @@ def test_images_labels_and_splits_belong_together(tmp_path):
 
 
 def test_without_a_column_of_splits_they_are_fixed_random_ones(tmp_path):
-    assert read_images(write(tmp_path, splits=None), "age", 8).splits.shape == (10, NUM)
+    assert read_numbered(write(tmp_path, splits=None), "age", 8).splits.shape == (10, NUM)
 
 
 @pytest.mark.parametrize("name", ["agedb", "imdb-wiki"])
@@ -96,17 +96,17 @@ def test_what_is_wrong_is_named(tmp_path):
     text = path.read_text()
     path.write_text(text.replace("3,faces/3.png,train", "3,faces/3.png,training"))
     with pytest.raises(DataError, match=r"line 5.*'training'"):
-        read_images(path, "age", 8)
+        read_numbered(path, "age", 8)
     path.write_text(text.replace("age,path", "age,file"))
     with pytest.raises(DataError, match="'path'"):
-        read_images(path, "age", 8)
+        read_numbered(path, "age", 8)
     path.write_text(text.replace("faces/7.png", "faces/none.png"))
     with pytest.raises(DataError, match=r"none\.png"):
-        read_images(path, "age", 8)
+        read_numbered(path, "age", 8)
     path.write_text(text)
     (tmp_path / "faces" / "2.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"2\.png"):
-        read_images(path, "age", 8)
+        read_numbered(path, "age", 8)
 
 
 def test_views_must_be_of_one_size():

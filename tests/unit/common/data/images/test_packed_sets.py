@@ -8,11 +8,6 @@ from common.data.images.sets import fingerprint
 from common.errors import DataError
 from tests.stored import read_images
 
-PUBLISHED = (
-    *("caltech101", "cifar10-jpeg", "faces-att", "faces-caltech"),
-    *("fashion-mnist", "fashion-mnist-full"),
-)
-
 
 def shapes(images):
     return {split: tuple(part.images.shape) for split, part in images.items()}

@@ -1,4 +1,4 @@
-"""Three pipelines, one result: on the batch, by torchvision one by one, and half and half."""
+"""Two pipelines, one result: on the batch, and half and half; torchvision, one by one, is asked."""
 
 import pytest
 import torch
@@ -9,9 +9,9 @@ from common.data.images.colour import ORDERS, SOLARISE_THRESHOLD
 from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.hybrid import Cuts, finish_views
 from common.data.images.module import ImageData
-from common.data.images.per_sample import PerSampleViews
+from common.data.images.per_sample import make_views_singly
 from common.data.images.resample import blur_radius
-from common.data.images.views import make_view_batch, own_parameters
+from common.data.images.views import collect_views, make_view_batch, own_parameters
 from common.data.sampler import BatchKey
 
 # As SwAV's official script has them: 224 and 96 pixels, and the code's own deviation, 0.228.
@@ -54,7 +54,7 @@ def assert_alike(ours, theirs, atol):
 def test_torchvision_one_by_one_makes_the_same_views_of_every_resolution(views, num):
     config, batch = make(views, num, 250, 280)
     ours = make_view_batch(batch, config, SEED)
-    theirs = PerSampleViews({batch.key: batch}, config, SEED)[batch.key]
+    theirs = collect_views(batch, config, SEED, make_views_singly)
     assert_alike(ours.views, theirs.views, atol=2e-4)
     assert len(ours.views) == sum(view.count for view in views)
     assert all(map(torch.equal, ours.crops, theirs.crops))
@@ -139,7 +139,7 @@ def test_a_gpu_makes_the_same_views_and_nobody_waits(hybrid):
     assert_alike([view.cpu() for view in there.views], made.views, atol=5e-4)
 
 
-@pytest.mark.parametrize("pipeline", ["batched", "per-sample", "hybrid"])
+@pytest.mark.parametrize("pipeline", ["batched", "hybrid"])
 def test_all_tensors_of_a_batch_go_to_the_device(pipeline):
     config = ImageConfig(batch_size=16, pipeline=pipeline, views=[ViewConfig(count=2, size=12)])
     data = ImageData(config, SEED)

@@ -7,7 +7,8 @@ from torchvision.transforms.v2 import functional as F
 from common.data.images.batch import ImageBatch
 from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.views import affine_crop, make_view_batch, make_views, normalise
-from common.data.sampler import BatchKey, keyed_generator
+from common.data.sampler import BatchKey
+from common.distributed.draws import keyed_generator
 from tests.views import draw_parameters
 
 

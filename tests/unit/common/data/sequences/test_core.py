@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from common.data.sequences.config import SequenceConfig
-from common.data.sequences.core import k_core
 from common.data.sequences.module import SequenceData
-from common.data.sequences.store import pack
+from common.data.sequences.store import k_core, pack
 from common.errors import DataError
 from papers.mclrec.config import MCLRecConfig
 from papers.mclrec.module import MCLRec

@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.data.sampler import keyed_generator
 from common.data.sequences.views import (
     CROP,
     MASK,
@@ -14,8 +13,9 @@ from common.data.sequences.views import (
     choose_view,
     draw_views,
     kept_by_crop,
-    make_views,
+    make_sequence_views,
 )
+from common.distributed.draws import keyed_generator
 
 RATIOS = ViewRatios()
 
@@ -86,9 +86,9 @@ def test_starts_and_masks_are_uniform():
 
 def test_rows_of_a_global_batch_get_the_same_views_on_any_number_of_processes():
     items, lengths, draws = batch(3)
-    whole, whole_lengths = make_views(items, lengths, draws, RATIOS)
+    whole, whole_lengths = make_sequence_views(items, lengths, draws, RATIOS)
     halves = [
-        make_views(items[r : r + 32], lengths[r : r + 32], draws.rows(r, 32), RATIOS)
+        make_sequence_views(items[r : r + 32], lengths[r : r + 32], draws.rows(r, 32), RATIOS)
         for r in (0, 32)
     ]
     assert torch.cat([views for views, _ in halves], dim=1).equal(whole)

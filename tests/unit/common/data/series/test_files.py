@@ -57,6 +57,26 @@ def test_what_is_broken_is_named_with_its_line(lines, message, tmp_path):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("fill", "filled"),
+    [("linear", [2, 2, 2, 3, 4, 5, 5]), ("previous", [2, 2, 2, 2, 2, 5, 5])],
+)
+def test_gaps_are_filled_and_counted(fill, filled, tmp_path):
+    cells = ["", "NaN", "2", "", "n/a", "5", "?"]
+    path = write(tmp_path / "mine.csv", [f"{cell},7" for cell in cells], "load,OT")
+    with pytest.warns(UserWarning, match=rf"mine\.csv: data\.fill={fill} fills 5 of 14 cells"):
+        found = read_series(path, None, fill=fill)
+    assert found.values.T.tolist() == [filled, [7] * 7]
+
+
+@pytest.mark.parametrize(("cell", "line"), [("oops", 9), ("inf", 9), ("", None)])
+def test_what_is_no_gap_is_not_filled(cell, line, tmp_path):
+    cells = ["", "2", "", "4", "", "6", "", cell] if line else [cell] * 8
+    path = write(tmp_path / "mine.csv", [f"{cell},7" for cell in cells], "load,OT")
+    with pytest.raises(DataError, match=f"line {line}: column 'load'" if line else "holds no num"):
+        read_series(path, None, fill="linear")
+
+
 def test_the_step_and_the_form_of_dates_can_be_given(tmp_path):
     path = write(tmp_path / "mine.csv")
     with pytest.raises(DataError, match=r"line 3.*60.*15"):

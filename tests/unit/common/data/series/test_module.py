@@ -9,10 +9,9 @@ from common.data.sampler import BatchKey
 from common.data.series.batches import CroppedSections
 from common.data.series.config import SeriesConfig
 from common.data.series.module import SeriesData
-from common.data.series.sections import cut_sections, time_covariates
+from common.data.series.sets import cut_sections, time_covariates
 from common.errors import ConfigError, DataError
-from common.evaluation.forecasting_config import ForecastingConfig
-from common.evaluation.series_svm_config import SeriesSvmConfig
+from common.evaluation.series_config import ForecastingConfig, SeriesSvmConfig
 from tests.recipes import evaluation
 
 SMALL = {"length": 50, "batch_size": 8, "window": 31}

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from common.data.text.store import pack
 from common.data.text.tokenizer import (
     WholeWords,
     count_words,
@@ -11,6 +10,7 @@ from common.data.text.tokenizer import (
     word_pieces,
 )
 from common.errors import ConfigError, DataError
+from common.evaluation.tokens import pack_tokens
 
 TEXTS = ["A dog runs.", "the dog, a DOG", "zebra"]
 WORDS = count_words(TEXTS, min_count=2)
@@ -86,5 +86,5 @@ def test_whole_words_are_cut_alike_by_the_library(tmp_path):
     path.write_text(json.dumps(own.to_json()))
     theirs = library.Tokenizer.from_file(str(path))
     texts = [*TEXTS, "dog's  a_dog -- naïve 12,5"]
-    encoded = pack([each.ids for each in theirs.encode_batch(texts)], 0)
+    encoded = pack_tokens([each.ids for each in theirs.encode_batch(texts)], 0)
     assert encoded.ids.tolist() == own.encode(texts).ids.tolist()

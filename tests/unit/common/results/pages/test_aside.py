@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.results.board import make_board
 from common.results.groups import Code
-from common.results.pages.aside import aside
+from common.results.leaderboard import make_leaderboard
 from common.results.pages.document import to_markdown
+from common.results.pages.paper import aside
 from tests.samples import KNN
 
 
@@ -16,7 +16,7 @@ def page(make_record):
             make_record(**{"run_id": f"r{number}", **changes})
             for number, changes in enumerate(runs)
         ]
-        return to_markdown(aside(make_board([], records, Code()), "swav"))
+        return to_markdown(aside(make_leaderboard([], records, Code()), "swav"))
 
     return make
 

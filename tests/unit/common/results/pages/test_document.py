@@ -12,9 +12,9 @@ from common.results.pages.document import (
     Table,
     Verbatim,
     marked,
+    to_html,
     to_markdown,
 )
-from common.results.pages.html import to_html
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from common.results.pages.formatting import by_cutoff, decimals_of, number, status_text
-from common.results.status import Verdict
+from common.results.verdicts import Verdict
 
 
 @pytest.mark.parametrize(

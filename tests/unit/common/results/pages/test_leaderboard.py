@@ -3,27 +3,24 @@ import dataclasses
 import pytest
 
 from common.errors import LikewiseError
-from common.results.board import make_board, read_board
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard, read_leaderboard
 from common.results.pages.arms import arms_side_by_side
 from common.results.pages.document import to_markdown
-from common.results.pages.leaderboard import (
-    END,
-    START,
+from common.results.pages.leaderboard import leaderboard_page
+from common.results.pages.paper import paper_page
+from common.results.pages.write import (
     check_pages,
     first_difference,
-    insert_table,
-    leaderboard,
     results_path,
     stale_files,
     unexplained,
     write_pages,
 )
-from common.results.pages.paper import paper_page
 from common.results.record import NO_NUMBER, commit_record
-from common.results.reported import Reference
+from common.results.reported import ReportedNumber
 from common.results.statistics import Sample
-from common.results.status import judge_trained
+from common.results.verdicts import judge_trained
 from tests.samples import ENTRY, KNN
 
 CODE = Code(
@@ -33,7 +30,7 @@ CODE = Code(
 
 
 # Ours is above it.
-BELOW = Reference(value=0.5, margin=0.05)
+BELOW = ReportedNumber(value=0.5, margin=0.05)
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def board(make_record):
         scaled=True,
         scaled_reason=NO_NUMBER,
     )
-    return make_board([ENTRY], [*runs, hard], CODE, titles={"swav": "SwAV (NeurIPS 2020)"})
+    return make_leaderboard([ENTRY], [*runs, hard], CODE, titles={"swav": "SwAV (NeurIPS 2020)"})
 
 
 def page_of(board):
@@ -93,7 +90,7 @@ def test_a_row_says_all_that_is_known_of_a_number_and_its_setting_the_runs(board
 def test_two_sources_of_one_setting_share_its_table(board):
     records = [record for group in board.groups for record in group.records]
     other = dataclasses.replace(ENTRY, origin="third party", source="https://example.org")
-    text = page_of(make_board([ENTRY, other], records, CODE))
+    text = page_of(make_leaderboard([ENTRY, other], records, CODE))
     assert text.count("`swav/cifar10` on cifar10: 3 seeds") == 1
     assert "| third party, *unverified* [2] |" in line_with(text, "knn_top1", "[2]")
 
@@ -103,7 +100,7 @@ def missed(board, text, reference=BELOW, **others):
     records = [record for group in board.groups for record in group.records]
     metrics = {KNN: reference, **{f"test/{key}": value for key, value in others.items()}}
     entry = dataclasses.replace(ENTRY, metrics=metrics, checks={KNN: text} if text else {})
-    return make_board([entry], records, CODE)
+    return make_leaderboard([entry], records, CODE)
 
 
 def test_what_was_checked_stands_below_what_misses_its_margin(board):
@@ -120,19 +117,19 @@ def test_what_was_checked_stands_below_what_misses_its_margin(board):
 
 def test_a_text_on_one_metric_is_none_on_another_of_its_entry(make_record):
     runs = [make_record(seed=seed, metrics={KNN: 0.8, "test/top5": 0.9}) for seed in range(3)]
-    board = missed(make_board([], runs, CODE), "Of the nearest one.", top5=BELOW)
+    board = missed(make_leaderboard([], runs, CODE), "Of the nearest one.", top5=BELOW)
     assert unexplained(board.rows) == ["swav/cifar10 (method), paper: top5 above"]
     entry = dataclasses.replace(
         board.entries[0], checks={KNN: "Of both.", "test/top5": "Of both.", "test/x": "Of none."}
     )
-    text = page_of(make_board([entry], runs, CODE))
+    text = page_of(make_leaderboard([entry], runs, CODE))
     assert "[1], knn_top1, top5: Of both.\n" in text and "Of none." not in text
 
 
 @pytest.mark.parametrize(("margin", "asked"), [(0.01, True), (0.04, False)])
 def test_a_mean_off_by_more_than_the_margin_within_its_interval_needs_a_word(board, margin, asked):
     # Ours is 0.82: off by 0.03, and either margin is narrower than the interval.
-    wide = Reference(value=0.79, spread=0.05, n=3, margin=margin)
+    wide = ReportedNumber(value=0.79, spread=0.05, n=3, margin=margin)
     (row,) = missed(board, None, wide).rows
     assert row.verdict.status == "inconclusive"
     assert bool(unexplained([row])) == asked
@@ -161,20 +158,20 @@ def test_arms_stand_beside_the_method_and_the_untrained_encoder(board):
 
 def test_the_text_does_not_depend_on_the_order_of_the_records(board):
     records = [record for group in board.groups for record in group.records]
-    again = make_board(board.entries, reversed(records), CODE, titles=board.titles)
+    again = make_leaderboard(board.entries, reversed(records), CODE, titles=board.titles)
     assert page_of(again) == page_of(board)
 
 
 def test_a_stale_group_says_why(board):
     records = [record for group in board.groups for record in group.records]
-    text = page_of(make_board(board.entries, records, Code(digests={"swav": "0" * 12})))
+    text = page_of(make_leaderboard(board.entries, records, Code(digests={"swav": "0" * 12})))
     assert "| not checked (inconclusive: more seeds alone would not tell) |" in text
     assert "not checked (compared above)" in text
 
 
 def test_an_empty_board_is_a_page_too():
-    empty = make_board([], [], Code())
-    assert "No runs yet." in to_markdown(leaderboard(empty, results_path))
+    empty = make_leaderboard([], [], Code())
+    assert "No runs yet." in to_markdown(leaderboard_page(empty, results_path))
     for text in ("No claim", "No number is known.", "No runs yet.", "No learning curves yet."):
         assert text in page_of(empty)
 
@@ -190,15 +187,15 @@ def root(tmp_path, make_record):
 
 
 def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
-    (root / "README.md").write_text(f"{START}\n{END}\n")
     with pytest.raises(LikewiseError, match=r"LEADERBOARD\.md, line 1"):
         check_pages(root)
-    written = [path.relative_to(root).as_posix() for path in write_pages(root, read_board(root))]
-    pages = ["LEADERBOARD.md", "papers/swav/RESULTS.md", "README.md"]
-    assert written == [*pages, "docs/images/claims.svg"]
+    written = [
+        path.relative_to(root).as_posix() for path in write_pages(root, read_leaderboard(root))
+    ]
+    assert written == ["LEADERBOARD.md", "papers/swav/RESULTS.md", "docs/images/headlines.svg"]
     check_pages(root)
-    assert write_pages(root, read_board(root)) == []
-    for name in ("README.md", "papers/swav/RESULTS.md"):
+    assert write_pages(root, read_leaderboard(root)) == []
+    for name in ("LEADERBOARD.md", "papers/swav/RESULTS.md"):
         path = root / name
         path.write_text(path.read_text().replace("0.8000", "0.9000").replace("swav](", "SwAV]("))
     with pytest.raises(LikewiseError) as error:
@@ -207,9 +204,9 @@ def test_a_written_board_is_fresh_and_an_edited_one_is_not(root):
     first, *files = str(error.value).splitlines()
     assert "papers leaderboard" in first
     names = [line.split(",")[0].strip() for line in files]
-    assert names == ["papers/swav/RESULTS.md", "README.md"]
+    assert names == ["LEADERBOARD.md", "papers/swav/RESULTS.md"]
     assert all(len(line) < 300 for line in files)
-    assert "0.8000" in files[0] and "0.9000" in files[0]
+    assert "0.8000" in files[1] and "0.9000" in files[1]
 
 
 @pytest.mark.parametrize(
@@ -232,18 +229,16 @@ def test_the_first_difference_is_shown_and_not_the_whole_of_long_lines(
 
 
 def test_checking_names_what_misses_without_a_word_of_what_was_checked(root, monkeypatch):
-    write_pages(root, read_board(root))
-    monkeypatch.setattr(
-        "common.results.pages.leaderboard.unexplained", lambda rows: ["swav/cifar10: x"]
-    )
+    write_pages(root, read_leaderboard(root))
+    monkeypatch.setattr("common.results.pages.write.unexplained", lambda rows: ["swav/cifar10: x"])
     with pytest.raises(LikewiseError, match=r"`checks`(.|\n)*swav/cifar10: x"):
         check_pages(root)
 
 
 def test_a_new_record_makes_the_board_stale(root, make_record):
-    write_pages(root, read_board(root))
+    write_pages(root, read_leaderboard(root))
     commit_record(make_record(seed=1, scaled=True, scaled_reason="by hand"), root / "results")
-    assert [path.name for path in stale_files(root, read_board(root))] == ["RESULTS.md"]
+    assert [path.name for path in stale_files(root, read_leaderboard(root))] == ["RESULTS.md"]
 
 
 def test_numbers_not_run_yet_are_folded_away(board):
@@ -251,11 +246,3 @@ def test_numbers_not_run_yet_are_folded_away(board):
     folded = text[text.index("<details><summary>1 reported number not run yet") :]
     assert "top5" in folded[: folded.index("</details>")]
     assert "knn_top1 | 0.8000" not in folded[: folded.index("</details>")]
-
-
-def test_only_the_part_between_the_markers_is_replaced():
-    text = f"# Title\n{START}\nold\n{END}\nrest\n"
-    assert insert_table(text, "new\n", "README.md") == f"# Title\n{START}\n\nnew\n\n{END}\nrest\n"
-    for broken in ("# Title", f"{START}", f"{END}{START}", text + text):
-        with pytest.raises(LikewiseError, match=r"README\.md"):
-            insert_table(broken, "new", "README.md")

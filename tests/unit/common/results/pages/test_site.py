@@ -8,11 +8,10 @@ from html.parser import HTMLParser
 import pytest
 
 from common.errors import LikewiseError, UsageError
-from common.results.board import make_board
 from common.results.groups import Code
+from common.results.leaderboard import make_leaderboard
 from common.results.pages import site
-from common.results.pages.all_arms import FILTERS
-from common.results.pages.site import render_files, write_page
+from common.results.pages.site import FILTERS, render_files, write_page
 from common.results.record import Record, read_record
 
 CODE = Code(digests={"swav": "e" * 12}, config_hashes={"swav/cifar10": "c" * 10})
@@ -62,7 +61,7 @@ def with_curve(make_record, seed: int = 0, **changes) -> Record:
 
 
 def files_of(records, runs):
-    return dict(render_files(make_board([], records, CODE), runs))
+    return dict(render_files(make_leaderboard([], records, CODE), runs))
 
 
 def opened(files, paper="swav"):
@@ -77,7 +76,7 @@ def test_every_address_leads_to_a_file_of_the_folder_or_a_heading_and_none_elsew
     make_record, tmp_path
 ):
     records = [with_curve(make_record, seed) for seed in range(3)]
-    page = write_page(make_board([], records, CODE), tmp_path / "out", tmp_path / "runs")
+    page = write_page(make_leaderboard([], records, CODE), tmp_path / "out", tmp_path / "runs")
     for path in page.parent.rglob("*.html"):
         found = outline(path.read_text())
         assert len(set(found.ids)) == len(found.ids)
@@ -136,7 +135,7 @@ def test_what_learns_nothing_is_a_row_without_runs(make_record, tmp_path):
 
 def test_a_record_beside_the_page_is_the_record(make_record, tmp_path):
     record = with_curve(make_record)
-    page = write_page(make_board([], [record], CODE), tmp_path / "out", tmp_path / "runs")
+    page = write_page(make_leaderboard([], [record], CODE), tmp_path / "out", tmp_path / "runs")
     assert read_record(page.parent / "results" / "swav" / record.filename) == record
 
 
@@ -169,7 +168,7 @@ def test_what_a_record_says_is_text_and_never_markup(make_record, tmp_path):
 
 
 def test_a_board_without_runs_is_a_page_too(tmp_path):
-    text = dict(render_files(make_board([], [], Code()), tmp_path))["index.html"]
+    text = dict(render_files(make_leaderboard([], [], Code()), tmp_path))["index.html"]
     assert outline(text).arms == []
 
 
@@ -185,7 +184,7 @@ def test_a_former_page_is_replaced_whole_and_nothing_is_left_beside_it(make_reco
     out.mkdir()
     for seeds in (2, 1):
         records = [with_curve(make_record, seed) for seed in range(seeds)]
-        write_page(make_board([], records, CODE), out, tmp_path / "runs")
+        write_page(make_leaderboard([], records, CODE), out, tmp_path / "runs")
         assert len(list(out.glob("results/swav/*.json"))) == seeds
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -196,7 +195,7 @@ def test_a_folder_that_is_no_former_page_is_left_as_it_was(name, make_record, tm
     out.mkdir()
     (out / name).write_text("<title>mine</title>")
     with pytest.raises(UsageError):
-        write_page(make_board([], [with_curve(make_record)], CODE), out, tmp_path / "runs")
+        write_page(make_leaderboard([], [with_curve(make_record)], CODE), out, tmp_path / "runs")
     assert (out / name).read_text() == "<title>mine</title>"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -205,7 +204,7 @@ def test_a_folder_that_is_no_former_page_is_left_as_it_was(name, make_record, tm
 def test_a_page_that_cannot_be_made_leaves_the_former_one(
     fault, make_record, tmp_path, monkeypatch
 ):
-    board = make_board([], [with_curve(make_record)], CODE)
+    board = make_leaderboard([], [with_curve(make_record)], CODE)
     page = write_page(board, tmp_path / "out", tmp_path / "runs")
     before = page.read_text()
 

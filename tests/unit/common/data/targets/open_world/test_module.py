@@ -10,8 +10,12 @@ from common.config.recipe import load_recipe
 from common.data.sampler import BatchKey, EpochBatchSampler
 from common.data.targets.open_world.batch import OpenWorldBatch, make_view
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.module import OpenWorldData, SplitBatches
-from common.data.targets.open_world.order import alternating_order, balanced_draws
+from common.data.targets.open_world.module import (
+    OpenWorldData,
+    SplitBatches,
+    alternating_order,
+    balanced_draws,
+)
 from common.data.targets.open_world.samples import (
     LABELLED,
     UNLABELLED,

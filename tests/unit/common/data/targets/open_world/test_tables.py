@@ -12,11 +12,10 @@ from rich.console import Console
 from common.config.recipe import load_recipe
 from common.data.catalogue.verify import verify
 from common.data.targets.open_world.config import OpenWorldConfig
-from common.data.targets.open_world.files import ImageFiles, widened
 from common.data.targets.open_world.module import OpenWorldData
-from common.data.targets.open_world.samples import LABELLED, UNLABELLED
+from common.data.targets.open_world.samples import LABELLED, UNLABELLED, ImageFiles, widened
 from common.errors import ConfigError, DataError
-from common.runs.run import prepare
+from common.runs.run import prepare_run
 from papers.owdfa_cpl.config import CPLConfig, ORCAConfig, RankStatsConfig
 
 HEADER = [
@@ -172,10 +171,10 @@ def test_a_restored_module_needs_no_file_of_initial_weights(folder):
     words += ["method.backbone=forensic_conv", "method.initial_weights=gone.pt"]
     recipe = load_recipe("owdfa_cpl/protocol-1", words)
     for options in ({"training_follows": False}, {"resumed": True}):
-        ready = prepare(recipe, **options)
+        ready = prepare_run(recipe, **options)
         assert ready.recipe.method.initial_weights == "gone.pt"
     with pytest.raises(DataError, match=r"gone\.pt"):
-        prepare(recipe)
+        prepare_run(recipe)
 
 
 def test_arms_on_pairs_refuse_a_table_with_labels_only(tmp_path):

@@ -6,16 +6,16 @@ from common.data.targets.regression.samples import (
     TRAIN,
     VAL,
     RegressionSet,
-    Samples,
-    check_set,
+    check_samples,
     choose_split,
-    fingerprint,
+    fingerprint_samples,
     measure_scale,
     random_splits,
     split_by_masks,
     thin,
 )
 from common.errors import ConfigError, DataError
+from common.evaluation.regression_inputs import Samples
 
 
 def make_set(num=40, splits=3, columns=()):
@@ -64,24 +64,24 @@ def test_a_set_without_test_samples_is_refused():
 
 def test_constant_labels_are_refused_in_any_split():
     found = make_set()
-    check_set("x", found)
+    check_samples("x", found)
     flat = RegressionSet(found.inputs, torch.full((40,), 7.0), found.splits)
     with pytest.raises(DataError, match=r"all training labels are 7 \(split 0\): nothing to learn"):
-        check_set("x", flat)
+        check_samples("x", flat)
     in_test = torch.where(found.splits[1] == TEST, torch.arange(40.0), torch.tensor(2.5))
     with pytest.raises(DataError, match=r"all training labels are 2\.5"):
-        check_set("x", RegressionSet(found.inputs, in_test, found.splits[1:2]))
+        check_samples("x", RegressionSet(found.inputs, in_test, found.splits[1:2]))
 
 
 def test_what_is_not_finite_is_named():
     found = make_set(columns=("age", "size"))
     found.targets[5] = float("nan")
     with pytest.raises(DataError, match="the label of sample 5 is nan"):
-        check_set("x", found)
+        check_samples("x", found)
     found.targets[5] = 5
     found.inputs[7, 1] = float("inf")
     with pytest.raises(DataError, match=r"7.*'size'"):
-        check_set("x", found)
+        check_samples("x", found)
 
 
 def test_fewer_samples_are_the_same_ones_each_time():
@@ -134,6 +134,6 @@ def test_masks_are_true_for_test():
 @pytest.mark.parametrize("part", ["inputs", "targets", "splits"])
 def test_the_fingerprint_is_of_all_of_it(part):
     found, changed = make_set(), make_set()
-    assert fingerprint(found) == fingerprint(changed)
+    assert fingerprint_samples(found) == fingerprint_samples(changed)
     getattr(changed, part)[0] += 1
-    assert fingerprint(found) != fingerprint(changed)
+    assert fingerprint_samples(found) != fingerprint_samples(changed)

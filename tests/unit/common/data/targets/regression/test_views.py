@@ -3,8 +3,8 @@ import torch
 
 from common.data.sampler import BatchKey
 from common.data.targets.regression.config import RegressionConfig
-from common.data.targets.regression.samples import Samples
-from common.data.targets.regression.views import RegressionBatch, make_views
+from common.data.targets.regression.views import RegressionBatch, change_inputs
+from common.evaluation.regression_inputs import Samples
 
 NUM = 12
 
@@ -32,29 +32,31 @@ def batch_of(pool, rows=(0, NUM), epoch=0, number=0):
 )
 def test_draws_depend_on_seed_epoch_and_place_and_not_on_the_process(shape, options):
     pool, config = make(shape, **options)
-    whole = make_views(batch_of(pool), config, pool, 1).inputs
-    parts = [make_views(batch_of(pool, rows), config, pool, 1).inputs for rows in ((0, 5), (5, 12))]
+    whole = change_inputs(batch_of(pool), config, pool, 1).inputs
+    parts = [
+        change_inputs(batch_of(pool, rows), config, pool, 1).inputs for rows in ((0, 5), (5, 12))
+    ]
     assert torch.equal(torch.cat(parts, 1), whole)
     assert whole.shape == (2, NUM, *shape)
     assert not torch.equal(whole[0], whole[1])
     for other in (
-        make_views(batch_of(pool), config, pool, 2),
-        make_views(batch_of(pool, epoch=1), config, pool, 1),
-        make_views(batch_of(pool, number=1), config, pool, 1),
+        change_inputs(batch_of(pool), config, pool, 2),
+        change_inputs(batch_of(pool, epoch=1), config, pool, 1),
+        change_inputs(batch_of(pool, number=1), config, pool, 1),
     ):
         assert not torch.equal(other.inputs, whole)
 
 
 def test_without_draws_a_view_is_the_sample():
     pool, config = make((4,), num_views=3)
-    made = make_views(batch_of(pool), config, pool, 0)
+    made = change_inputs(batch_of(pool), config, pool, 0)
     assert torch.equal(made.inputs, pool.inputs.expand(3, NUM, 4))
     assert torch.equal(made.targets, pool.targets)
 
 
 def test_a_shift_is_cyclic_at_most_so_wide_and_each_samples_own():
     pool, config = make((1, 7, 9), shift=2)
-    made = make_views(batch_of(pool), config, pool, 0).inputs
+    made = change_inputs(batch_of(pool), config, pool, 0).inputs
     found = set()
     for view in made:
         for image, source in zip(view, pool.inputs, strict=True):
@@ -72,7 +74,7 @@ def test_a_shift_is_cyclic_at_most_so_wide_and_each_samples_own():
 
 def test_swapped_inputs_are_those_of_others_in_the_same_column():
     pool, config = make((5,), swap=0.4)
-    made = make_views(batch_of(pool), config, pool, 0).inputs
+    made = change_inputs(batch_of(pool), config, pool, 0).inputs
     changed = made != pool.inputs
     assert 0.2 < changed.float().mean() < 0.5
     for column in range(5):
@@ -81,5 +83,5 @@ def test_swapped_inputs_are_those_of_others_in_the_same_column():
 
 def test_noise_has_its_deviation():
     pool, config = make((400,), noise=0.3)
-    drawn = make_views(batch_of(pool), config, pool, 0).inputs - pool.inputs
+    drawn = change_inputs(batch_of(pool), config, pool, 0).inputs - pool.inputs
     assert abs(drawn.std() - 0.3) < 0.01 and abs(drawn.mean()) < 0.01

@@ -1,0 +1,176 @@
+"""A graph of one's own: its types, links, labels and meta-paths; and the plan for graph papers."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import DataError
+from common.own_data.csv_lines import quoted_rows, to_count
+from common.own_data.draft import Draft
+
+LARGE_GRAPH, BATCH = 20_000, 512
+LABELS, BESIDE = 20, 2  # training labels a class, and those to validate and test with
+UPDATE = 0.5e-4  # seconds a target node on a core
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a graph holds.
+
+    ``nodes``: number by type; ``links``: pairs of types; ``labels``: by each type that has some,
+    the nodes of each class; ``form``: how it is stored.
+    """
+
+    path: Path
+    nodes: dict[str, int]
+    links: list[tuple[str, str]]
+    labels: dict[str, list[int]]
+    form: str
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The data sets that it can be read as."""
+        return (self.form,)
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
+        nodes = ", ".join(f"{number:,} {name}" for name, number in self.nodes.items())
+        links = ", ".join("-".join(pair) for pair in self.links)
+        return f"a graph of {nodes}; links {links}; labels of {', '.join(self.labels) or 'no type'}"
+
+    def metapaths(self, target: str) -> list[str]:
+        """Returns the meta-paths of three types from ``target`` over a neighbour and back."""
+        ends = [pair for pair in self.links if target in pair]
+        others = [b if a == target else a for a, b in ends]
+        return [f"{target}-{other}-{target}" for other in dict.fromkeys(others)]
+
+
+def recognise(path: Path, kind: str) -> Graph | None:
+    """Returns the graph of a folder or of a saved ``HeteroData``, if it is one."""
+    if kind == "folder" and (path / "nodes.csv").is_file():
+        return _read_folder(path)
+    return _read_hetero_data(path) if kind in ("pt", "pth") else None
+
+
+def _read_folder(path: Path) -> Graph:
+    """Reads the names of a folder's files, ``nodes.csv`` and ``labels.csv``.
+
+    What is wrong with a line is left to the reader, which names it.
+    """
+    counts = {row[0].strip(): row[1].strip() for row in _rows(path / "nodes.csv") if len(row) == 2}
+    nodes = {name: number for name, cell in counts.items() if (number := to_count(cell))}
+    pairs = [file.stem.partition("-") for file in sorted(path.glob("*-*.csv"))]
+    links = [(one, other) for one, _, other in pairs if one in nodes and other in nodes]
+    rows = list(_rows(path / "labels.csv")) if (path / "labels.csv").is_file() else []
+    classes = Counter(row[1].strip() for row in rows if len(row) == 2 and row[0].strip().isdigit())
+    target = next(iter(nodes), None)
+    labels = {target: list(classes.values())} if target and classes else {}
+    return Graph(path, nodes, links, labels, "folder")
+
+
+def _rows(path: Path) -> Iterable[list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [row for _, row in quoted_rows(path, file)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from None
+
+
+def _read_hetero_data(path: Path) -> Graph:
+    """Reads a saved ``HeteroData``, for which it needs torch.
+
+    Raises:
+        DataError: No graph, or one without links between types.
+    """
+    from common.data.graphs.readers.hetero import load_graph  # here alone: it imports torch
+
+    found = load_graph(path).to_dict()
+    if not any(isinstance(key, tuple) for key in found):
+        raise DataError(f"{path}: holds no links between types")
+    stores = {key: v for key, v in found.items() if isinstance(key, str) and key != "_global_store"}
+    nodes = {name: _count(store) for name, store in stores.items()}
+    links = list(dict.fromkeys((key[0], key[-1]) for key in found if isinstance(key, tuple)))
+    links = [pair for place, pair in enumerate(links) if pair[::-1] not in links[:place]]
+    labels = {name: _classes(store["y"]) for name, store in stores.items() if "y" in store}
+    return Graph(path, nodes, links, labels, "hetero-data")
+
+
+def _count(store: dict[str, object]) -> int:
+    for key in ("x", "y"):
+        if hasattr(value := store.get(key), "shape") and "num_nodes" not in store:
+            return int(value.shape[0])
+    number = store.get("num_nodes")
+    return int(number) if isinstance(number, int) else 0
+
+
+def _classes(y: object) -> list[int]:
+    values = y.flatten().tolist() if hasattr(y, "flatten") else []
+    return list(Counter(value for value in values if value >= 0).values())
+
+
+def plan_graph(found: Graph, draft: Draft) -> None:
+    """Plans the target, meta-paths, neighbours, masks and labels."""
+    draft.choose("data.name", found.form, "your graph")
+    draft.choose("data.path", str(found.path), "your file or folder")
+    target = _target(found, draft)
+    if target is None:
+        return
+    paths = _metapaths(found, draft, target)
+    count = found.nodes.get(target, 0)
+    draft.trained = count
+    if len(draft.get("data.top_k")) != len(paths):
+        why = f"of {count:,} {target}; neighbours kept, for each meta-path"
+        draft.choose("data.top_k", [min(110, max(count // 4, 1))] * len(paths), why)
+    if len(draft.get("data.edge_mask")) != len(paths):
+        draft.choose("data.edge_mask", [0.3] * len(paths), "one for each meta-path")
+    if count > LARGE_GRAPH:
+        draft.choose("data.batch_size", BATCH, f"{count:,} {target} are too many for one batch")
+    _plan_labels(found, draft, target)
+    clusters = [min(number, max(count // 4, 2)) for number in draft.base.method.num_clusters]
+    draft.choose("method.num_clusters", clusters, f"for {count:,} {target}")
+    draft.seconds = UPDATE * count * draft.get("trainer.epochs") * len(paths)
+
+
+def _target(found: Graph, draft: Draft) -> str | None:
+    labelled = list(found.labels)
+    asked = draft.words.get("data.target")
+    if found.form == "folder" or asked in labelled:
+        target = next(iter(found.nodes), None) if found.form == "folder" else str(asked)
+        if target not in labelled:
+            draft.refuse(f"{found.path}: labels.csv is needed: node and class of each {target}")
+        return target
+    if len(labelled) == 1 and asked is None:
+        draft.choose("data.target", labelled[0], "the only type with labels y")
+        return labelled[0]
+    known = ", ".join(labelled) or "no type"
+    draft.refuse(f"data.target: name the type to embed, data.target=NAME; labels y are on {known}")
+    return None
+
+
+def _metapaths(found: Graph, draft: Draft, target: str) -> list[str]:
+    given = draft.words.get("data.metapaths")
+    if isinstance(given, list):
+        return given
+    paths = found.metapaths(target)
+    why = "over each type that is linked and back; a longer one, a-b-c-b-a, is yours to name"
+    if paths:
+        draft.choose("data.metapaths", paths, why)
+    else:
+        links = ", ".join("-".join(pair) for pair in found.links) or "none"
+        draft.refuse(f"data.metapaths: no link begins at {target}; there are {links}")
+    return paths
+
+
+def _plan_labels(found: Graph, draft: Draft, target: str) -> None:
+    counts = found.labels.get(target, [])
+    if len(counts) < 2:
+        if target in found.labels:
+            draft.refuse(f"{found.path}: {target} has {len(counts)} class; 2 are needed to measure")
+        return
+    least = min(counts)
+    if least < LABELS + BESIDE:
+        why = f"the smallest class has {least} labels"
+        draft.choose("data.labels_per_class", [max(least - BESIDE, 1)], why)
+    if least < BESIDE + 1:
+        draft.refuse(f"{found.path}: the smallest class has {least} labels; 3 are needed")

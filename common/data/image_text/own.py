@@ -1,0 +1,302 @@
+"""Images with captions: a table, COCO's JSON or tar shards; and the plan for papers on both."""
+
+import io
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from os.path import isfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from common.data.images.own import (
+    NETWORK_TIME,
+    RELATIVE_COST,
+    SMALL_SET,
+    Images,
+    count_workers,
+    recognise_folder,
+)
+from common.errors import shown
+from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
+from common.own_data.csv_lines import read_lines
+from common.own_data.draft import Draft, check_batch, fit_batch
+
+FEWEST = 20
+FEW_TESTED = 50  # one image is two points and more
+HEADERS = 64  # files whose headers are read
+# Pairs that training sees, repeated: what `quick` of NegCLIP sees, and a little more.
+SEEN = 40_000
+# Pixels a side of images as small as the generated ones, of small sets, and of large ones.
+TINY, SMALL, LARGE = 32, 64, 224
+# Seconds of a core: to read and cut an image, and for the text of a pair.
+READ_TIME, TEXT_TIME = 1e-3, 0.4e-3
+FALSE_COLUMN, NEAR_COLUMN, SPLIT = "neg_caption", "neg_image", "split"
+
+
+@dataclass(frozen=True)
+class CaptionFile:
+    """COCO's JSON, by its path alone."""
+
+    path: Path
+    forms = ("coco-captions",)
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
+        return "captions of images in COCO's JSON"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a plan must know: ``images`` is the name of each caption's image.
+
+    ``read`` opens an image by name. ``columns`` are those of a table beside images and captions.
+    ``held`` tells whether the data say their splits.
+    """
+
+    images: Sequence[str]
+    captions: Sequence[str]
+    read: Callable[[str], bytes]
+    columns: frozenset[str] = frozenset()
+    held: bool = False
+
+
+def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
+    """Returns COCO's JSON, or a folder of tar shards with captions, if it is one of them."""
+    if kind == "json":
+        return CaptionFile(path)
+    shards = sorted(path.rglob("*.tar")) if kind == "folder" else []
+    if not shards or not _has_captions(shards):
+        return None
+    found = recognise_folder(path)
+    return replace(found, forms=("caption-shards", *found.forms))
+
+
+def plan_table(found: CsvFile, draft: Draft) -> None:
+    """Plans for a table with the paths of images and their captions."""
+    draft.choose("data.name", "caption-table", "a table of images and captions")
+    draft.choose("data.path", str(found.path), "your file")
+    columns = []
+    for key, known, what in (
+        ("data.image_column", PATHS, "the paths of images"),
+        ("data.caption_column", CAPTIONS, "the captions"),
+    ):
+        fitting = [column.name for column in found.columns if column.name.lower() in known]
+        if len(fitting) > 1 and key not in draft.words:
+            draft.refuse(
+                f"{found.path}: {what} may be in the columns {', '.join(fitting)}; name one: "
+                f"{key}=NAME"
+            )
+            return
+        if fitting:
+            draft.choose(key, fitting[0], what)
+        columns.append(found.column(str(draft.get(key))))
+    image, caption = columns
+    if image is None or caption is None or image.gap is not None or caption.gap is not None:
+        _refuse_columns(found, draft, columns)
+        return
+    folder = found.path.parent
+    others = frozenset(c.name for c in found.columns if c.texts)
+    pairs = Pairs(
+        image.texts,
+        caption.texts,
+        lambda name: (folder / name).read_bytes(),
+        others,
+        SPLIT in others,
+    )
+    missing = [name for name in dict.fromkeys(image.texts) if not isfile(folder / name)]
+    if missing and not draft.get("data.allow_missing"):
+        line = next(number for number, cells in read_lines(found.path) if missing[0] in cells)
+        draft.refuse(
+            f"{found.path}, line {line}: there is no image {shown(missing[0])} in {folder} "
+            f"({len(missing):,} of {len(set(image.texts)):,} are missing); paths start there, or "
+            "add data.allow_missing=true"
+        )
+        return
+    _plan(found.path, pairs, draft)
+
+
+def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> None:
+    for key, column in zip(("image_column", "caption_column"), columns, strict=True):
+        if column is None:
+            draft.refuse(
+                f"data.{key}={draft.get(f'data.{key}')}: {found.path} has no such column; it has "
+                f"{', '.join(each.name for each in found.columns)}"
+            )
+        elif column.gap is not None:
+            draft.refuse(
+                f"{found.path}, line {column.gap}: column {column.name} is empty; take the line out"
+            )
+
+
+def plan_coco(found: CaptionFile, draft: Draft) -> None:
+    """Plans for COCO's captions."""
+    from common.data.image_text.readers.coco import coco_lines
+
+    draft.choose("data.name", "coco-captions", "COCO's JSON")
+    draft.choose("data.path", str(found.path), "your file")
+    lines = coco_lines(found.path)
+    named = draft.get("data.images")
+    folder = Path(named).expanduser() if named else found.path.parent
+    missing = [line for line in lines if not isfile(folder / line.image)]
+    if missing and not draft.get("data.allow_missing"):
+        draft.refuse(
+            f"{missing[0].where}: there is no image {shown(missing[0].image)} in {folder}; "
+            "name the folder of the images by data.images=FOLDER, or add data.allow_missing=true"
+        )
+        return
+    pairs = Pairs(
+        [line.image for line in lines],
+        [line.caption for line in lines],
+        lambda name: (folder / name).read_bytes(),
+        held=any(line.split for line in lines),
+    )
+    _plan(found.path, pairs, draft)
+
+
+def plan_shards(found: Any, draft: Draft) -> None:
+    """Plans for tar shards with captions."""
+    from common.data.image_text.config import ImageTextConfig
+    from common.data.image_text.readers.shards import caption_shards
+
+    draft.choose("data.name", "caption-shards", "tar shards with captions")
+    draft.choose("data.path", str(found.path), "your folder")
+    allow = draft.get("data.allow_missing")
+    opened = caption_shards(
+        ImageTextConfig(name="caption-shards", path=str(found.path), allow_missing=allow)
+    )
+    parts = (opened.train, *opened.held_out.values())
+    captions = [text for part in parts for text in part.captions]
+    places = [(part.images, row) for part in parts for row in range(len(part))]
+
+    def read(name: str) -> bytes:
+        images, row = places[int(name)]
+        return bytes(images.source.read(int(images.index[row])))  # type: ignore[union-attr]
+
+    names = [str(number) for number in range(len(captions))]
+    _plan(found.path, Pairs(names, captions, read), draft)
+
+
+def _has_captions(shards: Sequence[Path]) -> bool:
+    """Tells whether the first members of the first tar file are texts beside images."""
+    try:
+        with tarfile.open(shards[0], "r:") as tar:
+            return any(member.name.endswith(".txt") for member in islice(tar, HEADERS))
+    except (tarfile.TarError, OSError):  # the reader names what is broken
+        return False
+
+
+def _plan(path: Path, pairs: Pairs, draft: Draft) -> None:
+    """Plans sizes, tokens, batch, length and protocols."""
+    number = len(set(pairs.images))
+    if number < FEWEST:
+        draft.refuse(f"{path}: {number} images; {FEWEST} and more are needed to train")
+        return
+    held = 0.0 if pairs.held else 2 * draft.get("data.holdout")
+    draft.trained = round(number * (1 - held))
+    tested = round(number * held / 2)
+    if 0 < tested < FEW_TESTED:
+        draft.notes.append(
+            f"There are about {tested} test images: one image is {100 / tested:.0f} points of R@1."
+        )
+        key = "evaluation.image_text_retrieval.cutoffs"
+        telling = [cutoff for cutoff in draft.get(key) if cutoff < tested] or [1]
+        draft.choose(key, telling, f"any encoder finds a match among the first {tested}")
+    _plan_images(path, pairs, draft)
+    _plan_texts(pairs, draft)
+    # What recipes on generated scenes ask of them.
+    for key, none, column in (
+        ("data.hard_captions", [], FALSE_COLUMN),
+        ("data.hard_images", 0, NEAR_COLUMN),
+    ):
+        why = f"no column {column}" if pairs.columns else "a table alone lists such negatives"
+        draft.choose(key, none, why)
+    for view in ("weak_text", "strong_text"):
+        draft.choose(f"data.{view}.paraphrase", 0.0, "generated scenes alone have paraphrases")
+        draft.choose(f"data.{view}.synonym", 0.0, "data.synonyms=FILE would name synonyms")
+    size = fit_batch(draft.trained, 64, 8)
+    draft.choose("data.batch_size", size, f"about {draft.trained:,} training images")
+    check_batch(draft, draft.trained, "training images, about")
+    batches = max(draft.trained // max(draft.get("data.batch_size"), 1), 1)
+    epochs = min(max(round(SEEN / draft.trained), 5), 200)
+    draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
+    draft.choose("trainer.log_every", max(batches // 2, 1), "twice an epoch")
+    draft.choose("trainer.threads", None, "all cores")
+    updates = batches * draft.get("trainer.epochs")
+    if draft.get("method.warmup_batches") * 5 > updates:
+        draft.choose("method.warmup_batches", updates // 10, f"of {updates} batches")
+    _plan_protocols(draft)
+    draft.seconds = _seconds(draft)
+
+
+def _plan_images(path: Path, pairs: Pairs, draft: Draft) -> None:
+    side = _side(path, pairs, draft)
+    large = draft.trained >= SMALL_SET and side >= LARGE
+    size = TINY if side < SMALL else (LARGE if large else SMALL)
+    why = f"the shorter sides have {side} pixels (median)"
+    draft.choose("data.image_size", size, why)
+    draft.choose("data.workers", count_workers(), "processes that read images on this machine")
+    if size > TINY and draft.base.method.backbone == "tiny_conv":
+        network = ("resnet18", "a large set, for a GPU") if large else ("small_resnet", "a CPU's")
+        draft.choose("method.backbone", network[0], f"photographs; {network[1]}")
+        draft.choose("method.stem", "imagenet", "its own")
+        # As the official code of NegCLIP and open_clip cut photographs.
+        draft.choose("data.weak.area", [0.9, 1.0], "crops of nearly the whole image")
+        draft.choose("data.weak.ratio", [0.75, 4 / 3], "of nearly its form")
+
+
+def _side(path: Path, pairs: Pairs, draft: Draft) -> int:
+    """Returns the median of the shorter sides of some images, in pixels."""
+    names = list(dict.fromkeys(pairs.images))
+    chosen = np.unique(np.linspace(0, len(names) - 1, HEADERS).astype(int))
+    sides, broken = [], []
+    for place in chosen.tolist():
+        try:
+            with Image.open(io.BytesIO(pairs.read(names[place]))) as image:
+                sides.append(min(image.size))
+        except Exception:  # Pillow has many; a missing image was allowed
+            broken.append(names[place])
+    if broken and not draft.get("data.allow_missing"):
+        draft.refuse(
+            f"{path}: {len(broken)} of {len(chosen)} files looked at are no images, such as "
+            f"{broken[0]}; repair them or take their lines out"
+        )
+    return round(median(sides)) if sides else SMALL
+
+
+def _plan_texts(pairs: Pairs, draft: Draft) -> None:
+    words = [len(text.split()) for text in pairs.captions]
+    letters = median(map(len, pairs.captions))
+    if median(words) < 2 and letters > 6:
+        draft.choose("data.tokenizer", "bytes", "the captions have no blanks between words")
+    if draft.get("data.tokenizer") == "bytes":
+        words = [len(text.encode()) for text in pairs.captions]
+    longest = int(np.percentile(words, 99)) + 2
+    if draft.get("data.tokenizer") != "clip_bpe":
+        draft.choose("data.context", max(longest, 8), "tokens: 99 captions of 100 are whole")
+
+
+def _plan_protocols(draft: Draft) -> None:
+    named = draft.get("data.zero_shot") is not None
+    kept = ["image-text-retrieval"]
+    if named and "zero-shot" in draft.paper.protocols:
+        kept.append("zero-shot")
+    kept = [name for name in kept if name in draft.paper.protocols]
+    draft.choose("evaluation.protocols", kept, "what images and captions alone can tell")
+    if not named:
+        draft.notes.append(
+            "data.zero_shot=FOLDER, with a folder of images for each class, adds "
+            "evaluation.protocols=[image-text-retrieval,zero-shot]."
+        )
+
+
+def _seconds(draft: Draft) -> float:
+    views = 1 + draft.get("data.num_strong")
+    pixels = draft.get("data.image_size") ** 2 / LARGE**2
+    cost = NETWORK_TIME * RELATIVE_COST.get(draft.get("method.backbone"), 0.08) * pixels
+    seen = draft.trained * draft.get("trainer.epochs")
+    return float(seen * (READ_TIME + views * (cost + TEXT_TIME)))

@@ -1,0 +1,277 @@
+"""A folder of images: how many, how large, in which classes; and the plan for image papers."""
+
+import io
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.own_data.draft import Draft, check_batch, fit_batch
+
+HEADERS = 64  # files whose headers are read, spread over the folder
+# An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
+MOST_STRETCHED = 100
+FEW_TESTED = 400  # an accuracy near one half is off by up to five points
+SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
+LARGE_SIZE = 224
+LABELS_FROM = 2
+SEEN = 24_000  # images, repeated: what each paper was given of 240 photographs, or less
+# Seconds of a CPU core, measured: to read and change a view, and for a ResNet-18 with the stem
+# "imagenet" on 224 x 224 pixels, forwards and backwards. What another network costs beside it, and
+# a network whose stem keeps its pixels.
+VIEW_TIME, NETWORK_TIME = 0.3e-3, 0.07
+RELATIVE_COST = {"resnet18": 1.0, "resnet50": 2.3, "small_conv": 0.13, "small_resnet": 0.08}
+CIFAR_STEM_COST = 10.0
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a folder of images shows without reading the images.
+
+    ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
+    ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
+    ``stretched``: the first whose sides are too unequal, in words.
+    """
+
+    path: Path
+    splits: dict[str, int]
+    classes: dict[str, int]
+    shorter: list[int]
+    longer: list[int]
+    grey: bool
+    broken: list[str]
+    stretched: str
+    forms: tuple[str, ...] = ("image-folder",)
+
+    @property
+    def unlabelled(self) -> int:
+        """Training images without a class."""
+        return self.splits["train"] - sum(self.classes.values())
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are two classes to tell apart."""
+        return len(self.classes) >= LABELS_FROM
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
+        counts = ", ".join(f"{number:,} in {split}" for split, number in self.splits.items())
+        total = f"{sum(self.splits.values()):,} {'grey' if self.grey else 'colour'} images"
+        counts = f" ({counts})" if len(self.splits) > 1 else ""
+        named = f"{len(self.classes)} classes" if self.labelled else "no classes"
+        if self.labelled and self.unlabelled:
+            named += f", {self.unlabelled:,} images without one"
+        sides = f"{min(self.shorter)} to {max(self.longer)} pixels a side"
+        return f"{total}{counts}, {named}, {sides}"
+
+
+def recognise(path: Path, kind: str) -> Images | None:
+    """Returns the images of a folder, which any folder is taken for."""
+    return recognise_folder(path) if kind == "folder" else None
+
+
+def recognise_folder(path: Path) -> Images:
+    """Lists a folder as training does, and reads the headers of a sample of its files.
+
+    Raises:
+        DataError: No images in it.
+    """
+    parts = find_parts(path)
+    listed = list_parts(path, parts)
+    train = listed.labels[listed.rows["train"]]
+    names = {number: name for number, name in enumerate(listed.class_names)}
+    numbers, counts = np.unique(train[train >= 0], return_counts=True)
+    classes = {
+        names.get(int(number), str(number)): int(count)
+        for number, count in zip(numbers, counts, strict=True)
+    }
+    sizes, modes, broken, stretched = _headers(listed)
+    return Images(
+        path,
+        {split: len(rows) for split, rows in listed.rows.items()},
+        classes,
+        [min(size) for size in sizes] or [0],
+        [max(size) for size in sizes] or [0],
+        modes <= {"1", "L", "LA", "I;16"},
+        broken,
+        stretched,
+    )
+
+
+def _headers(listed: Listed) -> tuple[list[tuple[int, int]], set[str], list[str], str]:
+    rows = np.concatenate([*listed.rows.values()])
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
+    sizes, modes, broken, stretched = [], set(), [], ""
+    for row in chosen.tolist():
+        try:
+            with Image.open(io.BytesIO(listed.source.read(row))) as image:
+                sizes.append(image.size)
+                modes.add(image.mode)
+                if max(image.size) > MOST_STRETCHED * min(image.size):
+                    name, sides = listed.source.name(row), " x ".join(map(str, image.size))
+                    stretched = stretched or f"{name}: {sides} pixels"
+        except Exception:  # Pillow has many, and the reader names the file when it is its turn
+            broken.append(listed.source.name(row))
+    return sizes, modes, broken, stretched
+
+
+def plan_images(found: Images, draft: Draft) -> None:
+    """Plans splits, sizes, batch, length and protocols for the images that were found."""
+    draft.choose("data.name", "image-folder", "a folder of images")
+    draft.choose("data.path", str(found.path), "your folder")
+    if not max(found.shorter):
+        draft.refuse(f"{found.path}: none of the files looked at is an image; repair them")
+        return
+    if found.stretched:
+        draft.refuse(
+            f"{found.stretched}; the longer side may be {MOST_STRETCHED} times the shorter; cut or "
+            "remove such images"
+        )
+        return
+    if found.broken:
+        why = f"{len(found.broken)} of {HEADERS} files cannot be read, such as {found.broken[0]}"
+        draft.choose("data.skip_unreadable", True, why)
+    if draft.paper.target == "class" and not found.labelled:
+        draft.refuse(
+            f"{found.path}: {draft.paper.name} learns from labels: put the images of each class "
+            "into a folder of its own"
+        )
+    elif draft.paper.target == "class" and found.unlabelled:
+        why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
+        draft.choose("data.labelled_only", True, why)
+    draft.trained = trained = _plan_splits(found, draft)
+    _plan_views(found, draft, trained)
+    _plan_length(draft, trained)
+    _plan_protocols(found, draft)
+    draft.choose("data.workers", count_workers(), "processes that read images on this machine")
+    if trained < 2:
+        draft.refuse(f"{found.path}: {trained} training images; at least 2 are needed")
+        return
+    check_batch(draft, trained, "training images")
+    draft.seconds = _seconds(draft, trained)
+
+
+def _plan_splits(found: Images, draft: Draft) -> int:
+    """Returns how many images are left to train on."""
+    total = found.splits["train"]
+    total -= found.unlabelled if draft.get("data.labelled_only") else 0
+    held = sum(found.classes.values()) or total
+    trained = total
+    if "test" not in found.splits and "val" not in found.splits:
+        if total < 500:
+            why = "so few images need a larger share to measure by"
+            draft.choose("data.test_share", 0.2, why)
+        tested = draft.get("data.test_share") * held
+        if 0 < tested <= 0.5:
+            draft.refuse(f"{found.path}: {total} images leave none to test; give more, or test/")
+        trained = total - round(tested)
+        if found.classes and 0.5 < tested < FEW_TESTED:
+            error = 100 / math.sqrt(tested)
+            draft.notes.append(
+                f"There are about {round(tested)} test images: an accuracy has a sampling error "
+                f"of up to ± {error:.0f} points (95 %), which more seeds do not lessen."
+            )
+    share = draft.get("data.holdout")
+    return trained - round(share * min(held, trained)) if "val" not in found.splits else trained
+
+
+def _plan_views(found: Images, draft: Draft, trained: int) -> None:
+    """Scales the recipe's views, and the crop of tested images, to the images."""
+    views = draft.get("data.views")
+    top = max(view.size for view in draft.base.data.views)
+    large = trained >= SMALL_SET and not draft.fixed
+    wanted = max(top, LARGE_SIZE) if large else top
+    side = max(int(median(found.shorter)), 32)
+    size = min(wanted, side // 8 * 8)
+    why = f"the shorter sides have {side} pixels (median)"
+    if size == wanted and not draft.fixed:
+        few = "a large set, for a GPU" if large else "a small set, for a CPU"
+        why = f"{few}; {why}"
+    if views is draft.base.data.views and size != top:
+        scaled = [_scaled(view, round(view.size * size / top)) for view in views]
+        draft.choose("data.views", scaled, f"views of {size} pixels: {why}")
+    if large and draft.base.method.backbone == "small_resnet":
+        why = f"{trained:,} training images are enough for a larger network"
+        draft.choose("method.backbone", "resnet18", why)
+        draft.choose("method.stem", "imagenet", "the larger network's own")
+    draft.choose("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
+    draft.choose("data.test_crop", size, "then the centre")
+    backbone = draft.get("method.backbone")
+    # The small network with the stem "imagenet" was measured on 64 pixels.
+    if (size <= 64 and backbone.startswith("resnet")) or (size < 64 and backbone == "small_resnet"):
+        draft.choose("method.stem", "cifar", "small images keep their pixels in the first layer")
+
+
+def _scaled(view: Any, size: int) -> dict[str, Any]:
+    default = type(view)()
+    values = {**asdict(view), "size": size}
+    return {key: value for key, value in values.items() if value != getattr(default, key)}
+
+
+def _plan_length(draft: Draft, trained: int) -> None:
+    size = fit_batch(trained, min(draft.base.data.batch_size, 256), 16)
+    draft.choose("data.batch_size", size, f"{trained:,} training images")
+    size, base = draft.get("data.batch_size"), draft.base
+    if base.optimizer.name in ("lars", "larc") and size != base.data.batch_size:
+        scale = size / base.data.batch_size
+        draft.choose("optimizer.lr", base.optimizer.lr * scale, "follows the batch")
+    epochs = min(max(SEEN // trained, 30), 200)
+    draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
+    draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
+
+
+def _plan_protocols(found: Images, draft: Draft) -> None:
+    evaluation = draft.base.evaluation
+    if found.labelled:
+        _fit_protocols(found, draft)
+        return
+    kept = [name for name in evaluation.protocols if not evaluation.settings(name).needs_labels]
+    why = "without classes only this can be measured" if kept else "without classes: nothing"
+    draft.choose("evaluation.protocols", kept, why)
+    draft.choose("evaluation.online", [], "the same holds during training")
+    if not kept:
+        draft.notes.append(
+            "Nothing can be measured without labels: you get the encoder, its loss and plots. "
+            "For a measure, put the images of each class into a folder of its own."
+        )
+
+
+def _fit_protocols(found: Images, draft: Draft) -> None:
+    share = 1 - (draft.get("data.test_share") if set(found.splits) == {"train"} else 0)
+    labelled = int(share * sum(found.classes.values()))
+    protocols, declared = draft.base.evaluation.protocols, draft.paper.protocols
+    if "knn" in declared and draft.get("evaluation.knn.k") > labelled // 2:
+        draft.choose("evaluation.knn.k", max(labelled // 2, 1), f"{labelled} labelled images")
+    if "few-label" in protocols:
+        least = int(share * min(found.classes.values()) / 2)
+        fitting = [n for n in draft.get("evaluation.few_label.labels") if n <= least]
+        why = f"the smallest class has {min(found.classes.values())} images"
+        if fitting:
+            draft.choose("evaluation.few_label.labels", fitting, why)
+        else:
+            kept = [name for name in protocols if name != "few-label"]
+            draft.choose("evaluation.protocols", kept, why)
+
+
+def count_workers() -> int:
+    """Returns how many processes may read images on this machine."""
+    return max(min((os.cpu_count() or 1) - 1, 8), 1)
+
+
+def _seconds(draft: Draft, trained: int) -> float:
+    views = draft.get("data.views")
+    views = [view if isinstance(view, dict) else asdict(view) for view in views]
+    count = sum(view.get("count", 1) for view in views)
+    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views) / LARGE_SIZE**2
+    backbone = draft.get("method.backbone")
+    cost = NETWORK_TIME * RELATIVE_COST.get(backbone, 1.0) * pixels
+    if "resnet" in backbone and draft.get("method.stem") == "cifar":
+        cost *= CIFAR_STEM_COST
+    seen = trained * draft.get("trainer.epochs")
+    return float(seen * (VIEW_TIME * count + cost / (os.cpu_count() or 1)))

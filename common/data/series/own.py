@@ -1,0 +1,190 @@
+"""Plans for series: a CSV with a line a step, and short series with classes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.data.catalogue.packers.arrays import read_arrays
+from common.errors import DataError
+from common.own_data.csv_files import CsvFile, spell
+from common.own_data.csv_lines import no_number
+from common.own_data.draft import Draft, check_batch, fit_batch
+
+HORIZONS = (24, 48, 168, 336, 720)
+SHORTEST = 16  # steps of a section
+# Seconds of an update on 32 sections of 129 steps, measured with the recipe `quick` on a core.
+UPDATE, UPDATE_STEPS = 0.35, 32 * 129
+
+
+def plan_series(found: CsvFile, draft: Draft) -> None:
+    """Plans columns, dates, windows, sections and horizons for a series to forecast."""
+    draft.choose("data.name", "csv", "a line is a step")
+    draft.choose("data.path", str(found.path), "your file")
+    _plan_dates(found, draft)
+    _plan_targets(found, draft)
+    shares = draft.get("data.shares")
+    parts = [int(share * found.rows) for share in shares]
+    if parts[0] < 4 * SHORTEST or min(parts) < 4:
+        draft.refuse(f"{found.path}: {found.rows} lines are too few; at least 120 are needed")
+        return
+    _plan_lengths(draft, parts)
+    _plan_horizons(found, draft, min(parts[1:]))
+    kept = [name for name in draft.base.evaluation.protocols if name == "forecasting"]
+    draft.choose("evaluation.protocols", kept or ["forecasting"], "what your file can answer")
+    sections = parts[0] // draft.get("data.length")
+    draft.trained = sections
+    batch = max(min(sections, draft.base.data.batch_size), 2)
+    draft.choose("data.batch_size", batch, f"there are {sections} training sections")
+    check_batch(draft, sections, "training sections; a smaller data.length makes more")
+    _plan_epochs(draft)
+    draft.notes.append(
+        "The untrained encoder forecasts many series as well as the trained one: compare the two "
+        "columns at the end."
+    )
+
+
+def _plan_dates(found: CsvFile, draft: Draft) -> None:
+    times = found.times
+    if "data.date" in draft.words:
+        return
+    if times is None:
+        draft.choose("data.date", None, "no column of dates: lines are equally far apart")
+        return
+    draft.choose("data.date", times.name, f"{times.first} to {times.last}")
+    if times.date_format is not None:
+        draft.choose("data.date_format", times.date_format, "how the dates are written")
+    if times.broken is not None and "data.step_minutes" not in draft.words:
+        line, what = times.broken
+        draft.refuse(
+            f"{found.path}, line {line}: {times.name} {what}; sort or mend the lines, or "
+            "data.date=null counts them as equally far"
+        )
+
+
+def _plan_targets(found: CsvFile, draft: Draft) -> None:
+    asked = draft.words.get("data.targets")
+    time = found.times.name if found.times else None
+    columns = [c for c in found.columns if c.name != time and (not asked or c.name in asked)]
+    texts = [column.name for column in columns if column.numbers is None and not column.odd]
+    numbers = [column for column in columns if column.numbers is not None or column.odd]
+    kept = [column.name for column in numbers if not column.constant]
+    if not kept:
+        draft.refuse(f"{found.path}: there is no column of numbers to forecast that changes")
+    whole = [column.name for column in numbers if not column.odd and not column.constant]
+    mend = f", or leave it out: data.targets=[{','.join(whole)}]" if whole else ""
+    for column in numbers:
+        if column.odd is not None and draft.get("data.fill") is None:
+            wrong = no_number(found.path, column.name, *column.odd)
+            draft.refuse(
+                f"{wrong}, as {column.num_odd:,} of {found.rows:,} cells; repair it, fill it with "
+                f"data.fill=linear (or previous){mend}"
+            )
+    left = texts + [column.name for column in numbers if column.constant]
+    why = "all columns of numbers"
+    if left:
+        why = f"columns of text, or that never change, are left out: {', '.join(left)}"
+    draft.choose("data.targets", kept if left else [], why)
+
+
+def _plan_lengths(draft: Draft, parts: list[int]) -> None:
+    base = draft.base.data
+    length = min(base.length, max(parts[0] // 4, SHORTEST))
+    draft.choose("data.length", length, f"{parts[0]:,} training steps make 4 sections or more")
+    window = min(base.window, max(min(parts) // 2, 2))
+    draft.choose("data.window", window, f"steps seen at once; the shortest part has {min(parts):,}")
+    if draft.get("evaluation.forecasting.lags") > draft.get("data.window"):
+        lags = draft.get("data.window")
+        draft.choose("evaluation.forecasting.lags", lags, "no more than a window")
+
+
+def _plan_horizons(found: CsvFile, draft: Draft, tested: int) -> None:
+    fitting = [horizon for horizon in HORIZONS if horizon <= tested // 4] or [max(tested // 4, 1)]
+    fitting = fitting[:2] if not draft.fixed else fitting
+    why = f"a quarter of the {tested:,} steps that are tested, at most"
+    if found.times is not None:
+        spans = ", ".join(spell(horizon * found.times.minutes) for horizon in fitting)
+        why = f"steps ahead: {spans}; {why}"
+    draft.choose("evaluation.forecasting.horizons", fitting, why)
+
+
+def _plan_epochs(draft: Draft) -> None:
+    size = draft.get("data.batch_size")
+    batches = max(draft.trained // size, 1)
+    if batches > 1:
+        epochs = max(draft.base.trainer.epochs // batches, 20)
+        draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
+    updates = batches * draft.get("trainer.epochs")
+    thirds = max(draft.get("trainer.epochs") // 3, 1)
+    draft.choose("trainer.checkpoint_every_epochs", thirds, "three checkpoints")
+    draft.seconds = UPDATE * updates * size * draft.get("data.length") / UPDATE_STEPS
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """Short series with classes: how many to train on, and steps of the longest."""
+
+    path: Path
+    num: int
+    steps: int
+    classes: int
+    forms = ("labelled",)
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
+        return (
+            f"{self.num} training series of {self.classes} classes, of at most {self.steps} steps"
+        )
+
+
+def recognise(path: Path, kind: str) -> LabelledFile | None:
+    """Returns short series with classes, if they are some.
+
+    Raises:
+        DataError: Missing or broken files and arrays.
+    """
+    if kind == "npz" and not {"x_train", "y_train"} <= set(names := read_arrays(path)):
+        raise DataError(
+            f"{path}: holds {', '.join(names)}; training reads x_train, y_train, x_test and y_test "
+            "(series with classes)"
+        )
+    return _read_labelled(path) if kind in ("npz", "ts") else None
+
+
+def _read_labelled(path: Path) -> LabelledFile:
+    """Reads an npz with ``x_train`` and ``y_train``, or counts the lines of ``NAME_TRAIN.ts``.
+
+    Raises:
+        DataError: Missing or broken files and arrays.
+    """
+    if path.suffix == ".npz":
+        arrays = read_arrays(path, "x_train", "y_train")
+        shape = arrays["x_train"].shape
+        classes = len(np.unique(arrays["y_train"]))
+        return LabelledFile(path, len(arrays["y_train"]), max(shape[1:2], default=0), classes)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    begins = [place for place, line in enumerate(lines) if line.strip().lower() == "@data"]
+    rows = [line for line in lines[begins[0] + 1 :] if line.strip()] if begins else []
+    steps = max((row.split(":")[0].count(",") + 1 for row in rows), default=0)
+    return LabelledFile(path, len(rows), steps, len({row.rpartition(":")[2] for row in rows}))
+
+
+def plan_labelled(found: LabelledFile, draft: Draft) -> None:
+    """Plans batch and length for short series with classes."""
+    draft.choose("data.name", "labelled", "short series with classes")
+    draft.choose("data.path", str(found.path), "your file")
+    if found.classes < 2 or found.num < 2 or found.steps < SHORTEST:
+        draft.refuse(
+            f"{found.path}: {found.num} series, {found.classes} classes, {found.steps} steps; "
+            f"2, 2 and {SHORTEST} are needed"
+        )
+        return
+    draft.trained = found.num
+    batch = fit_batch(found.num, draft.base.data.batch_size)
+    draft.choose("data.batch_size", max(batch, 2), f"{found.num} training series")
+    length = min(draft.base.data.length, found.steps)
+    draft.choose("data.length", length, f"the longest series has {found.steps} steps")
+    check_batch(draft, found.num, "training series")
+    updates = found.num // draft.get("data.batch_size") * draft.get("trainer.epochs")
+    steps = draft.get("data.batch_size") * draft.get("data.length")
+    draft.seconds = 4 * UPDATE * updates * steps / UPDATE_STEPS

@@ -1,0 +1,140 @@
+"""CSV files with a header, line by line, so that errors can name the line."""
+
+import csv
+import gzip
+import math
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from common.errors import DataError, shown, suggest
+
+# (line number, cells), the header first.
+Lines = list[tuple[int, list[str]]]
+# What stands in a cell without a value, in small letters.
+MISSING = ("", "?", "-", "n/a", "na", "nan", "none", "null")
+GREATEST = 3.4028234e38  # of float32, in which numbers are trained on
+MOST = 2**31 - 1  # nodes and classes are numbered in int32 by some libraries
+
+
+def read_lines(path: Path) -> Lines:
+    """Returns the lines of a CSV, plain or gzipped; every one as long as the header.
+
+    In a .tsv a tab stands between cells, and a line is a row, whatever quotation marks it holds.
+
+    Raises:
+        DataError: No such file, no table, a column named twice, or a line of another length.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
+            lines = [(number, [cell.strip() for cell in cells]) for number, cells in rows]
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from None
+    if len(lines) < 3:
+        raise DataError(f"{path}: a header and at least two rows are needed")
+    header = lines[0][1]
+    for place, name in enumerate(header):
+        if name in header[:place]:
+            raise DataError(f"{path}, line 1: the header names column {name!r} twice")
+    for number, cells in lines:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}"
+            )
+    return lines
+
+
+def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields the last line and the cells of each row of a CSV that is not empty.
+
+    Raises:
+        DataError: A quotation mark opens a cell and does not close it; names the line.
+    """
+    taken: list[str] = []  # the lines of this row
+    reader, first = csv.reader(_kept(file, taken)), 1
+    try:
+        for cells in reader:
+            # A mark that nothing closes would take up all lines to the next one.
+            if len(taken) > 1:
+                list(csv.reader(taken, strict=True))
+            if cells:
+                yield reader.line_num, cells
+            first = reader.line_num + 1
+            taken.clear()
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {first}: not readable as CSV ({error}); a quotation mark that opens a "
+            "cell closes it, too"
+        ) from None
+
+
+def _kept(file: Iterable[str], taken: list[str]) -> Iterator[str]:
+    for line in file:
+        taken.append(line)
+        yield line
+
+
+def _split_at_tabs(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields number and cells of each line; marks around a whole cell are no part of it."""
+    for number, line in enumerate(file, 1):
+        row = line.rstrip("\r\n")
+        try:
+            cells = next(csv.reader([row], delimiter="\t", strict=True), [])
+        except csv.Error:  # a mark that belongs to the text
+            cells = row.split("\t")
+        if cells:
+            yield number, cells
+
+
+def to_number(cell: str) -> float | None:
+    """Returns the number that a cell holds; None where it is none, infinite or beyond float32."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if -GREATEST <= value <= GREATEST else None
+
+
+def to_count(cell: str) -> int | None:
+    """Returns the whole number from 0 that a cell holds; None where it is none, or beyond int32."""
+    cell = cell.strip()
+    number = int(cell) if cell.isdecimal() and len(cell) <= len(str(MOST)) else -1
+    return number if 0 <= number <= MOST else None
+
+
+def place_of(path: Path, header: list[str], name: str) -> int:
+    """Returns where column ``name`` stands.
+
+    Raises:
+        DataError: No such column; with the nearest name.
+    """
+    if name not in header:
+        raise DataError(f"{path}: no column {name!r}{suggest(name, header)}")
+    return header.index(name)
+
+
+def read_numbers(
+    path: Path, lines: Lines, name: str, mend: str, missing: Collection[str] = ()
+) -> list[float]:
+    """Returns the numbers of column ``name``, and NaN for cells that hold a word of ``missing``.
+
+    Raises:
+        DataError: No such column, or a gap, text or no finite number: with the line, and ``mend``.
+    """
+    place, numbers = place_of(path, lines[0][1], name), []
+    for number, cells in lines[1:]:
+        value = math.nan if cells[place].lower() in missing else to_number(cells[place])
+        if value is None:
+            raise DataError(f"{no_number(path, name, number, cells[place])}; {mend}")
+        numbers.append(value)
+    return numbers
+
+
+def no_number(path: Path, column: str, line: int, cell: str) -> str:
+    """Returns the words for a cell of a column of numbers that holds none."""
+    what = f"holds {shown(cell)}, not a finite number" if cell else "is empty"
+    return f"{path}, line {line}: column {column!r} {what}"

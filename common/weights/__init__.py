@@ -1,1 +1,0 @@
-"""Trained weights for others: the release and its manifest, model cards, folders for a hub."""
