@@ -65,7 +65,7 @@ class Constants(dict[str, Any]):
                 given.items()  # the whole section is read
             if given != value:
                 raise DataError(
-                    f"constants: {name}={given!r}: must be {value!r}, which the arrays tell or "
+                    f"{name}={given!r}: must be {value!r}, which the arrays tell or "
                     "our function has built in"
                 )
 

@@ -53,7 +53,7 @@ def _check_share(case: Case, name: str, row: int, drawn: Tensor) -> None:
     """Raises `DataError` where the recorded choices are not of the ratio ``name``."""
     ratio, length = case.constants[name], int(case["length"][row])
     if int(drawn) != int(ratio * length):
-        raise DataError(f"constants: {name}={ratio}: row {row} has {drawn} of {length} items")
+        raise DataError(f"{name}={ratio}: row {row} has {drawn} of {length} items")
 
 
 def _record_window(order: Tensor, items: Tensor, start: int, new: Tensor) -> None:
