@@ -173,10 +173,13 @@ class Leaderboard:
     def is_generated(self, decision: Decision) -> bool:
         """Tells whether the project drew the samples that the claim was tried on."""
         comparison = decision.claim.comparison
-        settings = {f"{g.latest.paper}/{g.latest.recipe}": g.latest.data for g in self.groups}
-        name = settings.get(comparison.setting) if comparison else None
-        found = find_set(name) if name else None
-        return found is not None and found.generated
+        name = self._data.get(comparison.setting) if comparison else None
+        return name is not None and is_drawn(name)
+
+    @cached_property
+    def _data(self) -> dict[str, str]:
+        """The data set of each ``paper/recipe`` with a run."""
+        return {f"{g.latest.paper}/{g.latest.recipe}": g.latest.data for g in self.groups}
 
     def is_compared(self, group: Group) -> bool:
         """Tells whether a reported number is set beside ``group``."""
@@ -189,6 +192,13 @@ class Leaderboard:
     def title(self, paper: str) -> str:
         """Returns the paper's folder name and title."""
         return f"{paper}: {self.titles[paper]}" if paper in self.titles else paper
+
+
+@cache
+def is_drawn(name: str) -> bool:
+    """Tells whether the project drew or composed the samples of the data set ``name``."""
+    found = find_set(name)
+    return found is not None and found.generated
 
 
 def make_leaderboard(

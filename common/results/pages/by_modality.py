@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from common.data.modality import Screen, find_set
+from common.data.modality import Screen
 from common.paper import get_paper
 from common.results.claims import arms_of
 from common.results.configuration import flat_config
-from common.results.leaderboard import Leaderboard
+from common.results.leaderboard import Leaderboard, is_drawn
 from common.results.pages.document import (
     Block,
     Emphasis,
@@ -102,18 +102,12 @@ def where_to_start(board: Leaderboard, page: str) -> Iterator[Block]:
     for generated in (False, True):
         for kind, screen in screens():
             found = measured(board, screen)
-            if kind not in rows and found and is_generated(screen) is generated:
+            if kind not in rows and found and is_drawn(screen.data) is generated:
                 if cells := _start_cells(board, found[0], title(kind, screen), page):
                     rows[kind] = cells
     if rows:
         yield Heading(2, "Where to start")
         yield Table(START_HEADER, list(rows.values()))
-
-
-def is_generated(screen: Screen) -> bool:
-    """Tells whether the project drew the set's samples."""
-    found = find_set(screen.data)
-    return found is not None and found.generated
 
 
 def _start_cells(
@@ -131,7 +125,7 @@ def _start_cells(
     return (
         joined(
             (Link(name, f"{page}#{anchor(name)}"),),
-            ", generated" if is_generated(table.screen) else ", real",
+            ", generated" if is_drawn(table.screen.data) else ", real",
         ),
         _name(board, best),
         _on_own_data(best.group.latest) or "-",
