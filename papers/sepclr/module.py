@@ -69,11 +69,12 @@ class SepCLR(PaperModule):
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step; the losses compare the images of the batches of all processes."""
         config, batch = self.method, as_view_batch(batch, 2)
-        common, salient = self.project(torch.cat(batch.views))
+        # One view after the other, so that batch norm takes the statistics of each by itself.
+        common, salient = zip(*(self.project(view) for view in batch.views), strict=True)
         is_target = gather(batch.labels) >= config.target_from
         parts = step_losses(_everyone(common), _everyone(salient), is_target, config.temperature)
         loss = parts.total(config.salient_weight, config.null_weight, config.joint_weight)
-        self.diagnose(loss, common.detach(), parts)
+        self.diagnose(loss, torch.cat(common).detach(), parts)
         count_batch(self)
         return loss
 
@@ -85,6 +86,6 @@ class SepCLR(PaperModule):
                 self.log(f"train/{name}", value.detach())
 
 
-def _everyone(z: Tensor) -> Tensor:
-    """Returns both views of all processes, ``(2, global batch, dim)``, of ``(2 batch, dim)``."""
-    return torch.stack([gather_with_grad(view) for view in z.chunk(2)])
+def _everyone(views: tuple[Tensor, ...]) -> Tensor:
+    """Returns the views of all processes, ``(2, global batch, dim)``, of ``(batch, dim)`` each."""
+    return torch.stack([gather_with_grad(view) for view in views])
