@@ -85,12 +85,13 @@ def load(target: str) -> Any:
 WINGS = {
     "graphs": "common.data.graphs:MODALITY",
     "image_text": "common.data.image_text:MODALITY",
-    "images": "common.data.images:MODALITY",
     "sequences": "common.data.sequences:MODALITY",
     "series": "common.data.series:MODALITY",
     "tables": "common.data.tables:MODALITY",
     "text": "common.data.text:MODALITY",
     "volumes": "common.data.volumes:MODALITY",
+    # The last one that is asked what a user's folder is: any may be one of images.
+    "images": "common.data.images:MODALITY",
     "known-and-novel classes": "common.data.targets.open_world:TARGET",
     "number": "common.data.targets.regression:TARGET",
 }

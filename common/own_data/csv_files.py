@@ -1,6 +1,7 @@
 """A CSV: what its columns hold, which is the time, and how far apart its lines are."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -21,7 +22,14 @@ DATE_FORMATS = (
     "%d.%m.%Y",
 )
 LOOKED_AT = 20  # cells of a column that may hold dates
-PATHS, CAPTIONS = ("filepath", "path", "file", "image"), ("title", "caption", "text")
+# What columns are called, in small letters alone: "Image path" is imagepath.
+PATHS = ("filepath", "filename", "path", "file", "image", "imagepath", "imagefile")
+CAPTIONS = ("title", "caption", "text")
+CLICKS = {  # each also with "id" behind it
+    "user": ("user", "uid", "customer", "client", "member", "visitor", "session"),
+    "item": ("item", "iid", "article", "sku", "product", "movie", "asin"),
+    "time": ("time", "ts", "timestamp", "date", "datetime", "day"),
+}
 SENTENCES = {"sentence1", "sentence2"}
 OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
 
@@ -84,6 +92,18 @@ class CsvFile:
     def column(self, name: str) -> Column | None:
         """Returns the column ``name``, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+def called(columns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Returns those of ``columns`` that have one of ``names``, whatever their case and marks."""
+    known = set(names)
+    return [one for one in columns if "".join(filter(str.isalnum, one.lower())) in known]
+
+
+def click_columns(columns: Iterable[str], role: str) -> list[str]:
+    """Returns those of ``columns`` that are called as a ``role`` of `CLICKS`."""
+    names = CLICKS[role]
+    return called(columns, [*names, *(f"{name}id" for name in names)])
 
 
 def spell(minutes: float) -> str:
@@ -190,12 +210,13 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
         return ("ow-dfa",)
     if names >= SENTENCES:
         return ("sentences with numbers",)
-    if texts & set(PATHS) and texts & set(CAPTIONS):
+    if called(texts, PATHS) and called(texts, CAPTIONS):
         return ("caption-table",)
     if "path" in texts:
         files = next(column.texts for column in columns if column.name.lower() == "path")
         return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)
     if times is None and all(c.numbers is None and c.odd is None for c in columns):
         return ("sentences",)
+    clicks = ("file",) if click_columns(names, "user") and click_columns(names, "item") else ()
     first, second = ("csv", "table") if times is not None else ("table", "csv")
-    return first, second, "answered-table"
+    return *clicks, first, second, "answered-table"

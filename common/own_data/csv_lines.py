@@ -24,16 +24,7 @@ def read_lines(path: Path) -> Lines:
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
-            lines = [(number, [cell.strip() for cell in cells]) for number, cells in rows]
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
+    lines = list(read_rows(path))
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
@@ -46,6 +37,24 @@ def read_lines(path: Path) -> Lines:
                 f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)}"
             )
     return lines
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields number and cells, without blanks around them, of each line that is not empty.
+
+    Raises:
+        DataError: No such file, or unreadable.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
+            yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from None
 
 
 def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,6 @@
 """The plan for data of the user's own: a recipe of the paper's with what fits them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,7 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
-from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, recognise_csv
+from common.own_data.csv_files import CAPTIONS, CLICKS, PATHS, CsvFile, recognise_csv
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -22,8 +22,13 @@ PLAN = "the plan"  # the origin of its values
 # What a variant may set and the plan sets all the same: it fits the variant's value to the data.
 FITTED = {"data.name", "data.path", "data.batch_size", "data.views", "optimizer.lr"}
 FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
-# Whoever names a column of images or captions has a table of them.
-COLUMN_KEYS = {"data.image_column", "data.caption_column"}
+# Whoever names one of these columns has such a table.
+COLUMN_KEYS = {
+    "data.image_column": "caption-table",
+    "data.caption_column": "caption-table",
+    "data.user": "file",
+    "data.item": "file",
+}
 LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
 REMARKS = {
     "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
@@ -77,9 +82,10 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     """
     paper = _paper_of(reference)
     values = parse_overrides(words)
-    found = recognise(Path(path).expanduser())
-    if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
-        found = replace(found, forms=("caption-table",))
+    found = recognise(Path(path).expanduser(), paper.modalities)
+    named = [form for key, form in COLUMN_KEYS.items() if key in values and _takes(paper, form)]
+    if isinstance(found, CsvFile) and named:
+        found = replace(found, forms=(named[0],))
     form = _choose_form(paper, found)
     bare = reference.lower() == paper.name
     name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
@@ -103,8 +109,13 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
 
 
-def recognise(path: Path) -> Found:
+def recognise(path: Path, modalities: Iterable[str] = ()) -> Found:
     """Returns what lies at ``path``, as the first modality that knows it tells.
+
+    Args:
+        path: A file or folder.
+        modalities: Those of the paper, which are asked of a table first: it may be large, and of
+            several forms.
 
     Raises:
         UsageError: There is nothing, or nothing that a paper reads.
@@ -114,11 +125,12 @@ def recognise(path: Path) -> Found:
         raise UsageError(f"{path}: does not exist")
     kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     kind = "folder" if path.is_dir() else kind
-    if kind in ("csv", "tsv"):
-        return recognise_csv(path)
-    known = [one.recognise for one in map(wing, WINGS) if getattr(one, "recognise", "")]
-    found: Iterator[Found | None] = (load(one)(path, kind) for one in known)
+    is_csv = kind in ("csv", "tsv")
+    known = [getattr(wing(name), "recognise", "") for name in (modalities if is_csv else WINGS)]
+    found: Iterator[Found | None] = (load(one)(path, kind) for one in known if one)
     if (first := next(filter(None, found), None)) is None:
+        if is_csv:
+            return recognise_csv(path)
         forms = (each.form for name in WINGS for _, each in DataSets(name).sets())
         raise UsageError(f"{path}: not read; papers take {'; '.join(filter(None, forms))}")
     return first
@@ -195,12 +207,8 @@ def _refusal(paper: Paper, found: Found) -> str:
     """Returns what is there, what the paper takes, and which papers take what is there."""
     mine = "; ".join(each.form for _, each in _own_sets(paper))
     lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
-    if isinstance(found, CsvFile) and _takes(paper, "caption-table"):
-        lines.append(f"its columns: {', '.join(column.name for column in found.columns)}")
-        lines.append(
-            f"images are looked for in {', '.join(PATHS)}, captions in {', '.join(CAPTIONS)}; "
-            "name yours: data.image_column=NAME data.caption_column=NAME"
-        )
+    if isinstance(found, CsvFile):
+        lines += _columns_sought(paper, found)
     others = {
         form: [name for name in paper_names() if _takes(get_paper(name), form)]
         for form in found.forms
@@ -212,6 +220,23 @@ def _refusal(paper: Paper, found: Found) -> str:
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))
     return "\n  ".join(lines)
+
+
+def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:
+    """Yields the columns of a table, and which the paper would take, if it takes any such table."""
+    sought = {
+        "caption-table": (
+            f"images are looked for in {', '.join(PATHS)}, captions in {', '.join(CAPTIONS)}; "
+            "name yours: data.image_column=NAME data.caption_column=NAME"
+        ),
+        "file": (
+            f"users are looked for in {', '.join(CLICKS['user'])}, items in "
+            f"{', '.join(CLICKS['item'])}; name yours: data.user=NAME data.item=NAME"
+        ),
+    }
+    for form in filter(lambda form: _takes(paper, form), sought):
+        yield f"its columns: {', '.join(column.name for column in found.columns)}"
+        yield sought[form]
 
 
 def _all_at_once(found: Found, obstacles: list[str]) -> str:

@@ -22,7 +22,7 @@ from common.data.images.own import (
     recognise_folder,
 )
 from common.errors import shown
-from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
+from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, called
 from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
 
@@ -85,7 +85,7 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
     ):
-        fitting = [column.name for column in found.columns if column.name.lower() in known]
+        fitting = called([column.name for column in found.columns], known)
         if len(fitting) > 1 and key not in draft.words:
             draft.refuse(
                 f"{found.path}: {what} may be in the columns {', '.join(fitting)}; name one: "
