@@ -30,7 +30,13 @@ CLICKS = {  # each also with "id" behind it
     "item": ("item", "iid", "article", "sku", "product", "movie", "asin"),
     "time": ("time", "ts", "timestamp", "date", "datetime", "day"),
 }
-SENTENCES = {"sentence1", "sentence2"}
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("text1", "text2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+)
+SCORES, CLASSES = ("score", "similarity", "rating"), ("label", "class", "goldlabel", "isduplicate")
 OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
 
 
@@ -104,6 +110,13 @@ def click_columns(columns: Iterable[str], role: str) -> list[str]:
     """Returns those of ``columns`` that are called as a ``role`` of `CLICKS`."""
     names = CLICKS[role]
     return called(columns, [*names, *(f"{name}id" for name in names)])
+
+
+def pair_columns(columns: Iterable[str]) -> list[list[str]]:
+    """Returns the pairs of ``columns`` that are called as one of `PAIRS`."""
+    every = list(columns)
+    found = ([*called(every, [first]), *called(every, [second])] for first, second in PAIRS)
+    return [pair for pair in found if len(pair) == 2]
 
 
 def spell(minutes: float) -> str:
@@ -208,8 +221,8 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
     texts = {column.name.lower() for column in columns if column.numbers is None}
     if names >= OPEN_WORLD:
         return ("ow-dfa",)
-    if names >= SENTENCES:
-        return ("sentences with numbers",)
+    if pair_columns(names):
+        return "pairs", "sentences with numbers"
     if called(texts, PATHS) and called(texts, CAPTIONS):
         return ("caption-table",)
     if "path" in texts:

@@ -13,7 +13,7 @@ from common.config.schema import Recipe
 from common.config.yaml_io import parse_overrides, read_yaml
 from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
-from common.own_data.csv_files import CAPTIONS, CLICKS, PATHS, CsvFile, recognise_csv
+from common.own_data.csv_files import CAPTIONS, CLICKS, PAIRS, PATHS, CsvFile, recognise_csv
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -26,12 +26,14 @@ FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
 COLUMN_KEYS = {
     "data.image_column": "caption-table",
     "data.caption_column": "caption-table",
+    "data.columns": "pairs",
     "data.user": "file",
     "data.item": "file",
 }
 LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
 REMARKS = {
-    "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
+    "sentences": "a column of sentences is trained by simcse and whitenedcse with "
+    "data.columns=[NAME], two of pairs by dse with data.columns=[NAME,NAME] data.target=NAME",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",
 }
@@ -232,6 +234,10 @@ def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:
         "file": (
             f"users are looked for in {', '.join(CLICKS['user'])}, items in "
             f"{', '.join(CLICKS['item'])}; name yours: data.user=NAME data.item=NAME"
+        ),
+        "pairs": (
+            f"pairs of texts are looked for in {', '.join(map(' and '.join, PAIRS))}; name yours: "
+            "data.columns=[NAME,NAME], or one column of texts: data.columns=[NAME]"
         ),
     }
     for form in filter(lambda form: _takes(paper, form), sought):

@@ -13,7 +13,11 @@ MODALITY = Modality(
             form="a text with a sentence a line (.txt)",
             plan="common.data.text.own:plan_lines",
         ),
-        "pairs": DataSet("common.data.text.readers.pairs:own_pairs"),
+        "pairs": DataSet(
+            "common.data.text.readers.pairs:own_pairs",
+            form="a table of pairs of texts (.csv, .tsv)",
+            plan="common.data.text.own:plan_pairs",
+        ),
         "stsb": DataSet("common.data.text.readers.stsb:stsb", target="number"),
         "stsb-open": DataSet("common.data.text.readers.pairs:stsb_open"),
         "wordnet": DataSet("common.data.text.readers.wordnet:wordnet"),

@@ -64,7 +64,8 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == PLANNED
+    texts = {"lines", "pairs"}
+    assert own | pairs | texts | {"answered-table", "ow-dfa", "table", "volume-table"} == PLANNED
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -253,7 +254,7 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
     updates = 400 // recipe.data.batch_size
     assert recipe.method.pretrain_epochs * updates == pytest.approx(1560, rel=0.05)
     assert recipe.trainer.epochs > recipe.method.pretrain_epochs
-    with pytest.raises(UsageError, match="pairs or entries"):
+    with pytest.raises(UsageError, match="papers train dse"):
         plan("dse", tmp_path / "texts.txt")
 
 
@@ -271,3 +272,47 @@ def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path
     published = plan(f"{paper}/wikipedia", tmp_path / "texts.txt", words[0]).recipe
     assert published.optimizer.lr == load_recipe(f"{paper}/wikipedia").optimizer.lr
     assert published.data.tokenizer == "folder"
+
+
+def write_pairs(path: Path, header: str, *values: str) -> Path:
+    rows = [f"the cat {n} sat,a dog {n % 7} ran,{values[n % len(values)]}" for n in range(100)]
+    return write_csv(path, header, rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "task"),
+    [
+        ("sentence1,sentence2,score", ("0.5", "4", "2.25"), "regression"),
+        ("Text 1,Text 2,label", ("0", "1"), "binary"),
+        ("premise,hypothesis,gold_label", ("no", "maybe", "yes"), "multi-class"),
+        ("question1,question2,class", ("0", "1", "2"), "multi-class"),
+        ("sentence1,sentence2,score", ("0", "1", "2"), "regression"),
+    ],
+)
+def test_pairs_get_the_task_of_their_target(tmp_path, header, values, task):
+    path = write_pairs(tmp_path / "pairs.csv", header, *values)
+    recipe = plan("dse", path).recipe
+    assert [*recipe.data.columns, recipe.data.target] == header.split(",")
+    outputs = len(values) if task == "multi-class" else 1
+    assert (recipe.method.task, recipe.method.outputs) == (task, outputs)
+    assert recipe.method.teacher == "trained"
+    assert 0 < recipe.method.teacher_epochs < recipe.trainer.epochs
+    recipe = plan("simcse", path).recipe
+    assert recipe.data.apart and recipe.method.pretrain_epochs > 0
+    assert ("sts" in recipe.evaluation.protocols) == (task != "multi-class")
+
+
+def test_columns_of_pairs_that_are_called_otherwise_are_named(tmp_path):
+    path = write_pairs(tmp_path / "pairs.csv", "x,y,z", "0.5", "2")
+    assert "data.columns=[NAME,NAME]" in refusal("dse", path)
+    said = refusal("dse", path, "data.columns=[x,y]")
+    assert "data.target=NAME" in said
+    data = plan("dse", path, "data.columns=[x,y]", "data.target=z").recipe.data
+    assert (data.name, data.columns, data.target) == ("pairs", ["x", "y"], "z")
+    data = plan("simcse", path, "data.columns=[x]").recipe.data
+    assert (data.apart, data.target) == (True, None)
+    assert "data.name=entries" in refusal("defsent_plus", path, "data.columns=[x,y]")
+    two = write_pairs(tmp_path / "two.csv", "sentence1,sentence2,score,label", "1,2")
+    assert "data.target=score" in refusal("dse", two)
+    gap = write_pairs(tmp_path / "gap.csv", "sentence1,sentence2,score", "1", "")
+    assert "line 3" in refusal("dse", gap)
