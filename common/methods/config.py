@@ -49,6 +49,9 @@ class SimCLRConfig(BackboneConfig):
     output_batch_norm: bool = False
     # 0.1 is best on ImageNet at batch 4096, 0.5 on CIFAR-10.
     temperature: float = setting(0.1, above=0)
+    # All views pass the network in one batch, or one after the other (hydra's cl/model.py), so that
+    # batch norm takes the statistics of each by itself.
+    views_together: bool = True
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless there are 2 views of one size, and a batch has negatives."""
@@ -70,6 +73,8 @@ class SupConConfig(BackboneConfig):
     # Batch norm after the last layer, without weights (hydra's main_cl.py).
     output_batch_norm: bool = False
     temperature: float = setting(0.1, above=0)
+    # As in `SimCLRConfig`.
+    views_together: bool = True
     # Whose class the positives are of: the anchor's own, or (Hydra's ablation) that of another
     # sample of the batch.
     pairs: str = setting("identical", choices=("identical", "arbitrary"))

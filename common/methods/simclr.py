@@ -1,6 +1,5 @@
 """SimCLR (arXiv 2002.05709): two views of an image attract, all other images repel."""
 
-import torch
 from torch import Tensor
 
 from common.backbones.build import build_backbone
@@ -11,7 +10,7 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.losses.infonce import nt_xent
 from common.methods.config import SimCLRConfig
-from common.methods.heads import mlp
+from common.methods.heads import mlp, pass_views
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import count_batch
@@ -57,9 +56,9 @@ class SimCLR(PaperModule):
         return self.projector(self.embed(images))
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
-        """One step of the paper's Algorithm 1; both views pass the network together."""
+        """One step of the paper's Algorithm 1."""
         batch = as_view_batch(batch, 2)
-        z1, z2 = self.project(torch.cat(batch.views)).chunk(2)  # (batch, dim)
+        z1, z2 = pass_views(self.project, batch.views, self.method.views_together)  # (batch, dim)
         loss = nt_xent(z1, z2, self.method.temperature)
         log_embeddings(self, loss, z1.detach(), self.collapse)
         count_batch(self)

@@ -14,7 +14,7 @@ from common.losses.pairs import draw_partners
 from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
-from common.methods.heads import mlp
+from common.methods.heads import mlp, pass_views
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -64,8 +64,12 @@ class SupCon(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
+    def project(self, images: Tensor) -> Tensor:
+        """Returns what is contrasted, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(images))
+
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
-        """All views pass the network together; positives are of the anchor's or its pair's class.
+        """One step: positives are of the anchor's or its pair's class.
 
         Raises:
             DataError: An image without a label.
@@ -79,9 +83,7 @@ class SupCon(PaperModule):
                 "baseline supcon: a training image has no label; data.labelled_only=true leaves "
                 "such images out"
             )
-        h = self.projector(self.embed(torch.cat(batch.views)))
-        z = unit(h)
-        z = z.unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        z = unit(pass_views(self.project, batch.views, self.method.views_together))
         partners = draw_partners(
             batch.labels,
             self.method.pairs,

@@ -93,6 +93,9 @@ class SimLAPConfig(PairConfig):
     contrast: str = setting("views", choices=("views", "pooled"))
     # cl/losses.py: both directions; FastSSL: False.
     symmetric: bool = True
+    # vitookit: all draws of an image in one batch. hydra and FastSSL: False, as `SimLAP()` has it:
+    # batch norm takes the statistics of each view by itself.
+    views_together: bool = True
     # vitookit: a linear classifier on the detached features is trained beside.
     online_head: bool = False
 

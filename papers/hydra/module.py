@@ -11,6 +11,7 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.losses.precision import upcast
+from common.methods.heads import pass_views
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -48,7 +49,7 @@ class SimLAP(PaperModule):
         facts: ImageFacts | None = None,
     ) -> None:
         super().__init__()
-        self.method = config = method or SimLAPConfig()
+        self.method = config = method or SimLAPConfig(views_together=False)
         self.optimizer = optimizer or OptimizerConfig()
         self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
@@ -87,14 +88,15 @@ class SimLAP(PaperModule):
         batch = as_view_batch(batch, None if self.method.contrast == "pooled" else 2)
         labels = batch.labels
         check_labels(labels, batches_seen(self))
-        h = self.embed(torch.cat(batch.views))
-        z = self.projector(h).unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        together = self.method.views_together
+        h = pass_views(self.backbone, batch.views, together)
+        z = pass_views(self.projector, h.unbind(), together)  # (views, batch, dim)
         partners = self.partners(labels)
         loss, gate = self.compare(z, labels, partners)
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = upcast(self.classifier(h.detach()))
+            scores = upcast(self.classifier(h.detach().flatten(0, 1)))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)

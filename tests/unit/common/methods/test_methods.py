@@ -68,12 +68,15 @@ def test_learns_and_counts_batches(kind, config):
     assert module.embed(make_batch().views[0]).shape == (12, 64)
 
 
-def test_simclr_is_nt_xent_of_both_views_in_one_pass():
-    module = make(SimCLR, SimCLRConfig(backbone="small_conv", hidden_dim=16, output_dim=8))
+@pytest.mark.parametrize("together", [True, False])
+def test_simclr_is_nt_xent_of_both_views_in_one_pass_or_two(together):
+    module = make(SimCLR, SimCLRConfig(**HEAD, views_together=together))
     batch = make_batch()
+    # Batch norm takes the statistics of what passes together.
+    batch = batch._replace(views=[batch.views[0], 2 * batch.views[1].flip(3)])
     loss = module.training_step(batch, 0)
-    # Batch norm over both views: the same statistics as of one pass.
-    z = module.projector(module.backbone(torch.cat(batch.views)))
+    passes = [torch.cat(batch.views)] if together else batch.views
+    z = torch.cat([module.project(images) for images in passes])
     torch.testing.assert_close(loss, nt_xent(*z.chunk(2), module.method.temperature))
 
 
