@@ -19,6 +19,8 @@ from common.data.images.own import (
     SMALL_SET,
     Images,
     count_workers,
+    is_deep,
+    is_stretched,
     recognise_folder,
 )
 from common.errors import shown
@@ -253,11 +255,13 @@ def _side(path: Path, pairs: Pairs, draft: Draft) -> int:
     """Returns the median of the shorter sides of some images, in pixels."""
     names = list(dict.fromkeys(pairs.images))
     chosen = np.unique(np.linspace(0, len(names) - 1, HEADERS).astype(int))
-    sides, broken = [], []
+    sides, broken, unfit = [], [], ""
     for place in chosen.tolist():
         try:
             with Image.open(io.BytesIO(pairs.read(names[place]))) as image:
                 sides.append(min(image.size))
+                name = names[place]
+                unfit = unfit or is_deep(image, name) or is_stretched(image, name)
         except Exception:  # Pillow has many; a missing image was allowed
             broken.append(names[place])
     if broken and not draft.get("data.allow_missing"):
@@ -265,6 +269,8 @@ def _side(path: Path, pairs: Pairs, draft: Draft) -> int:
             f"{path}: {len(broken)} of {len(chosen)} files looked at are no images, such as "
             f"{broken[0]}; repair them or take their lines out"
         )
+    if unfit:
+        draft.refuse(f"{path}: {unfit}")
     return round(median(sides)) if sides else SMALL
 
 

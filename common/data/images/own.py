@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.errors import DataError
 from common.own_data.draft import Draft, check_batch, fit_batch
 
-HEADERS = 64  # files whose headers are read, spread over the folder
+HEADERS = 1000  # files whose headers are read, spread over the folder
 # An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
 MOST_STRETCHED = 100
 FEW_TESTED = 400  # an accuracy near one half is off by up to five points
@@ -36,7 +37,8 @@ class Images:
 
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
     ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
-    ``stretched``: the first whose sides are too unequal, in words.
+    ``deep``, ``stretched``: the first with more than 8 bits, or with sides too unequal, and the
+    mend; ``notes``: what is not read of some.
     """
 
     path: Path
@@ -46,7 +48,9 @@ class Images:
     longer: list[int]
     grey: bool
     broken: list[str]
+    deep: str
     stretched: str
+    notes: list[str]
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -73,7 +77,18 @@ class Images:
 
 def recognise(path: Path, kind: str) -> Images | None:
     """Returns the images of a folder, which any folder is taken for."""
-    return recognise_folder(path) if kind == "folder" else None
+    if kind != "folder":
+        return None
+    try:
+        return recognise_folder(path)
+    except DataError:
+        if (array := next(path.rglob("*.npy"), None)) is None:
+            raise
+        raise DataError(
+            f"{array}: arrays are not read as images, which have 8 bits and 1, 3 or 4 channels; "
+            "save them as .png, or train on them from Python with a loader of your own: "
+            "docs/python.md"
+        ) from None
 
 
 def recognise_folder(path: Path) -> Images:
@@ -91,7 +106,7 @@ def recognise_folder(path: Path) -> Images:
         names.get(int(number), str(number)): int(count)
         for number, count in zip(numbers, counts, strict=True)
     }
-    sizes, modes, broken, stretched = _headers(listed)
+    sizes, modes, broken, deep, stretched, notes = _headers(listed)
     return Images(
         path,
         {split: len(rows) for split, rows in listed.rows.items()},
@@ -100,25 +115,65 @@ def recognise_folder(path: Path) -> Images:
         [max(size) for size in sizes] or [0],
         modes <= {"1", "L", "LA", "I;16"},
         broken,
+        deep,
         stretched,
+        notes,
     )
 
 
-def _headers(listed: Listed) -> tuple[list[tuple[int, int]], set[str], list[str], str]:
+def _headers(
+    listed: Listed,
+) -> tuple[list[tuple[int, int]], set[str], list[str], str, str, list[str]]:
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
-    sizes, modes, broken, stretched = [], set(), [], ""
+    source = listed.source
+    sizes, modes, broken, deep, stretched = [], set(), [], "", ""
+    clear, layered = list[str](), list[str]()
     for row in chosen.tolist():
+        name = source.name(row)
         try:
-            with Image.open(io.BytesIO(listed.source.read(row))) as image:
+            file = name if source.shard is None else io.BytesIO(source.read(row))
+            with Image.open(file) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
-                if max(image.size) > MOST_STRETCHED * min(image.size):
-                    name, sides = listed.source.name(row), " x ".join(map(str, image.size))
-                    stretched = stretched or f"{name}: {sides} pixels"
+                deep = deep or is_deep(image, name)
+                stretched = stretched or is_stretched(image, name)
+                if image.mode[-1] == "A" or "transparency" in image.info:
+                    clear.append(name)
+                if image.format in ("GIF", "TIFF") and getattr(image, "n_frames", 1) > 1:
+                    layered.append(name)
         except Exception:  # Pillow has many, and the reader names the file when it is its turn
-            broken.append(listed.source.name(row))
-    return sizes, modes, broken, stretched
+            broken.append(name)
+    notes = [
+        f"{len(names):,} of {len(chosen):,} images looked at have {what}, such as {names[0]}."
+        for names, what in (
+            (clear, "an alpha channel, which is left out"),
+            (layered, "several frames, of which the first is taken"),
+        )
+        if names
+    ]
+    return sizes, modes, broken, deep, stretched, notes
+
+
+def is_deep(image: Image.Image, name: str) -> str:
+    """Returns that an image has more than 8 bits, and the mend, or ""."""
+    if image.mode[0] not in "IF":
+        return ""
+    return (
+        f"{name}: has more than 8 bits a channel (mode {image.mode}), which would be cut off; "
+        "scale such images to 0 to 255 and save them with 8 bits"
+    )
+
+
+def is_stretched(image: Image.Image, name: str) -> str:
+    """Returns that an image has sides that are too unequal, and the mend, or ""."""
+    if max(image.size) <= MOST_STRETCHED * min(image.size):
+        return ""
+    sides = " x ".join(map(str, image.size))
+    return (
+        f"{name}: {sides} pixels; the longer side may be {MOST_STRETCHED} times the shorter; "
+        "cut or remove such images"
+    )
 
 
 def plan_images(found: Images, draft: Draft) -> None:
@@ -126,16 +181,18 @@ def plan_images(found: Images, draft: Draft) -> None:
     draft.choose("data.name", "image-folder", "a folder of images")
     draft.choose("data.path", str(found.path), "your folder")
     if not max(found.shorter):
-        draft.refuse(f"{found.path}: none of the files looked at is an image; repair them")
-        return
-    if found.stretched:
         draft.refuse(
-            f"{found.stretched}; the longer side may be {MOST_STRETCHED} times the shorter; cut or "
-            "remove such images"
+            f"{found.path}: none of the files looked at can be read, such as {found.broken[0]}; "
+            "images have 8 bits and 1, 3 or 4 channels: repair them, or save them so as .png"
         )
         return
+    deep = "" if draft.get("data.skip_unreadable") else found.deep
+    if deep or found.stretched:
+        draft.refuse(deep or found.stretched)
+        return
+    draft.notes += found.notes
     if found.broken:
-        why = f"{len(found.broken)} of {HEADERS} files cannot be read, such as {found.broken[0]}"
+        why = f"{len(found.broken)} of the files cannot be read, such as {found.broken[0]}"
         draft.choose("data.skip_unreadable", True, why)
     if draft.paper.target == "class" and not found.labelled:
         draft.refuse(

@@ -12,6 +12,8 @@ from common.own_data.csv_lines import no_number
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HORIZONS = (24, 48, 168, 336, 720)
+ETT = {"date", "HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"}
+ETT_MONTHS = (12, 4, 4)
 SHORTEST = 16  # steps of a section
 # Seconds of an update on 32 sections of 129 steps, measured with the recipe `quick` on a core.
 UPDATE, UPDATE_STEPS = 0.35, 32 * 129
@@ -23,8 +25,14 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.path", str(found.path), "your file")
     _plan_dates(found, draft)
     _plan_targets(found, draft)
+    _plan_ett(found, draft)
     shares = draft.get("data.shares")
-    parts = [int(share * found.rows) for share in shares]
+    parts = draft.get("data.parts") or [int(share * found.rows) for share in shares]
+    if sum(parts) > found.rows:
+        draft.refuse(
+            f"data.parts={parts}: {found.path} has {found.rows} lines; name as many or fewer"
+        )
+        return
     if parts[0] < 4 * SHORTEST or min(parts) < 4:
         draft.refuse(f"{found.path}: {found.rows} lines are too few; at least 120 are needed")
         return
@@ -42,6 +50,17 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
         "The untrained encoder forecasts many series as well as the trained one: compare the two "
         "columns at the end."
     )
+
+
+def _plan_ett(found: CsvFile, draft: Draft) -> None:
+    """Plans the split of ETT that everybody reports on, for a file that holds its columns."""
+    hours = found.times.minutes / 60 if found.times else 0
+    if {column.name for column in found.columns} != ETT or hours not in (1, 0.25):
+        return
+    parts = [round(months * 30 * 24 / hours) for months in ETT_MONTHS]
+    if sum(parts) <= found.rows and "data.shares" not in draft.words:
+        why = "the field's split of ETT: 12, 4 and 4 months of 30 days"
+        draft.choose("data.parts", parts, why)
 
 
 def _plan_dates(found: CsvFile, draft: Draft) -> None:

@@ -73,16 +73,21 @@ def published(config: SeriesConfig) -> LongSeries:
     known = PUBLISHED[config.name]
     path = require(config.root, known.path, config.name)
     found = read_series(path, known.date, known.date_format, known.step_minutes, known.columns)
-    steps = len(found.values)
-    if not known.parts:
-        return found
-    if steps < sum(known.parts):
-        raise DataError(f"{path}: {steps} steps, but its official split has {sum(known.parts)}")
-    ends = np.cumsum((0, *known.parts)).tolist()
-    parts = tuple(pairwise(ends))
+    return _in_parts(path, found, known.parts) if known.parts else found
+
+
+def _in_parts(path: Path, found: LongSeries, sizes: Sequence[int]) -> LongSeries:
+    """Returns the first steps of a series, cut into parts of ``sizes``.
+
+    Raises:
+        DataError: Fewer steps.
+    """
+    if len(found.values) < sum(sizes):
+        raise DataError(f"{path}: {len(found.values)} steps, but its split has {sum(sizes)}")
+    ends = np.cumsum((0, *sizes)).tolist()
     kept = slice(0, ends[-1])
-    assert found.dates is not None
-    return LongSeries(found.values[kept], found.columns, parts, found.dates[kept])
+    dates = found.dates and found.dates[kept]
+    return LongSeries(found.values[kept], found.columns, tuple(pairwise(ends)), dates)
 
 
 def exchange_rate(config: SeriesConfig) -> LongSeries:
@@ -115,6 +120,8 @@ def own_csv(config: SeriesConfig) -> LongSeries:
     found = read_series(
         path, config.date, config.date_format, config.step_minutes, config.targets, config.fill
     )
+    if config.parts:
+        return _in_parts(path, found, config.parts)
     parts = split_steps(len(found.values), config.shares)
     return LongSeries(found.values, found.columns, parts, found.dates)
 

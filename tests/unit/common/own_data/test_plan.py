@@ -316,3 +316,25 @@ def test_columns_of_pairs_that_are_called_otherwise_are_named(tmp_path):
     assert "data.target=score" in refusal("dse", two)
     gap = write_pairs(tmp_path / "gap.csv", "sentence1,sentence2,score", "1", "")
     assert "line 3" in refusal("dse", gap)
+
+
+def test_a_file_of_ett_gets_the_split_that_everybody_reports_on(tmp_path):
+    from common.data.series.readers.files import own_csv
+
+    rows = [
+        f"{datetime(2016, 7, 1) + timedelta(hours=n)},{n % 24},1,2,3,4,5,6" for n in range(14_500)
+    ]
+    header = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
+    path = write_csv(tmp_path / "ETTh1.csv", header, rows)
+    found = plan("autotcl", path)
+    assert found.recipe.data.parts == [8640, 2880, 2880]
+    assert "12, 4 and 4 months" in found.choices["data.parts"].why
+    read = own_csv(found.recipe.data)
+    assert (
+        read.parts == ((0, 8640), (8640, 11_520), (11_520, 14_400)) and len(read.values) == 14_400
+    )
+    assert plan("autotcl", path, "data.shares=[0.6,0.2,0.2]").recipe.data.parts == []
+    assert plan("autotcl", path, "data.parts=[9000,2000,2000]").recipe.data.parts[0] == 9000
+    assert "14500 lines" in refusal("autotcl", path, "data.parts=[9000,2000,9000]")
+    with pytest.raises(ConfigError, match=r"data\.parts"):
+        plan("autotcl", path, "data.parts=[9000,2000]")

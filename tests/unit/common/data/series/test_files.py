@@ -153,7 +153,7 @@ def test_a_short_published_file_is_refused(tmp_path):
     folder.mkdir(parents=True)
     text = "\n".join(["date,OT", *[h.rsplit(",", 1)[0] for h in HOURS]])
     (folder / "ETTh1.csv.gz").write_bytes(gzip.compress(text.encode()))
-    with pytest.raises(DataError, match="40 steps, but its official split has 14400"):
+    with pytest.raises(DataError, match="40 steps, but its split has 14400"):
         published(SeriesConfig(name="etth1", root=str(tmp_path)))
     with pytest.raises(DataError, match=r"ETTh2\.csv\.gz"):
         published(SeriesConfig(name="etth2", root=str(tmp_path)))
