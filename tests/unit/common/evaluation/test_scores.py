@@ -35,6 +35,7 @@ from common.evaluation.scores import keep, recorded
 from common.evaluation.series_config import SeriesSvmConfig
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
+from papers.cmim.config import EuclidKnnConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
 from papers.pixpro.config import CorrespondenceConfig, DenseProbeConfig
 from papers.sepclr.config import SeparationConfig
@@ -44,10 +45,12 @@ from tests.recipes import PROTOCOLS, measure
 # Metrics that are continuous themselves.
 TWO_FACTORS = {"names": ["a", "b"], "sizes": [2, 2], "epochs": 2}
 CONTINUOUS = {"effective-rank", "forecasting", "regression-finetune", "regression-probe"}
+CONTINUOUS |= {"reconstruction"}
 SETTINGS = {
     "clustering": ClusteringConfig(fits=2, starts=2),
     "correspondence": CorrespondenceConfig(),
     "dense-probe": DenseProbeConfig(epochs=1),
+    "euclid-knn": EuclidKnnConfig(),
     "feature-clusters": FeatureClustersConfig(),
     "few-label": FewLabelConfig(labels=[3], draws=2),
     "finetune": FinetuneConfig(shares=[50.0], trunk_lr=[0.01], head_lr=[0.1], epochs=1),
@@ -188,7 +191,7 @@ PAIRS = {
 }
 ROWS = {"feature-error", "preferences", "query-accuracy"}
 INPUTS = {
-    **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
+    **dict.fromkeys(("knn", "euclid-knn", "linear", "few-label"), feature_inputs),
     **dict.fromkeys(("node-probe", "clustering"), node_inputs),
     **dict.fromkeys(("head-clusters", "feature-clusters"), open_world_inputs),
     **dict.fromkeys(
