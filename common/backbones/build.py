@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from common.backbones.published import read_state_dict
+from common.backbones.resnet import zero_last_gains
 from common.errors import ConfigError, DataError
 from common.registry import SAMPLE_BACKBONES
 
@@ -16,7 +17,8 @@ def build_backbone(config: Any, channels: int) -> Any:
     """Returns the backbone that ``backbone``, ``width``, ``stem`` and ``initial_weights`` name.
 
     Args:
-        config: A ``method:`` section with these fields.
+        config: A ``method:`` section with these fields; ``zero_init_residual``, if it has that and
+            no weights, makes each residual block the identity at first.
         channels: Channels of the images.
 
     Raises:
@@ -35,6 +37,8 @@ def build_backbone(config: Any, channels: int) -> Any:
     backbone = build(**options)
     if weights not in (None, PRETRAINED):
         load_backbone(getattr(backbone, "model", backbone), weights)
+    if weights is None and getattr(config, "zero_init_residual", False):
+        zero_last_gains(backbone)
     return backbone
 
 

@@ -205,6 +205,8 @@ class TwoTowerConfig:
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
     stem: str = setting("imagenet", choices=("imagenet", "cifar", "deep"))
+    # Each residual block of a ResNet starts as the identity (timm's ResNets).
+    zero_init_residual: bool = False
     text: TextTowerConfig = field(default_factory=TextTowerConfig)
     # Width of the common space, to which each encoder has a linear projector without bias.
     dim: int = setting(512, at_least=1)

@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from common.backbones.build import build_backbone
-from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -39,8 +38,6 @@ class SimCLR(PaperModule):
         self.keep_settings(self.method, self.optimizer, facts)
         channels = facts.channels if facts else 3
         self.backbone = build_backbone(config, channels)
-        if config.zero_init_residual and config.initial_weights is None:
-            zero_last_gains(self.backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from common.backbones.build import build_backbone
-from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -49,8 +48,6 @@ class SupCon(PaperModule):
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
         self.backbone = build_backbone(config, facts.channels)
-        if config.zero_init_residual and config.initial_weights is None:
-            zero_last_gains(self.backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)

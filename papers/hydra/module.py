@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -18,7 +19,6 @@ from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
     PairContrast,
-    build_backbone,
     build_gate,
     build_mlp,
     check_labels,
@@ -55,7 +55,7 @@ class SimLAP(PaperModule):
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_backbone(config, facts.channels)
         features, layers = self.backbone.num_features, config.projector_layers
         self.projector = build_mlp(
             features, config.hidden_dim, config.output_dim, layers, config.projector_norm

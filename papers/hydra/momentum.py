@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.build import build_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -19,7 +20,6 @@ from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
     PairContrast,
-    build_backbone,
     build_gate,
     build_mlp,
     check_labels,
@@ -58,7 +58,7 @@ class Hydra(PaperModule):
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_backbone(config, facts.channels)
         hidden, output, layers = config.hidden_dim, config.output_dim, config.projector_layers
         self.projector = build_mlp(
             self.backbone.num_features, hidden, output, layers, config.projector_norm

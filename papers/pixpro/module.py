@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from common.backbones.build import build_backbone as make_backbone
-from common.backbones.resnet import zero_last_gains
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
@@ -241,6 +240,4 @@ def build_backbone(config: PixProConfig, channels: int) -> Any:
             f"method.backbone={config.backbone} has no feature map, whose cells PixPro compares; "
             "use a ResNet or small_conv"
         )
-    if config.zero_init_residual and config.initial_weights is None:
-        zero_last_gains(backbone)
     return backbone
