@@ -95,6 +95,8 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
     draft = Draft(paper, base, values, fixed=not bare, kept=_kept(source, layers))
+    draft.choose("data.name", form, "")
+    draft.choose("data.path", str(found.path), "")
     _check_words(source, layers, draft)
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)

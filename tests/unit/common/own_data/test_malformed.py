@@ -111,11 +111,11 @@ def graph(change: Callable[[HeteroData], None]):
     return write
 
 
-def graph_folder(links: list[str]):
-    """Returns what writes a folder of papers and authors with ``links`` added."""
+def graph_folder(links: list[str], venues: int = 3):
+    """Returns what writes a folder of papers and authors with ``links`` to venues added."""
 
     def write(folder: Path) -> list[str]:
-        text(folder / "nodes.csv", "type,count", "paper,60", "author,10", "venue,3")
+        text(folder / "nodes.csv", "type,count", "paper,60", "author,10", f"venue,{venues}")
         text(folder / "paper-author.csv", *(f"{n},{n % 10}" for n in range(60)))
         text(folder / "labels.csv", *(f"{n},{n % 2}" for n in range(60)))
         (folder / "paper-venue.csv").write_text("".join(f"{line}\n" for line in links))
@@ -385,6 +385,14 @@ FAULTS = {
     "10 ** 30 nodes": (
         graph(lambda data: data["author"].update({"num_nodes": 10**30})),
         ["graph.pt: author", "1000000000"],
+    ),
+    "2 ** 31 - 1 nodes": (
+        graph(lambda data: data["author"].update({"num_nodes": 2**31 - 1})),
+        ["graph.pt: author", "2,147,483,647", "features"],
+    ),
+    "2 ** 31 - 1 nodes of a folder": (
+        graph_folder(["1,1"], venues=2**31 - 1),
+        ["nodes.csv: venue", "2,147,483,647", "features"],
     ),
     "links of 26 digits": (graph_folder(["1,1", "1" * 26 + ",1"]), ["paper-venue.csv, line 2"]),
     "an item of 5,000 digits": (long_item, ["log.txt:6", "item"]),

@@ -338,3 +338,49 @@ def test_a_file_of_ett_gets_the_split_that_everybody_reports_on(tmp_path):
     assert "14500 lines" in refusal("autotcl", path, "data.parts=[9000,2000,9000]")
     with pytest.raises(ConfigError, match=r"data\.parts"):
         plan("autotcl", path, "data.parts=[9000,2000]")
+
+
+def two_types(path: Path) -> Path:
+    import torch
+    from torch_geometric.data import HeteroData
+
+    data = HeteroData()
+    data["paper"].x, data["paper"].y = torch.rand(60, 4), torch.arange(60) % 2
+    data["author"].num_nodes = 10
+    ends = torch.stack([torch.arange(60), torch.arange(60) % 10])
+    data["paper", "by", "author"].edge_index = ends
+    data["author", "wrote", "paper"].edge_index = ends.flip(0)
+    torch.save(data.to_dict(), path)
+    return path
+
+
+def test_a_graph_says_which_relations_it_joins_and_which_type_has_no_labels(tmp_path):
+    path = two_types(tmp_path / "graph.pt")
+    (note,) = plan("meow", path).notes
+    assert "paper-by-author and author-wrote-paper" in note and "direction" in note
+    said = refusal("meow", path, "data.target=author")
+    assert "author has no labels" in said and "evaluation.protocols=[]" in said
+    found = plan("meow", path, "data.target=author", "evaluation.protocols=[]")
+    assert found.recipe.data.metapaths == ["author-paper-author"]
+    assert "paper, author" in refusal("meow", path, "data.target=venue")
+
+
+@pytest.mark.parametrize("form", ["object", "dict", "set"])
+def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, form):
+    import torch
+    from torch_geometric.data import Data
+
+    from common.data.graphs.graph import get_labels, get_splits, node_counts
+    from common.data.graphs.readers.hetero import read_hetero_data
+
+    nodes = torch.arange(90)
+    mask = nodes % 3
+    data = Data(x=torch.rand(90, 4), y=nodes % 2, edge_index=torch.stack([nodes, nodes.flip(0)]))
+    data.train_mask, data.val_mask, data.test_mask = mask == 0, mask == 1, mask == 2
+    stored = {"object": data, "dict": data.to_dict(), "set": (data.to_dict(), None, Data)}[form]
+    torch.save(stored, tmp_path / "graph.pt")
+    recipe = plan("meow", tmp_path / "graph.pt").recipe
+    assert recipe.data.metapaths == ["node-node-node"]
+    graph = read_hetero_data(recipe.data, 0)
+    assert node_counts(graph) == {"node": 90} and get_labels(graph).tolist() == (nodes % 2).tolist()
+    assert [len(part) for part in get_splits(graph)[15]] == [30, 30, 30]
