@@ -61,15 +61,18 @@ def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str
     """Yields the last line and the cells of each row of a CSV that is not empty.
 
     Raises:
-        DataError: A quotation mark opens a cell and does not close it; names the line.
+        DataError: A quotation mark opens a cell and does not close it, or closes it in a later
+            row; names the line.
     """
     taken: list[str] = []  # the lines of this row
-    reader, first = csv.reader(_kept(file, taken)), 1
+    reader, first, width = csv.reader(_kept(file, taken)), 1, 0
     try:
         for cells in reader:
+            width = width or len(cells)
             # A mark that nothing closes would take up all lines to the next one.
             if len(taken) > 1:
                 list(csv.reader(taken, strict=True))
+                _check_rows(path, first, taken, width)
             if cells:
                 yield reader.line_num, cells
             first = reader.line_num + 1
@@ -79,6 +82,16 @@ def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str
             f"{path}, line {first}: not readable as CSV ({error}); a quotation mark that opens a "
             "cell closes it, too"
         ) from None
+
+
+def _check_rows(path: Path, first: int, lines: list[str], width: int) -> None:
+    """Raises `DataError` where each line of a row that has several could be a row of its own."""
+    if width > 1 and all(len(next(csv.reader([line]), [])) == width for line in lines):
+        raise DataError(
+            f"{path}, line {first}: a quotation mark opens a cell that ends in line "
+            f"{first + len(lines) - 1}, and each of these lines could be a row; take the mark "
+            "away, or write the text of the cell on one line"
+        )
 
 
 def _kept(file: Iterable[str], taken: list[str]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, called
 from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
 
+COCO_FILES = "annotations/captions_*.json"  # below the root, as it is unpacked
 FEWEST = 20
 FEW_TESTED = 50  # one image is two points and more
 HEADERS = 64  # files whose headers are read
@@ -68,9 +69,12 @@ class Pairs:
 
 
 def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
-    """Returns COCO's JSON, or a folder of tar shards with captions, if it is one of them."""
+    """Returns COCO's JSON or root folder, or a folder of tar shards with captions, if it is one."""
     if kind == "json":
         return CaptionFile(path)
+    if kind == "folder" and any(path.glob(COCO_FILES)):
+        found = recognise_folder(path)
+        return replace(found, forms=("coco-captions", *found.forms))
     shards = sorted(path.rglob("*.tar")) if kind == "folder" else []
     if not shards or not _has_captions(shards):
         return None
@@ -135,15 +139,28 @@ def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> Non
             )
 
 
-def plan_coco(found: CaptionFile, draft: Draft) -> None:
-    """Plans for COCO's captions."""
+def plan_coco(found: CaptionFile | Images, draft: Draft) -> None:
+    """Plans for COCO's captions; of a root folder, those of its training images."""
     from common.data.image_text.readers.coco import coco_lines
 
+    path = found.path
+    if path.is_dir():
+        files = sorted(path.glob(COCO_FILES))
+        files = [file for file in files if "train" in file.name] or files
+        path = files[0]
+        if len(files) > 1:
+            names = ", ".join(map(str, files))
+            draft.refuse(f"{found.path}: holds {names}; name one in the place of the folder")
+            return
+        part = path.stem.removeprefix("captions_")
+        places = [found.path / part, found.path / "images" / part]
+        images = next(filter(Path.is_dir, places), places[0])
+        draft.choose("data.images", str(images), "its images")
     draft.choose("data.name", "coco-captions", "COCO's JSON")
-    draft.choose("data.path", str(found.path), "your file")
-    lines = coco_lines(found.path)
+    draft.choose("data.path", str(path), "your file")
+    lines = coco_lines(path)
     named = draft.get("data.images")
-    folder = Path(named).expanduser() if named else found.path.parent
+    folder = Path(named).expanduser() if named else path.parent
     missing = [line for line in lines if not isfile(folder / line.image)]
     if missing and not draft.get("data.allow_missing"):
         draft.refuse(
@@ -157,7 +174,7 @@ def plan_coco(found: CaptionFile, draft: Draft) -> None:
         lambda name: (folder / name).read_bytes(),
         held=any(line.split for line in lines),
     )
-    _plan(found.path, pairs, draft)
+    _plan(path, pairs, draft)
 
 
 def plan_shards(found: Any, draft: Draft) -> None:

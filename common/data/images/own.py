@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.readers.layout import Listed, find_parts, list_parts
-from common.errors import DataError
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HEADERS = 1000  # files whose headers are read, spread over the folder
@@ -77,18 +76,7 @@ class Images:
 
 def recognise(path: Path, kind: str) -> Images | None:
     """Returns the images of a folder, which any folder is taken for."""
-    if kind != "folder":
-        return None
-    try:
-        return recognise_folder(path)
-    except DataError:
-        if (array := next(path.rglob("*.npy"), None)) is None:
-            raise
-        raise DataError(
-            f"{array}: arrays are not read as images, which have 8 bits and 1, 3 or 4 channels; "
-            "save them as .png, or train on them from Python with a loader of your own: "
-            "docs/python.md"
-        ) from None
+    return recognise_folder(path) if kind == "folder" else None
 
 
 def recognise_folder(path: Path) -> Images:

@@ -342,7 +342,20 @@ def arrays(folder: Path) -> list[str]:
     return ["swav", str(folder)]
 
 
+def packed_shards(folder: Path, paper: str = "swav") -> list[str]:
+    with tarfile.open(folder / "train-0.tar.gz", "w:gz") as tar:
+        for name in images(folder / "images"):
+            tar.add(folder / "images" / name, name)
+    shutil.rmtree(folder / "images")
+    return [paper, str(folder)]
+
+
 FAULTS = {
+    "packed shards": (packed_shards, ["train-0.tar.gz", "gunzip"]),
+    "packed shards of captions": (
+        lambda folder: packed_shards(folder, "negclip"),
+        ["train-0.tar.gz", "gunzip"],
+    ),
     **{
         f"an image of mode {mode}": (one_image(mode), ["a/x.tif", "8 bits", mode])
         for mode in ("I;16", "I", "F")
