@@ -10,6 +10,7 @@ from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
+from common.losses.precision import upcast
 from common.methods.config import SupervisedConfig, check_labelled
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
@@ -54,7 +55,7 @@ class Supervised(PaperModule):
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """Classifies every view of every image."""
         batch = as_view_batch(batch)
-        logits = [self.classifier(self.embed(view)).float() for view in batch.views]
+        logits = [upcast(self.classifier(self.embed(view))) for view in batch.views]
         smoothing = self.method.label_smoothing
         losses = [
             F.cross_entropy(given, batch.labels, label_smoothing=smoothing) for given in logits
