@@ -7,7 +7,7 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.losses.barlow import barlow_twins
+from common.losses.barlow import UNBIASED_EPS, barlow_twins
 from common.methods.config import BarlowTwinsConfig
 from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, log_embeddings
@@ -19,6 +19,8 @@ ADVICE = "Try a lower optimizer.lr, or a larger method.off_diagonal_weight"
 
 class BarlowTwins(PaperModule):
     """Self-supervised learning by redundancy reduction, over the global batch.
+
+    Unlike in the authors' code, no residual block starts as the identity.
 
     Args:
         method: Default: the paper's ImageNet values.
@@ -57,7 +59,8 @@ class BarlowTwins(PaperModule):
         """One step of the paper's Algorithm 1; each view passes the network alone."""
         batch = as_view_batch(batch, 2)
         z1, z2 = (self.project(view) for view in batch.views)  # (batch, dim)
-        loss = barlow_twins(z1, z2, self.method.off_diagonal_weight)
+        unbiased = UNBIASED_EPS if self.method.unbiased_deviation else None
+        loss = barlow_twins(z1, z2, self.method.off_diagonal_weight, unbiased)
         log_embeddings(self, loss, z1.detach(), self.collapse)
         count_batch(self)
         return loss

@@ -152,6 +152,8 @@ class BarlowTwinsConfig(BackboneConfig):
     output_batch_norm: bool = False
     # The paper's lambda.
     off_diagonal_weight: float = setting(5e-3, at_least=0)
+    # Columns are divided by the deviation of batch - 1 (AMCL's code), not by that of the batch.
+    unbiased_deviation: bool = False
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless the recipe makes two views of two images or more."""

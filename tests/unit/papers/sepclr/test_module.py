@@ -18,7 +18,7 @@ from papers.sepclr.module import SepCLR
 from papers.sepclr.readers.digit_bars import bar_masks, digit_bars
 from papers.sepclr.readers.overlay import cifar10_mnist, overlaid
 from papers.sepclr.separation import evaluate_separation
-from tests.training import listen
+from tests.training import assert_same_step, listen
 
 SMALL = {"backbone": "mlp", "common_dim": 3, "salient_dim": 2, "hidden_dim": 8, "target_from": 4}
 SEPARATION = {"names": ["digit", "bar"], "sizes": [2, 2], "common": "digit", "salient": "bar"}
@@ -91,15 +91,7 @@ def test_a_whole_step_is_that_of_the_equations(backbone):
     views = [view.double() for view in views]
     twin = deepcopy(module)
     loss, expected = module.training_step((views, labels), 0), plain_loss(twin, views, labels)
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    loss.backward()
-    expected.backward()
-    for (name, own), other in zip(module.named_parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(own.grad, other.grad, rtol=1e-9, atol=1e-9, msg=name)
-    # Evaluation reads the running statistics.
-    for own, other in zip(module.buffers(), twin.buffers(), strict=True):
-        if own.ndim:
-            torch.testing.assert_close(own, other, rtol=1e-12, atol=1e-12)
+    assert_same_step(module, loss, twin, expected)
 
 
 def test_recipes_and_data_without_a_target_are_refused():
