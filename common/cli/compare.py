@@ -11,8 +11,7 @@ from rich.console import Console
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.console import plain_table, print_table
 from common.config.files import check_output, write_atomic
-from common.config.references import FILE_PATTERN, find_recipe
-from common.config.yaml_io import read_yaml
+from common.config.references import FILE_PATTERN, find_recipe, read_recipe
 from common.errors import UsageError, suggest
 from common.paper import paper_names
 from common.results.comparison import (
@@ -263,7 +262,7 @@ def _of_campaign(path: Path, runs: Path, results: Path | None) -> Iterator[Recor
 
 def _of_recipe(word: str, runs: Path, results: Path | None, whole: bool) -> list[Record]:
     """Returns the records of a recipe, without those of settings that were run again since."""
-    found = find_recipe(word, read_yaml)
+    found = find_recipe(word, read_recipe)
     of_recipe = [
         record
         for record in _known(found.paper, runs, results)

@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from common.config.recipe import SECTIONS, load_recipe, take_variants
-from common.config.references import find_recipe, recipe_names
+from common.config.references import find_recipe, read_recipe, recipe_names
 from common.config.schema import Recipe
-from common.config.yaml_io import read_yaml
 from common.data.catalogue.listing import data_state
 from common.errors import ConfigError, UsageError
 from common.paper import get_paper, paper_names
@@ -84,7 +83,7 @@ def print_papers(console: Console, only: str | None = None) -> None:
         UsageError: ``only`` is no paper.
         ConfigError: After all is printed, where a recipe does not load.
     """
-    names, read = [get_paper(only).name] if only else paper_names(), cache(read_yaml)
+    names, read = [get_paper(only).name] if only else paper_names(), cache(read_recipe)
     listed = {
         paper: [list_recipe(f"{paper}/{name}", read) for name in recipe_names(paper)]
         for paper in names

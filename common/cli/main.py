@@ -77,7 +77,7 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 
 @app.command("info")
 def info_command(
-    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | METHOD | FILE.yaml")],
     recipes: Annotated[
         bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
     ] = False,
@@ -86,7 +86,7 @@ def info_command(
     ] = False,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Only how to cite the paper.")] = False,
 ) -> None:
-    """Shows what a paper does and which recipes it has; or what one recipe needs and gave."""
+    """Shows what a paper or a shared method does and its recipes; or what one recipe gave."""
     from common.cli.info import print_info
 
     asked = {"recipes": recipes, "numbers": numbers, "bibtex": bibtex}

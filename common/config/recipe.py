@@ -13,9 +13,9 @@ from typing import Any
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
 from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
-from common.config.references import RecipeReference, find_recipe, refuse_paper
+from common.config.references import RecipeReference, find_recipe, read_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
-from common.config.yaml_io import parse_overrides, read_yaml
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import Paper, get_paper
 from common.settings import setting
@@ -43,7 +43,7 @@ class _Whole:
 def load_recipe(
     reference: str,
     overrides: list[str] | None = None,
-    read: Callable[[Path], dict[str, Any]] = read_yaml,
+    read: Callable[[Path], dict[str, Any]] = read_recipe,
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
@@ -60,7 +60,7 @@ def load_recipe(
 
 
 def read_layers(
-    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_yaml
+    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_recipe
 ) -> list[Layer]:
     """Returns the layer of a recipe's file, and that of its variant if one is asked for.
 

@@ -1,7 +1,7 @@
 """The ``method:`` sections of the shared methods. Imports no torch."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from common.backbones.text_config import TextTowerConfig
 from common.data.images.config import ImageFacts
@@ -30,6 +30,7 @@ class BackboneConfig:
 class SupervisedConfig(BackboneConfig):
     """Cross-entropy on the labels; each view of an image is a sample."""
 
+    learns_from_labels: ClassVar[bool] = True
     # Share of the target spread over all classes.
     label_smoothing: float = setting(0.0, at_least=0, below=1)
 
@@ -63,6 +64,7 @@ class SimCLRConfig(BackboneConfig):
 class SupConConfig(BackboneConfig):
     """Defaults: ImageNet, Khosla et al. 2020 (arXiv 2004.11362), section 4 and their code."""
 
+    learns_from_labels: ClassVar[bool] = True
     # Each residual block starts as the identity (hydra's main_cl.py).
     zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128, without batch norm.

@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.config.build import COMMAND_LINE, Layer
-from common.config.recipe import read_layers, resolve
-from common.config.references import FILE_PATTERN, RecipeReference, find_recipe
+from common.config.recipe import read_layers, resolve, take_variants
+from common.config.references import (
+    FILE_PATTERN,
+    RecipeReference,
+    find_recipe,
+    is_method,
+    read_recipe,
+    recipe_path,
+    split_reference,
+)
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides, read_yaml
+from common.config.yaml_io import parse_overrides
 from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
 from common.own_data.csv_files import CAPTIONS, CLICKS, PAIRS, PATHS, CsvFile, recognise_csv
@@ -74,7 +82,8 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     """Plans to train ``reference``, a paper or one of its recipes, on the data at ``path``.
 
     Args:
-        reference: A paper: its recipe for such data is taken. A recipe: its sizes stay.
+        reference: A paper, with a variant or not, or a shared method: the recipe for such data is
+            taken. A recipe: its sizes stay.
         path: As the user wrote it.
         words: ``key=value``; they win over the plan.
 
@@ -82,6 +91,10 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
         ConfigError: A value of the user's that the recipe refuses.
     """
+    asked = [reference, path, *words]
+    if is_method(reference.lower()):
+        name, _, variant = split_reference(reference)
+        reference = f"{name}:{variant}"
     paper = _paper_of(reference)
     values = parse_overrides(words)
     found = recognise(Path(path).expanduser(), paper.modalities)
@@ -89,14 +102,18 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     if isinstance(found, CsvFile) and named:
         found = replace(found, forms=(named[0],))
     form = _choose_form(paper, found)
-    bare = reference.lower() == paper.name
-    name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
-    source = find_recipe(name, read_yaml)
+    name, fixed = _recipe_of(reference, paper, form)
+    source = find_recipe(name, read_recipe)
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
-    draft = Draft(paper, base, values, fixed=not bare, kept=_kept(source, layers))
+    draft = Draft(paper, base, values, fixed, _kept(source, layers))
     draft.choose("data.name", form, "")
     draft.choose("data.path", str(found.path), "")
+    if fixed and source.file is None and "/" not in reference:
+        draft.notes.append(
+            f"{name} has views and a network of its own: set it beside "
+            f"`papers train {paper.name}/{source.recipe} {path}`, not beside {paper.name}."
+        )
     _check_words(source, layers, draft)
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)
@@ -109,8 +126,19 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         raise UsageError(_all_at_once(found, draft.obstacles))
     recipe = _resolved(source, layers, draft)
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
-    asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
+
+
+def _recipe_of(reference: str, paper: Paper, form: str) -> tuple[str, bool]:
+    """Returns the recipe that is meant for such data, and whether its sizes stay."""
+    if "/" in reference or FILE_PATTERN.fullmatch(reference):
+        return reference, True
+    variant = reference.partition(":")[2]
+    recipe = paper.own_data.get(form, paper.default_recipe)
+    known = take_variants(read_recipe(path := recipe_path(paper.name, recipe)), path)
+    own = not variant or variant in known  # else it is one of the default recipe
+    name = f"{paper.name}/{recipe if own else paper.default_recipe}"
+    return f"{name}:{variant}" if variant else name, not own
 
 
 def recognise(path: Path, modalities: Iterable[str] = ()) -> Found:
@@ -185,7 +213,7 @@ def _paper_of(reference: str) -> Paper:
     if reference.endswith(".json"):
         raise UsageError(f"{reference}: a record is repeated on its own data; leave the path out")
     if FILE_PATTERN.fullmatch(reference):
-        return get_paper(find_recipe(reference, read_yaml).paper)
+        return get_paper(find_recipe(reference, read_recipe).paper)
     return get_paper(reference.partition("/")[0].partition(":")[0])
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from common.own_data.draft import Draft
 
-ENOUGH = 5_000  # training images; nothing between 240 and these was tried
 # Training images for each prototype, and the most prototypes: a third of those for ImageNet.
 IMAGES_A_PROTOTYPE, MOST = 10, 1000
 
@@ -46,11 +45,6 @@ def _fit_prototypes(draft: Draft) -> None:
     elif draft.get("method.queue_length") % batch:
         longer = draft.get("method.queue_length") // batch * batch
         draft.choose("method.queue_length", longer, f"whole batches of {batch}")
-    if trained < ENOUGH:
-        draft.notes.append(
-            "Few images teach SwAV little: on 240 photographs of ten classes it was ahead of the "
-            "untrained encoder, on 240 of ten others it was not."
-        )
     # At first the loss is ln K, which would be taken for a collapse; few images leave it late.
     epochs = max(draft.get("trainer.epochs") // 10, 1)
     frozen = epochs * max(trained // batch, 1)

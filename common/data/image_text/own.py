@@ -14,13 +14,11 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.own import (
-    NETWORK_TIME,
-    RELATIVE_COST,
-    SMALL_SET,
     Images,
     count_workers,
     is_deep,
     is_stretched,
+    network_time,
     recognise_folder,
 )
 from common.errors import shown
@@ -34,6 +32,7 @@ FEW_TESTED = 50  # one image is two points and more
 HEADERS = 64  # files whose headers are read
 # Pairs that training sees, repeated: what `quick` of NegCLIP sees, and a little more.
 SEEN = 40_000
+SMALL_SET = 5_000  # training pairs; a larger set asks for a GPU, which can do larger images
 # Pixels a side of images as small as the generated ones, of small sets, and of large ones.
 TINY, SMALL, LARGE = 32, 64, 224
 # Seconds of a core: to read and cut an image, and for the text of a pair.
@@ -319,7 +318,6 @@ def _plan_protocols(draft: Draft) -> None:
 
 def _seconds(draft: Draft) -> float:
     views = 1 + draft.get("data.num_strong")
-    pixels = draft.get("data.image_size") ** 2 / LARGE**2
-    cost = NETWORK_TIME * RELATIVE_COST.get(draft.get("method.backbone"), 0.08) * pixels
+    cost = network_time(draft, draft.get("data.image_size") ** 2)
     seen = draft.trained * draft.get("trainer.epochs")
     return float(seen * (READ_TIME + views * (cost + TEXT_TIME)))

@@ -12,21 +12,27 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.evaluation.config import ProtocolConfig
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HEADERS = 1000  # files whose headers are read, spread over the folder
 # An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
 MOST_STRETCHED = 100
 FEW_TESTED = 400  # an accuracy near one half is off by up to five points
-SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
-LARGE_SIZE = 224
 LABELS_FROM = 2
-SEEN = 24_000  # images, repeated: what each paper was given of 240 photographs, or less
-# Seconds of a CPU core, measured: to read and change a view, and for a ResNet-18 with the stem
-# "imagenet" on 224 x 224 pixels, forwards and backwards. What another network costs beside it, and
-# a network whose stem keeps its pixels.
-VIEW_TIME, NETWORK_TIME = 0.3e-3, 0.07
-RELATIVE_COST = {"resnet18": 1.0, "resnet50": 2.3, "small_conv": 0.13, "small_resnet": 0.08}
+# Images to see, repeated: some minutes of a core for most folders.
+SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 60_000, 12, 200
+# Seconds of a CPU core, measured: to read and change a view, and for one of 64 x 64 pixels forwards
+# and backwards; a network whose stem keeps its pixels has many more to go through.
+VIEW_TIME, SIDE = 0.3e-3, 64
+NETWORK_TIMES = {
+    "resnet18": 0.012,
+    "resnet50": 0.03,
+    "small_conv": 0.0016,
+    "small_resnet": 0.001,
+    "tiny_conv": 0.0005,
+    "torchvision:shufflenet_v2_x0_5": 0.002,
+}
 CIFAR_STEM_COST = 10.0
 
 
@@ -182,16 +188,17 @@ def plan_images(found: Images, draft: Draft) -> None:
     if found.broken:
         why = f"{len(found.broken)} of the files cannot be read, such as {found.broken[0]}"
         draft.choose("data.skip_unreadable", True, why)
-    if draft.paper.target == "class" and not found.labelled:
+    if draft.learns_from_labels and not found.labelled:
         draft.refuse(
-            f"{found.path}: {draft.paper.name} learns from labels: put the images of each class "
-            "into a folder of its own"
+            f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put the "
+            "images of each class into a folder of its own"
         )
-    elif draft.paper.target == "class" and found.unlabelled:
+    elif draft.learns_from_labels and found.unlabelled:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
         draft.choose("data.labelled_only", True, why)
     draft.trained = trained = _plan_splits(found, draft)
-    _plan_views(found, draft, trained)
+    if draft.fixed:
+        _fit_views(found, draft)
     _plan_length(draft, trained)
     _plan_protocols(found, draft)
     draft.choose("data.workers", count_workers(), "processes that read images on this machine")
@@ -199,6 +206,8 @@ def plan_images(found: Images, draft: Draft) -> None:
         draft.refuse(f"{found.path}: {trained} training images; at least 2 are needed")
         return
     check_batch(draft, trained, "training images")
+    if draft.has("method.batch_norm_groups"):  # MoCo, and what builds on it
+        fit_queue(draft)
     draft.seconds = _seconds(draft, trained)
 
 
@@ -226,27 +235,18 @@ def _plan_splits(found: Images, draft: Draft) -> int:
     return trained - round(share * min(held, trained)) if "val" not in found.splits else trained
 
 
-def _plan_views(found: Images, draft: Draft, trained: int) -> None:
-    """Scales the recipe's views, and the crop of tested images, to the images."""
+def _fit_views(found: Images, draft: Draft) -> None:
+    """Scales the views of a recipe for other images, and the crop of tested ones, to these."""
     views = draft.get("data.views")
     top = max(view.size for view in draft.base.data.views)
-    large = trained >= SMALL_SET and not draft.fixed
-    wanted = max(top, LARGE_SIZE) if large else top
     side = max(int(median(found.shorter)), 32)
-    size = min(wanted, side // 8 * 8)
+    size = min(top, side // 8 * 8)
     why = f"the shorter sides have {side} pixels (median)"
-    if size == wanted and not draft.fixed:
-        few = "a large set, for a GPU" if large else "a small set, for a CPU"
-        why = f"{few}; {why}"
     if views is draft.base.data.views and size != top:
         scaled = [_scaled(view, round(view.size * size / top)) for view in views]
         draft.choose("data.views", scaled, f"views of {size} pixels: {why}")
-    if large and draft.base.method.backbone == "small_resnet":
-        why = f"{trained:,} training images are enough for a larger network"
-        draft.choose("method.backbone", "resnet18", why)
-        draft.choose("method.stem", "imagenet", "the larger network's own")
-    draft.choose("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
-    draft.choose("data.test_crop", size, "then the centre")
+    draft.fit("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
+    draft.fit("data.test_crop", size, "then the centre")
     backbone = draft.get("method.backbone")
     # The small network with the stem "imagenet" was measured on 64 pixels.
     if (size <= 64 and backbone.startswith("resnet")) or (size < 64 and backbone == "small_resnet"):
@@ -266,9 +266,18 @@ def _plan_length(draft: Draft, trained: int) -> None:
     if base.optimizer.name in ("lars", "larc") and size != base.data.batch_size:
         scale = size / base.data.batch_size
         draft.choose("optimizer.lr", base.optimizer.lr * scale, "follows the batch")
-    epochs = min(max(SEEN // trained, 30), 200)
+    epochs = min(max(SEEN // trained, FEWEST_EPOCHS), MOST_EPOCHS)
     draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
     draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
+
+
+def fit_queue(draft: Draft) -> None:
+    """Plans a queue of whole batches of keys, at most half of the training images."""
+    batch, trained = draft.get("data.batch_size"), draft.trained
+    fitting = max(trained // (2 * batch), 1) * batch
+    if fitting < draft.get("method.queue_length"):
+        why = f"at most half of {trained} training images, so that few keys are the query's own"
+        draft.fit("method.queue_length", fitting, why)
 
 
 def _plan_protocols(found: Images, draft: Draft) -> None:
@@ -276,7 +285,12 @@ def _plan_protocols(found: Images, draft: Draft) -> None:
     if found.labelled:
         _fit_protocols(found, draft)
         return
-    kept = [name for name in evaluation.protocols if not evaluation.settings(name).needs_labels]
+    asked = {name: evaluation.settings(name) for name in draft.paper.protocols}
+    kept = [
+        name
+        for name, settings in asked.items()
+        if not settings.needs_labels and type(settings).check_inputs is ProtocolConfig.check_inputs
+    ]
     why = "without classes only this can be measured" if kept else "without classes: nothing"
     draft.choose("evaluation.protocols", kept, why)
     draft.choose("evaluation.online", [], "the same holds during training")
@@ -313,10 +327,16 @@ def _seconds(draft: Draft, trained: int) -> float:
     views = draft.get("data.views")
     views = [view if isinstance(view, dict) else asdict(view) for view in views]
     count = sum(view.get("count", 1) for view in views)
-    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views) / LARGE_SIZE**2
-    backbone = draft.get("method.backbone")
-    cost = NETWORK_TIME * RELATIVE_COST.get(backbone, 1.0) * pixels
-    if "resnet" in backbone and draft.get("method.stem") == "cifar":
-        cost *= CIFAR_STEM_COST
+    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views) / SIDE**2
+    cost = network_time(draft, pixels)
     seen = trained * draft.get("trainer.epochs")
     return float(seen * (VIEW_TIME * count + cost / (os.cpu_count() or 1)))
+
+
+def network_time(draft: Draft, pixels: int) -> float:
+    """Returns seconds of a core for views of so many ``pixels``, forwards and backwards."""
+    backbone = draft.get("method.backbone")
+    cost = NETWORK_TIMES.get(backbone, NETWORK_TIMES["resnet18"])
+    if "resnet" in backbone and draft.get("method.stem") == "cifar":
+        cost *= CIFAR_STEM_COST
+    return float(cost * pixels / SIDE**2)

@@ -126,14 +126,13 @@ def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(t
     assert plan(str(own), folder).recipe.trainer.epochs == 9
 
 
-def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
-    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
-    small = plan("swav", folder).recipe
-    monkeypatch.setattr("common.data.images.own.SMALL_SET", 50)
-    large = plan("swav", folder).recipe
-    assert [view.size for view in small.data.views] == [64, 32]
-    assert [view.size for view in large.data.views] == [224, 112]
-    assert (small.method.backbone, large.method.backbone) == ("small_resnet", "resnet18")
+def test_views_are_those_of_photos_whatever_the_images_and_fitted_where_a_recipe_is_named(tmp_path):
+    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (40, 48))
+
+    def sizes(reference: str) -> list[int]:
+        return [view.size for view in plan(reference, folder).recipe.data.views]
+
+    assert (sizes("swav"), sizes("swav/imagenet")) == ([64, 32], [40, 17])
 
 
 def test_all_obstacles_are_told_at_once(tmp_path):
