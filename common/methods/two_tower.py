@@ -95,7 +95,7 @@ class PairModule(PaperModule):
         if config.open_clip is None:
             self.towers = TwoTower(config, self.facts)
         else:
-            self.towers = OpenClipTowers(config)
+            self.towers = OpenClipTowers(config, self.facts.context)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.collapse = CollapseWarning(ADVICE)
