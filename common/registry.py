@@ -222,6 +222,10 @@ PROTOCOLS = {
         "common.evaluation.clustering:evaluate_clustering",
         "common.evaluation.node_config:ClusteringConfig",
     ),
+    "effective-rank": (
+        "common.evaluation.ranks:evaluate_effective_rank",
+        "common.evaluation.vector_config:EffectiveRankConfig",
+    ),
     "factors": (
         "common.evaluation.factors:evaluate_factors",
         "common.evaluation.image_config:FactorsConfig",
@@ -262,6 +266,10 @@ PROTOCOLS = {
     "node-probe": (
         "common.evaluation.node_probe:evaluate_nodes",
         "common.evaluation.node_config:NodeProbeConfig",
+    ),
+    "rankme": (
+        "common.evaluation.ranks:evaluate_rank_me",
+        "common.evaluation.vector_config:RankMeConfig",
     ),
     "ranking": (
         "common.evaluation.ranking:evaluate_ranking",

@@ -16,7 +16,7 @@ from common.cli.data import data_app
 from common.cli.parity import parity_command
 from common.config.console import Screen, lasting_streams, say, say_warnings
 from common.config.devices import unset_unreadable_ranks
-from common.config.protocols import require_declared
+from common.config.protocols import require_fitting
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
@@ -138,7 +138,7 @@ def evaluate_command(
     """Runs protocols on a run's checkpoint or on published weights and writes a record."""
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
-    require_declared(recipe.paper, "--protocol", protocol or [])
+    require_fitting(recipe.paper, "--protocol", protocol or [])
     if not (protocol or overrides or recipe.evaluation.protocols):
         raise UsageError(f"{target}: its recipe measures nothing; --protocol NAME says what to")
     from common.runs.evaluate import evaluate_run, evaluate_weights

@@ -12,7 +12,13 @@ from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
-from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
+from common.config.protocols import (
+    LISTS,
+    asked_protocols,
+    check_protocols,
+    needs_protocol,
+    without_unasked,
+)
 from common.config.references import RecipeReference, find_recipe, read_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
 from common.config.yaml_io import parse_overrides
@@ -99,7 +105,7 @@ def recipe_from_dict(
     paper = get_paper(values["paper"])
     content = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
     if isinstance(content.get("evaluation"), dict):
-        content["evaluation"] = declared(paper, content["evaluation"])
+        content["evaluation"] = without_unasked(paper, content["evaluation"])
     layers = [(source, content), (COMMAND_LINE, parse_overrides(overrides or []))]
     return resolve(paper, values["recipe"], values["variant"], layers)
 
@@ -125,9 +131,9 @@ def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, An
 def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     refuse_paper(layers, paper.name)
-    refuse_undeclared(paper, layers)
+    asked = asked_protocols(paper, layers)
     baseline, layers = _with_baseline(layers)
-    found, origins = build(_Whole(**section_defaults(paper, baseline)), layers)
+    found, origins = build(_Whole(**section_defaults(paper, baseline, asked)), layers)
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
         paper.name,
@@ -190,7 +196,7 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
     if not evaluation.protocols and not known.may_lack_labels:
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
-    named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}
+    named = {f"evaluation.{key}": getattr(evaluation, key) for key in LISTS}
     check_protocols(recipe, named)
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
         raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")

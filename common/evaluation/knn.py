@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import KnnConfig
 from common.evaluation.scores import keep
+from common.evaluation.vectors import FeatureSet, HasFeatures
 
 # Similarities held at a time; 2^24 floats are 64 MiB.
 MAX_ELEMENTS = 2**24

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.scores import keep
+from common.evaluation.vectors import FeatureSet, HasFeatures
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PROBE_STREAM = 2**40

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from common.evaluation.frozen import require_finite
 from common.evaluation.scores import keep
+from common.evaluation.vectors import Part, Vectors
 
 if TYPE_CHECKING:
     from common.evaluation.ranking_config import RankingConfig
@@ -53,6 +54,11 @@ class RankingInput:
     targets: Tensor
     history: History | None = None
     ties: str = "pessimistic"
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """Those of the users; counts of items are none."""
+        return None if self.ties == "middle" else Vectors(Part(self.queries.cpu))
 
 
 def rank_scores(scores: Tensor, targets: Tensor, ties: str = "pessimistic") -> Tensor:

@@ -9,7 +9,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from common.losses.precision import upcast
+from common.losses.spread import effective_rank
 from common.training.position import batches_seen
 
 
@@ -33,24 +33,6 @@ def is_log_due(module: LightningModule) -> bool:
 def embedding_std(z: Tensor) -> Tensor:
     """Returns the mean standard deviation of ``z`` ``(batch, dim)``; about dim^-0.5 if spread."""
     return z.float().std(dim=0, unbiased=False).mean()
-
-
-@torch.no_grad()
-def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
-    """Returns exp of the entropy of the normalised singular values of ``(batch, dim)``.
-
-    Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
-
-    Args:
-        z: In any precision; measured in float32 or wider.
-        centre: Take the mean row off first.
-    """
-    z = upcast(z)
-    values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
-    total = values.sum()
-    shares = values / total.clamp(min=1e-12)
-    entropy = torch.special.entr(shares).sum()
-    return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
 
 
 class CollapseWarning:

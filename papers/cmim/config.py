@@ -82,11 +82,13 @@ class CMIMConfig:
 class EuclidKnnConfig(ProtocolConfig):
     """Protocol ``euclid-knn``: a majority of neighbours by Euclidean distance."""
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     k: int = setting(5, at_least=1)
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` if there are fewer labelled samples than neighbours."""
-        if self.k > (num := len(inputs.train.labels)):
+        if self.k > (num := len(inputs.train.known)):
             raise ConfigError(
                 f"evaluation.euclid_knn.k={self.k}: there are only {num} labelled samples to be "
                 "neighbours"
@@ -96,5 +98,3 @@ class EuclidKnnConfig(ProtocolConfig):
 @dataclass
 class ReconstructionConfig(ProtocolConfig):
     """Protocol ``reconstruction``: the decoder's error on tested images. It has no settings."""
-
-    needs_labels: ClassVar[bool] = False

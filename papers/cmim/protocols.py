@@ -6,8 +6,9 @@ import torch
 
 from common.backbones.modes import evaluating
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import HasFeatures, ImageInputs
+from common.evaluation.features import ImageInputs
 from common.evaluation.scores import keep
+from common.evaluation.vectors import HasFeatures
 from papers.cmim.config import EuclidKnnConfig, ReconstructionConfig
 
 # Distances held at a time; 2^24 floats are 64 MiB.

@@ -9,7 +9,6 @@ from typing import Any
 
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
-from common.evaluation.config import ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
@@ -137,11 +136,3 @@ class HydraConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if views != 2:
             raise ConfigError(f"data.views: momentum Hydra compares 2 views, not {views}")
-
-
-@dataclass
-class EffectiveRankConfig(ProtocolConfig):
-    """Protocol ``effective-rank``: the entropy of the features' singular values."""
-
-    # Zero mean and unit deviation first, so that no dimension counts for its scale.
-    standardise: bool = True

@@ -8,7 +8,8 @@ from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.collectives import gather
 from common.distributed.draws import keyed_generator
-from common.training.diagnostics import CollapseWarning, effective_rank, is_log_due
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.loss import (

@@ -12,8 +12,9 @@ from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import ConfigError, DataError
 from common.losses.infonce import nt_xent
+from common.losses.spread import effective_rank
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig

@@ -5,7 +5,7 @@ Sources: "code" is the script of the overlay set (``cifar_mnist``) in the offici
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 from common.evaluation.image_config import FactorsConfig
@@ -64,6 +64,7 @@ class SepCLRConfig:
 class SeparationConfig(FactorsConfig):
     """Protocol ``separation``: both codes of target images are asked for both kinds of factors."""
 
+    takes: ClassVar[tuple[str, ...]] = ()  # a module with parts
     # The factor that both sets vary in, and the one that only the target has; of `names`.
     common: str = ""
     salient: str = ""

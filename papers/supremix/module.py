@@ -11,7 +11,8 @@ from common.distributed.collectives import world_size
 from common.distributed.draws import draw_beta, keyed_generator
 from common.errors import ConfigError
 from common.losses.precision import unit
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig

@@ -16,12 +16,8 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, rank, world_size
 from common.distributed.device import HostCopy
 from common.losses.precision import unit
-from common.training.diagnostics import (
-    CollapseWarning,
-    effective_rank,
-    embedding_std,
-    is_log_due,
-)
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import EncoderConfig, SwAVConfig, check_assignment_crops

@@ -31,7 +31,7 @@ from common.data.images.views import make_view_batch
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import embed_frozen
 from common.registry import READERS
@@ -135,11 +135,10 @@ class ImageData(RunData):
             (evaluation.online_split, evaluation.online),
         ):
             asked = [evaluation.settings(name) for name in names]
-            if any(one.needs_labels for one in asked) and split in self.set:
+            if any(one.needs for one in asked) and split in self.set:
                 check_labels(self.set, split, self.config)
                 measured.append(split)
-            for one in asked:
-                one.check_inputs(self._inputs(None, split))
+        check_asked(evaluation, "images", lambda split: self._inputs(None, split))
         check_files(self.set, measured, self.config)
 
     @property

@@ -289,15 +289,16 @@ def _plan_protocols(found: Images, draft: Draft) -> None:
     kept = [
         name
         for name, settings in asked.items()
-        if not settings.needs_labels and type(settings).check_inputs is ProtocolConfig.check_inputs
+        if not settings.needs and type(settings).check_inputs is ProtocolConfig.check_inputs
     ]
     why = "without classes only this can be measured" if kept else "without classes: nothing"
     draft.choose("evaluation.protocols", kept, why)
     draft.choose("evaluation.online", [], "the same holds during training")
     if not kept:
         draft.notes.append(
-            "Nothing can be measured without labels: you get the encoder, its loss and plots. "
-            "For a measure, put the images of each class into a folder of its own."
+            "Nothing says how good an encoder is without labels: you get the encoder, its loss and "
+            "plots. evaluation.protocols=[effective-rank] says how many dimensions it uses. For a "
+            "measure, put the images of each class into a folder of its own."
         )
 
 

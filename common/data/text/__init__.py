@@ -30,4 +30,5 @@ MODALITY = Modality(
     recognise="common.data.text.own:recognise",
     screens=(Screen("glossary", "sts", "test/spearman"),),
     hub_task="feature-extraction",
+    known=("classes", "training classes", "scored pairs"),
 )

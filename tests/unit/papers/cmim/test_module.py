@@ -10,7 +10,7 @@ from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from common.data.images.module import ImageData
 from common.data.images.sets import check_set
 from common.errors import ConfigError, DataError
-from common.evaluation.features import FeatureSet
+from common.evaluation.vectors import FeatureSet
 from papers.cmim.config import CMIMConfig, EuclidKnnConfig, ReconstructionConfig
 from papers.cmim.module import CMIM
 from papers.cmim.protocols import evaluate_euclid_knn, evaluate_reconstruction
@@ -92,7 +92,7 @@ def test_the_majority_decides_and_the_nearest_between_equals():
 
 
 def test_fewer_samples_than_neighbours_are_refused():
-    inputs = SimpleNamespace(train=SimpleNamespace(labels=torch.zeros(4)))
+    inputs = SimpleNamespace(train=SimpleNamespace(known=torch.zeros(4)))
     with pytest.raises(ConfigError, match="k=5"):
         EuclidKnnConfig().check_inputs(inputs)
 

@@ -12,7 +12,7 @@ from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from common.data.images.module import ImageData
 from common.data.images.sets import Split, check_set
 from common.errors import ConfigError, DataError
-from common.evaluation.features import FeatureSet
+from common.evaluation.vectors import FeatureSet
 from papers.sepclr.config import SeparationConfig, SepCLRConfig
 from papers.sepclr.module import SepCLR
 from papers.sepclr.readers.digit_bars import bar_masks, digit_bars
