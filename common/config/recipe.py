@@ -134,6 +134,7 @@ def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[La
     asked = asked_protocols(paper, layers)
     baseline, layers = _with_baseline(layers)
     found, origins = build(_Whole(**section_defaults(paper, baseline, asked)), layers)
+    _fit_warmup(found, origins, [origin for origin, _ in layers])
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
         paper.name,
@@ -147,6 +148,16 @@ def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[La
     )
     check_recipe(result, paper, layers[0][0])
     return result
+
+
+def _fit_warmup(found: Any, origins: dict[str, str], order: list[str]) -> None:
+    """Makes a warm-up that a later layer's shorter training has no room for a tenth of that."""
+    epochs, keys = found.trainer.epochs, ("optimizer.warmup_epochs", "trainer.epochs")
+    if found.optimizer.warmup_epochs > epochs > 0:
+        warmup, length = (order.index(origins.get(key, order[0])) for key in keys)
+        if warmup < length:
+            found.optimizer = replace(found.optimizer, warmup_epochs=epochs // 10)
+            origins[keys[0]] = origins[keys[1]]
 
 
 def _with_baseline(layers: list[Layer]) -> tuple[str | None, list[Layer]]:
@@ -183,6 +194,12 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
     if not re.fullmatch(r"method|(ablation|baseline)/[a-z0-9][a-z0-9._-]*", recipe.arm):
         raise ConfigError(
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
+        )
+    epochs = recipe.trainer.epochs
+    if recipe.optimizer.warmup_epochs > epochs > 0:
+        raise ConfigError(
+            f"optimizer.warmup_epochs={recipe.optimizer.warmup_epochs}: trainer.epochs={epochs}; "
+            "lower it or raise trainer.epochs"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     known = paper.data_sets.find(recipe.data.name)

@@ -117,7 +117,6 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     _check_words(source, layers, draft)
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)
-    _fit_warmup(draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
         fit = getattr(paper.part("own_data"), "fit", None)
         if fit is not None:
@@ -196,12 +195,6 @@ def _with_baseline(draft: Draft) -> Recipe:
     if baseline == draft.base.baseline:
         return draft.base
     return replace(draft.base, baseline=baseline, method=draft.paper.config(baseline)())
-
-
-def _fit_warmup(draft: Draft) -> None:
-    epochs = draft.get("trainer.epochs")
-    if draft.get("optimizer.warmup_epochs") >= epochs > 0:
-        draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
 
 
 def _paper_of(reference: str) -> Paper:

@@ -328,7 +328,7 @@ def _seconds(draft: Draft, trained: int) -> float:
     views = draft.get("data.views")
     views = [view if isinstance(view, dict) else asdict(view) for view in views]
     count = sum(view.get("count", 1) for view in views)
-    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views) / SIDE**2
+    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views)
     cost = network_time(draft, pixels)
     seen = trained * draft.get("trainer.epochs")
     return float(seen * (VIEW_TIME * count + cost / (os.cpu_count() or 1)))

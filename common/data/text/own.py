@@ -170,6 +170,11 @@ def _plan_stages(draft: Draft) -> None:
     if "trainer.epochs" in draft.kept:  # a length of both stages together
         pass
     elif checkpoint is None:
+        epochs = draft.get("trainer.epochs") if "trainer.epochs" in draft.words else 0
+        if 0 < epochs < words + contrast:  # both stages are as much shorter
+            words = epochs * words // (words + contrast)
+            warmup = min(draft.get("method.pretrain_warmup_epochs"), words // 10)
+            draft.choose("method.pretrain_warmup_epochs", warmup, f"of {words} epochs")
         draft.choose(
             "method.pretrain_epochs", words, "masked words first: no language model is there"
         )

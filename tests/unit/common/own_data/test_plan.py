@@ -257,6 +257,21 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
         plan("dse", tmp_path / "texts.txt")
 
 
+def test_a_length_of_the_users_leaves_both_stages_of_text_their_shares(tmp_path):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    for epochs, words in ((1, 0), (100, 94)):
+        recipe = plan("simcse", tmp_path / "texts.txt", f"trainer.epochs={epochs}").recipe
+        assert recipe.method.pretrain_epochs == words
+
+
+def test_a_kept_plan_takes_a_shorter_training_as_the_plan_does(tmp_path):
+    found = plan("swav", write_images(tmp_path / "photos", {"a": 30, "b": 30}))
+    found.recipe.optimizer.warmup_epochs = 3
+    save_plan(found, tmp_path / "mine.yaml")
+    short = load_recipe(str(tmp_path / "mine.yaml"), ["trainer.epochs=2"])
+    assert (short.trainer.epochs, short.optimizer.warmup_epochs) == (2, 0)
+
+
 @pytest.mark.parametrize("paper", ["simcse", "whitenedcse"])
 def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path, paper):
     (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
