@@ -68,6 +68,9 @@ class LinearSgdConfig(ProtocolConfig):
     batch_size: int = setting(256, at_least=1)
     # To 0 along a half cosine, a step an epoch.
     lr: float = setting(0.3, above=0)
+    # Not empty: no cosine; the rate is multiplied by `decay` after each of these epochs.
+    milestones: list[int] = setting([], at_least=1)
+    decay: float = setting(0.1, above=0)
     momentum: float = setting(0.9, at_least=0, below=1)
     weight_decay: float = setting(1e-6, at_least=0)
     crop: CropConfig = field(default_factory=CropConfig)
