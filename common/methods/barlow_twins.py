@@ -1,8 +1,8 @@
 """Barlow Twins (arXiv 2103.03230): views agree, and no feature repeats another."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -26,6 +26,7 @@ class BarlowTwins(PaperModule):
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -33,13 +34,13 @@ class BarlowTwins(PaperModule):
         method: BarlowTwinsConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or BarlowTwinsConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        channels = facts.channels if facts else 3
-        self.backbone = build_backbone(config, channels)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, last_norm=config.output_batch_norm, last_affine=True)

@@ -1,8 +1,8 @@
 """SimCLR (arXiv 2002.05709): two views of an image attract, all other images repel."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -24,6 +24,7 @@ class SimCLR(PaperModule):
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -31,13 +32,13 @@ class SimCLR(PaperModule):
         method: SimCLRConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SimCLRConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        channels = facts.channels if facts else 3
-        self.backbone = build_backbone(config, channels)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
         if config.sync_batch_norm:

@@ -1,9 +1,9 @@
 """SupCon (arXiv 2004.11362): all samples of a class attract each other, the others repel."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -28,6 +28,7 @@ class SupCon(PaperModule):
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's. The paper: SGD or LARS.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     pair_seed: Tensor
@@ -37,17 +38,18 @@ class SupCon(PaperModule):
         method: SupConConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupConConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supcon: the training images have no two classes to tell")
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts.channels)
+        self.backbone = build_image_backbone(config, facts, backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)

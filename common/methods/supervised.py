@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -27,6 +27,7 @@ class Supervised(PaperModule):
         method: Default: ResNet-50.
         optimizer: Default: the schema's.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -34,16 +35,17 @@ class Supervised(PaperModule):
         method: SupervisedConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupervisedConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training images have no labels to learn")
         check_labelled("baseline supervised", facts)
-        self.backbone = build_backbone(config, facts.channels)
+        self.backbone = build_image_backbone(config, facts, backbone)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
         if config.sync_batch_norm:
             convert_batch_norm(self)

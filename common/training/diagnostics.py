@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from common.losses.spread import effective_rank
-from common.training.position import batches_seen
+from common.training.position import Position, batches_seen
 
 
 def is_log_due(module: LightningModule) -> bool:
@@ -23,8 +23,10 @@ def is_log_due(module: LightningModule) -> bool:
     # Outside of a fit `self.log` has nowhere to write.
     if trainer is None or not trainer.log_every_n_steps or not trainer.training:
         return False
-    if trainer.loggers:  # a stock Trainer's, which counts from the start of its own fit
-        return bool(trainer._logger_connector.should_update_logs)
+    if not any(isinstance(each, Position) for each in trainer.callbacks):
+        # A stock Trainer counts from the start of its own fit. The last batch speaks for its epoch:
+        # callbacks such as `EarlyStopping` look then, and few batches may be no interval.
+        return trainer.is_last_batch or bool(trainer._logger_connector.should_update_logs)
     due: bool = (batches_seen(module) + 1) % trainer.log_every_n_steps == 0
     return due
 

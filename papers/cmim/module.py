@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_sized_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -70,7 +70,7 @@ class CMIM(PaperModule):
         if config.encoder_dims:
             self.backbone = Perceptron(pixels, config.encoder_dims)
         else:
-            self.backbone = build_sized_backbone(config, facts)
+            self.backbone = build_image_backbone(config, facts)
         self.code = nn.Linear(self.backbone.num_features, 2 * config.code_dim)
         self.decoder = None
         if config.reconstruction_weight:

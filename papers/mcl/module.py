@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_sized_backbone
+from common.backbones.build import build_image_backbone
 from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: MCLConfig, facts: ImageFacts) -> None:
         super().__init__()
-        self.backbone = build_sized_backbone(config, facts)
+        self.backbone = build_image_backbone(config, facts)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, batch_norm=False, bias=True)
 

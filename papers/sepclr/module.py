@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_sized_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -39,8 +39,8 @@ class SepCLR(PaperModule):
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=3e-4)
         self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or ImageFacts()
-        self.backbone = build_sized_backbone(config, facts)
-        self.salient_backbone = build_sized_backbone(config, facts)
+        self.backbone = build_image_backbone(config, facts)
+        self.salient_backbone = build_image_backbone(config, facts)
         dims = config.common_dim, config.salient_dim
         self.code, self.salient_code = (nn.Linear(self.backbone.num_features, dim) for dim in dims)
         self.projector, self.salient_projector = (
