@@ -20,6 +20,7 @@ from common.own_data.plan import Plan
 from common.paper import get_paper
 
 LONGEST = 48  # letters of a value on the screen
+START = 30  # seconds to load the libraries and to draw what was trained
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -46,7 +47,7 @@ def expected(plan: Plan) -> str:
     """Returns how long the training may take, as the rough estimate that it is."""
     if plan.seconds is None:
         return "The expected time is not known; the progress bar tells after the first steps."
-    minutes = plan.seconds / 60
+    minutes = (plan.seconds + START) / 60
     told = f"{minutes / 60:.0f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
     told = f"about {told}" if minutes >= 1.5 else "a minute or less"
     cores = os.cpu_count() or 1

@@ -21,10 +21,10 @@ MOST_STRETCHED = 100
 FEW_TESTED = 400  # an accuracy near one half is off by up to five points
 LABELS_FROM = 2
 # Images to see, repeated: some minutes of a core for most folders.
-SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 60_000, 12, 200
-# Seconds of a CPU core, measured: to read and change a view, and for one of 64 x 64 pixels forwards
-# and backwards; a network whose stem keeps its pixels has many more to go through.
-VIEW_TIME, SIDE = 0.3e-3, 64
+SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 60_000, 20, 200
+# Seconds of a CPU core, measured: for a pixel of a file, for a view, and for one of 64 x 64 pixels
+# forwards and backwards; a network whose stem keeps its pixels has many more to go through.
+PIXEL_TIME, VIEW_TIME, SIDE = 1e-8, 1e-3, 64
 NETWORK_TIMES = {
     "resnet18": 0.012,
     "resnet50": 0.03,
@@ -34,6 +34,7 @@ NETWORK_TIMES = {
     "torchvision:shufflenet_v2_x0_5": 0.002,
 }
 CIFAR_STEM_COST = 10.0
+MOST_CORES = 4  # more of them help small networks little
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def plan_images(found: Images, draft: Draft) -> None:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
         draft.choose("data.labelled_only", True, why)
     draft.trained = trained = _plan_splits(found, draft)
-    if draft.fixed:
+    if draft.base.data.name != "image-folder":
         _fit_views(found, draft)
     _plan_length(draft, trained)
     _plan_protocols(found, draft)
@@ -208,7 +209,7 @@ def plan_images(found: Images, draft: Draft) -> None:
     check_batch(draft, trained, "training images")
     if draft.has("method.batch_norm_groups"):  # MoCo, and what builds on it
         fit_queue(draft)
-    draft.seconds = _seconds(draft, trained)
+    draft.seconds = _seconds(found, draft, trained)
 
 
 def _plan_splits(found: Images, draft: Draft) -> int:
@@ -245,8 +246,8 @@ def _fit_views(found: Images, draft: Draft) -> None:
     if views is draft.base.data.views and size != top:
         scaled = [_scaled(view, round(view.size * size / top)) for view in views]
         draft.choose("data.views", scaled, f"views of {size} pixels: {why}")
-    draft.fit("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
-    draft.fit("data.test_crop", size, "then the centre")
+    draft.choose("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
+    draft.choose("data.test_crop", size, "then the centre")
     backbone = draft.get("method.backbone")
     # The small network with the stem "imagenet" was measured on 64 pixels.
     if (size <= 64 and backbone.startswith("resnet")) or (size < 64 and backbone == "small_resnet"):
@@ -324,14 +325,22 @@ def count_workers() -> int:
     return max(min((os.cpu_count() or 1) - 1, 8), 1)
 
 
-def _seconds(draft: Draft, trained: int) -> float:
+def _seconds(found: Images, draft: Draft, trained: int) -> float:
+    """Returns a guess of training, and of measuring what was trained and each reference."""
     views = draft.get("data.views")
     views = [view if isinstance(view, dict) else asdict(view) for view in views]
     count = sum(view.get("count", 1) for view in views)
     pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views)
-    cost = network_time(draft, pixels)
+    read = PIXEL_TIME * median(found.shorter) * median(found.longer)
+    cores = min(os.cpu_count() or 1, MOST_CORES)
     seen = trained * draft.get("trainer.epochs")
-    return float(seen * (VIEW_TIME * count + cost / (os.cpu_count() or 1)))
+    seconds = seen * (read + VIEW_TIME * count + network_time(draft, pixels)) / cores
+    if draft.get("evaluation.protocols"):
+        times = 1 + len(draft.get("evaluation.references"))
+        embed = network_time(draft, (draft.get("data.test_crop") or SIDE) ** 2) / 3
+        whole = sum(found.splits.values())
+        seconds += times * whole * (read + VIEW_TIME + embed) / cores
+    return float(seconds)
 
 
 def network_time(draft: Draft, pixels: int) -> float:

@@ -96,6 +96,8 @@ def test_a_run_on_own_data_ends_with_how_its_encoder_is_used(tmp_path, monkeypat
         run = RunFolder(tmp_path / "runs" / "negclip" / "quick" / "one")
         show_next(found.recipe, run, Console(file=said), asked)
         assert "papers embed" in said.getvalue() and "papers export" in said.getvalue()
+        assert "no library has tiny_conv" in said.getvalue()
+        assert str(tmp_path / "runs") not in said.getvalue()
 
 
 def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torchvision
 from rich.console import Console
 
+from common.cli.compare import compare_command
+from common.cli.export import export_run
 from common.cli.train import train_words
 from common.config.recipe import load_recipe, take_variants
 from common.config.references import is_method, read_recipe, recipe_path
@@ -106,6 +110,26 @@ def test_it_is_trained_from_the_kept_plan(reference, folder, tmp_path, monkeypat
     file = tmp_path / "own.yaml"
     train_words(reference, words, tmp_path / "runs", Console(quiet=True), save=file)
     assert file.is_file() and list(tmp_path.glob("runs/*/own/*/result.json"))
+
+
+def test_runs_of_two_papers_are_compared_and_torchvision_opens_their_encoder(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    words = [str(folder), "trainer.epochs=1", "data.workers=0", "tracking.mode=disabled"]
+    words += ["tracking.plots=false", "evaluation.references=[]"]
+    for reference in ("moco", "hydra"):
+        train_words(reference, words, Path("runs"), Console(width=200))
+    assert "no reported number" not in capsys.readouterr().out
+    runs = sorted(tmp_path.glob("runs/*/*/*"))
+    compare_command([str(run) for run in runs])
+    said = capsys.readouterr().out
+    assert "2 arms" in said and "knn_top1" in said
+    for run in runs:
+        export_run(run, None, None, False, Console(quiet=True))
+        model = torchvision.models.shufflenet_v2_x0_5()
+        model.fc = torch.nn.Identity()
+        model.load_state_dict(torch.load(run / "backbone.pt", weights_only=True))
 
 
 def test_all_papers_and_methods_are_measured_alike_and_equal_methods_are_one_setting(folder):
