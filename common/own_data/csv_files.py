@@ -66,7 +66,7 @@ class Times:
     """The column of time: its format, first and last date, and minutes between most lines.
 
     ``broken``: the first line that is no date one step after that of the line before it, and what
-    it is; or None.
+    it is; or None. ``missing``: how many lines would fill the gaps, if gaps are all that is wrong.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Times:
     last: datetime
     minutes: float
     broken: tuple[int, str] | None
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,18 @@ def _times(lines: Lines, place: int, column: Column) -> Times | None:
         if (what := _what_is_wrong(cell, before, date, zoned, step))
     )
     minutes = step / timedelta(minutes=1)
-    return Times(column.name, form, kept[0], kept[-1], minutes, next(found, None))
+    broken = next(found, None)
+    return Times(
+        column.name, form, kept[0], kept[-1], minutes, broken, _missing(kept, len(cells), step)
+    )
+
+
+def _missing(dates: list[datetime], lines: int, step: timedelta) -> int:
+    gaps = [after - before for before, after in pairwise(dates)]
+    whole = len(dates) == lines and all(
+        gap >= step > timedelta(0) and not gap % step for gap in gaps
+    )
+    return sum(gap // step - 1 for gap in gaps) if whole else 0
 
 
 def _what_is_wrong(

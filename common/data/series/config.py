@@ -43,8 +43,8 @@ class SeriesConfig:
     date: str | None = "date"
     date_format: str | None = None
     step_minutes: float | None = setting(None, above=0)
-    # What fills the gaps of a CSV: the line between their neighbours, which looks ahead, or the
-    # value before; null: they are refused.
+    # What fills the gaps of a CSV, cells without a value and lines that are missing: the line
+    # between their neighbours, which looks ahead, or the value before; null: they are refused.
     fill: str | None = setting(None, choices=("linear", "previous"))
     # Shares of a CSV for training, validation and test, in this order.
     shares: list[float] = setting([0.6, 0.2, 0.2], above=0)

@@ -27,14 +27,13 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     _plan_targets(found, draft)
     _plan_ett(found, draft)
     shares = draft.get("data.shares")
-    parts = draft.get("data.parts") or [int(share * found.rows) for share in shares]
-    if sum(parts) > found.rows:
-        draft.refuse(
-            f"data.parts={parts}: {found.path} has {found.rows} lines; name as many or fewer"
-        )
+    rows = found.rows + (found.times.missing if found.times and draft.get("data.fill") else 0)
+    parts = draft.get("data.parts") or [int(share * rows) for share in shares]
+    if sum(parts) > rows:
+        draft.refuse(f"data.parts={parts}: {found.path} has {rows} lines; name as many or fewer")
         return
     if parts[0] < 4 * SHORTEST or min(parts) < 4:
-        draft.refuse(f"{found.path}: {found.rows} lines are too few; at least 120 are needed")
+        draft.refuse(f"{found.path}: {rows} lines are too few; at least 120 are needed")
         return
     _plan_lengths(draft, parts)
     _plan_horizons(found, draft, min(parts[1:]))
@@ -73,11 +72,14 @@ def _plan_dates(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.date", times.name, f"{times.first} to {times.last}")
     if times.date_format is not None:
         draft.choose("data.date_format", times.date_format, "how the dates are written")
-    if times.broken is not None and "data.step_minutes" not in draft.words:
+    filled = times.missing and draft.get("data.fill")
+    if times.broken is not None and "data.step_minutes" not in draft.words and not filled:
         line, what = times.broken
+        lacks = f"{times.missing:,} lines are missing, which data.fill=linear (or previous) adds"
+        mend = lacks if times.missing else "sort or mend the lines"
         draft.refuse(
-            f"{found.path}, line {line}: {times.name} {what}; sort or mend the lines, or "
-            "data.date=null counts them as equally far"
+            f"{found.path}, line {line}: {times.name} {what}; {mend}, or data.date=null counts "
+            "them as equally far"
         )
 
 

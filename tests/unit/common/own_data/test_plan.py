@@ -398,3 +398,13 @@ def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, 
     graph = read_hetero_data(recipe.data, 0)
     assert node_counts(graph) == {"node": 90} and get_labels(graph).tolist() == (nodes % 2).tolist()
     assert [len(part) for part in get_splits(graph)[15]] == [30, 30, 30]
+
+
+def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
+    path = hourly(tmp_path / "load.csv", 300)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:50], *lines[53:90], *lines[91:]]))
+    said = refusal("autotcl", path)
+    assert "line 51" in said and "4 lines are missing" in said and "data.fill=linear" in said
+    data = plan("autotcl", path, "data.fill=linear").recipe.data
+    assert data.fill == "linear" and data.date == "when"
