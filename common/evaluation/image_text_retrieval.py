@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.evaluation.pair_config import ImageTextRetrievalConfig
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
 from common.evaluation.vectors import Vectors
 from common.losses.precision import unit
 
@@ -40,7 +40,9 @@ def evaluate_image_text_retrieval(
         (f"{second}_to_{first}", captions, images, lambda rows: owner[rows, None] == everyone),
     ):
         ranks = _ranks(queries, items, right, settings.chunk)
-        found |= {f"{name}_r{k}": percent_below(ranks, k) for k in settings.cutoffs}
+        for k in settings.cutoffs:
+            keep_rows(f"{name}_r{k}", 100 * (ranks < k).double())
+            found[f"{name}_r{k}"] = percent_below(ranks, k)
     found["mean_recall"] = float(np.mean([*found.values()]))
     for name, (scenes, said) in partners.truths.items():
         ranks = _ranks(images, captions, _true(scenes, said), settings.chunk)

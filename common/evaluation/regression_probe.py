@@ -8,6 +8,7 @@ from common.distributed.draws import keyed_generator
 from common.evaluation.regression_config import RegressionProbeConfig
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics, shot_metrics
+from common.evaluation.scores import keep_rows
 from common.evaluation.vectors import Vectors
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
@@ -36,6 +37,7 @@ def evaluate_regression_probe(
         metrics = {f"own_{name}": value for name, value in regression_metrics(own, truth).items()}
     predicted = own if inputs.trees and own is not None else _probe(inputs, settings, seed)
     metrics |= regression_metrics(predicted, truth)
+    keep_rows("mae", (predicted - truth).abs())
     if settings.shots:
         bounds = (settings.many_above, settings.few_below)
         metrics |= shot_metrics(predicted, truth, inputs.counted_labels(), *bounds)

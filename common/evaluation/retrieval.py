@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
 from common.evaluation.text_config import RetrievalConfig
 from common.evaluation.vectors import Vectors
 
@@ -23,10 +23,11 @@ def evaluate_retrieval(inputs: Vectors, settings: RetrievalConfig, seed: int) ->
         centre = entries.mean(0)
         entries, queries = entries - centre, queries - centre
     ranks = rank_targets(queries, entries, targets, settings.chunk)
-    found = {"mrr": 100 * (1 / ranks).mean().item()}
-    return found | {
-        f"recall@{k}": 100 * (ranks <= k).double().mean().item() for k in settings.cutoffs
-    }
+    rows = {"mrr": 100 / ranks}
+    rows |= {f"recall@{k}": 100 * (ranks <= k).double() for k in settings.cutoffs}
+    for name, values in rows.items():
+        keep_rows(name, values)
+    return {name: values.mean().item() for name, values in rows.items()}
 
 
 def mean_by(vectors: Tensor, targets: Tensor) -> Tensor:

@@ -73,6 +73,11 @@ class Part:
         """The vectors, ``(num, dim)``."""
         return self.embed()
 
+    def rows(self, kept: Tensor) -> "Part":
+        """Returns some of the samples, by number or mask."""
+        classes, numbers = (None if y is None else y[kept] for y in (self.classes, self.numbers))
+        return Part(lambda: self.x[kept], classes, numbers)
+
     @property
     def known(self) -> Tensor:
         """The classes of those samples whose class is known, perhaps of none."""
@@ -181,3 +186,16 @@ class Vectors:
         if self.partners is not None:
             found[f"{self.partners.names[1]}_"] = self.partners.part.x
         return found
+
+
+def labelled_vectors(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor) -> Vectors:
+    """Returns vectors ``(num, dim)`` and classes ``(num,)`` as protocols take them."""
+    return Vectors(Part(lambda: test_x, test_y), Part(lambda: train_x, train_y))
+
+
+def validated(train: Part | None) -> tuple[Part | None, Part | None]:
+    """Returns training and validation samples: of samples with numbers every fifth validates."""
+    if train is None or train.numbers is None:
+        return train, None
+    held = torch.arange(len(train.numbers)) % 5 == 0
+    return train.rows(~held), train.rows(held)

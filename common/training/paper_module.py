@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import configure
-from common.training.probe import Probe, probe_settings
+from common.training.probe import Seen, probe_settings
 
 # Among the hyperparameters of a checkpoint: the arguments that were the user's own networks.
 OWN = "networks"
@@ -34,7 +34,7 @@ class PaperModule(LightningModule):
         super().__init__()
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.evaluation = probe_settings()
-        self._probe = Probe()
+        self._seen = Seen()
 
     def forward(self, *inputs: Any) -> Tensor:
         """Returns what ``embed`` returns."""
@@ -46,20 +46,20 @@ class PaperModule(LightningModule):
         return configure(self.parameters(), self.optimizer, self.trainer)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Keeps what the batch tells; see `Probe`."""
-        self._probe.see(self, batch, dataloader_idx)
+        """Keeps what the batch tells; see `Seen`."""
+        self._seen.see(self, batch, dataloader_idx)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Keeps what the batch tells; see `Probe`."""
-        self._probe.see(self, batch, dataloader_idx)
+        """Keeps what the batch tells; see `Seen`."""
+        self._seen.see(self, batch, dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Logs ``val/`` and the metrics of `evaluation`."""
-        self.log_dict(self._probe.measure(self, "val/"))
+        self.log_dict(self._seen.measure(self, "val/"))
 
     def on_test_epoch_end(self) -> None:
         """Logs ``test/`` and the metrics of `evaluation`."""
-        self.log_dict(self._probe.measure(self, "test/"))
+        self.log_dict(self._seen.measure(self, "test/"))
 
     def keep_settings(
         self, method: Any, optimizer: OptimizerConfig, facts: Any, **own: nn.Module | None
