@@ -14,6 +14,7 @@ from common.data.images.views import make_view_batch
 from common.data.sampler import EpochBatchSampler
 from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
+from common.training.position import Position
 
 
 def quiet_trainer(**options: Any) -> Trainer:
@@ -33,7 +34,9 @@ def listen(module: LightningModule, every: int = 1) -> dict[str, float]:
     logged: dict[str, float] = {}
     module.log = lambda name, value, **_: logged.update({name: float(value)})
     module._trainer = module._trainer or SimpleNamespace()
-    vars(module._trainer).update(training=True, loggers=[], log_every_n_steps=every)
+    vars(module._trainer).update(
+        training=True, loggers=[], log_every_n_steps=every, callbacks=[Position()]
+    )
     return logged
 
 
