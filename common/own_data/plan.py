@@ -115,6 +115,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
             f"`papers train {paper.name}/{source.recipe} {path}`, not beside {paper.name}."
         )
     _check_words(source, layers, draft)
+    draft.choices.clear()  # the plan gives its reasons
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:

@@ -6,7 +6,11 @@ MODALITY = Modality(
     title="sentences",
     module=("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
     sets={
-        "entries": DataSet("common.data.text.readers.entries:own_entries"),
+        "entries": DataSet(
+            "common.data.text.readers.entries:own_entries",
+            form="a dictionary (.txt with an entry, a tab and its definitions a line)",
+            plan="common.data.text.own:plan_entries",
+        ),
         "glossary": DataSet("common.data.text.readers.glossary:glossary", generated=True),
         "lines": DataSet(
             "common.data.text.readers.lines:own_lines",

@@ -14,17 +14,18 @@ from common.own_data.draft import Draft, check_batch, fit_batch
 WORDS, CONTRAST = 1_560, 90
 UPDATE = 0.03  # seconds, of 64 short texts on a core
 FINE_TUNING = 3e-5  # the rate at which the paper's BERT goes on
+ROUND = 200  # updates of each round, as in `quick` of DefSent+
 FEWEST = 20
 MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
 class Text:
-    """Texts, one a line: ``lengths`` are their words."""
+    """Texts, one a line: ``lengths`` are their words. With a tab in each it may be a dictionary."""
 
     path: Path
     lengths: list[int]
-    forms = ("lines",)
+    forms: tuple[str, ...] = ("lines",)
 
     def describe(self) -> str:
         """Returns what was found, in words."""
@@ -36,7 +37,9 @@ def recognise(path: Path, kind: str) -> Text | None:
     """Returns a text and the words of each line that is not empty; None for another file."""
     if kind != "txt":
         return None
-    return Text(path, [len(words) for _, line in numbered_lines(path) if (words := line.split())])
+    lines = [line for _, line in numbered_lines(path) if line.strip()]
+    forms = ("entries", "lines") if all("\t" in line for line in lines) else ("lines",)
+    return Text(path, [len(line.split()) for line in lines], forms)
 
 
 def plan_lines(found: Text, draft: Draft) -> None:
@@ -52,12 +55,42 @@ def plan_lines(found: Text, draft: Draft) -> None:
         _measure_without_scores(draft)
 
 
+def plan_entries(found: Text, draft: Draft) -> None:
+    """Plans lengths and rounds for a dictionary; a paper of single texts takes its lines."""
+    if not hasattr(draft.base.method, "round_epochs"):
+        plan_lines(found, draft)
+        return
+    from common.data.text.config import TextConfig
+    from common.data.text.readers.entries import own_entries
+
+    draft.choose("data.name", "entries", "an entry and its definitions on each line")
+    draft.choose("data.path", str(found.path), "your file")
+    (definitions,) = own_entries(TextConfig(name="entries", path=str(found.path))).train.columns
+    lengths = [len(text.split()) for text in definitions]
+    if not _plan_batches(found.path, lengths, "definitions", draft, held=0.0):
+        return
+    updates = max(draft.trained // draft.get("data.batch_size"), 1)
+    rounds = draft.get("method.rounds")
+    draft.choose("method.round_epochs", max(round(ROUND / updates), 1), f"{ROUND} updates a round")
+    epochs = rounds * draft.get("method.round_epochs")
+    draft.choose("trainer.epochs", epochs, f"of {rounds} rounds")
+    draft.seconds = UPDATE * updates * draft.get("trainer.epochs")
+    checkpoint = draft.get("method.encoder.checkpoint")
+    if checkpoint is not None and draft.base.method.encoder.checkpoint is None:
+        draft.choose("optimizer.lr", FINE_TUNING, "a language model goes on")
+        draft.choose("optimizer.final_lr", 0.0, "it falls to nothing")
+        draft.choose("data.tokenizer", checkpoint, "the checkpoint's own words")
+    if draft.get("data.graded") is None:
+        kept = [name for name in draft.base.evaluation.protocols if name != "sts"]
+        draft.choose("evaluation.protocols", kept, "what needs no scored pairs")
+
+
 def _other_forms(path: Path, draft: Draft) -> str:
     return (
         f"{path}: {draft.paper.name} learns from other forms. dse takes pairs with a score or "
         "class: papers train dse PAIRS.csv data.columns=[NAME,NAME] data.target=NAME. "
-        "defsent_plus takes a dictionary: papers train defsent_plus data.name=entries "
-        "data.path=FILE.txt. Texts alone are taken by simcse and whitenedcse"
+        "defsent_plus takes a dictionary: papers train defsent_plus FILE.txt, with an entry, a tab "
+        "and its definitions on each line. Texts alone are taken by simcse and whitenedcse"
     )
 
 
@@ -147,9 +180,12 @@ def _measure_without_scores(draft: Draft) -> None:
     draft.notes.append("data.graded=FILE.csv with scored pairs adds evaluation.protocols=[sts].")
 
 
-def _plan_batches(path: Path, lengths: list[int], what: str, draft: Draft) -> bool:
+def _plan_batches(
+    path: Path, lengths: list[int], what: str, draft: Draft, held: float | None = None
+) -> bool:
     """Plans the length of a text and the batch; tells whether there is enough to train on."""
-    draft.trained = round(len(lengths) * (1 - 2 * draft.get("data.holdout")))
+    held = draft.get("data.holdout") if held is None else held
+    draft.trained = round(len(lengths) * (1 - 2 * held))
     if draft.trained < FEWEST:
         draft.refuse(f"{path}: {len(lengths)} {what}; {FEWEST} and more are needed to train")
         return False

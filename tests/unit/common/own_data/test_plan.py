@@ -64,7 +64,7 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    texts = {"lines", "pairs"}
+    texts = {"entries", "lines", "pairs"}
     assert own | pairs | texts | {"answered-table", "ow-dfa", "table", "volume-table"} == PLANNED
 
 
@@ -325,7 +325,7 @@ def test_columns_of_pairs_that_are_called_otherwise_are_named(tmp_path):
     assert (data.name, data.columns, data.target) == ("pairs", ["x", "y"], "z")
     data = plan("simcse", path, "data.columns=[x]").recipe.data
     assert (data.apart, data.target) == (True, None)
-    assert "data.name=entries" in refusal("defsent_plus", path, "data.columns=[x,y]")
+    assert "papers train defsent_plus" in refusal("defsent_plus", path, "data.columns=[x,y]")
     two = write_pairs(tmp_path / "two.csv", "sentence1,sentence2,score,label", "1,2")
     assert "data.target=score" in refusal("dse", two)
     gap = write_pairs(tmp_path / "gap.csv", "sentence1,sentence2,score", "1", "")
@@ -408,3 +408,14 @@ def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
     assert "line 51" in said and "4 lines are missing" in said and "data.fill=linear" in said
     data = plan("autotcl", path, "data.fill=linear").recipe.data
     assert data.fill == "linear" and data.date == "when"
+
+
+def test_a_dictionary_is_planned_and_its_lines_are_texts_of_other_papers(tmp_path):
+    lines = [f"word{n}\ta b {n}<|list_more_def|>c {n} d<|list_more_def|>e f" for n in range(60)]
+    (tmp_path / "dictionary.txt").write_text("\n".join(lines))
+    found = plan("defsent_plus", tmp_path / "dictionary.txt")
+    assert found.choices["data.name"].why
+    recipe = found.recipe
+    assert recipe.data.name == "entries" and "sts" not in recipe.evaluation.protocols
+    assert recipe.trainer.epochs == recipe.method.rounds * recipe.method.round_epochs > 0
+    assert plan("simcse", tmp_path / "dictionary.txt").recipe.data.name == "lines"
