@@ -13,7 +13,8 @@ from common.errors import ConfigError, DataError, outline
 from common.registry import SAMPLE_BACKBONES
 
 PRETRAINED = "pretrained"
-# What a network of the user's own returns where positions are compared.
+# What a network of the user's own returns, and where positions are compared.
+VECTORS = "(batch, features)"
 FEATURE_MAP = "(batch, features, rows, columns)"
 
 
@@ -63,7 +64,9 @@ def load_backbone(backbone: nn.Module, path: str) -> None:
     backbone.load_state_dict({name: weights[name] for name in own})
 
 
-def build_image_backbone(config: Any, facts: Any = None, given: nn.Module | None = None) -> Any:
+def build_image_backbone(
+    config: Any, facts: Any = None, given: nn.Module | None = None, form: str = VECTORS
+) -> Any:
     """Returns the encoder of images: ``given``, or the one that a ``method:`` section names.
 
     Args:
@@ -71,6 +74,7 @@ def build_image_backbone(config: Any, facts: Any = None, given: nn.Module | None
         facts: Facts of the images; None: 32 x 32 in colour. `mlp` takes images and views of this
             size alone.
         given: A network of the user's own.
+        form: What that returns, see `own_backbone`.
 
     Raises:
         ConfigError: A library or network that is not there, or settings that it does not take.
@@ -80,15 +84,20 @@ def build_image_backbone(config: Any, facts: Any = None, given: nn.Module | None
     if given is not None:
         if config.initial_weights is not None:
             raise ConfigError("method.initial_weights: load them into your own backbone= before")
-        return own_backbone(given, torch.zeros(2, channels, size, size))
+        return own_backbone(given, torch.zeros(2, channels, size, size), form=form)
     is_flat = config.backbone == "mlp"
     backbone = build_backbone(config, channels * size**2 if is_flat else channels)
     if is_flat:
         backbone.register_forward_pre_hook(partial(_check_size, size))
+    if form == FEATURE_MAP and not hasattr(backbone, "feature_map"):
+        raise ConfigError(
+            f"method.backbone={config.backbone} has no feature map, whose cells this method "
+            "compares; use a ResNet or small_conv"
+        )
     return backbone
 
 
-def own_backbone(given: Any, *inputs: Tensor, form: str = "(batch, features)") -> Any:
+def own_backbone(given: Any, *inputs: Tensor, form: str = VECTORS) -> Any:
     """Returns a network of the user's own, with its width as ``num_features``.
 
     A pass in evaluation mode shows the width; no state and no random number moves. Where the

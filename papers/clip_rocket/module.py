@@ -50,6 +50,8 @@ class ClipRocket(PairModule):
         method: Default: ResNet-50 on CC12M.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: CLIP's tokens and colour.
+        backbone: A network of your own for the images, in place of ``method.backbone``.
+        text_backbone: Another one for the texts, of ids and mask.
     """
 
     towers: TwoTower
@@ -60,12 +62,13 @@ class ClipRocket(PairModule):
         method: ClipRocketConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageTextFacts | None = None,
+        backbone: nn.Module | None = None,
+        text_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or ClipRocketConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.build_towers(facts)
+        self.build_towers(facts, backbone, text_backbone)
         apart, added = config.separate_projectors, config.addition
         self.strong = strong_projectors(self.towers, config) if apart else None
         self.strong_log_scale = (

@@ -50,6 +50,7 @@ class CMIM(PaperModule):
         method: Default: the official code's.
         optimizer: Default: Adam at a constant rate.
         facts: Facts of the images; default: colour, 32 x 32. The decoder makes images of this size.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     draw_seed: Tensor
@@ -59,18 +60,19 @@ class CMIM(PaperModule):
         method: CMIMConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or CMIMConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=1e-3)
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         self.shape = facts.channels, facts.size, facts.size
         pixels = facts.channels * facts.size**2
-        if config.encoder_dims:
+        if config.encoder_dims and backbone is None:
             self.backbone = Perceptron(pixels, config.encoder_dims)
         else:
-            self.backbone = build_image_backbone(config, facts)
+            self.backbone = build_image_backbone(config, facts, backbone)
         self.code = nn.Linear(self.backbone.num_features, 2 * config.code_dim)
         self.decoder = None
         if config.reconstruction_weight:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -38,6 +38,7 @@ class SimLAP(PaperModule):
         method: Default: the two-view form of the authors' ``cl/`` folder.
         optimizer: Default: the schema's. The authors: LARS; the filter has the encoder's rate.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     pair_seed: Tensor
@@ -47,15 +48,16 @@ class SimLAP(PaperModule):
         method: SimLAPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SimLAPConfig(views_together=False)
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts.channels)
+        self.backbone = build_image_backbone(config, facts, backbone)
         features, layers = self.backbone.num_features, config.projector_layers
         self.projector = build_mlp(
             features, config.hidden_dim, config.output_dim, layers, config.projector_norm

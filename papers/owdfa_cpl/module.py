@@ -38,6 +38,7 @@ class CPL(Heads[CPLConfig]):
         method: Default: the published code's.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: the paper's protocol 1.
+        backbone: A network of your own in place of ``method.backbone``, with a ``feature_map``.
     """
 
     defaults = CPLConfig
@@ -47,9 +48,10 @@ class CPL(Heads[CPLConfig]):
         method: CPLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: OpenWorldFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         config, facts = method or CPLConfig(), facts or OpenWorldFacts()
-        super().__init__(config, optimizer, facts, config.parts)
+        super().__init__(config, optimizer, facts, config.parts, backbone)
         num = facts.num_unlabelled
         self.rule: nn.Module | None = None
         if config.pseudo_labels != "soft":
