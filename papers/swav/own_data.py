@@ -39,9 +39,11 @@ def _fit_prototypes(draft: Draft) -> None:
         draft.refuse(f"method.num_prototypes={prototypes}: there are {trained} training images")
     length = 0 if batch >= prototypes else math.ceil(2 * prototypes / batch) * batch
     if length != draft.get("method.queue_length") and not draft.fixed:
-        why = "a batch holds fewer images than there are prototypes"
+        why = f"a batch holds {'fewer' if length else 'enough'} images for the prototypes"
         draft.choose("method.queue_length", length, why)
-        draft.choose("method.queue_from_epoch", draft.get("trainer.epochs") // 4, "a quarter in")
+        if length:
+            begin = draft.get("trainer.epochs") // 4
+            draft.choose("method.queue_from_epoch", begin, "a quarter in")
     elif draft.get("method.queue_length") % batch:
         longer = draft.get("method.queue_length") // batch * batch
         draft.choose("method.queue_length", longer, f"whole batches of {batch}")

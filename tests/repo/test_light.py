@@ -38,6 +38,7 @@ QUESTIONS = [
     ["list"],
     ["list", "swav"],
     ["info", "swav"],
+    ["info", "moco"],
     ["train", "swav", "--print-config"],
     ["data", "list"],
     ["compare", "--help"],
