@@ -49,8 +49,10 @@ class AssociationConfig(ProtocolConfig):
         found, notes = known_tests(inputs, self.tests)
         if not found:
             raise ConfigError(
-                "evaluation.association.tests: the data know too few of their words; set "
-                "data.tokenizer, or name tests of your own"
+                "evaluation.association.tests: the run's tokeniser knows fewer than two words of a "
+                "list in each test; name tests in the words of its data, papers evaluate RUN_DIR "
+                "--protocol association evaluation.association.tests=FILE.yaml, or measure an "
+                "encoder of real words as docs/protocols.md shows under Association tests"
             )
         for note in notes:
             tell(note)

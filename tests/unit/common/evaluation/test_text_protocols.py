@@ -169,7 +169,7 @@ def test_a_test_of_unknown_words_is_left_out(tmp_path):
     tests.write_text("far: {first: [a, x], second: [b, y], toward: [a], away: [b]}\n")
     settings = AssociationConfig(tests=str(tests))
     assert evaluate_association(inputs(), settings, 0) == {}
-    with pytest.raises(ConfigError, match=r"association\.tests"):
+    with pytest.raises(ConfigError, match=r"association\.tests=FILE\.yaml"):
         settings.check_inputs(inputs())
 
 
