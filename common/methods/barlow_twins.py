@@ -20,7 +20,8 @@ ADVICE = "Try a lower optimizer.lr, or a larger method.off_diagonal_weight"
 class BarlowTwins(PaperModule):
     """Self-supervised learning by redundancy reduction, over the global batch.
 
-    Unlike in the authors' code, no residual block starts as the identity.
+    Unlike in the authors' code, no residual block starts as the identity, crops are resized
+    bilinearly, and an incomplete last batch is left out.
 
     Args:
         method: Default: the paper's ImageNet values.
