@@ -4,6 +4,7 @@ import csv
 import gzip
 import math
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from common.errors import DataError, shown, suggest
@@ -60,19 +61,25 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the last line and the cells of each row of a CSV that is not empty.
 
+    Commas stand between cells, or semicolons or tabs where the first line has no comma.
+
     Raises:
         DataError: A quotation mark opens a cell and does not close it, or closes it in a later
             row; names the line.
     """
     taken: list[str] = []  # the lines of this row
-    reader, first, width = csv.reader(_kept(file, taken)), 1, 0
+    lines = iter(file)
+    head = next(lines, "")
+    mark = next((mark for mark in ";\t" if mark in head and "," not in head), ",")
+    reader = csv.reader(_kept(chain([head], lines), taken), delimiter=mark)
+    first, width = 1, 0
     try:
         for cells in reader:
             width = width or len(cells)
             # A mark that nothing closes would take up all lines to the next one.
             if len(taken) > 1:
-                list(csv.reader(taken, strict=True))
-                _check_rows(path, first, taken, width)
+                list(csv.reader(taken, delimiter=mark, strict=True))
+                _check_rows(path, first, taken, mark, width)
             if cells:
                 yield reader.line_num, cells
             first = reader.line_num + 1
@@ -84,9 +91,10 @@ def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str
         ) from None
 
 
-def _check_rows(path: Path, first: int, lines: list[str], width: int) -> None:
+def _check_rows(path: Path, first: int, lines: list[str], mark: str, width: int) -> None:
     """Raises `DataError` where each line of a row that has several could be a row of its own."""
-    if width > 1 and all(len(next(csv.reader([line]), [])) == width for line in lines):
+    alone = (next(csv.reader([line], delimiter=mark), []) for line in lines)
+    if width > 1 and all(len(cells) == width for cells in alone):
         raise DataError(
             f"{path}, line {first}: a quotation mark opens a cell that ends in line "
             f"{first + len(lines) - 1}, and each of these lines could be a row; take the mark "

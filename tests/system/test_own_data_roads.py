@@ -152,6 +152,13 @@ def texts(folder: Path) -> Path:
     return folder / "texts.txt"
 
 
+def dictionary(folder: Path) -> Path:
+    texts(folder)
+    lines = [f"word{n}\t{text(n)}<|list_more_def|>{text(n + 1)}\n" for n in range(60)]
+    (folder / "dictionary.txt").write_text("".join(lines))
+    return folder / "dictionary.txt"
+
+
 def pairs(folder: Path) -> Path:
     texts(folder)
     rows = [(text(n), text(n + n % 2), n % 2) for n in range(120)]
@@ -211,6 +218,7 @@ ROADS = [
     Road("a graph", "folder", graph_folder),
     Road("rows, and answers which two of three are alike", "a CSV", answers, "answers.csv"),
     Road("texts", "lines", texts),
+    Road("a dictionary", "lines", dictionary, embedded="texts.txt"),
     Road("pairs of texts with a score or class", "a CSV", pairs, embedded="texts.txt"),
     Road("images with captions", "a CSV", captions, embedded="pics"),
     Road("images with captions", "COCO", coco, embedded="train2017"),
