@@ -102,7 +102,7 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     if isinstance(found, CsvFile) and named:
         found = replace(found, forms=(named[0],))
     form = _choose_form(paper, found)
-    name, fixed = _recipe_of(reference, paper, form)
+    name, fixed = _recipe_of(reference, paper, form, values.get("baseline"))
     source = find_recipe(name, read_recipe)
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
@@ -129,13 +129,18 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
 
 
-def _recipe_of(reference: str, paper: Paper, form: str) -> tuple[str, bool]:
-    """Returns the recipe that is meant for such data, and whether its sizes stay."""
+def _recipe_of(reference: str, paper: Paper, form: str, baseline: Any) -> tuple[str, bool]:
+    """Returns the recipe that is meant for such data, and whether its sizes stay.
+
+    A ``baseline`` in the user's words is the variant of that name, where there is one.
+    """
     if "/" in reference or FILE_PATTERN.fullmatch(reference):
         return reference, True
     variant = reference.partition(":")[2]
     recipe = paper.own_data.get(form, paper.default_recipe)
     known = take_variants(read_recipe(path := recipe_path(paper.name, recipe)), path)
+    if not variant and baseline in known:
+        variant = baseline
     own = not variant or variant in known  # else it is one of the default recipe
     name = f"{paper.name}/{recipe if own else paper.default_recipe}"
     return f"{name}:{variant}" if variant else name, not own

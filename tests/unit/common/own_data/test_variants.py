@@ -86,8 +86,22 @@ def test_each_variant_is_planned_and_kept(paper, folder, tmp_path):
 
 
 @pytest.mark.parametrize("baseline", METHODS["images"])
-def test_a_baseline_of_the_users_is_planned_with_its_own_settings(baseline, folder, tmp_path):
+def test_a_baseline_of_the_users_is_the_variant_of_that_name(baseline, folder, tmp_path):
     keep("mochi", folder, tmp_path / "own.yaml", f"baseline={baseline}")
+    made = [
+        make_plan(*words)
+        for words in (
+            ("mochi", str(folder), [f"baseline={baseline}"]),
+            (f"mochi:{baseline}", str(folder), []),
+        )
+    ]
+    assert made[0].recipe.hash() == made[1].recipe.hash()
+
+
+def test_a_variant_of_quick_alone_says_what_it_can_be_set_beside(folder):
+    (note,) = [one for one in make_plan("swav:eps05", str(folder), []).notes if "beside" in one]
+    assert "swav/quick:eps05" in note and "papers train swav/quick" in note
+    assert not [one for one in make_plan("swav:simclr", str(folder), []).notes if "beside" in one]
 
 
 def test_the_plan_fits_what_a_variant_or_a_baseline_sets_for_other_data(folder):
