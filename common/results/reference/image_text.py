@@ -18,6 +18,7 @@ from common.evaluation.text_transfer import (
 from common.evaluation.zero_shot import class_scores, differential
 from common.losses.clip import clip_loss, one_direction
 from common.losses.precision import unit
+from common.losses.supcon import class_contrast
 from common.results.parity import Case
 
 KEYS = ("image", "text", "log_scale")
@@ -51,6 +52,20 @@ def _per_process(case: Case) -> torch.Tensor:
         losses.append((to_text + to_image) / 2)
         first += len(own_u)
     return torch.stack(losses)
+
+
+def solve_token_supcon(case: Case) -> dict[str, Any]:
+    """Loss, number of anchors and gradient over the tokens of one image; label 0 is background."""
+    tokens, labels = case["tokens"].requires_grad_(), case["label"]
+    keys, itself = unit(tokens), labels.nonzero()[:, 0]
+    temperature = case.constants["temperature"]
+    total, anchors = class_contrast(keys[itself], keys, labels[itself], labels, temperature, itself)
+    loss = total / anchors
+    return {
+        "loss": loss,
+        "anchors": anchors.long(),
+        "grad": torch.autograd.grad(loss, tokens)[0],
+    }
 
 
 def solve_scenes(case: Case) -> dict[str, Any]:
@@ -125,5 +140,6 @@ CASES = {
     "close_adapters": solve_close_adapters,
     "retrieval": solve_retrieval,
     "scenes": solve_scenes,
+    "token_supcon": solve_token_supcon,
     "zero_shot_heads": solve_zero_shot_heads,
 }
