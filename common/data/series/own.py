@@ -167,7 +167,7 @@ def recognise(path: Path, kind: str) -> LabelledFile | None:
     if kind == "npz" and not {"x_train", "y_train"} <= set(names := read_arrays(path)):
         raise DataError(
             f"{path}: holds {', '.join(names)}; training reads x_train, y_train, x_test and y_test "
-            "(series with classes)"
+            "(series with classes); images are read from a folder"
         )
     return _read_labelled(path) if kind in ("npz", "ts") else None
 
