@@ -25,7 +25,7 @@ def read_lines(path: Path) -> Lines:
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
     """
-    lines = list(read_rows(path))
+    lines = list(table_rows(path))
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
@@ -40,7 +40,7 @@ def read_lines(path: Path) -> Lines:
     return lines
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yields number and cells, without blanks around them, of each line that is not empty.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError, MissingLibrary, shown
 from common.own_data.csv_files import CLICKS, DATE_FORMATS, LOOKED_AT, click_columns
-from common.own_data.csv_lines import read_rows
+from common.own_data.csv_lines import table_rows
 
 NUMBER, ISO, ZONED = "a number", "a date of ISO 8601", "a date of ISO 8601 with a time zone"
 FORMS = (NUMBER, ISO, ZONED, *(form for form in DATE_FORMATS if form))
@@ -72,7 +72,7 @@ def read_header(path: Path) -> list[str]:
     """
     if path.suffix.lower() == ".parquet":
         return list(_open_parquet(path).schema_arrow.names)
-    return next(islice(read_rows(path), 1), (1, [""]))[1]
+    return next(islice(table_rows(path), 1), (1, [""]))[1]
 
 
 def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], Columns]:
@@ -94,20 +94,20 @@ def read_clicks(path: Path, asked: Columns) -> tuple[list[Click], list[float], C
         for role, name in zip(("user", "item"), columns, strict=False):
             if not getattr(click, role):
                 raise DataError(
-                    f"{place(path, click.number)}: column {name!r} is empty; take the line out"
+                    f"{place_in(path, click.number)}: column {name!r} is empty; take the line out"
                 )
     if columns.time is None:
         return clicks, [0.0] * len(clicks), columns
     return clicks, _seconds(path, columns.time, clicks), columns
 
 
-def place(path: Path, number: int) -> str:
+def place_in(path: Path, number: int) -> str:
     """Returns where a line of a table stands, in words."""
     return f"{path}, {'row' if path.suffix == '.parquet' else 'line'} {number}"
 
 
 def _csv_rows(path: Path, width: int, places: list[int]) -> Iterator[tuple[int, list[str]]]:
-    for number, cells in islice(read_rows(path), 1, None):
+    for number, cells in islice(table_rows(path), 1, None):
         if len(cells) != width:
             raise DataError(
                 f"{path}, line {number}: {len(cells)} cells, but the header has {width}"
@@ -157,7 +157,7 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
     whole = [form for form in likely if _count(cells, form) == len(cells)]
     if len(whole) > 1 and whole[0] not in (NUMBER, ISO):
         raise DataError(
-            f"{place(path, clicks[0].number)}: column {column!r} may be {' or '.join(whole)}; "
+            f"{place_in(path, clicks[0].number)}: column {column!r} may be {' or '.join(whole)}; "
             "write dates as 2024-05-31 18:00"
         )
     form = (whole or likely or [ISO])[0]
@@ -166,8 +166,8 @@ def _seconds(path: Path, column: str, clicks: list[Click]) -> list[float]:
         odd = clicks[times.index(None)]
         what = f"holds {shown(odd.time)}, which is not {form}" if odd.time else "is empty"
         raise DataError(
-            f"{place(path, odd.number)}: column {column!r} {what}; times are numbers, or dates as "
-            "2024-05-31 18:00, all with a time zone or none"
+            f"{place_in(path, odd.number)}: column {column!r} {what}; times are numbers, or dates "
+            "as 2024-05-31 18:00, all with a time zone or none"
         )
     return [time for time in times if time is not None]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.data.sequences.readers.clicks import BY_NAME, Columns, place, read_clicks
+from common.data.sequences.readers.clicks import BY_NAME, Columns, place_in, read_clicks
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError, shown
 
@@ -196,7 +196,7 @@ def _read_table(path: Path, num_items: int | None, tokens: bool, columns: Column
     """Reads a CSV or Parquet; times order as those of `_read_inter`."""
     clicks, seconds, names = read_clicks(path, columns)
     rows = (
-        Row(place(path, click.number), click.user, click.item, time)
+        Row(place_in(path, click.number), click.user, click.item, time)
         for click, time in zip(clicks, seconds, strict=True)
     )
     return _in_order(rows, num_items, tokens, names.time, "of times (data.time=NAME)")
