@@ -24,9 +24,19 @@ from common.results.comparison import (
     rows_as_csv,
     side_by_side,
 )
+from common.results.figures import COLUMNS as FIGURE_COLUMNS
+from common.results.figures import as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.groups import group_records
 from common.results.leaderboard import present_code
-from common.results.pages.document import Block, Heading, Paragraph, Table, plain_words, to_markdown
+from common.results.pages.document import (
+    Block,
+    Heading,
+    Paragraph,
+    Table,
+    plain_words,
+    to_latex,
+    to_markdown,
+)
 from common.results.pages.sections import record_order
 from common.results.record import Record, default_results, read_record
 from common.runs.campaign_file import is_campaign, read_campaign
@@ -42,7 +52,8 @@ def compare_command(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="WHAT...", help="Run folders, folders of runs, campaign files or recipes."
+            metavar="WHAT...",
+            help="Run folders, folders of runs, campaign files or recipes; or results of evaluate.",
         ),
     ],
     to: Annotated[
@@ -56,6 +67,9 @@ def compare_command(
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Write the tables.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option(metavar="FILE.tex", help="Write the tables for LaTeX.")
     ] = None,
     curves: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the learning curves.")
@@ -74,9 +88,16 @@ def compare_command(
     One recipe stands for all its variants. Several words must name runs on the same data, measured
     by the same protocols.
     """
-    for path, ending in ((csv, ".csv"), (markdown, ".md"), (curves, ".png")):
+    for path, ending in ((csv, ".csv"), (markdown, ".md"), (latex, ".tex"), (curves, ".png")):
         if path is not None:
             check_output(path, {ending: None}, force)
+    if any(is_evaluation(Path(word)) for word in what):
+        if to or curves or results:
+            raise UsageError(
+                "--to, --curves and --results are for runs, not for results of evaluate"
+            )
+        _compare_evaluations(what, metric or [], csv, markdown, latex, wandb)
+        return
     if results is None and is_checkout():
         results = default_results()
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
@@ -90,12 +111,45 @@ def compare_command(
     _say_left_out(records, found)
     if csv is not None:
         _write(csv, rows_as_csv(found))
+    blocks = [block for arms in found for block in arms_blocks(arms, asked)]
     if markdown is not None:
-        _write(markdown, to_markdown(block for arms in found for block in arms_blocks(arms, asked)))
+        _write(markdown, to_markdown(blocks))
+    if latex is not None:
+        _write(latex, to_latex(blocks))
     if curves is not None:
         _write(curves, _curves(curves, found))
     if wandb is not None:
         _log_to_wandb(wandb, found)
+
+
+def _compare_evaluations(
+    what: Sequence[str],
+    metrics: Sequence[str],
+    csv: Path | None,
+    markdown: Path | None,
+    latex: Path | None,
+    wandb: str | None,
+) -> None:
+    """Shows results of `papers evaluate` beside each other, and writes them."""
+    found = [read_evaluation(Path(word)) for word in what]
+    known = dict.fromkeys(name for one in found for each in one.encoders.values() for name in each)
+    for name in metrics:
+        if name not in known:
+            raise UsageError(f"--metric {name}: no result has it{suggest(name, [*known])}")
+    blocks = blocks_of(found, metrics)
+    for block in blocks:
+        print_block(block, console)
+    if csv is not None:
+        _write(csv, as_csv(found))
+    if markdown is not None:
+        _write(markdown, to_markdown(blocks))
+    if latex is not None:
+        _write(latex, to_latex(blocks))
+    if wandb is not None:
+        from common.tracking.wandb_table import log_table
+
+        rows = (row for one in found for row in one.rows())
+        console.print(log_table(wandb, "evaluation", FIGURE_COLUMNS, rows), highlight=False)
 
 
 def _log_to_wandb(project: str, found: Sequence[Arms]) -> None:
@@ -112,7 +166,7 @@ def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()
     for arms in found:
         console.print()
         for block in arms_blocks(arms, asked):
-            _print(block, console)
+            print_block(block, console)
 
 
 def show_records(records: Sequence[Record]) -> None:
@@ -120,7 +174,8 @@ def show_records(records: Sequence[Record]) -> None:
     show_arms(side_by_side([record for record in records if record.metrics]), console)
 
 
-def _print(block: Block, console: Console) -> None:
+def print_block(block: Block, console: Console) -> None:
+    """Prints a heading, a table or a paragraph."""
     match block:
         case Heading(_, text):
             console.print(

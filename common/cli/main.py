@@ -129,13 +129,38 @@ app.command("compare")(compare_command)
 
 @app.command("evaluate")
 def evaluate_command(
-    target: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
-    overrides: OverridesArgument = None,
+    target: Annotated[
+        str, typer.Argument(metavar="WHAT", help="A run, vectors, a network, a function; a recipe.")
+    ],
+    words: Annotated[list[str] | None, typer.Argument(metavar="[DATA] [KEY=VALUE]...")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A .json or .csv; may be repeated.")
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log the table there.")
+    ] = None,
+    force: ForceOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Runs protocols on a run's checkpoint or on published weights and writes a record."""
+    """Runs protocols on a run and writes a record; or on anything that makes vectors.
+
+    WHAT is RUN_DIR, or PAPER/RECIPE with --weights. With DATA it is also RUN_DIR on data of yours;
+    timm:NAME, torchvision:NAME, hf:FOLDER, open_clip:NAME/WEIGHTS or file.py:function; or a file of
+    vectors (.npz, .npy, .parquet, .csv) with labels, numbers or pairs, whose DATA are the tested
+    ones.
+    """
+    from common.cli.evaluate import evaluate_anything, split_words
+
+    data, overrides = split_words(words or [])
+    if weights is None and (data is not None or not looks_like_run(target)):
+        evaluate_anything(target, data, overrides, protocol, out or [], force, console, wandb)
+        return
+    if out or wandb or data:
+        raise UsageError(
+            "--out, --wandb and DATA: a run's own protocols write a record of their own"
+        )
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
     require_fitting(recipe.paper, "--protocol", protocol or [])
@@ -219,6 +244,12 @@ def recommend_command(
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force)
     console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
+
+
+def looks_like_run(word: str) -> bool:
+    """Tells whether ``word`` is a folder, or names a recipe rather than a file or a network."""
+    is_file = os.path.isfile(word) or ":" in word or Path(word).suffix != ""
+    return os.path.isdir(word) or not is_file
 
 
 def _published(
