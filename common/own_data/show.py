@@ -52,7 +52,7 @@ def expected(plan: Plan) -> str:
     told = f"about {told}" if minutes >= 1.5 else "a minute or less"
     cores = os.cpu_count() or 1
     return (
-        f"Expected time: {told} on {cores} CPU core{'s' * (cores > 1)}, a rough estimate "
+        f"Expected time: {told} on {cores} idle CPU core{'s' * (cores > 1)}, a rough estimate "
         "from the counts; a GPU is faster."
     )
 
