@@ -4,7 +4,6 @@ import inspect
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from common.backbones.modes import evaluating
 from common.distributed.collectives import gather
 from common.errors import DataError, outline
 from common.evaluation.config import EvaluationConfig, evaluation_schema
@@ -143,7 +143,7 @@ def probe(
         DataError: Batches of another form, or what is no vector.
     """
     states, generators = random_states(), [(each, each.get_state()) for each in _generators(data)]
-    with unchanged(module), torch.inference_mode(False), torch.no_grad():
+    with evaluating(module), torch.inference_mode(False), torch.no_grad():
         parts = [_embed_all(module, each) for each in (data if _is_pair(data) else (data,))]
         train, test = parts if len(parts) == 2 else (None, parts[0])
         vectors = Vectors(test, *validated(train))
@@ -186,18 +186,6 @@ class Probe(Callback):
             return
         found = probe(pl_module, self.data, self.protocols, 0, **self.settings)
         pl_module.log_dict({f"{self.prefix}{name}": value for name, value in found.items()})
-
-
-@contextmanager
-def unchanged(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in evaluation mode and each of its parts back in its own."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
 
 
 def _generators(data: Any) -> Iterator[torch.Generator]:
