@@ -222,6 +222,31 @@ def embed_command(
     embed_own(Path(source), published, data, out, force, console, wandb)
 
 
+@app.command("explain")
+def explain_command(
+    run_dir: RunArgument,
+    given: Annotated[
+        str | None,
+        typer.Argument(metavar="[INPUT]", help="A text, items, test:ROW, or PATH:ROW."),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option("--with", metavar="INPUT", help="What it is compared with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An .html or a .png to write, too.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Without INPUT: how many are explained.")] = 50,
+    force: ForceOption = False,
+) -> None:
+    """Shows which words, items, steps or patches carry a similarity or the next item.
+
+    Without INPUT it measures, on a generated set, how well attributions find what matters.
+    """
+    from common.cli.explain import explain_run
+
+    explain_run(run_dir, given, other, out, samples, force, console)
+
+
 @app.command("recommend")
 def recommend_command(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],

@@ -83,6 +83,7 @@ REFUSED = [
     ["export", "nowhere"],
     ["recommend", "nowhere"],
     ["embed", "nowhere", "--data", "none"],
+    ["explain", "nowhere"],
     ["weights", "get", "swav/quik"],
     ["weights", "get", "swav", "--from", "nowhere"],
     ["weights", "build", "swaw"],
