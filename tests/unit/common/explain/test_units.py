@@ -10,7 +10,6 @@ from rich.console import Console
 from common.cli.explain import explain_run
 from common.config.recipe import load_recipe
 from common.errors import UsageError
-from common.explain.agreement import auc
 from common.explain.attribution import attribute
 from common.explain.show import in_colour, page, plot
 from common.explain.units import KINDS
@@ -51,12 +50,12 @@ def test_a_score_is_that_of_the_input_and_moves_with_each_unit(units):
     torch.testing.assert_close(explained.score(both)[:1], score, rtol=1e-4, atol=1e-6)
     assert not torch.equal(both[1], explained.x)
     with pytest.raises(UsageError):
-        kind.explain("nowhere.npz:0" if other != CASES["defsent_plus/quick"][1] else " ", other)
+        kind.explain(" ", other)
 
 
 def test_what_is_said_of_words_is_the_cosine_of_their_texts(units):
     kind, (given, other) = units
-    if get_paper("defsent_plus").data_kind != "text" or not given.startswith("meaning"):
+    if type(kind).__name__ != "Texts":
         pytest.skip("another kind of data")
     store = kind.data.tokenizer.encode([given, other])
     ids, mask = store.gather(np.arange(2), 64)
@@ -69,9 +68,7 @@ def test_what_is_said_of_words_is_the_cosine_of_their_texts(units):
     assert explained.place[:, 0].tolist() == [3, 0, 1, 2, 3]
 
 
-def test_each_kind_of_data_is_shown(units, monkeypatch):
-    monkeypatch.setattr("common.explain.attribution.ROUNDS", 4)
-    monkeypatch.setattr("common.explain.attribution.STEPS", 2)
+def test_each_kind_of_data_is_shown(units):
     kind, (given, other) = units
     explained = kind.explain(given, other)
     found = {name: values.numpy() for name, values in attribute(explained).items()}
@@ -85,10 +82,11 @@ def test_what_matters_is_known_of_generated_sets_and_has_its_place(units):
     kind, _ = units
     known = kind.known()
     assert bool(known) == (type(kind).__name__ in ("Texts", "Pairs", "Series"))
-    for sample in known[:2]:
-        explained = kind.of_known(sample)
-        assert len(sample.truth) == len(explained.names)
-        assert auc(sample.truth, sample.truth.astype(float)) == 1
+    # Samples of which all or nothing matters are left out where the accuracy is measured.
+    telling = [sample for sample in known if 0 < sample.truth.mean() < 1]
+    assert len(telling) >= len(known) / 2
+    for sample in telling[:2]:
+        assert len(sample.truth) == len(kind.of_known(sample).names)
 
 
 def test_what_cannot_be_shown_is_refused_before_a_run_is_loaded(tmp_path, monkeypatch):
