@@ -93,33 +93,20 @@ def compare_command(
             check_output(path, {ending: None}, force)
     if any(is_evaluation(Path(word)) for word in what):
         if to or curves or results:
-            raise UsageError(
-                "--to, --curves and --results are for runs, not for results of evaluate"
-            )
+            raise UsageError("--to, --curves, --results: these are for runs, not for evaluations")
         _compare_evaluations(what, metric or [], csv, markdown, latex, wandb)
         return
-    if results is None and is_checkout():
-        results = default_results()
+    results = results or (default_results() if is_checkout() else None)
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
     _refuse_unlike(what, named)
     records = [*{record.run_id: record for part in named for record in part}.values()]
     found = side_by_side(records, to)
     asked = [full_name(one, found) for one in metric or []]
-    if to is not None:
-        _refuse_unknown(to, found)
+    _refuse_unknown(to, found)
     show_arms(found, console, asked)
     _say_left_out(records, found)
-    if csv is not None:
-        _write(csv, rows_as_csv(found))
-    blocks = [block for arms in found for block in arms_blocks(arms, asked)]
-    if markdown is not None:
-        _write(markdown, to_markdown(blocks))
-    if latex is not None:
-        _write(latex, to_latex(blocks))
-    if curves is not None:
-        _write(curves, _curves(curves, found))
-    if wandb is not None:
-        _log_to_wandb(wandb, found)
+    _write_tables([b for arms in found for b in arms_blocks(arms, asked)], markdown, latex)
+    _write_rows(found, csv, curves, wandb)
 
 
 def _compare_evaluations(
@@ -141,15 +128,32 @@ def _compare_evaluations(
         print_block(block, console)
     if csv is not None:
         _write(csv, as_csv(found))
-    if markdown is not None:
-        _write(markdown, to_markdown(blocks))
-    if latex is not None:
-        _write(latex, to_latex(blocks))
+    _write_tables(blocks, markdown, latex)
     if wandb is not None:
         from common.tracking.wandb_table import log_table
 
         rows = (row for one in found for row in one.rows())
         console.print(log_table(wandb, "evaluation", FIGURE_COLUMNS, rows), highlight=False)
+
+
+def _write_tables(blocks: Sequence[Block], markdown: Path | None, latex: Path | None) -> None:
+    """Writes the tables that are shown, where a file is asked for."""
+    if markdown is not None:
+        _write(markdown, to_markdown(blocks))
+    if latex is not None:
+        _write(latex, to_latex(blocks))
+
+
+def _write_rows(
+    found: Sequence[Arms], csv: Path | None, curves: Path | None, wandb: str | None
+) -> None:
+    """Writes or logs all metrics of all arms, and draws their curves, where it is asked for."""
+    if csv is not None:
+        _write(csv, rows_as_csv(found))
+    if curves is not None:
+        _write(curves, _curves(curves, found))
+    if wandb is not None:
+        _log_to_wandb(wandb, found)
 
 
 def _log_to_wandb(project: str, found: Sequence[Arms]) -> None:
@@ -217,8 +221,8 @@ def full_name(metric: str, found: Sequence[Arms]) -> str:
     raise UsageError(f"--metric {metric}: no run has it{suggest(metric, [*known])}")
 
 
-def _refuse_unknown(to: str, found: Sequence[Arms]) -> None:
-    if not any(is_called(arms.to_name, arms.to, to) for arms in found):
+def _refuse_unknown(to: str | None, found: Sequence[Arms]) -> None:
+    if to is not None and not any(is_called(arms.to_name, arms.to, to) for arms in found):
         names = dict.fromkeys(name for arms in found for name in arms.names)
         raise UsageError(f"--to {to}: no such arm{suggest(to, [*names])}")
 

@@ -71,7 +71,7 @@ class Embedding(nn.Module):
         return found.flatten(1)
 
 
-class Given(nn.Module):
+class FunctionEncoder(nn.Module):
     """A function of the user's behind ``embed``; it takes images in 0..1."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
@@ -124,12 +124,12 @@ def _of_file(path: Path, data: str | None, seed: int) -> Measurable:
     tested = None if data is None else Path(data).expanduser()
     vectors = as_vectors(path, tested, None, seed)
     files = [each for each in (path, tested) if each is not None]
-    digest = joined_digest(file_digest(each) for each in files)
+    digest = digest_of_parts(file_digest(each) for each in files)
     name = " and ".join(each.name for each in files)
     return Measurable(path.name, name, digest, digest_of_known(vectors), {path.name: vectors})
 
 
-def joined_digest(parts: Iterable[str | bytes]) -> str:
+def digest_of_parts(parts: Iterable[str | bytes]) -> str:
     """Returns 16 hex digits over all ``parts``."""
     found = hashlib.sha256()
     for part in parts:
@@ -146,7 +146,7 @@ def digest_of_known(vectors: Vectors) -> str:
             parts += [str(len(part.x)), *(each.numpy().tobytes() for each in known)]
     if vectors.pairs is not None:
         parts.append(vectors.pairs.scores.tobytes())
-    return joined_digest(parts)
+    return digest_of_parts(parts)
 
 
 def _of_network(library: str, name: str, data: str, seed: int) -> Measurable:
@@ -212,7 +212,9 @@ def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurab
             return torch.as_tensor(np.asarray(function(given)))
 
         return _on_texts(what, data, digest, {what: encode}, seed)
-    return _on_images(what, _needed(what, data), digest, {what: partial(Given, function)}, seed)
+    return _on_images(
+        what, _needed(what, data), digest, {what: partial(FunctionEncoder, function)}, seed
+    )
 
 
 def _on_images(

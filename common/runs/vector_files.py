@@ -32,7 +32,7 @@ NAMES = ("ids", "id")
 TESTED = 0.25
 
 
-def read_arrays(path: Path) -> Arrays:
+def read_vectors_file(path: Path) -> Arrays:
     """Returns the arrays of a .npz or .npy, or the columns of a Parquet file or a CSV.
 
     Numbers of a CSV under no name that means something are one array, ``embeddings``.
@@ -109,9 +109,9 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
     Raises:
         DataError: Arrays that say nothing, or too much; names the file.
     """
-    arrays = read_arrays(path)
+    arrays = read_vectors_file(path)
     if tested is not None:
-        both = [_rows(path, arrays, encode), _rows(tested, read_arrays(tested), encode)]
+        both = [_rows(path, arrays, encode), _rows(tested, read_vectors_file(tested), encode)]
         train, test = _numbered_alike(both)
         return Vectors(test, *validated(train))
     return from_arrays(path, arrays, encode, seed)
