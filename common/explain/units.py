@@ -164,7 +164,7 @@ def looked_up(
     return Explained(names, x, places, blank, score, draw, to(score, x), words=True)
 
 
-class Texts(Units):
+class TextUnits(Units):
     """Words of a text, and the cosine of its vector with another text's."""
 
     form = "texts in quotes"
@@ -228,7 +228,7 @@ def meaning_of(word: str) -> str | None:
     return word[:-1] if word.startswith("meaning") else None
 
 
-class Pairs(Texts):
+class PairUnits(TextUnits):
     """Words of a caption beside an image, or patches of an image beside a caption."""
 
     form = "a caption in quotes and an image, FOLDER:ROW or test:ROW, in either order"
@@ -279,7 +279,7 @@ class Pairs(Texts):
         ]
 
 
-class Images(Units):
+class ImageUnits(Units):
     """Patches of an image, and the cosine of its vector with another image's."""
 
     form = "images, FOLDER:ROW or test:ROW"
@@ -341,7 +341,7 @@ def patches(
     )
 
 
-class Series(Units):
+class SeriesUnits(Units):
     """Steps of a window or a short series, and the cosine of its largest states with another's."""
 
     form = "series, FILE:ROW or test:ROW (a window's last step, or a short series' number)"
@@ -411,7 +411,7 @@ class Series(Units):
         ]
 
 
-class Clicks(Units):
+class ClickUnits(Units):
     """A user's items, and the probability of the next one among all."""
 
     form = "items with blanks between them, or test:ROW, a user; --with is one item"
@@ -486,9 +486,9 @@ def parted(given: str) -> tuple[Path | None, str]:
 
 # By the kind of a run's data.
 KINDS: dict[str, type[Units]] = {
-    "image_text": Pairs,
-    "images": Images,
-    "sequences": Clicks,
-    "series": Series,
-    "text": Texts,
+    "image_text": PairUnits,
+    "images": ImageUnits,
+    "sequences": ClickUnits,
+    "series": SeriesUnits,
+    "text": TextUnits,
 }

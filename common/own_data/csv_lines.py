@@ -96,9 +96,8 @@ def _check_rows(path: Path, first: int, lines: list[str], mark: str, width: int)
     alone = (next(csv.reader([line], delimiter=mark), []) for line in lines)
     if width > 1 and all(len(cells) == width for cells in alone):
         raise DataError(
-            f"{path}, line {first}: a quotation mark opens a cell that ends in line "
-            f"{first + len(lines) - 1}, and each of these lines could be a row; take the mark "
-            "away, or write the text of the cell on one line"
+            f"{path}, line {first}: a quotation mark opens a cell up to line "
+            f"{first + len(lines) - 1} of whole rows; take it away, or write the cell on one line"
         )
 
 

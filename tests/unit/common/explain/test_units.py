@@ -55,7 +55,7 @@ def test_a_score_is_that_of_the_input_and_moves_with_each_unit(units):
 
 def test_what_is_said_of_words_is_the_cosine_of_their_texts(units):
     kind, (given, other) = units
-    if type(kind).__name__ != "Texts":
+    if type(kind).__name__ != "TextUnits":
         pytest.skip("another kind of data")
     store = kind.data.tokenizer.encode([given, other])
     ids, mask = store.gather(np.arange(2), 64)
@@ -81,7 +81,7 @@ def test_each_kind_of_data_is_shown(units):
 def test_what_matters_is_known_of_generated_sets_and_has_its_place(units):
     kind, _ = units
     known = kind.known()
-    assert bool(known) == (type(kind).__name__ in ("Texts", "Pairs", "Series"))
+    assert bool(known) == (type(kind).__name__ in ("TextUnits", "PairUnits", "SeriesUnits"))
     # Samples of which all or nothing matters are left out where the accuracy is measured.
     telling = [sample for sample in known if 0 < sample.truth.mean() < 1]
     assert len(telling) >= len(known) / 2
