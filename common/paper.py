@@ -13,6 +13,7 @@ from common.registry import (
     PROTOCOLS,
     WINGS,
     Pair,
+    declarations,
     load,
     outside_folder,
     packages,
@@ -34,8 +35,9 @@ class Paper:
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
     the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
-    by name: the module's and the schema's ``file:Class``. ``protocols`` are what its recipes may
-    measure by, the first what the default recipe measures first: messages show it as the example.
+    by name: the module's and the schema's ``file:Class``. ``protocols`` are what it
+    measures by default, the first what the default recipe measures first: messages show it as the
+    example. Any other that fits its data may be asked for.
     ``own_data`` are its recipes for data of the user's own, by the data set that reads them; where
     none is named it is the default recipe.
     What no other paper has is declared here, by name, as ``file:attribute`` of the folder:
@@ -131,9 +133,14 @@ class Paper:
         return pair if self.own_module is None else self._own(self.own_module)
 
     def protocol(self, name: str) -> Pair:
-        """Returns where the function and the settings of protocol ``name`` are."""
-        own = self.own_protocols.get(name)
-        return PROTOCOLS[name] if own is None else self._own(own)
+        """Returns where the function and the settings of protocol ``name`` are.
+
+        It is one of `PROTOCOLS`, its own, or that of another paper.
+        """
+        if name in self.own_protocols or name not in PROTOCOLS:
+            paper = next(one for one in (self, *declarations()) if name in one.own_protocols)
+            return paper._own(paper.own_protocols[name])
+        return PROTOCOLS[name]
 
     def _method(self, baseline: str | None) -> Pair:
         if baseline is None:

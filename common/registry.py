@@ -85,12 +85,13 @@ def load(target: str) -> Any:
 WINGS = {
     "graphs": "common.data.graphs:MODALITY",
     "image_text": "common.data.image_text:MODALITY",
-    "images": "common.data.images:MODALITY",
     "sequences": "common.data.sequences:MODALITY",
     "series": "common.data.series:MODALITY",
     "tables": "common.data.tables:MODALITY",
     "text": "common.data.text:MODALITY",
     "volumes": "common.data.volumes:MODALITY",
+    # The last one that is asked what a user's folder is: any may be one of images.
+    "images": "common.data.images:MODALITY",
     "known-and-novel classes": "common.data.targets.open_world:TARGET",
     "number": "common.data.targets.regression:TARGET",
 }
@@ -221,6 +222,10 @@ PROTOCOLS = {
         "common.evaluation.clustering:evaluate_clustering",
         "common.evaluation.node_config:ClusteringConfig",
     ),
+    "effective-rank": (
+        "common.evaluation.ranks:evaluate_effective_rank",
+        "common.evaluation.vector_config:EffectiveRankConfig",
+    ),
     "factors": (
         "common.evaluation.factors:evaluate_factors",
         "common.evaluation.image_config:FactorsConfig",
@@ -261,6 +266,10 @@ PROTOCOLS = {
     "node-probe": (
         "common.evaluation.node_probe:evaluate_nodes",
         "common.evaluation.node_config:NodeProbeConfig",
+    ),
+    "rankme": (
+        "common.evaluation.ranks:evaluate_rank_me",
+        "common.evaluation.vector_config:RankMeConfig",
     ),
     "ranking": (
         "common.evaluation.ranking:evaluate_ranking",

@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from common.config.recipe import load_recipe, take_variants
-from common.config.references import recipe_names, recipe_path
+from common.config.references import read_recipe, recipe_names, recipe_path
 from common.config.schema import OptimizerConfig, Recipe, section_defaults
-from common.config.yaml_io import read_yaml
 from common.data.catalogue.sources import load_sources
 from common.data.images.config import ImageFacts
 from common.data.targets.regression.config import RegressionFacts
@@ -28,7 +27,7 @@ from common.training.stages import first_epochs
 def list_recipes(paper: str) -> dict[str, list[str]]:
     """Returns ``{recipe: [variants]}`` of ``paper``."""
     paths = [recipe_path(paper, name) for name in recipe_names(paper)]
-    return {path.stem: list(take_variants(read_yaml(path), path)) for path in paths}
+    return {path.stem: list(take_variants(read_recipe(path), path)) for path in paths}
 
 
 EVERY = [
@@ -43,7 +42,7 @@ SAMPLE = [name for name in EVERY if ":" not in name or "/quick:" in name]
 BASELINES = {
     (paper, values["baseline"]): f"{paper}/quick:{name}"
     for paper in paper_names()
-    for name, values in (read_yaml(recipe_path(paper, "quick")).get("variants") or {}).items()
+    for name, values in (read_recipe(recipe_path(paper, "quick")).get("variants") or {}).items()
     if "baseline" in values
 }
 # For what depends on a recipe's keys; the other variants repeat it in slow runs.
@@ -64,7 +63,9 @@ IMAGES = {
     "cifar100": (50_000, 3, 100),
     "coloured-digits": (2_594, 3, 80),
     "digit-bars": (2_594, 1, 80),
+    "digits": (1_297, 1, 10),
     "fashion-mnist": (10_000, 1, 10),
+    "fashion-mnist-full": (60_000, 1, 10),
     "imagenet": (1_281_167, 3, 1_000),
     "imagenet100": (126_689, 3, 100),
     "scattered-digits": (5_188, 1, 10),

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.data.images.batch import ImageBatch, ViewBatch
 from common.data.images.config import ImageConfig
@@ -14,6 +14,7 @@ from common.data.images.views import make_view_batch
 from common.data.sampler import EpochBatchSampler
 from common.distributed.collectives import all_reduce_sum, rank, world_size
 from common.optim.build import build_optimizer
+from common.training.position import Position
 
 
 def quiet_trainer(**options: Any) -> Trainer:
@@ -33,8 +34,29 @@ def listen(module: LightningModule, every: int = 1) -> dict[str, float]:
     logged: dict[str, float] = {}
     module.log = lambda name, value, **_: logged.update({name: float(value)})
     module._trainer = module._trainer or SimpleNamespace()
-    vars(module._trainer).update(training=True, loggers=[], log_every_n_steps=every)
+    vars(module._trainer).update(
+        training=True, loggers=[], log_every_n_steps=every, callbacks=[Position()]
+    )
     return logged
+
+
+def assert_same_step(module: nn.Module, loss: Tensor, twin: nn.Module, expected: Tensor) -> None:
+    """Asserts equal losses, gradients and running statistics of two copies of one module.
+
+    Args:
+        module: One copy, in float64.
+        loss: Its own loss.
+        twin: The other copy.
+        expected: The loss of ``twin``, restated by the test.
+    """
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    loss.backward()
+    expected.backward()
+    for (name, own), other in zip(module.named_parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-9, atol=1e-9, msg=name)
+    for (name, own), other in zip(module.named_buffers(), twin.buffers(), strict=True):
+        if "running" in name:  # what evaluation reads
+            torch.testing.assert_close(own, other, rtol=1e-12, atol=1e-12, msg=name)
 
 
 def losses_of(module: LightningModule, batches: Iterable[Any]) -> list[float]:

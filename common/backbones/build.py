@@ -1,22 +1,29 @@
-"""The backbone that a ``method:`` section names, with the weights that it starts from."""
+"""The backbone that a ``method:`` section names, with its first weights, or the user's own."""
 
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from common.backbones.modes import evaluating
 from common.backbones.published import read_state_dict
-from common.errors import ConfigError, DataError
+from common.backbones.resnet import zero_last_gains
+from common.errors import ConfigError, DataError, outline
 from common.registry import SAMPLE_BACKBONES
 
 PRETRAINED = "pretrained"
+# What a network of the user's own returns, and where positions are compared.
+VECTORS = "(batch, features)"
+FEATURE_MAP = "(batch, features, rows, columns)"
 
 
 def build_backbone(config: Any, channels: int) -> Any:
     """Returns the backbone that ``backbone``, ``width``, ``stem`` and ``initial_weights`` name.
 
     Args:
-        config: A ``method:`` section with these fields.
+        config: A ``method:`` section with these fields; ``zero_init_residual``, if it has that and
+            no weights, makes each residual block the identity at first.
         channels: Channels of the images.
 
     Raises:
@@ -35,6 +42,8 @@ def build_backbone(config: Any, channels: int) -> Any:
     backbone = build(**options)
     if weights not in (None, PRETRAINED):
         load_backbone(getattr(backbone, "model", backbone), weights)
+    if weights is None and getattr(config, "zero_init_residual", False):
+        zero_last_gains(backbone)
     return backbone
 
 
@@ -55,22 +64,91 @@ def load_backbone(backbone: nn.Module, path: str) -> None:
     backbone.load_state_dict({name: weights[name] for name in own})
 
 
-def build_sized_backbone(config: Any, facts: Any) -> Any:
-    """Returns the backbone that a ``method:`` section names, for images as ``facts`` tell them.
+def build_image_backbone(
+    config: Any, facts: Any = None, given: nn.Module | None = None, form: str = VECTORS
+) -> Any:
+    """Returns the encoder of images: ``given``, or the one that a ``method:`` section names.
 
     Args:
         config: A ``method:`` section with ``backbone``, ``width``, ``stem``, ``initial_weights``.
-        facts: Facts of the images; ``mlp`` takes images and views of this size alone.
+        facts: Facts of the images; None: 32 x 32 in colour. `mlp` takes images and views of this
+            size alone.
+        given: A network of the user's own.
+        form: What that returns, see `own_backbone`.
 
     Raises:
         ConfigError: A library or network that is not there, or settings that it does not take.
         DataError: A file of weights that is not this backbone's.
     """
-    if config.backbone != "mlp":
-        return build_backbone(config, facts.channels)
-    backbone = build_backbone(config, facts.channels * facts.size**2)
-    backbone.register_forward_pre_hook(partial(_check_size, facts.size))
+    channels, size = (facts.channels, facts.size) if facts else (3, 32)
+    if given is not None:
+        if config.initial_weights is not None:
+            raise ConfigError("method.initial_weights: load them into your own backbone= before")
+        return own_backbone(given, torch.zeros(2, channels, size, size), form=form)
+    is_flat = config.backbone == "mlp"
+    backbone = build_backbone(config, channels * size**2 if is_flat else channels)
+    if is_flat:
+        backbone.register_forward_pre_hook(partial(_check_size, size))
+    if form == FEATURE_MAP and not hasattr(backbone, "feature_map"):
+        raise ConfigError(
+            f"method.backbone={config.backbone} has no feature map, whose cells this method "
+            "compares; use a ResNet or small_conv"
+        )
     return backbone
+
+
+def own_backbone(given: Any, *inputs: Tensor, form: str = VECTORS) -> Any:
+    """Returns a network of the user's own, with its width as ``num_features``.
+
+    A pass in evaluation mode shows the width; no state and no random number moves. Where the
+    network takes other inputs than these, what it says itself is believed.
+
+    Args:
+        given: The network.
+        inputs: Zeros in the shape of what it will be given, of two samples.
+        form: What it returns; of a map that is ``given.feature_map``.
+
+    Raises:
+        ConfigError: No network, one that takes or returns something else, or one without a map.
+    """
+    name = type(given).__name__
+    if not isinstance(given, nn.Module):
+        raise ConfigError(f"backbone: takes a torch.nn.Module, not {name}; method.backbone a name")
+    call = getattr(given, "feature_map", None) if form == FEATURE_MAP else given
+    if call is None:
+        raise ConfigError(
+            f"backbone: {name} has no method feature_map(images) that returns {form}, not yet "
+            "pooled; this method compares cells"
+        )
+    said = getattr(given, "num_features", None)
+    shapes = ", ".join(str(tuple(each.shape)) for each in inputs)
+    try:
+        found = _tried(given, call, inputs)
+    except Exception as error:  # whatever a stranger's code raises
+        if isinstance(said, int):
+            return given
+        raise ConfigError(
+            f"backbone: {name} does not take {shapes} ({error}); give the facts= of your data, or "
+            "tell its width as its num_features"
+        ) from error
+    axes = form.strip("()").split(", ")
+    if not isinstance(found, Tensor) or found.ndim != len(axes):
+        raise ConfigError(f"backbone: {name} makes {outline(found)} of {shapes}, not {form}")
+    width = found.shape[axes.index("features")]
+    if said not in (None, width):
+        raise ConfigError(
+            f"backbone: {name} says num_features={said} and returns {width}; leave out its "
+            "classifier (num_classes=0 in timm)"
+        )
+    given.num_features = width  # type: ignore[assignment]
+    return given
+
+
+def _tried(network: nn.Module, call: Any, inputs: tuple[Tensor, ...]) -> Any:
+    like = next(network.parameters(), torch.zeros(()))
+    moved = [x.to(like if x.is_floating_point() else like.device) for x in inputs]
+    with torch.no_grad(), torch.random.fork_rng(), evaluating(network):
+        return call(*moved)
 
 
 def _check_size(size: int, backbone: nn.Module, inputs: tuple[Tensor]) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+from common.backbones.build import PRETRAINED
 from common.backbones.modes import evaluating
 from common.errors import ConfigError, suggest
 
@@ -108,8 +110,11 @@ def timm_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.
 def hugging_face_backbone(network: str, pretrained: bool = False, **options: Any) -> nn.Module:
     """Returns the model of a local folder with ``config.json``; its weights if ``pretrained``.
 
+    Where the folder's weights have no pooler, the model has none: features are the first token's.
+
     Raises:
-        ConfigError: transformers is not installed, no such folder, or options it does not take.
+        ConfigError: transformers is not installed, no such folder, weights that leave arrays of the
+            model undefined, or options it does not take.
     """
     folder, name = Path(network).expanduser(), f"hf:{network}"
     channels = _check(name, False, **options)
@@ -124,11 +129,38 @@ def hugging_face_backbone(network: str, pretrained: bool = False, **options: Any
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if getattr(config, "num_channels", channels) != channels:
         raise ConfigError(f"method.backbone={name}: reads {config.num_channels} channels")
+    lacking = list[str]()
     if pretrained:
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        model, told = AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+        lacking = sorted(told["missing_keys"])
     else:
         model = AutoModel.from_config(config)
+    if _lacks_pooler(folder, model):
+        # Also without weights: a checkpoint of ours is loaded into this model later.
+        model.pooler = None
+        rank_zero_warn(f"method.backbone={name}: no pooler in its weights: the first token is read")
+    if undefined := [key for key in lacking if not key.startswith("pooler.")]:
+        raise ConfigError(
+            f"method.initial_weights={PRETRAINED}: those of {name} lack {undefined[0]}, which "
+            "would be drawn at random; take a folder with all weights"
+        )
     return _measured(model, channels, getattr(config, "image_size", SIZE))
+
+
+def _lacks_pooler(folder: Path, model: Any) -> bool:
+    """Tells whether ``model`` has a pooler with arrays that the folder's weights do not hold."""
+    from safetensors import safe_open
+
+    pooler = getattr(model, "pooler", None)
+    if not isinstance(pooler, nn.Module) or not pooler.state_dict():
+        return False
+    held = list[str]()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            held += file.keys()
+    return bool(held) and not any("pooler." in key for key in held)
 
 
 def _check(name: str, only_colour: bool, channels: int, width: int, stem: str) -> int:

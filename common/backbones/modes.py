@@ -8,24 +8,28 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in evaluation mode and back."""
-    was_training = module.training
-    module.eval()
-    try:
+    """Puts ``module`` in evaluation mode and back, each of its parts to its own."""
+    with _kept(module):
+        module.eval()
         yield
-    finally:
-        module.train(was_training)
 
 
 @contextmanager
 def training(module: nn.Module) -> Iterator[None]:
-    """Puts ``module`` in training mode, with dropout and batch statistics, and back."""
-    was_training = module.training
-    module.train()
+    """Puts ``module`` in training mode, with dropout and batch statistics, and back likewise."""
+    with _kept(module):
+        module.train()
+        yield
+
+
+@contextmanager
+def _kept(module: nn.Module) -> Iterator[None]:
+    before = [(part, part.training) for part in module.modules()]
     try:
         yield
     finally:
-        module.train(was_training)
+        for part, was_training in before:
+            part.training = was_training
 
 
 @contextmanager

@@ -20,6 +20,8 @@ PREFIXES = ("bert.", "roberta.")
 LAYOUTS = ("bert", "roberta")
 FEWEST = 1e-9
 KEY = "method.encoder.checkpoint"
+# What is computed here, in the names of ``config.json``, which need not say it.
+COMPUTED = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
 
 
 class TextEncoder(nn.Module):
@@ -213,12 +215,18 @@ def read_encoder(folder: Path, dropout: float | None = None) -> TextEncoder:
         dropout: In place of the checkpoint's.
 
     Raises:
-        DataError: Missing or broken files, another layout, arrays that are missing or misshapen.
+        DataError: Missing or broken files, another layout or activation, arrays that are missing or
+            misshapen.
     """
     sizes = read_config(folder)
     kind = sizes.get("model_type")
     if kind not in LAYOUTS:
         raise DataError(f"{folder}: model_type {kind!r} must be one of {', '.join(LAYOUTS)}")
+    for key, value in COMPUTED.items():
+        if sizes.get(key, value) != value:
+            raise DataError(
+                f"{folder}: {key} {sizes[key]!r} must be {value!r}; take another checkpoint"
+            )
     arrays = encoder_arrays(read_weights(folder / WEIGHTS))
     try:
         config = config_of(sizes, dropout)

@@ -81,18 +81,18 @@ class ViT(nn.Module):
 def sine_positions(rows: int, columns: int, dim: int) -> Tensor:
     """Returns the fixed embedding of each cell, ``(rows * columns, dim)``.
 
-    A quarter of ``dim`` each for sine and cosine of column and row, at frequencies from 1 to
-    almost 1 / 10000 (Vaswani et al. 2017, in two dimensions).
+    A quarter of ``dim`` each for sine and cosine of row and column, as in MoCo v3's code, at
+    frequencies from 1 to almost 1 / 10000 (Vaswani et al. 2017, in two dimensions).
     """
     frequencies = 10_000 ** -(torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
     place = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()
     row, column = (place[:, axis, None] * frequencies for axis in (0, 1))
-    return torch.cat([column.sin(), column.cos(), row.sin(), row.cos()], 1)
+    return torch.cat([row.sin(), row.cos(), column.sin(), column.cos()], 1)
 
 
 def vit_tiny(**options: Any) -> ViT:
-    """ViT-Ti; options as `ViT`."""
-    return ViT(192, 12, **options)
+    """ViT-Ti with 3 heads, as in hydra's code; options as `ViT`."""
+    return ViT(192, 3, **options)
 
 
 def vit_small(**options: Any) -> ViT:

@@ -11,8 +11,7 @@ from rich.console import Console
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.console import plain_table, print_table
 from common.config.files import check_output, write_atomic
-from common.config.references import FILE_PATTERN, find_recipe
-from common.config.yaml_io import read_yaml
+from common.config.references import FILE_PATTERN, find_recipe, read_recipe
 from common.errors import UsageError, suggest
 from common.paper import paper_names
 from common.results.comparison import (
@@ -25,9 +24,19 @@ from common.results.comparison import (
     rows_as_csv,
     side_by_side,
 )
+from common.results.figures import COLUMNS as FIGURE_COLUMNS
+from common.results.figures import as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.groups import group_records
 from common.results.leaderboard import present_code
-from common.results.pages.document import Block, Heading, Paragraph, Table, plain_words, to_markdown
+from common.results.pages.document import (
+    Block,
+    Heading,
+    Paragraph,
+    Table,
+    plain_words,
+    to_latex,
+    to_markdown,
+)
 from common.results.pages.sections import record_order
 from common.results.record import Record, default_results, read_record
 from common.runs.campaign_file import is_campaign, read_campaign
@@ -43,7 +52,8 @@ def compare_command(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="WHAT...", help="Run folders, folders of runs, campaign files or recipes."
+            metavar="WHAT...",
+            help="Run folders, folders of runs, campaign files or recipes; or results of evaluate.",
         ),
     ],
     to: Annotated[
@@ -57,6 +67,9 @@ def compare_command(
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Write the tables.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option(metavar="FILE.tex", help="Write the tables for LaTeX.")
     ] = None,
     curves: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the learning curves.")
@@ -75,24 +88,68 @@ def compare_command(
     One recipe stands for all its variants. Several words must name runs on the same data, measured
     by the same protocols.
     """
-    for path, ending in ((csv, ".csv"), (markdown, ".md"), (curves, ".png")):
+    for path, ending in ((csv, ".csv"), (markdown, ".md"), (latex, ".tex"), (curves, ".png")):
         if path is not None:
             check_output(path, {ending: None}, force)
-    if results is None and is_checkout():
-        results = default_results()
+    if any(is_evaluation(Path(word)) for word in what):
+        if to or curves or results:
+            raise UsageError("--to, --curves, --results: these are for runs, not for evaluations")
+        _compare_evaluations(what, metric or [], csv, markdown, latex, wandb)
+        return
+    results = results or (default_results() if is_checkout() else None)
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
     _refuse_unlike(what, named)
     records = [*{record.run_id: record for part in named for record in part}.values()]
     found = side_by_side(records, to)
     asked = [full_name(one, found) for one in metric or []]
-    if to is not None:
-        _refuse_unknown(to, found)
+    _refuse_unknown(to, found)
     show_arms(found, console, asked)
     _say_left_out(records, found)
+    _write_tables([b for arms in found for b in arms_blocks(arms, asked)], markdown, latex)
+    _write_rows(found, csv, curves, wandb)
+
+
+def _compare_evaluations(
+    what: Sequence[str],
+    metrics: Sequence[str],
+    csv: Path | None,
+    markdown: Path | None,
+    latex: Path | None,
+    wandb: str | None,
+) -> None:
+    """Shows results of `papers evaluate` beside each other, and writes them."""
+    found = [read_evaluation(Path(word)) for word in what]
+    known = dict.fromkeys(name for one in found for each in one.encoders.values() for name in each)
+    for name in metrics:
+        if name not in known:
+            raise UsageError(f"--metric {name}: no result has it{suggest(name, [*known])}")
+    blocks = blocks_of(found, metrics)
+    for block in blocks:
+        print_block(block, console)
+    if csv is not None:
+        _write(csv, as_csv(found))
+    _write_tables(blocks, markdown, latex)
+    if wandb is not None:
+        from common.tracking.wandb_table import log_table
+
+        rows = (row for one in found for row in one.rows())
+        console.print(log_table(wandb, "evaluation", FIGURE_COLUMNS, rows), highlight=False)
+
+
+def _write_tables(blocks: Sequence[Block], markdown: Path | None, latex: Path | None) -> None:
+    """Writes the tables that are shown, where a file is asked for."""
+    if markdown is not None:
+        _write(markdown, to_markdown(blocks))
+    if latex is not None:
+        _write(latex, to_latex(blocks))
+
+
+def _write_rows(
+    found: Sequence[Arms], csv: Path | None, curves: Path | None, wandb: str | None
+) -> None:
+    """Writes or logs all metrics of all arms, and draws their curves, where it is asked for."""
     if csv is not None:
         _write(csv, rows_as_csv(found))
-    if markdown is not None:
-        _write(markdown, to_markdown(block for arms in found for block in arms_blocks(arms, asked)))
     if curves is not None:
         _write(curves, _curves(curves, found))
     if wandb is not None:
@@ -113,7 +170,7 @@ def show_arms(found: Iterable[Arms], console: Console, asked: Sequence[str] = ()
     for arms in found:
         console.print()
         for block in arms_blocks(arms, asked):
-            _print(block, console)
+            print_block(block, console)
 
 
 def show_records(records: Sequence[Record]) -> None:
@@ -121,7 +178,8 @@ def show_records(records: Sequence[Record]) -> None:
     show_arms(side_by_side([record for record in records if record.metrics]), console)
 
 
-def _print(block: Block, console: Console) -> None:
+def print_block(block: Block, console: Console) -> None:
+    """Prints a heading, a table or a paragraph."""
     match block:
         case Heading(_, text):
             console.print(
@@ -163,8 +221,8 @@ def full_name(metric: str, found: Sequence[Arms]) -> str:
     raise UsageError(f"--metric {metric}: no run has it{suggest(metric, [*known])}")
 
 
-def _refuse_unknown(to: str, found: Sequence[Arms]) -> None:
-    if not any(is_called(arms.to_name, arms.to, to) for arms in found):
+def _refuse_unknown(to: str | None, found: Sequence[Arms]) -> None:
+    if to is not None and not any(is_called(arms.to_name, arms.to, to) for arms in found):
         names = dict.fromkeys(name for arms in found for name in arms.names)
         raise UsageError(f"--to {to}: no such arm{suggest(to, [*names])}")
 
@@ -263,7 +321,7 @@ def _of_campaign(path: Path, runs: Path, results: Path | None) -> Iterator[Recor
 
 def _of_recipe(word: str, runs: Path, results: Path | None, whole: bool) -> list[Record]:
     """Returns the records of a recipe, without those of settings that were run again since."""
-    found = find_recipe(word, read_yaml)
+    found = find_recipe(word, read_recipe)
     of_recipe = [
         record
         for record in _known(found.paper, runs, results)

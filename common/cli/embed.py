@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from common.config.files import check_output
-from common.config.schema import Recipe
+from common.config.schema import Recipe, with_protocols
 from common.data.modality import find_set
 from common.errors import UsageError
 from common.export.tables import EMBEDDINGS
@@ -49,7 +49,6 @@ def embed_own(
 
         check_project(wandb)
     from common.export.tables import embed_data
-    from common.runs.evaluate import with_protocols
     from common.runs.loading import load_run, load_weights
 
     if published is None:

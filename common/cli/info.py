@@ -1,6 +1,8 @@
 """`papers info`: what a paper does, or what one recipe needs, without importing torch."""
 
+import ast
 from functools import cache
+from importlib.util import find_spec
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
@@ -8,10 +10,17 @@ from rich.console import Console
 
 from common.cli.listing import ListedRecipe, list_recipe, print_beside, print_recipes, refuse_broken
 from common.config.recipe import load_recipe
-from common.config.references import RecipeReference, find_recipe, recipe_names
-from common.config.yaml_io import read_yaml
+from common.config.references import (
+    RecipeReference,
+    find_recipe,
+    is_method,
+    read_recipe,
+    recipe_names,
+    recipes_with,
+)
 from common.errors import UsageError, suggest
 from common.paper import Paper, get_paper, paper_names
+from common.registry import METHODS, load
 
 # What a recipe's header holds after its title.
 AFTER_TITLE = ("Expected", "Hardware:")
@@ -23,7 +32,7 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
     """Prints what a paper does and what there is of it, or the page of one recipe.
 
     Args:
-        reference: A paper, ``paper/recipe[:variant]`` or a user's file.
+        reference: A paper, a shared method, ``paper/recipe[:variant]`` or a user's file.
         parts: Those of `PARTS` to show in place of the page.
         console: Where to.
 
@@ -32,7 +41,10 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
         ConfigError: The recipe asked for does not load; after all is printed, where another recipe
             or a variant does not.
     """
-    one = None if reference.lower() in paper_names() else find_recipe(reference, read_yaml)
+    if is_method(reference.lower()):
+        _print_method(reference.lower(), console)
+        return
+    one = None if reference.lower() in paper_names() else find_recipe(reference, read_recipe)
     paper = get_paper(one.paper if one else reference)
     shown = parts or (["opening", "overview"] if one is None else ["opening", "recipes", "numbers"])
     recipes = [] if shown == ["bibtex"] else _recipes_of(paper, one)
@@ -52,12 +64,30 @@ def print_info(reference: str, parts: list[str], console: Console) -> None:
     refuse_broken(recipes)
 
 
+def _print_method(name: str, console: Console) -> None:
+    """Prints what a shared method is, how to start, and the recipes that have it as a baseline."""
+    kind, (module, schema) = next((k, known[name]) for k, known in METHODS.items() if name in known)
+    path = find_spec(module.partition(":")[0]).origin  # type: ignore[union-attr]
+    about = ast.get_docstring(ast.parse(Path(str(path)).read_text(encoding="utf-8")))
+    console.print(f"[bold]{name}[/bold], a method that papers share\n")
+    console.print(f"{about}\n", highlight=False, markup=False, soft_wrap=True)
+    found = recipes_with(name)
+    facts = [
+        ("learns from:", kind),
+        ("its settings:", str(load(schema).__doc__)),
+        ("start with:", f"papers train {name}, which is {found[0]}"),
+        ("your data:", f"papers train {name} PATH"),
+        ("recipes:", ", ".join(found)),
+    ]
+    print_beside(console, facts)
+
+
 def _recipes_of(paper: Paper, one: RecipeReference | None) -> list[ListedRecipe]:
     """Returns the recipe asked for, with its variants tried, or all of ``paper``.
 
     One that was asked for and does not load raises its own error, in whole.
     """
-    read = cache(read_yaml)
+    read = cache(read_recipe)
     if one is None:
         return [list_recipe(f"{paper.name}/{name}", read) for name in recipe_names(paper.name)]
     name = one.file or f"{one.paper}/{one.recipe}"
@@ -88,7 +118,7 @@ def _print_opening(paper: Paper, console: Console, whole: bool) -> None:
 def _print_overview(paper: Paper, recipes: list[ListedRecipe], console: Console) -> None:
     """Prints how to start, the names of the recipes, and where more is to be read."""
     start = f"{paper.name}/{paper.default_recipe}"
-    header = _in_short(recipe_header(find_recipe(start, read_yaml).path))
+    header = _in_short(recipe_header(find_recipe(start, read_recipe).path))
     print_beside(console, [("start with:", f"papers train {paper.name}")])
     print_beside(console, [("", line) for line in header], 3)
     console.print("\nrecipes:")
@@ -114,7 +144,7 @@ def _print_recipe_page(item: ListedRecipe, whole: bool, console: Console) -> Non
             failing.setdefault(why.removeprefix(f"variant {variant}: "), []).append(variant)
     rows = [("does not load:", f"{', '.join(names)}: {why}") for why, names in failing.items()]
     print_beside(console, rows, 4)
-    header = recipe_header(find_recipe(item.reference, read_yaml).path)
+    header = recipe_header(find_recipe(item.reference, read_recipe).path)
     for line in header if whole else _in_short(header):
         console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
 

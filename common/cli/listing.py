@@ -13,10 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from common.config.protocols import fitting_protocols
 from common.config.recipe import SECTIONS, load_recipe, take_variants
-from common.config.references import find_recipe, recipe_names
+from common.config.references import find_recipe, read_recipe, recipe_names
 from common.config.schema import Recipe
-from common.config.yaml_io import read_yaml
 from common.data.catalogue.listing import data_state
 from common.errors import ConfigError, UsageError
 from common.paper import get_paper, paper_names
@@ -84,7 +84,7 @@ def print_papers(console: Console, only: str | None = None) -> None:
         UsageError: ``only`` is no paper.
         ConfigError: After all is printed, where a recipe does not load.
     """
-    names, read = [get_paper(only).name] if only else paper_names(), cache(read_yaml)
+    names, read = [get_paper(only).name] if only else paper_names(), cache(read_recipe)
     listed = {
         paper: [list_recipe(f"{paper}/{name}", read) for name in recipe_names(paper)]
         for paper in names
@@ -172,7 +172,8 @@ def print_recipe(recipe: Recipe, console: Console) -> None:
         lines.append(f"{section}:")
         apart = unused if section == "evaluation" else ()
         lines += _section_lines(getattr(recipe, section), section, origins, 1, apart)
-    others = [name for name in get_paper(recipe.paper).protocols if name not in used]
+    fitting = fitting_protocols(get_paper(recipe.paper))
+    others = [name for name in fitting if name not in used]
     if others:
         lines.append(f"  # not in use: {', '.join(others)}; to see one add it to protocols")
     for line in lines:

@@ -16,7 +16,7 @@ from common.cli.data import data_app
 from common.cli.parity import parity_command
 from common.config.console import Screen, lasting_streams, say, say_warnings
 from common.config.devices import unset_unreadable_ranks
-from common.config.protocols import require_declared
+from common.config.protocols import require_fitting
 from common.config.schema import Recipe
 from common.errors import LikewiseError, UsageError
 from common.paper import get_paper
@@ -77,7 +77,7 @@ def list_command(paper: Annotated[str | None, typer.Argument(metavar="[PAPER]")]
 
 @app.command("info")
 def info_command(
-    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | FILE.yaml")],
+    paper: Annotated[str, typer.Argument(metavar="PAPER[/RECIPE] | METHOD | FILE.yaml")],
     recipes: Annotated[
         bool, typer.Option("--recipes", help="Only what each recipe is and costs.")
     ] = False,
@@ -86,7 +86,7 @@ def info_command(
     ] = False,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Only how to cite the paper.")] = False,
 ) -> None:
-    """Shows what a paper does and which recipes it has; or what one recipe needs and gave."""
+    """Shows what a paper or a shared method does and its recipes; or what one recipe gave."""
     from common.cli.info import print_info
 
     asked = {"recipes": recipes, "numbers": numbers, "bibtex": bibtex}
@@ -129,16 +129,41 @@ app.command("compare")(compare_command)
 
 @app.command("evaluate")
 def evaluate_command(
-    target: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
-    overrides: OverridesArgument = None,
+    target: Annotated[
+        str, typer.Argument(metavar="WHAT", help="A run, vectors, a network, a function; a recipe.")
+    ],
+    words: Annotated[list[str] | None, typer.Argument(metavar="[DATA] [KEY=VALUE]...")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="A protocol; may be repeated.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A .json or .csv; may be repeated.")
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="ENTITY/PROJECT", help="Log the table there.")
+    ] = None,
+    force: ForceOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Runs protocols on a run's checkpoint or on published weights and writes a record."""
+    """Runs protocols on a run and writes a record; or on anything that makes vectors.
+
+    WHAT is RUN_DIR, or PAPER/RECIPE with --weights. With DATA it is also RUN_DIR on data of yours;
+    timm:NAME, torchvision:NAME, hf:FOLDER, open_clip:NAME/WEIGHTS or file.py:function; or a file of
+    vectors (.npz, .npy, .parquet, .csv) with labels, numbers or pairs, whose DATA are the tested
+    ones.
+    """
+    from common.cli.evaluate import evaluate_anything, split_words
+
+    data, overrides = split_words(words or [])
+    if weights is None and (data is not None or not looks_like_run(target)):
+        evaluate_anything(target, data, overrides, protocol, out or [], force, console, wandb)
+        return
+    if out or wandb or data:
+        raise UsageError(
+            "--out, --wandb and DATA: a run's own protocols write a record of their own"
+        )
     published = _published(target, weights, overrides)
     recipe = published[0] if published else open_run(Path(target)).read_recipe()
-    require_declared(recipe.paper, "--protocol", protocol or [])
+    require_fitting(recipe.paper, "--protocol", protocol or [])
     if not (protocol or overrides or recipe.evaluation.protocols):
         raise UsageError(f"{target}: its recipe measures nothing; --protocol NAME says what to")
     from common.runs.evaluate import evaluate_run, evaluate_weights
@@ -197,6 +222,31 @@ def embed_command(
     embed_own(Path(source), published, data, out, force, console, wandb)
 
 
+@app.command("explain")
+def explain_command(
+    run_dir: RunArgument,
+    given: Annotated[
+        str | None,
+        typer.Argument(metavar="[INPUT]", help="A text, items, test:ROW, or PATH:ROW."),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option("--with", metavar="INPUT", help="What it is compared with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An .html or a .png to write, too.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Without INPUT: how many are explained.")] = 50,
+    force: ForceOption = False,
+) -> None:
+    """Shows which words, items, steps or patches carry a similarity or the next item.
+
+    Without INPUT it measures, on a generated set, how well attributions find what matters.
+    """
+    from common.cli.explain import explain_run
+
+    explain_run(run_dir, given, other, out, samples, force, console)
+
+
 @app.command("recommend")
 def recommend_command(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],
@@ -219,6 +269,12 @@ def recommend_command(
     target = out or run_dir / "recommendations.csv"
     rows = recommend(run_dir, data, top, target, keep_seen, force)
     console.print(f"wrote {target}: {rows:,} rows", soft_wrap=True, highlight=False)
+
+
+def looks_like_run(word: str) -> bool:
+    """Tells whether ``word`` is a folder, or names a recipe rather than a file or a network."""
+    is_file = os.path.isfile(word) or ":" in word or Path(word).suffix != ""
+    return os.path.isdir(word) or not is_file
 
 
 def _published(

@@ -13,7 +13,7 @@ from common.paper import get_paper
 from common.results.ledger import setting_of
 from common.results.record import Record, default_root, load_records
 from common.runs.progress import time_left
-from common.steps.check import check_paper, data_of, settings_of
+from common.steps.check import by_setting, check_paper, data_of
 
 
 def verify_paper(paper: str, store: bool, console: Console, root: Path | None = None) -> None:
@@ -33,7 +33,7 @@ def verify_paper(paper: str, store: bool, console: Console, root: Path | None = 
         require_checkout("papers verify")
     root = root or default_root()
     records = load_records(root / "results", paper)
-    others = data_differences(settings_of(records).values(), console)
+    others = data_differences(by_setting(records).values(), console)
     started = time.perf_counter()
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("stored steps", total=None)

@@ -12,10 +12,16 @@ from typing import Any
 
 from common.config.build import COMMAND_LINE, Layer, build
 from common.config.devices import check_devices
-from common.config.protocols import check_protocols, declared, needs_protocol, refuse_undeclared
-from common.config.references import RecipeReference, find_recipe, refuse_paper
+from common.config.protocols import (
+    LISTS,
+    asked_protocols,
+    check_protocols,
+    needs_protocol,
+    without_unasked,
+)
+from common.config.references import RecipeReference, find_recipe, read_recipe, refuse_paper
 from common.config.schema import Recipe, section_defaults
-from common.config.yaml_io import parse_overrides, read_yaml
+from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import Paper, get_paper
 from common.settings import setting
@@ -43,7 +49,7 @@ class _Whole:
 def load_recipe(
     reference: str,
     overrides: list[str] | None = None,
-    read: Callable[[Path], dict[str, Any]] = read_yaml,
+    read: Callable[[Path], dict[str, Any]] = read_recipe,
 ) -> Recipe:
     """Builds the recipe ``paper[/recipe[:variant]]`` or ``file.yaml[:variant]`` with overrides.
 
@@ -60,7 +66,7 @@ def load_recipe(
 
 
 def read_layers(
-    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_yaml
+    found: RecipeReference, paper: Paper, read: Callable[[Path], dict[str, Any]] = read_recipe
 ) -> list[Layer]:
     """Returns the layer of a recipe's file, and that of its variant if one is asked for.
 
@@ -99,7 +105,7 @@ def recipe_from_dict(
     paper = get_paper(values["paper"])
     content = {key: value for key, value in values.items() if key not in ("recipe", "variant")}
     if isinstance(content.get("evaluation"), dict):
-        content["evaluation"] = declared(paper, content["evaluation"])
+        content["evaluation"] = without_unasked(paper, content["evaluation"])
     layers = [(source, content), (COMMAND_LINE, parse_overrides(overrides or []))]
     return resolve(paper, values["recipe"], values["variant"], layers)
 
@@ -125,9 +131,10 @@ def take_variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, An
 def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[Layer]) -> Recipe:
     """Merges ``layers`` of (origin, nested or dotted mapping) over the schema and checks all."""
     refuse_paper(layers, paper.name)
-    refuse_undeclared(paper, layers)
+    asked = asked_protocols(paper, layers)
     baseline, layers = _with_baseline(layers)
-    found, origins = build(_Whole(**section_defaults(paper, baseline)), layers)
+    found, origins = build(_Whole(**section_defaults(paper, baseline, asked)), layers)
+    _fit_warmup(found, origins, [origin for origin, _ in layers])
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(
         paper.name,
@@ -141,6 +148,16 @@ def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[La
     )
     check_recipe(result, paper, layers[0][0])
     return result
+
+
+def _fit_warmup(found: Any, origins: dict[str, str], order: list[str]) -> None:
+    """Makes a warm-up that a later layer's shorter training has no room for a tenth of that."""
+    epochs, keys = found.trainer.epochs, ("optimizer.warmup_epochs", "trainer.epochs")
+    if found.optimizer.warmup_epochs > epochs > 0:
+        warmup, length = (order.index(origins.get(key, order[0])) for key in keys)
+        if warmup < length:
+            found.optimizer = replace(found.optimizer, warmup_epochs=epochs // 10)
+            origins[keys[0]] = origins[keys[1]]
 
 
 def _with_baseline(layers: list[Layer]) -> tuple[str | None, list[Layer]]:
@@ -178,6 +195,12 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
         raise ConfigError(
             f"arm={shown(recipe.arm)}: must be method, ablation/<name> or baseline/<name>"
         )
+    epochs = recipe.trainer.epochs
+    if recipe.optimizer.warmup_epochs > epochs > 0:
+        raise ConfigError(
+            f"optimizer.warmup_epochs={recipe.optimizer.warmup_epochs}: trainer.epochs={epochs}; "
+            "lower it or raise trainer.epochs"
+        )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
     known = paper.data_sets.find(recipe.data.name)
     assert known is not None  # the schema has refused other names
@@ -190,7 +213,7 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
     if not evaluation.protocols and not known.may_lack_labels:
         origin = recipe.origins.get("evaluation.protocols", source)
         raise ConfigError(f"{origin}: {needs_protocol(paper)}")
-    named = {f"evaluation.{key}": getattr(evaluation, key) for key in ("protocols", "online")}
+    named = {f"evaluation.{key}": getattr(evaluation, key) for key in LISTS}
     check_protocols(recipe, named)
     if evaluation.monitor is None and (evaluation.keeps_best or evaluation.patience):
         raise ConfigError("evaluation.select=best, also_best and patience need evaluation.monitor")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
+from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, shown, suggest
 from common.paper import get_paper, paper_names
-from common.registry import outside_folder
+from common.registry import METHODS, outside_folder
 
 CONFIG_ROOT = SOURCE_ROOT / "configs"
 FILE_PATTERN = re.compile(r"(.+?\.ya?ml)(?::(.*))?", re.DOTALL)
@@ -48,8 +49,69 @@ def recipe_path(paper: str, recipe: str) -> Path:
     return recipe_folder(paper) / f"{recipe}.yaml"
 
 
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Reads a recipe's file; one with ``base: NAME`` is ``configs/NAME.yaml`` with its own values.
+
+    It has the variants of both. One of another method begins with the ``method:`` of the base, and
+    one that the base has with its ``data:``, too.
+
+    Raises:
+        ConfigError: A file that is no mapping or no YAML, or no such base.
+    """
+    content = read_yaml(path)
+    if (base := content.pop("base", None)) is None:
+        return content
+    known = sorted(file.stem for file in CONFIG_ROOT.glob("*.yaml"))
+    if base not in known:
+        raise ConfigError(f"{path}: base={shown(base)}: no such file{suggest(str(base), known)}")
+    shared = read_yaml(CONFIG_ROOT / f"{base}.yaml")
+    whole: dict[str, Any] = _over(shared, content)
+    variants = whole.get("variants")
+    for name, layer in [*variants.items()] if isinstance(variants, dict) else ():
+        if isinstance(layer, dict) and "baseline" in layer:
+            parts = ("data", "method") if name in shared.get("variants", {}) else ("method",)
+            layer = _over({part: shared.get(part, {}) for part in parts}, layer)
+            whole["variants"][name] = layer
+    return whole
+
+
+def _over(below: Any, above: Any) -> Any:
+    """Returns ``above`` with what only ``below`` has, mapping by mapping."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    both = {key: _over(below[key], above[key]) for key in below.keys() & above.keys()}
+    return {**below, **above, **both}
+
+
+def is_method(name: str) -> bool:
+    """Whether ``name`` is that of a method that papers share."""
+    return any(name in methods for methods in METHODS.values())
+
+
+def recipes_with(method: str) -> list[str]:
+    """Returns the variants that train a shared method, the plainest first.
+
+    Those are of the papers' default recipes, called like it, then for data of the user's own.
+    """
+    found = []
+    for paper in map(get_paper, paper_names()):
+        known = recipe_names(paper.name) if method in METHODS.get(paper.data_kind, {}) else ()
+        for recipe in known:
+            variants = read_recipe(recipe_path(paper.name, recipe)).get("variants") or {}
+            names = [name for name, layer in variants.items() if "baseline" in (layer or {})]
+            place = recipe != paper.default_recipe, recipe not in paper.own_data.values()
+            for name in (one for one in names if variants[one]["baseline"] == method):
+                found.append((place[0], name != method, place[1], f"{paper.name}/{recipe}:{name}"))
+    return [name for *_, name in sorted(found)]
+
+
 def split_reference(reference: str) -> tuple[str, str, str | None]:
-    """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default."""
+    """Splits ``paper[/recipe[:variant]]``; the recipe defaults to the paper's own default.
+
+    The name of a shared method is the first of `recipes_with` it.
+    """
+    if is_method(reference.lower()):
+        reference = recipes_with(reference.lower())[0]
     name, _, variant = reference.partition(":")
     paper, _, recipe = name.partition("/")
     found = get_paper(paper)

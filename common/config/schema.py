@@ -5,7 +5,8 @@ No torch is imported here.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from common.evaluation.config import EvaluationConfig, evaluation_schema
@@ -137,7 +138,9 @@ class Recipe:
 
         The keys are frozen: a renamed field, section or class keeps each hash.
         """
-        defaults = section_defaults(get_paper(self.paper), self.baseline)
+        defaults = section_defaults(
+            get_paper(self.paper), self.baseline, [*self.evaluation.functions]
+        )
         relevant = {"epochs": self.trainer.epochs, "precision": self.trainer.precision}
         if self.baseline is not None:
             relevant["baseline"] = self.baseline
@@ -152,14 +155,34 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def section_defaults(paper: Paper, baseline: str | None) -> dict[str, Any]:
-    """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe."""
-    protocols = [(name, paper.protocol(name)) for name in paper.protocols]
+def section_defaults(
+    paper: Paper, baseline: str | None, asked: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Returns ``{section: its dataclass with the defaults}``, which is the schema of a recipe.
+
+    Args:
+        paper: Whose recipe it is.
+        baseline: The method that is trained in place of the paper's.
+        asked: Protocols that it asks for beside those that the paper declares.
+    """
     return {
         "data": paper.data_config()(),
         "method": paper.config(baseline)(),
         "optimizer": OptimizerConfig(),
         "trainer": TrainerConfig(),
         "tracking": TrackingConfig(),
-        "evaluation": evaluation_schema(*protocols)(),
+        "evaluation": _evaluation_kind(paper, asked)(),
     }
+
+
+def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
+    """Returns the recipe with protocols ``names`` alone, each with its section."""
+    evaluation = recipe.evaluation
+    values = {entry.name: getattr(evaluation, entry.name) for entry in fields(evaluation)}
+    kind = _evaluation_kind(get_paper(recipe.paper), [*evaluation.functions, *names])
+    return replace(recipe, evaluation=kind(**values | {"protocols": names, "online": []}))
+
+
+def _evaluation_kind(paper: Paper, asked: Iterable[str]) -> type[EvaluationConfig]:
+    names = dict.fromkeys([*paper.protocols, *asked])
+    return evaluation_schema(*((name, paper.protocol(name)) for name in names))

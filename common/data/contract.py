@@ -1,7 +1,7 @@
 """What a run asks of its data: the one face by which the pipeline knows them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,25 @@ def keyed_loader(
         # A fresh iterator draws a base seed: not from the generator that dropout uses.
         generator=torch.Generator(),
     )
+
+
+class Look:
+    """A loader of one batch: a function that prepares what protocols measure a module by.
+
+    Args:
+        prepare: Takes the module.
+    """
+
+    def __init__(self, prepare: Callable[[Any], Any]) -> None:
+        self.prepare = prepare
+
+    def __len__(self) -> int:
+        """Returns 1."""
+        return 1
+
+    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+        """Yields the function."""
+        yield self.prepare
 
 
 def _unchanged(batch: Any) -> Any:

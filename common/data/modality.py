@@ -57,12 +57,14 @@ class Wing:
             schema of ``data:``; None where targets alone take its samples.
         readers: What data modules ask of readers beside the sets, by a name that is theirs alone.
         plots: Makes the plots that all its papers have.
+        known: What its data may know of samples, names of `common.evaluation.config.KNOWN`.
     """
 
     title: str
     module: Pair | None = None
     readers: Mapping[str, str] = field(default_factory=dict)
     plots: str = ""
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,15 +67,22 @@ class GlobalBatchNorm(LocalBatchNorm):
         self.running_var.lerp_(unbiased_variance.to(self.running_var.dtype), weight)
 
 
+PLAIN = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(LocalBatchNorm, GlobalBatchNorm),
+)
+
+
 def convert_batch_norm(
     module: nn.Module, kind: type[LocalBatchNorm] = GlobalBatchNorm
 ) -> nn.Module:
     """Replaces every batch norm in ``module`` by one of ``kind``, keeping its tensors.
 
-    Changes ``module`` in place and returns it (or its replacement, if it is one itself).
+    Changes ``module`` in place and returns it (or its replacement, if it is one itself). Other
+    classes of batch norms may do more, such as timm's with their activation, and stay.
     """
-    if isinstance(module, _BatchNorm) and type(module) is not kind:
-        return _replacement(module, kind)
+    if type(module) in PLAIN and type(module) is not kind:
+        return _replacement(module, kind)  # type: ignore[arg-type]
     for name, child in module.named_children():
         setattr(module, name, convert_batch_norm(child, kind))
     return module

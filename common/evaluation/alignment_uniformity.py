@@ -1,28 +1,35 @@
-"""How near close pairs are, and how evenly texts are spread over the sphere."""
+"""How near pairs are that belong together, and how evenly vectors are spread over the sphere."""
 
 import torch
 
 from common.evaluation.scores import keep
 from common.evaluation.text_config import AlignmentUniformityConfig
-from common.evaluation.text_inputs import TextInputs
+from common.evaluation.vectors import Vectors
 from common.losses.spread import alignment, uniformity
 
 
 def evaluate_alignment_uniformity(
-    inputs: TextInputs, settings: AlignmentUniformityConfig, seed: int
+    inputs: Vectors, settings: AlignmentUniformityConfig, seed: int
 ) -> dict[str, float]:
-    """Returns ``uniformity`` of the split's texts and, with scores, ``alignment`` of close pairs.
+    """Returns ``uniformity`` and, with pairs, ``alignment``.
+
+    Of pairs with scores the close ones count; of samples with partners, whose uniformity stands
+    beside as ``text_uniformity`` where they are texts, all.
 
     Args:
-        inputs: The split's texts.
+        inputs: Vectors.
         settings: Both exponents, and which pairs are close.
         seed: Not used.
     """
-    found = {"uniformity": uniformity(inputs.embed(inputs.sentences()), settings.t).item()}
-    keep("uniformity", torch.tensor([found["uniformity"]]))
-    if inputs.graded is None:
+    sides = inputs.sides()
+    found = {f"{side}uniformity": uniformity(x, settings.t).item() for side, x in sides.items()}
+    keep("uniformity", torch.tensor([*found.values()]))
+    if inputs.pairs is not None:
+        scores = torch.from_numpy(inputs.pairs.scores)
+        close = scores >= settings.close * scores.max()
+        first, second = (side.x[close] for side in inputs.pairs[:2])
+    elif inputs.partners is not None:
+        first, second = inputs.test.x[inputs.partners.owner], inputs.partners.part.x
+    else:
         return found
-    scores = torch.from_numpy(inputs.graded.scores)
-    close = scores >= settings.close * scores.max()
-    first, second = (inputs.embed(side)[close] for side in inputs.graded[:2])
     return found | {"alignment": alignment(first, second, settings.alpha).item()}

@@ -3,27 +3,53 @@
 No torch is imported here, nor where the settings of a protocol are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Any, ClassVar
 
 from common.errors import ConfigError
-from common.registry import Pair, load
+from common.registry import PROTOCOLS, Pair, load
 from common.settings import setting
 
 Measure = Callable[[Any, Any, int], dict[str, float]]
+
+# What may be known of samples, in words.
+KNOWN = {
+    "classes": "a class of each sample",
+    "training classes": "classes of training and of tested samples",
+    "numbers": "a number of each sample",
+    "scored pairs": "pairs with scores (of texts: data.graded=FILE.csv)",
+    "partners": "partners of samples, as captions of images",
+}
 
 
 class ProtocolConfig:
     """The settings of a protocol, and what they refuse; a table names the function beside them.
 
     A reference that learns nothing has inputs whose ``module`` is None: a protocol that trains or
-    reads a module measures nothing of it. ``needs_labels`` tells whether samples without label are
-    of no use to the protocol.
+    reads a module measures nothing of it.
+
+    Attributes:
+        on_vectors: It measures `common.evaluation.vectors.Vectors` of samples of any kind.
+        needs: What must be known of the samples; names of `KNOWN`.
+        takes: Else the data modules whose inputs it measures, by their names in `WINGS`. Without
+            any it measures what only papers have that declare it.
     """
 
-    needs_labels: ClassVar[bool] = True
+    on_vectors: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    takes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def can_measure(cls, kind: str, known: Collection[str]) -> bool:
+        """Tells whether it measures samples of the data module ``kind`` and what is known of them.
+
+        Args:
+            kind: Its name in `WINGS`.
+            known: Names of `KNOWN`.
+        """
+        return (cls.on_vectors or kind in cls.takes) and set(cls.needs) <= set(known)
 
     def check(self, recipe: Any) -> None:
         """Refuses, with a `ConfigError`, a recipe that the protocol cannot measure."""
@@ -48,6 +74,57 @@ def require_part(part: Any, protocol: str, what: str) -> Any:
     return part
 
 
+def handed(settings: ProtocolConfig, inputs: Any) -> Any:
+    """Returns what a protocol is given of ``inputs``; None: of what has no vectors nothing."""
+    return inputs.vectors if settings.on_vectors else inputs
+
+
+def fitting(kind: str, known: Collection[str]) -> list[str]:
+    """Returns the shared protocols that measure samples.
+
+    Args:
+        kind: Their data module, by its name in `WINGS`.
+        known: What is known of them, names of `KNOWN`.
+    """
+    found = ((name, load(settings)) for name, (_, settings) in PROTOCOLS.items())
+    return [name for name, settings in found if settings.can_measure(kind, known)]
+
+
+def check_asked(evaluation: "EvaluationConfig", kind: str, inputs: Callable[[str], Any]) -> None:
+    """Refuses protocols that the data cannot be measured by, before compute is spent.
+
+    Args:
+        evaluation: The ``evaluation:`` section.
+        kind: The data module, by its name in `WINGS`.
+        inputs: Returns what protocols measure on a split, of which ``module`` is None.
+
+    Raises:
+        ConfigError: Data that lack what a protocol needs, or settings that they rule out.
+        DataError: The same of data.
+    """
+    asked = (
+        (evaluation.split, evaluation.protocols),
+        (evaluation.online_split, evaluation.online),
+    )
+    for split, names in asked:
+        for name in names:
+            settings, found = evaluation.settings(name), inputs(split)
+            if settings.on_vectors:
+                known = set() if found.vectors is None else found.vectors.known
+                require_known(name, settings.needs, kind, known)
+            settings.check_inputs(handed(settings, found))
+
+
+def require_known(name: str, needs: Sequence[str], kind: str, known: Collection[str]) -> None:
+    """Raises `ConfigError` where data do not know what the protocol ``name`` needs."""
+    lacking = [KNOWN[need] for need in needs if need not in known]
+    if lacking:
+        raise ConfigError(
+            f"evaluation.protocols: {name} needs {' and '.join(lacking)}, and the data have none; "
+            f"those that fit: {', '.join(fitting(kind, known))}"
+        )
+
+
 def section_name(protocol: str) -> str:
     """Returns the key of a protocol's settings in ``evaluation:``."""
     return protocol.replace("-", "_")
@@ -57,7 +134,8 @@ def section_name(protocol: str) -> str:
 class EvaluationConfig:
     """Protocols by name, run at the end (``protocols``) and during training (``online``).
 
-    A recipe has a class of its own, with a section for each protocol that its paper declares.
+    A recipe has a class of its own, with a section for each protocol that its paper declares or
+    that it asks for.
     """
 
     # By protocol, the ``module:function`` that measures.

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import FactorsConfig
 from common.evaluation.linear_probe import PROBE_STREAM, fit_linear
 from common.evaluation.scores import keep
+from common.evaluation.vectors import FeatureSet
 
 WHOLE = ""
 

@@ -10,45 +10,15 @@ from torch import Tensor, nn
 from common.evaluation.frozen import embed_frozen, map_frozen, require_finite
 from common.evaluation.image_config import CropConfig
 from common.evaluation.progress import show_progress
-
-
-class HasFeatures(Protocol):
-    """What protocols on features are given."""
-
-    @property
-    def features(self) -> "FeatureSet":
-        """Features of whole samples with their labels, on the CPU."""
-        ...
-
-
-class FeatureSet(NamedTuple):
-    """``train_x``: (num_train, dim), ``train_y``: (num_train,); the same for the tested split."""
-
-    train_x: Tensor
-    train_y: Tensor
-    test_x: Tensor
-    test_y: Tensor
-
-    @property
-    def features(self) -> "FeatureSet":
-        """Itself: a protocol on features takes whatever has them."""
-        return self
-
-    def standardised(self) -> "FeatureSet":
-        """Returns features of zero mean and unit deviation, measured on ``train_x``."""
-        mean, std = self.train_x.mean(0), self.train_x.std(0, correction=0)
-        scale = inverse_scale(mean, std)
-        train, test = (self.train_x - mean) * scale, (self.test_x - mean) * scale
-        return self._replace(train_x=train, test_x=test)
-
-
-def inverse_scale(mean: Tensor, std: Tensor) -> Tensor:
-    """Returns 1 / std, and 0 where a feature is constant: it stays 0 rather than NaN."""
-    return torch.where(std > 1e-8 * (1 + mean.abs()), 1 / std.clamp(min=1e-30), 0 * std)
+from common.evaluation.vectors import FeatureSet, Part, Vectors
 
 
 class LabelledImages(Protocol):
     """Labelled images of a split, in batches normalised as the module was trained with."""
+
+    def __len__(self) -> int:
+        """Returns their number, perhaps 0."""
+        ...
 
     @property
     def labels(self) -> Tensor:
@@ -176,6 +146,17 @@ class ImageInputs:
     def features(self) -> FeatureSet:
         """Embeddings of whole images with their labels, on the CPU."""
         return FeatureSet(self.train_x, self.train.labels, self.test_x, self.test.labels)
+
+    @property
+    def vectors(self) -> Vectors:
+        """Embeddings of whole images; without any label those of all images."""
+        if len(self.test):
+            test = Part(lambda: self.test_x, self.test.labels)
+        else:
+            unlabelled: Any = self.dense_pair[1]
+            test = Part(lambda: self._embed_all(unlabelled))
+        train = Part(lambda: self.train_x, self.train.labels) if len(self.train) else None
+        return Vectors(test, train, learnt=self.module is not None)
 
     @cached_property
     def train_x(self) -> Tensor:

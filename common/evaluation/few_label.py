@@ -10,10 +10,10 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import FewLabelConfig, check_classes
 from common.evaluation.knn import predict_knn
 from common.evaluation.scores import keep
+from common.evaluation.vectors import FeatureSet, HasFeatures
 
 # Streams of their own: far beyond any epoch, so that no draw of the training is repeated.
 FEW_LABEL_STREAM = 2**41

@@ -1,4 +1,4 @@
-"""How far images and texts lie apart on the sphere, and how evenly they fill it."""
+"""How far two sides, as images and texts, lie apart on the sphere, and how evenly they fill it."""
 
 import numpy as np
 import torch
@@ -7,8 +7,8 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.pair_config import GapConfig
-from common.evaluation.pair_inputs import PairInputs
 from common.evaluation.scores import keep
+from common.evaluation.vectors import Vectors
 from common.losses.precision import unit
 from common.losses.spread import alignment, cross_uniformity, uniformity
 
@@ -16,44 +16,49 @@ from common.losses.spread import alignment, cross_uniformity, uniformity
 GAP_STREAM = 2**42
 
 
-def evaluate_gap(inputs: PairInputs, settings: GapConfig, seed: int) -> dict[str, float]:
+def evaluate_gap(inputs: Vectors, settings: GapConfig, seed: int) -> dict[str, float]:
     """Returns the metrics of `gap`, as ``gap_<name>``, and ``gap_separability`` in per cent.
 
-    Each image is measured with its first caption. A reference that learns nothing has words on
-    both sides and no gap to speak of; it is not measured.
+    Each sample is measured with its first partner, as an image with its first caption. A reference
+    that learns nothing has words on both sides and no gap to speak of; it is not measured.
 
     Args:
-        inputs: Images and captions.
+        inputs: Samples with partners.
         settings: How many pairs, and the shares of them.
         seed: Seed of the pairs that the classifier is fitted to.
     """
-    if inputs.module is None:
+    partners = inputs.partners
+    if not inputs.learnt or partners is None:
         return {}
-    rows, caption = np.unique(inputs.owner, return_index=True)
-    rows, caption = rows[: settings.most_pairs], caption[: settings.most_pairs]
-    u = inputs.image_vectors()[torch.from_numpy(rows)]
-    v = inputs.text_vectors(inputs.captions)[torch.from_numpy(caption)]
-    found = {f"gap_{name}": value.item() for name, value in gap(u, v, settings.t).items()}
+    rows, partner = np.unique(partners.owner, return_index=True)
+    rows, partner = rows[: settings.most_pairs], partner[: settings.most_pairs]
+    u = inputs.test.x[torch.from_numpy(rows)]
+    v = partners.part.x[torch.from_numpy(partner)]
+    measured = gap(u, v, settings.t, partners.names)
+    found = {f"gap_{name}": value.item() for name, value in measured.items()}
     keep("gap", torch.tensor([*found.values()]))
     order = torch.randperm(len(u), generator=keyed_generator(seed, GAP_STREAM))
     fitted = order[: round(settings.fitted * len(order))]
     return found | {"gap_separability": 100 * separability(u, v, fitted)}
 
 
-def gap(u: Tensor, v: Tensor, t: float = 2.0) -> dict[str, Tensor]:
+def gap(
+    u: Tensor, v: Tensor, t: float = 2.0, names: tuple[str, str] = ("image", "text")
+) -> dict[str, Tensor]:
     """Returns the metrics of arXiv 2405.18570 by name, scalars.
 
     Args:
         u: ``(pairs, dim)`` of images, of any norm.
         v: The same shape, of texts; row i is the partner of row i of ``u``.
         t: Exponent of the uniformity terms.
+        names: Of both sides.
     """
     u, v = unit(u), unit(v)
-    of_images, of_texts = uniformity(u, t), uniformity(v, t)
+    first, second = uniformity(u, t), uniformity(v, t)
     return {
-        "uniformity_image": of_images,
-        "uniformity_text": of_texts,
-        "uniformity": (of_images + of_texts) / 2,
+        f"uniformity_{names[0]}": first,
+        f"uniformity_{names[1]}": second,
+        "uniformity": (first + second) / 2,
         "cross_uniformity": cross_uniformity(u, v, t),
         "alignment": alignment(u, v),
         # The centroids keep their norm.

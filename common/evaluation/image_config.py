@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 from common.evaluation.config import ProtocolConfig
@@ -26,6 +26,8 @@ class KnnConfig(ProtocolConfig):
     DINO's k-NN is k=20, temperature=0.07, standardise=false; lightly's k=200, 0.1, false.
     """
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     k: int = setting(20, at_least=1)
     # Wu et al. 2018 (and most since) weigh by exp(cosine / 0.07).
     temperature: float = setting(0.07, above=0)
@@ -34,7 +36,7 @@ class KnnConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` if there are fewer labelled samples than neighbours."""
-        self.check_count(len(inputs.train.labels))
+        self.check_count(len(inputs.train.known))
 
     def check_count(self, num: int) -> None:
         """Raises `ConfigError` if ``num`` labelled samples are fewer than ``k`` neighbours."""
@@ -48,6 +50,8 @@ class KnnConfig(ProtocolConfig):
 class LinearProbeConfig(ProtocolConfig):
     """Protocol ``linear``: the fast probe, Adam on standardised features."""
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     epochs: int = setting(50, at_least=1)
     batch_size: int = setting(256, at_least=1)
     lr: float = setting(0.03, above=0)
@@ -58,10 +62,15 @@ class LinearProbeConfig(ProtocolConfig):
 class LinearSgdConfig(ProtocolConfig):
     """Protocol ``linear-sgd``; the defaults are SwAV's (official repository, eval_linear.py)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("images",)
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     epochs: int = setting(100, at_least=1)
     batch_size: int = setting(256, at_least=1)
     # To 0 along a half cosine, a step an epoch.
     lr: float = setting(0.3, above=0)
+    # Not empty: no cosine; the rate is multiplied by `decay` after each of these epochs.
+    milestones: list[int] = setting([], at_least=1)
+    decay: float = setting(0.1, above=0)
     momentum: float = setting(0.9, at_least=0, below=1)
     weight_decay: float = setting(1e-6, at_least=0)
     crop: CropConfig = field(default_factory=CropConfig)
@@ -71,6 +80,8 @@ class LinearSgdConfig(ProtocolConfig):
 class FinetuneConfig(ProtocolConfig):
     """Protocol ``finetune``; the defaults are SwAV's (official readme and eval_semisup.py)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("images",)
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     # Per cent of the labels; one fine-tuning of its own for each.
     shares: list[float] = setting([1.0, 10.0], above=0, at_most=100)
     # For each share, the rates of the network and of the new classifier.
@@ -102,6 +113,8 @@ class FinetuneConfig(ProtocolConfig):
 class FewLabelConfig(ProtocolConfig):
     """Protocol ``few-label``: a handful of labels of each class."""
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     labels: list[int] = setting([1, 5, 10], at_least=1)
     draws: int = setting(10, at_least=1)
     # C of scikit-learn's logistic regression.
@@ -109,7 +122,7 @@ class FewLabelConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` if a class has fewer labelled samples than are to be drawn."""
-        check_classes(inputs.train.labels, max(self.labels, default=0))
+        check_classes(inputs.train.known, max(self.labels, default=0))
 
 
 def check_classes(labels: Any, wanted: int) -> None:
@@ -131,6 +144,8 @@ class FactorsConfig(LinearProbeConfig):
     changes fastest.
     """
 
+    on_vectors: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ("images",)
     # What the factors are called in metrics, and how many classes each has.
     names: list[str] = setting([])
     sizes: list[int] = setting([], at_least=2)
@@ -160,6 +175,8 @@ class FactorsConfig(LinearProbeConfig):
 class UniformityToleranceConfig(ProtocolConfig):
     """Protocol ``uniformity-tolerance`` of Wang and Liu (arXiv 2012.09740, Eq. 10 and 11)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("images",)
+    needs: ClassVar[tuple[str, ...]] = ("classes",)
     # Eq. 10.
     t: float = setting(2.0, above=0)
     # Figure 8 shows the ten nearest negatives.

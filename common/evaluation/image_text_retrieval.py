@@ -1,4 +1,4 @@
-"""Retrieval between images and captions by cosine."""
+"""Retrieval between two sides by cosine, as between images and captions."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,38 +8,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.evaluation.pair_config import ImageTextRetrievalConfig
-from common.evaluation.pair_inputs import PairInputs
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
+from common.evaluation.vectors import Vectors
+from common.losses.precision import unit
 
 # For rows of queries: which items are right, ``(rows, items)``.
 Right = Callable[[slice], Tensor]
 
 
 def evaluate_image_text_retrieval(
-    inputs: PairInputs, settings: ImageTextRetrievalConfig, seed: int
+    inputs: Vectors, settings: ImageTextRetrievalConfig, seed: int
 ) -> dict[str, float]:
     """Returns ``image_to_text_r<k>``, ``text_to_image_r<k>`` and ``mean_recall``, in per cent.
 
-    For each of the inputs' ``truths``, ``<name>_r1`` is the share of images whose best caption is
-    true of them, whoever's caption it is.
+    They have the names of both sides. For each of the partners' ``truths``, ``<name>_r1`` is the
+    share of images whose best caption is true of them, whoever's caption it is.
 
     Args:
-        inputs: Images and captions.
+        inputs: Samples with partners.
         settings: Which k.
         seed: Not used: nothing is drawn.
     """
-    images, captions = inputs.image_vectors(), inputs.text_vectors(inputs.captions)
-    owner = torch.from_numpy(inputs.owner)
+    partners = inputs.partners
+    assert partners is not None  # the settings say that they are needed
+    images, captions = unit(inputs.test.x), unit(partners.part.x)
+    owner, (first, second) = torch.from_numpy(partners.owner), partners.names
     everyone = torch.arange(len(images))
     found: dict[str, float] = {}
     for name, queries, items, right in (
-        ("image_to_text", images, captions, lambda rows: everyone[rows, None] == owner),
-        ("text_to_image", captions, images, lambda rows: owner[rows, None] == everyone),
+        (f"{first}_to_{second}", images, captions, lambda rows: everyone[rows, None] == owner),
+        (f"{second}_to_{first}", captions, images, lambda rows: owner[rows, None] == everyone),
     ):
         ranks = _ranks(queries, items, right, settings.chunk)
-        found |= {f"{name}_r{k}": percent_below(ranks, k) for k in settings.cutoffs}
+        for k in settings.cutoffs:
+            keep_rows(f"{name}_r{k}", 100 * (ranks < k).double())
+            found[f"{name}_r{k}"] = percent_below(ranks, k)
     found["mean_recall"] = float(np.mean([*found.values()]))
-    for name, (scenes, said) in inputs.truths.items():
+    for name, (scenes, said) in partners.truths.items():
         ranks = _ranks(images, captions, _true(scenes, said), settings.chunk)
         found[f"{name}_r1"] = percent_below(ranks, 1)
     return found

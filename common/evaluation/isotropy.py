@@ -1,38 +1,43 @@
-"""How evenly directions are used: 1 minus the mean cosine of tokens, or of sentences."""
+"""How evenly directions are used: 1 minus the mean cosine of vectors, or of tokens."""
 
 import torch
 from torch import Tensor
 
 from common.evaluation.scores import keep
 from common.evaluation.text_config import IsotropyConfig
-from common.evaluation.text_inputs import TextInputs
+from common.evaluation.vectors import Vectors
 from common.losses.precision import unit
 
 
-def evaluate_isotropy(inputs: TextInputs, settings: IsotropyConfig, seed: int) -> dict[str, float]:
-    """Returns ``isotropy`` of tokens within texts and ``sentence_isotropy`` of sentences.
+def evaluate_isotropy(inputs: Vectors, settings: IsotropyConfig, seed: int) -> dict[str, float]:
+    """Returns ``isotropy``, of partners too, as ``text_isotropy`` where they are texts.
 
-    A reference has no tokens' states, and the second alone.
+    Where samples are sentences theirs is ``sentence_isotropy``, and ``isotropy`` that of tokens
+    within texts, of which a reference has no states.
 
     Args:
-        inputs: The split's texts.
+        inputs: Vectors.
         settings: How many texts, and which tokens.
         seed: Not used.
     """
-    texts = inputs.sentences()
-    vectors = inputs.embed(texts)
-    everywhere = torch.ones(1, len(vectors), dtype=torch.bool)
-    found = {"sentence_isotropy": isotropy(*pair_cosines(vectors[None], everywhere)).item()}
-    if inputs.module is None:
+    kind = "sentence_isotropy" if inputs.sentences else "isotropy"
+    found = {f"{side}{kind}": vector_isotropy(x) for side, x in inputs.sides().items()}
+    if inputs.states is None:
         return found
     sums, pairs = [], []
-    for states, mask in inputs.states(texts.head(settings.max_texts)):
+    for states, mask in inputs.states(settings.max_texts):
         kept = mask if settings.special_tokens else without_ends(mask)
         total, count = pair_cosines(states, kept)
         sums.append(total.cpu())
         pairs.append(count.cpu())
     keep("isotropy", torch.cat(sums))
     return {"isotropy": isotropy(torch.cat(sums), torch.cat(pairs)).item()} | found
+
+
+def vector_isotropy(vectors: Tensor) -> float:
+    """Returns 1 minus the mean cosine of different rows of ``(num, dim)``."""
+    everywhere = torch.ones(1, len(vectors), dtype=torch.bool)
+    return isotropy(*pair_cosines(vectors[None], everywhere)).item()
 
 
 def pair_cosines(states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

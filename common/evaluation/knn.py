@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import KnnConfig
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
+from common.evaluation.vectors import FeatureSet, HasFeatures
 
 # Similarities held at a time; 2^24 floats are 64 MiB.
 MAX_ELEMENTS = 2**24
@@ -28,6 +28,7 @@ def evaluate_knn(inputs: HasFeatures, settings: KnnConfig, seed: int) -> dict[st
     settings.check_count(len(features.train_x))
     features = features.standardised() if settings.standardise else features
     predicted = predict_knn(features, settings.k, settings.temperature)
+    keep_rows("knn_top1", 100.0 * (predicted == features.test_y))
     return {"knn_top1": percent_equal(predicted, features.test_y)}
 
 

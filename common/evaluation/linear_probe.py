@@ -6,9 +6,9 @@ from torch import Tensor
 
 from common.distributed.draws import keyed_generator
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet, HasFeatures
 from common.evaluation.image_config import LinearProbeConfig
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
+from common.evaluation.vectors import FeatureSet, HasFeatures
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 PROBE_STREAM = 2**40
@@ -32,6 +32,7 @@ def evaluate_linear(
     scores = F.linear(features.test_x, weight, bias)
     keep("linear", scores)
     tested = scores.argmax(1)
+    keep_rows("linear_top1", 100.0 * (tested == features.test_y))
     fitted = F.linear(features.train_x, weight, bias).argmax(1)
     return {
         "linear_top1": percent_equal(tested, features.test_y),

@@ -39,7 +39,12 @@ def evaluate_linear_sgd(
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
+    schedules = torch.optim.lr_scheduler
+    schedule = (
+        schedules.MultiStepLR(optimizer, settings.milestones, settings.decay)
+        if settings.milestones
+        else schedules.CosineAnnealingLR(optimizer, settings.epochs)
+    )
     test_x = inputs.test_x.to(inputs.device)
     with show_progress("linear-sgd", settings.epochs * len(inputs.train.labels)) as advance:
         for epoch in range(settings.epochs):

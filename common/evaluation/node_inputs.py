@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from common.evaluation.vectors import Part, Vectors
+
 
 class NodeEmbeddings(NamedTuple):
     """``z``: (nodes, dim) in evaluation mode; ``labels``: (nodes,), -1 unknown.
@@ -23,3 +25,16 @@ class NodeEmbeddings(NamedTuple):
         if dropout_active and self.active_z is not None:
             found["active_"] = self.active_z
         return found
+
+    @property
+    def vectors(self) -> Vectors:
+        """Those of all nodes, and by the split with the most labelled nodes."""
+        parts = self.splits[max(self.splits)] if self.splits else [None] * 3
+        train, val, test = (None if ids is None else self._part(ids) for ids in parts)
+        z = self.active_z
+        active = None if z is None else Part(lambda: z, self.labels)
+        whole = Part(lambda: self.z, self.labels)
+        return Vectors(test or whole, train, val, whole, active)
+
+    def _part(self, nodes: Tensor) -> Part:
+        return Part(lambda: self.z[nodes], self.labels[nodes])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
 from common.evaluation.frozen import require_finite
+from common.evaluation.vectors import Part, Vectors
 from common.losses.precision import upcast
 
 CHUNK = 128
@@ -50,6 +51,12 @@ class OpenWorldInputs:
     def truth(self) -> NDArray[np.int64]:
         """True classes."""
         return self.labels.numpy()
+
+    @property
+    def vectors(self) -> Vectors:
+        """Frozen features of the tested images with their true classes."""
+        test = Part(lambda: self.features, self.labels)
+        return Vectors(test, learnt=self.module is not None)
 
     @cached_property
     def features(self) -> Tensor:

@@ -1,7 +1,7 @@
 """The settings of protocols on images with texts."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError, suggest
 from common.evaluation.config import ProtocolConfig, require_part
@@ -12,6 +12,7 @@ from common.settings import setting
 class CaptionChoiceConfig(ProtocolConfig):
     """Protocol ``caption-choice``: which of two captions an image is nearer to (ARO's form)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("image_text",)
     # What a tie earns. ARO's code: 0 in Relation and Attribution, 1 in the sets of word order.
     tie: float = setting(0.5, at_least=0, at_most=1)
     # Cosines that differ by no more are a tie: float32 has no exact ones.
@@ -28,6 +29,8 @@ class CaptionChoiceConfig(ProtocolConfig):
 class GapConfig(ProtocolConfig):
     """Protocol ``gap``: how far images and texts lie apart (arXiv 2405.18570)."""
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("partners",)
     # In the uniformity terms.
     t: float = setting(2.0, above=0)
     # Images, each with its first caption; the official number.
@@ -37,7 +40,7 @@ class GapConfig(ProtocolConfig):
 
     def check_inputs(self, inputs: Any) -> None:
         """Raises `ConfigError` where a split of the pairs would leave none on one side."""
-        count = min(len({*inputs.owner.tolist()}), self.most_pairs)
+        count = min(len({*inputs.partners.owner.tolist()}), self.most_pairs)
         if not 0 < round(self.fitted * count) < count:
             raise ConfigError(
                 f"evaluation.gap.fitted={self.fitted}: {count} images leave none to fit or to "
@@ -49,6 +52,8 @@ class GapConfig(ProtocolConfig):
 class ImageTextRetrievalConfig(ProtocolConfig):
     """Protocol ``image-text-retrieval``: captions found by their image, images by a caption."""
 
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("partners",)
     cutoffs: list[int] = setting([1, 5, 10], at_least=1)
     # Queries compared at once.
     chunk: int = setting(256, at_least=1, result_neutral=True)
@@ -64,6 +69,7 @@ class TextTransferConfig(ProtocolConfig):
     The adapters are those of CLOSE (arXiv 2211.09778); noise is added while it learns, alone.
     """
 
+    takes: ClassVar[tuple[str, ...]] = ("image_text",)
     adapters: list[str] = field(default_factory=lambda: ["none", "noise", "mean-shift"])
     # The deviation of each coordinate. CLOSE's code: 0.04 for questions and several captions of an
     # image, 0.08 for entailment, 0.12 for a single caption.
@@ -96,6 +102,7 @@ class TextTransferConfig(ProtocolConfig):
 class ZeroShotConfig(ProtocolConfig):
     """Protocol ``zero-shot``: the class whose texts an image is nearest to."""
 
+    takes: ClassVar[tuple[str, ...]] = ("image_text",)
     # "prompts": the mean of a class's prompts, at unit length (CLIP). "descriptors": the mean or
     # largest cosine with descriptions of the class (arXiv 2210.07183). "differential": prompts,
     # then what tells the best classes from each other (FuDD).

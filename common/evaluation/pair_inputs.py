@@ -6,6 +6,7 @@ A module on pairs has ``project_image(images)`` and ``project_text(ids, mask)``,
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from common.evaluation.config import require_part
 from common.evaluation.frozen import require_finite
 from common.evaluation.progress import show_progress
 from common.evaluation.tokens import TokenStore
+from common.evaluation.vectors import Part, Partners, Vectors
 from common.losses.precision import unit
 
 # Texts embedded at once, and images compared at once by their pixels.
@@ -113,6 +115,20 @@ class PairInputs:
     truths: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
     _found: dict[Hashable, Tensor] = field(default_factory=dict)
 
+    @property
+    def vectors(self) -> Vectors:
+        """Vectors of the split's images, whose partners are their captions."""
+        captions = Part(partial(self.text_vectors, self.captions))
+        return Vectors(
+            Part(self.image_vectors, _classes(self.labels)),
+            None if self.train is None else self._training_images(self.train),
+            partners=Partners(captions, self.owner, ("image", "text"), self.truths),
+            learnt=self.module is not None,
+        )
+
+    def _training_images(self, train: CaptionedImages) -> Part:
+        return Part(partial(self.image_vectors, train.images), _classes(train.labels))
+
     def image_vectors(self, images: WholeImages | None = None) -> Tensor:
         """Returns ``(images, dim)``, unit rows on the CPU in float32 or wider.
 
@@ -179,3 +195,7 @@ class PairInputs:
             [torch.cdist(own, pixels).argmin(1) for own in images.pixels().split(CHUNK)]
         )
         return self.text_vectors(train.captions)[caption][nearest]
+
+
+def _classes(labels: NDArray[np.int64] | None) -> Tensor | None:
+    return None if labels is None else torch.from_numpy(labels)

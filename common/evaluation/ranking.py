@@ -1,7 +1,8 @@
 """Full ranking of one relevant item among all: HR, NDCG and MRR at k.
 
-The rank of the relevant item is 1 plus the number of items with a strictly greater score. The
-padding item (column 0) is never ranked. What the user has already met stays in the ranking
+The rank of the relevant item is 1 plus the number of others with a score at least as great: ties
+count against the model, so that constant scores rank last. The padding item (column 0) is never
+ranked. What the user has already met stays in the ranking
 unless ``mask_history`` is set; masking it raises every figure (on Amazon Beauty NDCG@20 from
 .0539 to .0665 with the same weights), so that the two must never stand in one table.
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from common.evaluation.frozen import require_finite
 from common.evaluation.scores import keep
+from common.evaluation.vectors import Part, Vectors
 
 if TYPE_CHECKING:
     from common.evaluation.ranking_config import RankingConfig
@@ -43,24 +45,30 @@ class RankingInput:
     """Users and items to be scored by dot products.
 
     ``queries (users, dim)``; ``items (num_items + 1, dim)``, row 0 the padding item;
-    ``targets (users,)`` the relevant item. ``ties`` tells how an equal score counts: not at all
-    ("strict"), or half ("middle": for counts, whose many ties would else all be won).
+    ``targets (users,)`` the relevant item; ``ties`` as in `rank_scores` ("middle" is for counts,
+    most of which are equal).
     """
 
     queries: Tensor
     items: Tensor
     targets: Tensor
     history: History | None = None
-    ties: str = "strict"
+    ties: str = "pessimistic"
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """Those of the users; counts of items are none."""
+        return None if self.ties == "middle" else Vectors(Part(self.queries.cpu))
 
 
-def rank_scores(scores: Tensor, targets: Tensor, ties: str = "strict") -> Tensor:
+def rank_scores(scores: Tensor, targets: Tensor, ties: str = "pessimistic") -> Tensor:
     """Returns the rank of each row's target, ``(users,)``, as float64.
 
     Args:
         scores: ``(users, num_items + 1)``; column 0 is ignored.
         targets: ``(users,)``.
-        ties: ``strict``, ``middle`` (half of the others that are equal) or ``pessimistic``.
+        ties: How many of the others that are equal stand before the target: none (``strict``),
+            half (``middle``) or all (``pessimistic``).
     """
     own = scores.gather(1, targets[:, None])
     scores = scores[:, 1:]

@@ -1,6 +1,7 @@
 """The settings of protocols on sequences."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from common.evaluation.config import ProtocolConfig
 from common.settings import setting
@@ -10,6 +11,7 @@ from common.settings import setting
 class RankingConfig(ProtocolConfig):
     """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("sequences",)
     cutoffs: list[int] = setting([5, 10, 20], at_least=1)
     # Leaves out what the user met before: higher figures, not comparable with the papers'.
     mask_history: bool = False

@@ -1,6 +1,7 @@
 """The settings of protocols on numbers as labels."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from common.evaluation.config import ProtocolConfig
 from common.settings import setting
@@ -10,6 +11,8 @@ from common.settings import setting
 class RegressionProbeConfig(ProtocolConfig):
     """Protocol ``regression-probe``: a linear regressor on standardised frozen features."""
 
+    takes: ClassVar[tuple[str, ...]] = ("number", "vectors")
+    needs: ClassVar[tuple[str, ...]] = ("numbers",)
     # ridge: the penalty with the least validation error, then fitted on training and validation
     # samples. adam: as SupReMix's published probe, on training samples.
     solver: str = setting("ridge", choices=("ridge", "adam"))

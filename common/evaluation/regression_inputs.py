@@ -1,6 +1,7 @@
 """What protocols on numbers as labels are given: samples, and what turns them into features."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
 from common.evaluation.frozen import require_finite
+from common.evaluation.vectors import Part, Vectors
 
 CHUNK = 1024
 
@@ -53,6 +55,27 @@ class RegressionInputs:
         self.prepare = prepare or torch.Tensor.float
         self._counted = counted
         self._features: dict[str, Tensor] = {}
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> "RegressionInputs":
+        """Returns vectors with numbers as samples that are their own features."""
+        parts = {"train": vectors.train, "val": vectors.val, "test": vectors.test}
+        samples = {}
+        for name, part in parts.items():
+            assert part is not None and part.numbers is not None  # the protocol says that it needs
+            samples[name] = Samples(part.x, part.numbers)
+        return cls(samples)
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """Frozen features of the splits; trees have none."""
+        if self.trees:
+            return None
+        parts = {
+            name: Part(partial(self.features, name), numbers=part.targets)
+            for name, part in self.parts.items()
+        }
+        return Vectors(parts["test"], parts["train"], parts["val"], learnt=self.module is not None)
 
     def features(self, name: str) -> Tensor:
         """Returns the frozen features of a split, ``(num, dim)`` in float64 on the CPU."""

@@ -8,13 +8,15 @@ from common.distributed.draws import keyed_generator
 from common.evaluation.regression_config import RegressionProbeConfig
 from common.evaluation.regression_inputs import ProbeSet, RegressionInputs
 from common.evaluation.regression_metrics import regression_metrics, shot_metrics
+from common.evaluation.scores import keep_rows
+from common.evaluation.vectors import Vectors
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.
 REGRESSION_STREAM = 2**44
 
 
 def evaluate_regression_probe(
-    inputs: RegressionInputs, settings: RegressionProbeConfig, seed: int
+    inputs: RegressionInputs | Vectors, settings: RegressionProbeConfig, seed: int
 ) -> dict[str, float]:
     """Returns `regression_metrics` of the probe: ``mae``, ``rmse``, ``gm``, ``pearson``, ``r2``.
 
@@ -23,10 +25,11 @@ def evaluate_regression_probe(
     probe's place. With ``shots``, `shot_metrics` beside them.
 
     Args:
-        inputs: Samples and module.
+        inputs: Samples and module, or vectors with numbers.
         settings: `RegressionProbeConfig`.
         seed: Seed of the order of batches (``adam``), and of trees.
     """
+    inputs = inputs if isinstance(inputs, RegressionInputs) else RegressionInputs.of(inputs)
     own = inputs.own_output(seed)
     truth = inputs.parts["test"].targets.double()
     metrics = {}
@@ -34,6 +37,7 @@ def evaluate_regression_probe(
         metrics = {f"own_{name}": value for name, value in regression_metrics(own, truth).items()}
     predicted = own if inputs.trees and own is not None else _probe(inputs, settings, seed)
     metrics |= regression_metrics(predicted, truth)
+    keep_rows("mae", (predicted - truth).abs())
     if settings.shots:
         bounds = (settings.many_above, settings.few_below)
         metrics |= shot_metrics(predicted, truth, inputs.counted_labels(), *bounds)

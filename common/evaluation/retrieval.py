@@ -1,38 +1,33 @@
-"""The rank of a held-out definition's entry; an entry is the mean of its training definitions."""
+"""The rank of a tested sample's class by the means of classes, as of a definition's entry."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.evaluation.config import require_part
-from common.evaluation.scores import keep
+from common.evaluation.scores import keep, keep_rows
 from common.evaluation.text_config import RetrievalConfig
-from common.evaluation.text_inputs import TextInputs
+from common.evaluation.vectors import Vectors
 
 
-def evaluate_retrieval(
-    inputs: TextInputs, settings: RetrievalConfig, seed: int
-) -> dict[str, float]:
+def evaluate_retrieval(inputs: Vectors, settings: RetrievalConfig, seed: int) -> dict[str, float]:
     """Returns ``mrr`` and ``recall@k`` in per cent.
 
     Args:
-        inputs: Hold training and held-out texts with entries.
+        inputs: Hold training and tested samples with classes.
         settings: Which k.
         seed: Not used.
     """
-    train = require_part(inputs.train, "retrieval", "entries or classes")
-    held_out = require_part(inputs.held_out, "retrieval", "held-out texts")
-    own, targets = torch.from_numpy(train.targets), torch.from_numpy(held_out.targets)
-    entries = mean_by(inputs.embed(train.texts), own)
-    queries = inputs.embed(held_out.texts)
+    train, own, queries, targets = inputs.features
+    entries = mean_by(train, own)
     if settings.centred:
         centre = entries.mean(0)
         entries, queries = entries - centre, queries - centre
     ranks = rank_targets(queries, entries, targets, settings.chunk)
-    found = {"mrr": 100 * (1 / ranks).mean().item()}
-    return found | {
-        f"recall@{k}": 100 * (ranks <= k).double().mean().item() for k in settings.cutoffs
-    }
+    rows = {"mrr": 100 / ranks}
+    rows |= {f"recall@{k}": 100 * (ranks <= k).double() for k in settings.cutoffs}
+    for name, values in rows.items():
+        keep_rows(name, values)
+    return {name: values.mean().item() for name, values in rows.items()}
 
 
 def mean_by(vectors: Tensor, targets: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, handed
 
 
 def run_protocols(
@@ -14,8 +14,8 @@ def run_protocols(
     """Returns ``{prefix + metric: value}`` of every protocol in ``names``.
 
     Args:
-        names: Protocols that the paper declares.
-        inputs: What the data's ``evaluation_inputs`` returned.
+        names: Protocols that ``config`` has a section of.
+        inputs: What the data's ``evaluation_inputs`` returned, or `Vectors`.
         config: Holds the settings of each protocol under its own name.
         seed: Seeds the protocols' own generators.
         prefix: Such as ``test/``.
@@ -23,9 +23,11 @@ def run_protocols(
     metrics: dict[str, float] = {}
     for name in names:
         settings = config.settings(name)
+        if (given := handed(settings, inputs)) is None:
+            continue
         measure = config.function(name)  # imports what it computes with, whose threads are limited
         # On as many threads as torch, so that a run equals itself on other machines.
         with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
-            values = measure(inputs, settings, seed)
+            values = measure(given, settings, seed)
         metrics.update({prefix + key: float(value) for key, value in values.items()})
     return metrics

@@ -17,6 +17,7 @@ from torch import Tensor
 Values = Tensor | NDArray[Any]
 Kept = dict[str, list[NDArray[np.float64]]]
 
+_ROWS: ContextVar[dict[str, Tensor] | None] = ContextVar("rows of metrics", default=None)
 _LISTENER: ContextVar[Kept | None] = ContextVar("scores of protocols", default=None)
 
 
@@ -37,6 +38,24 @@ def keep(name: str, values: Values | Callable[[], Values]) -> None:
     given = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(given)
     scores = given.double().nan_to_num(nan=torch.nan, posinf=0.0, neginf=0.0).numpy()
     found.setdefault(name, []).append(_summed(scores))
+
+
+def keep_rows(metric: str, values: Tensor) -> None:
+    """Hands the tested rows' ``values (rows,)``, whose mean ``metric`` is, to whoever listens."""
+    found = _ROWS.get()
+    if found is not None:
+        found[metric] = values.detach().cpu().double()
+
+
+@contextmanager
+def kept_rows() -> Iterator[dict[str, Tensor]]:
+    """Gives what protocols hand to `keep_rows` within the block, by metric."""
+    found: dict[str, Tensor] = {}
+    token = _ROWS.set(found)
+    try:
+        yield found
+    finally:
+        _ROWS.reset(token)
 
 
 def keep_clusters(name: str, means: Any) -> None:

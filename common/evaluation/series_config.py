@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 from common.evaluation.config import ProtocolConfig
@@ -24,6 +24,7 @@ def require_kind(inputs: Any, kind: str, protocol: str) -> None:
 class ForecastingConfig(ProtocolConfig):
     """Protocol ``forecasting``: ridge on frozen features (TS2Vec's, and most since)."""
 
+    takes: ClassVar[tuple[str, ...]] = ("series",)
     # Steps ahead, each a regression of its own.
     horizons: list[int] = setting([24, 48, 168, 336, 720], at_least=1)
     alphas: list[float] = setting(
@@ -55,6 +56,7 @@ class ForecastingConfig(ProtocolConfig):
 class SeriesSvmConfig(ProtocolConfig):
     """Protocol ``series-svm``; TS2Vec's grid, whose last value stands for infinity."""
 
+    takes: ClassVar[tuple[str, ...]] = ("series",)
     penalties: list[float] = setting([10.0**power for power in (*range(-4, 5), 8)], above=0)
     folds: int = setting(5, at_least=2)
     max_samples: int = setting(10_000, at_least=2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from common.backbones.modes import evaluating
 from common.evaluation.frozen import require_finite
 from common.evaluation.series_config import LABELLED, LONG
+from common.evaluation.vectors import Part, Vectors
 from common.losses.precision import upcast
 
 WINDOWS_AT_ONCE = 512
@@ -88,6 +90,13 @@ class ForecastInputs:
         self.module, self.reference = module, reference
         self._features: Tensor | None = None
 
+    @property
+    def vectors(self) -> Vectors | None:
+        """Those of the measured steps, one after the other; what has no features has none."""
+        if self.module is None:
+            return None
+        return Vectors(Part(lambda: self.features("test", 1).flatten(0, 1)))
+
     def features(self, name: str, lags: int) -> Tensor:
         """Returns ``(instances, steps, dim)`` of a part, on the CPU; a view of all parts'."""
         if self._features is None:
@@ -145,6 +154,14 @@ class LabelledInputs:
         module: nn.Module | None = None,
     ) -> None:
         self.x, self.y, self.lengths, self.module = x, y, lengths, module
+
+    @property
+    def vectors(self) -> Vectors:
+        """One of each series."""
+        test, train = (
+            Part(partial(self.features, name), self.y[name]) for name in ("test", "train")
+        )
+        return Vectors(test, train, learnt=self.module is not None)
 
     @torch.no_grad()
     def features(self, name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Cosines of pairs of texts against people's scores, as SimCSE's copy of SentEval joins them."""
+"""Cosines of pairs against people's scores, as SimCSE's copy of SentEval joins them."""
 
 import warnings
 
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, rankdata
 from torch import Tensor
 
-from common.evaluation.config import require_part
 from common.evaluation.scores import keep
 from common.evaluation.text_config import StsConfig
-from common.evaluation.text_inputs import TextInputs
+from common.evaluation.vectors import Vectors
 
 
-def evaluate_sts(inputs: TextInputs, settings: StsConfig, seed: int) -> dict[str, float]:
+def evaluate_sts(inputs: Vectors, settings: StsConfig, seed: int) -> dict[str, float]:
     """Returns 100 times correlations over all pairs, and means over parts where there are several.
 
     Args:
@@ -23,8 +22,9 @@ def evaluate_sts(inputs: TextInputs, settings: StsConfig, seed: int) -> dict[str
         settings: None are needed.
         seed: Not used.
     """
-    graded = require_part(inputs.graded, "sts", "pairs with scores")
-    cosines = cosine(inputs.embed(graded.first), inputs.embed(graded.second))
+    graded = inputs.pairs
+    assert graded is not None  # the settings say that they are needed
+    cosines = cosine(graded.first.x, graded.second.x)
     keep("sts", cosines)
     values, scores = cosines.double().numpy(), graded.scores
     metrics = {"spearman": spearman(values, scores), "pearson": pearson(values, scores)}

@@ -1,11 +1,11 @@
 """The settings of protocols on texts."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 from common.evaluation.association_words import known_tests
-from common.evaluation.config import ProtocolConfig, require_part
+from common.evaluation.config import ProtocolConfig
 from common.evaluation.progress import tell
 from common.settings import setting
 
@@ -14,6 +14,7 @@ from common.settings import setting
 class AlignmentUniformityConfig(ProtocolConfig):
     """Protocol ``alignment-uniformity`` of Wang and Isola (arXiv 2005.10242)."""
 
+    on_vectors: ClassVar[bool] = True
     alpha: float = setting(2.0, above=0)
     t: float = setting(2.0, above=0)
     # Pairs are close from this share of the highest score on: 4 of 5 in STS-B.
@@ -24,6 +25,7 @@ class AlignmentUniformityConfig(ProtocolConfig):
 class AssociationConfig(ProtocolConfig):
     """Protocol ``association`` of Tan and Celis (NeurIPS 2019): WEAT and SEAT on any encoder."""
 
+    takes: ClassVar[tuple[str, ...]] = ("text",)
     # What stands for a word: the vector of the word alone, of whole sentences with it, or the state
     # of its first piece in those sentences.
     level: str = setting("sentence", choices=("word", "sentence", "word-in-sentence"))
@@ -47,8 +49,10 @@ class AssociationConfig(ProtocolConfig):
         found, notes = known_tests(inputs, self.tests)
         if not found:
             raise ConfigError(
-                "evaluation.association.tests: the data know too few of their words; set "
-                "data.tokenizer, or name tests of your own"
+                "evaluation.association.tests: the run's tokeniser knows fewer than two words of a "
+                "list in each test; name tests in the words of its data, papers evaluate RUN_DIR "
+                "--protocol association evaluation.association.tests=FILE.yaml, or measure an "
+                "encoder of real words as docs/protocols.md shows under Association tests"
             )
         for note in notes:
             tell(note)
@@ -58,6 +62,7 @@ class AssociationConfig(ProtocolConfig):
 class IsotropyConfig(ProtocolConfig):
     """Protocol ``isotropy`` of Su and Collier (arXiv 2210.14140)."""
 
+    on_vectors: ClassVar[bool] = True
     # The published code measures that many texts at most.
     max_texts: int = setting(2000, at_least=1)
     # The first and the last token of a text too. The paper measured models without such tokens.
@@ -66,8 +71,13 @@ class IsotropyConfig(ProtocolConfig):
 
 @dataclass
 class RetrievalConfig(ProtocolConfig):
-    """Protocol ``retrieval``: the entry that a held-out definition is of, among all entries."""
+    """Protocol ``retrieval``: the class of a tested sample among the means of all classes.
 
+    Of a glossary: the entry that a held-out definition is of, among all entries.
+    """
+
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("training classes",)
     cutoffs: list[int] = setting([1, 3, 10], at_least=1)
     # The mean of all entries is taken off entries and definitions: what all texts have in common
     # tells no entry.
@@ -75,16 +85,10 @@ class RetrievalConfig(ProtocolConfig):
     # Definitions compared at once.
     chunk: int = setting(256, at_least=1, result_neutral=True)
 
-    def check_inputs(self, inputs: Any) -> None:
-        """Raises `ConfigError` where no held-out text has an entry or class."""
-        require_part(inputs.train, "retrieval", "entries or classes")
-        require_part(inputs.held_out, "retrieval", "held-out texts")
-
 
 @dataclass
 class StsConfig(ProtocolConfig):
     """Protocol ``sts``: whether cosines of pairs are ordered as people's scores; no settings."""
 
-    def check_inputs(self, inputs: Any) -> None:
-        """Raises `ConfigError` where there are no pairs with scores."""
-        require_part(inputs.graded, "sts", "pairs with scores (data.graded=FILE.csv)")
+    on_vectors: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("scored pairs",)

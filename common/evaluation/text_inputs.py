@@ -18,6 +18,7 @@ from common.backbones.modes import evaluating
 from common.evaluation.config import require_part
 from common.evaluation.frozen import require_finite
 from common.evaluation.tokens import TokenStore
+from common.evaluation.vectors import Part, ScoredPairs, Vectors
 
 CHUNK = 256
 # Places that the words of a text are counted in, where nothing is learnt.
@@ -60,6 +61,31 @@ class TextInputs:
     train: LabelledTexts | None = None
     held_out: LabelledTexts | None = None
     _found: dict[TokenStore, Tensor] = field(default_factory=dict)
+
+    @property
+    def vectors(self) -> Vectors:
+        """Vectors of the split's texts, and states of their tokens where a module gives them."""
+        sentences = self.sentences()
+        whole = Part(partial(self.embed, sentences))
+        test = whole if self.held_out is None else self._labelled(self.held_out)
+        train = None if self.train is None else self._labelled(self.train)
+        states = None if self.module is None else lambda most: self.states(sentences.head(most))
+        pairs = None
+        if self.graded is not None:
+            first, second = (Part(partial(self.embed, side)) for side in self.graded[:2])
+            pairs = ScoredPairs(first, second, *self.graded[2:])
+        return Vectors(
+            test,
+            train,
+            whole=whole,
+            pairs=pairs,
+            states=states,
+            sentences=True,
+            learnt=self.module is not None,
+        )
+
+    def _labelled(self, found: LabelledTexts) -> Part:
+        return Part(partial(self.embed, found.texts), torch.from_numpy(found.targets))
 
     def embed(self, store: TokenStore) -> Tensor:
         """Returns ``(texts, dim)`` on the CPU, in float32 or wider; raises where it is NaN."""

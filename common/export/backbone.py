@@ -287,9 +287,11 @@ def export_backbone(
     }
     lines = [*lines, *load_lines(target, library)]
     if network is not None:
-        lines += transform_lines(experiment.recipe)
+        lines += transform_lines(experiment.recipe, network.channels)
     content = weights_bytes(fitted.state, {**description, "load": lines}, target, library)
     notes = [*fitted.notes, check_content(content, target, fitted, backbone, network, library)]
+    if network is not None and network.channels == 1:
+        notes.append("reads grey images: the transform leaves the colour of others out")
     write_atomic(target, content)
     return Written(target, description, lines, notes)
 
@@ -314,22 +316,33 @@ def describe(network: Network, recipe: Recipe) -> dict[str, Any]:
         "stem": network.stem,
         "width": network.width,
         "input": [network.channels, network.size, network.size],
-        "resize": recipe.data.test_resize,
-        "crop": recipe.data.test_crop,
+        "resize": _resize(recipe),
+        "crop": getattr(recipe.data, "test_crop", None),
         "mean": list(recipe.data.mean),
         "std": list(recipe.data.std),
         "num_features": network.backbone.num_features,
     }
 
 
-def transform_lines(recipe: Recipe) -> list[str]:
+def _resize(recipe: Recipe) -> int | list[int] | None:
+    """Returns what tested images are scaled to: the shorter side, or both where they have numbers.
+
+    None: they stay as they are.
+    """
+    data = recipe.data
+    return data.test_resize if hasattr(data, "test_resize") else [data.size, data.size]
+
+
+def transform_lines(recipe: Recipe, channels: int) -> list[str]:
     """Returns the Python that prepares an image (PIL, or a uint8 tensor) as the protocols do."""
     data = recipe.data
     steps = ["v2.ToImage()", "v2.ToDtype(torch.float32, scale=True)"]
-    if data.test_resize is not None:
-        steps.append(f"v2.Resize({data.test_resize})")
-    if data.test_crop is not None:
-        steps.append(f"v2.CenterCrop({data.test_crop})")
+    if channels == 1:
+        steps.insert(1, "v2.Grayscale()")
+    if (resize := _resize(recipe)) is not None:
+        steps.append(f"v2.Resize({resize})")
+    if (crop := getattr(data, "test_crop", None)) is not None:
+        steps.append(f"v2.CenterCrop({crop})")
     if data.mean:
         steps.append(f"v2.Normalize({list(data.mean)}, {list(data.std)})")
     return [

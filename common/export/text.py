@@ -64,8 +64,9 @@ def export_sentence_transformer(
 def published_arrays(encoder: TextEncoder) -> dict[str, Tensor]:
     """Returns the arrays of BERT's layout, in float32 on the CPU.
 
-    An encoder without kinds of tokens has one kind, whose embedding is zero. The table of positions
-    begins with that of the first token.
+    An encoder without kinds of tokens has one kind, whose embedding is zero, and one without a
+    pooler has the identity, which nothing here uses: the libraries would report both as missing
+    weights to be trained. The table of positions begins with that of the first token.
     """
     arrays = {
         name: array.float().cpu().contiguous() for name, array in encoder.state_dict().items()
@@ -75,6 +76,9 @@ def published_arrays(encoder: TextEncoder) -> dict[str, Tensor]:
     if encoder.embeddings.token_type_embeddings is None:
         zero = torch.zeros(1, encoder.num_features)
         arrays["embeddings.token_type_embeddings.weight"] = zero
+    if encoder.pooler is None:
+        arrays["pooler.dense.weight"] = torch.eye(encoder.num_features)
+        arrays["pooler.dense.bias"] = torch.zeros(encoder.num_features)
     return arrays
 
 

@@ -1,10 +1,10 @@
-"""Alignment of partners and uniformity on the sphere (Wang and Isola, arXiv 2005.10242)."""
+"""Alignment and uniformity on the sphere (Wang and Isola, arXiv 2005.10242), effective ranks."""
 
 import torch
 from torch import Tensor
 
 from common.losses.chunked import sum_over_row_chunks
-from common.losses.precision import unit
+from common.losses.precision import unit, upcast
 
 CHUNK = 1024
 
@@ -51,6 +51,35 @@ def cross_uniformity(x: Tensor, y: Tensor, t: float = 2.0) -> Tensor:
         x, y = unit(x), unit(y)
         total = sum_over_row_chunks(row_sum, len(x), CHUNK, x, y)
         return (total / (len(x) * (len(x) - 1))).log()
+
+
+@torch.no_grad()
+def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
+    """Returns exp of the entropy of the normalised singular values of ``(batch, dim)``.
+
+    Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
+
+    Args:
+        z: In any precision; measured in float32 or wider.
+        centre: Take the mean row off first.
+    """
+    z = upcast(z)
+    values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
+    total = values.sum()
+    shares = values / total.clamp(min=1e-12)
+    entropy = torch.special.entr(shares).sum()
+    return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
+
+
+@torch.no_grad()
+def rank_me(z: Tensor, eps: float = 1e-7) -> Tensor:
+    """Returns RankMe of ``(rows, dim)`` (Garrido et al., ICML 2023, Eq. 1).
+
+    exp of the entropy of the singular values over their sum, to each of which ``eps`` is added.
+    The mean row stays in.
+    """
+    values = torch.linalg.svdvals(upcast(z))
+    return torch.special.entr(values / values.sum() + eps).sum().exp()
 
 
 def _potential(x: Tensor, y: Tensor, t: float) -> Tensor:

@@ -71,7 +71,9 @@ def class_contrast(
         positive = wanted[rows, None] == key_labels
         if itself is not None:
             positive = positive.scatter(1, itself[rows, None], False)
-            scores = scores.scatter(1, itself[rows, None], -torch.inf)
+            # Finite, since a row may have nothing but itself: its term is then 0 and not NaN.
+            lowest = torch.finfo(scores.dtype).min
+            scores = scores.scatter(1, itself[rows, None], lowest)
         count = positive.sum(1)
         agreement = scores.masked_fill(~positive, 0).sum(1) / count.clamp(min=1)
         return ((scores.logsumexp(1) - agreement) * (count > 0)).sum()

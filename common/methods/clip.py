@@ -1,6 +1,6 @@
 """CLIP (arXiv 2103.00020): an image and its text attract, the other ones of the batch repel."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import as_pair_batch
@@ -18,6 +18,8 @@ class CLIP(PairModule):
         method: Default: ResNet-50 and the paper's encoder of texts.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: CLIP's tokens and colour.
+        backbone: A network of your own for the images, in place of ``method.backbone``.
+        text_backbone: Another one for the texts, of ids and mask.
     """
 
     method: CLIPConfig
@@ -27,12 +29,13 @@ class CLIP(PairModule):
         method: CLIPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageTextFacts | None = None,
+        backbone: nn.Module | None = None,
+        text_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = method or CLIPConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.build_towers(facts)
+        self.build_towers(facts, backbone, text_backbone)
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step of the paper's figure 3."""

@@ -1,7 +1,7 @@
 """The ``method:`` sections of the shared methods. Imports no torch."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from common.backbones.text_config import TextTowerConfig
 from common.data.images.config import ImageFacts
@@ -30,6 +30,7 @@ class BackboneConfig:
 class SupervisedConfig(BackboneConfig):
     """Cross-entropy on the labels; each view of an image is a sample."""
 
+    learns_from_labels: ClassVar[bool] = True
     # Share of the target spread over all classes.
     label_smoothing: float = setting(0.0, at_least=0, below=1)
 
@@ -49,6 +50,9 @@ class SimCLRConfig(BackboneConfig):
     output_batch_norm: bool = False
     # 0.1 is best on ImageNet at batch 4096, 0.5 on CIFAR-10.
     temperature: float = setting(0.1, above=0)
+    # All views pass the network in one batch, or one after the other (hydra's cl/model.py), so that
+    # batch norm takes the statistics of each by itself.
+    views_together: bool = True
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless there are 2 views of one size, and a batch has negatives."""
@@ -60,6 +64,7 @@ class SimCLRConfig(BackboneConfig):
 class SupConConfig(BackboneConfig):
     """Defaults: ImageNet, Khosla et al. 2020 (arXiv 2004.11362), section 4 and their code."""
 
+    learns_from_labels: ClassVar[bool] = True
     # Each residual block starts as the identity (hydra's main_cl.py).
     zero_init_residual: bool = False
     # Projector 2048 -> 2048 -> 128, without batch norm.
@@ -70,6 +75,8 @@ class SupConConfig(BackboneConfig):
     # Batch norm after the last layer, without weights (hydra's main_cl.py).
     output_batch_norm: bool = False
     temperature: float = setting(0.1, above=0)
+    # As in `SimCLRConfig`.
+    views_together: bool = True
     # Whose class the positives are of: the anchor's own, or (Hydra's ablation) that of another
     # sample of the batch.
     pairs: str = setting("identical", choices=("identical", "arbitrary"))
@@ -147,6 +154,8 @@ class BarlowTwinsConfig(BackboneConfig):
     output_batch_norm: bool = False
     # The paper's lambda.
     off_diagonal_weight: float = setting(5e-3, at_least=0)
+    # Columns are divided by the deviation of batch - 1 (AMCL's code), not by that of the batch.
+    unbiased_deviation: bool = False
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` unless the recipe makes two views of two images or more."""
@@ -200,6 +209,8 @@ class TwoTowerConfig:
     backbone: str = setting("resnet50", choices=BACKBONES)
     width: int = setting(1, at_least=1)
     stem: str = setting("imagenet", choices=("imagenet", "cifar", "deep"))
+    # Each residual block of a ResNet starts as the identity (timm's ResNets).
+    zero_init_residual: bool = False
     text: TextTowerConfig = field(default_factory=TextTowerConfig)
     # Width of the common space, to which each encoder has a linear projector without bias.
     dim: int = setting(512, at_least=1)
@@ -210,7 +221,7 @@ class TwoTowerConfig:
     # The rate rises over so many optimizer steps, its t-th is (t + 1) / warmup_batches of the full
     # one; 0: optimizer.warmup_epochs tells.
     warmup_batches: int = setting(0, at_least=0)
-    # AdamW's epsilon; the paper has 1e-6 for vision transformers (from memory, UNVERIFIED).
+    # AdamW's epsilon; for vision transformers 1e-6 (open_clip's params.py, after the paper).
     adam_eps: float = setting(1e-8, above=0)
     # No effect on one process.
     sync_batch_norm: bool = True

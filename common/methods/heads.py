@@ -1,9 +1,10 @@
-"""Projection heads and predictors: linear layers with what stands between and after them."""
+"""Projection heads and predictors, and how views pass a network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def mlp(
@@ -30,3 +31,18 @@ def mlp(
     layers.append(nn.Linear(dims[-2], dims[-1], bias=not last_norm if bias is None else bias))
     layers += [nn.BatchNorm1d(dims[-1], affine=last_affine)] if last_norm else []
     return nn.Sequential(*layers)
+
+
+def pass_views(
+    network: Callable[[Tensor], Tensor], views: Sequence[Tensor], together: bool
+) -> Tensor:
+    """Returns ``network`` of each view, ``(views, batch, dim)``.
+
+    Args:
+        network: Maps ``(batch, ...)`` to ``(batch, dim)``.
+        views: ``(batch, channels, height, width)`` each; of one size where they pass together.
+        together: In one batch, over which batch norm takes its statistics, or one after the other.
+    """
+    if together:
+        return network(torch.cat(list(views))).unflatten(0, (len(views), -1))
+    return torch.stack([network(view) for view in views])

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -33,12 +33,15 @@ class MoCo(PaperModule):
 
     With one group of batch norm several processes equal one with the whole batch, running
     statistics included; with more, which they must share equally, each process tracks the
-    statistics of its own groups, as the official code does.
+    statistics of its own groups, as the official code does. Where a process has several groups,
+    each moves the running statistics: with 8 in one process a step renews 57 % of them, and not
+    10 %, as with the official code's one group a GPU.
 
     Args:
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's. The paper: SGD.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     queue: Tensor
@@ -49,13 +52,13 @@ class MoCo(PaperModule):
         method: MoCoConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or MoCoConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        channels = facts.channels if facts else 3
-        self.backbone = build_backbone(config, channels)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, batch_norm=False)
         if config.sync_batch_norm and config.batch_norm_groups == 1:

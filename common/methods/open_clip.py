@@ -9,8 +9,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.data.image_text.tokenizers import CLIP_WORDS
 from common.errors import ConfigError, DataError, MissingLibrary, suggest
 from common.methods.config import QUICK_TAG, TwoTowerConfig
+
+# Where the library's descriptions name another way to make tokens than CLIP's.
+TOKENIZERS = ("hf_tokenizer_name", "hf_model_name", "tiktoken_name", "tokenizer_kwargs")
 
 
 class OpenClipTowers(nn.Module):
@@ -18,19 +22,24 @@ class OpenClipTowers(nn.Module):
 
     Args:
         config: ``open_clip`` names the architecture, ``initial_weights`` a tag or a file.
+        context: The most tokens of a text.
 
     Raises:
         MissingLibrary: open_clip is not installed.
-        ConfigError: No such architecture, or weights that are not for it.
+        ConfigError: No such architecture, one for other inputs, or weights that are not for it.
     """
 
-    def __init__(self, config: TwoTowerConfig) -> None:
+    def __init__(self, config: TwoTowerConfig, context: int) -> None:
         super().__init__()
         self.model = create(str(config.open_clip), config.initial_weights)
         if config.initial_weights == QUICK_TAG and not has_quick_gelu(self.model):
             raise ConfigError(
                 f"method.open_clip={config.open_clip}: has no QuickGELU, which the weights "
                 f"{QUICK_TAG} need"
+            )
+        if context > (most := int(self.model.context_length)):
+            raise ConfigError(
+                f"data.context={context}: {config.open_clip} reads {most} tokens; set it to {most}"
             )
         if config.fixed_scale:
             self.model.logit_scale.requires_grad_(False)
@@ -66,7 +75,7 @@ def create(architecture: str, weights: str | None) -> Any:
 
     Raises:
         MissingLibrary: open_clip is not installed.
-        ConfigError: No such architecture or tag.
+        ConfigError: No such architecture or tag, or one for other inputs.
         DataError: A file of weights that is not this architecture's.
     """
     try:
@@ -80,6 +89,7 @@ def create(architecture: str, weights: str | None) -> Any:
         raise ConfigError(
             f"method.open_clip={architecture}: no such architecture{suggest(architecture, known)}"
         )
+    check_inputs(architecture, open_clip.get_model_config(architecture))
     is_file = weights is not None and Path(weights).is_file()
     if weights is not None and not is_file:
         tags = open_clip.list_pretrained_tags_by_model(architecture)
@@ -93,6 +103,32 @@ def create(architecture: str, weights: str | None) -> Any:
     except RuntimeError as error:
         said = str(error).strip().partition("\n")[0][:60]
         raise DataError(f"{weights}: not the weights of {architecture}: {said}") from None
+
+
+def check_inputs(architecture: str, config: dict[str, Any]) -> None:
+    """Refuses an architecture that reads no images, or other tokens than CLIP's.
+
+    Args:
+        architecture: Its name.
+        config: As the library describes it.
+
+    Raises:
+        ConfigError: It is one of those.
+    """
+    texts = config["text_cfg"]
+    words = texts.get("vocab_size", CLIP_WORDS)
+    if other := next((texts[key] for key in TOKENIZERS if texts.get(key)), None):
+        reads = f"tokens of {other}"
+    elif words != CLIP_WORDS:
+        reads = f"a vocabulary of {words:,} tokens"
+    elif "vision_cfg" not in config:
+        reads = "no images"
+    else:
+        return
+    raise ConfigError(
+        f"method.open_clip={architecture}: reads {reads}; take one for images and CLIP's "
+        f"{CLIP_WORDS:,} tokens, such as ViT-B-32"
+    )
 
 
 def has_quick_gelu(model: nn.Module) -> bool:

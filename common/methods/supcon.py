@@ -1,10 +1,9 @@
 """SupCon (arXiv 2004.11362): all samples of a class attract each other, the others repel."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
-from common.backbones.resnet import zero_last_gains
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -14,7 +13,7 @@ from common.losses.pairs import draw_partners
 from common.losses.precision import unit
 from common.losses.supcon import supcon
 from common.methods.config import SupConConfig, check_labelled
-from common.methods.heads import mlp
+from common.methods.heads import mlp, pass_views
 from common.training.diagnostics import CollapseWarning, log_embeddings
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
@@ -29,6 +28,7 @@ class SupCon(PaperModule):
         method: Default: the paper's ImageNet values.
         optimizer: Default: the schema's. The paper: SGD or LARS.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     pair_seed: Tensor
@@ -38,19 +38,18 @@ class SupCon(PaperModule):
         method: SupConConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupConConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supcon: the training images have no two classes to tell")
         check_labelled("baseline supcon", facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts.channels)
-        if config.zero_init_residual and config.initial_weights is None:
-            zero_last_gains(self.backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
         dims = [self.backbone.num_features, *hidden, config.output_dim]
         self.projector = mlp(dims, config.head_batch_norm, config.output_batch_norm, bias=True)
@@ -64,8 +63,12 @@ class SupCon(PaperModule):
         """Returns the representation that is evaluated, ``(batch, num_features)``."""
         return self.backbone(images)
 
+    def project(self, images: Tensor) -> Tensor:
+        """Returns what is contrasted, ``(batch, output_dim)``, of any norm."""
+        return self.projector(self.embed(images))
+
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
-        """All views pass the network together; positives are of the anchor's or its pair's class.
+        """One step: positives are of the anchor's or its pair's class.
 
         Raises:
             DataError: An image without a label.
@@ -79,9 +82,7 @@ class SupCon(PaperModule):
                 "baseline supcon: a training image has no label; data.labelled_only=true leaves "
                 "such images out"
             )
-        h = self.projector(self.embed(torch.cat(batch.views)))
-        z = unit(h)
-        z = z.unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        z = unit(pass_views(self.project, batch.views, self.method.views_together))
         partners = draw_partners(
             batch.labels,
             self.method.pairs,

@@ -4,12 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
+from common.losses.precision import upcast
 from common.methods.config import SupervisedConfig, check_labelled
 from common.training.diagnostics import is_log_due
 from common.training.paper_module import PaperModule
@@ -26,6 +27,7 @@ class Supervised(PaperModule):
         method: Default: ResNet-50.
         optimizer: Default: the schema's.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -33,16 +35,17 @@ class Supervised(PaperModule):
         method: SupervisedConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupervisedConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         if facts.num_classes < 2:
             raise DataError("baseline supervised: the training images have no labels to learn")
         check_labelled("baseline supervised", facts)
-        self.backbone = build_backbone(config, facts.channels)
+        self.backbone = build_image_backbone(config, facts, backbone)
         self.classifier = nn.Linear(self.backbone.num_features, facts.num_classes)
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -54,7 +57,7 @@ class Supervised(PaperModule):
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """Classifies every view of every image."""
         batch = as_view_batch(batch)
-        logits = [self.classifier(self.embed(view)).float() for view in batch.views]
+        logits = [upcast(self.classifier(self.embed(view))) for view in batch.views]
         smoothing = self.method.label_smoothing
         losses = [
             F.cross_entropy(given, batch.labels, label_smoothing=smoothing) for given in logits

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone, own_backbone
 from common.config.schema import OptimizerConfig
 from common.data.image_text.config import ImageTextFacts
+from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import world_size
 from common.errors import ConfigError
@@ -37,13 +38,26 @@ class TwoTower(nn.Module):
     Args:
         config: Names both.
         facts: Facts of the data.
+        image: A network of the user's own.
+        text: Another one, of ids and mask, (batch, tokens) each.
     """
 
-    def __init__(self, config: TwoTowerConfig, facts: ImageTextFacts) -> None:
+    def __init__(
+        self,
+        config: TwoTowerConfig,
+        facts: ImageTextFacts,
+        image: nn.Module | None = None,
+        text: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.image = build_backbone(config, facts.channels)
+        images = ImageFacts(facts.channels, facts.image_size)
+        self.image = build_image_backbone(config, images, image)
         build_text = TEXT_BACKBONES.get(config.text.name)
-        self.text = build_text(facts.num_words, facts.context, config.text)
+        if text is None:
+            self.text = build_text(facts.num_words, facts.context, config.text)
+        else:
+            ids = torch.zeros(2, facts.context, dtype=torch.int64)
+            self.text = own_backbone(text, ids, ids == 0)
         self.image_projector = linear_projector(self.image.num_features, config.dim)
         self.text_projector = linear_projector(self.text.num_features, config.dim)
         log_scale = torch.tensor(math.log(config.scale))
@@ -89,13 +103,22 @@ class PairModule(PaperModule):
     method: TwoTowerConfig
     optimizer: OptimizerConfig
 
-    def build_towers(self, facts: ImageTextFacts | None) -> None:
-        """Makes ``self.towers`` of ``self.method``, the position, and what warns of a collapse."""
+    def build_towers(
+        self,
+        facts: ImageTextFacts | None,
+        backbone: nn.Module | None,
+        text_backbone: nn.Module | None,
+    ) -> None:
+        """Keeps the settings, and makes ``self.towers`` and what warns of a collapse."""
+        own = {"backbone": backbone, "text_backbone": text_backbone}
+        self.keep_settings(self.method, self.optimizer, facts, **own)
         config, self.facts = self.method, facts or ImageTextFacts()
         if config.open_clip is None:
-            self.towers = TwoTower(config, self.facts)
+            self.towers = TwoTower(config, self.facts, backbone, text_backbone)
+        elif backbone is not None or text_backbone is not None:
+            raise ConfigError("backbone, text_backbone: need method.open_clip=null")
         else:
-            self.towers = OpenClipTowers(config)
+            self.towers = OpenClipTowers(config, self.facts.context)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.collapse = CollapseWarning(ADVICE)

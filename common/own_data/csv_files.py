@@ -1,6 +1,7 @@
 """A CSV: what its columns hold, which is the time, and how far apart its lines are."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -21,8 +22,21 @@ DATE_FORMATS = (
     "%d.%m.%Y",
 )
 LOOKED_AT = 20  # cells of a column that may hold dates
-PATHS, CAPTIONS = ("filepath", "path", "file", "image"), ("title", "caption", "text")
-SENTENCES = {"sentence1", "sentence2"}
+# What columns are called, in small letters alone: "Image path" is imagepath.
+PATHS = ("filepath", "filename", "path", "file", "image", "imagepath", "imagefile")
+CAPTIONS = ("title", "caption", "text")
+CLICKS = {  # each also with "id" behind it
+    "user": ("user", "uid", "customer", "client", "member", "visitor", "session"),
+    "item": ("item", "iid", "article", "sku", "product", "movie", "asin"),
+    "time": ("time", "ts", "timestamp", "date", "datetime", "day"),
+}
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("text1", "text2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+)
+SCORES, CLASSES = ("score", "similarity", "rating"), ("label", "class", "goldlabel", "isduplicate")
 OPEN_WORLD = {"img_path", "label", "method", "image_source", "tag"}
 
 
@@ -52,7 +66,7 @@ class Times:
     """The column of time: its format, first and last date, and minutes between most lines.
 
     ``broken``: the first line that is no date one step after that of the line before it, and what
-    it is; or None.
+    it is; or None. ``missing``: how many lines would fill the gaps, if gaps are all that is wrong.
     """
 
     name: str
@@ -61,6 +75,7 @@ class Times:
     last: datetime
     minutes: float
     broken: tuple[int, str] | None
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,25 @@ class CsvFile:
     def column(self, name: str) -> Column | None:
         """Returns the column ``name``, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+def called(columns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Returns those of ``columns`` that have one of ``names``, whatever their case and marks."""
+    known = set(names)
+    return [one for one in columns if "".join(filter(str.isalnum, one.lower())) in known]
+
+
+def click_columns(columns: Iterable[str], role: str) -> list[str]:
+    """Returns those of ``columns`` that are called as a ``role`` of `CLICKS`."""
+    names = CLICKS[role]
+    return called(columns, [*names, *(f"{name}id" for name in names)])
+
+
+def pair_columns(columns: Iterable[str]) -> list[list[str]]:
+    """Returns the pairs of ``columns`` that are called as one of `PAIRS`."""
+    every = list(columns)
+    found = ([*called(every, [first]), *called(every, [second])] for first, second in PAIRS)
+    return [pair for pair in found if len(pair) == 2]
 
 
 def spell(minutes: float) -> str:
@@ -153,7 +187,18 @@ def _times(lines: Lines, place: int, column: Column) -> Times | None:
         if (what := _what_is_wrong(cell, before, date, zoned, step))
     )
     minutes = step / timedelta(minutes=1)
-    return Times(column.name, form, kept[0], kept[-1], minutes, next(found, None))
+    broken = next(found, None)
+    return Times(
+        column.name, form, kept[0], kept[-1], minutes, broken, _missing(kept, len(cells), step)
+    )
+
+
+def _missing(dates: list[datetime], lines: int, step: timedelta) -> int:
+    gaps = [after - before for before, after in pairwise(dates)]
+    whole = len(dates) == lines and all(
+        gap >= step > timedelta(0) and not gap % step for gap in gaps
+    )
+    return sum(gap // step - 1 for gap in gaps) if whole else 0
 
 
 def _what_is_wrong(
@@ -188,14 +233,15 @@ def _forms(columns: list[Column], times: Times | None) -> tuple[str, ...]:
     texts = {column.name.lower() for column in columns if column.numbers is None}
     if names >= OPEN_WORLD:
         return ("ow-dfa",)
-    if names >= SENTENCES:
-        return ("sentences with numbers",)
-    if texts & set(PATHS) and texts & set(CAPTIONS):
+    if pair_columns(names):
+        return "pairs", "sentences with numbers"
+    if called(texts, PATHS) and called(texts, CAPTIONS):
         return ("caption-table",)
     if "path" in texts:
         files = next(column.texts for column in columns if column.name.lower() == "path")
         return ("volume-table",) if files[0].endswith(".npy") else ("image-table",)
     if times is None and all(c.numbers is None and c.odd is None for c in columns):
         return ("sentences",)
+    clicks = ("file",) if click_columns(names, "user") and click_columns(names, "item") else ()
     first, second = ("csv", "table") if times is not None else ("table", "csv")
-    return first, second, "answered-table"
+    return *clicks, first, second, "answered-table"

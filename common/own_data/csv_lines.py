@@ -4,6 +4,7 @@ import csv
 import gzip
 import math
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from common.errors import DataError, shown, suggest
@@ -24,16 +25,7 @@ def read_lines(path: Path) -> Lines:
     Raises:
         DataError: No such file, no table, a column named twice, or a line of another length.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
-            lines = [(number, [cell.strip() for cell in cells]) for number, cells in rows]
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise DataError(f"{path}: not readable as CSV: {error}") from None
+    lines = list(table_rows(path))
     if len(lines) < 3:
         raise DataError(f"{path}: a header and at least two rows are needed")
     header = lines[0][1]
@@ -48,19 +40,46 @@ def read_lines(path: Path) -> Lines:
     return lines
 
 
+def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields number and cells, without blanks around them, of each line that is not empty.
+
+    Raises:
+        DataError: No such file, or unreadable.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    tabs = path.name.removesuffix(".gz").lower().endswith(".tsv")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+            rows = _split_at_tabs(file) if tabs else quoted_rows(path, file)
+            yield from ((number, [cell.strip() for cell in cells]) for number, cells in rows)
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from None
+
+
 def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the last line and the cells of each row of a CSV that is not empty.
 
+    Commas stand between cells, or semicolons or tabs where the first line has no comma.
+
     Raises:
-        DataError: A quotation mark opens a cell and does not close it; names the line.
+        DataError: A quotation mark opens a cell and does not close it, or closes it in a later
+            row; names the line.
     """
     taken: list[str] = []  # the lines of this row
-    reader, first = csv.reader(_kept(file, taken)), 1
+    lines = iter(file)
+    head = next(lines, "")
+    mark = next((mark for mark in ";\t" if mark in head and "," not in head), ",")
+    reader = csv.reader(_kept(chain([head], lines), taken), delimiter=mark)
+    first, width = 1, 0
     try:
         for cells in reader:
+            width = width or len(cells)
             # A mark that nothing closes would take up all lines to the next one.
             if len(taken) > 1:
-                list(csv.reader(taken, strict=True))
+                list(csv.reader(taken, delimiter=mark, strict=True))
+                _check_rows(path, first, taken, mark, width)
             if cells:
                 yield reader.line_num, cells
             first = reader.line_num + 1
@@ -70,6 +89,16 @@ def quoted_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, list[str
             f"{path}, line {first}: not readable as CSV ({error}); a quotation mark that opens a "
             "cell closes it, too"
         ) from None
+
+
+def _check_rows(path: Path, first: int, lines: list[str], mark: str, width: int) -> None:
+    """Raises `DataError` where each line of a row that has several could be a row of its own."""
+    alone = (next(csv.reader([line], delimiter=mark), []) for line in lines)
+    if width > 1 and all(len(cells) == width for cells in alone):
+        raise DataError(
+            f"{path}, line {first}: a quotation mark opens a cell up to line "
+            f"{first + len(lines) - 1} of whole rows; take it away, or write the cell on one line"
+        )
 
 
 def _kept(file: Iterable[str], taken: list[str]) -> Iterator[str]:

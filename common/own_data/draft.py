@@ -74,6 +74,13 @@ class Draft:
         """Returns whether the method, perhaps a baseline, has the setting ``method.NAME``."""
         return hasattr(self.base.method, key.split(".")[1])
 
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether the method, perhaps a baseline, is trained on classes."""
+        own = self.base.baseline is None or self.base.baseline in self.paper.baselines
+        learns = getattr(self.base.method, "learns_from_labels", False)
+        return self.paper.target == "class" if own else learns
+
     def refuse(self, text: str) -> None:
         """Notes an obstacle: what is wrong, and how it is mended."""
         self.obstacles.append(text)

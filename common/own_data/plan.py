@@ -1,19 +1,27 @@
 """The plan for data of the user's own: a recipe of the paper's with what fits them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from common.config.build import COMMAND_LINE, Layer
-from common.config.recipe import read_layers, resolve
-from common.config.references import FILE_PATTERN, RecipeReference, find_recipe
+from common.config.recipe import read_layers, resolve, take_variants
+from common.config.references import (
+    FILE_PATTERN,
+    RecipeReference,
+    find_recipe,
+    is_method,
+    read_recipe,
+    recipe_path,
+    split_reference,
+)
 from common.config.schema import Recipe
-from common.config.yaml_io import parse_overrides, read_yaml
+from common.config.yaml_io import parse_overrides
 from common.data.modality import DataSet, DataSets, find_set
 from common.errors import ConfigError, UsageError
-from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, recognise_csv
+from common.own_data.csv_files import CAPTIONS, CLICKS, PAIRS, PATHS, CsvFile, recognise_csv
 from common.own_data.draft import Choice, Draft
 from common.paper import Paper, get_paper, paper_names
 from common.registry import WINGS, load, wing
@@ -22,11 +30,18 @@ PLAN = "the plan"  # the origin of its values
 # What a variant may set and the plan sets all the same: it fits the variant's value to the data.
 FITTED = {"data.name", "data.path", "data.batch_size", "data.views", "optimizer.lr"}
 FITTED |= {"evaluation.protocols", "trainer.log_every", "trainer.threads"}
-# Whoever names a column of images or captions has a table of them.
-COLUMN_KEYS = {"data.image_column", "data.caption_column"}
+# Whoever names one of these columns has such a table.
+COLUMN_KEYS = {
+    "data.image_column": "caption-table",
+    "data.caption_column": "caption-table",
+    "data.columns": "pairs",
+    "data.user": "file",
+    "data.item": "file",
+}
 LENGTH = {"trainer.epochs", "method.pretrain_epochs"}
 REMARKS = {
-    "sentences": "sentences are read from a .txt, one on each line; pairs with data.name=pairs",
+    "sentences": "a column of sentences is trained by simcse and whitenedcse with "
+    "data.columns=[NAME], two of pairs by dse with data.columns=[NAME,NAME] data.target=NAME",
     "sentences with numbers": "supremix reads such pairs as data.name=stsb from data.root: see "
     "docs/data.md",
 }
@@ -67,7 +82,8 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
     """Plans to train ``reference``, a paper or one of its recipes, on the data at ``path``.
 
     Args:
-        reference: A paper: its recipe for such data is taken. A recipe: its sizes stay.
+        reference: A paper, with a variant or not, or a shared method: the recipe for such data is
+            taken. A recipe: its sizes stay.
         path: As the user wrote it.
         words: ``key=value``; they win over the plan.
 
@@ -75,22 +91,33 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         UsageError: Nothing at the path that the paper takes, or obstacles, all of them at once.
         ConfigError: A value of the user's that the recipe refuses.
     """
+    asked = [reference, path, *words]
+    if is_method(reference.lower()):
+        name, _, variant = split_reference(reference)
+        reference = f"{name}:{variant}"
     paper = _paper_of(reference)
     values = parse_overrides(words)
-    found = recognise(Path(path).expanduser())
-    if isinstance(found, CsvFile) and COLUMN_KEYS & set(values):
-        found = replace(found, forms=("caption-table",))
+    found = recognise(Path(path).expanduser(), paper.modalities)
+    named = [form for key, form in COLUMN_KEYS.items() if key in values and _takes(paper, form)]
+    if isinstance(found, CsvFile) and named:
+        found = replace(found, forms=(named[0],))
     form = _choose_form(paper, found)
-    bare = reference.lower() == paper.name
-    name = f"{paper.name}/{paper.own_data.get(form, paper.default_recipe)}" if bare else reference
-    source = find_recipe(name, read_yaml)
+    name, fixed = _recipe_of(reference, paper, form, values.get("baseline"))
+    source = find_recipe(name, read_recipe)
     layers = read_layers(source, paper)
     base = resolve(paper, source.recipe, source.variant, layers)
-    draft = Draft(paper, base, values, fixed=not bare, kept=_kept(source, layers))
+    draft = Draft(paper, base, values, fixed, _kept(source, layers))
+    draft.choose("data.name", form, "")
+    draft.choose("data.path", str(found.path), "")
+    if fixed and source.file is None and "/" not in reference:
+        draft.notes.append(
+            f"{name} has views and a network of its own: set it beside "
+            f"`papers train {paper.name}/{source.recipe} {path}`, not beside {paper.name}."
+        )
     _check_words(source, layers, draft)
+    draft.choices.clear()  # the plan gives its reasons
     draft.base = _with_baseline(draft)
     load(dict(_own_sets(paper))[form].plan)(found, draft)
-    _fit_warmup(draft)
     if not draft.obstacles and find_spec(f"{paper.package}.own_data") is not None:
         fit = getattr(paper.part("own_data"), "fit", None)
         if fit is not None:
@@ -99,12 +126,33 @@ def make_plan(reference: str, path: str, words: list[str]) -> Plan:
         raise UsageError(_all_at_once(found, draft.obstacles))
     recipe = _resolved(source, layers, draft)
     choices = {key: choice for key, choice in draft.choices.items() if key in recipe.origins}
-    asked = [reference, path, *words]
     return Plan(recipe, found, choices, draft.notes, draft.seconds, name, asked)
 
 
-def recognise(path: Path) -> Found:
+def _recipe_of(reference: str, paper: Paper, form: str, baseline: Any) -> tuple[str, bool]:
+    """Returns the recipe that is meant for such data, and whether its sizes stay.
+
+    A ``baseline`` in the user's words is the variant of that name, where there is one.
+    """
+    if "/" in reference or FILE_PATTERN.fullmatch(reference):
+        return reference, True
+    variant = reference.partition(":")[2]
+    recipe = paper.own_data.get(form, paper.default_recipe)
+    known = take_variants(read_recipe(path := recipe_path(paper.name, recipe)), path)
+    if not variant and baseline in known:
+        variant = baseline
+    own = not variant or variant in known  # else it is one of the default recipe
+    name = f"{paper.name}/{recipe if own else paper.default_recipe}"
+    return f"{name}:{variant}" if variant else name, not own
+
+
+def recognise(path: Path, modalities: Iterable[str] = ()) -> Found:
     """Returns what lies at ``path``, as the first modality that knows it tells.
+
+    Args:
+        path: A file or folder.
+        modalities: Those of the paper, which are asked of a table first: it may be large, and of
+            several forms.
 
     Raises:
         UsageError: There is nothing, or nothing that a paper reads.
@@ -114,11 +162,12 @@ def recognise(path: Path) -> Found:
         raise UsageError(f"{path}: does not exist")
     kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     kind = "folder" if path.is_dir() else kind
-    if kind in ("csv", "tsv"):
-        return recognise_csv(path)
-    known = [one.recognise for one in map(wing, WINGS) if getattr(one, "recognise", "")]
-    found: Iterator[Found | None] = (load(one)(path, kind) for one in known)
+    is_csv = kind in ("csv", "tsv")
+    known = [getattr(wing(name), "recognise", "") for name in (modalities if is_csv else WINGS)]
+    found: Iterator[Found | None] = (load(one)(path, kind) for one in known if one)
     if (first := next(filter(None, found), None)) is None:
+        if is_csv:
+            return recognise_csv(path)
         forms = (each.form for name in WINGS for _, each in DataSets(name).sets())
         raise UsageError(f"{path}: not read; papers take {'; '.join(filter(None, forms))}")
     return first
@@ -154,12 +203,6 @@ def _with_baseline(draft: Draft) -> Recipe:
     return replace(draft.base, baseline=baseline, method=draft.paper.config(baseline)())
 
 
-def _fit_warmup(draft: Draft) -> None:
-    epochs = draft.get("trainer.epochs")
-    if draft.get("optimizer.warmup_epochs") >= epochs > 0:
-        draft.choose("optimizer.warmup_epochs", epochs // 10, f"of {epochs} epochs")
-
-
 def _paper_of(reference: str) -> Paper:
     """Returns the paper of a recipe for own data: ``paper[/recipe][:variant]`` or a file.
 
@@ -169,7 +212,7 @@ def _paper_of(reference: str) -> Paper:
     if reference.endswith(".json"):
         raise UsageError(f"{reference}: a record is repeated on its own data; leave the path out")
     if FILE_PATTERN.fullmatch(reference):
-        return get_paper(find_recipe(reference, read_yaml).paper)
+        return get_paper(find_recipe(reference, read_recipe).paper)
     return get_paper(reference.partition("/")[0].partition(":")[0])
 
 
@@ -195,12 +238,8 @@ def _refusal(paper: Paper, found: Found) -> str:
     """Returns what is there, what the paper takes, and which papers take what is there."""
     mine = "; ".join(each.form for _, each in _own_sets(paper))
     lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
-    if isinstance(found, CsvFile) and _takes(paper, "caption-table"):
-        lines.append(f"its columns: {', '.join(column.name for column in found.columns)}")
-        lines.append(
-            f"images are looked for in {', '.join(PATHS)}, captions in {', '.join(CAPTIONS)}; "
-            "name yours: data.image_column=NAME data.caption_column=NAME"
-        )
+    if isinstance(found, CsvFile):
+        lines += _columns_sought(paper, found)
     others = {
         form: [name for name in paper_names() if _takes(get_paper(name), form)]
         for form in found.forms
@@ -212,6 +251,27 @@ def _refusal(paper: Paper, found: Found) -> str:
         else:
             lines.append(REMARKS.get(form, "no paper takes such data"))
     return "\n  ".join(lines)
+
+
+def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:
+    """Yields the columns of a table, and which the paper would take, if it takes any such table."""
+    sought = {
+        "caption-table": (
+            f"images are looked for in {', '.join(PATHS)}, captions in {', '.join(CAPTIONS)}; "
+            "name yours: data.image_column=NAME data.caption_column=NAME"
+        ),
+        "file": (
+            f"users are looked for in {', '.join(CLICKS['user'])}, items in "
+            f"{', '.join(CLICKS['item'])}; name yours: data.user=NAME data.item=NAME"
+        ),
+        "pairs": (
+            f"pairs of texts are looked for in {', '.join(map(' and '.join, PAIRS))}; name yours: "
+            "data.columns=[NAME,NAME], or one column of texts: data.columns=[NAME]"
+        ),
+    }
+    for form in filter(lambda form: _takes(paper, form), sought):
+        yield f"its columns: {', '.join(column.name for column in found.columns)}"
+        yield sought[form]
 
 
 def _all_at_once(found: Found, obstacles: list[str]) -> str:

@@ -20,6 +20,7 @@ from common.own_data.plan import Plan
 from common.paper import get_paper
 
 LONGEST = 48  # letters of a value on the screen
+START = 30  # seconds to load the libraries and to draw what was trained
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -46,12 +47,12 @@ def expected(plan: Plan) -> str:
     """Returns how long the training may take, as the rough estimate that it is."""
     if plan.seconds is None:
         return "The expected time is not known; the progress bar tells after the first steps."
-    minutes = plan.seconds / 60
+    minutes = (plan.seconds + START) / 60
     told = f"{minutes / 60:.0f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
     told = f"about {told}" if minutes >= 1.5 else "a minute or less"
     cores = os.cpu_count() or 1
     return (
-        f"Expected time: {told} on {cores} CPU core{'s' * (cores > 1)}, a rough estimate "
+        f"Expected time: {told} on {cores} idle CPU core{'s' * (cores > 1)}, a rough estimate "
         "from the counts; a GPU is faster."
     )
 

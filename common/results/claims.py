@@ -9,7 +9,7 @@ from typing import Any
 
 from common.config.checkout import SOURCE_ROOT
 from common.config.recipe import take_variants
-from common.config.references import recipe_path, split_reference
+from common.config.references import read_recipe, recipe_path, split_reference
 from common.config.yaml_io import read_yaml
 from common.errors import ConfigError, UsageError, suggest
 from common.results.record import ARM_PATTERN
@@ -117,7 +117,7 @@ def load_all_claims(
     return {path.parent.name: load_claims(path, arms) for path in paths}
 
 
-def arms_of(setting: str, read: Read = read_yaml) -> Arms:
+def arms_of(setting: str, read: Read = read_recipe) -> Arms:
     """Returns the arms of the recipe ``paper/recipe``, without building one.
 
     Raises:

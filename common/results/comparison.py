@@ -8,7 +8,7 @@ from functools import cache
 
 from common.config.checkout import SOURCE_ROOT
 from common.config.overrides import as_word
-from common.config.yaml_io import read_yaml
+from common.config.references import read_recipe
 from common.results.claims import Comparison, arms_of, load_all_claims
 from common.results.configuration import flat_config
 from common.results.groups import Group, grouped, paired_differences
@@ -179,7 +179,7 @@ def _splits(metric: str) -> list[str]:
 
 def _claimed(papers: Iterable[str]) -> list[Comparison]:
     """Returns the comparisons that the papers' claims make, each paper's main one first."""
-    read = cache(read_yaml)
+    read = cache(read_recipe)
     found = [load_all_claims(lambda setting: arms_of(setting, read), paper=p) for p in papers]
     claims = [claim for one in found for of_paper in one.values() for claim in of_paper.claims]
     return [claim.comparison for claim in claims if claim.comparison]

@@ -25,7 +25,7 @@ PACKAGES = ("common", "papers")
 REGISTRY = "common/registry.py"
 FIT = "common/training/fit.py"
 # What modalities and targets register in their declarations, and papers with ``own_`` before it.
-REGISTERED = ("sets", "readers", "backbones")
+REGISTERED = ("sets", "readers", "backbones", "protocols")
 READERS = ("sets", "readers")
 TARGET = re.compile(r"((?:common|papers)(?:\.\w+)+)(?::\w+)?")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config.recipe import load_recipe
-from common.config.yaml_io import read_yaml
+from common.config.references import read_recipe
 from common.data.modality import find_set
 from common.errors import UsageError
 from common.paper import get_paper, paper_names
@@ -228,7 +228,7 @@ def read_leaderboard(
         ConfigError: A file of reported numbers or of claims that is broken.
     """
     root = root or default_root()
-    read = cache(read_yaml)  # a file has many variants, and reading it is half of a recipe's time
+    read = cache(read_recipe)  # a file has many variants, and reading it is half of a recipe's time
     records = load_records(root / "results" if results is None else results, paper)
     entries = load_all_reported(root, paper)
     arms = {
@@ -257,7 +257,7 @@ def _titles() -> dict[str, str]:
     return {p.name: f"{p.title} ({p.venue} {p.year})" for p in papers}
 
 
-def present_code(records: Iterable[Record], root: Path, read: Read = read_yaml) -> Code:
+def present_code(records: Iterable[Record], root: Path, read: Read = read_recipe) -> Code:
     """Returns digests, ledgers and configuration hashes as the files stand now."""
     records = list(records)
     papers = sorted({record.paper for record in records})
@@ -268,7 +268,7 @@ def present_code(records: Iterable[Record], root: Path, read: Read = read_yaml) 
     )
 
 
-def present_hashes(references: Iterable[str], read: Read = read_yaml) -> dict[str, str]:
+def present_hashes(references: Iterable[str], read: Read = read_recipe) -> dict[str, str]:
     """Returns ``{paper/recipe[:variant]: configuration hash}`` of the recipes that load.
 
     A recipe that is gone or no longer fits the schema is left out: its runs are of another one.

@@ -4,7 +4,7 @@ import re
 
 # Metrics of which less is better.
 ERROR = re.compile(
-    r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$"
+    r"(^|[/_])(mse|mae|rmse|gm|fpe)(@\d+)?$|_leak$|gap_(separability|centroid_distance)$|reconstruction_error$"
 )
 # Metrics that do not say how good an encoder is.
 BESIDE = re.compile(

@@ -12,7 +12,7 @@ from common.config.build import COMMAND_LINE
 from common.config.files import file_digest
 from common.config.protocols import check_protocols
 from common.config.recipe import SECTIONS, resolve
-from common.config.schema import Recipe
+from common.config.schema import Recipe, with_protocols
 from common.config.yaml_io import parse_overrides
 from common.errors import ConfigError, DataError, UsageError
 from common.paper import get_paper
@@ -165,11 +165,6 @@ def evaluate_weights(
             run = new_run(recipe, root)
             ending.callback(run.unlock)
         return _measure(loaded, recipe, weights, run, console)
-
-
-def with_protocols(recipe: Recipe, names: list[str]) -> Recipe:
-    """Returns the recipe with protocols ``names`` alone, for which its data are then checked."""
-    return replace(recipe, evaluation=replace(recipe.evaluation, protocols=names, online=[]))
 
 
 def _measure(

@@ -1,5 +1,6 @@
 """The last screen of a run: what was measured, where it is stored, what can be run next."""
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from common.config.console import plain_table, print_table
 from common.config.overrides import changed_words
 from common.config.references import recipe_names
 from common.config.schema import Recipe
+from common.data.modality import find_set
 from common.paper import get_paper
 from common.results.metrics import BESIDE, ERROR
 from common.results.pages.formatting import decimals_of, number
@@ -17,6 +19,8 @@ from common.results.pages.sections import LEARNING_REFERENCES
 from common.results.record import NO_NUMBER, Record
 from common.runs.folder import RunFolder
 
+# Our networks that torchvision has, too.
+IN_LIBRARIES = ("resnet18", "resnet50", "vit_base", "vit_small", "vit_tiny")
 NOTHING = {
     "untrained": "This training did not help: the untrained encoder is",
     "raw": "The data as they are, without an encoder, are",
@@ -78,14 +82,21 @@ def show_result(record: Record, run: RunFolder, console: Console) -> None:
         console.print("nothing measured: evaluation.protocols is empty")
     for warning in no_gain(record):
         console.print(warning, style="yellow", highlight=False, soft_wrap=True)
-    if record.scaled and record.scaled_reason != NO_NUMBER:
+    known = find_set(record.data)
+    own = known is not None and known.form  # no paper reports a number of a user's own data
+    if record.scaled and record.scaled_reason != NO_NUMBER and not own:
         reason = f"no reported number is set beside it: {record.scaled_reason}"
         console.print(reason, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"stored in {run.path}", highlight=False, soft_wrap=True)
-    if any(run.plots.glob("*.png")):
-        console.print(f"plots: {run.plots}", highlight=False, soft_wrap=True)
+    plots = ", with plots" if any(run.plots.glob("*.png")) else ""
+    console.print(f"stored in {_near(run.path)}{plots}", highlight=False, soft_wrap=True)
     if run.upload is not None:
-        console.print(f"tracked on this disk only; to upload: {run.upload}", soft_wrap=True)
+        upload = run.upload.replace(f"{Path.cwd()}{os.sep}", "")
+        console.print(f"tracked on this disk only; to upload: {upload}", soft_wrap=True)
+
+
+def _near(path: Path) -> str:
+    """Returns a path as it is typed from here, where it lies below."""
+    return str(path).removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def no_gain(record: Record) -> Iterator[str]:
@@ -130,22 +141,31 @@ def show_next(
     again = ["papers", "train", *again]
     if run.root.resolve() != Path("runs").resolve():
         again += ["--runs", str(run.root)]
-    steps = [
-        (shlex.join(again), "another seed"),
-        (shlex.join(["papers", "evaluate", str(run.path)]), "its protocols again"),
-        (f"papers info {recipe.paper}", "recipes and reported numbers"),
-    ]
-    if not recipe.evaluation.protocols:
-        del steps[1]
+    folder = _near(run.path)
+    steps = [(shlex.join(again), "another seed")]
     if planned or recipe.file is not None or recipe.data.path is not None:
-        on_own = ["papers", "embed", str(run.path), "--data", "PATH"]
-        steps.insert(1, (shlex.join(on_own), "vectors of your data, with ids"))
-        steps.insert(2, (shlex.join(["papers", "export", str(run.path)]), "the trained encoder"))
+        embed = ["papers", "embed", folder, "--data", "PATH"]
+        steps.append((shlex.join(embed), "vectors of your data, with ids"))
+        steps.append((shlex.join(["papers", "export", folder]), _encoder_text(recipe)))
+    else:
+        if recipe.evaluation.protocols:
+            steps.append((shlex.join(["papers", "evaluate", folder]), "its protocols again"))
+        steps.append((f"papers info {recipe.paper}", "recipes and reported numbers"))
     if get_paper(recipe.paper).target == "next item":
-        words = shlex.join(["papers", "recommend", str(run.path)])
+        words = shlex.join(["papers", "recommend", folder])
         steps.insert(1, (words, "the next items of each user, as a table"))
     if recipe.file is None and recipe.recipe not in recipe_names(recipe.paper):
         del steps[0]  # of a user's own recipe that was resumed: its file is not known
     lines = "\n".join(f"       {words}    {what}" for words, what in steps)
     said = lines.replace("     ", "next:", 1)
     console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _encoder_text(recipe: Recipe) -> str:
+    """Returns what an export holds, and whether other programs have its network."""
+    name, width = (getattr(recipe.method, key, None) for key in ("backbone", "width"))
+    if name is None or ":" in name:
+        return "the trained encoder"
+    if name in IN_LIBRARIES and width == 1:
+        return "the trained encoder, for torchvision"
+    return f"the trained encoder; no library has {name}, so that it opens with this project only"

@@ -66,7 +66,7 @@ class Outcome:
     tells: bool = True
 
 
-def settings_of(records: Iterable[Record]) -> dict[str, Record]:
+def by_setting(records: Iterable[Record]) -> dict[str, Record]:
     """Returns the newest record of each setting whose configuration is known."""
     known = [record for record in records if record.config is not None and record.counts]
     return {setting_of(one): one for one in sorted(known, key=lambda record: record.finished)}
@@ -164,7 +164,7 @@ def plan(
     jobs: dict[str, Job] = {}
     names: dict[str, list[str]] = {}
     shapes, by_run = Shapes(), {record.run_id: record for record in records}
-    for setting, record in settings_of(records).items():
+    for setting, record in by_setting(records).items():
         if only not in (None, setting):
             continue
         known = ledger.settings.get(setting, [])

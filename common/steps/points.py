@@ -6,10 +6,12 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
 from common.config.schema import Recipe
 from common.paper import get_paper
+from common.training.stages import stage_number
 
 # Changes a checkpoint's state in place; draws from the generator.
 Fill = Callable[[dict[str, Tensor], torch.Generator], None]
@@ -97,6 +99,26 @@ def late(counts: Counts, steps: int = STEPS, fill: Fill | None = None) -> Point:
     """Returns the last batch of an epoch at about 80 % of the training."""
     epoch = round(LATE * counts.batches / counts.per_epoch) - 1
     return Point("late", counts.end_of_epoch(max(epoch, 0)), steps, fill)
+
+
+def two_stages(counts: Counts, first: int, begins: str) -> list[Point]:
+    """Returns start and a late moment; of two stages the first one's end, and the end of all.
+
+    Args:
+        counts: The places of the training.
+        first: Epochs of the first stage; 0: there is one stage alone.
+        begins: Name of the moment at which the second stage begins.
+    """
+    if not first:
+        return [training_start(), late(counts)]
+    end = Point("end", counts.end_of_epoch(counts.epochs - 1))
+    return [training_start(), Point(begins, counts.end_of_epoch(first - 1)), end]
+
+
+def stage_of(module: LightningModule, place: Place) -> dict[str, float]:
+    """Returns the number of the stage, of a module that has ``stages``."""
+    stages = getattr(module, "stages", None)
+    return {} if stages is None else {"stage": float(stage_number(stages, place.epoch))}
 
 
 def points_of(recipe: Recipe, counts: Counts) -> list[Point]:

@@ -9,8 +9,8 @@ from lightning import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from common.losses.precision import upcast
-from common.training.position import batches_seen
+from common.losses.spread import effective_rank
+from common.training.position import Position, batches_seen
 
 
 def is_log_due(module: LightningModule) -> bool:
@@ -23,8 +23,10 @@ def is_log_due(module: LightningModule) -> bool:
     # Outside of a fit `self.log` has nowhere to write.
     if trainer is None or not trainer.log_every_n_steps or not trainer.training:
         return False
-    if trainer.loggers:  # a stock Trainer's, which counts from the start of its own fit
-        return bool(trainer._logger_connector.should_update_logs)
+    if not any(isinstance(each, Position) for each in trainer.callbacks):
+        # A stock Trainer counts from the start of its own fit. The last batch speaks for its epoch:
+        # callbacks such as `EarlyStopping` look then, and few batches may be no interval.
+        return trainer.is_last_batch or bool(trainer._logger_connector.should_update_logs)
     due: bool = (batches_seen(module) + 1) % trainer.log_every_n_steps == 0
     return due
 
@@ -33,24 +35,6 @@ def is_log_due(module: LightningModule) -> bool:
 def embedding_std(z: Tensor) -> Tensor:
     """Returns the mean standard deviation of ``z`` ``(batch, dim)``; about dim^-0.5 if spread."""
     return z.float().std(dim=0, unbiased=False).mean()
-
-
-@torch.no_grad()
-def effective_rank(z: Tensor, centre: bool = True) -> Tensor:
-    """Returns exp of the entropy of the normalised singular values of ``(batch, dim)``.
-
-    Roy and Vetterli, EUSIPCO 2007. 1 for points on a line, at most ``dim``; 0 for one point.
-
-    Args:
-        z: In any precision; measured in float32 or wider.
-        centre: Take the mean row off first.
-    """
-    z = upcast(z)
-    values = torch.linalg.svdvals(z - z.mean(dim=0) if centre else z)
-    total = values.sum()
-    shares = values / total.clamp(min=1e-12)
-    entropy = torch.special.entr(shares).sum()
-    return torch.where(total > 1e-6, entropy.exp(), torch.zeros_like(total))
 
 
 class CollapseWarning:

@@ -5,11 +5,15 @@ from typing import Any, get_args, get_type_hints
 
 import torch
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.errors import ConfigError
 from common.optim.build import configure
+from common.training.probe import Seen, probe_settings
+
+# Among the hyperparameters of a checkpoint: the arguments that were the user's own networks.
+OWN = "networks"
 
 
 class PaperModule(LightningModule):
@@ -17,6 +21,9 @@ class PaperModule(LightningModule):
 
     A subclass keeps ``optimizer`` and calls `keep_settings` in ``__init__``, so that every
     checkpoint tells how to build the module again, and a logger is told the hyperparameters.
+
+    Attributes:
+        evaluation: The protocols of ``Trainer.validate`` and ``Trainer.test``, with their settings.
     """
 
     optimizer: OptimizerConfig
@@ -26,6 +33,8 @@ class PaperModule(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.evaluation = probe_settings()
+        self._seen = Seen()
 
     def forward(self, *inputs: Any) -> Tensor:
         """Returns what ``embed`` returns."""
@@ -36,11 +45,37 @@ class PaperModule(LightningModule):
         """Returns the recipe's optimizer over all parameters, and its schedule."""
         return configure(self.parameters(), self.optimizer, self.trainer)
 
-    def keep_settings(self, method: Any, optimizer: OptimizerConfig, facts: Any) -> None:
-        """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold."""
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keeps what the batch tells; see `Seen`."""
+        self._seen.see(self, batch, dataloader_idx)
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keeps what the batch tells; see `Seen`."""
+        self._seen.see(self, batch, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs ``val/`` and the metrics of `evaluation`."""
+        self.log_dict(self._seen.measure(self, "val/"))
+
+    def on_test_epoch_end(self) -> None:
+        """Logs ``test/`` and the metrics of `evaluation`."""
+        self.log_dict(self._seen.measure(self, "test/"))
+
+    def keep_settings(
+        self, method: Any, optimizer: OptimizerConfig, facts: Any, **own: nn.Module | None
+    ) -> None:
+        """Keeps the settings as hyperparameters: plain values, which a checkpoint may hold.
+
+        Args:
+            method: The paper's.
+            optimizer: The optimizer's.
+            facts: Of the data.
+            own: The user's own networks by argument, whose classes alone are kept.
+        """
         parts = {"method": method, "optimizer": optimizer, "facts": facts}
         plain = {name: part and asdict(part, dict_factory=_listed) for name, part in parts.items()}
-        self.save_hyperparameters(plain)
+        names = {name: type(part).__name__ for name, part in own.items() if part is not None}
+        self.save_hyperparameters({**plain, OWN: names} if names else plain)
 
     @classmethod
     def settings_types(cls) -> dict[str, type]:
@@ -67,10 +102,11 @@ class PaperModule(LightningModule):
             hparams_file: As in Lightning.
             strict: Whether the weights must fit.
             weights_only: As in Lightning; objects, which could run code, are read in no case.
-            given: Arguments of the class in place of the stored ones.
+            given: Arguments of the class in place of the stored ones, and networks of your own.
 
         Raises:
-            ConfigError: If the file tells no settings, or settings that the class lacks.
+            ConfigError: If the file tells no settings, settings that the class lacks, or was
+                trained with a network that is not given.
         """
         stored = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
         settings = stored.get(cls.CHECKPOINT_HYPER_PARAMS_KEY)
@@ -78,6 +114,12 @@ class PaperModule(LightningModule):
             raise ConfigError(
                 f"{checkpoint_path}: tells no settings; give method=, optimizer= and facts="
             )
+        for name, network in (settings or {}).get(OWN, {}).items():
+            if given.get(name) is None:
+                raise ConfigError(
+                    f"{checkpoint_path}: trained with a network of your own, {network}, which no "
+                    f"file builds; give {name}= one that is built the same"
+                )
         for name, kind in cls.settings_types().items():
             values = (settings or {}).get(name)
             given.setdefault(name, values and restored(kind, values, str(checkpoint_path)))

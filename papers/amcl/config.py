@@ -97,6 +97,6 @@ class AMCLConfig(BackboneConfig):
 class PairAucConfig(ProtocolConfig):
     """Protocol ``pair-auc``: two views of one image against views of two."""
 
-    needs_labels: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ("images",)
     # Tested images; as many are drawn by seed where there are more.
     max_images: int = setting(500, at_least=2, hashed_as="max_pictures")

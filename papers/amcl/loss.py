@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from common.distributed.collectives import gather_with_grad, rank, world_size
-from common.losses.barlow import STD_EPS, correlate, standardise
+from common.losses.barlow import UNBIASED_EPS, correlate, standardise
 from common.losses.chunked import sum_over_row_chunks
 from common.losses.precision import unit, upcast
 from papers.amcl.temperature import omega, temperature
@@ -62,7 +62,7 @@ class Rule:
     negative_dim: int | None = 2
     with_positive: bool = False
     off_diagonal_weight: float = 5e-3
-    std_eps: float = STD_EPS
+    std_eps: float = UNBIASED_EPS
 
     def temperature(self, score: Tensor) -> Tensor:
         """Returns the temperatures of pairs with phi's products ``score``."""

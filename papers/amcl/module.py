@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -36,6 +36,7 @@ class AMCL(PaperModule):
         method: Default: generation 2 on SimCLR.
         optimizer: Default: the schema's. Generation 2: SGD, which decays phi and biases too.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class AMCL(PaperModule):
         method: AMCLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or AMCLConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        channels = facts.channels if facts else 3
-        self.backbone = build_backbone(config, channels)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         self.heads = projection_heads(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)

@@ -110,6 +110,14 @@ def solve_baselines(case: Case) -> dict[str, Any]:
     return found
 
 
+def solve_barlow_twins(case: Case) -> dict[str, Any]:
+    """The base loss as its authors have it: both views through batch norm, the biased deviation."""
+    inputs = leaves(case, ("z1", "z2"), None)
+    loss = barlow_twins(inputs["z1"], inputs["z2"], case.constants["lambda"])
+    corr = correlate(*(standardise(z) for z in inputs.values()))
+    return {"loss": loss, "corr": corr} | gradients(loss, case.outputs, inputs)
+
+
 def solve_limits(case: Case) -> dict[str, Any]:
     """One head and phi = 0: the hard, the soft and the plain losses at one temperature."""
     z1, z2, zero = case["z1"][:, None], case["z2"][:, None], torch.zeros((), dtype=case.dtype)
@@ -213,6 +221,7 @@ CASES: dict[str, Callable[[Case], dict[str, Any]]] = {
     "omega": solve_omega,
     "temperature": solve_temperature,
     "baselines": solve_baselines,
+    "barlow_twins": solve_barlow_twins,
     "limits": solve_limits,
     "amcl_ntxent": solve_ntxent,
     "amcl_moco": solve_moco,

@@ -37,12 +37,12 @@ class BarLIPConfig:
 
 @dataclass
 class AgreementConfig:
-    """The heads of SiamLIP and BYOLIP, which predict the other side's projection."""
+    """The heads of SiamLIP, BYOLIP and the older SwALIP, and the first two's predictors."""
 
     # Code: hidden layers of head and predictor, and what is predicted.
     hidden_dim: int = setting(2048, at_least=1)
     output_dim: int = setting(128, at_least=1)
-    # Code: BYOLIP's towers follow with this momentum, constant.
+    # Code: the copies of BYOLIP and of the older SwALIP follow with this momentum, constant.
     momentum: float = setting(0.99, at_least=0, at_most=1)
 
 
@@ -60,7 +60,7 @@ class SwALIPConfig:
     num_prototypes: int = setting(3000, at_least=2)
     temperature: float = setting(0.1, above=0)
     freeze_batches: int = setting(100, at_least=0)
-    # For v1: codes come from towers that follow with `agreement.momentum`; an option of the code.
+    # For v1: codes come from a copy that follows with `agreement.momentum`; an option of the code.
     momentum_codes: bool = False
 
 
@@ -68,6 +68,8 @@ class SwALIPConfig:
 class ClipRocketConfig(TwoTowerConfig):
     """The contrast on weak and strong views (code: CL2L), and one addition to it or none."""
 
+    # Code: timm's ResNets, which start so.
+    zero_init_residual: bool = True
     # Code: CLIP's transformer with QuickGELU.
     text: TextTowerConfig = field(default_factory=_text)
     # Code: the space of both projectors.

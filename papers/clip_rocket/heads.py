@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from common.losses.precision import unit
 from common.methods.heads import mlp
 from common.methods.two_tower import TwoTower
 from papers.clip_rocket.config import ClipRocketConfig
@@ -73,6 +74,20 @@ def predictors(config: ClipRocketConfig) -> Heads:
     return Heads(
         lambda count: mlp([count, hidden, output]), (output, output), config.separate_heads
     )
+
+
+def prototype_heads(towers: TwoTower, config: ClipRocketConfig) -> Heads:
+    """Returns the heads of the older SwALIP, whose outputs are compared with prototypes."""
+    hidden, output = config.agreement.hidden_dim, config.agreement.output_dim
+    return Heads(lambda count: mlp([count, hidden, output]), features_of(towers))
+
+
+class Prototypes(nn.Linear):
+    """Prototypes of unit length: a linear layer with weight norm whose gains stay 1."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Returns the cosines of ``vectors (..., features)``, ``(..., prototypes)``."""
+        return nn.functional.linear(unit(vectors), unit(self.weight))
 
 
 def features_of(towers: TwoTower) -> tuple[int, int]:

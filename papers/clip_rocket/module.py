@@ -13,7 +13,6 @@ from common.data.image_text.config import ImageTextFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.clip import ClipLoss
-from common.losses.precision import unit
 from common.losses.sinkhorn import sinkhorn
 from common.methods.two_tower import LARGEST, PairModule, TwoTower, log_pairs
 from common.optim.ema import momentum_copy, update_momentum
@@ -21,10 +20,12 @@ from common.training.diagnostics import is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.clip_rocket.config import ClipRocketConfig
 from papers.clip_rocket.heads import (
+    Prototypes,
     agreement_heads,
     barlip_heads,
     joined,
     predictors,
+    prototype_heads,
     strong_projectors,
 )
 from papers.clip_rocket.loss import (
@@ -49,6 +50,8 @@ class ClipRocket(PairModule):
         method: Default: ResNet-50 on CC12M.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: CLIP's tokens and colour.
+        backbone: A network of your own for the images, in place of ``method.backbone``.
+        text_backbone: Another one for the texts, of ids and mask.
     """
 
     towers: TwoTower
@@ -59,12 +62,13 @@ class ClipRocket(PairModule):
         method: ClipRocketConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageTextFacts | None = None,
+        backbone: nn.Module | None = None,
+        text_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or ClipRocketConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.build_towers(facts)
+        self.build_towers(facts, backbone, text_backbone)
         apart, added = config.separate_projectors, config.addition
         self.strong = strong_projectors(self.towers, config) if apart else None
         self.strong_log_scale = (
@@ -76,16 +80,18 @@ class ClipRocket(PairModule):
             self.heads = agreement_heads(self.towers, config)
             self.predictors = predictors(config)
         if added == "swalip-v1":
-            self.prototypes = nn.Linear(config.dim, config.swalip.num_prototypes, bias=False)
+            self.heads = prototype_heads(self.towers, config)
+            outputs, count = config.agreement.output_dim, config.swalip.num_prototypes
+            self.prototypes = Prototypes(outputs, count, bias=False)
         if config.sync_batch_norm:
             convert_batch_norm(self)
         self.average = momentum_copy(self.followed) if config.has_momentum else None
 
     @property
     def followed(self) -> nn.ModuleList:
-        """What momentum towers are copies of: the towers, and of BYOLIP the heads behind them."""
-        heads = [self.heads] if self.method.addition == "byolip" else []
-        return nn.ModuleList([self.towers, *heads])
+        """What the momentum copy follows: towers, heads, and prototypes where there are some."""
+        prototypes = [self.prototypes] if self.method.addition == "swalip-v1" else []
+        return nn.ModuleList([self.towers, self.heads, *prototypes])
 
     def project_image(self, images: Tensor) -> Tensor:
         """Returns what is compared at the test, ``(batch, dim)`` or both projectors' ``2 dim``."""
@@ -111,7 +117,7 @@ class ClipRocket(PairModule):
         h = self.project_strong(features)  # (A, batch, dim)
         scales = self.log_scale, self.scale_of_strong
         contrast = cl2l(z, h, *scales, config.label_smoothing, config.reduction)
-        added = self.added_loss(batch, features, z, h)
+        added = self.added_loss(batch, features, h)
         loss = contrast.total + added
         told = ClipLoss(loss, contrast.image, contrast.text)
         log_pairs(self, told, z.image.detach(), z.text.detach())
@@ -137,14 +143,13 @@ class ClipRocket(PairModule):
             return project(self.towers, strong)
         return self.strong(strong)
 
-    def added_loss(self, batch: PairBatch, features: Sides, z: Sides, h: Sides) -> Tensor:
+    def added_loss(self, batch: PairBatch, features: Sides, h: Sides) -> Tensor:
         """Returns the addition's loss, 0 where there is none.
 
         Args:
             batch: Batch of this process.
             features: Features of its views, ``(1 + A, batch, features)`` each.
-            z: The weak pair in the common space, ``(batch, dim)`` each.
-            h: The strong views there, ``(A, batch, dim)`` each.
+            h: The strong views in the common space, ``(A, batch, dim)`` each.
 
         Raises:
             DataError: SwALIP on another number of strong views than 2.
@@ -169,34 +174,31 @@ class ClipRocket(PairModule):
             codes = config.swalip.epsilon, config.swalip.iterations
             return config.swalip.weight * swalip(h, self.scale_of_strong, *codes).loss
         if config.addition == "swalip-v1":
-            return config.swalip.weight * self.predict_codes(batch, z)
-        return z.image.new_zeros(())
+            return config.swalip.weight * self.predict_codes(batch, features)
+        return h.image.new_zeros(())
 
     @torch.no_grad()
     def average_projections(self, batch: PairBatch) -> Sides:
-        """Returns the projections of the momentum towers, ``(1 + A, batch, output_dim)`` each."""
+        """Returns the projections of the momentum copy, ``(1 + A, batch, output_dim)`` each."""
         assert self.average is not None
-        parts: Any = self.average
-        found: Sides = parts[1](embed_views(parts[0], batch, self.method.text_dropout))
+        towers, heads, *_ = list[Any](self.average)
+        found: Sides = heads(embed_views(towers, batch, self.method.text_dropout))
         return found
 
-    def predict_codes(self, batch: PairBatch, z: Sides) -> Tensor:
-        """Returns the older SwALIP's loss of the weak pair ``z``, ``(batch, dim)`` each."""
-        config = self.method.swalip
-        with torch.no_grad():
-            self.prototypes.weight.copy_(unit(self.prototypes.weight))
-        scores = Sides(*(self.prototypes(unit(side)) for side in z))
-        telling = scores if self.average is None else self.average_scores(batch)
-        codes = (sinkhorn(side, config.epsilon, config.iterations) for side in telling)
-        return swalip_v1(scores, Sides(*codes), config.temperature)
+    def predict_codes(self, batch: PairBatch, features: Sides) -> Tensor:
+        """Returns the older SwALIP's loss of the weak pair.
 
-    @torch.no_grad()
-    def average_scores(self, batch: PairBatch) -> Sides:
-        """Returns cosines of the weak pair with the prototypes, by the momentum towers."""
-        assert self.average is not None
-        towers: Any = self.average[0]
-        z = project_weak(towers, embed_views(towers, batch, 0.0))
-        return Sides(*(self.prototypes(unit(side)) for side in z))
+        Args:
+            batch: Batch of this process.
+            features: Features of its views, the weak one first, ``(views, batch, features)`` each.
+        """
+        config, telling = self.method.swalip, None
+        scores = Sides(*(self.prototypes(side[0]) for side in self.heads(features)))
+        if self.average is not None:
+            copied: Any = self.average[-1]
+            telling = Sides(*(copied(side[0]) for side in self.average_projections(batch)))
+        codes = (sinkhorn(side, config.epsilon, config.iterations) for side in telling or scores)
+        return swalip_v1(scores, Sides(*codes), config.temperature)
 
     def on_after_backward(self) -> None:
         """Drops the gradient of the older SwALIP's prototypes while they are frozen.

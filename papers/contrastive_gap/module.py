@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
@@ -31,6 +31,8 @@ class ContrastiveGap(PairModule):
         method: Default: CUA with encoders of CLIP's size.
         optimizer: Default: the published code's.
         facts: Facts of the data; default: CLIP's tokens and colour.
+        backbone: A network of your own for the images, in place of ``method.backbone``.
+        text_backbone: Another one for the texts, of ids and mask.
     """
 
     method: ContrastiveGapConfig
@@ -41,14 +43,15 @@ class ContrastiveGap(PairModule):
         method: ContrastiveGapConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageTextFacts | None = None,
+        backbone: nn.Module | None = None,
+        text_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or ContrastiveGapConfig()
         self.optimizer = optimizer or OptimizerConfig(
             name="adamw", lr=1e-6, weight_decay=0.1, beta2=0.99
         )
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.build_towers(facts)
+        self.build_towers(facts, backbone, text_backbone)
         if config.new_projectors:
             renew_projectors(self.towers, config.dim)
         self.register_buffer(

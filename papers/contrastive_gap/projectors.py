@@ -11,6 +11,8 @@ from common.errors import ConfigError
 def renew_projectors(towers: Any, dim: int) -> None:
     """Replaces both projectors of open_clip's ``towers.model`` by random ones of ``dim`` numbers.
 
+    They are drawn as `torch.nn.Linear` draws its own.
+
     Raises:
         ConfigError: A model that keeps its projectors elsewhere.
     """
@@ -22,5 +24,5 @@ def renew_projectors(towers: Any, dim: int) -> None:
                 "method.new_projectors: method.open_clip names a model whose projectors are not "
                 "known here; take a ViT"
             )
-        new = torch.empty(len(old), dim)
-        setattr(part, name, nn.Parameter(nn.init.normal_(new, std=len(old) ** -0.5)))
+        new, most = torch.empty(len(old), dim), len(old) ** -0.5
+        setattr(part, name, nn.Parameter(nn.init.uniform_(new, -most, most)))

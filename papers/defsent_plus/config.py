@@ -20,6 +20,9 @@ class DefSentPlusConfig:
     # For the layer between the pooled state and the prediction. Code: tanh with BERT's own pooler,
     # GELU with the dense layer of RoBERTa's language-model head.
     activation: str = setting("tanh", choices=("tanh", "gelu"))
+    # The model that this layer is of. Code: raw RoBERTa, also where the training starts from a
+    # model that was trained further. Null: encoder.checkpoint.
+    head_checkpoint: str | None = setting(None, names_file=True)
     # Entries are vectors of the encoder's, estimated anew before each round. "random" is a
     # control: one fixed random vector an entry, as frozen word vectors of no meaning would be.
     targets: str = setting("definitions", choices=("definitions", "random"))
@@ -44,6 +47,11 @@ class DefSentPlusConfig:
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for what other sections of the recipe rule out."""
+        if self.head_checkpoint is not None and self.encoder.checkpoint is None:
+            raise ConfigError(
+                f"method.head_checkpoint={self.head_checkpoint}: needs method.encoder.checkpoint; "
+                "without one the head is drawn"
+            )
         if self.round_lrs and len(self.round_lrs) != self.rounds:
             raise ConfigError(
                 f"method.round_lrs: {len(self.round_lrs)} rates for method.rounds={self.rounds}"

@@ -52,6 +52,7 @@ class WordHead(nn.Module):
 class DefSent(PaperModule):
     """Definitions of single words predict them by the frozen head (arXiv 2105.04339).
 
+    The layer of embeddings is frozen, too: of words, positions and types, and its norm.
     The words that entries are, are read from the data module when a fit begins.
 
     Args:
@@ -75,7 +76,7 @@ class DefSent(PaperModule):
         facts = facts or TextFacts()
         self.backbone = build_text_encoder(config.encoder, facts)
         self.backbone.pooler = None
-        table = self.backbone.embeddings.word_embeddings.requires_grad_(False).weight
+        table = self.backbone.embeddings.requires_grad_(False).word_embeddings.weight
         eps = self.backbone.config.norm_eps
         self.head = WordHead(table.shape[1], table.shape[0], eps).requires_grad_(False)
         self.head.decoder.weight.data.copy_(table)

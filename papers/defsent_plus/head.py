@@ -1,14 +1,14 @@
 """The layer between a pooled state and the prediction: a checkpoint's own, where it has one."""
 
 import torch.nn.functional as F
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_weights
-from common.backbones.text_encoder import KEY, TextEncoder
+from common.backbones.text_encoder import KEY, TextEncoder, encoder_arrays
+from common.errors import DataError
 
-# Of RoBERTa's language-model head.
-DENSE = "lm_head.dense"
+# BERT's pooler, or the dense layer of RoBERTa's language-model head.
+DENSE = {"tanh": "pooler.dense", "gelu": "lm_head.dense"}
 
 
 class Head(nn.Linear):
@@ -24,31 +24,32 @@ class Head(nn.Linear):
         return y.tanh() if self.activation == "tanh" else F.gelu(y)
 
 
-def take_head(encoder: TextEncoder, checkpoint: str | None, activation: str) -> Head:
-    """Returns the head of ``encoder``, with the checkpoint's weights, and takes its pooler off.
-
-    With tanh they are those of the encoder's pooler, with GELU those of RoBERTa's language-model
-    head. Without a checkpoint they are drawn, and, with a warning, where it has none.
+def take_head(
+    encoder: TextEncoder, checkpoint: str | None, head_checkpoint: str | None, activation: str
+) -> Head:
+    """Returns the head of ``encoder``, and takes its pooler off.
 
     Args:
         encoder: Encoder of the checkpoint, or drawn.
-        checkpoint: Folder or name.
+        checkpoint: Folder or name; None: the head is drawn, too.
+        head_checkpoint: Has the head's weights in the checkpoint's place.
         activation: ``tanh`` or ``gelu``.
+
+    Raises:
+        DataError: The checkpoint has no such head of the encoder's width.
     """
     head = Head(encoder.num_features, activation)
-    pooler, encoder.pooler = encoder.pooler, None
+    encoder.pooler = None
     if checkpoint is None:
         return head
-    found: dict[str, Tensor] = {}
-    if activation == "tanh" and pooler is not None:
-        found = dict(pooler.dense.state_dict())
-    if activation == "gelu":
-        arrays = read_weights(find_folder(checkpoint, KEY) / WEIGHTS)
-        names = {name: f"{DENSE}.{name}" for name in ("weight", "bias")}
-        found = {name: arrays[full] for name, full in names.items() if full in arrays}
-    if len(found) == 2:
-        head.load_state_dict(found)
-    else:
-        lacks = "a pooler" if activation == "tanh" else DENSE
-        rank_zero_warn(f"{KEY}={checkpoint}: lacks {lacks}; the head before prediction is drawn")
+    key = "method.head_checkpoint" if head_checkpoint else KEY
+    path = find_folder(head_checkpoint or checkpoint, key) / WEIGHTS
+    arrays = encoder_arrays(read_weights(path))
+    weight, bias = (arrays.get(f"{DENSE[activation]}.{name}") for name in ("weight", "bias"))
+    if weight is None or bias is None or weight.shape != head.weight.shape:
+        raise DataError(
+            f"{path}: holds no {DENSE[activation]} of {encoder.num_features} features, which "
+            f"method.activation={activation} takes; set method.head_checkpoint to the raw model"
+        )
+    head.load_state_dict({"weight": weight, "bias": bias})
     return head

@@ -51,7 +51,8 @@ class DefSentPlus(PaperModule):
         self.keep_settings(self.method, self.optimizer, facts)
         facts = facts or TextFacts()
         self.backbone = build_text_encoder(config.encoder, facts)
-        self.head = take_head(self.backbone, config.encoder.checkpoint, config.activation)
+        checkpoints = config.encoder.checkpoint, config.head_checkpoint
+        self.head = take_head(self.backbone, *checkpoints, config.activation)
         # Where each round starts anew, the first weights, which no optimizer is given.
         self.start = None
         if config.restart and config.rounds > 1:

@@ -97,7 +97,7 @@ def configure_bert_adam(
         module: Attached to a Trainer; all its parameters are given to the optimizer.
         stages: All of the training.
         config: The learning rate is that of the last stage.
-        method: Tells what the schedule's length counts, and its warm-up.
+        method: Tells what the length of the last stage's schedule counts, and its warm-up.
 
     Raises:
         ConfigError: A training without end, or one that leaves nothing for its last stage.
@@ -108,7 +108,7 @@ def configure_bert_adam(
     optimizer = BertAdam(groups, config.lr, betas, config.weight_decay)
     steps, epochs = training_length(module.trainer)
     batches = module.trainer.accumulate_grad_batches
-    each = batches if method.schedule_total == "batches" else 1
+    counted = batches if method.schedule_total == "batches" else 1
     firsts = first_epochs(stages)
     if epochs <= firsts[-1]:
         raise ConfigError(
@@ -119,7 +119,8 @@ def configure_bert_adam(
 
     def share(update: int) -> float:
         number = sum(begins <= update for begins in ends[1:-1])
-        total = max(ends[number + 1] - ends[number], 1) * each
+        total = max(ends[number + 1] - ends[number], 1)
+        total *= counted if number == len(stages) - 1 else 1
         rate = stages[number].rates.lr / config.lr
         return rate * multiplier(update - ends[number], total, method.warmup)
 

@@ -56,9 +56,9 @@ class DSEConfig:
     bert_adam: bool = True
     # Share of the schedule in which the rate rises.
     warmup: float = setting(0.1, above=0, below=1)
-    # What the schedule's length counts. The code counts batches, while a position counts updates:
-    # where two batches make an update, the warm-up lasts twice as long, and the last rate is about
-    # .556 of the highest. With "updates" it falls to about 0.
+    # What the length of the student's schedule counts. The code counts batches, while a position
+    # counts updates: where two batches make an update, the warm-up lasts twice as long, and the
+    # last rate is about .556 of the highest. With "updates" it falls to about 0, as the teacher's.
     schedule_total: str = setting("batches", choices=("batches", "updates"))
 
     @property

@@ -185,7 +185,9 @@ def check_pairs(config: DSEConfig, facts: TextFacts) -> None:
             f"data.columns: DSE takes pairs, and a sample has {facts.num_texts} text(s); "
             "data.name=pairs reads some"
         )
-    if facts.num_targets:
+    classes = config.outputs if config.task == "multi-class" else 0
+    if facts.num_targets not in (0, classes):
         raise ConfigError(
-            "data.classes: DSE takes the number of a class as a score; set it to false"
+            f"data.classes: {facts.num_targets} classes need method.task=multi-class and "
+            f"method.fc_dims=[512,{facts.num_targets}]"
         )

@@ -51,7 +51,7 @@ def join_pairs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns ids, mask and token types of ``[CLS] a [SEP] b [SEP]``, each ``(batch, tokens)``.
 
-    Pairs that are too long are cut as `common.data.text.tokenizer.cut_pair` does.
+    The longer text of a pair that is too long loses its last tokens, of two as long the second.
 
     Args:
         ids: ``(batch, 2, tokens)``, each text between its first and its last token.
@@ -76,12 +76,8 @@ def join_pairs(
 def kept_lengths(lengths: Tensor, places: int) -> Tensor:
     """Returns how many tokens of each text stay, ``(batch, 2)``, of ``lengths`` of that shape.
 
-    The shorter one keeps half of the places if it needs them; of two as long it is the first one.
+    The shorter one keeps half of the places if it needs them; the first has the odd place.
     """
     a, b = lengths.unbind(1)
-    shorter = torch.minimum(a, b).clamp(max=places // 2)
-    longer = places - shorter
-    cut = torch.where(
-        (a > b)[:, None], torch.stack([longer, shorter], 1), torch.stack([shorter, longer], 1)
-    )
-    return torch.where((a + b <= places)[:, None], lengths, cut)
+    first = torch.minimum(a, (places - b).clamp(min=(places + 1) // 2))
+    return torch.stack([first, torch.minimum(b, places - first)], 1)

@@ -30,6 +30,7 @@ PAPER = Paper(
     module_class="FeatureTransformation",
     config_class="FeatureTransformationConfig",
     protocols=("knn", "linear", "uniformity-tolerance", "linear-sgd"),
+    own_data={"image-folder": "photos"},
 )
 
 if TYPE_CHECKING:

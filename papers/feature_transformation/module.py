@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
@@ -34,6 +34,7 @@ class FeatureTransformation(MoCo):
         method: Default: the official command's.
         optimizer: Default: the schema's.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     method: FeatureTransformationConfig
@@ -43,8 +44,9 @@ class FeatureTransformation(MoCo):
         method: FeatureTransformationConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
-        super().__init__(method or FeatureTransformationConfig(), optimizer, facts)
+        super().__init__(method or FeatureTransformationConfig(), optimizer, facts, backbone)
 
     def contrast(self, q: Tensor, k: Tensor, turn: int) -> Tensor:
         """Returns the loss of transformed features, or MoCo's own before ``from_epoch``."""

@@ -29,6 +29,7 @@ PAPER = Paper(
     module_class="HardContrastive",
     config_class="HardContrastiveConfig",
     protocols=("knn", "linear", "uniformity-tolerance", "linear-sgd"),
+    own_data={"image-folder": "photos"},
 )
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
@@ -22,6 +22,7 @@ class HardContrastive(MoCo):
         method: Default: the paper's on CIFAR-10.
         optimizer: Default: the schema's.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     method: HardContrastiveConfig
@@ -31,8 +32,9 @@ class HardContrastive(MoCo):
         method: HardContrastiveConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
-        super().__init__(method or HardContrastiveConfig(), optimizer, facts)
+        super().__init__(method or HardContrastiveConfig(), optimizer, facts, backbone)
         self.stages = rate_stages(self.optimizer, self.method.drop_epochs)
 
     def contrast(self, q: Tensor, k: Tensor, turn: int) -> Tensor:

@@ -31,9 +31,6 @@ PAPER = Paper(
     module_class="SimLAP",
     config_class="SimLAPConfig",
     protocols=("knn", "linear", "few-label", "effective-rank", "finetune", "linear-sgd"),
-    own_protocols={
-        "effective-rank": ("effective_rank:evaluate_effective_rank", "config:EffectiveRankConfig")
-    },
     baselines={"momentum": ("momentum:Hydra", "config:HydraConfig")},
     own_data={"image-folder": "photos"},
 )

@@ -9,7 +9,6 @@ from typing import Any
 
 from common.data.images.config import ImageFacts
 from common.errors import ConfigError, DataError
-from common.evaluation.config import ProtocolConfig
 from common.methods.config import BackboneConfig, check_labelled, check_one_size
 from common.settings import setting
 
@@ -93,6 +92,9 @@ class SimLAPConfig(PairConfig):
     contrast: str = setting("views", choices=("views", "pooled"))
     # cl/losses.py: both directions; FastSSL: False.
     symmetric: bool = True
+    # vitookit: all draws of an image in one batch. hydra and FastSSL: False, as `SimLAP()` has it:
+    # batch norm takes the statistics of each view by itself.
+    views_together: bool = True
     # vitookit: a linear classifier on the detached features is trained beside.
     online_head: bool = False
 
@@ -134,11 +136,3 @@ class HydraConfig(PairConfig):
         views = sum(view.count for view in recipe.data.views)
         if views != 2:
             raise ConfigError(f"data.views: momentum Hydra compares 2 views, not {views}")
-
-
-@dataclass
-class EffectiveRankConfig(ProtocolConfig):
-    """Protocol ``effective-rank``: the entropy of the features' singular values."""
-
-    # Zero mean and unit deviation first, so that no dimension counts for its scale.
-    standardise: bool = True

@@ -2,26 +2,14 @@
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone as make_backbone
-from common.backbones.resnet import zero_last_gains
-from common.data.images.config import ImageFacts
 from common.errors import DataError
 from papers.hydra.config import PairConfig
 from papers.hydra.gate import PairGate, SharedGate, class_gates
 from papers.hydra.loss import gate_entropy, pair_contrast
-
-
-def build_backbone(config: PairConfig, facts: ImageFacts) -> Any:
-    """Returns the encoder that ``config`` names."""
-    backbone = make_backbone(config, facts.channels)
-    if config.zero_init_residual and config.initial_weights is None:
-        zero_last_gains(backbone)
-    return backbone
 
 
 def build_mlp(

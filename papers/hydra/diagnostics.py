@@ -5,8 +5,9 @@ from torch import Tensor
 
 from common.distributed.collectives import gather
 from common.losses.precision import unit
+from common.losses.spread import effective_rank
 from common.losses.supcon import count_label
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std
+from common.training.diagnostics import CollapseWarning, embedding_std
 from papers.hydra.loss import activation, gate_entropy
 
 ADVICE = (

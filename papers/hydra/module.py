@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -11,13 +12,13 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, gather_with_grad
 from common.losses.pairs import draw_partners
 from common.losses.precision import upcast
+from common.methods.heads import pass_views
 from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import SimLAPConfig
 from papers.hydra.contrast import (
     PairContrast,
-    build_backbone,
     build_gate,
     build_mlp,
     check_labels,
@@ -37,6 +38,7 @@ class SimLAP(PaperModule):
         method: Default: the two-view form of the authors' ``cl/`` folder.
         optimizer: Default: the schema's. The authors: LARS; the filter has the encoder's rate.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     pair_seed: Tensor
@@ -46,15 +48,16 @@ class SimLAP(PaperModule):
         method: SimLAPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.method = config = method or SimLAPConfig()
+        self.method = config = method or SimLAPConfig(views_together=False)
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_image_backbone(config, facts, backbone)
         features, layers = self.backbone.num_features, config.projector_layers
         self.projector = build_mlp(
             features, config.hidden_dim, config.output_dim, layers, config.projector_norm
@@ -87,14 +90,15 @@ class SimLAP(PaperModule):
         batch = as_view_batch(batch, None if self.method.contrast == "pooled" else 2)
         labels = batch.labels
         check_labels(labels, batches_seen(self))
-        h = self.embed(torch.cat(batch.views))
-        z = self.projector(h).unflatten(0, (len(batch.views), -1))  # (views, batch, dim)
+        together = self.method.views_together
+        h = pass_views(self.backbone, batch.views, together)
+        z = pass_views(self.projector, h.unbind(), together)  # (views, batch, dim)
         partners = self.partners(labels)
         loss, gate = self.compare(z, labels, partners)
         loss = loss + entropy_term(self.method, self.gate, gate, self.num_classes)
         if self.classifier is not None:
             # On features without gradient: the head does not train the encoder.
-            scores = upcast(self.classifier(h.detach()))
+            scores = upcast(self.classifier(h.detach().flatten(0, 1)))
             loss = loss + F.cross_entropy(scores, labels.repeat(len(z)))
         self.diagnose(loss.detach(), z.detach(), gate, labels, partners)
         count_batch(self)

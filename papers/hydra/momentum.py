@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -19,7 +20,6 @@ from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
     PairContrast,
-    build_backbone,
     build_gate,
     build_mlp,
     check_labels,
@@ -40,6 +40,7 @@ class Hydra(PaperModule):
         method: Default: the authors' newest builder.
         optimizer: Default: the schema's. The authors' recipes: LARS or AdamW.
         facts: Facts of the images; default: 10 classes in colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     updates: Tensor
@@ -50,15 +51,16 @@ class Hydra(PaperModule):
         method: HydraConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or HydraConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
         config.check_facts(facts)
         self.num_classes = facts.num_classes
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_image_backbone(config, facts, backbone)
         hidden, output, layers = config.hidden_dim, config.output_dim, config.projector_layers
         self.projector = build_mlp(
             self.backbone.num_features, hidden, output, layers, config.projector_norm

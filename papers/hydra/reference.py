@@ -11,10 +11,10 @@ from torch import Tensor
 from common.backbones.modes import evaluating
 from common.losses.pairs import arbitrary_partners, distinct_partners
 from common.losses.precision import unit, upcast
+from common.losses.spread import effective_rank
 from common.losses.supcon import class_contrast, count_label
 from common.optim.ema import cosine_momentum
 from common.results.parity import Case
-from common.training.diagnostics import effective_rank
 from papers.hydra.gate import PairGate
 from papers.hydra.loss import (
     activation,

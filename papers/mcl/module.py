@@ -1,13 +1,14 @@
 """MCL as a LightningModule: stages of SimCLR, each with an encoder of its own."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_sized_backbone
+from common.backbones.build import build_image_backbone
 from common.backbones.modes import evaluating
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
@@ -41,11 +42,12 @@ class Encoder(nn.Module):
     Args:
         config: The ``method:`` section.
         facts: Facts of the images.
+        backbone: A network of the user's own.
     """
 
-    def __init__(self, config: MCLConfig, facts: ImageFacts) -> None:
+    def __init__(self, config: MCLConfig, facts: ImageFacts, backbone: nn.Module | None) -> None:
         super().__init__()
-        self.backbone = build_sized_backbone(config, facts)
+        self.backbone = build_image_backbone(config, facts, backbone)
         dims = [self.backbone.num_features, config.hidden_dim, config.output_dim]
         self.projector = mlp(dims, batch_norm=False, bias=True)
 
@@ -61,6 +63,8 @@ class MCL(PaperModule):
         method: Default: the published K and stages, on a ResNet-18.
         optimizer: Default: ours.
         facts: Facts of the images; default: colour, 32 x 32, and 50,000 of them.
+        backbone: A network of your own in place of ``method.backbone``; the later stages' are
+            copies of it.
     """
 
     groups: Tensor
@@ -72,13 +76,15 @@ class MCL(PaperModule):
         method: MCLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or MCLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=1e-3)
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
-        encoders = [Encoder(config, facts) for _ in range(config.stages)]
+        own = [deepcopy(backbone) if stage else backbone for stage in range(config.stages)]
+        encoders = [Encoder(config, facts, network) for network in own]
         self.encoders = nn.ModuleList(encoders)
         if config.sync_batch_norm:
             convert_batch_norm(self)

@@ -9,8 +9,11 @@ def fit(found: Any, draft: Draft) -> None:
     """Plans stages of equal length, and clusters that fill a batch or two."""
     if draft.base.baseline is not None:
         return
-    stages, epochs = draft.get("method.stages"), draft.get("trainer.epochs")
+    epochs = draft.get("trainer.epochs")
     if epochs:
+        fewest = min(draft.get("method.stages"), epochs)
+        draft.choose("method.stages", fewest, f"of {epochs} epochs")
+        stages = draft.get("method.stages")
         draft.choose("method.stage_epochs", max(epochs // stages, 1), f"a part of {epochs}")
     clusters = draft.get("method.num_clusters")
     fitting = max(draft.trained // (2 * draft.get("data.batch_size")), 2)

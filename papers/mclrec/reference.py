@@ -241,8 +241,8 @@ def _norm(part: torch.nn.Module) -> Tensor:
 def ranking_cases(case: Case) -> dict[str, Tensor]:
     """Ranks of tied scores and the metrics from them."""
     scores, positive, cutoffs = case["scores"], case["positive"], case["topk"].tolist()
-    strict = rank_scores(scores, positive)
-    pessimistic = rank_scores(scores, positive, "pessimistic")
+    strict = rank_scores(scores, positive, "strict")
+    pessimistic = rank_scores(scores, positive)
     tie_free = strict == pessimistic
     return {
         "optimistic_rank": strict.long(),

@@ -1,7 +1,7 @@
 """MoCHi as a LightningModule: MoCo with synthetic negatives."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.images.config import ImageFacts
@@ -28,6 +28,7 @@ class MoCHi(MoCo):
         method: Default: the paper's ImageNet values, from memory.
         optimizer: Default: the schema's.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     method: MoCHiConfig
@@ -37,8 +38,9 @@ class MoCHi(MoCo):
         method: MoCHiConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
-        super().__init__(method or MoCHiConfig(), optimizer, facts)
+        super().__init__(method or MoCHiConfig(), optimizer, facts, backbone)
         if facts is not None:
             self.method.check_facts(facts)
 

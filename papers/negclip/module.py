@@ -1,6 +1,6 @@
 """NegCLIP as a LightningModule: `training_step` is the paper's method."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import as_pair_batch
@@ -20,6 +20,8 @@ class NegCLIP(PairModule):
         method: Default: the published code's rates, and encoders of CLIP's size.
         optimizer: Default: the published one.
         facts: Facts of the data; default: CLIP's tokens and colour.
+        backbone: A network of your own for the images, in place of ``method.backbone``.
+        text_backbone: Another one for the texts, of ids and mask.
     """
 
     method: NegCLIPConfig
@@ -29,6 +31,8 @@ class NegCLIP(PairModule):
         method: NegCLIPConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageTextFacts | None = None,
+        backbone: nn.Module | None = None,
+        text_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = method or NegCLIPConfig()
@@ -40,8 +44,7 @@ class NegCLIP(PairModule):
             exclude_1d=True,
             schedule="cosine",
         )
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.build_towers(facts)
+        self.build_towers(facts, backbone, text_backbone)
 
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step: the images of the batch, their captions, and the hard captions of both."""

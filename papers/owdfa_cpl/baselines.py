@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.batch import as_open_world_batch
@@ -112,8 +112,9 @@ class RankStats(Heads[RankStatsConfig]):
         method: RankStatsConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: OpenWorldFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
-        super().__init__(method, optimizer, facts)
+        super().__init__(method, optimizer, facts, backbone=backbone)
         top_k, width = self.method.top_k, self.backbone.num_features
         if top_k > width:
             raise ConfigError(

@@ -2,22 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
 
-Labels = NDArray[np.int64]
-
-
-def matched_accuracy(truth: Labels, guess: Labels) -> float:
-    """Returns the largest share that a one-to-one assignment of heads to classes can hit.
-
-    Args:
-        truth: ``(num,)`` classes.
-        guess: ``(num,)`` heads, any numbers.
-    """
-    counts = contingency_matrix(truth, guess)
-    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(truth))
+from common.evaluation.clustering import Labels, matched_accuracy
 
 
 def count_known(truth: Labels, labelled: NDArray[np.bool_]) -> int:

@@ -8,7 +8,8 @@ from common.data.targets.open_world.batch import as_open_world_batch
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.collectives import gather
 from common.distributed.draws import keyed_generator
-from common.training.diagnostics import CollapseWarning, effective_rank, is_log_due
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, is_log_due
 from common.training.position import batches_seen, count_batch
 from papers.owdfa_cpl.config import CPLConfig
 from papers.owdfa_cpl.loss import (
@@ -37,6 +38,7 @@ class CPL(Heads[CPLConfig]):
         method: Default: the published code's.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: the paper's protocol 1.
+        backbone: A network of your own in place of ``method.backbone``, with a ``feature_map``.
     """
 
     defaults = CPLConfig
@@ -46,9 +48,10 @@ class CPL(Heads[CPLConfig]):
         method: CPLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: OpenWorldFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         config, facts = method or CPLConfig(), facts or OpenWorldFacts()
-        super().__init__(config, optimizer, facts, config.parts)
+        super().__init__(config, optimizer, facts, config.parts, backbone)
         num = facts.num_unlabelled
         self.rule: nn.Module | None = None
         if config.pseudo_labels != "soft":

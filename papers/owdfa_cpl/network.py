@@ -3,9 +3,9 @@
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import FEATURE_MAP, build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.targets.open_world.config import OpenWorldFacts
 from common.distributed.batch_norm import convert_batch_norm
@@ -26,6 +26,7 @@ class Heads(PaperModule, Generic[Method]):
         optimizer: Default: the schema's. The published code: Adam.
         facts: Facts of the data; default: the paper's protocol 1.
         parts: Patches a side.
+        backbone: A network of your own in place of ``method.backbone``, with a ``feature_map``.
     """
 
     defaults: type[Method]
@@ -37,16 +38,15 @@ class Heads(PaperModule, Generic[Method]):
         optimizer: OptimizerConfig | None = None,
         facts: OpenWorldFacts | None = None,
         parts: int = 1,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = method = method or self.defaults()
         facts = facts or OpenWorldFacts()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         self.num_heads = count_heads(method, facts)
-        self.backbone = build_backbone(method, facts.channels)
-        if not hasattr(self.backbone, "feature_map"):
-            raise ConfigError(f"method.backbone={method.backbone} has no feature map to pool")
+        self.backbone = build_image_backbone(method, facts, backbone, FEATURE_MAP)
         width = self.backbone.num_features
         self.head = CPLHead(width, self.num_heads, parts, method.dropout)
         if method.sync_batch_norm:

@@ -92,7 +92,7 @@ class PixProConfig:
 class CorrespondenceConfig(ProtocolConfig):
     """Protocol ``correspondence``: the same place in two views of an image."""
 
-    needs_labels: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ("images",)
     # Pairs of views of each image.
     draws: int = setting(1, at_least=1)
     # Distance below which cells correspond, in diagonals of the larger one; PixPro's.
@@ -103,7 +103,7 @@ class CorrespondenceConfig(ProtocolConfig):
 class DenseProbeConfig(ProtocolConfig):
     """Protocol ``dense-probe``: a 1x1 convolution on frozen maps, Adam."""
 
-    needs_labels: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ("images",)
     epochs: int = setting(20, at_least=1)
     # Images, each with all its cells.
     batch_size: int = setting(16, at_least=1)
@@ -123,7 +123,7 @@ class DetectionConfig(ProtocolConfig):
     The defaults are those of PixPro and MoCo on Pascal VOC, in Detectron2's terms.
     """
 
-    needs_labels: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ("images",)
     # c4: Faster R-CNN on the fourth stage of a ResNet, the fifth is its head. fpn: on a pyramid.
     # map: on the last feature map of any backbone.
     head: str = setting("c4", choices=("c4", "fpn", "map"))

@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.draws import keyed_generator
-from common.evaluation.features import ImageInputs, inverse_scale
+from common.evaluation.features import ImageInputs
 from common.evaluation.progress import show_progress
 from common.evaluation.scores import keep
+from common.evaluation.vectors import inverse_scale
 from papers.pixpro.config import DenseProbeConfig
 
 # A stream of its own: far beyond any epoch, so that no draw of the training is repeated.

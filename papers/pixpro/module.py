@@ -5,16 +5,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone as make_backbone
-from common.backbones.resnet import zero_last_gains
+from common.backbones.build import FEATURE_MAP, build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch, as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
-from common.errors import ConfigError, DataError
+from common.errors import DataError
 from common.losses.infonce import nt_xent
+from common.losses.spread import effective_rank
 from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
@@ -54,7 +54,7 @@ class PixPro(PaperModule):
         method: Default: the paper's.
         optimizer: Default: the schema's. The paper: LARS, without decay of biases and norms.
         facts: Facts of the images; default: colour.
-        backbone: Has ``feature_map`` and ``num_features``; default: the one ``method`` names.
+        backbone: A network of your own in place of ``method.backbone``, with a ``feature_map``.
     """
 
     updates: Tensor
@@ -64,13 +64,13 @@ class PixPro(PaperModule):
         method: PixProConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
-        backbone: Any = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or PixProConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.backbone: Any = backbone or build_backbone(config, facts.channels if facts else 3)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone: Any = build_image_backbone(config, facts, backbone, FEATURE_MAP)
         self.add_pixel_branch()
         self.add_instance_branch()
         if config.sync_batch_norm:
@@ -231,16 +231,3 @@ def sizes_of(batch: ViewBatch) -> Tensor:
             "data.views: training_step takes (views, labels, crops, sizes), as `ViewBatch` says"
         )
     return batch.sizes
-
-
-def build_backbone(config: PixProConfig, channels: int) -> Any:
-    """Returns the untrained backbone that ``config`` names; `ConfigError` if it has no map."""
-    backbone = make_backbone(config, channels)
-    if not hasattr(backbone, "feature_map"):
-        raise ConfigError(
-            f"method.backbone={config.backbone} has no feature map, whose cells PixPro compares; "
-            "use a ResNet or small_conv"
-        )
-    if config.zero_init_residual and config.initial_weights is None:
-        zero_last_gains(backbone)
-    return backbone

@@ -5,11 +5,11 @@ Sources: "code" is the script of the overlay set (``cifar_mnist``) in the offici
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 from common.evaluation.image_config import FactorsConfig
-from common.methods.config import check_one_size, check_pairs
+from common.methods.config import check_pairs
 from common.registry import SIZED_BACKBONES
 from common.settings import setting
 
@@ -43,9 +43,8 @@ class SepCLRConfig:
     sync_batch_norm: bool = True
 
     def check(self, recipe: Any) -> None:
-        """Raises `ConfigError` unless there are 2 views of one size."""
+        """Raises `ConfigError` unless there are 2 views."""
         check_pairs(recipe, "SepCLR")
-        check_one_size(recipe, "SepCLR")
 
     def check_facts(self, facts: Any) -> None:
         """Raises `ConfigError` where no image can be of the target set."""
@@ -65,6 +64,7 @@ class SepCLRConfig:
 class SeparationConfig(FactorsConfig):
     """Protocol ``separation``: both codes of target images are asked for both kinds of factors."""
 
+    takes: ClassVar[tuple[str, ...]] = ()  # a module with parts
     # The factor that both sets vary in, and the one that only the target has; of `names`.
     common: str = ""
     salient: str = ""

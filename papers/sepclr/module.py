@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_sized_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, gather_with_grad
+from common.errors import ConfigError
 from common.methods.heads import mlp
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
@@ -26,6 +27,8 @@ class SepCLR(PaperModule):
         method: Default: the published script's of the overlay set.
         optimizer: Default: the same: Adam at a constant rate.
         facts: Facts of the images; default: colour, 32 x 32.
+        backbone: A network of your own for the common code, in place of ``method.backbone``.
+        salient_backbone: Another one for the salient code.
     """
 
     def __init__(
@@ -33,16 +36,21 @@ class SepCLR(PaperModule):
         method: SepCLRConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
+        salient_backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SepCLRConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=3e-4)
-        self.keep_settings(self.method, self.optimizer, facts)
-        facts = facts or ImageFacts()
-        self.backbone = build_sized_backbone(config, facts)
-        self.salient_backbone = build_sized_backbone(config, facts)
+        own = {"backbone": backbone, "salient_backbone": salient_backbone}
+        self.keep_settings(self.method, self.optimizer, facts, **own)
+        if len({id(network) for network in own.values() if network is not None}) == 1:
+            raise ConfigError("backbone, salient_backbone: each code needs a network of its own")
+        self.backbone = build_image_backbone(config, facts, backbone)
+        self.salient_backbone = build_image_backbone(config, facts, salient_backbone)
         dims = config.common_dim, config.salient_dim
-        self.code, self.salient_code = (nn.Linear(self.backbone.num_features, dim) for dim in dims)
+        self.code = nn.Linear(self.backbone.num_features, dims[0])
+        self.salient_code = nn.Linear(self.salient_backbone.num_features, dims[1])
         self.projector, self.salient_projector = (
             mlp([dim, config.hidden_dim, dim], bias=True) for dim in dims
         )
@@ -69,11 +77,12 @@ class SepCLR(PaperModule):
     def training_step(self, batch: object, batch_idx: int) -> Tensor:
         """One step; the losses compare the images of the batches of all processes."""
         config, batch = self.method, as_view_batch(batch, 2)
-        common, salient = self.project(torch.cat(batch.views))
+        # One view after the other, so that batch norm takes the statistics of each by itself.
+        common, salient = zip(*(self.project(view) for view in batch.views), strict=True)
         is_target = gather(batch.labels) >= config.target_from
         parts = step_losses(_everyone(common), _everyone(salient), is_target, config.temperature)
         loss = parts.total(config.salient_weight, config.null_weight, config.joint_weight)
-        self.diagnose(loss, common.detach(), parts)
+        self.diagnose(loss, torch.cat(common).detach(), parts)
         count_batch(self)
         return loss
 
@@ -85,6 +94,6 @@ class SepCLR(PaperModule):
                 self.log(f"train/{name}", value.detach())
 
 
-def _everyone(z: Tensor) -> Tensor:
-    """Returns both views of all processes, ``(2, global batch, dim)``, of ``(2 batch, dim)``."""
-    return torch.stack([gather_with_grad(view) for view in z.chunk(2)])
+def _everyone(views: tuple[Tensor, ...]) -> Tensor:
+    """Returns the views of all processes, ``(2, global batch, dim)``, of ``(batch, dim)`` each."""
+    return torch.stack([gather_with_grad(view) for view in views])

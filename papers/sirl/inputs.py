@@ -1,12 +1,13 @@
 """What SIRL's protocols are given: rows, answers, and what turns rows into an embedding."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
 
 from common.evaluation.frozen import embed_frozen, require_finite
+from common.evaluation.vectors import Part, Vectors
 from common.losses.precision import upcast
 
 CHUNK = 4096
@@ -35,6 +36,15 @@ class TrajectoryInputs:
     ) -> None:
         self.rows, self.parts, self.features, self.queries = rows, parts, features, queries
         self.module, self._transform = module, transform
+
+    @property
+    def vectors(self) -> Vectors:
+        """The embedding of the training rows and of the tested ones."""
+        train, test = (Part(partial(self._rows, name)) for name in ("train", "test"))
+        return Vectors(test, train, learnt=self.module is not None)
+
+    def _rows(self, part: str) -> Tensor:
+        return self.embedding[self.parts[part]]
 
     @cached_property
     def embedding(self) -> Tensor:

@@ -1,8 +1,9 @@
 """SIRL as a LightningModule: `training_step` is the paper's method."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from common.backbones.build import own_backbone
 from common.config.schema import OptimizerConfig
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
@@ -26,6 +27,7 @@ class SIRL(PaperModule):
         optimizer: Default: Adam at the rate of the re-implementation that the recipe is from, where
             it falls by 1e-5 of itself a step.
         facts: Facts of the data; default: JacoRobot's.
+        backbone: A network of your own in place of the encoder; it makes the embedding.
     """
 
     def __init__(
@@ -33,13 +35,17 @@ class SIRL(PaperModule):
         method: SIRLConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: TrajectoryFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SIRLConfig()
         self.optimizer = optimizer or OptimizerConfig(name="adam", lr=4e-3)
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         columns = (facts or TrajectoryFacts()).num_columns
-        self.backbone = build_encoder(config, columns, config.output_dim)
+        if backbone is None:
+            self.backbone = build_encoder(config, columns, config.output_dim)
+        else:
+            self.backbone = own_backbone(backbone, torch.zeros(2, columns))
         self.collapse = CollapseWarning(ADVICE)
 
     def embed(self, rows: Tensor) -> Tensor:

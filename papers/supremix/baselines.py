@@ -28,6 +28,7 @@ class Regressor(PaperModule):
         method: Default: L1 on a ResNet-50.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: colour images.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     draw_seed: Tensor
@@ -37,14 +38,15 @@ class Regressor(PaperModule):
         method: RegressorConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: RegressionFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or RegressorConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or RegressionFacts()
         self.mean, self.std = facts.target_mean, facts.target_std
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_backbone(config, facts, backbone)
         self.output = nn.Linear(self.backbone.num_features, 1)  # type: ignore[arg-type]
         if config.sync_batch_norm:
             convert_batch_norm(self)
@@ -108,6 +110,7 @@ class RankNContrast(PaperModule):
         method: Default: the paper's.
         optimizer: Default: the schema's.
         facts: Facts of the data; default: colour images.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     def __init__(
@@ -115,12 +118,13 @@ class RankNContrast(PaperModule):
         method: RankNContrastConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: RegressionFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or RankNContrastConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        self.backbone = build_backbone(config, facts or RegressionFacts())
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_backbone(config, facts or RegressionFacts(), backbone)
         if config.sync_batch_norm:
             convert_batch_norm(self)
 

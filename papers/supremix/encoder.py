@@ -2,9 +2,11 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from common.backbones.build import build_backbone as make_backbone
+from common.backbones.build import own_backbone
 from common.data.targets.regression.config import RegressionFacts
 from common.errors import ConfigError
 from papers.supremix.config import EncoderConfig, SupReMixConfig
@@ -22,13 +24,18 @@ READS = {
 }
 
 
-def build_backbone(config: EncoderConfig, facts: RegressionFacts) -> nn.Module:
-    """Returns the backbone for inputs of ``facts.shape``.
+def build_backbone(
+    config: EncoderConfig, facts: RegressionFacts, given: nn.Module | None = None
+) -> nn.Module:
+    """Returns the backbone for inputs of ``facts.shape``, or the network that is ``given``.
 
     Raises:
         ConfigError: If the backbone is asked to read something else than it can.
     """
     shape = facts.shape
+    if given is not None:
+        own: nn.Module = own_backbone(given, torch.zeros(2, *shape))
+        return own
     what, dimensions = READS.get(
         config.backbone, IMAGES if ":" in config.backbone else ("anything", len(shape))
     )

@@ -1,7 +1,7 @@
 """SupReMix as a LightningModule: `training_step` is the method's algorithm box."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.config.schema import OptimizerConfig
 from common.data.targets.regression.config import RegressionFacts
@@ -11,7 +11,8 @@ from common.distributed.collectives import world_size
 from common.distributed.draws import draw_beta, keyed_generator
 from common.errors import ConfigError
 from common.losses.precision import unit
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std, is_log_due
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.supremix.config import SupReMixConfig
@@ -36,6 +37,7 @@ class SupReMix(PaperModule):
         method: Default: the published code's, for faces.
         optimizer: Default: the schema's. The published code: Adam.
         facts: Facts of the data; default: colour images.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     draw_seed: Tensor
@@ -45,14 +47,15 @@ class SupReMix(PaperModule):
         method: SupReMixConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: RegressionFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SupReMixConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or RegressionFacts()
         check_labels(config, facts)
-        self.backbone = build_backbone(config, facts)
+        self.backbone = build_backbone(config, facts, backbone)
         self.head = projection_head(self.backbone.num_features, config)  # type: ignore[arg-type]
         if config.sync_batch_norm:
             convert_batch_norm(self)

@@ -4,9 +4,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
@@ -36,6 +36,7 @@ class DeepClusterV2(PaperModule):
         method: Default: the paper's.
         optimizer: Default: the schema's. The paper: SGD with LARC.
         facts: Facts of the images; default: colour, and 50,000 of them.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     memory: Tensor
@@ -47,13 +48,14 @@ class DeepClusterV2(PaperModule):
         method: DeepClusterConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or DeepClusterConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
         facts = facts or ImageFacts()
-        self.backbone = build_backbone(config, facts.channels)
+        self.backbone = build_image_backbone(config, facts, backbone)
         self.head = projection_head(self.backbone.num_features, config)
         if config.sync_batch_norm:
             convert_batch_norm(self)

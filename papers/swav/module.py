@@ -8,7 +8,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from common.backbones.build import build_backbone
+from common.backbones.build import build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -16,12 +16,8 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather, rank, world_size
 from common.distributed.device import HostCopy
 from common.losses.precision import unit
-from common.training.diagnostics import (
-    CollapseWarning,
-    effective_rank,
-    embedding_std,
-    is_log_due,
-)
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
 from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.swav.config import EncoderConfig, SwAVConfig, check_assignment_crops
@@ -67,6 +63,7 @@ class SwAV(PaperModule):
         method: Default: the paper's.
         optimizer: Default: the schema's. The paper: SGD with LARC, nothing excluded from decay.
         facts: Facts of the images; default: colour.
+        backbone: A network of your own in place of ``method.backbone``.
     """
 
     queue: Tensor
@@ -76,13 +73,13 @@ class SwAV(PaperModule):
         method: SwAVConfig | None = None,
         optimizer: OptimizerConfig | None = None,
         facts: ImageFacts | None = None,
+        backbone: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.method = config = method or SwAVConfig()
         self.optimizer = optimizer or OptimizerConfig()
-        self.keep_settings(self.method, self.optimizer, facts)
-        channels = facts.channels if facts else 3
-        self.backbone = build_backbone(config, channels)
+        self.keep_settings(self.method, self.optimizer, facts, backbone=backbone)
+        self.backbone = build_image_backbone(config, facts, backbone)
         self.head = projection_head(self.backbone.num_features, config)
         self.prototypes = nn.Linear(config.output_dim, config.num_prototypes, bias=False)
         if config.sync_batch_norm:

@@ -8,7 +8,6 @@ from typing import Any
 
 from common.own_data.draft import Draft
 
-ENOUGH = 5_000  # training images; nothing between 240 and these was tried
 # Training images for each prototype, and the most prototypes: a third of those for ImageNet.
 IMAGES_A_PROTOTYPE, MOST = 10, 1000
 
@@ -40,17 +39,14 @@ def _fit_prototypes(draft: Draft) -> None:
         draft.refuse(f"method.num_prototypes={prototypes}: there are {trained} training images")
     length = 0 if batch >= prototypes else math.ceil(2 * prototypes / batch) * batch
     if length != draft.get("method.queue_length") and not draft.fixed:
-        why = "a batch holds fewer images than there are prototypes"
+        why = f"a batch holds {'fewer' if length else 'enough'} images for the prototypes"
         draft.choose("method.queue_length", length, why)
-        draft.choose("method.queue_from_epoch", draft.get("trainer.epochs") // 4, "a quarter in")
+        if length:
+            begin = draft.get("trainer.epochs") // 4
+            draft.choose("method.queue_from_epoch", begin, "a quarter in")
     elif draft.get("method.queue_length") % batch:
         longer = draft.get("method.queue_length") // batch * batch
         draft.choose("method.queue_length", longer, f"whole batches of {batch}")
-    if trained < ENOUGH:
-        draft.notes.append(
-            "Few images teach SwAV little: on 240 photographs of ten classes it was ahead of the "
-            "untrained encoder, on 240 of ten others it was not."
-        )
     # At first the loss is ln K, which would be taken for a collapse; few images leave it late.
     epochs = max(draft.get("trainer.epochs") // 10, 1)
     frozen = epochs * max(trained // batch, 1)

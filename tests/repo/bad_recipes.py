@@ -57,9 +57,9 @@ def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     """Gives the command words that a section cannot take, drawn for each of all papers."""
     names = sorted({entry.name for section, _ in found for entry in fields(section.config)})
     # Stages ask for more epochs than the schema has, some papers for their optimizer, one for views
-    # beside the weak one, and some protocols for what a label is made of.
+    # beside the weak one, cMIM one view, and some protocols for what a label is made of.
     needed = {
-        "data": ("num_strong",),
+        "data": ("num_strong", "views"),
         "method": ("stage_epochs",),
         "evaluation": ("protocols", "factors", "separation"),
         "trainer": ("epochs",),
@@ -67,7 +67,11 @@ def check_drawn(found: list[tuple[Section, list[str]]], draws: int) -> None:
     }
     least = {
         paper: {
-            section: {key: content[section][key] for key in keys if key in content[section]}
+            section: {
+                key: content[section][key]
+                for key in keys
+                if key in content[section] and (key != "views" or paper == "cmim")
+            }
             for section, keys in needed.items()
         }
         for paper, content in default_recipes().items()

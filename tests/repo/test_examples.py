@@ -44,6 +44,14 @@ def test_the_notebook_holds_no_output():
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
 
+def test_the_page_of_python_runs_from_top_to_bottom(elsewhere):
+    page = (ROOT / "docs" / "python.md").read_text()
+    given = runpy.run_path(str(Path(__file__).parent / "given_to_python_page.py"))
+    script = elsewhere / "page.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
+    runpy.run_path(str(script), init_globals=given)
+
+
 def imports(text: str) -> list[tuple[str, str]]:
     """Returns what ``text`` imports of ours: module and name."""
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]

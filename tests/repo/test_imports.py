@@ -35,7 +35,7 @@ def imported(path: Path) -> set[str]:
 # Packages of the numbers half and of the shell: none imports one that stands after it in its row.
 LAYERS = (
     ("distributed", "losses", "backbones", "evaluation", "data", "optim", "training", "methods"),
-    ("tracking", "results", "plots", "runs", "steps", "export", "cli"),
+    ("tracking", "results", "plots", "runs", "steps", "export", "explain", "cli"),
 )
 
 

@@ -52,6 +52,8 @@ from papers.amcl.module import AMCL
 from papers.autotcl.averaging import update_mean
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.module import AutoTCL
+from papers.cmim.config import CMIMConfig
+from papers.cmim.module import CMIM
 from papers.feature_transformation.config import GRANULARITIES, FeatureTransformationConfig
 from papers.feature_transformation.module import FeatureTransformation
 from papers.hard_contrastive.config import HardContrastiveConfig
@@ -301,6 +303,21 @@ def sepclr() -> list[Found]:
     return found
 
 
+def cmim() -> list[Found]:
+    views, found = [ViewConfig(size=6, noise=0.05)], []
+    for options in (
+        {"backbone": "mlp"},
+        {"encoder_dims": [7], "contrast": "sum", "likelihood": "gaussian"},
+        {"encoder_dims": [7], "contrast": "none", "density": "vae", "density_weight": 0.5},
+        {"encoder_dims": [7], "contrast": "none", "density": "none", "sampled": False},
+        {"contrast": "two-samples", "density": "none", "reconstruction_weight": 0},
+    ):
+        method = CMIMConfig(**{"backbone": "mlp", "code_dim": 3, "decoder_dims": [8], **options})
+        module = build(CMIM, method, rates(1e-2), ImageFacts(1, 6, 2))
+        found.append(train_as_ddp(module, pairs_of_views(8, 4, 6, views=views)))
+    return found
+
+
 def mcl() -> list[Found]:
     """Both stages, in each form of the second, with the clusters and the order that it has."""
     images = torch.rand(48, 1, 6, 6, generator=seeded())
@@ -546,6 +563,7 @@ BUILDERS: dict[str, Builder] = {
     "methods": methods,
     "amcl": amcl,
     "autotcl": autotcl,
+    "cmim": cmim,
     "deepcluster": deepcluster,
     "feature_transformation": feature_transformation,
     "hard_contrastive": hard_contrastive,

@@ -224,6 +224,13 @@ CASES = {
         "evaluation.online=[separation]",
         "evaluation.every_batches=25",
     ],
+    "cmim": [
+        "trainer.batches=50",
+        "trainer.checkpoint_every_batches=13",
+        "data.holdout=0.1",
+        "evaluation.online=[euclid-knn, reconstruction]",
+        "evaluation.every_batches=25",
+    ],
     # Three stages of two epochs: the second begins with batch 25, the third with batch 49.
     "mcl": [
         "data.batch_size=216",

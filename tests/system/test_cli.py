@@ -109,7 +109,7 @@ def test_a_run_leaves_its_record_and_can_be_evaluated_exported_and_loaded(papers
     again = [SHORT[0], SHORT[1], SHORT[2], f"'{SHORT[3]}'", f"'{SHORT[4]}'"]
     assert "knn_top1" in out and "waiting for data" in out
     run = run_folder()
-    assert f"plots: {run / 'plots'}" in out
+    assert f"stored in {run}, with plots" in out
     assert f"next:  papers train swav/quick seed=1 {' '.join(again)}    another seed" in out
     record = json.loads((run / "result.json").read_text())
     assert (record["status"], record["batches"], record["scaled"]) == ("complete", 3, True)

@@ -31,8 +31,11 @@ OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in BASELINES.value
 # What a step may wait for. A reason stands for what the steps would need in order not to wait.
 COUNTERS = "the number is known on the host too, but the state holds it and no copy is kept"
 SMALL = "few numbers, drawn or written on the host: they are copied from memory that is not pinned"
+SHOWN = "the last batch of an epoch is logged, and its metrics are shown"
 LENGTH = "the labels of the batch tell how many rows there are, and the loss is over those alone"
 ALLOWED = {
+    "common/losses/spread.py effective_rank: look by _linalg_svd": SHOWN,
+    "common/training/diagnostics.py log_embeddings: look by _local_scalar_dense": SHOWN,
     "backward pass or optimizer: look at a mask's length": LENGTH,
     "common/data/sequences/views.py choose_view: wait for a copy from the host": SMALL,
     "common/data/targets/regression/views.py _shift: wait for a copy from the host": SMALL,

@@ -16,10 +16,11 @@ from common.runs.folder import new_run
 from common.runs.run import prepare_run, train
 
 QUIET = ["tracking.mode=disabled", "tracking.plots=false", "trainer.precision=32-true"]
-SMALL = ["checkpoint=null", "dim=8", "layers=1", "heads=2", "feed_forward=16", "positions=160"]
+SMALL = ["checkpoint=null", "dim=8", "layers=1", "heads=2", "feed_forward=16", "positions=512"]
 TEXTS = [*(f"method.encoder.{word}" for word in SMALL), "data.tokenizer=null", "data.batch_size=4"]
 IMAGES = ["data.tokenizer=words", "data.image_size=32", "data.batch_size=4", "data.workers=0"]
-CLIP = ["method.open_clip=null", "method.initial_weights=null"]
+TOWERS = ["backbone=tiny_conv", "text.width=16", "text.layers=1", "text.heads=2"]
+CLIP = [f"method.{word}" for word in ("open_clip=null", "initial_weights=null", *TOWERS)]
 WORDS = "a red small old dog cat horse house tree runs sits near under the".split()
 
 
@@ -56,11 +57,15 @@ def write_sts(folder: Path) -> Path:
     return folder / "sts.csv"
 
 
-def write_pairs(folder: Path) -> list[str]:
-    rows = [f"{sentence(n)},{sentence(n + 7)},{n % 2}" for n in range(40)]
+def write_pairs(folder: Path, classes: int = 2) -> list[str]:
+    rows = [f"{sentence(n)},{sentence(n + 7)},{n % classes}" for n in range(40)]
     for name in ("train", "dev"):
         (folder / f"{name}.csv").write_text("\n".join(["sentence1,sentence2,score", *rows]))
     return [f"data.path={folder / 'train.csv'}", f"data.graded={folder / 'dev.csv'}"]
+
+
+def write_three_classes(folder: Path) -> list[str]:
+    return write_pairs(folder, 3)
 
 
 def write_images(folder: Path) -> list[str]:
@@ -83,17 +88,15 @@ def write_hard_captions(folder: Path) -> list[str]:
 
 
 def write_coco(folder: Path) -> list[str]:
-    splits = ["train"] * 10 + ["restval"] * 4 + ["val"] * 3 + ["test"] * 3
-    images = [
-        {"filepath": "train2014", "filename": name, "split": split, "sentences": [{"raw": name}]}
-        for name, split in zip(write_images(folder), splits, strict=True)
-    ]
-    (folder / "dataset_coco.json").write_text(json.dumps({"images": images}))
-    return [f"data.path={folder / 'dataset_coco.json'}"]
+    images = [{"id": n, "file_name": name} for n, name in enumerate(write_images(folder))]
+    captions = [{"image_id": n % 20, "caption": sentence(n)} for n in range(40)]
+    path = folder / "captions_train2017.json"
+    path.write_text(json.dumps({"images": images, "annotations": captions}))
+    return [f"data.path={path}", f"data.images={folder / 'train2014'}", "data.holdout=0.15"]
 
 
 def write_shards(folder: Path) -> list[str]:
-    """Writes shards in one folder, classes in another, and a file of synonyms."""
+    """Writes shards and a file of synonyms, and classes."""
     (folder / "shards").mkdir()
     with tarfile.open(folder / "shards" / "train-0000.tar", "w") as shard:
         for number, name in enumerate(write_images(folder)):
@@ -101,15 +104,19 @@ def write_shards(folder: Path) -> list[str]:
             caption.write_text(sentence(number))
             shard.add(folder / "train2014" / name, f"{number:06}.jpg")
             shard.add(caption, f"{number:06}.txt")
+    (folder / "synonyms.txt").write_text("small, tiny, old\nruns, sits\n")
+    named = {"path": "shards", "synonyms": "synonyms.txt"}
+    words = [f"data.{key}={folder / name}" for key, name in named.items()]
+    return [*words, *write_classes(folder), "data.holdout=0.1"]
+
+
+def write_classes(folder: Path) -> list[str]:
     for number, name in enumerate(("dog", "cat")):
         (folder / "classes" / name).mkdir(parents=True)
         for each in range(3):
-            Image.new("RGB", (48, 40), (200 * number, 90, each)).save(
-                folder / "classes" / name / f"{each}.png"
-            )
-    (folder / "synonyms.txt").write_text("small, tiny, old\nruns, sits\n")
-    named = {"path": "shards", "zero_shot": "classes", "synonyms": "synonyms.txt"}
-    return [*(f"data.{key}={folder / name}" for key, name in named.items()), "data.holdout=0.1"]
+            image = Image.new("RGB", (48, 40), (200 * number, 90, each))
+            image.save(folder / "classes" / name / f"{each}.png")
+    return [f"data.zero_shot={folder / 'classes'}"]
 
 
 def write_relations(folder: Path) -> list[str]:
@@ -128,13 +135,25 @@ def write_relations(folder: Path) -> list[str]:
     [
         ("simcse/wikipedia", write_lines, TEXTS),
         ("simcse/nli", write_triplets, TEXTS),
+        ("simcse/nli:no-hard-negatives", write_triplets, TEXTS),
         ("whitenedcse/wikipedia", write_lines, [*TEXTS, "method.groups=4"]),
-        ("defsent_plus/dictionary", write_entries, TEXTS),
+        (
+            "whitenedcse/wikipedia:chunks",
+            write_lines,
+            [*TEXTS, "data.batch_size=8", "method.groups=8"],
+        ),
+        ("defsent_plus/dictionary", write_entries, [*TEXTS, "method.head_checkpoint=null"]),
+        ("defsent_plus/dictionary:large", write_entries, [*TEXTS, "method.head_checkpoint=null"]),
+        ("defsent_plus/dictionary:defsent-max", write_entries, TEXTS),
         ("dse/glue", write_pairs, [*TEXTS, "method.num_top=1"]),
         ("dse/glue:qnli", write_pairs, [*TEXTS, "method.num_top=1"]),
+        ("dse/glue:mnli", write_three_classes, [*TEXTS, "method.num_top=1"]),
         ("dse/glue:stsb", write_pairs, [*TEXTS, "method.num_top=1"]),
         ("negclip/coco", write_hard_captions, [*IMAGES, *CLIP, "method.warmup_batches=1"]),
         ("negclip/aro", write_relations, [*IMAGES, *CLIP, "method.warmup_batches=1"]),
+        ("negclip/aro:attribution", write_relations, [*IMAGES, *CLIP, "method.warmup_batches=1"]),
+        ("negclip/aro:clip", write_relations, [*IMAGES, *CLIP]),
+        ("negclip/zero-shot", write_classes, [*IMAGES, *CLIP]),
         ("clip_rocket/cc3m", write_shards, [*IMAGES, "method.projector_dim=16"]),
         ("contrastive_gap/coco", write_coco, [*IMAGES, *CLIP, "method.new_projectors=false"]),
     ],

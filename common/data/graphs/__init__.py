@@ -30,4 +30,5 @@ MODALITY = Modality(
     recognise="common.data.graphs.own:recognise",
     screens=(Screen("dblp", "node-probe", "test/macro_f1_20"),),
     hub_task="graph-ml",
+    known=("classes", "training classes"),
 )

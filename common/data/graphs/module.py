@@ -29,7 +29,7 @@ from common.data.graphs.references import NAMES, GraphReferences, check_referenc
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import DataError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.frozen import require_finite
 from common.evaluation.node_inputs import NodeEmbeddings
 from common.losses.precision import upcast
@@ -166,12 +166,15 @@ class GraphData(RunData):
             DataError: No node has the label that protocols need.
             ConfigError: A reference is too wide for the memory.
         """
-        asked = [*evaluation.protocols, *evaluation.online]
+        names = [*evaluation.protocols, *evaluation.online]
+        asked = [name for name in names if evaluation.settings(name).needs]
         if count_classes(self.graph) == 0 and asked:
             raise DataError(
                 f"{self.config.path}: no {self.graph.target} has a label, which "
                 f"evaluation.protocols={asked} need; evaluation.protocols=[] trains without"
             )
+        unmeasured = torch.empty(len(get_labels(self.graph)), 0)
+        check_asked(evaluation, "graphs", lambda split: self._inputs(unmeasured, None, split))
         check_references(self.graph, self.metapaths(self.graph), evaluation.references)
 
     @property

@@ -19,7 +19,8 @@ class Graph:
     """What a graph holds.
 
     ``nodes``: number by type; ``links``: pairs of types; ``labels``: by each type that has some,
-    the nodes of each class; ``form``: how it is stored.
+    the nodes of each class; ``form``: how it is stored; ``joined``: relations between two types,
+    in words, where there are several or a type's own.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Graph:
     links: list[tuple[str, str]]
     labels: dict[str, list[int]]
     form: str
+    joined: tuple[str, ...] = ()
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -93,7 +95,13 @@ def _read_hetero_data(path: Path) -> Graph:
     links = list(dict.fromkeys((key[0], key[-1]) for key in found if isinstance(key, tuple)))
     links = [pair for place, pair in enumerate(links) if pair[::-1] not in links[:place]]
     labels = {name: _classes(store["y"]) for name, store in stores.items() if "y" in store}
-    return Graph(path, nodes, links, labels, "hetero-data")
+    relations = {pair: [k for k in found if {k[0], k[-1]} == {*pair}] for pair in links}
+    joined = tuple(
+        " and ".join("-".join(key) for key in keys)
+        for (one, other), keys in relations.items()
+        if len(keys) > 1 or one == other
+    )
+    return Graph(path, nodes, links, labels, "hetero-data", joined)
 
 
 def _count(store: dict[str, object]) -> int:
@@ -116,6 +124,11 @@ def plan_graph(found: Graph, draft: Draft) -> None:
     target = _target(found, draft)
     if target is None:
         return
+    if found.joined:
+        draft.notes.append(
+            "Links have no direction, and those of two types are joined: "
+            f"{'; '.join(found.joined)}."
+        )
     paths = _metapaths(found, draft, target)
     count = found.nodes.get(target, 0)
     draft.trained = count
@@ -133,19 +146,30 @@ def plan_graph(found: Graph, draft: Draft) -> None:
 
 
 def _target(found: Graph, draft: Draft) -> str | None:
+    """Returns the type to embed, the user's or the one with labels; of a folder the first."""
     labelled = list(found.labels)
-    asked = draft.words.get("data.target")
-    if found.form == "folder" or asked in labelled:
-        target = next(iter(found.nodes), None) if found.form == "folder" else str(asked)
-        if target not in labelled:
-            draft.refuse(f"{found.path}: labels.csv is needed: node and class of each {target}")
-        return target
-    if len(labelled) == 1 and asked is None:
+    if found.form == "folder":
+        target = next(iter(found.nodes), None)
+    elif (asked := draft.words.get("data.target")) is not None:
+        target = asked if asked in found.nodes else None
+    elif len(labelled) == 1:
         draft.choose("data.target", labelled[0], "the only type with labels y")
         return labelled[0]
-    known = ", ".join(labelled) or "no type"
-    draft.refuse(f"data.target: name the type to embed, data.target=NAME; labels y are on {known}")
-    return None
+    else:
+        target = None
+    if target is None:
+        types, known = ", ".join(found.nodes), ", ".join(labelled) or "no type"
+        draft.refuse(
+            f"data.target: name the type to embed, data.target=NAME, one of {types}; labels y are "
+            f"on {known}"
+        )
+    elif target not in labelled and draft.get("evaluation.protocols"):
+        labels = "labels.csv" if found.form == "folder" else "labels y"
+        draft.refuse(
+            f"{found.path}: {target} has no {labels}, the class of each node, to measure by; add "
+            "them, or train without a measure: evaluation.protocols=[]"
+        )
+    return target
 
 
 def _metapaths(found: Graph, draft: Draft, target: str) -> list[str]:

@@ -38,4 +38,5 @@ MODALITY = Modality(
     },
     recognise="common.data.image_text.own:recognise",
     screens=(Screen("relations", "image-text-retrieval", "test/image_to_text_r1"),),
+    known=("classes", "training classes", "partners"),
 )

@@ -94,6 +94,11 @@ class ImageTextConfig:
     # For `caption-table`: the columns of paths and of captions, as open_clip calls them.
     image_column: str = "filepath"
     caption_column: str = "title"
+    # For `caption-table`: groups (column `group`) whose lines are not read.
+    left_out: list[str] = setting([])
+    # For `caption-table` and `coco-captions`: the one caption that is read of each image, from 1 in
+    # the order of the file; null: all.
+    caption_number: int | None = setting(None, at_least=1)
     # Captions without their image are left out instead of refused; of `caption-shards`, half pairs
     # beyond 1 % of all.
     allow_missing: bool = False
@@ -144,6 +149,12 @@ class ImageTextConfig:
         if (self.path is None) == (self.name in OWN_SETS):
             names = ", ".join(OWN_SETS)
             raise ConfigError(f"data.path: needed for data.name={names}, and for no other set")
+        for key, unset, sets in (
+            ("left_out", [], OWN_SETS[:1]),
+            ("caption_number", None, ("caption-table", "coco-captions")),
+        ):
+            if getattr(self, key) != unset and self.name not in sets:
+                raise ConfigError(f"data.{key}: is for data.name={', '.join(sets)}; leave it out")
         for name in ("weak", "strong"):
             view: ViewConfig = getattr(self, name)
             if view.count != 1 or view.size not in (ViewConfig.size, self.image_size):

@@ -33,10 +33,6 @@ class TestedImages(EvaluatedImages):
         super().__init__(without_labels(images), config)
         self._test_form = SquareCrop(config.test_resize, config.test_crop)
 
-    def __len__(self) -> int:
-        """Returns the number of images."""
-        return len(self.split)
-
 
 def pair_inputs(
     found: CaptionedSet,

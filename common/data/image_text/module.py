@@ -31,7 +31,7 @@ from common.data.images.loading import ImageLoader, watched
 from common.data.images.views import make_view_batch
 from common.data.modality import DataSets
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.pair_inputs import PairInputs
 from common.registry import READERS
 
@@ -240,13 +240,7 @@ class ImageTextData(RunData):
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols that the set has nothing for."""
-        asked = (
-            (evaluation.split, evaluation.protocols),
-            (evaluation.online_split, evaluation.online),
-        )
-        for split, names in asked:
-            for name in names:
-                evaluation.settings(name).check_inputs(self._inputs(None, split))
+        check_asked(evaluation, "image_text", lambda split: self._inputs(None, split))
 
     def _inputs(self, module: nn.Module | None, split: str) -> PairInputs:
         captions, context = self.samples.texts.captions, self.config.context

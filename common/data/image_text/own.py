@@ -14,23 +14,25 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.own import (
-    NETWORK_TIME,
-    RELATIVE_COST,
-    SMALL_SET,
     Images,
     count_workers,
+    is_deep,
+    is_stretched,
+    network_time,
     recognise_folder,
 )
 from common.errors import shown
-from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile
+from common.own_data.csv_files import CAPTIONS, PATHS, CsvFile, called
 from common.own_data.csv_lines import read_lines
 from common.own_data.draft import Draft, check_batch, fit_batch
 
+COCO_FILES = "annotations/captions_*.json"  # below the root, as it is unpacked
 FEWEST = 20
 FEW_TESTED = 50  # one image is two points and more
 HEADERS = 64  # files whose headers are read
 # Pairs that training sees, repeated: what `quick` of NegCLIP sees, and a little more.
 SEEN = 40_000
+SMALL_SET = 5_000  # training pairs; a larger set asks for a GPU, which can do larger images
 # Pixels a side of images as small as the generated ones, of small sets, and of large ones.
 TINY, SMALL, LARGE = 32, 64, 224
 # Seconds of a core: to read and cut an image, and for the text of a pair.
@@ -66,9 +68,12 @@ class Pairs:
 
 
 def recognise(path: Path, kind: str) -> CaptionFile | Images | None:
-    """Returns COCO's JSON, or a folder of tar shards with captions, if it is one of them."""
+    """Returns COCO's JSON or root folder, or a folder of tar shards with captions, if it is one."""
     if kind == "json":
         return CaptionFile(path)
+    if kind == "folder" and any(path.glob(COCO_FILES)):
+        found = recognise_folder(path)
+        return replace(found, forms=("coco-captions", *found.forms))
     shards = sorted(path.rglob("*.tar")) if kind == "folder" else []
     if not shards or not _has_captions(shards):
         return None
@@ -85,7 +90,7 @@ def plan_table(found: CsvFile, draft: Draft) -> None:
         ("data.image_column", PATHS, "the paths of images"),
         ("data.caption_column", CAPTIONS, "the captions"),
     ):
-        fitting = [column.name for column in found.columns if column.name.lower() in known]
+        fitting = called([column.name for column in found.columns], known)
         if len(fitting) > 1 and key not in draft.words:
             draft.refuse(
                 f"{found.path}: {what} may be in the columns {', '.join(fitting)}; name one: "
@@ -133,15 +138,28 @@ def _refuse_columns(found: CsvFile, draft: Draft, columns: Sequence[Any]) -> Non
             )
 
 
-def plan_coco(found: CaptionFile, draft: Draft) -> None:
-    """Plans for COCO's captions."""
+def plan_coco(found: CaptionFile | Images, draft: Draft) -> None:
+    """Plans for COCO's captions; of a root folder, those of its training images."""
     from common.data.image_text.readers.coco import coco_lines
 
+    path = found.path
+    if path.is_dir():
+        files = sorted(path.glob(COCO_FILES))
+        files = [file for file in files if "train" in file.name] or files
+        path = files[0]
+        if len(files) > 1:
+            names = ", ".join(map(str, files))
+            draft.refuse(f"{found.path}: holds {names}; name one in the place of the folder")
+            return
+        part = path.stem.removeprefix("captions_")
+        places = [found.path / part, found.path / "images" / part]
+        images = next(filter(Path.is_dir, places), places[0])
+        draft.choose("data.images", str(images), "its images")
     draft.choose("data.name", "coco-captions", "COCO's JSON")
-    draft.choose("data.path", str(found.path), "your file")
-    lines = coco_lines(found.path)
+    draft.choose("data.path", str(path), "your file")
+    lines = coco_lines(path)
     named = draft.get("data.images")
-    folder = Path(named).expanduser() if named else found.path.parent
+    folder = Path(named).expanduser() if named else path.parent
     missing = [line for line in lines if not isfile(folder / line.image)]
     if missing and not draft.get("data.allow_missing"):
         draft.refuse(
@@ -155,7 +173,7 @@ def plan_coco(found: CaptionFile, draft: Draft) -> None:
         lambda name: (folder / name).read_bytes(),
         held=any(line.split for line in lines),
     )
-    _plan(found.path, pairs, draft)
+    _plan(path, pairs, draft)
 
 
 def plan_shards(found: Any, draft: Draft) -> None:
@@ -253,11 +271,13 @@ def _side(path: Path, pairs: Pairs, draft: Draft) -> int:
     """Returns the median of the shorter sides of some images, in pixels."""
     names = list(dict.fromkeys(pairs.images))
     chosen = np.unique(np.linspace(0, len(names) - 1, HEADERS).astype(int))
-    sides, broken = [], []
+    sides, broken, unfit = [], [], ""
     for place in chosen.tolist():
         try:
             with Image.open(io.BytesIO(pairs.read(names[place]))) as image:
                 sides.append(min(image.size))
+                name = names[place]
+                unfit = unfit or is_deep(image, name) or is_stretched(image, name)
         except Exception:  # Pillow has many; a missing image was allowed
             broken.append(names[place])
     if broken and not draft.get("data.allow_missing"):
@@ -265,6 +285,8 @@ def _side(path: Path, pairs: Pairs, draft: Draft) -> int:
             f"{path}: {len(broken)} of {len(chosen)} files looked at are no images, such as "
             f"{broken[0]}; repair them or take their lines out"
         )
+    if unfit:
+        draft.refuse(f"{path}: {unfit}")
     return round(median(sides)) if sides else SMALL
 
 
@@ -296,7 +318,6 @@ def _plan_protocols(draft: Draft) -> None:
 
 def _seconds(draft: Draft) -> float:
     views = 1 + draft.get("data.num_strong")
-    pixels = draft.get("data.image_size") ** 2 / LARGE**2
-    cost = NETWORK_TIME * RELATIVE_COST.get(draft.get("method.backbone"), 0.08) * pixels
+    cost = network_time(draft, draft.get("data.image_size") ** 2)
     seen = draft.trained * draft.get("trainer.epochs")
     return float(seen * (READ_TIME + views * (cost + TEXT_TIME)))

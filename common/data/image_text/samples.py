@@ -164,16 +164,16 @@ class WholePairs(Dataset[PairSamples]):
     def _texts(
         self, rows: NDArray[np.int64], key: BatchKey, stream: int
     ) -> tuple[NDArray[np.int64], list[NDArray[np.int32]]]:
-        """Returns the caption of view 0 of each image, and the tokens of all views, by image."""
-        chosen, columns = [], []
+        """Returns the caption of each image, and the tokens of all its views, by image."""
+        columns, captions = [], np.empty(0, dtype=np.int64)
         for number in range(1 + self.config.num_strong):
             view = self.config.strong_text if number else self.config.weak_text
             drawn = self._draw(key, stream + number, CHANGES + DRAWS)
-            captions = self.texts.of_image.choose(rows, drawn[:, CAPTION])
-            pairs = zip(captions, drawn, strict=True)
+            if not number:  # as CLIP-rocket's code: one caption of an image for all its views
+                captions = self.texts.of_image.choose(rows, drawn[:, CAPTION])
+            pairs = zip(captions.tolist(), drawn, strict=True)
             columns.append([self._view(caption, view, own) for caption, own in pairs])
-            chosen.append(captions)
-        return chosen[0], [text for views in zip(*columns, strict=True) for text in views]
+        return captions, [text for views in zip(*columns, strict=True) for text in views]
 
     def _view(
         self, caption: int, view: TextViewConfig, drawn: NDArray[np.float64]

@@ -73,4 +73,5 @@ MODALITY = Modality(
     ),
     plots="common.plots.images:draw_images",
     hub_task="image-feature-extraction",
+    known=("classes", "training classes"),
 )

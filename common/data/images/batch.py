@@ -71,8 +71,8 @@ def stacked(images: Images) -> Tensor:
 def as_view_batch(batch: object, num_views: int | None = None) -> ViewBatch:
     """Returns a `ViewBatch` as it is, and makes one of ``(views, labels)`` or of the views alone.
 
-    ``(views, labels, crops, sizes)`` also tells where the views were cut. The key is that of a
-    batch by itself.
+    ``(views, labels, crops, sizes)`` also tells where the views were cut; the file names of
+    ``(views, labels, names)`` are not read. The key is that of a batch by itself.
 
     Args:
         batch: ``views`` is a list of floating tensors (batch, channels, height, width).
@@ -91,6 +91,8 @@ def as_view_batch(batch: object, num_views: int | None = None) -> ViewBatch:
 def _from_parts(batch: Any) -> ViewBatch:
     if _are_views(batch):
         batch = batch, torch.full((len(batch[0]),), -1, device=batch[0].device)
+    if isinstance(batch, list | tuple) and len(batch) == 3 and _are_names(batch[2]):
+        batch = batch[:2]
     if not isinstance(batch, list | tuple) or len(batch) not in (2, 4) or not _are_views(batch[0]):
         raise DataError(
             f"{outline(batch)}: training_step takes (views, labels): a list of images "
@@ -99,6 +101,10 @@ def _from_parts(batch: Any) -> ViewBatch:
     views, labels, *places = batch
     crops, sizes = places or ([], None)
     return ViewBatch(list(views), labels, lone_key(len(views[0])), crops, sizes)
+
+
+def _are_names(found: Any) -> bool:
+    return isinstance(found, list | tuple) and all(isinstance(name, str) for name in found)
 
 
 def _are_views(found: Any) -> bool:

@@ -46,6 +46,10 @@ class EvaluatedImages:
         self.config = config
         self._test_form = CentreCrop(config.test_resize, config.test_crop)
 
+    def __len__(self) -> int:
+        """Returns the number of labelled images."""
+        return len(self.split)
+
     @property
     def labels(self) -> Tensor:
         """(num,) int64; raises `DataError` where no image has one."""

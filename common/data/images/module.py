@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from common.data.contract import RunData
-from common.data.images.batch import CutBatch, ImageBatch, ViewBatch, stacked
+from common.data.contract import Look, RunData
+from common.data.images.batch import CutBatch, ImageBatch, stacked
 from common.data.images.checks import check_files, check_labels, describe_labels, find_warnings
 from common.data.images.config import FILE_SETS, ImageConfig, ImageFacts
 from common.data.images.evaluation import DenseImages, EvaluatedImages, ObjectImages, split_pair
@@ -31,7 +31,7 @@ from common.data.images.views import make_view_batch
 from common.data.modality import DataSets
 from common.data.sampler import BatchKey
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.features import ImageInputs
 from common.evaluation.frozen import embed_frozen
 from common.registry import READERS
@@ -135,11 +135,10 @@ class ImageData(RunData):
             (evaluation.online_split, evaluation.online),
         ):
             asked = [evaluation.settings(name) for name in names]
-            if any(one.needs_labels for one in asked) and split in self.set:
+            if any(one.needs for one in asked) and split in self.set:
                 check_labels(self.set, split, self.config)
                 measured.append(split)
-            for one in asked:
-                one.check_inputs(self._inputs(None, split))
+        check_asked(evaluation, "images", lambda split: self._inputs(None, split))
         check_files(self.set, measured, self.config)
 
     @property
@@ -183,6 +182,27 @@ class ImageData(RunData):
         dataset = self._dataset(train)
         return ImageLoader(dataset, train, sampler, config.workers, config.prefetch)
 
+    def val_dataloader(self) -> list[Any]:
+        """Returns what `Trainer.validate` measures: the split "val", prepared by this module.
+
+        Raises:
+            DataError: There is none; a training does without.
+        """
+        self.load()
+        if "val" not in self.set and self.trainer is not None and self.trainer.state.fn == "fit":
+            return []
+        return self._measured("val")
+
+    def test_dataloader(self) -> list[Any]:
+        """Returns what `Trainer.test` measures: the split "test", prepared by this module."""
+        return self._measured("test")
+
+    def _measured(self, split: str) -> list[Any]:
+        self.load()
+        self.check_split(split)
+        # One loader of one batch, which a module's `Probe` calls.
+        return [Look(partial(self.evaluation_inputs, split=split))]
+
     def _order(self, train: AnySplit) -> Callable[[torch.Generator], Tensor] | None:
         if isinstance(train, Split):
             return None
@@ -198,6 +218,8 @@ class ImageData(RunData):
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
         """Moves the tensors only: Lightning would walk over every row number of the key."""
+        if not isinstance(batch, Batch):  # of a look, which prepares its images itself
+            return batch
 
         def move(*tensors: Tensor) -> list[Tensor]:
             # Nobody waits: the device's own queue keeps copies before what reads them.
@@ -212,11 +234,13 @@ class ImageData(RunData):
         cuts = move(*batch.cuts)
         return batch._replace(cuts=cuts, labels=labels, crops=crops, sizes=sizes)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> ViewBatch:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Makes the views, or what the workers left to make of them."""
         if isinstance(batch, ImageBatch):
             return make_view_batch(batch, self.config, self.seed)
-        return finish_views(batch, self.config, self.seed)
+        if isinstance(batch, CutBatch):
+            return finish_views(batch, self.config, self.seed)
+        return batch
 
     def evaluation_inputs(self, module: nn.Module, split: str) -> ImageInputs:
         """Returns what protocols measure ``module`` by; nothing is embedded before its use.

@@ -12,22 +12,29 @@ import numpy as np
 from PIL import Image
 
 from common.data.images.readers.layout import Listed, find_parts, list_parts
+from common.evaluation.config import ProtocolConfig
 from common.own_data.draft import Draft, check_batch, fit_batch
 
-HEADERS = 64  # files whose headers are read, spread over the folder
+HEADERS = 1000  # files whose headers are read, spread over the folder
 # An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
 MOST_STRETCHED = 100
 FEW_TESTED = 400  # an accuracy near one half is off by up to five points
-SMALL_SET = 5_000  # training images; a larger set asks for a GPU, which can do larger images
-LARGE_SIZE = 224
 LABELS_FROM = 2
-SEEN = 24_000  # images, repeated: what each paper was given of 240 photographs, or less
-# Seconds of a CPU core, measured: to read and change a view, and for a ResNet-18 with the stem
-# "imagenet" on 224 x 224 pixels, forwards and backwards. What another network costs beside it, and
-# a network whose stem keeps its pixels.
-VIEW_TIME, NETWORK_TIME = 0.3e-3, 0.07
-RELATIVE_COST = {"resnet18": 1.0, "resnet50": 2.3, "small_conv": 0.13, "small_resnet": 0.08}
+# Images to see, repeated: some minutes of a core for most folders.
+SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 60_000, 20, 200
+# Seconds of a CPU core, measured: for a pixel of a file, for a view, and for one of 64 x 64 pixels
+# forwards and backwards; a network whose stem keeps its pixels has many more to go through.
+PIXEL_TIME, VIEW_TIME, SIDE = 1e-8, 1e-3, 64
+NETWORK_TIMES = {
+    "resnet18": 0.012,
+    "resnet50": 0.03,
+    "small_conv": 0.0016,
+    "small_resnet": 0.001,
+    "tiny_conv": 0.0005,
+    "torchvision:shufflenet_v2_x0_5": 0.002,
+}
 CIFAR_STEM_COST = 10.0
+MOST_CORES = 4  # more of them help small networks little
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class Images:
 
     ``splits``: images by split; ``classes``: labelled training images by class; ``shorter`` and
     ``longer``: sides of the sampled images, in pixels; ``broken``: sampled files without a header;
-    ``stretched``: the first whose sides are too unequal, in words.
+    ``deep``, ``stretched``: the first with more than 8 bits, or with sides too unequal, and the
+    mend; ``notes``: what is not read of some.
     """
 
     path: Path
@@ -46,7 +54,9 @@ class Images:
     longer: list[int]
     grey: bool
     broken: list[str]
+    deep: str
     stretched: str
+    notes: list[str]
     forms: tuple[str, ...] = ("image-folder",)
 
     @property
@@ -91,7 +101,7 @@ def recognise_folder(path: Path) -> Images:
         names.get(int(number), str(number)): int(count)
         for number, count in zip(numbers, counts, strict=True)
     }
-    sizes, modes, broken, stretched = _headers(listed)
+    sizes, modes, broken, deep, stretched, notes = _headers(listed)
     return Images(
         path,
         {split: len(rows) for split, rows in listed.rows.items()},
@@ -100,25 +110,65 @@ def recognise_folder(path: Path) -> Images:
         [max(size) for size in sizes] or [0],
         modes <= {"1", "L", "LA", "I;16"},
         broken,
+        deep,
         stretched,
+        notes,
     )
 
 
-def _headers(listed: Listed) -> tuple[list[tuple[int, int]], set[str], list[str], str]:
+def _headers(
+    listed: Listed,
+) -> tuple[list[tuple[int, int]], set[str], list[str], str, str, list[str]]:
     rows = np.concatenate([*listed.rows.values()])
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, HEADERS).astype(int))]
-    sizes, modes, broken, stretched = [], set(), [], ""
+    source = listed.source
+    sizes, modes, broken, deep, stretched = [], set(), [], "", ""
+    clear, layered = list[str](), list[str]()
     for row in chosen.tolist():
+        name = source.name(row)
         try:
-            with Image.open(io.BytesIO(listed.source.read(row))) as image:
+            file = name if source.shard is None else io.BytesIO(source.read(row))
+            with Image.open(file) as image:
                 sizes.append(image.size)
                 modes.add(image.mode)
-                if max(image.size) > MOST_STRETCHED * min(image.size):
-                    name, sides = listed.source.name(row), " x ".join(map(str, image.size))
-                    stretched = stretched or f"{name}: {sides} pixels"
+                deep = deep or is_deep(image, name)
+                stretched = stretched or is_stretched(image, name)
+                if image.mode[-1] == "A" or "transparency" in image.info:
+                    clear.append(name)
+                if image.format in ("GIF", "TIFF") and getattr(image, "n_frames", 1) > 1:
+                    layered.append(name)
         except Exception:  # Pillow has many, and the reader names the file when it is its turn
-            broken.append(listed.source.name(row))
-    return sizes, modes, broken, stretched
+            broken.append(name)
+    notes = [
+        f"{len(names):,} of {len(chosen):,} images looked at have {what}, such as {names[0]}."
+        for names, what in (
+            (clear, "an alpha channel, which is left out"),
+            (layered, "several frames, of which the first is taken"),
+        )
+        if names
+    ]
+    return sizes, modes, broken, deep, stretched, notes
+
+
+def is_deep(image: Image.Image, name: str) -> str:
+    """Returns that an image has more than 8 bits, and the mend, or ""."""
+    if image.mode[0] not in "IF":
+        return ""
+    return (
+        f"{name}: has more than 8 bits a channel (mode {image.mode}), which would be cut off; "
+        "scale such images to 0 to 255 and save them with 8 bits"
+    )
+
+
+def is_stretched(image: Image.Image, name: str) -> str:
+    """Returns that an image has sides that are too unequal, and the mend, or ""."""
+    if max(image.size) <= MOST_STRETCHED * min(image.size):
+        return ""
+    sides = " x ".join(map(str, image.size))
+    return (
+        f"{name}: {sides} pixels; the longer side may be {MOST_STRETCHED} times the shorter; "
+        "cut or remove such images"
+    )
 
 
 def plan_images(found: Images, draft: Draft) -> None:
@@ -126,27 +176,30 @@ def plan_images(found: Images, draft: Draft) -> None:
     draft.choose("data.name", "image-folder", "a folder of images")
     draft.choose("data.path", str(found.path), "your folder")
     if not max(found.shorter):
-        draft.refuse(f"{found.path}: none of the files looked at is an image; repair them")
-        return
-    if found.stretched:
         draft.refuse(
-            f"{found.stretched}; the longer side may be {MOST_STRETCHED} times the shorter; cut or "
-            "remove such images"
+            f"{found.path}: none of the files looked at can be read, such as {found.broken[0]}; "
+            "images have 8 bits and 1, 3 or 4 channels: repair them, or save them so as .png"
         )
         return
+    deep = "" if draft.get("data.skip_unreadable") else found.deep
+    if deep or found.stretched:
+        draft.refuse(deep or found.stretched)
+        return
+    draft.notes += found.notes
     if found.broken:
-        why = f"{len(found.broken)} of {HEADERS} files cannot be read, such as {found.broken[0]}"
+        why = f"{len(found.broken)} of the files cannot be read, such as {found.broken[0]}"
         draft.choose("data.skip_unreadable", True, why)
-    if draft.paper.target == "class" and not found.labelled:
+    if draft.learns_from_labels and not found.labelled:
         draft.refuse(
-            f"{found.path}: {draft.paper.name} learns from labels: put the images of each class "
-            "into a folder of its own"
+            f"{found.path}: {draft.base.baseline or draft.paper.name} learns from labels: put the "
+            "images of each class into a folder of its own"
         )
-    elif draft.paper.target == "class" and found.unlabelled:
+    elif draft.learns_from_labels and found.unlabelled:
         why = f"{found.unlabelled:,} images have no class, and the method learns from labels"
         draft.choose("data.labelled_only", True, why)
     draft.trained = trained = _plan_splits(found, draft)
-    _plan_views(found, draft, trained)
+    if draft.base.data.name != "image-folder":
+        _fit_views(found, draft)
     _plan_length(draft, trained)
     _plan_protocols(found, draft)
     draft.choose("data.workers", count_workers(), "processes that read images on this machine")
@@ -154,7 +207,9 @@ def plan_images(found: Images, draft: Draft) -> None:
         draft.refuse(f"{found.path}: {trained} training images; at least 2 are needed")
         return
     check_batch(draft, trained, "training images")
-    draft.seconds = _seconds(draft, trained)
+    if draft.has("method.batch_norm_groups"):  # MoCo, and what builds on it
+        fit_queue(draft)
+    draft.seconds = _seconds(found, draft, trained)
 
 
 def _plan_splits(found: Images, draft: Draft) -> int:
@@ -181,25 +236,16 @@ def _plan_splits(found: Images, draft: Draft) -> int:
     return trained - round(share * min(held, trained)) if "val" not in found.splits else trained
 
 
-def _plan_views(found: Images, draft: Draft, trained: int) -> None:
-    """Scales the recipe's views, and the crop of tested images, to the images."""
+def _fit_views(found: Images, draft: Draft) -> None:
+    """Scales the views of a recipe for other images, and the crop of tested ones, to these."""
     views = draft.get("data.views")
     top = max(view.size for view in draft.base.data.views)
-    large = trained >= SMALL_SET and not draft.fixed
-    wanted = max(top, LARGE_SIZE) if large else top
     side = max(int(median(found.shorter)), 32)
-    size = min(wanted, side // 8 * 8)
+    size = min(top, side // 8 * 8)
     why = f"the shorter sides have {side} pixels (median)"
-    if size == wanted and not draft.fixed:
-        few = "a large set, for a GPU" if large else "a small set, for a CPU"
-        why = f"{few}; {why}"
     if views is draft.base.data.views and size != top:
         scaled = [_scaled(view, round(view.size * size / top)) for view in views]
         draft.choose("data.views", scaled, f"views of {size} pixels: {why}")
-    if large and draft.base.method.backbone == "small_resnet":
-        why = f"{trained:,} training images are enough for a larger network"
-        draft.choose("method.backbone", "resnet18", why)
-        draft.choose("method.stem", "imagenet", "the larger network's own")
     draft.choose("data.test_resize", math.ceil(size * 8 / 7), "tested images: the shorter side,")
     draft.choose("data.test_crop", size, "then the centre")
     backbone = draft.get("method.backbone")
@@ -221,9 +267,18 @@ def _plan_length(draft: Draft, trained: int) -> None:
     if base.optimizer.name in ("lars", "larc") and size != base.data.batch_size:
         scale = size / base.data.batch_size
         draft.choose("optimizer.lr", base.optimizer.lr * scale, "follows the batch")
-    epochs = min(max(SEEN // trained, 30), 200)
+    epochs = min(max(SEEN // trained, FEWEST_EPOCHS), MOST_EPOCHS)
     draft.choose("trainer.epochs", epochs, f"about {epochs * trained:,} images are seen")
     draft.choose("trainer.log_every", max(trained // size // 2, 1), "twice an epoch")
+
+
+def fit_queue(draft: Draft) -> None:
+    """Plans a queue of whole batches of keys, at most half of the training images."""
+    batch, trained = draft.get("data.batch_size"), draft.trained
+    fitting = max(trained // (2 * batch), 1) * batch
+    if fitting < draft.get("method.queue_length"):
+        why = f"at most half of {trained} training images, so that few keys are the query's own"
+        draft.fit("method.queue_length", fitting, why)
 
 
 def _plan_protocols(found: Images, draft: Draft) -> None:
@@ -231,14 +286,20 @@ def _plan_protocols(found: Images, draft: Draft) -> None:
     if found.labelled:
         _fit_protocols(found, draft)
         return
-    kept = [name for name in evaluation.protocols if not evaluation.settings(name).needs_labels]
+    asked = {name: evaluation.settings(name) for name in draft.paper.protocols}
+    kept = [
+        name
+        for name, settings in asked.items()
+        if not settings.needs and type(settings).check_inputs is ProtocolConfig.check_inputs
+    ]
     why = "without classes only this can be measured" if kept else "without classes: nothing"
     draft.choose("evaluation.protocols", kept, why)
     draft.choose("evaluation.online", [], "the same holds during training")
     if not kept:
         draft.notes.append(
-            "Nothing can be measured without labels: you get the encoder, its loss and plots. "
-            "For a measure, put the images of each class into a folder of its own."
+            "Nothing says how good an encoder is without labels: you get the encoder, its loss and "
+            "plots. evaluation.protocols=[effective-rank] says how many dimensions it uses. For a "
+            "measure, put the images of each class into a folder of its own."
         )
 
 
@@ -264,14 +325,28 @@ def count_workers() -> int:
     return max(min((os.cpu_count() or 1) - 1, 8), 1)
 
 
-def _seconds(draft: Draft, trained: int) -> float:
+def _seconds(found: Images, draft: Draft, trained: int) -> float:
+    """Returns a guess of training, and of measuring what was trained and each reference."""
     views = draft.get("data.views")
     views = [view if isinstance(view, dict) else asdict(view) for view in views]
     count = sum(view.get("count", 1) for view in views)
-    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views) / LARGE_SIZE**2
+    pixels = sum(view.get("count", 1) * view.get("size", 32) ** 2 for view in views)
+    read = PIXEL_TIME * median(found.shorter) * median(found.longer)
+    cores = min(os.cpu_count() or 1, MOST_CORES)
+    seen = trained * draft.get("trainer.epochs")
+    seconds = seen * (read + VIEW_TIME * count + network_time(draft, pixels)) / cores
+    if draft.get("evaluation.protocols"):
+        times = 1 + len(draft.get("evaluation.references"))
+        embed = network_time(draft, (draft.get("data.test_crop") or SIDE) ** 2) / 3
+        whole = sum(found.splits.values())
+        seconds += times * whole * (read + VIEW_TIME + embed) / cores
+    return float(seconds)
+
+
+def network_time(draft: Draft, pixels: int) -> float:
+    """Returns seconds of a core for views of so many ``pixels``, forwards and backwards."""
     backbone = draft.get("method.backbone")
-    cost = NETWORK_TIME * RELATIVE_COST.get(backbone, 1.0) * pixels
+    cost = NETWORK_TIMES.get(backbone, NETWORK_TIMES["resnet18"])
     if "resnet" in backbone and draft.get("method.stem") == "cifar":
         cost *= CIFAR_STEM_COST
-    seen = trained * draft.get("trainer.epochs")
-    return float(seen * (VIEW_TIME * count + cost / (os.cpu_count() or 1)))
+    return float(cost * pixels / SIDE**2)

@@ -12,7 +12,7 @@ MODALITY = Modality(
         "beauty": DataSet("common.data.sequences.readers.sets:packed"),
         "file": DataSet(
             "common.data.sequences.readers.sets:own_file",
-            form="a log of actions (.inter, or .txt with a user a line)",
+            form="a log of actions (.csv or .parquet of clicks, .inter, .txt with a user a line)",
             plan="common.data.sequences.own:plan_actions",
         ),
         "ml-latest-small": DataSet("common.data.sequences.readers.movielens:movielens"),

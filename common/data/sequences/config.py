@@ -22,8 +22,14 @@ class SequenceConfig:
     name: str = setting("sessions", choices=DataSets("sequences"))
     # Where packed sets lie; null: $LIKEWISE_DATA.
     root: str | None = setting(None, result_neutral=True)
-    # For `name: file`: a `.txt[.gz]` (user, then items, a line each) or a RecBole `.inter`.
+    # For `name: file`: a table of clicks (.csv, .tsv, .parquet), a `.txt[.gz]` (user, then items, a
+    # line each) or a RecBole `.inter`.
     path: str | None = setting(None, result_neutral=True)
+    # Columns of a table of clicks; null: those that are called so (docs/data.md), and without one
+    # of times the order of lines.
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
     # For `name: file`: greatest allowed item id, all up to it being ranked; null: the items that
     # occur, which are numbered anew where their ids are not the whole numbers from 1 on.
     num_items: int | None = setting(None, at_least=1)

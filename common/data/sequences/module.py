@@ -202,7 +202,7 @@ class SequenceData(RunData):
 
     @torch.no_grad()
     def embed_path(self, module: Any, path: Path) -> dict[str, np.ndarray]:
-        """Embeds the users of a ``.txt`` or ``.inter`` file, each from all its actions.
+        """Embeds the users of a file, each from all its actions.
 
         Returns:
             ``ids`` (users,), those of the file in its order, and ``embeddings`` (users, dim);
@@ -226,7 +226,7 @@ class SequenceData(RunData):
 
         Nobody knows that item yet: there are no targets. Raises as `embed_path`.
         """
-        users, instances = READERS.get("sequences")(path, self.sequences)
+        users, instances = READERS.get("sequences")(path, self.sequences, self.config)
         queries, nobody_knows = self._embed(module, instances), torch.empty(0, dtype=torch.int64)
         return users, RankingInput(queries, module.item_table(), nobody_knows, _history(instances))
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.sequences.readers.read import numbered_lines, read_actions
+from common.data.sequences.readers.clicks import BY_NAME, Columns, find_columns, read_header
+from common.data.sequences.readers.read import TABLES, kind_of, numbered_lines, read_actions
 from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
+from common.own_data.csv_files import CsvFile, click_columns
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 LOOKED_AT = 50  # lines of a text
@@ -39,8 +41,33 @@ class ActionLog:
         return f"{users}, {few:.0f} to {many:.0f} by most users"
 
 
-def recognise(path: Path, kind: str) -> ActionLog | None:
-    """Returns a log of actions, if it is one: a text has a user and whole numbers on each line."""
+@dataclass(frozen=True)
+class ClickTable:
+    """A CSV or Parquet by its header alone: which columns hold what may be the user's to say."""
+
+    path: Path
+    header: list[str]
+    forms = ("file",)
+
+    def describe(self) -> str:
+        """Returns what was found, in words."""
+        return f"a table with the columns {', '.join(self.header)}"
+
+
+def recognise(path: Path, kind: str) -> ActionLog | ClickTable | None:
+    """Returns a log of actions, if it is one: a text has a user and whole numbers on each line.
+
+    A table has a column of users or items by its name; a folder of RecBole's holds an ``.inter``.
+    """
+    if kind in TABLES:
+        header = read_header(path)
+        named = click_columns(header, "user") or click_columns(header, "item") or kind == "parquet"
+        return ClickTable(path, header) if named else None
+    if kind == "folder":
+        files = [file for file in sorted(path.iterdir()) if kind_of(file) == "inter"]
+        if len(files) > 1:
+            raise DataError(f"{path}: holds {', '.join(f.name for f in files)}; name one of them")
+        return _read(files[0]) if files else None
     if kind == "txt":
         first = islice(numbered_lines(path), LOOKED_AT)
         lines = [words for _, line in first if (words := line.split())]
@@ -49,13 +76,13 @@ def recognise(path: Path, kind: str) -> ActionLog | None:
     return _read(path) if kind == "inter" else None
 
 
-def _read(path: Path) -> ActionLog:
-    """Reads a ``.inter`` table, or a file of a user and items a line.
+def _read(path: Path, columns: Columns = BY_NAME) -> ActionLog:
+    """Reads a file of actions.
 
     Raises:
         DataError: Missing or broken; names the file and the line.
     """
-    _, own, places, note = read_actions(path, tokens=True)
+    _, own, places, note = read_actions(path, tokens=True, columns=columns)
     known = {item: number for number, item in enumerate(sorted(set().union(*own)), start=1)}
     lengths = [len(items) for items in own]
     left = lengths
@@ -69,10 +96,28 @@ def _read(path: Path) -> ActionLog:
     return ActionLog(path, lengths, len(known), left, note)
 
 
-def plan_actions(found: ActionLog, draft: Draft) -> None:
-    """Plans the length of a sequence, the batch, and who is left out."""
+def _read_clicks(path: Path, draft: Draft) -> ActionLog:
+    """Reads a table, and plans its columns."""
+    asked = Columns(*(draft.get(f"data.{role}") for role in Columns._fields))
+    columns = find_columns(path, read_header(path), asked)
+    found = _read(path, columns)
+    draft.choose("data.user", columns.user, f"{len(found.lengths):,} users")
+    draft.choose("data.item", columns.item, f"{found.items:,} items")
+    if columns.time is not None:
+        draft.choose("data.time", columns.time, "the order of actions")
+    return found
+
+
+def plan_actions(found: ActionLog | ClickTable | CsvFile, draft: Draft) -> None:
+    """Plans the length of a sequence, the batch, and who is left out.
+
+    Args:
+        found: An `ActionLog`, or a table, which is read by its columns.
+        draft: The plan.
+    """
     draft.choose("data.name", "file", "a log of actions")
     draft.choose("data.path", str(found.path), "your file")
+    found = found if isinstance(found, ActionLog) else _read_clicks(found.path, draft)
     if found.note:
         draft.notes.append(f"In {found.path.name}, {found.note}.")
     lengths = found.lengths

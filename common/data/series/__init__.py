@@ -42,4 +42,5 @@ MODALITY = Modality(
     },
     recognise="common.data.series.own:recognise",
     screens=(Screen("etth1", "forecasting", "test/mse"),),
+    known=("classes", "training classes"),
 )

@@ -43,11 +43,13 @@ class SeriesConfig:
     date: str | None = "date"
     date_format: str | None = None
     step_minutes: float | None = setting(None, above=0)
-    # What fills the gaps of a CSV: the line between their neighbours, which looks ahead, or the
-    # value before; null: they are refused.
+    # What fills the gaps of a CSV, cells without a value and lines that are missing: the line
+    # between their neighbours, which looks ahead, or the value before; null: they are refused.
     fill: str | None = setting(None, choices=("linear", "previous"))
     # Shares of a CSV for training, validation and test, in this order.
     shares: list[float] = setting([0.6, 0.2, 0.2], above=0)
+    # Lines of a CSV for the three, in the place of shares; those behind them are left out.
+    parts: list[int] = setting([], at_least=1)
     # Steps of a training series: a longer one is cut into sections of at least that many, and a
     # batch is cropped to it at random.
     length: int = setting(257, at_least=4)
@@ -69,6 +71,11 @@ class SeriesConfig:
             raise ConfigError(
                 f"data.shares: {self.shares} must be three shares that add up to 1 (training, "
                 "validation, test)"
+            )
+        if len(self.parts) not in (0, 3):
+            raise ConfigError(
+                f"data.parts: {self.parts} must be three numbers of lines (training, validation, "
+                "test), or []"
             )
         if len(set(self.targets)) != len(self.targets):
             raise ConfigError(f"data.targets: {self.targets} names a column twice")

@@ -23,7 +23,7 @@ from common.data.series.sets import (
     scale_labelled,
 )
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.series_inputs import ForecastInputs, LabelledInputs
 from common.registry import READERS
 
@@ -144,13 +144,7 @@ class SeriesData(RunData):
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols of the other kind, and settings beyond the data."""
         self.load()
-        asked = (
-            (evaluation.split, evaluation.protocols),
-            (evaluation.online_split, evaluation.online),
-        )
-        for split, names in asked:
-            for name in names:
-                evaluation.settings(name).check_inputs(self._inputs(split, None))
+        check_asked(evaluation, "series", lambda split: self._inputs(split, None))
 
     def train_dataloader(self) -> DataLoader[SeriesBatch]:
         """Returns whole batches in an order that depends on (seed, epoch) alone.

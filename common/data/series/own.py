@@ -12,6 +12,8 @@ from common.own_data.csv_lines import no_number
 from common.own_data.draft import Draft, check_batch, fit_batch
 
 HORIZONS = (24, 48, 168, 336, 720)
+ETT = {"date", "HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"}
+ETT_MONTHS = (12, 4, 4)
 SHORTEST = 16  # steps of a section
 # Seconds of an update on 32 sections of 129 steps, measured with the recipe `quick` on a core.
 UPDATE, UPDATE_STEPS = 0.35, 32 * 129
@@ -23,10 +25,15 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.path", str(found.path), "your file")
     _plan_dates(found, draft)
     _plan_targets(found, draft)
+    _plan_ett(found, draft)
     shares = draft.get("data.shares")
-    parts = [int(share * found.rows) for share in shares]
+    rows = found.rows + (found.times.missing if found.times and draft.get("data.fill") else 0)
+    parts = draft.get("data.parts") or [int(share * rows) for share in shares]
+    if sum(parts) > rows:
+        draft.refuse(f"data.parts={parts}: {found.path} has {rows} lines; name as many or fewer")
+        return
     if parts[0] < 4 * SHORTEST or min(parts) < 4:
-        draft.refuse(f"{found.path}: {found.rows} lines are too few; at least 120 are needed")
+        draft.refuse(f"{found.path}: {rows} lines are too few; at least 120 are needed")
         return
     _plan_lengths(draft, parts)
     _plan_horizons(found, draft, min(parts[1:]))
@@ -44,6 +51,17 @@ def plan_series(found: CsvFile, draft: Draft) -> None:
     )
 
 
+def _plan_ett(found: CsvFile, draft: Draft) -> None:
+    """Plans the split of ETT that everybody reports on, for a file that holds its columns."""
+    hours = found.times.minutes / 60 if found.times else 0
+    if {column.name for column in found.columns} != ETT or hours not in (1, 0.25):
+        return
+    parts = [round(months * 30 * 24 / hours) for months in ETT_MONTHS]
+    if sum(parts) <= found.rows and "data.shares" not in draft.words:
+        why = "the field's split of ETT: 12, 4 and 4 months of 30 days"
+        draft.choose("data.parts", parts, why)
+
+
 def _plan_dates(found: CsvFile, draft: Draft) -> None:
     times = found.times
     if "data.date" in draft.words:
@@ -54,11 +72,14 @@ def _plan_dates(found: CsvFile, draft: Draft) -> None:
     draft.choose("data.date", times.name, f"{times.first} to {times.last}")
     if times.date_format is not None:
         draft.choose("data.date_format", times.date_format, "how the dates are written")
-    if times.broken is not None and "data.step_minutes" not in draft.words:
+    filled = times.missing and draft.get("data.fill")
+    if times.broken is not None and "data.step_minutes" not in draft.words and not filled:
         line, what = times.broken
+        lacks = f"{times.missing:,} lines are missing, which data.fill=linear (or previous) adds"
+        mend = lacks if times.missing else "sort or mend the lines"
         draft.refuse(
-            f"{found.path}, line {line}: {times.name} {what}; sort or mend the lines, or "
-            "data.date=null counts them as equally far"
+            f"{found.path}, line {line}: {times.name} {what}; {mend}, or data.date=null counts "
+            "them as equally far"
         )
 
 
@@ -146,7 +167,7 @@ def recognise(path: Path, kind: str) -> LabelledFile | None:
     if kind == "npz" and not {"x_train", "y_train"} <= set(names := read_arrays(path)):
         raise DataError(
             f"{path}: holds {', '.join(names)}; training reads x_train, y_train, x_test and y_test "
-            "(series with classes)"
+            "(series with classes); images are read from a folder"
         )
     return _read_labelled(path) if kind in ("npz", "ts") else None
 

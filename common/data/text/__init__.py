@@ -6,14 +6,22 @@ MODALITY = Modality(
     title="sentences",
     module=("common.data.text.module:TextData", "common.data.text.config:TextConfig"),
     sets={
-        "entries": DataSet("common.data.text.readers.entries:own_entries"),
+        "entries": DataSet(
+            "common.data.text.readers.entries:own_entries",
+            form="a dictionary (.txt with an entry, a tab and its definitions a line)",
+            plan="common.data.text.own:plan_entries",
+        ),
         "glossary": DataSet("common.data.text.readers.glossary:glossary", generated=True),
         "lines": DataSet(
             "common.data.text.readers.lines:own_lines",
             form="a text with a sentence a line (.txt)",
             plan="common.data.text.own:plan_lines",
         ),
-        "pairs": DataSet("common.data.text.readers.pairs:own_pairs"),
+        "pairs": DataSet(
+            "common.data.text.readers.pairs:own_pairs",
+            form="a table of pairs of texts (.csv, .tsv)",
+            plan="common.data.text.own:plan_pairs",
+        ),
         "stsb": DataSet("common.data.text.readers.stsb:stsb", target="number"),
         "stsb-open": DataSet("common.data.text.readers.pairs:stsb_open"),
         "wordnet": DataSet("common.data.text.readers.wordnet:wordnet"),
@@ -26,4 +34,5 @@ MODALITY = Modality(
     recognise="common.data.text.own:recognise",
     screens=(Screen("glossary", "sts", "test/spearman"),),
     hub_task="feature-extraction",
+    known=("classes", "training classes", "scored pairs"),
 )

@@ -20,7 +20,7 @@ from common.data.text.config import TextConfig, TextFacts
 from common.data.text.sets import Texts, TextSet
 from common.data.text.tokenizer import Tokenizer, WholeWords, count_words, read_tokenizer
 from common.errors import ConfigError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, check_asked
 from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs, embed_store
 from common.evaluation.tokens import TokenStore, gather_texts
 from common.registry import READERS
@@ -198,10 +198,7 @@ class TextData(RunData):
 
     def check_evaluation(self, evaluation: EvaluationConfig) -> None:
         """Raises `ConfigError` for protocols that the set has nothing for."""
-        asked = (("test", evaluation.protocols), (evaluation.online_split, evaluation.online))
-        for split, names in asked:
-            for name in names:
-                evaluation.settings(name).check_inputs(self._inputs(split, None))
+        check_asked(evaluation, "text", lambda split: self._inputs(split, None))
 
     def _inputs(self, split: str, module: nn.Module | None) -> TextInputs:
         dataset = self.samples

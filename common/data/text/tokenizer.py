@@ -156,9 +156,20 @@ class FileTokenizer(Tokenizer):
 
 
 def word_pieces(
-    vocabulary: Sequence[str], names: Sequence[str] = NAMES, source: str = "vocabulary"
+    vocabulary: Sequence[str],
+    names: Sequence[str] = NAMES,
+    source: str = "vocabulary",
+    lower: bool = True,
+    accents: bool | None = None,
 ) -> FileTokenizer:
-    """Returns BERT's uncased WordPiece over ``vocabulary``, in which each place is an id.
+    """Returns BERT's WordPiece over ``vocabulary``, in which each place is an id.
+
+    Args:
+        vocabulary: The pieces.
+        names: Names of the special tokens, in the order of `NAMES`.
+        source: To be named in messages.
+        lower: Whether texts are lower-cased.
+        accents: Whether accents are taken off; None: where texts are lower-cased.
 
     Raises:
         MissingLibrary: Without the library tokenizers.
@@ -172,13 +183,15 @@ def word_pieces(
     places = {word: place for place, word in enumerate(vocabulary)}
     model = WordPiece(places, unk_token="[UNK]", max_input_chars_per_word=LONGEST_WORD)
     library = Library(model)
-    library.normalizer = BertNormalizer(lowercase=True)
+    library.normalizer = BertNormalizer(lowercase=lower, strip_accents=accents)
     library.pre_tokenizer = BertPreTokenizer()
     return FileTokenizer(library, names, source)
 
 
 def read_tokenizer(folder: Path) -> FileTokenizer:
-    """Reads ``tokenizer.json``, or else ``vocab.txt`` as BERT's uncased WordPiece.
+    """Reads ``tokenizer.json``, or else ``vocab.txt`` as BERT's WordPiece.
+
+    That is uncased, unless ``tokenizer_config.json`` has ``do_lower_case: false``.
 
     Raises:
         DataError: Neither file is in ``folder``, or it cannot be read.
@@ -188,8 +201,9 @@ def read_tokenizer(folder: Path) -> FileTokenizer:
     if not file.is_file():
         if not vocabulary.is_file():
             raise DataError(f"{folder}: holds no tokenizer.json and no vocab.txt")
-        words = vocabulary.read_text(encoding="utf-8").splitlines()
-        return word_pieces(words, special_names(folder), str(vocabulary))
+        words, told = vocabulary.read_text(encoding="utf-8").splitlines(), settings_of(folder)
+        case = told.get("do_lower_case", True), told.get("strip_accents")
+        return word_pieces(words, special_names(told), str(vocabulary), *case)
     with needs_text_extra("data.tokenizer"):
         from tokenizers import Tokenizer as Library
     try:
@@ -198,16 +212,21 @@ def read_tokenizer(folder: Path) -> FileTokenizer:
         raise DataError(f"{file}: not readable as a tokeniser: {error}") from None
     library.no_padding()
     library.no_truncation()
-    return FileTokenizer(library, special_names(folder), str(file))
+    return FileTokenizer(library, special_names(settings_of(folder)), str(file))
 
 
-def special_names(folder: Path) -> list[str]:
-    """Returns the names of the special tokens that a checkpoint's JSON files tell, else BERT's."""
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Returns what a checkpoint's JSON files tell of its tokeniser."""
     found: dict[str, Any] = {}
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         path = folder / name
         if path.is_file():
             found |= json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def special_names(found: dict[str, Any]) -> list[str]:
+    """Returns the names of the special tokens by a checkpoint's settings, else BERT's."""
     named = [found.get(key, name) for key, name in zip(KEYS, NAMES, strict=True)]
     return [each["content"] if isinstance(each, dict) else each for each in named]
 

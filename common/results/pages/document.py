@@ -1,4 +1,4 @@
-"""What a page holds, and how it is written as Markdown and as HTML."""
+"""What a page holds, and how it is written as Markdown, as HTML and, its tables alone, as LaTeX."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -125,6 +125,31 @@ def _mark(part: str) -> Span:
     if part[0] == "`":
         return Verbatim(part[1:-1])
     return Emphasis(part[1:-1]) if part[0] == "*" else Link(part, part)
+
+
+LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", "→": r"$\to$"}
+)
+
+
+def to_latex(blocks: Iterable[Block]) -> str:
+    """Returns the tables of ``blocks`` with booktabs' rules; other words are comments."""
+    lines = ["% \\usepackage{booktabs}"]
+    for block in blocks:
+        match block:
+            case Table(header, rows):
+                lines += [f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", "\\toprule"]
+                lines += [_latex_row(header), "\\midrule", *map(_latex_row, rows)]
+                lines += ["\\bottomrule", "\\end{tabular}", ""]
+            case Heading(_, text) | Paragraph(text):
+                lines += [f"% {line}" for line in plain_words(text).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: Sequence[Text]) -> str:
+    return " & ".join(plain_words(cell).translate(LATEX) for cell in cells) + r" \\"
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from common.data.targets.open_world.samples import OpenWorldSet
-from papers.owdfa_cpl.metrics import matched_accuracy
+from common.evaluation.clustering import matched_accuracy
 from papers.owdfa_cpl.readers.ow_forge_20 import ow_forge_20
 
 # For the 1,000 test images of the standard preset without real ones, seed 2000: matched accuracy

@@ -34,6 +34,21 @@ def test_another_projects_package_is_told_with_its_place(name, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("line", ["from papers.swav import SwAV", "import common, papers"])
+def test_python_says_what_the_command_says_of_another_common(line, tmp_path):
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "__init__.py").write_text("")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", line],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    told = run_papers("--version", first=[tmp_path]).stderr.removeprefix("error: ")
+    assert done.stderr.endswith(f"ImportError: {told}")
+
+
 def test_folders_that_are_no_packages_are_in_nobodys_way(tmp_path):
     for name in ("common", "papers"):
         (tmp_path / name).mkdir()

@@ -23,6 +23,7 @@ from common.data.text.config import TextFacts
 from common.errors import ConfigError, DataError
 from papers.amcl import AMCL, AMCLConfig
 from papers.autotcl import AutoTCL, AutoTCLConfig
+from papers.cmim import CMIM, CMIMConfig
 from papers.defsent_plus import DefSentPlus, DefSentPlusConfig
 from papers.dse import DSE, DSEConfig
 from papers.hydra import SimLAP, SimLAPConfig
@@ -142,6 +143,11 @@ def sepclr() -> Made:
     return module, (views(), LABELS), (views()[0],)
 
 
+def cmim() -> Made:
+    method = CMIMConfig(backbone="small_conv", code_dim=8, decoder_dims=[16])
+    return CMIM(method, facts=ImageFacts(size=16)), (views()[:1], LABELS), (views()[0],)
+
+
 def mcl() -> Made:
     return MCL(MCLConfig(**SMALL, stages=1)), (views(), LABELS), (views()[0],)
 
@@ -167,6 +173,7 @@ PAPERS = [
     sepclr,
     sirl,
     mcl,
+    cmim,
 ]
 papers = pytest.mark.parametrize("make", PAPERS, ids=lambda make: make.__name__)
 

@@ -6,7 +6,7 @@ columns of node numbers from 0), ``features-<type>.csv`` (one row a node, option
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from common.own_data.csv_lines import quoted_rows, to_count
 
 SPLIT_SEED = 0
 MOST_VAL, MOST_TEST = 1000, 1000
+MOST_ONE_HOT = 2**26  # 17 GB of weights at width 64
 
 
 def read_folder(config: GraphConfig, seed: int) -> HeteroData:
@@ -78,7 +79,18 @@ def read_parts(
         for name, count in num_nodes.items()
         if (folder / f"features-{name}.csv").is_file()
     }
+    check_one_hot(num_nodes, features, str(folder / "nodes.csv"))
     return num_nodes, _read_edges(folder, num_nodes), features
+
+
+def check_one_hot(num_nodes: Mapping[str, int], features: Mapping[str, Any], where: str) -> None:
+    """Raises `DataError` for a type without features that has more nodes than can have weights."""
+    for name, count in num_nodes.items():
+        if count > MOST_ONE_HOT and name not in features:
+            raise DataError(
+                f"{where}: {name} has {count:,} nodes without features, which cost a weight vector "
+                f"each; give the type features, or mend the number ({MOST_ONE_HOT:,} at most)"
+            )
 
 
 def _read_nodes(path: Path) -> dict[str, int]:

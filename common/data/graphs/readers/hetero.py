@@ -14,12 +14,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
-from torch_geometric.data.storage import BaseStorage, EdgeStorage, NodeStorage
+from torch_geometric.data import Data, HeteroData
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage, NodeStorage
 
 from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import Edges, make_edges, make_graph
-from common.data.graphs.readers.folder import SPLIT_SEED, split_labels
+from common.data.graphs.readers.folder import SPLIT_SEED, check_one_hot, split_labels
 from common.data.graphs.splits import Ids, NodeSplit, check_parts
 from common.errors import ConfigError, DataError, shown
 from common.own_data.csv_lines import MOST
@@ -27,8 +28,11 @@ from common.own_data.csv_lines import MOST
 MASKS = ("train_mask", "val_mask", "test_mask")
 # One in so many training nodes validates where there is no val_mask, as in HGB's own scripts.
 VALIDATION_PART = 5
-# What a saved HeteroData is made of: tensors and text in these, which run nothing when loaded.
+# What a saved graph is made of: tensors and text in these, which run nothing when loaded.
 SAVED = [HeteroData, BaseStorage, NodeStorage, EdgeStorage]
+SAVED += [Data, GlobalStorage, DataEdgeAttr, DataTensorAttr]
+# The one type of a graph that names none.
+NODE = "node"
 
 
 class Parts(NamedTuple):
@@ -64,6 +68,7 @@ def read_hetero_data(config: GraphConfig, seed: int, data: Any = None) -> Hetero
             raise ConfigError("data.path: name the file of your HeteroData, such as graph.pt")
         path = Path(config.path).expanduser()
         data, where = load_graph(path), str(path)
+    data = with_types(data) if isinstance(data, Data) else data
     if not isinstance(data, HeteroData):
         raise DataError(f"{where}: holds {type(data).__name__}; needed is a HeteroData")
     data = copy(data).detach().cpu()  # the stores are copied, not the tensors
@@ -91,11 +96,24 @@ def load_graph(path: Path) -> HeteroData:
         if isinstance(found, tuple):  # the graph, slices and class of an InMemoryDataset
             found = found[0]
         if isinstance(found, Mapping):
-            found = HeteroData.from_dict(found)
+            one_type = "edge_index" in found
+            found = Data.from_dict(found) if one_type else HeteroData.from_dict(found)
+        if isinstance(found, Data):
+            found = with_types(found)
     except Exception:  # of many types; torch's advice would run what the file holds
         found = None
     if not isinstance(found, HeteroData):
         raise DataError(f"{path} does not load as a HeteroData; write torch.save(data, PATH)")
+    return found
+
+
+def with_types(data: Data) -> HeteroData:
+    """Returns a graph of one type as one whose nodes and links are `NODE`'s."""
+    found, stored = HeteroData(), data.to_dict()
+    for key in ("x", "y", "num_nodes", *MASKS):
+        if stored.get(key) is not None:
+            found[NODE][key] = stored[key]
+    found[NODE, "to", NODE].edge_index = stored.get("edge_index")
     return found
 
 
@@ -110,6 +128,7 @@ def hetero_parts(data: HeteroData, where: str) -> Parts:
         for name in data.node_types
         if data[name].get("x") is not None
     }
+    check_one_hot(num_nodes, features, where)
     return Parts(num_nodes, _read_edges(data, num_nodes, where), features)
 
 

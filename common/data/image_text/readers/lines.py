@@ -60,6 +60,11 @@ def lines_as_set(folder: Path, lines: list[Line], config: ImageTextConfig) -> Ca
     given, found = len(found), [line for line in found if line.false or not line.dropped]
     if len(found) < given:
         remark += f", {given - len(found):,} captions with no other false one left out with them"
+    given, found = len(found), [line for line in found if line.group not in config.left_out]
+    if len(found) < given:
+        remark += f", {given - len(found):,} captions of the groups in data.left_out left out"
+    if config.caption_number is not None:
+        found = _numbered(found, config.caption_number)
     names = {name: row for row, name in enumerate(dict.fromkeys(line.image for line in found))}
     if len(names) < FEWEST:
         raise DataError(f"{config.path}: {len(names)} images; at least {FEWEST} are needed")
@@ -114,6 +119,20 @@ def _existing(folder: Path, lines: list[Line], allow: bool) -> tuple[list[Line],
             )
     found = [line for line in lines if known[line.image]]
     return found, len(lines) - len(found)
+
+
+def _numbered(lines: list[Line], number: int) -> list[Line]:
+    """Returns the caption of each image that is its own one of this number, from 1."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.image, []).append(line)
+    for image, own in found.items():
+        if len(own) < number:
+            raise DataError(
+                f"{own[-1].where}: {shown(image)} has {len(own)} caption(s); lower "
+                f"data.caption_number={number}"
+            )
+    return [own[number - 1] for own in found.values()]
 
 
 def _near(lines: list[Line], names: dict[str, int]) -> NDArray[np.int64] | None:

@@ -13,6 +13,14 @@ from common.errors import DataError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
+# What a folder without images may hold in their place, by the ending, and the mend.
+UNREAD = {
+    ".npy": "arrays are not read as images, which have 8 bits and 1, 3 or 4 channels; save them as "
+    ".png, or train on them from Python with a loader of your own: docs/python.md",
+    ".tar.gz": "packed shards cannot be read at any place; unpack them: gunzip {folder}/*.tar.gz",
+    ".tgz": "packed shards cannot be read at any place; unpack them: gzip -d {folder}/*.tgz",
+}
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -69,6 +77,10 @@ def list_folder(folder: Path, only: list[str] | None = None) -> Listing:
     starts = [""] if only is None else [name for name in only if (folder / name).is_dir()]
     found = sorted(pair for start in starts for pair in _walk(folder / start, start))
     if not found:
+        for file in sorted(folder.rglob("*")):
+            for ending, mend in UNREAD.items():
+                if file.name.endswith(ending):
+                    raise DataError(f"{file}: {mend.format(folder=file.parent)}")
         raise DataError(f"{folder} holds no images ({' '.join(sorted(SUFFIXES))})")
     names = np.array([os.fsencode(name) for name, _ in found])
     heads = [name.split("/", 1)[0] if "/" in name else "" for name, _ in found]

@@ -5,17 +5,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.sequences.readers.read import read_actions
+from common.data.sequences.config import SequenceConfig
+from common.data.sequences.readers.clicks import BY_NAME, Columns
+from common.data.sequences.readers.read import TABLES, kind_of, read_actions
 from common.data.sequences.store import Instances, Sequences
 from common.errors import DataError
 
 
-def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
+def read_own(
+    path: Path, run: Sequences, config: SequenceConfig
+) -> tuple[NDArray[np.str_], Instances]:
     """Reads the users of a file; each is encoded from all actions, one being enough.
 
     Args:
-        path: ``.txt`` or ``.inter``, plain or gzipped.
+        path: In any form that a run is trained on.
         run: What the run learnt from; the file's ids are those of its source.
+        config: The run's ``data:``, which may name a table's columns.
 
     Returns:
         User ids (users,), and the whole sequences; their targets are meaningless.
@@ -26,7 +31,10 @@ def read_own(path: Path, run: Sequences) -> tuple[NDArray[np.str_], Instances]:
     path = path.expanduser()
     known = run.known_items().tolist()
     has_text = isinstance(known[0], str)
-    users, items, places, _ = read_actions(path, None if has_text else max(known), has_text)
+    columns = Columns(config.user, config.item, config.time)
+    columns = columns if kind_of(path) in TABLES else BY_NAME
+    greatest = None if has_text else max(known)
+    users, items, places, _ = read_actions(path, greatest, has_text, columns)
     number = {item: place for place, item in enumerate(known, start=1)}
     for own, place in zip(items, places, strict=True):
         if not own:

@@ -1,18 +1,23 @@
-"""Readers of interaction files: one sequence a line, or RecBole's ``.inter``."""
+"""Readers of actions: one sequence a line, RecBole's ``.inter``, or a table of clicks."""
 
 import gzip
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.data.sequences.readers.clicks import BY_NAME, Columns, place_in, read_clicks
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences, pack
 from common.errors import DataError, shown
 
-FORMS = "a .txt (user, then items, a line each) or a RecBole .inter, plain or .gz"
+FORMS = (
+    "a .csv or .tsv with columns of users and items, a .txt (user, then items, a line each) or a "
+    "RecBole .inter, plain or .gz, or a .parquet"
+)
+TABLES = ("csv", "tsv", "parquet")
 MOST_DIGITS = 19
 RENUMBERED = "items numbered anew, by first appearance"
 
@@ -30,20 +35,33 @@ class Actions(NamedTuple):
     note: str = ""
 
 
-def read_sequences(
-    path: Path, name: str, num_items: int | None = None, fewest: int = FEWEST_ACTIONS
-) -> Sequences:
-    """Reads ``.txt``, ``.txt.gz``, ``.inter`` or ``.inter.gz``; arguments as those of `pack`.
+class Row(NamedTuple):
+    """An action, and where it stands; ids are text, and the time is in any unit."""
 
-    Without ``num_items`` an ``.inter`` may have any text as item ids. Text, and numbers that are
+    where: str
+    user: str
+    item: str
+    time: float
+
+
+def read_sequences(
+    path: Path,
+    name: str,
+    num_items: int | None = None,
+    fewest: int = FEWEST_ACTIONS,
+    columns: Columns = BY_NAME,
+) -> Sequences:
+    """Reads a file of a form of `FORMS`; arguments as those of `pack` and `read_actions`.
+
+    Without ``num_items`` a table may have any text as item ids. Text, and numbers that are
     not 1 to N, are numbered anew in the order of users, then of time; ``item_ids`` keeps them.
 
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
     # A table of a stated size has whole numbers; a .txt has no header to be mistaken for a row.
-    tokens = num_items is None and _kind(path) == "inter"
-    _, items, places, note = read_actions(path, num_items, tokens)
+    tokens = num_items is None and kind_of(path) != "txt"
+    _, items, places, note = read_actions(path, num_items, tokens, columns)
     items = _as_numbers(items) if tokens else items
     known = None if num_items is not None else _to_number_anew(items)
     if known is None:
@@ -74,30 +92,42 @@ def _to_number_anew(items: list[list[Any]]) -> list[Any] | None:
     return known
 
 
-def read_actions(path: Path, num_items: int | None = None, tokens: bool = False) -> Actions:
-    """Reads a file of either form; ids above ``num_items`` are refused where they stand.
+def read_actions(
+    path: Path,
+    num_items: int | None = None,
+    tokens: bool = False,
+    columns: Columns = BY_NAME,
+) -> Actions:
+    """Reads a file of any form; ids above ``num_items`` are refused where they stand.
 
     Args:
         path: The file.
         num_items: Greatest id.
         tokens: Ids are any text instead of whole numbers.
+        columns: Names of a table's columns; other forms name their own.
 
     Raises:
         DataError: Missing, unreadable or broken; names the file and the line.
     """
-    kind, readers = _kind(path), {"txt": _read_lines, "inter": _read_inter}
+    kind, readers = kind_of(path), {"txt": _read_lines, "inter": _read_inter}
     if not path.exists():
         raise DataError(f"{path} does not exist; a file is needed, {FORMS}")
-    if kind not in readers or not path.is_file():
+    if kind not in (*readers, *TABLES) or not path.is_file():
         raise DataError(f"{path}: a file is needed, {FORMS}")
-    actions = readers[kind](path, num_items, tokens)
+    if kind in TABLES:
+        actions = _read_table(path, num_items, tokens, columns)
+    elif any(columns):
+        raise DataError(f"{path}: data.user, data.item and data.time name columns of a .csv alone")
+    else:
+        actions = readers[kind](path, num_items, tokens)
     if not actions.users:
         raise DataError(f"{path} holds no sequence")
     return actions
 
 
-def _kind(path: Path) -> str:
-    return path.name.removesuffix(".gz").rpartition(".")[2]
+def kind_of(path: Path) -> str:
+    """Returns the ending of a file's name, without that of a compressed one."""
+    return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -127,8 +157,9 @@ def _read_lines(path: Path, num_items: int | None, tokens: bool) -> Actions:
             raise DataError(f"{path}:{number}: user {user} has line {seen[user]} already")
         seen[user] = number
         found.users.append(user)
-        found.items.append([_item(token, path, number, num_items, tokens) for token in items])
-        found.places.append(f"{path}:{number}")
+        where = f"{path}:{number}"
+        found.items.append([_item(token, where, num_items, tokens) for token in items])
+        found.places.append(where)
     return found
 
 
@@ -141,28 +172,60 @@ def _read_inter(path: Path, num_items: int | None, tokens: bool) -> Actions:
     """
     lines = numbered_lines(path)
     user_at, item_at, time_at = _columns(path, next(lines, (1, ""))[1])
-    actions: dict[str, list[tuple[float, Any]]] = {}
-    places: dict[str, str] = {}
+    rows = _inter_rows(path, lines, user_at, item_at, time_at)
+    return _in_order(rows, num_items, tokens, None if time_at is None else "timestamp", "timestamp")
+
+
+def _inter_rows(
+    path: Path, lines: Iterator[tuple[int, str]], user_at: int, item_at: int, time_at: int | None
+) -> Iterator[Row]:
     for number, line in lines:
         if not line.strip():
             continue
         cells = line.split("\t")
+        where = f"{path}:{number}"
         if len(cells) <= max(user_at, item_at, time_at or 0):
-            raise DataError(f"{path}:{number} has {len(cells)} cells, fewer than the header")
+            raise DataError(f"{where} has {len(cells)} cells, fewer than the header")
         if not cells[user_at].strip():
-            raise DataError(f"{path}:{number} has no user_id")
-        time = (
-            0.0 if time_at is None else number_in(cells[time_at], f"{path}:{number}", "timestamp")
-        )
-        item = _item(cells[item_at], path, number, num_items, tokens)
-        actions.setdefault(cells[user_at], []).append((time, item))
-        places.setdefault(cells[user_at], f"{path}:{number} (user {cells[user_at]})")
-    items = [in_order_of_time(rows) for rows in actions.values()]
-    given = ([item for _, item in rows] for rows in actions.values())
+            raise DataError(f"{where} has no user_id")
+        time = 0.0 if time_at is None else number_in(cells[time_at], where, "timestamp")
+        yield Row(where, cells[user_at], cells[item_at], time)
+
+
+def _read_table(path: Path, num_items: int | None, tokens: bool, columns: Columns) -> Actions:
+    """Reads a CSV or Parquet; times order as those of `_read_inter`."""
+    clicks, seconds, names = read_clicks(path, columns)
+    rows = (
+        Row(place_in(path, click.number), click.user, click.item, time)
+        for click, time in zip(clicks, seconds, strict=True)
+    )
+    return _in_order(rows, num_items, tokens, names.time, "of times (data.time=NAME)")
+
+
+def _in_order(
+    rows: Iterable[Row], num_items: int | None, tokens: bool, column: str | None, missing: str
+) -> Actions:
+    """Returns the actions of rows by user.
+
+    Args:
+        rows: In the order of the file.
+        num_items: Greatest id.
+        tokens: Ids are any text instead of whole numbers.
+        column: What the times are called; None: there are none.
+        missing: What there is no column of then, in words.
+    """
+    actions: dict[str, list[tuple[float, Any]]] = {}
+    places: dict[str, str] = {}
+    for where, user, token, time in rows:
+        item = _item(token, where, num_items, tokens)
+        actions.setdefault(user, []).append((time, item))
+        places.setdefault(user, f"{where} (user {user})")
+    items = [in_order_of_time(own) for own in actions.values()]
+    given = ([item for _, item in own] for own in actions.values())
     moved = sum(one != other for one, other in zip(items, given, strict=True))
-    note = f"users whose actions were sorted by timestamp: {moved:,}" if moved else ""
-    if time_at is None:
-        note = "no column timestamp: the order of lines is taken as the order of time"
+    note = f"users whose actions were sorted by {column}: {moved:,}" if moved else ""
+    if column is None:
+        note = f"no column {missing}: the order of lines is taken as the order of time"
     return Actions(list(actions), items, list(places.values()), note)
 
 
@@ -185,15 +248,15 @@ def _columns(path: Path, header: str) -> tuple[int, int, int | None]:
     return names.index("user_id"), names.index("item_id"), time_at
 
 
-def _item(token: str, path: Path, number: int, num_items: int | None, tokens: bool) -> int | str:
+def _item(token: str, where: str, num_items: int | None, tokens: bool) -> int | str:
     if not token.strip():
-        raise DataError(f"{path}:{number} has no item_id")
+        raise DataError(f"{where} has no item_id")
     if tokens:
         return token
     if not _is_number(token):
-        raise DataError(f"{path}:{number}: item {shown(token)} is not a whole number")
+        raise DataError(f"{where}: item {shown(token)} is not a whole number")
     if num_items is not None and int(token) > num_items:
-        raise DataError(f"{path}:{number}: item {token} is beyond the table of {num_items} items")
+        raise DataError(f"{where}: item {token} is beyond the table of {num_items} items")
     return int(token)
 
 

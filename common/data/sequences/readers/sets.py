@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.data.catalogue.root import require
 from common.data.sequences.config import SequenceConfig
+from common.data.sequences.readers.clicks import Columns
 from common.data.sequences.readers.read import read_sequences
 from common.data.sequences.store import FEWEST_ACTIONS, Sequences
 from common.errors import ConfigError
@@ -24,4 +25,6 @@ def own_file(config: SequenceConfig) -> Sequences:
         raise ConfigError("data.path: `data.name=file` needs the file (data.path=FILE.txt)")
     # A core drops whoever is too short; without one the reader refuses them.
     fewest = 1 if config.core else FEWEST_ACTIONS
-    return read_sequences(Path(config.path).expanduser(), "file", config.num_items, fewest)
+    columns = Columns(config.user, config.item, config.time)
+    path = Path(config.path).expanduser()
+    return read_sequences(path, "file", config.num_items, fewest, columns)

@@ -20,6 +20,7 @@ from common.errors import DataError
 from common.own_data.csv_lines import MISSING, Lines, read_lines, read_numbers
 
 HOUR = 60.0
+MOST_SPREAD = 10  # steps of a series for each of its lines
 MINUTE = timedelta(minutes=1)
 MEND = "fill the gap (data.fill), or leave the column out with data.targets"
 SHARES = (0.6, 0.2, 0.2)
@@ -73,16 +74,21 @@ def published(config: SeriesConfig) -> LongSeries:
     known = PUBLISHED[config.name]
     path = require(config.root, known.path, config.name)
     found = read_series(path, known.date, known.date_format, known.step_minutes, known.columns)
-    steps = len(found.values)
-    if not known.parts:
-        return found
-    if steps < sum(known.parts):
-        raise DataError(f"{path}: {steps} steps, but its official split has {sum(known.parts)}")
-    ends = np.cumsum((0, *known.parts)).tolist()
-    parts = tuple(pairwise(ends))
+    return _in_parts(path, found, known.parts) if known.parts else found
+
+
+def _in_parts(path: Path, found: LongSeries, sizes: Sequence[int]) -> LongSeries:
+    """Returns the first steps of a series, cut into parts of ``sizes``.
+
+    Raises:
+        DataError: Fewer steps.
+    """
+    if len(found.values) < sum(sizes):
+        raise DataError(f"{path}: {len(found.values)} steps, but its split has {sum(sizes)}")
+    ends = np.cumsum((0, *sizes)).tolist()
     kept = slice(0, ends[-1])
-    assert found.dates is not None
-    return LongSeries(found.values[kept], found.columns, parts, found.dates[kept])
+    dates = found.dates and found.dates[kept]
+    return LongSeries(found.values[kept], found.columns, tuple(pairwise(ends)), dates)
 
 
 def exchange_rate(config: SeriesConfig) -> LongSeries:
@@ -115,6 +121,8 @@ def own_csv(config: SeriesConfig) -> LongSeries:
     found = read_series(
         path, config.date, config.date_format, config.step_minutes, config.targets, config.fill
     )
+    if config.parts:
+        return _in_parts(path, found, config.parts)
     parts = split_steps(len(found.values), config.shares)
     return LongSeries(found.values, found.columns, parts, found.dates)
 
@@ -135,7 +143,7 @@ def read_series(
         date_format: As in `datetime.strptime`; null: ISO 8601.
         step_minutes: Between two lines; null: what most lines are apart.
         columns: To be read; none: all but the dates.
-        fill: ``data.fill``, for cells without a value.
+        fill: ``data.fill``, for cells without a value, and for lines that are missing.
 
     Raises:
         DataError: With the line of what is missing, no number, twice, out of order or apart.
@@ -147,15 +155,26 @@ def read_series(
     used = list(columns) or [name for name in header if name != date]
     if not used:
         raise DataError(f"{path}: no columns beside the dates")
-    dates = read_dates(path, lines, date, date_format, step_minutes) if date else None
+    dates, places = None, list(range(len(lines) - 1))
+    if date:
+        dates, places = read_dates(path, lines, date, date_format, step_minutes, fill is not None)
     missing = MISSING if fill else ()
-    read = [np.array(read_numbers(path, lines, name, MEND, missing)) for name in used]
+    read = [
+        _spread(np.array(read_numbers(path, lines, name, MEND, missing)), places) for name in used
+    ]
     values = np.array([_filled(path, *pair, fill) for pair in zip(used, read, strict=True)]).T
     if gaps := int(np.isnan(read).sum()):
         said = f"{path}: data.fill={fill} fills {gaps:,} of {values.size:,} cells"
         warnings.warn(said, stacklevel=2)
     parts = split_steps(len(values), SHARES)
     return LongSeries(torch.from_numpy(np.ascontiguousarray(values)), tuple(used), parts, dates)
+
+
+def _spread(values: NDArray[np.float64], places: Sequence[int]) -> NDArray[np.float64]:
+    """Returns ``values`` at ``places``, and NaN at those of lines that are missing."""
+    whole = np.full(places[-1] + 1, np.nan)
+    whole[places] = values
+    return whole
 
 
 def _filled(
@@ -172,9 +191,22 @@ def _filled(
 
 
 def read_dates(
-    path: Path, lines: Lines, name: str, date_format: str | None, step_minutes: float | None
-) -> list[datetime]:
-    """Returns the dates of all lines, one step apart.
+    path: Path,
+    lines: Lines,
+    name: str,
+    date_format: str | None,
+    step_minutes: float | None,
+    may_lack: bool = False,
+) -> tuple[list[datetime], list[int]]:
+    """Returns the dates of all steps, one step apart, and which of them each line has.
+
+    Args:
+        path: To be named.
+        lines: Lines of the table, the header first.
+        name: The column of dates.
+        date_format: As in `datetime.strptime`; null: ISO 8601.
+        step_minutes: Between two steps; null: what most lines are apart.
+        may_lack: Whether lines may be missing.
 
     Raises:
         DataError: With the line of a date that is unreadable, with a time zone where the first has
@@ -187,14 +219,20 @@ def read_dates(
             raise DataError(f"{path}, line {number}: {date}: all dates or none have a time zone")
     gaps = [after - before for before, after in pairwise(dates)]
     step = timedelta(minutes=step_minutes) if step_minutes else Counter(gaps).most_common(1)[0][0]
+    steps, places = dates[:1], [0]
     for (number, _), date, gap in zip(lines[2:], dates[1:], gaps, strict=True):
-        if gap != step or gap <= timedelta(0):
+        lacks = may_lack and timedelta(0) < step < gap and not gap % step
+        if (gap != step and not lacks) or gap <= timedelta(0):
             raise DataError(
                 f"{path}, line {number}: {date} is {gap / MINUTE:g} minutes after the line before "
                 f"it; each must be {step / MINUTE:g} after (data.step_minutes), or use "
                 "data.date=null"
             )
-    return dates
+        places.append(places[-1] + gap // step)
+        if places[-1] > MOST_SPREAD * len(dates):
+            raise DataError(f"{path}, line {number}: {date} is too long after the line before it")
+        steps += [steps[-1] + step * n for n in range(1, gap // step)] + [date]
+    return steps, places
 
 
 def _date(path: Path, number: int, text: str, date_format: str | None) -> datetime:

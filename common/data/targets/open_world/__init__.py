@@ -12,4 +12,5 @@ TARGET = Target(
     readers={
         "known-and-novel classes": "common.data.targets.open_world.readers.tables:image_paths",
     },
+    known=("classes",),
 )

@@ -18,4 +18,5 @@ TARGET = Target(
     readers={
         "number": "common.data.targets.regression.readers.own:read_inputs",
     },
+    known=("numbers",),
 )

@@ -68,15 +68,18 @@ def graded(config: TextConfig) -> dict[str, Texts]:
 
 
 def as_set(path: Path, parts: Mapping[str, Texts], names: Sequence[str]) -> TextSet:
-    """Returns the set; raises `DataError` without a training part."""
+    """Returns the set; raises `DataError` without a training part.
+
+    Held-out pairs are graded by their scores, or by the numbers of their classes.
+    """
     if "train" not in parts:
         raise DataError(f"{path}: its column split says train of no line")
     train = parts["train"]
     held_out = {split: part for split, part in parts.items() if split != "train"}
-    has_scores = train.targets is not None and train.targets.dtype == np.float64
-    if has_scores and len(train.columns) == 2:
-        return TextSet(train, graded=held_out)
-    return TextSet(train, held_out=held_out, names=names)
+    graded = held_out if train.targets is not None and len(train.columns) == 2 else {}
+    if graded and not names:
+        return TextSet(train, graded=graded)
+    return TextSet(train, held_out=held_out, graded=graded, names=names)
 
 
 def read_pairs_table(

@@ -31,8 +31,18 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
             cannot be read or has another shape; names file and line.
     """
     listed = read_listed(path, target)
+    volumes = stack_volumes(path, listed.lines, listed.files)
+    return RegressionSet(volumes, listed.targets, listed.splits)
+
+
+def stack_volumes(path: Path, lines: list[int], files: list[Path]) -> Tensor:
+    """Returns ``(num, channels, depth, height, width)`` of the files that ``path`` lists.
+
+    Raises:
+        DataError: As `read_volumes` of its volumes.
+    """
     volumes: list[Tensor] = []
-    for number, file in zip(listed.lines, listed.files, strict=True):
+    for number, file in zip(lines, files, strict=True):
         volume = _read(file, f"{path}, line {number}")
         if volumes and volume.shape != volumes[0].shape:
             raise DataError(
@@ -40,7 +50,7 @@ def read_volumes(path: Path, target: str) -> RegressionSet:
                 f"{tuple(volumes[0].shape)}; bring all to one shape"
             )
         volumes.append(volume)
-    return RegressionSet(torch.stack(volumes), listed.targets, listed.splits)
+    return torch.stack(volumes)
 
 
 def _read(file: Path, where: str) -> Tensor:

@@ -1,4 +1,6 @@
+import sys
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -131,3 +133,63 @@ def test_a_folder_of_transformers(tmp_path):
     assert drawn.num_features == 16 and drawn(torch.rand(2, 3, 32, 32)).shape == (2, 16)
     loaded = make(f"hf:{tmp_path}", initial_weights="pretrained").model.state_dict()
     assert all(torch.equal(array, loaded[name]) for name, array in saved.state_dict().items())
+
+
+class Vision(torch.nn.Module):
+    """Stands for a vision transformer of the library."""
+
+    def __init__(self):
+        super().__init__()
+        self.embeddings, self.pooler = torch.nn.Linear(12, 4), torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        states = self.embeddings(x.flatten(2).transpose(1, 2)[..., :1].expand(-1, -1, 12))
+        pooled = self.pooler and self.pooler(states[:, 0])
+        return SimpleNamespace(last_hidden_state=states, pooler_output=pooled)
+
+
+class Models:
+    """Stands for the library's way to read a folder; what is not in it is drawn."""
+
+    from_config = staticmethod(lambda config: Vision())
+
+    @staticmethod
+    def from_pretrained(folder, output_loading_info, **_):
+        from safetensors.torch import load_file
+
+        model, arrays = Vision(), load_file(folder / "model.safetensors")
+        told = model.load_state_dict(arrays, strict=False)
+        return model, {"missing_keys": set(told.missing_keys)}
+
+
+@pytest.fixture
+def library(monkeypatch):
+    config = SimpleNamespace(num_channels=3, image_size=8)
+    configs = SimpleNamespace(from_pretrained=lambda *_, **__: config)
+    stand_in = SimpleNamespace(AutoConfig=configs, AutoModel=Models)
+    monkeypatch.setitem(sys.modules, "transformers", stand_in)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("lacking", ["", "pooler.", "embeddings."])
+def test_what_a_folder_lacks_is_never_drawn(tmp_path, lacking):
+    files = pytest.importorskip("safetensors.torch")
+    (tmp_path / "config.json").write_text("{}")
+    saved = Vision()
+    arrays = {n: a for n, a in saved.state_dict().items() if not lacking or lacking not in n}
+    files.save_file(arrays, tmp_path / "model.safetensors")
+    images, name = torch.rand(2, 3, 8, 8), f"hf:{tmp_path}"
+    if lacking == "embeddings.":
+        with pytest.raises(ConfigError, match=r"lack embeddings\.bias"):
+            make(name, initial_weights="pretrained")
+        return
+    if not lacking:
+        found = make(name, initial_weights="pretrained")
+        assert torch.equal(found(images), saved(images).pooler_output)
+        return
+    with pytest.warns(UserWarning, match="the first token is read"):
+        found = make(name, initial_weights="pretrained")
+    assert torch.equal(found(images), saved(images).last_hidden_state[:, 0])
+    with pytest.warns(UserWarning, match="the first token is read"):
+        drawn = make(name)  # what a checkpoint of a trained module is loaded into
+    drawn.load_state_dict(found.state_dict())

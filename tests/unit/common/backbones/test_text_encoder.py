@@ -130,6 +130,16 @@ def test_a_checkpoint_brings_its_pooler(tmp_path):
     assert torch.equal(read_encoder(tmp_path).pooler.dense.weight, whole.pooler.dense.weight)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("hidden_act", "relu"), ("position_embedding_type", "relative_key"), ("is_decoder", True)],
+)
+def test_a_checkpoint_that_computes_something_else_is_refused(tmp_path, key, value):
+    write(tmp_path, encoder().float().state_dict(), **{key: value})
+    with pytest.raises(DataError, match=f"{key} {value!r}"):
+        read_encoder(tmp_path)
+
+
 def test_another_layout_and_broken_checkpoints_are_refused(tmp_path):
     state = encoder().float().state_dict()
     write(tmp_path, state, model_type="t5")

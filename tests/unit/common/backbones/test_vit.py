@@ -10,7 +10,7 @@ from common.backbones.vit import sine_positions, vit_base, vit_small, vit_tiny
 def test_with_the_same_weights_and_positions_it_is_torchvisions():
     torch.manual_seed(0)
     model = vit_tiny().eval()
-    reference = torchvision.models.VisionTransformer(64, 16, 12, 12, 192, 768).eval()
+    reference = torchvision.models.VisionTransformer(64, 16, 12, 3, 192, 768).eval()
     reference.heads = torch.nn.Identity()
     left = reference.load_state_dict(model.state_dict(), strict=False)
     assert left.missing_keys == ["encoder.pos_embedding"] and not left.unexpected_keys
@@ -20,12 +20,12 @@ def test_with_the_same_weights_and_positions_it_is_torchvisions():
     torch.testing.assert_close(model(x), reference(x))
 
 
-def test_positions_are_sines_of_column_and_row():
+def test_positions_are_sines_of_row_and_column():
     found = sine_positions(3, 5, 8)
     row, column, slow = 2, 3, 10_000**-0.5
     expected = [
-        *(math.sin(column), math.sin(column * slow), math.cos(column), math.cos(column * slow)),
         *(math.sin(row), math.sin(row * slow), math.cos(row), math.cos(row * slow)),
+        *(math.sin(column), math.sin(column * slow), math.cos(column), math.cos(column * slow)),
     ]
     torch.testing.assert_close(found[row * 5 + column], torch.tensor(expected).double())
     assert len(found.unique(dim=0)) == 15

@@ -1,12 +1,16 @@
 """The numbers that `papers info` prints."""
 
+import io
 import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from common.cli.info import print_info
 from common.cli.leaderboard import print_our_numbers
+from common.config.recipe import load_recipe
+from common.registry import METHODS
 from common.results.groups import Code
 from common.results.leaderboard import make_leaderboard
 from common.results.record import NO_NUMBER
@@ -75,3 +79,14 @@ def test_what_was_not_run_and_the_arms_of_a_whole_paper_are_counted(console):
     text = console.export_text()
     assert "cifar10-jpeg:no-equipartition" in text and "ablation/no-equipartition" in text
     assert "caltech101" not in text and "more arms" not in text
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_a_shared_method_says_what_it_is_and_which_recipes_have_it(kind):
+    for method in METHODS[kind]:
+        console = Console(width=2000, record=True, file=io.StringIO())
+        print_info(method.upper(), [], console)
+        said = console.export_text()
+        (first, *others) = re.findall(r"\w+/[\w-]+:[\w-]+", said.partition("recipes:")[2])
+        assert f"papers train {method}, which is {first}" in said
+        assert {load_recipe(name).baseline for name in [first, *others[:2]]} == {method}

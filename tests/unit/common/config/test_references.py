@@ -47,6 +47,28 @@ def test_an_unknown_reference_offers_the_nearest(reference, message, own):
         load_recipe(reference)
 
 
+def test_a_recipe_on_a_base_is_it_with_its_own_values_and_has_the_variants_of_both(own, tmp_path):
+    (tmp_path / "shared.yaml").write_text(
+        "data: {batch_size: 32}\nmethod: {backbone: small_conv}\nevaluation: {protocols: [knn]}\n"
+        "variants: {simclr: {baseline: simclr, method: {hidden_dim: 8}}}\n"
+    )
+    whole = "paper: swav\nbase: shared\nmethod: {num_prototypes: 4}\nvariants: {long: {}}\n"
+    (tmp_path / "swav" / "own.yaml").write_text(whole)
+    recipe, rival = load_recipe("swav/own:long"), load_recipe("swav/own:simclr")
+    assert (recipe.data.batch_size, recipe.method.num_prototypes) == (32, 4)
+    assert recipe.method.backbone == rival.method.backbone == "small_conv"
+    assert rival.method.hidden_dim == 8 and rival.evaluation.protocols == ["knn"]
+    (tmp_path / "swav" / "own.yaml").write_text("paper: swav\nbase: sharde\n")
+    with pytest.raises(ConfigError, match=r"own\.yaml.*sharde.*'shared'"):
+        load_recipe("swav/own")
+
+
+def test_the_name_of_a_shared_method_is_the_first_recipe_that_has_it():
+    assert split_reference("moco") == ("feature_transformation", "quick", "moco")
+    assert split_reference("SimSiam") == ("amcl", "photos", "simsiam")
+    assert split_reference("clip") == ("contrastive_gap", "quick", "clip")
+
+
 @pytest.fixture
 def file(tmp_path):
     """Returns a recipe of a user's own, outside of this project's."""

@@ -105,3 +105,15 @@ def test_conversion_keeps_parameters_and_options():
     weight = trained[0].weight
     assert convert_batch_norm(trained)[0].weight is weight
     assert convert_batch_norm(trained) is trained
+
+
+class WithActivation(nn.BatchNorm2d):
+    """As timm's norms are: more than a norm."""
+
+    def forward(self, x):
+        return super().forward(x).relu()
+
+
+def test_a_norm_that_does_more_stays_what_it_is():
+    net = convert_batch_norm(nn.Sequential(WithActivation(3), nn.BatchNorm2d(3)))
+    assert [type(part) for part in net] == [WithActivation, GlobalBatchNorm]

@@ -7,8 +7,8 @@ import torch
 
 from common.errors import ConfigError
 from common.evaluation.factors import evaluate_factors, split_label
-from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import FactorsConfig
+from common.evaluation.vectors import FeatureSet
 
 SETTINGS = FactorsConfig(names=["shape", "colour"], sizes=[3, 2], from_label=6, epochs=30)
 

@@ -5,9 +5,9 @@ from sklearn.linear_model import LogisticRegression
 
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
-from common.evaluation.features import FeatureSet
 from common.evaluation.few_label import _within_span, draw_rows, evaluate_few_label
 from common.evaluation.image_config import FewLabelConfig
+from common.evaluation.vectors import FeatureSet
 
 
 def blobs(num=300):

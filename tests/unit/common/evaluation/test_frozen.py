@@ -53,7 +53,7 @@ def test_finite_values_pass():
 def test_a_ranking_is_of_finite_scores(part, value):
     fields = {"queries": torch.ones(6, 4), "items": torch.full((9, 4), 1e10)}
     inputs = RankingInput(**fields, targets=torch.arange(1, 7))
-    assert rank_all(inputs).tolist() == [1] * 6
+    assert rank_all(inputs).tolist() == [8] * 6
     fields[part][3, 2] = value
     other = "items" if part == "queries" else "queries"
     fields[other][1] = 1e20  # products of 1e30 are beyond float32

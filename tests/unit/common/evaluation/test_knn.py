@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from common.errors import ConfigError
 from common.evaluation import knn
 from common.evaluation.accuracy import percent_equal
-from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import KnnConfig
+from common.evaluation.vectors import FeatureSet
 
 
 def blobs(num_train=300, num_test=120, dim=6):

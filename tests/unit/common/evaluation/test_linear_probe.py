@@ -1,9 +1,9 @@
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import LinearProbeConfig
 from common.evaluation.linear_probe import evaluate_linear
+from common.evaluation.vectors import FeatureSet
 
 
 def blobs(num):

@@ -24,6 +24,8 @@ def plain_sgd(inputs, settings, seed):
     curve = Curve()
     for epoch in range(steps):
         lr = settings.lr * (1 + math.cos(math.pi * epoch / steps)) / 2
+        if settings.milestones:
+            lr = settings.lr * settings.decay ** sum(epoch >= end for end in settings.milestones)
         variables = [w.detach().requires_grad_() for w in weights]
         loss = F.cross_entropy(F.linear(features.train_x, *variables), features.train_y)
         gradients = torch.autograd.grad(loss, variables)
@@ -35,8 +37,10 @@ def plain_sgd(inputs, settings, seed):
     return curve.metrics("linear_sgd")
 
 
-def test_is_sgd_with_momentum_decay_and_a_cosine_by_epochs(inputs):
-    settings = LinearSgdConfig(epochs=6, batch_size=120, lr=2.0, weight_decay=0.01, crop=AS_STORED)
+@pytest.mark.parametrize("milestones", [[], [2, 4]])
+def test_is_sgd_with_momentum_decay_and_a_rate_that_falls_by_epochs(inputs, milestones):
+    sizes = {"epochs": 6, "batch_size": 120, "lr": 2.0, "weight_decay": 0.01, "decay": 0.5}
+    settings = LinearSgdConfig(**sizes, milestones=milestones, crop=AS_STORED)
     with torch.no_grad():
         found = evaluate_linear_sgd(inputs, settings, 3)
     assert found == pytest.approx(plain_sgd(inputs, settings, 3), abs=1e-3)

@@ -72,8 +72,8 @@ def test_good_embeddings_score_high_and_noise_scores_low():
     good = evaluate_nodes(embeddings(0.05), NodeProbeConfig(probes=2, lr=0.3), 0)
     bad = evaluate_nodes(embeddings(100.0), settings, 0)
     assert good["macro_f1_20"] > 99 and bad["macro_f1_20"] < 60
-    assert evaluate_clustering(embeddings(0.1), ClusteringConfig(), 0)["nmi"] > 99
-    assert evaluate_clustering(embeddings(100.0), ClusteringConfig(), 0)["nmi"] < 20
+    assert evaluate_clustering(embeddings(0.1).vectors, ClusteringConfig(), 0)["nmi"] > 99
+    assert evaluate_clustering(embeddings(100.0).vectors, ClusteringConfig(), 0)["nmi"] < 20
 
 
 def test_dropout_active_embedding_is_measured_apart():
@@ -91,5 +91,7 @@ def test_unlabelled_nodes_are_not_clustered():
     labels[:30] = -1
     z = inputs.z.clone()
     z[:30] = 1000.0
-    found = evaluate_clustering(inputs._replace(labels=labels, z=z), ClusteringConfig(fits=2), 0)
+    found = evaluate_clustering(
+        inputs._replace(labels=labels, z=z).vectors, ClusteringConfig(fits=2), 0
+    )
     assert found["nmi"] > 99

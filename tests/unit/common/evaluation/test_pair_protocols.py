@@ -7,6 +7,7 @@ from torch import nn
 
 from common.errors import ConfigError, LikewiseError
 from common.evaluation.caption_choice import evaluate_caption_choice
+from common.evaluation.config import handed
 from common.evaluation.gap import evaluate_gap, separability
 from common.evaluation.image_text_retrieval import evaluate_image_text_retrieval
 from common.evaluation.pair_config import (
@@ -42,9 +43,9 @@ def test_a_reference_has_the_words_of_the_nearest_training_image():
     train = CaptionedImages(Given(torch.eye(3)), texts([5, 6, 7, 7]), np.array([0, 1, 2, 2]))
     inputs = make(torch.eye(3).flip(0), random(3), module=False, train=train)
     inputs.captions = texts([7, 6, 5])
-    found = evaluate_image_text_retrieval(inputs, ImageTextRetrievalConfig(), 0)
+    found = evaluate_image_text_retrieval(inputs.vectors, ImageTextRetrievalConfig(), 0)
     assert found["image_to_text_r1"] == found["text_to_image_r1"] == 100
-    assert evaluate_gap(inputs, GapConfig(), 0) == {}
+    assert evaluate_gap(inputs.vectors, GapConfig(), 0) == {}
 
 
 @pytest.mark.parametrize("chunk", [2, 256])
@@ -53,13 +54,13 @@ def test_captions_of_the_same_image_are_no_wrong_answers(chunk):
     # Image 0 has three captions, all nearer to it than the others are to anything.
     table = torch.stack([images[0], images[0], images[0], *images[1:]])
     inputs = make(images, table, owner=[0, 0, 0, 1, 2, 3])
-    found = evaluate_image_text_retrieval(inputs, ImageTextRetrievalConfig(chunk=chunk), 0)
+    found = evaluate_image_text_retrieval(inputs.vectors, ImageTextRetrievalConfig(chunk=chunk), 0)
     assert found["image_to_text_r1"] == found["text_to_image_r1"] == found["mean_recall"] == 100
 
 
 def test_a_collapsed_encoder_finds_nothing():
     inputs = make(torch.ones(12, 3), torch.ones(12, 3))
-    found = evaluate_image_text_retrieval(inputs, ImageTextRetrievalConfig(), 0)
+    found = evaluate_image_text_retrieval(inputs.vectors, ImageTextRetrievalConfig(), 0)
     assert found["mean_recall"] == 0
 
 
@@ -73,7 +74,7 @@ def test_a_caption_of_another_image_may_be_true_too():
             "true": (np.array([[1, 5], [1, 6], [2, 7]]), np.array([[1, 5], [1, -1], [2, 7]])),
         },
     )
-    found = evaluate_image_text_retrieval(inputs, ImageTextRetrievalConfig(), 0)
+    found = evaluate_image_text_retrieval(inputs.vectors, ImageTextRetrievalConfig(), 0)
     assert found["image_to_text_r1"] == pytest.approx(100 / 3)
     assert found["true_r1"] == pytest.approx(200 / 3)
 
@@ -126,9 +127,9 @@ def test_order_asks_for_more_than_each_shuffle_and_para_is_no_false_caption():
 def test_sides_that_lie_apart_are_told_apart_and_equal_ones_are_not():
     side = nn.functional.normalize(random(200), dim=1)
     apart = make(side + torch.tensor([4.0, 0, 0, 0, 0, 0]), side, owner=range(200))
-    found = evaluate_gap(apart, GapConfig(), 0)
+    found = evaluate_gap(apart.vectors, GapConfig(), 0)
     assert found["gap_separability"] > 90 and found["gap_centroid_distance"] > 0.9
-    same = evaluate_gap(make(side, side, owner=range(200)), GapConfig(), 0)
+    same = evaluate_gap(make(side, side, owner=range(200)).vectors, GapConfig(), 0)
     assert same["gap_separability"] == 50 and same["gap_alignment"] == pytest.approx(0, abs=1e-6)
 
 
@@ -147,10 +148,12 @@ def test_a_gap_is_measured_with_the_first_caption_of_each_image():
     images, table = random(20), random(40, seed=4)
     several = make(images, table, owner=np.repeat(np.arange(20), 2))
     once = make(images, table[::2], owner=range(20))
-    found = evaluate_gap(several, GapConfig(), 4)
-    assert found == evaluate_gap(once, GapConfig(), 4)
-    few = evaluate_gap(several, GapConfig(most_pairs=12), 4)
-    assert few == evaluate_gap(make(images[:12], table[::2][:12], owner=range(12)), GapConfig(), 4)
+    found = evaluate_gap(several.vectors, GapConfig(), 4)
+    assert found == evaluate_gap(once.vectors, GapConfig(), 4)
+    few = evaluate_gap(several.vectors, GapConfig(most_pairs=12), 4)
+    assert few == evaluate_gap(
+        make(images[:12], table[::2][:12], owner=range(12)).vectors, GapConfig(), 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_a_gap_is_measured_with_the_first_caption_of_each_image():
 )
 def test_what_the_data_do_not_have_is_refused_before_a_module_is_built(settings):
     with pytest.raises(ConfigError):
-        settings.check_inputs(make(random(3), random(3), module=False))
+        settings.check_inputs(handed(settings, make(random(3), random(3), module=False)))
 
 
 def test_an_adapter_that_is_not_known_is_refused():

@@ -16,7 +16,7 @@ from common.evaluation.ranking_config import RankingConfig
 
 
 def brute_force(scores, target):
-    return 1 + sum(s > scores[target] for i, s in enumerate(scores) if i != 0)
+    return sum(s >= scores[target] for i, s in enumerate(scores) if i != 0)
 
 
 def inputs(users=50, items=40, dim=6, **fields):
@@ -28,7 +28,7 @@ def inputs(users=50, items=40, dim=6, **fields):
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 512])
-def test_ranks_count_strictly_greater_scores_of_real_items(chunk):
+def test_ranks_count_the_scores_of_real_items_that_are_as_great(chunk):
     given = inputs()
     scores = (given.queries @ given.items.T).tolist()
     expected = [brute_force(row, t) for row, t in zip(scores, given.targets, strict=True)]
@@ -40,10 +40,11 @@ def test_the_padding_item_is_never_ranked():
     assert rank_scores(scores, torch.tensor([3])).tolist() == [2]
 
 
-def test_ties_cost_nothing_half_or_all():
+def test_ties_cost_all_unless_it_is_said():
     scores = torch.tensor([[2.0, 2.0, 3.0, 2.0, 2.0]])
-    ranks = [rank_scores(scores, torch.tensor([1]), t).item() for t in ("strict", "middle", "all")]
-    assert ranks == [2, 3, 4]
+    target = torch.tensor([1])
+    ranks = [rank_scores(scores, target, ties).item() for ties in ("strict", "middle")]
+    assert [*ranks, rank_scores(scores, target).item()] == [2, 3, 4]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
@@ -82,6 +83,13 @@ def test_masking_the_history_lifts_ranks_but_never_hides_the_target():
         kept = [0.0] + [-math.inf] * 20 + scores[user, 21:].tolist()
         kept[target] = scores[user, target].item()
         assert masked[user] == brute_force(kept, target)
+
+
+def test_a_collapsed_model_ranks_last():
+    given = inputs()
+    given.items = torch.ones(41, 6)
+    found = evaluate_ranking(given, RankingConfig(sampled_negatives=30), seed=0)
+    assert set(found.values()) == {0.0}
 
 
 def test_the_protocol_reports_each_cutoff():

@@ -16,7 +16,6 @@ from common.data.series.synthetic import make as make_series
 from common.data.targets.open_world.config import OpenWorldConfig
 from common.data.targets.open_world.module import OpenWorldData
 from common.data.targets.open_world.synthetic import make as make_open_world
-from common.evaluation.features import FeatureSet
 from common.evaluation.image_config import (
     FactorsConfig,
     FewLabelConfig,
@@ -33,8 +32,10 @@ from common.evaluation.ranking_config import RankingConfig
 from common.evaluation.regression_inputs import RegressionInputs, Samples
 from common.evaluation.scores import keep, recorded
 from common.evaluation.series_config import SeriesSvmConfig
+from common.evaluation.vectors import FeatureSet
 from papers.amcl.config import PairAucConfig
 from papers.autotcl.config import MaskAgreementConfig
+from papers.cmim.config import EuclidKnnConfig
 from papers.owdfa_cpl.config import FeatureClustersConfig, HeadClustersConfig
 from papers.pixpro.config import CorrespondenceConfig, DenseProbeConfig
 from papers.sepclr.config import SeparationConfig
@@ -43,11 +44,13 @@ from tests.recipes import PROTOCOLS, measure
 
 # Metrics that are continuous themselves.
 TWO_FACTORS = {"names": ["a", "b"], "sizes": [2, 2], "epochs": 2}
-CONTINUOUS = {"effective-rank", "forecasting", "regression-finetune", "regression-probe"}
+CONTINUOUS = {"effective-rank", "rankme", "forecasting", "regression-finetune", "regression-probe"}
+CONTINUOUS |= {"reconstruction"}
 SETTINGS = {
     "clustering": ClusteringConfig(fits=2, starts=2),
     "correspondence": CorrespondenceConfig(),
     "dense-probe": DenseProbeConfig(epochs=1),
+    "euclid-knn": EuclidKnnConfig(),
     "feature-clusters": FeatureClustersConfig(),
     "few-label": FewLabelConfig(labels=[3], draws=2),
     "finetune": FinetuneConfig(shares=[50.0], trunk_lr=[0.01], head_lr=[0.1], epochs=1),
@@ -188,8 +191,9 @@ PAIRS = {
 }
 ROWS = {"feature-error", "preferences", "query-accuracy"}
 INPUTS = {
-    **dict.fromkeys(("knn", "linear", "few-label"), feature_inputs),
-    **dict.fromkeys(("node-probe", "clustering"), node_inputs),
+    **dict.fromkeys(("knn", "euclid-knn", "linear", "few-label"), feature_inputs),
+    "node-probe": node_inputs,
+    "clustering": lambda shift: node_inputs(shift).vectors,
     **dict.fromkeys(("head-clusters", "feature-clusters"), open_world_inputs),
     **dict.fromkeys(
         ("linear-sgd", "finetune", "dense-probe", "correspondence", "pair-auc"), image_inputs

@@ -1,7 +1,5 @@
 """Protocols on texts, on an encoder whose states are known."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -19,6 +17,7 @@ from common.evaluation.association import (
     word_vectors,
 )
 from common.evaluation.association_words import TESTS
+from common.evaluation.config import check_asked, evaluation_schema
 from common.evaluation.isotropy import evaluate_isotropy, without_ends
 from common.evaluation.retrieval import evaluate_retrieval
 from common.evaluation.sts import evaluate_sts
@@ -30,7 +29,7 @@ from common.evaluation.text_config import (
     StsConfig,
 )
 from common.evaluation.text_inputs import Graded, LabelledTexts, TextInputs
-from common.registry import READERS
+from common.registry import PROTOCOLS, READERS
 
 TOKENIZER = WholeWords(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"])
 STATES = torch.randn(13, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -77,13 +76,13 @@ def test_scores_in_the_order_of_cosines_correlate_fully():
     v = v / v.norm(dim=1, keepdim=True)
     order = (v[:3] * v[1:]).sum(1).argsort().argsort()
     pairs = graded(texts[:3], texts[1:], order.double().numpy())
-    found = evaluate_sts(inputs(graded=pairs), StsConfig(), 0)
+    found = evaluate_sts(inputs(graded=pairs).vectors, StsConfig(), 0)
     assert found["spearman"] == pytest.approx(100) and set(found) == {"spearman", "pearson"}
 
 
 def test_means_over_parts_are_told_where_there_are_parts():
     pairs = graded(list("abcdef"), list("bcdefa"), [0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1])
-    found = evaluate_sts(inputs(graded=pairs), StsConfig(), 0)
+    found = evaluate_sts(inputs(graded=pairs).vectors, StsConfig(), 0)
     assert {"spearman_mean", "spearman_wmean"} < set(found)
 
 
@@ -91,11 +90,11 @@ def test_a_constant_output_scores_nothing():
     pairs = graded(list("abc"), list("bcd"), [1, 2, 3])
     constant = Lookup(torch.ones(13, 6, dtype=torch.float64))
     with pytest.warns(UserWarning, match="equal"):
-        assert evaluate_sts(inputs(constant, graded=pairs), StsConfig(), 0)["spearman"] == 0
+        assert evaluate_sts(inputs(constant, graded=pairs).vectors, StsConfig(), 0)["spearman"] == 0
     targets = np.arange(3)
     texts = LabelledTexts(TOKENIZER.encode(list("abc")), targets)
     parts = {"train": texts, "held_out": texts}
-    found = evaluate_retrieval(inputs(constant, **parts), RetrievalConfig(), 0)
+    found = evaluate_retrieval(inputs(constant, **parts).vectors, RetrievalConfig(), 0)
     assert found["recall@1"] == 0 and found["mrr"] == pytest.approx(100 / 3)
 
 
@@ -104,10 +103,10 @@ def test_a_definition_finds_the_entry_of_its_words():
         TOKENIZER.encode(["a", "b", "c d", "d c", "e"]), np.array([0, 0, 1, 1, 2])
     )
     held_out = LabelledTexts(TOKENIZER.encode(["a b", "c d"]), np.array([0, 1]))
-    found = evaluate_retrieval(inputs(train=train, held_out=held_out), RetrievalConfig(), 0)
+    found = evaluate_retrieval(inputs(train=train, held_out=held_out).vectors, RetrievalConfig(), 0)
     assert found["mrr"] == 100 and found["recall@1"] == 100
     wrong = held_out._replace(targets=np.array([1, 0]))
-    found = evaluate_retrieval(inputs(train=train, held_out=wrong), RetrievalConfig(), 0)
+    found = evaluate_retrieval(inputs(train=train, held_out=wrong).vectors, RetrievalConfig(), 0)
     assert found["recall@1"] == 0 and found["recall@3"] == 100
 
 
@@ -118,11 +117,13 @@ def test_isotropy_counts_pairs_of_words_and_weighs_long_texts_more():
     a, b, c, d, e = range(5, 10)
     mean = (cosines[a, b] + cosines[c, d] + cosines[c, e] + cosines[d, e]) / 4
     parts = LabelledTexts(store, np.array([-1, -1]))
-    found = evaluate_isotropy(inputs(held_out=parts), IsotropyConfig(), 0)
+    found = evaluate_isotropy(inputs(held_out=parts).vectors, IsotropyConfig(), 0)
     assert found["isotropy"] == pytest.approx(1 - mean.item())
-    with_ends = evaluate_isotropy(inputs(held_out=parts), IsotropyConfig(special_tokens=True), 0)
+    with_ends = evaluate_isotropy(
+        inputs(held_out=parts).vectors, IsotropyConfig(special_tokens=True), 0
+    )
     assert with_ends["isotropy"] != pytest.approx(found["isotropy"])
-    one = evaluate_isotropy(inputs(held_out=parts), IsotropyConfig(max_texts=1), 0)
+    one = evaluate_isotropy(inputs(held_out=parts).vectors, IsotropyConfig(max_texts=1), 0)
     assert one["isotropy"] == pytest.approx(1 - cosines[a, b].item())
 
 
@@ -134,18 +135,18 @@ def test_the_ends_of_a_text_are_its_first_and_its_last_token():
 def test_alignment_is_of_close_pairs_and_needs_scores():
     pairs = graded(["a", "b"], ["a", "c"], [5.0, 3.9])
     settings = AlignmentUniformityConfig()
-    found = evaluate_alignment_uniformity(inputs(graded=pairs), settings, 0)
+    found = evaluate_alignment_uniformity(inputs(graded=pairs).vectors, settings, 0)
     assert found["alignment"] == pytest.approx(0, abs=1e-12)
     plain = inputs(held_out=LabelledTexts(TOKENIZER.encode(["a", "b"]), np.array([-1, -1])))
-    assert set(evaluate_alignment_uniformity(plain, settings, 0)) == {"uniformity"}
+    assert set(evaluate_alignment_uniformity(plain.vectors, settings, 0)) == {"uniformity"}
 
 
-@pytest.mark.parametrize(
-    "settings", [StsConfig(), RetrievalConfig()], ids=lambda s: type(s).__name__
-)
-def test_data_that_lack_what_a_protocol_needs_are_refused_before_compute(settings):
-    with pytest.raises(ConfigError, match=r"evaluation\.protocols"):
-        settings.check_inputs(SimpleNamespace(graded=None, train=None, held_out=None))
+@pytest.mark.parametrize("name", ["sts", "retrieval", "knn"])
+def test_data_that_lack_what_a_protocol_needs_are_refused_with_those_that_fit(name):
+    plain = inputs(held_out=LabelledTexts(TOKENIZER.encode(["a", "b"]), np.array([-1, -1])))
+    asked = evaluation_schema((name, PROTOCOLS[name]))(protocols=[name])
+    with pytest.raises(ConfigError, match=rf"{name} needs .*: alignment-uniformity, .*isotropy"):
+        check_asked(asked, "text", lambda split: plain)
 
 
 def test_a_set_that_is_nearer_to_its_attributes_is_found(tmp_path):
@@ -168,7 +169,7 @@ def test_a_test_of_unknown_words_is_left_out(tmp_path):
     tests.write_text("far: {first: [a, x], second: [b, y], toward: [a], away: [b]}\n")
     settings = AssociationConfig(tests=str(tests))
     assert evaluate_association(inputs(), settings, 0) == {}
-    with pytest.raises(ConfigError, match=r"association\.tests"):
+    with pytest.raises(ConfigError, match=r"association\.tests=FILE\.yaml"):
         settings.check_inputs(inputs())
 
 
@@ -228,6 +229,6 @@ def test_what_learns_nothing_is_measured_by_its_words():
     reference = TextInputs(
         None, TOKENIZER.encode, 1, graded=graded(["a b"] * 3, ["a b", "a c", "d"], [2, 1, 0])
     )
-    assert evaluate_sts(reference, StsConfig(), 0)["spearman"] == pytest.approx(100)
-    assert set(evaluate_isotropy(reference, IsotropyConfig(), 0)) == {"sentence_isotropy"}
+    assert evaluate_sts(reference.vectors, StsConfig(), 0)["spearman"] == pytest.approx(100)
+    assert set(evaluate_isotropy(reference.vectors, IsotropyConfig(), 0)) == {"sentence_isotropy"}
     assert evaluate_association(reference, AssociationConfig(), 0) == {}

@@ -132,6 +132,23 @@ def test_what_is_printed_loads_what_was_written(resnet, tmp_path):
     assert said["input"] == [3, 32, 32] and said["mean"] == [0.5] and said["num_features"] == 512
 
 
+class GreyImages:
+    facts = ImageFacts(channels=1, size=20)
+
+
+def test_a_grey_encoder_says_so_and_its_lines_take_images_in_colour(tmp_path):
+    recipe = load_recipe("swav/quick", ["method.backbone=resnet18"])
+    module = torch.nn.Module()
+    module.backbone = resnet18(channels=1, stem=recipe.method.stem).eval()
+    made = Experiment(recipe, GreyImages(), module)
+    written = export_backbone(made, RunFolder(tmp_path), tmp_path / "w.pt")
+    scope = {}
+    exec("\n".join(written.lines), scope)
+    colour = torch.randint(256, (2, 3, 20, 20), dtype=torch.uint8)
+    assert scope["model"](scope["transform"](colour)).shape == (2, 512)
+    assert any("grey" in note for note in written.notes)
+
+
 def test_safetensors_hold_the_arrays_and_say_what_they_are(resnet, tmp_path):
     safetensors = pytest.importorskip("safetensors")
     written = export_backbone(resnet, RunFolder(tmp_path), tmp_path / "w.safetensors")

@@ -49,6 +49,8 @@ def test_what_is_written_is_read_back(tmp_path):
     found = embeddings(again, read_tokenizer(folder), "avg")
     np.testing.assert_allclose(found, embeddings(encoder, tokenizer, "avg"), atol=1e-6)
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
+    # transformers reports what it lacks as newly initialized, to be trained.
+    assert again.pooler.dense.weight.equal(torch.eye(16))
 
 
 def test_positions_begin_at_the_first_token(tmp_path):
@@ -85,4 +87,7 @@ def test_sentence_transformers_gives_the_same_vectors(tmp_path, pooler, words):
     theirs = library.SentenceTransformer(str(folder), device="cpu")
     found = theirs.encode(TEXTS, convert_to_numpy=True)
     assert np.abs(found - embeddings(encoder, tokenizer, pooler)).max() < 1e-6
+    transformers = pytest.importorskip("transformers")
+    _, told = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert not any(told.values()), "nothing that reads like damage"
     assert json.loads((folder / "modules.json").read_text())[1]["path"] == "1_Pooling"

@@ -69,9 +69,10 @@ def test_labels_may_be_real_numbers():
     assert torch.equal(supcon(make_z(), real, TEMPERATURE), supcon(make_z(), LABELS, TEMPERATURE))
 
 
-def test_nobody_has_a_positive():
-    z = make_z(1).requires_grad_()
-    loss = supcon(z, torch.arange(6), TEMPERATURE)
+@pytest.mark.parametrize("rows", [1, 6])
+def test_nobody_has_a_positive(rows):
+    z = make_z(1)[:, :rows].clone().requires_grad_()
+    loss = supcon(z, torch.arange(rows), TEMPERATURE)
     loss.backward()
     assert loss == 0 and not z.grad.any()
 

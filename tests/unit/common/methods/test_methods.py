@@ -1,5 +1,7 @@
 """The shared methods as modules: they learn, count, stand alone and remember all they need."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -7,7 +9,6 @@ from common.config.schema import OptimizerConfig
 from common.data.images.batch import ViewBatch
 from common.data.images.config import ImageFacts
 from common.errors import DataError
-from common.losses.barlow import barlow_twins
 from common.losses.consistency import simsiam
 from common.losses.infonce import nt_xent
 from common.methods.barlow_twins import BarlowTwins
@@ -24,7 +25,7 @@ from common.methods.simclr import SimCLR
 from common.methods.simsiam import SimSiam
 from common.methods.supcon import SupCon
 from common.methods.supervised import Supervised
-from tests.training import losses_of
+from tests.training import assert_same_step, losses_of
 
 FACTS = ImageFacts(channels=1, size=12, num_classes=3, num_samples=24)
 OPTIMIZER = OptimizerConfig(name="adam", lr=0.01)
@@ -68,18 +69,28 @@ def test_learns_and_counts_batches(kind, config):
     assert module.embed(make_batch().views[0]).shape == (12, 64)
 
 
-def test_simclr_is_nt_xent_of_both_views_in_one_pass():
-    module = make(SimCLR, SimCLRConfig(backbone="small_conv", hidden_dim=16, output_dim=8))
+@pytest.mark.parametrize("together", [True, False])
+def test_simclr_is_nt_xent_of_both_views_in_one_pass_or_two(together):
+    module = make(SimCLR, SimCLRConfig(**HEAD, views_together=together))
     batch = make_batch()
+    # Batch norm takes the statistics of what passes together.
+    batch = batch._replace(views=[batch.views[0], 2 * batch.views[1].flip(3)])
     loss = module.training_step(batch, 0)
-    # Batch norm over both views: the same statistics as of one pass.
-    z = module.projector(module.backbone(torch.cat(batch.views)))
+    passes = [torch.cat(batch.views)] if together else batch.views
+    z = torch.cat([module.project(images) for images in passes])
     torch.testing.assert_close(loss, nt_xent(*z.chunk(2), module.method.temperature))
 
 
 def test_supervised_takes_any_number_of_views():
     module = make(Supervised, SupervisedConfig(backbone="small_conv"))
     assert torch.isfinite(module.training_step(make_batch(3), 0))
+
+
+def test_supervised_keeps_float64():
+    module = make(Supervised, SupervisedConfig(backbone="small_conv")).double()
+    batch = make_batch()
+    batch = batch._replace(views=[view.double() for view in batch.views])
+    assert module.training_step(batch, 0).dtype == torch.float64
 
 
 def test_supervised_refuses_images_without_labels():
@@ -117,13 +128,24 @@ def test_simsiam_predicts_each_view_from_the_other():
     torch.testing.assert_close(loss, expected)
 
 
-def test_barlow_twins_correlates_the_two_views():
-    module = make(BarlowTwins, BarlowTwinsConfig(**HEAD, off_diagonal_weight=0.3))
-    first, second = make_batch().views[0], make_batch().views[0].flip(3)
-    loss = module.training_step(make_batch()._replace(views=[first, second]), 0)
-    torch.testing.assert_close(
-        loss, barlow_twins(module.project(first), module.project(second), 0.3)
-    )
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_a_whole_step_of_barlow_twins_is_that_of_the_equation(unbiased):
+    config = BarlowTwinsConfig(**HEAD, off_diagonal_weight=0.3, unbiased_deviation=unbiased)
+    module = make(BarlowTwins, config).double()
+    twin = deepcopy(module)
+    images = make_batch().views[0].double()
+    views = [images, 2 * images.flip(3) ** 2]
+    loss = module.training_step(make_batch()._replace(views=views), 0)
+    columns = []
+    for view in views:  # one after the other
+        z = twin.projector(twin.backbone(view))
+        deviation = z.std(0) + 1e-9 if unbiased else (z.var(0, correction=0) + 1e-5).sqrt()
+        columns.append((z - z.mean(0)) / deviation)
+    correlations = columns[0].T @ columns[1] / 12
+    diagonal = correlations.diagonal()
+    expected = ((1 - diagonal) ** 2).sum()
+    expected = expected + 0.3 * (correlations - torch.diag(diagonal)).square().sum()
+    assert_same_step(module, loss, twin, expected)
 
 
 @pytest.mark.parametrize("kind", [SimCLR, MoCo, SimSiam, BarlowTwins, Supervised])

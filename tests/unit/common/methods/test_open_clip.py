@@ -1,6 +1,7 @@
 """Models of open_clip behind our names; the library is a stand-in where it is not installed."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from common.data.image_text.config import ImageTextFacts
 from common.errors import ConfigError, DataError, MissingLibrary
 from common.methods.clip import CLIP
 from common.methods.config import CLIPConfig
+from common.methods.open_clip import check_inputs
 from papers.negclip.weights import load_weights
 
 FACTS = ImageTextFacts(num_words=20, pad=0, eot=19, unknown=0, context=6)
@@ -51,11 +53,30 @@ def create_model(name, pretrained=None, weights_only=False):
     return model
 
 
+# As the library describes them, without sizes. Text encoders of Hugging Face have no vocab_size.
+KNOWN = {
+    "ViT-B-32": {"vision_cfg": {}, "text_cfg": {"vocab_size": 49408}},
+    "ViT-B-32-quickgelu": {"vision_cfg": {}, "text_cfg": {"vocab_size": 49408}},
+    "Named-quickgelu": {"vision_cfg": {}, "text_cfg": {"vocab_size": 49408}},
+    "bare": {"vision_cfg": {}, "text_cfg": {}},
+    "ViT-B-16-SigLIP": {
+        "vision_cfg": {},
+        "text_cfg": {"vocab_size": 32000, "hf_tokenizer_name": "timm/ViT-B-16-SigLIP"},
+    },
+    "roberta-ViT-B-32": {"vision_cfg": {}, "text_cfg": {"hf_model_name": "roberta-base"}},
+    "moderntext": {"vision_cfg": {}, "text_cfg": {"vocab_size": 49408, "tiktoken_name": "gpt2"}},
+    "coca_base": {"vision_cfg": {}, "text_cfg": {"vocab_size": 64000}},
+    "canonical": {"vision_cfg": {}, "text_cfg": {"tokenizer_kwargs": {"clean": "whitespace"}}},
+    "CLAP-HTSAT-tiny": {"audio_cfg": {}, "text_cfg": {"vocab_size": 49408}},
+}
+
+
 @pytest.fixture
 def library(monkeypatch):
     stand_in = SimpleNamespace(
-        list_models=lambda: ["ViT-B-32", "ViT-B-32-quickgelu", "Named-quickgelu"],
+        list_models=lambda: list(KNOWN),
         list_pretrained_tags_by_model=lambda name: ["openai"],
+        get_model_config=KNOWN.get,
         create_model=create_model,
     )
     monkeypatch.setitem(sys.modules, "open_clip", stand_in)
@@ -103,6 +124,45 @@ def test_weights_are_a_tag_or_a_file(tmp_path):
 def test_openais_weights_need_their_activation(monkeypatch):
     with pytest.raises(ConfigError, match="QuickGELU"):
         make("ViT-B-32", weights="openai")
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("name", "reads"),
+    [
+        ("bare", None),
+        ("ViT-B-16-SigLIP", "tokens of timm/ViT-B-16-SigLIP"),
+        ("roberta-ViT-B-32", "tokens of roberta-base"),
+        ("moderntext", "tokens of gpt2"),
+        ("coca_base", "64,000 tokens"),
+        ("canonical", "clean"),
+        ("CLAP-HTSAT-tiny", "no images"),
+    ],
+)
+def test_an_architecture_for_other_inputs_is_refused(name, reads):
+    if reads is None:
+        assert make(name).project_image(torch.rand(5, 3, 4, 4)).shape == (5, 4)
+        return
+    with pytest.raises(ConfigError, match=f"{name}: reads .*{reads}"):
+        make(name)
+
+
+@pytest.mark.usefixtures("library")
+def test_texts_that_are_longer_than_the_model_reads_are_refused():
+    with pytest.raises(ConfigError, match=r"data\.context=9: ViT-B-32 reads 8 tokens"):
+        CLIP(CLIPConfig(open_clip="ViT-B-32"), facts=replace(FACTS, context=9))
+
+
+def test_every_architecture_of_the_library_that_has_other_tokens_is_refused():
+    library = pytest.importorskip("open_clip")
+    for name in library.list_models():
+        config = library.get_model_config(name)
+        try:
+            check_inputs(name, config)
+        except ConfigError:
+            continue
+        assert type(library.get_tokenizer(name)).__name__ == "SimpleTokenizer"
+        assert config["text_cfg"]["vocab_size"] == 49_408
 
 
 @pytest.mark.usefixtures("library")

@@ -53,10 +53,13 @@ def test_hydras_comparisons_have_its_authors_heads(variant, dims):
 
 
 @pytest.mark.parametrize("num_views", [1, 2, 3])
-def test_the_step_is_supcon_of_unit_projections_in_one_pass(num_views):
-    module, batch = make_module(head_batch_norm=True), make_batch(num_views=num_views)
+@pytest.mark.parametrize("together", [True, False])
+def test_the_step_is_supcon_of_unit_projections_in_one_pass_or_more(num_views, together):
+    module = make_module(head_batch_norm=True, views_together=together)
+    batch = make_batch(num_views=num_views)
     loss = module.training_step(batch, 0)
-    z = F.normalize(module.projector(module.backbone(torch.cat(batch.views))), dim=1)
+    passes = [torch.cat(batch.views)] if together else batch.views
+    z = F.normalize(torch.cat([module.project(images) for images in passes]), dim=1)
     expected = supcon(z.unflatten(0, (num_views, 12)), LABELS, 0.1)
     torch.testing.assert_close(loss, expected)
     assert int(module.batches_seen) == 1

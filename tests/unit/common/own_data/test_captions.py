@@ -96,6 +96,8 @@ def test_a_run_on_own_data_ends_with_how_its_encoder_is_used(tmp_path, monkeypat
         run = RunFolder(tmp_path / "runs" / "negclip" / "quick" / "one")
         show_next(found.recipe, run, Console(file=said), asked)
         assert "papers embed" in said.getvalue() and "papers export" in said.getvalue()
+        assert "no library has tiny_conv" in said.getvalue()
+        assert str(tmp_path / "runs") not in said.getvalue()
 
 
 def test_columns_of_any_name_are_read_when_they_are_named(tmp_path):
@@ -153,6 +155,32 @@ def test_coco_and_shards_are_recognised(tmp_path):
     # For papers on images alone they are images.
     assert recognise(folder).forms == ("caption-shards", "image-folder")
     assert plan(folder, paper="swav").recipe.data.name == "image-folder"
+
+
+@pytest.mark.parametrize("below", ["train2017", "images/train2017"])
+def test_the_root_of_coco_trains_on_its_training_captions(tmp_path, below):
+    (tmp_path / below).mkdir(parents=True)
+    names = write_images(tmp_path / below)
+    content = {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+        "annotations": [{"image_id": n, "caption": f"a {n}"} for n in range(40)],
+    }
+    (tmp_path / "annotations").mkdir()
+    for name in ("captions_train2017", "captions_val2017", "instances_train2017"):
+        (tmp_path / "annotations" / f"{name}.json").write_text(json.dumps(content))
+    recipe = plan(tmp_path).recipe
+    assert recipe.data.path.endswith("captions_train2017.json")
+    assert recipe.data.images == str(tmp_path / below) and loads(recipe) == 32
+    assert plan(tmp_path, paper="swav").recipe.data.name == "image-folder"
+    (tmp_path / "annotations" / "captions_train2014.json").write_text("{}")
+    assert "captions_train2014.json" in refusal(tmp_path)
+
+
+def test_a_column_of_paths_is_found_by_its_words(tmp_path):
+    rows = [f"{name}\ta thing of {name}" for name in write_images(tmp_path)]
+    for header in ("image path\tCaption", "File_Name\ttext", "image_path\ttitle"):
+        data = plan(table(tmp_path, header, rows)).recipe.data
+        assert [data.image_column, data.caption_column] == header.split("\t")
 
 
 def test_obstacles_name_the_line_and_the_mend(tmp_path):

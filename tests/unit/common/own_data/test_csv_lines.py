@@ -39,6 +39,25 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, message: str):
         read_lines(_written(tmp_path, text))
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_cells_may_be_apart_by_other_marks_where_the_header_has_no_comma(tmp_path: Path, mark: str):
+    text = f'a{mark}b\n1{mark}"x{mark} y"\n2,5{mark}z\n'
+    assert [cells for _, cells in read_lines(_written(tmp_path, text))] == [
+        ["a", "b"],
+        ["1", f"x{mark} y"],
+        ["2,5", "z"],
+    ]
+
+
+def test_a_mark_that_closes_in_a_later_row_swallows_no_row(tmp_path: Path):
+    rows = ["path,text", "1.png,a", '2.png,"b', "3.png,c", '4.png,d"', "5.png,e"]
+    with pytest.raises(DataError, match=r"line 3: .*line 5"):
+        read_lines(_written(tmp_path, "\n".join(rows)))
+    whole = ["path,text", "1.png,a", '2.png,"b', "of two lines", 'and more, too"', "5.png,e"]
+    found = read_lines(_written(tmp_path, "\n".join(whole)))
+    assert [cells[0] for _, cells in found] == ["path", "1.png", "2.png", "5.png"]
+
+
 def test_missing_and_unreadable_files_are_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"absent\.csv"):
         read_lines(tmp_path / "absent.csv")

@@ -22,6 +22,7 @@ from PIL import Image
 from torch_geometric.data import HeteroData
 
 from common.cli.main import main
+from common.own_data.plan import make_plan
 
 ONE_STEP = ["trainer.batches=1", "tracking.mode=disabled"]
 
@@ -110,11 +111,11 @@ def graph(change: Callable[[HeteroData], None]):
     return write
 
 
-def graph_folder(links: list[str]):
-    """Returns what writes a folder of papers and authors with ``links`` added."""
+def graph_folder(links: list[str], venues: int = 3):
+    """Returns what writes a folder of papers and authors with ``links`` to venues added."""
 
     def write(folder: Path) -> list[str]:
-        text(folder / "nodes.csv", "type,count", "paper,60", "author,10", "venue,3")
+        text(folder / "nodes.csv", "type,count", "paper,60", "author,10", f"venue,{venues}")
         text(folder / "paper-author.csv", *(f"{n},{n % 10}" for n in range(60)))
         text(folder / "labels.csv", *(f"{n},{n % 2}" for n in range(60)))
         (folder / "paper-venue.csv").write_text("".join(f"{line}\n" for line in links))
@@ -311,7 +312,57 @@ def open_world(folder: Path) -> list[str]:
     return ["owdfa_cpl", str(text(folder / "table.csv", header, *rows))]
 
 
+def one_image(mode: str, **options: Any):
+    """Returns what writes 41 images, of which one has ``mode``."""
+
+    def write(folder: Path) -> list[str]:
+        many_images(folder)
+        Image.new(mode, (40, 36)).save(folder / "a" / "x.tif", **options)
+        return ["swav", str(folder)]
+
+    return write
+
+
+def deep_captions(folder: Path) -> list[str]:
+    words = pairs("10.png\ta thing")(folder)
+    Image.new("I;16", (40, 36)).save(folder / "10.png")
+    return words
+
+
+def long_captions(folder: Path) -> list[str]:
+    words = pairs("10.png\ta thing")(folder)
+    for number in range(40):
+        Image.new("RGB", (20_000, 1)).save(folder / f"{number}.png")
+    return words
+
+
+def arrays(folder: Path) -> list[str]:
+    for number in range(30):
+        np.save(folder / f"{number}.npy", np.zeros((8, 8, 5), np.uint8))
+    return ["swav", str(folder)]
+
+
+def packed_shards(folder: Path, paper: str = "swav") -> list[str]:
+    with tarfile.open(folder / "train-0.tar.gz", "w:gz") as tar:
+        for name in images(folder / "images"):
+            tar.add(folder / "images" / name, name)
+    shutil.rmtree(folder / "images")
+    return [paper, str(folder)]
+
+
 FAULTS = {
+    "packed shards": (packed_shards, ["train-0.tar.gz", "gunzip"]),
+    "packed shards of captions": (
+        lambda folder: packed_shards(folder, "negclip"),
+        ["train-0.tar.gz", "gunzip"],
+    ),
+    **{
+        f"an image of mode {mode}": (one_image(mode), ["a/x.tif", "8 bits", mode])
+        for mode in ("I;16", "I", "F")
+    },
+    "an image of 16 bits with a caption": (deep_captions, ["pairs.tsv", "10.png", "8 bits"]),
+    "images of 20000 x 1 with captions": (long_captions, ["pairs.tsv", "png", "20000 x 1"]),
+    "arrays in place of images": (arrays, [".npy", "docs/python.md"]),
     "two images in one folder": (few_images, ["photos", "2"]),
     "a link that leads nowhere": (with_link, ["a/x.png", "no file"]),
     "a pipe among images": (with_pipe, ["a/x.png", "no file"]),
@@ -347,6 +398,14 @@ FAULTS = {
     "10 ** 30 nodes": (
         graph(lambda data: data["author"].update({"num_nodes": 10**30})),
         ["graph.pt: author", "1000000000"],
+    ),
+    "2 ** 31 - 1 nodes": (
+        graph(lambda data: data["author"].update({"num_nodes": 2**31 - 1})),
+        ["graph.pt: author", "2,147,483,647", "features"],
+    ),
+    "2 ** 31 - 1 nodes of a folder": (
+        graph_folder(["1,1"], venues=2**31 - 1),
+        ["nodes.csv: venue", "2,147,483,647", "features"],
     ),
     "links of 26 digits": (graph_folder(["1,1", "1" * 26 + ",1"]), ["paper-venue.csv, line 2"]),
     "an item of 5,000 digits": (long_item, ["log.txt:6", "item"]),
@@ -423,6 +482,19 @@ def test_what_a_file_holds_leaves_the_terminal_as_it_is(cell, tmp_path, monkeypa
     main()
     shown = "".join(capsys.readouterr())
     assert "\x1b" not in shown and "power.csv" in shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "said"),
+    [
+        ("RGBA", {}, "1 of 41 images looked at have an alpha channel, which is left out"),
+        ("LA", {}, "alpha channel"),
+        ("RGB", {"save_all": True, "append_images": [Image.new("RGB", (40, 36))]}, "the first"),
+    ],
+)
+def test_what_is_left_out_of_an_image_is_told(mode, options, said, tmp_path):
+    words = one_image(mode, **options)(tmp_path)
+    assert said in make_plan(*words, []).notes[0]
 
 
 @pytest.mark.parametrize("form", ["negclip", "supremix"])

@@ -64,7 +64,8 @@ def test_the_recipes_for_own_data_are_there_and_are_of_data_sets_that_can_be_pla
 def test_every_own_data_set_of_a_paper_can_be_planned():
     own = {"csv", "file", "folder", "hetero-data", "image-folder", "image-table", "labelled"}
     pairs = {"caption-shards", "caption-table", "coco-captions"}
-    assert own | pairs | {"answered-table", "lines", "ow-dfa", "table", "volume-table"} == PLANNED
+    texts = {"entries", "lines", "pairs"}
+    assert own | pairs | texts | {"answered-table", "ow-dfa", "table", "volume-table"} == PLANNED
 
 
 def test_a_folder_with_classes_is_measured_with_labels(tmp_path):
@@ -125,14 +126,13 @@ def test_the_length_is_planned_unless_a_variant_or_a_file_of_the_users_sets_it(t
     assert plan(str(own), folder).recipe.trainer.epochs == 9
 
 
-def test_a_large_set_gets_a_larger_batch_and_larger_views(tmp_path, monkeypatch):
-    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (300, 260))
-    small = plan("swav", folder).recipe
-    monkeypatch.setattr("common.data.images.own.SMALL_SET", 50)
-    large = plan("swav", folder).recipe
-    assert [view.size for view in small.data.views] == [64, 32]
-    assert [view.size for view in large.data.views] == [224, 112]
-    assert (small.method.backbone, large.method.backbone) == ("small_resnet", "resnet18")
+def test_views_are_those_of_photos_whatever_the_images_and_fitted_where_a_recipe_is_named(tmp_path):
+    folder = write_images(tmp_path / "photos", {"a": 40, "b": 40}, (40, 48))
+
+    def sizes(reference: str) -> list[int]:
+        return [view.size for view in plan(reference, folder).recipe.data.views]
+
+    assert (sizes("swav"), sizes("swav/imagenet")) == ([64, 32], [40, 17])
 
 
 def test_all_obstacles_are_told_at_once(tmp_path):
@@ -253,8 +253,23 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
     updates = 400 // recipe.data.batch_size
     assert recipe.method.pretrain_epochs * updates == pytest.approx(1560, rel=0.05)
     assert recipe.trainer.epochs > recipe.method.pretrain_epochs
-    with pytest.raises(UsageError, match="pairs or entries"):
+    with pytest.raises(UsageError, match="papers train dse"):
         plan("dse", tmp_path / "texts.txt")
+
+
+def test_a_length_of_the_users_leaves_both_stages_of_text_their_shares(tmp_path):
+    (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
+    for epochs, words in ((1, 0), (100, 94)):
+        recipe = plan("simcse", tmp_path / "texts.txt", f"trainer.epochs={epochs}").recipe
+        assert recipe.method.pretrain_epochs == words
+
+
+def test_a_kept_plan_takes_a_shorter_training_as_the_plan_does(tmp_path):
+    found = plan("swav", write_images(tmp_path / "photos", {"a": 30, "b": 30}))
+    found.recipe.optimizer.warmup_epochs = 3
+    save_plan(found, tmp_path / "mine.yaml")
+    short = load_recipe(str(tmp_path / "mine.yaml"), ["trainer.epochs=2"])
+    assert (short.trainer.epochs, short.optimizer.warmup_epochs) == (2, 0)
 
 
 @pytest.mark.parametrize("paper", ["simcse", "whitenedcse"])
@@ -271,3 +286,136 @@ def test_a_language_model_that_is_given_goes_on_with_the_contrast_alone(tmp_path
     published = plan(f"{paper}/wikipedia", tmp_path / "texts.txt", words[0]).recipe
     assert published.optimizer.lr == load_recipe(f"{paper}/wikipedia").optimizer.lr
     assert published.data.tokenizer == "folder"
+
+
+def write_pairs(path: Path, header: str, *values: str) -> Path:
+    rows = [f"the cat {n} sat,a dog {n % 7} ran,{values[n % len(values)]}" for n in range(100)]
+    return write_csv(path, header, rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "task"),
+    [
+        ("sentence1,sentence2,score", ("0.5", "4", "2.25"), "regression"),
+        ("Text 1,Text 2,label", ("0", "1"), "binary"),
+        ("premise,hypothesis,gold_label", ("no", "maybe", "yes"), "multi-class"),
+        ("question1,question2,class", ("0", "1", "2"), "multi-class"),
+        ("sentence1,sentence2,score", ("0", "1", "2"), "regression"),
+    ],
+)
+def test_pairs_get_the_task_of_their_target(tmp_path, header, values, task):
+    path = write_pairs(tmp_path / "pairs.csv", header, *values)
+    recipe = plan("dse", path).recipe
+    assert [*recipe.data.columns, recipe.data.target] == header.split(",")
+    outputs = len(values) if task == "multi-class" else 1
+    assert (recipe.method.task, recipe.method.outputs) == (task, outputs)
+    assert recipe.method.teacher == "trained"
+    assert 0 < recipe.method.teacher_epochs < recipe.trainer.epochs
+    recipe = plan("simcse", path).recipe
+    assert recipe.data.apart and recipe.method.pretrain_epochs > 0
+    assert ("sts" in recipe.evaluation.protocols) == (task != "multi-class")
+
+
+def test_columns_of_pairs_that_are_called_otherwise_are_named(tmp_path):
+    path = write_pairs(tmp_path / "pairs.csv", "x,y,z", "0.5", "2")
+    assert "data.columns=[NAME,NAME]" in refusal("dse", path)
+    said = refusal("dse", path, "data.columns=[x,y]")
+    assert "data.target=NAME" in said
+    data = plan("dse", path, "data.columns=[x,y]", "data.target=z").recipe.data
+    assert (data.name, data.columns, data.target) == ("pairs", ["x", "y"], "z")
+    data = plan("simcse", path, "data.columns=[x]").recipe.data
+    assert (data.apart, data.target) == (True, None)
+    assert "papers train defsent_plus" in refusal("defsent_plus", path, "data.columns=[x,y]")
+    two = write_pairs(tmp_path / "two.csv", "sentence1,sentence2,score,label", "1,2")
+    assert "data.target=score" in refusal("dse", two)
+    gap = write_pairs(tmp_path / "gap.csv", "sentence1,sentence2,score", "1", "")
+    assert "line 3" in refusal("dse", gap)
+
+
+def test_a_file_of_ett_gets_the_split_that_everybody_reports_on(tmp_path):
+    from common.data.series.readers.files import own_csv
+
+    rows = [
+        f"{datetime(2016, 7, 1) + timedelta(hours=n)},{n % 24},1,2,3,4,5,6" for n in range(14_500)
+    ]
+    header = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
+    path = write_csv(tmp_path / "ETTh1.csv", header, rows)
+    found = plan("autotcl", path)
+    assert found.recipe.data.parts == [8640, 2880, 2880]
+    assert "12, 4 and 4 months" in found.choices["data.parts"].why
+    read = own_csv(found.recipe.data)
+    assert (
+        read.parts == ((0, 8640), (8640, 11_520), (11_520, 14_400)) and len(read.values) == 14_400
+    )
+    assert plan("autotcl", path, "data.shares=[0.6,0.2,0.2]").recipe.data.parts == []
+    assert plan("autotcl", path, "data.parts=[9000,2000,2000]").recipe.data.parts[0] == 9000
+    assert "14500 lines" in refusal("autotcl", path, "data.parts=[9000,2000,9000]")
+    with pytest.raises(ConfigError, match=r"data\.parts"):
+        plan("autotcl", path, "data.parts=[9000,2000]")
+
+
+def two_types(path: Path) -> Path:
+    import torch
+    from torch_geometric.data import HeteroData
+
+    data = HeteroData()
+    data["paper"].x, data["paper"].y = torch.rand(60, 4), torch.arange(60) % 2
+    data["author"].num_nodes = 10
+    ends = torch.stack([torch.arange(60), torch.arange(60) % 10])
+    data["paper", "by", "author"].edge_index = ends
+    data["author", "wrote", "paper"].edge_index = ends.flip(0)
+    torch.save(data.to_dict(), path)
+    return path
+
+
+def test_a_graph_says_which_relations_it_joins_and_which_type_has_no_labels(tmp_path):
+    path = two_types(tmp_path / "graph.pt")
+    (note,) = plan("meow", path).notes
+    assert "paper-by-author and author-wrote-paper" in note and "direction" in note
+    said = refusal("meow", path, "data.target=author")
+    assert "author has no labels" in said and "evaluation.protocols=[]" in said
+    found = plan("meow", path, "data.target=author", "evaluation.protocols=[]")
+    assert found.recipe.data.metapaths == ["author-paper-author"]
+    assert "paper, author" in refusal("meow", path, "data.target=venue")
+
+
+@pytest.mark.parametrize("form", ["object", "dict", "set"])
+def test_a_graph_of_one_type_is_read_with_the_links_between_its_nodes(tmp_path, form):
+    import torch
+    from torch_geometric.data import Data
+
+    from common.data.graphs.graph import get_labels, get_splits, node_counts
+    from common.data.graphs.readers.hetero import read_hetero_data
+
+    nodes = torch.arange(90)
+    mask = nodes % 3
+    data = Data(x=torch.rand(90, 4), y=nodes % 2, edge_index=torch.stack([nodes, nodes.flip(0)]))
+    data.train_mask, data.val_mask, data.test_mask = mask == 0, mask == 1, mask == 2
+    stored = {"object": data, "dict": data.to_dict(), "set": (data.to_dict(), None, Data)}[form]
+    torch.save(stored, tmp_path / "graph.pt")
+    recipe = plan("meow", tmp_path / "graph.pt").recipe
+    assert recipe.data.metapaths == ["node-node-node"]
+    graph = read_hetero_data(recipe.data, 0)
+    assert node_counts(graph) == {"node": 90} and get_labels(graph).tolist() == (nodes % 2).tolist()
+    assert [len(part) for part in get_splits(graph)[15]] == [30, 30, 30]
+
+
+def test_lines_that_a_series_lacks_are_counted_and_may_be_filled(tmp_path):
+    path = hourly(tmp_path / "load.csv", 300)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:50], *lines[53:90], *lines[91:]]))
+    said = refusal("autotcl", path)
+    assert "line 51" in said and "4 lines are missing" in said and "data.fill=linear" in said
+    data = plan("autotcl", path, "data.fill=linear").recipe.data
+    assert data.fill == "linear" and data.date == "when"
+
+
+def test_a_dictionary_is_planned_and_its_lines_are_texts_of_other_papers(tmp_path):
+    lines = [f"word{n}\ta b {n}<|list_more_def|>c {n} d<|list_more_def|>e f" for n in range(60)]
+    (tmp_path / "dictionary.txt").write_text("\n".join(lines))
+    found = plan("defsent_plus", tmp_path / "dictionary.txt")
+    assert found.choices["data.name"].why
+    recipe = found.recipe
+    assert recipe.data.name == "entries" and "sts" not in recipe.evaluation.protocols
+    assert recipe.trainer.epochs == recipe.method.rounds * recipe.method.round_epochs > 0
+    assert plan("simcse", tmp_path / "dictionary.txt").recipe.data.name == "lines"

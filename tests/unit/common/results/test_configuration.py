@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from common.config.build import build
-from common.config.protocols import declared
+from common.config.protocols import without_unasked
 from common.config.recipe import load_recipe, section_defaults
 from common.config.schema import Recipe
 from common.paper import get_paper, paper_names
@@ -153,7 +153,7 @@ def test_every_committed_configuration_is_of_its_hash():
     for record in committed():
         paper, config = get_paper(record.paper), record.config
         schema = section_defaults(paper, config["baseline"])
-        config = {**config, "evaluation": declared(paper, config["evaluation"])}
+        config = {**config, "evaluation": without_unasked(paper, config["evaluation"])}
         sections = {
             name: build(default, [(record.filename, config.get(name, {}))])[0]
             for name, default in schema.items()

@@ -89,7 +89,7 @@ def test_a_missing_file_and_an_unknown_protocol_end_before_anything_is_written(t
     recipe, runs = load_recipe("swav/quick"), tmp_path / "runs"
     with pytest.raises(UsageError, match=r"none.pt"):
         evaluate_weights(recipe, tmp_path / "none.pt", None, runs, Console(quiet=True))
-    with pytest.raises(ConfigError, match=r"--protocol.*'ranking'"):
+    with pytest.raises(ConfigError, match=r"--protocol: ranking measures action sequences"):
         evaluate_weights(recipe, export(tmp_path), ["ranking"], runs, Console(quiet=True))
     # What the recipe itself would run is not asked for.
     recipe = load_recipe("swav/quick", ["evaluation.protocols=[linear]", "evaluation.knn.k=9999"])

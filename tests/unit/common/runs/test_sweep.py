@@ -114,9 +114,10 @@ def test_what_was_chosen_is_trained_on_all_data_with_any_seed():
 
 
 def test_a_trial_that_a_recipe_refuses_is_told_before_anything_runs(tmp_path, monkeypatch):
-    space = read_space(["optimizer.lr=0.1,-1"])
-    with pytest.raises(ConfigError, match="lr"):
-        make_sweep(["swav/quick"], space, draw_trials(space, None, seed=0))
+    for words in (["optimizer.lr=0.1,-1"], ["optimizer.warmup_epochs=2,3", "trainer.epochs=1"]):
+        space = read_space(words)
+        with pytest.raises(ConfigError, match=words[0].partition("=")[0]):
+            make_sweep(["swav/quick"], space, draw_trials(space, None, seed=0))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     with pytest.raises(UsageError, match="--save"):

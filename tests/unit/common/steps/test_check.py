@@ -10,7 +10,7 @@ from common.results.record import commit_record, load_records
 from common.steps import check as checking
 from common.steps import file_format as stored
 from common.steps import of_setting as run
-from common.steps.check import Job, Outcome, check_paper, run_job, settings_of
+from common.steps.check import Job, Outcome, by_setting, check_paper, run_job
 
 NOW = "1" * 12
 RECORDS = [
@@ -47,7 +47,7 @@ def take(monkeypatch, differ=(), blunt=()):
 
 def test_the_newest_record_of_each_setting_with_a_configuration_speaks_for_it():
     unknown = replace(RECORDS[0], config=None, finished="2030-01-01T00:00:00Z")
-    found = settings_of([*RECORDS, unknown])
+    found = by_setting([*RECORDS, unknown])
     assert set(found) == NAMES
     assert all(record.config for record in found.values())
 
@@ -62,7 +62,7 @@ def test_settings_have_a_file_each_and_share_their_protocols(root, monkeypatch):
 
 
 def test_settings_that_share_protocols_are_measured_beside_the_references_of_all(root):
-    first, other = settings_of(RECORDS).values()
+    first, other = by_setting(RECORDS).values()
     changed = {**other.config, "evaluation": {**other.config["evaluation"], "references": ["new"]}}
     records = [first, replace(other, config=changed)]
     jobs, _ = checking.plan(records, Ledger(paper="swav"), root, store=True)

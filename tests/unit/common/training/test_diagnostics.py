@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.training.diagnostics import CollapseWarning, effective_rank, embedding_std
+from common.losses.spread import effective_rank
+from common.training.diagnostics import CollapseWarning, embedding_std
 
 
 def test_spread_embeddings_have_full_rank_and_collapsed_ones_none():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.utils.parametrizations import weight_norm
 
 from common.backbones.text_config import TextTowerConfig
 from common.config.recipe import load_recipe
@@ -14,6 +15,8 @@ from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextFacts
 from common.data.sampler import lone_key
 from common.errors import ConfigError, DataError
+from common.losses.clip import clip_loss
+from common.losses.sinkhorn import sinkhorn
 from papers.clip_rocket.config import (
     ADDITIONS,
     AgreementConfig,
@@ -33,7 +36,7 @@ SMALL = ClipRocketConfig(
     projector_dim=10,
     text_dropout=0.0,
     barlip=BarLIPConfig(hidden_dim=10, output_dim=12),
-    agreement=AgreementConfig(hidden_dim=10, output_dim=6, momentum=0.9),
+    agreement=AgreementConfig(hidden_dim=10, output_dim=5, momentum=0.9),
     swalip=SwALIPConfig(num_prototypes=7, freeze_batches=2),
 )
 
@@ -158,6 +161,49 @@ def test_the_older_swalips_prototypes_are_frozen_at_first(momentum):
     found = train_as_ddp(module, [batch] * 4)
     moved = [step for step in range(4) if f"{step}.grad.prototypes.weight" in found]
     assert moved == [2, 3]
+
+
+@pytest.mark.parametrize("momentum", [False, True])
+def test_the_older_swalip_predicts_codes_of_weight_normed_prototypes_by_projectors_of_its_own(
+    momentum,
+):
+    swalip = replace(SMALL.swalip, momentum_codes=momentum)
+    module, batch = of_addition("swalip-v1", swalip=swalip, reduction="avg")
+    parts = {"own": (module.towers, module.heads, module.prototypes)}
+    if momentum:
+        parts["telling"] = towers, heads, prototypes = tuple(module.average)
+        for weights in (towers.text_projector.weight, prototypes.weight, heads.text[0].weight):
+            weights.data += 0.1 * torch.rand(weights.shape)
+    images, ids, mask = batch.images[:, 0], batch.ids[:, 0], batch.mask[:, 0]
+    z = module.towers.project_image(images), module.towers.project_text(ids, mask)
+    scores, layers = {}, {}
+    for name, (towers, heads, prototypes) in parts.items():
+        layer = layers[name] = weight_norm(torch.nn.Linear(5, 7, bias=False))
+        layer.parametrizations.weight.original1.data = prototypes.weight.detach().clone()
+        layer.parametrizations.weight.original0.data.fill_(1)
+        sides = heads.image(towers.image(images)), heads.text(towers.text(ids, mask))
+        scores[name] = [layer(F.normalize(side)) for side in sides]
+    image, text = scores["own"]
+    told = [sinkhorn(p.detach(), 0.05, 3) for p in scores["telling" if momentum else "own"]]
+    terms = [
+        -(codes * (p / 0.1).log_softmax(1)).sum(1).mean()
+        for codes, p in ((told[1], image), (told[0], text))
+    ]
+    plain = clip_loss(*z, module.log_scale).total
+    expected = plain + swalip.weight * sum(terms) / 2
+    loss = module.training_step(batch, 0)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected_gradient = torch.autograd.grad(
+        expected, layers["own"].parametrizations.weight.original1
+    )
+    torch.testing.assert_close(module.prototypes.weight.grad, *expected_gradient)
+
+
+def test_residual_blocks_start_as_the_identity_unless_weights_are_given():
+    gains = make(backbone="resnet18").towers.image.layer1[0].bn2.weight
+    plain = make(backbone="resnet18", zero_init_residual=False).towers.image.layer1[0].bn2.weight
+    assert not gains.any() and plain.all()
 
 
 def test_swalip_needs_two_strong_views():

@@ -102,7 +102,9 @@ def test_a_published_model_gets_new_projectors():
     model.text_projection = nn.Parameter(torch.zeros(10, 4))
     renew_projectors(SimpleNamespace(model=model), 6)
     assert model.visual.proj.shape == (12, 6) and model.text_projection.shape == (10, 6)
-    assert float(model.visual.proj.detach().std()) == pytest.approx(12**-0.5, rel=0.3)
+    for drawn, features in ((model.visual.proj, 12), (model.text_projection, 10)):
+        most = drawn.detach().abs().max().item() * features**0.5
+        assert 0.8 < most <= 1, "as torch.nn.Linear draws its weights"
     del model.text_projection
     with pytest.raises(ConfigError):
         renew_projectors(SimpleNamespace(model=model), 6)

@@ -1,5 +1,6 @@
 """DefSent, the predecessor: single words, a frozen head, and the rise of its rate."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,12 +9,13 @@ import torch
 
 from common.backbones.text_config import EncoderConfig
 from common.config.schema import OptimizerConfig
-from common.data.text.config import TextConfig
+from common.data.text.config import Special, TextConfig, TextFacts
 from common.data.text.module import TextData
 from common.data.text.sets import Texts, TextSet
 from common.errors import ConfigError, DataError
 from papers.defsent_plus.config import DefSentConfig
 from papers.defsent_plus.defsent import DefSent, WordHead, fill_head, predict_word, warmup_rates
+from tests import plain_bert
 from tests.training import quiet_trainer
 
 ENCODER = EncoderConfig(dim=8, layers=1, heads=2, feed_forward=16, positions=32, token_types=0)
@@ -47,6 +49,35 @@ def test_only_entries_that_are_single_words_are_predicted_and_the_head_stays():
     assert all(torch.equal(p, head[name]) for name, p in module.head.state_dict().items())
     assert torch.equal(module.backbone.embeddings.word_embeddings.weight, table)
     assert torch.equal(module.head.decoder.weight, table)
+
+
+POOLED = {"cls": lambda x: x[0], "avg": lambda x: x.mean(0), "max": lambda x: x.amax(0)}
+
+
+@pytest.mark.parametrize("pooler", POOLED)
+def test_a_step_is_that_of_the_equations_with_all_embeddings_frozen(pooler):
+    torch.manual_seed(0)
+    encoder = replace(ENCODER, layers=2, token_types=2, dropout=0.0)
+    facts = TextFacts(20, Special(0, 1, 2, 3, 4), 8, num_targets=3)
+    module = DefSent(DefSentConfig(encoder, pooler), facts=facts).double()
+    module.words.copy_(torch.tensor([7, -100, 9]))
+    texts, entries = [[2, 5, 6, 9, 3], [2, 8, 3], [2, 11, 12, 3]], [0, 1, 2]
+    ids = torch.tensor([text + [0] * (5 - len(text)) for text in texts])
+    found = module.training_step((ids, ids > 0, torch.tensor(entries)), 0)
+    found.backward()
+
+    weights = dict(module.named_parameters())
+    own, head = (plain_bert.under(weights, part) for part in ("backbone", "head"))
+    losses = []
+    for text, word in ((texts[0], 7), (texts[2], 9)):
+        h = POOLED[pooler](plain_bert.encode(own, text, [0] * len(text), 2, 1e-12)[-1])
+        y = torch.nn.functional.gelu(plain_bert.linear(head, "dense", h))
+        logits = plain_bert.linear(head, "decoder", plain_bert.norm(head, "norm", y, 1e-12))
+        losses.append(logits.logsumexp(0) - logits[word])
+    loss = (losses[0] + losses[1]) / 2
+    torch.testing.assert_close(found, loss)
+    leaves = {name: p for name, p in weights.items() if ".encoder.layer." in name}
+    plain_bert.assert_gradients(module, loss, leaves)
 
 
 def test_entries_of_several_words_alone_are_refused():

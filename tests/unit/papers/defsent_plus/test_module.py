@@ -1,7 +1,10 @@
 """DefSent+'s module: rounds, what each starts from, its head, and training by a stock Trainer."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
 from common.backbones.text_config import EncoderConfig
@@ -13,7 +16,7 @@ from common.data.text.batch import TextBatch
 from common.data.text.config import Special, TextFacts
 from common.errors import ConfigError, DataError, UsageError
 from papers.defsent_plus.config import DefSentPlusConfig
-from papers.defsent_plus.head import take_head
+from papers.defsent_plus.head import DENSE, take_head
 from papers.defsent_plus.module import DefSentPlus
 from tests.training import listen, quiet_trainer
 
@@ -159,27 +162,30 @@ def test_it_logs_the_loss_and_how_many_entries_are_told():
     assert {"train/loss", "train/entry_top1", "diag/effective_rank"} <= set(logged)
 
 
-def test_berts_pooler_becomes_the_head_and_leaves_the_encoder():
-    encoder = TextEncoder(30, ENCODER, has_pooler=True)
-    dense = encoder.pooler.dense
-    head = take_head(encoder, "folder", "tanh")
-    x = torch.randn(2, 8)
-    assert torch.equal(head(x), dense(x).tanh()) and encoder.pooler is None
-
-
-def test_robertas_dense_layer_becomes_the_head(tmp_path):
+@pytest.mark.parametrize(("activation", "name"), list(DENSE.items()))
+def test_a_checkpoints_layer_becomes_the_head(activation, name, tmp_path):
     library = pytest.importorskip("safetensors.torch")
-    arrays = {"lm_head.dense.weight": torch.randn(8, 8), "lm_head.dense.bias": torch.randn(8)}
-    library.save_file(arrays, tmp_path / "model.safetensors")
-    head = take_head(TextEncoder(30, ENCODER), str(tmp_path), "gelu")
+    raw, further, bare = (tmp_path / each for each in ("raw", "further", "bare"))
+    arrays = {f"{name}.weight": torch.randn(8, 8), f"{name}.bias": torch.randn(8)}
+    for folder, scale in ((raw, 1), (further, 2), (bare, None)):
+        folder.mkdir()
+        held = (
+            {key: scale * each for key, each in arrays.items()} if scale else {"x": torch.ones(1)}
+        )
+        library.save_file(held, folder / "model.safetensors")
     x = torch.randn(2, 8)
-    linear = torch.nn.functional.linear(x, *arrays.values())
-    assert torch.equal(head(x), torch.nn.functional.gelu(linear))
-
-
-def test_a_checkpoint_without_a_head_is_told():
-    with pytest.warns(UserWarning, match="drawn"):
-        take_head(TextEncoder(30, ENCODER), "folder", "tanh")
+    y = F.linear(x, *arrays.values())
+    for checkpoint, head_checkpoint, scale in ((raw, None, 1), (further, None, 2), (bare, raw, 1)):
+        encoder = TextEncoder(30, ENCODER, has_pooler=True)
+        named = None if head_checkpoint is None else str(head_checkpoint)
+        head = take_head(encoder, str(checkpoint), named, activation)
+        wanted = (scale * y).tanh() if activation == "tanh" else F.gelu(scale * y)
+        torch.testing.assert_close(head(x), wanted)
+        assert encoder.pooler is None
+    wide = TextEncoder(30, replace(ENCODER, dim=16))
+    for encoder, checkpoint in ((TextEncoder(30, ENCODER), bare), (wide, raw)):
+        with pytest.raises(DataError, match=r"model\.safetensors.*method\.head_checkpoint"):
+            take_head(encoder, str(checkpoint), None, activation)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +195,7 @@ def test_a_checkpoint_without_a_head_is_told():
         (["method.round_lrs=[1e-3]"], r"method\.round_lrs"),
         (["method.space=ica", "method.space_from_round=3"], r"method\.space_from_round"),
         (["optimizer.name=sgd"], r"method\.adam_eps"),
+        (["method.head_checkpoint=folder"], r"method\.head_checkpoint"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(words, key):

@@ -19,6 +19,7 @@ from common.errors import ConfigError, DataError
 from papers.dse.config import DSEConfig
 from papers.dse.loss import dse_loss
 from papers.dse.module import DSE
+from tests import plain_bert
 from tests.training import listen, quiet_trainer
 
 ENCODER = EncoderConfig(dim=8, layers=2, heads=2, feed_forward=16, positions=20)
@@ -50,6 +51,101 @@ def test_a_step_is_the_loss_of_both_vectors_and_the_ideal_logits():
     wanted = dse_loss("binary", module.head(u, v), batch.targets > 0.5, ideal, 0.5)
     torch.testing.assert_close(module.training_step(batch, 0), wanted)
     assert u.shape == (6, 16)
+
+
+def inside(ids, mask):
+    """Returns the tokens of each text of each pair, without the first and the last."""
+    return [
+        [text[seen][1:-1].tolist() for text, seen in zip(*pair, strict=True)]
+        for pair in zip(ids, mask, strict=True)
+    ]
+
+
+def plain_teacher(weights, a, b, longest):
+    """Returns two logits of a pair, of which the longer text is cut, or the second one."""
+    a, b = list(a), list(b)
+    while len(a) + len(b) > longest - 3:
+        (a if len(a) > len(b) else b).pop()
+    types = [0] * (len(a) + 2) + [1] * (len(b) + 1)
+    encoder = plain_bert.under(weights, "teacher.encoder")
+    state = plain_bert.encode(encoder, [1, *a, 2, *b, 2], types, 2, 1e-12)[-1][0]
+    pooled = plain_bert.linear(weights, "teacher.encoder.pooler.dense", state).tanh()
+    return plain_bert.linear(weights, "teacher.classifier", pooled)
+
+
+def plain_student(weights, a, b):
+    """Returns the logit of a pair whose texts are embedded one by one."""
+    own, vectors = plain_bert.under(weights, "backbone"), []
+    for text in (a, b):
+        states = plain_bert.encode(own, [1, *text, 2], [0] * (len(text) + 2), 2, 1e-12)
+        vectors.append(torch.cat(states[-2:], 1)[1:].mean(0))
+    u, v = vectors
+    x = plain_bert.linear(weights, "head.layers.0", torch.cat([u, v, u * v, (u - v).abs()]))
+    return plain_bert.linear(weights, "head.layers.1", x.relu())[0]
+
+
+def plain_loss(weights, batch, stage, longest):
+    """Returns the loss of either stage, as the paper's equations have it."""
+    losses = []
+    for (a, b), score in zip(inside(batch.ids, batch.mask), batch.targets, strict=True):
+        label, told = int(score > 0.5), plain_teacher(weights, a, b, longest)
+        if stage == "teacher":
+            losses.append(told.logsumexp(0) - told[label])
+            continue
+        logit, told = plain_student(weights, a, b), (told[1] - told[0]).detach()
+        task = torch.nn.functional.softplus(logit) - label * logit
+        losses.append(0.5 * task + 0.5 * (logit - told) ** 2)
+    return torch.stack(losses).mean()
+
+
+STAGES = {"teacher": ("teacher",), "student": ("backbone", "head")}
+TAUGHT = {"teacher": "trained", "teacher_length": 8, "encoder": replace(ENCODER, dropout=0.0)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_step_is_that_of_the_equations(stage):
+    module = make(**TAUGHT, teacher_epochs=1).double()
+    module._trainer = SimpleNamespace(
+        num_training_batches=1, callback_metrics={}, optimizers=[], log_every_n_steps=0
+    )
+    module.batches_seen += list(STAGES).index(stage)
+    batch = make_batch()
+    found = module.training_step(batch, 0)
+    found.backward()
+    weights = dict(module.named_parameters())
+    loss = plain_loss(weights, batch, stage, 8)
+    torch.testing.assert_close(found, loss)
+    leaves = {name: p for name, p in weights.items() if name.startswith(STAGES[stage])}
+    plain_bert.assert_gradients(module, loss, leaves)
+
+
+def test_a_training_is_that_of_the_equations():
+    """The teacher's rate falls over updates, the student's over batches, two to an update."""
+    module = make(**TAUGHT, teacher_epochs=2, teacher_lr=0.02).double()
+    weights = {name: p.detach().clone() for name, p in module.named_parameters()}
+    batches = [make_batch(seed=seed, size=3) for seed in range(4)]
+    loader = DataLoader(batches, batch_size=None)
+    quiet_trainer(max_epochs=4, accumulate_grad_batches=2).fit(module, loader)
+
+    for stage, highest, total in (("teacher", 0.02, 4), ("student", 0.01, 8)):
+        names = [name for name in weights if name.startswith(STAGES[stage])]
+        mean, square = ({name: 0.0 for name in names} for _ in range(2))
+        for update in range(4):
+            leaves = {name: weights[name].requires_grad_() for name in names}
+            two = batches[:2] if update % 2 == 0 else batches[2:]
+            loss = sum(plain_loss(weights, batch, stage, 8) for batch in two) / 2
+            done = update / total
+            rate = highest * (done / 0.1 if done < 0.1 else (1 - done) / 0.9)
+            gradients = torch.autograd.grad(loss, [*leaves.values()])
+            for (name, weight), gradient in zip(leaves.items(), gradients, strict=True):
+                gradient = gradient / max(1, float(gradient.norm()) + 1e-6)
+                mean[name] = 0.9 * mean[name] + 0.1 * gradient
+                square[name] = 0.999 * square[name] + 0.001 * gradient**2
+                step = mean[name] / (square[name].sqrt() + 1e-6)
+                step = step + (0.01 * weight if weight.ndim > 1 else 0.0)
+                weights[name] = (weight - rate * step).detach()
+    found = dict(module.named_parameters())
+    torch.testing.assert_close(found, weights, rtol=1e-7, atol=1e-9)
 
 
 def test_the_pooled_vector_has_dropout_in_training_alone():

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from common.data.text.config import Special
-from common.data.text.tokenizer import cut_pair
 from papers.dse.bert_adam import BertAdam, multiplier
 from papers.dse.config import POOLERS
 from papers.dse.head import PairHead, pair_features
@@ -102,7 +101,7 @@ def test_the_rate_ends_where_the_reading_of_the_total_says(total, last):
 
 
 @pytest.mark.parametrize("longest", [8, 11, 12, 40])
-def test_joined_pairs_are_cut_as_the_library_cuts_them(longest):
+def test_the_longer_text_of_a_joined_pair_is_cut_or_the_second_one(longest):
     lengths = [(a, b) for a in range(7) for b in range(7)]
     width = 9
     ids = torch.zeros(len(lengths), 2, width, dtype=torch.int64)
@@ -113,7 +112,9 @@ def test_joined_pairs_are_cut_as_the_library_cuts_them(longest):
         for side, text in enumerate(texts):
             ids[row, side, : len(text) + 2] = torch.tensor([1, *text, 2])
             mask[row, side, : len(text) + 2] = True
-        a, b = cut_pair(*texts, longest - 3)
+        a, b = texts
+        while len(a) + len(b) > longest - 3:
+            (a if len(a) > len(b) else b).pop()
         wanted.append(([1, *a, 2, *b, 2], [0] * (len(a) + 2) + [1] * (len(b) + 1)))
     joined, inside, types = join_pairs(ids, mask, SPECIAL, longest)
     for row, (tokens, kinds) in enumerate(wanted):

@@ -48,8 +48,9 @@ def expected_simlap(module: SimLAP, batch, position=0):
     """The step from its parts, on a module that has not stepped."""
     config = module.method
     views = len(batch.views)
-    h = module.backbone(torch.cat(batch.views))
-    z = module.projector(h).chunk(views)
+    passes = [torch.cat(batch.views)] if config.views_together else batch.views
+    h = torch.cat([module.backbone(images) for images in passes])
+    z = torch.cat([module.projector(part) for part in h.chunk(len(passes))]).chunk(views)
     partners = draw_partners(LABELS, config.pairs, 4, int(module.pair_seed), position)
     gate = None if module.gate is None else module.gate(LABELS, partners)
     settings = 1 / config.temperature, config.form, config.reduction, config.whole_space
@@ -77,6 +78,7 @@ def expected_simlap(module: SimLAP, batch, position=0):
         {"form": "B", "reduction": "macro", "whole_space": 0.5, "symmetric": False},
         {"contrast": "pooled", "online_head": True, "gate_fusion": "product"},
         {"projector_norm": "batch", "projector_layers": 1},
+        {"views_together": False},
     ],
 )
 def test_the_step_is_its_parts(changes):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from common.evaluation.clustering import matched_accuracy
 from common.evaluation.open_world_inputs import OpenWorldInputs
 from papers.owdfa_cpl.clusters import evaluate_feature_clusters, evaluate_heads
 from papers.owdfa_cpl.config import FeatureClustersConfig
 from papers.owdfa_cpl.metrics import (
     count_known,
-    matched_accuracy,
     open_world_metrics,
 )
 

@@ -1,22 +1,24 @@
 """SepCLR's module, its recipe's refusals, its sets and its protocol."""
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from common.config.recipe import load_recipe
 from common.data.images.config import ImageConfig, ImageFacts, ViewConfig
 from common.data.images.module import ImageData
 from common.data.images.sets import Split, check_set
 from common.errors import ConfigError, DataError
-from common.evaluation.features import FeatureSet
+from common.evaluation.vectors import FeatureSet
 from papers.sepclr.config import SeparationConfig, SepCLRConfig
 from papers.sepclr.module import SepCLR
 from papers.sepclr.readers.digit_bars import bar_masks, digit_bars
 from papers.sepclr.readers.overlay import cifar10_mnist, overlaid
 from papers.sepclr.separation import evaluate_separation
-from tests.training import listen
+from tests.training import assert_same_step, listen
 
 SMALL = {"backbone": "mlp", "common_dim": 3, "salient_dim": 2, "hidden_dim": 8, "target_from": 4}
 SEPARATION = {"names": ["digit", "bar"], "sizes": [2, 2], "common": "digit", "salient": "bar"}
@@ -56,6 +58,40 @@ def test_parts_are_logged_and_the_loss_is_their_weighted_sum():
     expected += 1000 * (logged["train/salient_align"] + 2 * logged["train/salient_uniform"])
     expected += 1000 * logged["train/null"] + 10 * logged["train/joint_entropy"]
     assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def plain_loss(module: SepCLR, views, labels) -> torch.Tensor:
+    """The README's equations 1 to 9, one view through each encoder after the other, tau 0.5."""
+    target = labels >= module.method.target_from
+    c, s, loss = [], [], 0
+    for view in views:
+        head = module.projector(module.code(module.backbone(view)))
+        c.append(F.normalize(head))
+        s.append(module.salient_projector(module.salient_code(module.salient_backbone(view))))
+    for a, b in zip(c, s, strict=True):
+        masked = b * target[:, None]
+        pull = ((a[:, None] - a) ** 2).sum(2) + ((masked[:, None] - masked) ** 2).sum(2)
+        loss = loss + (-_pairs(a)).exp().mean().log()
+        loss = loss + 1000 * (-_pairs(masked)).exp().mean().log()
+        loss = loss + 1000 * (b[~target] ** 2).sum(1).mean() / 2
+        loss = loss + 10 * (-pull).exp().mean(1).log().mean() / 2
+    loss = loss + ((c[0] - c[1]) ** 2).sum(1).mean()
+    return loss + 1000 * ((s[0] - s[1])[target] ** 2).sum(1).mean()
+
+
+def _pairs(rows: torch.Tensor) -> torch.Tensor:
+    """Squared distances of all pairs; the slope of a root is not finite between equal rows."""
+    first, second = torch.triu_indices(len(rows), len(rows), 1)
+    return ((rows[first] - rows[second]) ** 2).sum(1)
+
+
+@pytest.mark.parametrize("backbone", ["mlp", "small_conv"])
+def test_a_whole_step_is_that_of_the_equations(backbone):
+    module, (views, labels) = make_module(backbone=backbone).double(), make_batch()
+    views = [view.double() for view in views]
+    twin = deepcopy(module)
+    loss, expected = module.training_step((views, labels), 0), plain_loss(twin, views, labels)
+    assert_same_step(module, loss, twin, expected)
 
 
 def test_recipes_and_data_without_a_target_are_refused():

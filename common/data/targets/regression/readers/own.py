@@ -16,6 +16,7 @@ from common.data.images.readers.numbered import decode_all
 from common.data.tables.readers.files import MEND
 from common.data.targets.regression.config import RegressionConfig
 from common.data.targets.regression.readers.listed import PATH, list_files
+from common.data.volumes.readers.files import stack_volumes
 from common.errors import DataError
 from common.own_data.csv_lines import Lines, place_of, read_lines, read_numbers
 
@@ -27,7 +28,8 @@ def read_inputs(
 
     Args:
         path: ``.npz`` with ``x`` and perhaps ``ids`` and ``labels``, or a CSV with at least the
-            run's columns. Of a run on colour images: a folder of them, or a CSV with ``path``.
+            run's columns. Of a run on colour images: a folder of them, or a CSV with ``path``,
+            which also lists volumes.
         shape: Shape of one input of the run.
         columns: The run's columns; categorical ones as ``name=value``.
         config: The run's ``data:`` section.
@@ -44,6 +46,8 @@ def read_inputs(
         return _read_array(path, shape)
     if not columns and len(shape) == 3 and shape[0] == 3:
         return _read_images(path, shape[1], config)
+    if not columns and len(shape) == 4:
+        return _read_volumes(path, shape, config)
     if not columns:
         raise DataError(f"{path}: the columns of this run have no names; give an .npz with `x`")
     lines = read_lines(path)
@@ -65,10 +69,24 @@ def _read_images(
         names = [os.fsdecode(name) for name in list_folder(path).names]
         return decode_all([path / name for name in names], size), {"ids": np.array(names)}
     lines = read_lines(path)
+    return decode_all(list_files(path, lines), size), _listed(path, lines, config)
+
+
+def _read_volumes(
+    path: Path, shape: tuple[int, ...], config: RegressionConfig
+) -> tuple[Tensor, dict[str, NDArray[Any]]]:
+    lines = read_lines(path)
+    files = list_files(path, lines)
+    volumes = stack_volumes(path, [number for number, _ in lines[1:]], files)
+    if volumes.shape[1:] != shape:
+        raise DataError(f"{path}: volumes have {tuple(volumes.shape[1:])}; the run needs {shape}")
+    return volumes, _listed(path, lines, config)
+
+
+def _listed(path: Path, lines: Lines, config: RegressionConfig) -> dict[str, NDArray[Any]]:
     place = place_of(path, lines[0][1], PATH)
     names = [cells[place] for _, cells in lines[1:]]
-    images = decode_all(list_files(path, lines), size)
-    return images, {"ids": np.array(names), **_known(path, lines, (), config)}
+    return {"ids": np.array(names), **_known(path, lines, (), config)}
 
 
 def _known(

@@ -13,6 +13,7 @@ from common.registry import WINGS
 BUILT_IN = {
     "coloured-digits",
     "digit-bars",
+    "digits",
     "diabetes",
     "glossary",
     "glossary-pairs",

@@ -6,7 +6,8 @@ from common.data.graphs.config import GraphConfig
 from common.data.graphs.graph import join_links
 from common.data.graphs.module import GraphData
 from common.errors import ConfigError, DataError
-from common.evaluation.config import EvaluationConfig
+from common.evaluation.config import EvaluationConfig, evaluation_schema
+from common.registry import PROTOCOLS
 
 
 @pytest.fixture
@@ -113,8 +114,9 @@ def test_without_labels_it_trains_and_is_not_measured(folder):
     data = load(folder)
     assert data.facts.num_classes == 0 and data.references("test")["raw"].splits == {}
     data.check_evaluation(EvaluationConfig(protocols=[]))
+    node_probe = evaluation_schema(("node-probe", PROTOCOLS["node-probe"]))
     with pytest.raises(DataError, match="no paper has a label"):
-        data.check_evaluation(EvaluationConfig(protocols=["node-probe"]))
+        data.check_evaluation(node_probe(protocols=["node-probe"]))
 
 
 def test_lists_must_fit_the_metapaths(folder):

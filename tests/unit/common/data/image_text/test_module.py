@@ -102,7 +102,7 @@ def test_each_caption_of_an_image_and_each_false_one_is_drawn():
     part = Captioned(images, captions, owner, {"listed": false}, lines=["file, line 2"] * 10)
     found = CaptionedSet(part, {"test": part}, vocabulary=[*captions, *false.texts])
     config = ImageTextConfig(
-        name="caption-table", path="x.csv", batch_size=4, hard_captions=["listed"]
+        name="caption-table", path="x.csv", batch_size=4, hard_captions=["listed"], num_strong=1
     )
     data = ImageTextData(config, 0, read=lambda _: found)
     data.load()
@@ -110,6 +110,7 @@ def test_each_caption_of_an_image_and_each_false_one_is_drawn():
     for epoch in range(40):
         made = batch_of(data, BatchKey(torch.arange(4), epoch, 0, 0, 4))
         pairs = [words(data, ids) for ids in made.ids[:, 0]]
+        assert pairs == [words(data, ids) for ids in made.ids[:, 1]]
         assert [owner[captions.index(text)] for text in pairs] == [0, 1, 2, 3]
         extra = [words(data, ids) for ids in made.extra_ids]
         assert all(

@@ -15,7 +15,7 @@ from common.data.image_text.config import ImageTextConfig
 from common.data.image_text.module import ImageTextData
 from common.data.image_text.sets import CaptionedSet
 from common.data.sampler import BatchKey
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.registry import READERS
 
 
@@ -145,6 +145,28 @@ def test_groups_of_captions_are_numbered_in_the_order_of_their_names(tmp_path):
     data = build("caption-table", path)
     assert data.set.held_out["test"].groups.tolist() == [2, 1, 0]
     assert data.evaluation_inputs(None, "test").choices["listed"].groups.tolist() == [2, 1, 0]
+
+
+def test_groups_that_are_left_out_are_not_read(tmp_path):
+    names = write_images(tmp_path)
+    rows = [f"{name}\tcaption {n}\t{('on', 'near')[n % 2]}" for n, name in enumerate(names)]
+    path = table(tmp_path, rows, "filepath\ttitle\tgroup")
+    found = build("caption-table", path, left_out=["near"]).set
+    assert all_captions(found) == sorted(f"caption {n}" for n in range(0, 20, 2))
+    assert "10 captions" in found.remark
+    with pytest.raises(ConfigError, match=r"data\.left_out"):
+        ImageTextConfig(left_out=["near"])
+
+
+def test_one_caption_of_each_image_may_be_read(tmp_path):
+    names = write_images(tmp_path)
+    rows = [f"{name}\t{place} of {n}" for place in "abc" for n, name in enumerate(names)]
+    path = table(tmp_path, rows)
+    found = build("caption-table", path, caption_number=2).set
+    assert all_captions(found) == sorted(f"b of {n}" for n in range(20))
+    assert '"images/0.png" has 3 caption(s)' in refused("caption-table", path, caption_number=4)
+    with pytest.raises(ConfigError, match=r"data\.caption_number"):
+        ImageTextConfig(caption_number=2)
 
 
 def test_errors_of_tables_name_the_line(tmp_path):

@@ -62,7 +62,7 @@ def test_tables_are_read_in_order_of_time(tmp_path, data, module):
         ("mine.txt", "1 2 3\n2\n", "mine.txt:2"),
         ("mine.txt", "1 2 x\n", "mine.txt:1.*x"),
         ("mine.txt", "\n", "mine.txt"),
-        ("mine.csv", "1,2\n", "mine.csv.*inter"),
+        ("mine.csv", "1,2\n", "mine.csv.*user"),
     ],
 )
 def test_broken_files_name_the_line(tmp_path, data, module, name, text, message):

@@ -94,7 +94,7 @@ def test_what_was_out_of_order_is_sorted_and_said_and_equal_stamps_keep_their_li
         ("a.inter", INTER + " \t3\n", "a.inter:9.*user_id"),
         ("a.inter", INTER.partition("\n")[0], "a.inter"),
         ("a.inter", INTER + "5\t3\n", "a.inter:9.*5"),
-        ("a.csv", "1,2\n", "a.csv.*inter"),
+        ("a.csv", "1,2\n", "a.csv.*user"),
     ],
 )
 def test_errors_name_file_and_line(tmp_path, name, text, place):

@@ -153,7 +153,7 @@ def test_a_short_published_file_is_refused(tmp_path):
     folder.mkdir(parents=True)
     text = "\n".join(["date,OT", *[h.rsplit(",", 1)[0] for h in HOURS]])
     (folder / "ETTh1.csv.gz").write_bytes(gzip.compress(text.encode()))
-    with pytest.raises(DataError, match="40 steps, but its official split has 14400"):
+    with pytest.raises(DataError, match="40 steps, but its split has 14400"):
         published(SeriesConfig(name="etth1", root=str(tmp_path)))
     with pytest.raises(DataError, match=r"ETTh2\.csv\.gz"):
         published(SeriesConfig(name="etth2", root=str(tmp_path)))
@@ -173,3 +173,18 @@ def test_lora_is_read_by_its_published_columns_and_says_where_it_comes_from(tmp_
     assert found.columns[0] == "gw1-lp-RSSI2" and found.columns == LORA
     assert found.values[1].tolist() == [35.0, 30, 25, 20, 15, 10, 5, 0]
     assert found.dates[1].minute == 5
+
+
+def test_lines_that_are_missing_are_added_where_gaps_are_filled(tmp_path):
+    rows = ["2020-01-01 00:00,0", "2020-01-01 01:00,1", "2020-01-01 04:00,4", "2020-01-01 05:00,"]
+    path = write(tmp_path / "mine.csv", rows, "date,x")
+    with pytest.raises(DataError, match="line 4"):
+        read_series(path, "date")
+    with pytest.warns(UserWarning, match="fills 3 of 6 cells"):
+        found = read_series(path, "date", fill="previous")
+    assert found.values[:, 0].tolist() == [0, 1, 1, 1, 4, 4]
+    assert [date.hour for date in found.dates] == list(range(6))
+    for odd in ("2020-01-01 04:30,4", "2020-01-01 00:30,4", "2021-01-01 04:00,4"):
+        broken = write(tmp_path / "odd.csv", [*rows[:2], odd], "date,x")
+        with pytest.raises(DataError, match="line 4"):
+            read_series(broken, "date", fill="linear")

@@ -79,6 +79,7 @@ def test_classes_are_numbered_by_name(tmp_path):
     rows = [f"a{n},b{n},{'yes' if n % 2 else 'no'}" for n in range(20)]
     found = pairs(tmp_path, "p,q,same", *rows, columns=["p", "q"], target="same", classes=True)
     assert found.names == ["no", "yes"] and found.train.targets.dtype == np.int64
+    assert found.graded["test"].columns == found.held_out["test"].columns
     for text, target in zip(found.train.columns[0], found.train.targets, strict=True):
         assert int(text[1:]) % 2 == target
 

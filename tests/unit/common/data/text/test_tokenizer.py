@@ -65,6 +65,22 @@ def test_words_are_cut_into_pieces_without_case_and_accents():
     assert tokenizer.special == (0, 1, 2, 3, 4)
 
 
+@pytest.mark.parametrize(
+    ("told", "pieces"),
+    [
+        ({}, [5, 7, 8]),
+        ({"do_lower_case": False}, [1, 1, 8]),
+        ({"strip_accents": False}, [5, 1, 8]),
+        ({"do_lower_case": False, "strip_accents": True}, [1, 7, 8]),
+    ],
+)
+def test_a_vocabulary_is_read_with_the_case_that_its_folder_tells(tmp_path, told, pieces):
+    pytest.importorskip("tokenizers")
+    (tmp_path / "vocab.txt").write_text("\n".join([*PIECES, "Cafe"]))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    assert read_tokenizer(tmp_path).pieces(["Un café!"]) == [pieces]
+
+
 def test_a_folder_tells_the_names_of_its_special_tokens(tmp_path):
     pytest.importorskip("tokenizers")
     tokenizer = word_pieces(PIECES)

@@ -1,0 +1,73 @@
+"""What `papers evaluate` does with what is no run of the project, or with a run on other data."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from common.cli.compare import print_block
+from common.config.files import check_output, write_atomic
+from common.config.yaml_io import parse_overrides
+from common.errors import UsageError
+from common.results.figures import COLUMNS, as_csv, blocks_of
+
+OUTPUTS = {".json": None, ".csv": None}
+
+
+def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Returns the data that words name, if any, and the settings; raises `UsageError` for more."""
+    data = [word for word in words if "=" not in word or os.path.exists(word)]
+    if len(data) > 1:
+        raise UsageError(f"{data[1]}: one name of data can be given, and settings as key=value")
+    return (data[0] if data else None), [word for word in words if word not in data]
+
+
+def evaluate_anything(
+    what: str,
+    data: str | None,
+    words: list[str],
+    protocols: list[str] | None,
+    out: list[Path],
+    force: bool,
+    console: Console,
+    wandb: str | None = None,
+) -> None:
+    """Measures, shows a table and writes files.
+
+    Args:
+        what: A run's folder with ``data``, a file of vectors, a network or a function.
+        data: What it is measured on.
+        words: ``protocol.key=value`` and ``seed=0``.
+        protocols: Those that are asked for; None: all that fit.
+        out: Files ``.json`` and ``.csv`` to write.
+        force: Whether files that exist are replaced.
+        console: Where the table is shown.
+        wandb: ``ENTITY/PROJECT`` of W&B, where the table is logged, too.
+
+    Raises:
+        UsageError: Words that are no settings, or files that are not to be written.
+    """
+    for path in out:
+        check_output(path, OUTPUTS, force)
+    settings = {
+        key.removeprefix("evaluation."): value for key, value in parse_overrides(words).items()
+    }
+    seed = settings.pop("seed", 0)
+    if not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"seed={seed}: a whole number from 0 is needed")
+    from common.runs.encoders import find_measurable, of_run
+    from common.runs.measured import measure_all
+
+    is_run = os.path.isdir(what) and data is not None
+    found = of_run(Path(what), str(data), seed) if is_run else find_measurable(what, data, seed)
+    result = measure_all(found, protocols or [], settings, seed)
+    for block in blocks_of([result]):
+        print_block(block, console)
+    for path in out:
+        write_atomic(path, result.to_json() if path.suffix == ".json" else as_csv([result]))
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    if wandb is not None:
+        from common.tracking.wandb_table import log_table
+
+        console.print(log_table(wandb, "evaluation", COLUMNS, result.rows()), highlight=False)

@@ -1,0 +1,156 @@
+"""All protocols that fit some vectors, with intervals over the tested rows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from common.errors import ConfigError, DataError
+from common.evaluation.config import (
+    EvaluationConfig,
+    evaluation_schema,
+    fitting,
+    handed,
+    require_known,
+)
+from common.evaluation.run_protocols import run_protocols
+from common.evaluation.scores import kept_rows
+from common.evaluation.vectors import Part, Vectors
+from common.registry import PROTOCOLS
+
+# Of a normal distribution, for 95 % on both sides together.
+Z = 1.959964
+# What measures vectors is one of `PROTOCOLS` under this name of a data module.
+VECTORS = "vectors"
+
+
+class Figure(NamedTuple):
+    """The value of a metric; ``low`` and ``high`` are its 95 % interval over the tested ``rows``.
+
+    The interval tells how the value would vary with other rows of the same kind. It says nothing of
+    another training: that needs seeds. None where the metric is no mean over rows.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    rows: int | None = None
+
+
+def evaluation_of(
+    vectors: Vectors, names: Sequence[str] = (), **settings: dict[str, Any]
+) -> EvaluationConfig:
+    """Returns what measures ``vectors``: by default all that fits, as far as the rows allow.
+
+    Args:
+        vectors: Theirs.
+        names: Protocols that are asked for; none: all that fit.
+        settings: By protocol, with ``_`` for ``-``, what is set: ``knn={"k": 5}``.
+
+    Raises:
+        ConfigError: A protocol that is asked for does not exist or does not fit.
+    """
+    chosen = list(names) or fitting(VECTORS, vectors.known)
+    kind = evaluation_schema(*((name, PROTOCOLS[name]) for name in _known(chosen)))
+    config = kind(protocols=chosen)
+    for name in chosen:
+        section = config.settings(name)
+        require_known(name, section.needs, VECTORS, vectors.known)
+        for key, value in {**_fitted(name, vectors), **settings.get(_key(name), {})}.items():
+            setattr(section, key, value)
+    for name in chosen:
+        try:
+            config.settings(name).check_inputs(handed(config.settings(name), vectors))
+        except (ConfigError, DataError):
+            if names:
+                raise
+            config.protocols.remove(name)
+    return config
+
+
+def _key(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _known(names: Sequence[str]) -> Sequence[str]:
+    for name in names:
+        if name not in PROTOCOLS:
+            raise ConfigError(f"protocols: {name!r} is none of {', '.join(PROTOCOLS)}")
+    return names
+
+
+def _fitted(name: str, vectors: Vectors) -> dict[str, Any]:
+    """Returns settings that few rows ask for."""
+    if vectors.train is None or not len(known := vectors.train.known):
+        return {}
+    least = int(known.unique(return_counts=True)[1].min())
+    if name == "knn":
+        return {"k": min(20, len(known))}
+    return {"labels": [n for n in (1, 5, 10) if n <= least]} if name == "few-label" else {}
+
+
+def measure(vectors: Vectors, config: EvaluationConfig, seed: int = 0) -> dict[str, Figure]:
+    """Returns the figures of ``config.protocols``, with intervals where a metric is a mean of rows.
+
+    Args:
+        vectors: What is measured, or a data module's inputs.
+        config: From `evaluation_of`, or a recipe's.
+        seed: Seeds the protocols' own generators.
+    """
+    found: dict[str, Figure] = {}
+    for name in config.protocols:
+        with kept_rows() as rows:
+            values = run_protocols([name], vectors, config, seed, "")
+        for metric, value in values.items():
+            found[metric] = _figure(value, rows.get(metric))
+    return found
+
+
+def _figure(value: float, rows: Tensor | None) -> Figure:
+    if rows is None or len(rows) < 2:
+        return Figure(value)
+    return Figure(value, *interval(rows), len(rows))
+
+
+def interval(rows: Tensor) -> tuple[float, float]:
+    """Returns the 95 % interval of the mean of ``rows (num,)`` over draws of rows.
+
+    Wilson's where each row is 0 or 100, else that of a normal distribution.
+    """
+    count, mean = len(rows), float(rows.mean())
+    if bool(((rows == 0) | (rows == 100)).all()):
+        share, spread = mean / 100, Z * Z / count
+        centre = (share + spread / 2) / (1 + spread)
+        width = Z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+        return 100 * max(centre - width, 0.0), 100 * min(centre + width, 1.0)
+    width = Z * float(rows.std()) / math.sqrt(count)
+    return mean - width, mean + width
+
+
+def at_chance(vectors: Vectors, seed: int = 0) -> Vectors:
+    """Returns random vectors of the same shapes in the place of all, with what is known of them."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(part: Part | None) -> Part | None:
+        if part is None:
+            return None
+        x = torch.randn(part.x.shape, generator=generator)
+        return replace(part, embed=lambda: x)
+
+    pairs, partners = vectors.pairs, vectors.partners
+    if pairs is not None:
+        first, second = drawn(pairs.first), drawn(pairs.second)
+        assert first is not None and second is not None
+        pairs = pairs._replace(first=first, second=second)
+    if partners is not None:
+        other = drawn(partners.part)
+        assert other is not None
+        partners = partners._replace(part=other)
+    test = drawn(vectors.test)
+    assert test is not None
+    return Vectors(
+        test, drawn(vectors.train), drawn(vectors.val), drawn(vectors.whole), None, pairs, partners
+    )

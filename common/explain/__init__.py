@@ -1,0 +1,1 @@
+"""Which words, items, steps or patches carry a similarity or a prediction of a trained encoder."""

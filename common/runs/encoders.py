@@ -1,0 +1,320 @@
+"""What `papers evaluate WHAT [DATA]` measures: vectors of a file, or an encoder's of data."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from common.backbones.modes import evaluating
+from common.config.files import file_digest
+from common.data.modality import DataSets
+from common.errors import DataError, LikewiseError, UsageError
+from common.evaluation.vectors import Vectors
+from common.registry import BACKBONES
+from common.runs.vector_files import ENDINGS, as_vectors
+
+# The form in which a library's network is given images, unless it says another.
+SIZE, MEAN, STD = 224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+LIBRARIES = ("timm", "torchvision", "hf", "open_clip")
+TEXTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Measurable:
+    """Vectors of what is asked about and of what learns nothing, all of the same samples.
+
+    Args:
+        what: What was asked about, as it is shown.
+        data: The data, as they are shown.
+        digest: Of the file of vectors or of a function, 16 hex digits; "" where there is none.
+        data_digest: Of the data.
+        encoders: Their vectors by name, that which was asked about first.
+    """
+
+    what: str
+    data: str
+    digest: str
+    data_digest: str
+    encoders: dict[str, Vectors]
+
+
+class Embedding(nn.Module):
+    """A network behind ``embed``, which takes images in 0..1 and gives vectors.
+
+    Args:
+        network: Takes images that are normalised.
+        mean: Of each channel.
+        std: The same.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Returns ``(batch, dim)``; grey images are repeated."""
+        images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        found: Tensor = self.network((images - self.mean) / self.std)
+        return found.flatten(1)
+
+
+class FunctionEncoder(nn.Module):
+    """A function of the user's behind ``embed``; it takes images in 0..1."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.function = function
+        self.register_parameter("nothing", nn.Parameter(torch.empty(0)))  # which has a device
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Returns what the function gives, ``(batch, dim)``."""
+        return torch.as_tensor(self.function(images))
+
+
+def find_measurable(what: str, data: str | None, seed: int) -> Measurable:
+    """Returns what ``papers evaluate what data`` measures, beside what learns nothing.
+
+    Args:
+        what: A file of vectors, ``library:network``, or ``file.py:function``.
+        data: Of a file of vectors, the tested ones. Else a folder of images, the name of a set of
+            images, or a file of texts.
+        seed: Seed of the split, where the data have none, and of the untrained weights.
+
+    Raises:
+        UsageError: Neither, or data that are missing.
+        DataError: Data that cannot be read.
+        ConfigError: A network that the library does not have.
+    """
+    if what.endswith(ENDINGS):
+        return _of_file(Path(what).expanduser(), data, seed)
+    library, _, name = what.partition(":")
+    if library in LIBRARIES and name:
+        return _of_network(library, name, _needed(what, data), seed)
+    if library.endswith(".py") and name:
+        return _of_function(Path(library).expanduser(), name, data, seed)
+    raise UsageError(
+        f"{what}: neither a run, a file of vectors ({', '.join(ENDINGS)}), a network such as "
+        "timm:resnet18, nor a function as file.py:function"
+    )
+
+
+def _needed(what: str, data: str | None) -> str:
+    if data is None:
+        raise UsageError(
+            f"{what}: name data behind it: a folder of images, a set such as scattered-digits, or "
+            "a file of texts"
+        )
+    return data
+
+
+def _of_file(path: Path, data: str | None, seed: int) -> Measurable:
+    tested = None if data is None else Path(data).expanduser()
+    vectors = as_vectors(path, tested, None, seed)
+    files = [each for each in (path, tested) if each is not None]
+    digest = digest_of_parts(file_digest(each) for each in files)
+    name = " and ".join(each.name for each in files)
+    return Measurable(path.name, name, digest, digest_of_known(vectors), {path.name: vectors})
+
+
+def digest_of_parts(parts: Iterable[str | bytes]) -> str:
+    """Returns 16 hex digits over all ``parts``."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part if isinstance(part, bytes) else part.encode())
+    return found.hexdigest()[:16]
+
+
+def digest_of_known(vectors: Vectors) -> str:
+    """Returns a digest of what is known of the rows, which other encoders' vectors share."""
+    parts: list[str | bytes] = []
+    for part in (vectors.train, vectors.val, vectors.test, vectors.whole):
+        if part is not None:
+            known = [each for each in (part.classes, part.numbers) if each is not None]
+            parts += [str(len(part.x)), *(each.numpy().tobytes() for each in known)]
+    if vectors.pairs is not None:
+        parts.append(vectors.pairs.scores.tobytes())
+    return digest_of_parts(parts)
+
+
+def _of_network(library: str, name: str, data: str, seed: int) -> Measurable:
+    what = f"{library}:{Path(name).name if library == 'hf' else name}"
+    if data.endswith(ENDINGS):
+        return _on_texts(what, data, "", _text_encoders(library, name, seed), seed)
+    networks = {what: partial(_trained, library, name)}
+    networks["untrained"] = partial(_network, library, name, False)
+    return _on_images(what, data, "", networks, seed)
+
+
+def _trained(library: str, name: str) -> Embedding:
+    """Returns `_network` with its weights; raises `DataError` where they cannot be had."""
+    try:
+        return _network(library, name, True)
+    except LikewiseError:
+        raise
+    except Exception as error:  # of the libraries that download: their own, and the system's
+        said = str(error).splitlines() or [type(error).__name__]
+        raise DataError(
+            f"{library}:{name}: its weights cannot be had: {said[0][:200]}; the library downloads "
+            "them once"
+        ) from None
+
+
+def _network(library: str, name: str, pretrained: bool) -> Embedding:
+    """Returns the library's network with or without its weights."""
+    if library == "open_clip":
+        from common.methods.open_clip import create
+
+        architecture, _, weights = name.partition("/")
+        model = create(architecture, (weights or None) if pretrained else None)
+        if pretrained and not weights:
+            raise UsageError(
+                f"open_clip:{name}: name the weights, as open_clip:ViT-B-32/laion2b_e16"
+            )
+        model.forward = model.encode_image
+        stated = getattr(model.visual, "image_mean", None), getattr(model.visual, "image_std", None)
+        return Embedding(model, [*(stated[0] or MEAN)], [*(stated[1] or STD)])
+    options = {"channels": 3, "width": 1, "stem": "imagenet"}
+    network = BACKBONES.get(f"{library}:{name}")(pretrained=pretrained, **options)
+    stated_by_timm = getattr(network.model, "pretrained_cfg", None) or {}
+    mean, std = stated_by_timm.get("mean", MEAN), stated_by_timm.get("std", STD)
+    return Embedding(network, [*mean], [*std])
+
+
+def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
+    """Runs the user's own file: it was typed on the command line, and nothing else names it."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UsageError(f"{path}: has no function {name}")
+    what, digest = f"{path.name}:{name}", file_digest(path)[:16]
+    if data is not None and data.endswith(ENDINGS):
+
+        def encode(samples: NDArray[Any]) -> Tensor:
+            given = samples.tolist() if samples.dtype.kind in "US" else torch.from_numpy(samples)
+            return torch.as_tensor(np.asarray(function(given)))
+
+        return _on_texts(what, data, digest, {what: encode}, seed)
+    return _on_images(
+        what, _needed(what, data), digest, {what: partial(FunctionEncoder, function)}, seed
+    )
+
+
+def _on_images(
+    what: str, data: str, digest: str, networks: Mapping[str, Callable[[], nn.Module]], seed: int
+) -> Measurable:
+    from common.data.images.config import ImageConfig
+    from common.data.images.module import ImageData
+
+    folder = Path(data).expanduser()
+    if folder.is_dir():
+        place = {"name": "image-folder", "path": str(folder), "test_share": 0.25}
+    elif data in DataSets("images").names():
+        place = {"name": data}
+    else:
+        raise UsageError(f"{data}: no folder of images, and no set of images that is known")
+    form = {"test_resize": round(SIZE * 8 / 7), "test_crop": SIZE}
+    images = ImageData(ImageConfig(**place, holdout=0.0, **form), seed)  # type: ignore[arg-type]
+    images.load()
+    encoders = {}
+    for name, build in networks.items():
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            encoders[name] = images.evaluation_inputs(build(), "test").vectors
+    encoders["raw"] = images.references("test")["raw"].vectors
+    shown = folder.name if folder.is_dir() else data
+    return Measurable(what, shown, digest, images.fingerprint, encoders)
+
+
+def _text_encoders(library: str, name: str, seed: int) -> dict[str, Any]:
+    """Returns what encodes texts, with and without the folder's weights."""
+    if library != "hf":
+        raise UsageError(
+            f"{library}:{name}: takes a folder of images, or the name of a set of them"
+        )
+    from common.backbones.text_encoder import pool, read_encoder
+    from common.data.text.tokenizer import read_tokenizer
+
+    folder = Path(name).expanduser()
+    tokenizer, encoder = read_tokenizer(folder), read_encoder(folder)
+    untrained = read_encoder(folder)
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in untrained.named_parameters():
+        if parameter.ndim > 1:
+            parameter.data.normal_(0, 0.02, generator=generator)
+        else:  # the weight of a norm, or a bias
+            parameter.data.fill_(float(name.endswith("weight")))
+
+    @torch.no_grad()
+    def encode(network: nn.Module, texts: NDArray[Any]) -> Tensor:
+        store, found, order = tokenizer.encode([str(text) for text in texts]), [], []
+        with evaluating(network):
+            for rows, ids, mask in store.chunks(TEXTS_AT_ONCE, network.num_positions):  # type: ignore[arg-type]
+                found.append(pool("avg", network(ids, mask), mask))
+                order.append(rows)
+        return torch.cat(found)[np.argsort(np.concatenate(order))]
+
+    what = f"hf:{folder.name}"
+    return {what: partial(encode, encoder), "untrained": partial(encode, untrained)}
+
+
+def _on_texts(what: str, data: str, digest: str, encoders: dict[str, Any], seed: int) -> Measurable:
+    path = Path(data).expanduser()
+    found = {name: as_vectors(path, None, encode, seed) for name, encode in encoders.items()}
+    found["raw"] = as_vectors(path, None, _counted_words, seed)
+    return Measurable(what, path.name, digest, file_digest(path)[:16], found)
+
+
+def _counted_words(texts: NDArray[Any]) -> Tensor:
+    """Returns how often each word occurs, its place a digest of it, ``(texts, 2048)``."""
+    if texts.dtype.kind not in "US":
+        return torch.from_numpy(texts.reshape(len(texts), -1).astype(np.float32))
+    found = torch.zeros(len(texts), 2048)
+    for row, text in enumerate(texts):
+        for word in str(text).lower().split():
+            found[row, int(hashlib.sha256(word.encode()).hexdigest(), 16) % 2048] += 1
+    return found
+
+
+def of_run(run: Path, data: str, seed: int) -> Measurable:
+    """Returns a run's encoder on the user's data, which `papers embed` reads in the same form.
+
+    Raises:
+        DataError: Data that cannot be read, or that tell no labels where a protocol needs them.
+    """
+    from common.config.schema import with_protocols
+    from common.runs.devices import evaluation_device
+    from common.runs.folder import open_run
+    from common.runs.loading import load_run
+    from common.runs.vector_files import from_arrays
+    from common.training.fit import build_module
+
+    opened, path = open_run(run), Path(data).expanduser()
+    if not path.exists():
+        raise DataError(f"{data}: no such file or folder")
+    experiment = load_run(opened, with_protocols(opened.read_recipe(), []))
+    experiment.module.to(evaluation_device(experiment.recipe))
+    fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
+    found = {}
+    for name, module in ((opened.path.name, experiment.module), ("untrained", fresh)):
+        arrays = experiment.data.embed_path(module, path)
+        found[name] = from_arrays(path, arrays, None, seed)
+    known = digest_of_known(next(iter(found.values())))
+    return Measurable(opened.path.name, path.name, "", known, found)

@@ -1,0 +1,61 @@
+"""The protocols that fit on whatever is measurable, beside chance."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from common.config.build import COMMAND_LINE, build
+from common.evaluation.measure import at_chance, evaluation_of, measure
+from common.evaluation.vectors import Vectors
+from common.results.figures import CHANCE, Evaluation, Figures
+from common.runs.encoders import Measurable
+from common.runs.environment import installed_versions
+
+
+def measure_all(
+    found: Measurable, names: Sequence[str], settings: dict[str, Any], seed: int
+) -> Evaluation:
+    """Returns the figures of each encoder of ``found``, and of random vectors.
+
+    Args:
+        found: What is measured.
+        names: Protocols that are asked for; none: all that fit.
+        settings: Of protocols, by dotted key such as ``knn.k``.
+        seed: Seeds protocols and random vectors.
+
+    Raises:
+        ConfigError: A protocol that does not fit, or a setting that does not exist.
+    """
+    asked = next(iter(found.encoders.values()))
+    config, _ = build(evaluation_of(asked, names), [(COMMAND_LINE, settings)])
+    encoders = {**found.encoders, CHANCE: at_chance(asked, seed)}
+    with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
+        figures: dict[str, Figures] = {
+            name: {metric: [*figure] for metric, figure in measure(each, config, seed).items()}
+            for name, each in encoders.items()
+        }
+    return Evaluation(
+        what=found.what,
+        digest=found.digest,
+        data=found.data,
+        data_digest=found.data_digest,
+        seed=seed,
+        samples=_samples(asked),
+        protocols={name: asdict(config.settings(name)) for name in config.protocols},  # type: ignore[call-overload]
+        encoders=figures,
+        versions=installed_versions(),
+    )
+
+
+def _samples(vectors: Vectors) -> dict[str, int]:
+    parts = {"training": vectors.train, "validation": vectors.val, "tested": vectors.test}
+    found = {name: len(part.x) for name, part in parts.items() if part is not None}
+    classes = len(vectors.classed.known.unique())
+    return {
+        **found,
+        "dimensions": vectors.test.x.shape[1],
+        **({"classes": classes} if classes else {}),
+    }

@@ -1,0 +1,204 @@
+"""Files of vectors, or of samples that an encoder makes vectors of, as protocols take them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.errors import DataError
+from common.evaluation.frozen import require_finite
+from common.evaluation.vectors import Part, Partners, ScoredPairs, Vectors, validated
+from common.own_data.csv_lines import read_lines, to_number
+
+Arrays = dict[str, NDArray[Any]]
+Encode = Callable[[NDArray[Any]], Tensor]
+
+ENDINGS = (".npz", ".npy", ".parquet", ".csv", ".csv.gz", ".tsv")
+# What arrays and columns may be called, each once.
+VECTORS = ("embeddings", "vectors", "features", "x")
+TEXTS = ("text", "sentence")
+CLASSES = ("labels", "label", "classes", "class", "y")
+NUMBERS = ("numbers", "number", "targets", "target")
+SIDES = (("first", "second"), ("sentence1", "sentence2"), ("image", "text"))
+SCORES = ("scores", "score")
+PARTS = ("split", "splits")
+NAMES = ("ids", "id")
+# The share of each class that is tested where nothing says which rows are.
+TESTED = 0.25
+
+
+def read_vectors_file(path: Path) -> Arrays:
+    """Returns the arrays of a .npz or .npy, or the columns of a Parquet file or a CSV.
+
+    Numbers of a CSV under no name that means something are one array, ``embeddings``.
+
+    Raises:
+        DataError: No such file, a form that is not known, or a file that is broken.
+    """
+    if not path.is_file() or not path.name.endswith(ENDINGS):
+        raise DataError(f"{path}: give a file that exists and ends in {', '.join(ENDINGS)}")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                found: Arrays = dict(file)
+        elif path.suffix == ".npy":
+            found = {"embeddings": np.load(path, allow_pickle=False)}
+        elif path.suffix == ".parquet":
+            found = _parquet(path)
+        else:
+            found = _csv(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: not readable: {error}") from None
+    return {name: each for name, each in found.items() if each.ndim}
+
+
+def _parquet(path: Path) -> Arrays:
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return _joined({name: np.array(values) for name, values in columns.items()})
+
+
+def _csv(path: Path) -> Arrays:
+    lines = read_lines(path)
+    columns = zip(*(cells for _, cells in lines[1:]), strict=True)
+    found: Arrays = {}
+    for name, cells in zip(lines[0][1], columns, strict=True):
+        numbers = [to_number(cell) for cell in cells]
+        found[name] = np.array(cells if None in numbers else numbers)
+    return _joined(found)
+
+
+def _joined(columns: Arrays) -> Arrays:
+    """Returns the columns, those of numbers that have no meaning by their name as one array."""
+    told = {*CLASSES, *NUMBERS, *SCORES, *PARTS, *NAMES, *TEXTS, *VECTORS, *sum(SIDES, ())}
+    plain = {
+        n: x for n, x in columns.items() if n not in told and x.ndim == 1 and x.dtype.kind in "fiu"
+    }
+    rest = {name: x for name, x in columns.items() if name not in plain}
+    if plain and not any(name in rest for name in (*VECTORS, *TEXTS)):
+        rest["embeddings"] = np.stack([*plain.values()], 1)
+    return rest
+
+
+def one_of(arrays: Mapping[str, Any], names: Iterable[str], path: Path) -> Any:
+    """Returns the array that has one of ``names``, or None; raises `DataError` where two have."""
+    found = [name for name in names if name in arrays]
+    if len(found) > 1:
+        raise DataError(f"{path}: {' and '.join(found)} mean the same; leave one out")
+    return arrays[found[0]] if found else None
+
+
+def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int) -> Vectors:
+    """Returns what a file holds, or an encoder makes of its texts.
+
+    Args:
+        path: The file; with ``tested`` its training rows.
+        tested: The file of the rows that are measured; None: those that ``split`` says are "test",
+            or else a quarter, drawn by seed.
+        encode: Takes samples ``(num,)`` or ``(num, ...)`` and returns vectors; None: they are the
+            vectors.
+        seed: Seed of the draw.
+
+    Raises:
+        DataError: Arrays that say nothing, or too much; names the file.
+    """
+    arrays = read_vectors_file(path)
+    if tested is not None:
+        both = [_rows(path, arrays, encode), _rows(tested, read_vectors_file(tested), encode)]
+        train, test = _numbered_alike(both)
+        return Vectors(test, *validated(train))
+    return from_arrays(path, arrays, encode, seed)
+
+
+def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) -> Vectors:
+    """Returns the same of ``arrays``; messages name ``path``."""
+    if (sides := next((each for each in SIDES if set(each) <= set(arrays)), None)) is not None:
+        return _pairs(path, arrays, sides, encode)
+    whole = _numbered_alike([_rows(path, arrays, encode)])[0]
+    if whole.classes is None and whole.numbers is None:
+        return Vectors(whole)
+    told = one_of(arrays, PARTS, path)
+    drawn = _drawn(whole, seed) if told is None else told
+    parts = {name: whole.rows(torch.from_numpy(drawn == name)) for name in ("train", "val", "test")}
+    train, val = validated(parts["train"])
+    if (drawn == "val").any() and whole.numbers is not None:
+        train, val = parts["train"], parts["val"]
+    # What reads no label need not be of tested rows alone.
+    every = None if told is not None else Part(whole.embed)
+    return Vectors(parts["test"], train, val, every)
+
+
+Rows = tuple[Part, NDArray[Any] | None]
+
+
+def _rows(path: Path, arrays: Arrays, encode: Encode | None) -> Rows:
+    """Returns samples, and the names of their classes where they have some."""
+    given = one_of(arrays, VECTORS if encode is None else (*TEXTS, *VECTORS), path)
+    if given is None:
+        what = " or ".join(VECTORS if encode is None else TEXTS)
+        raise DataError(f"{path}: has {', '.join(arrays) or 'nothing'}, and no {what}")
+    x = _embedded(path, given, encode)
+    labels = one_of(arrays, CLASSES, path)
+    numbers = one_of(arrays, NUMBERS, path)
+    if labels is not None and labels.dtype.kind == "f" and (labels % 1 != 0).any():
+        labels, numbers = None, labels  # fractions are no classes
+    for name, each in (("labels", labels), ("numbers", numbers)):
+        if each is not None and len(each) != len(x):
+            raise DataError(f"{path}: {len(x)} rows, but {len(each)} {name}")
+    y = None if numbers is None else torch.from_numpy(numbers.astype(np.float64))
+    return Part(lambda: x, numbers=y), labels
+
+
+def _embedded(path: Path, given: NDArray[Any], encode: Encode | None) -> Tensor:
+    x = torch.from_numpy(given.astype(np.float32)) if encode is None else encode(given)
+    if x.ndim != 2 or len(x) < 2:
+        raise DataError(
+            f"{path}: vectors of shape {tuple(x.shape)}; two rows or more of one length are needed"
+        )
+    return require_finite(x.float() if x.dtype != torch.float64 else x, f"{path}: vectors")
+
+
+def _numbered_alike(parts: list[Rows]) -> list[Part]:
+    """Returns the parts with numbers for their classes, the same in each; -1 stays unknown."""
+    labels = [each for _, each in parts if each is not None]
+    if len(labels) < len(parts):
+        return [part for part, _ in parts]
+    known = np.unique(np.concatenate(labels))
+    names = known[~np.isin(known, ("-1", "") if known.dtype.kind in "US" else (-1,))]
+    found = []
+    for (part, _), own in zip(parts, labels, strict=True):
+        place = np.searchsorted(names, own).clip(max=max(len(names) - 1, 0))
+        number = np.where(names[place] == own, place, -1).astype(np.int64)
+        found.append(replace(part, classes=torch.from_numpy(number)))
+    return found
+
+
+def _drawn(part: Part, seed: int) -> NDArray[Any]:
+    """Returns "test" for a quarter of each class, drawn by seed, and "train" for the others."""
+    groups = np.zeros(len(part.x)) if part.classes is None else part.classes.numpy()
+    order = np.random.default_rng(seed).permutation(len(groups))
+    found = np.full(len(groups), "train")
+    for name in np.unique(groups):
+        rows = order[groups[order] == name]
+        found[rows[: max(round(TESTED * len(rows)), 1)]] = "test"
+    return found
+
+
+def _pairs(path: Path, arrays: Arrays, sides: tuple[str, str], encode: Encode | None) -> Vectors:
+    x, y = (_embedded(path, arrays[name], encode) for name in sides)
+    if len(x) != len(y):
+        raise DataError(f"{path}: {len(x)} {sides[0]} and {len(y)} {sides[1]}; pairs need as many")
+    first, second = Part(lambda: x), Part(lambda: y)
+    scores = one_of(arrays, SCORES, path)
+    if scores is None:
+        return Vectors(first, partners=Partners(second, np.arange(len(x)), sides))
+    return Vectors(
+        first, pairs=ScoredPairs(first, second, scores.astype(np.float64), np.zeros(len(x), int))
+    )

@@ -1,0 +1,1 @@
+"""The digits that only cMIM needs."""
