@@ -88,7 +88,7 @@ def run(papers, trained, tmp_path):
         ("train swav trainer.precision=16", "trainer.precision", "16-mixed"),
         ("train swav arm=Foo", 'arm="Foo"', "method"),
         ("train swav evaluation.protocols=[]", "evaluation.protocols", "knn"),
-        ("train swav evaluation.protocols=[ranking]", "'ranking'", "knn"),
+        ("train swav evaluation.protocols=[ranking]", "ranking measures action", "knn"),
         ("train swav evaluation.select=best", "evaluation.select", "evaluation.monitor"),
         ("train swav evaluation.references=[popularity]", "'popularity'", "untrained"),
         ("train meow optimizer.schedule=cosine", "optimizer.schedule", "constant"),

@@ -68,9 +68,12 @@ def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
     in_use = [(name, "") for name in ("few_label", "knn", "linear")]
     assert sorted(shown) == sorted([*in_use, ("finetune", "  # not in use")])
     assert "    decay: 0.3  # command line\n" in text
-    assert text.endswith("  # not in use: finetune, linear-sgd; to see one add it to protocols\n")
+    others = text.rpartition("  # not in use: ")[2]
+    assert others.endswith("; to see one add it to protocols\n")
+    named = others.partition(";")[0].split(", ")
+    assert {"clustering", "isotropy", "linear-sgd"} <= {*named} and "finetune" not in named
 
 
-def test_a_paper_with_all_its_protocols_in_use_has_no_others_to_name(console):
+def test_a_protocol_of_another_modality_is_not_named(console):
     text = printed(load_recipe("mclrec/quick"), console)
-    assert "  ranking:\n" in text and "not in use" not in text and "knn" not in text
+    assert "  ranking:\n" in text and "isotropy" in text and "knn" not in text

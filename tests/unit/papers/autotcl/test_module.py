@@ -11,6 +11,7 @@ from common.data.series.batches import SeriesBatch
 from common.data.series.config import SeriesFacts
 from common.data.series.module import SeriesData
 from common.errors import ConfigError
+from common.training.position import Position
 from papers.autotcl.augmenter import gate, harden, view
 from papers.autotcl.config import AutoTCLConfig
 from papers.autotcl.loss import info_nce, local_info_nce, mask_size, mmd, pool
@@ -180,7 +181,7 @@ def test_seeds_differ_and_a_seed_repeats():
 def test_the_same_is_logged_with_and_without_an_augmenters_update(view):
     # A value of another iteration would be written again, but not by a run resumed between them.
     module, batch, logged = make(view=view, update_ratio=2), make_batch(), []
-    module._trainer = SimpleNamespace(log_every_n_steps=1, training=True, loggers=[])
+    module._trainer = SimpleNamespace(log_every_n_steps=1, training=True, callbacks=[Position()])
     module.log = lambda name, value, **_: logged[-1].add(name)
     module.manual_backward = lambda loss: loss.backward()
     optimizers = module.configure_optimizers()

@@ -10,7 +10,7 @@ from common.data.images.batch import ImageBatch
 from common.data.images.config import ImageConfig, ViewConfig
 from common.data.images.views import make_view_batch
 from common.data.sampler import BatchKey
-from common.training.position import batches_seen
+from common.training.position import Position, batches_seen
 from papers.swav.config import SwAVConfig
 from papers.swav.loss import queue_is_full
 from papers.swav.module import SwAV
@@ -88,9 +88,7 @@ def test_an_emptied_queue_is_not_used():
 
 def test_a_log_that_is_due_may_wait():
     module = make_module()
-    module._trainer = SimpleNamespace(
-        num_training_batches=4, log_every_n_steps=2, training=True, loggers=[]
-    )
+    module._trainer = SimpleNamespace(log_every_n_steps=2, training=True, callbacks=[Position()])
     train(module, 0)
     assert "_local_scalar_dense" in waits_of(module, 1)
     assert waits_of(module, 2) == []
