@@ -71,7 +71,7 @@ def test_of_protocols_those_in_use_are_shown_and_what_is_set_of_others(console):
     others = text.rpartition("  # not in use: ")[2]
     assert others.endswith("; to see one add it to protocols\n")
     named = others.partition(";")[0].split(", ")
-    assert {"clustering", "isotropy", "linear-sgd"} <= {*named} and "finetune" not in named
+    assert {"clustering", "finetune", "linear-sgd"} <= {*named} and "few-label" not in named
 
 
 def test_a_protocol_of_another_modality_is_not_named(console):
