@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli.campaigns import campaign_command, sweep_command
+from common.cli.campaigns import BudgetOption, campaign_command, sweep_command
 from common.cli.compare import compare_command
 from common.cli.data import data_app
 from common.cli.parity import parity_command
@@ -42,6 +42,9 @@ OverridesArgument = Annotated[
     typer.Argument(metavar="[KEY=VALUE]...", help="For example seed=1 optimizer.lr=0.3"),
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="The folder for run folders.")]
+PoolOption = Annotated[
+    Path | None, typer.Option("--results", metavar="DIR", help="Where the rivals' records are.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")]
 
@@ -172,6 +175,36 @@ def evaluate_command(
         evaluate_weights(*published, protocol, runs, console)
     else:
         evaluate_run(Path(target), protocol, console, overrides)
+
+
+@app.command("try")
+def try_command(
+    loss: Annotated[str, typer.Argument(metavar="FILE.py:LOSS", help="A loss of yours.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the loss.")
+    ] = None,
+    bench: Annotated[str, typer.Option(help="images or sentences.")] = "images",
+    only_checks: Annotated[
+        bool, typer.Option("--only-checks", help="Train nothing: the checks take seconds.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=3, help="How many seeds are trained.")] = 10,
+    budget: BudgetOption = None,
+    runs: RunsOption = Path("runs"),
+    results: PoolOption = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write the loss as a new paper.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="How many processes train.")] = 2,
+) -> None:
+    """Checks a loss of yours, trains it, and shows how it differs from its rivals.
+
+    LOSS is loss(z1, z2, labels=None, **settings) -> scalar of projections (batch, dim), not
+    normalised; or a LightningModule with embed. The rivals are trained once, over ten seeds.
+    """
+    from common.cli.trying import try_loss
+
+    words = settings or []
+    try_loss(loss, words, bench, only_checks, seeds, budget, runs, results, save, jobs, console)
 
 
 @app.command("export")

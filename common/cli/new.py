@@ -4,6 +4,8 @@ import io
 import json
 import keyword
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from string import Template
@@ -18,6 +20,8 @@ from common.config.files import write_atomic
 from common.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates") / "paper"
+# What a paper has in the place of those where a loss was tried.
+OF_LOSS = TEMPLATES.with_name("loss")
 
 # Template -> where it goes; the rest goes to the paper's folder under its own name.
 PLACES = {
@@ -28,10 +32,84 @@ PLACES = {
 REFERENCE = "tests/reference/{name}/loss"
 SHARPNESS = 1.7
 TABLE_ROW = "| [`"
+# Words of the templates: of the method that a new paper starts with, and of one that was tried.
+SPREAD = {
+    "summary": """Two random views of an image are mapped to nearby points on a sphere, while the "
+    "points of all images are spread over it as evenly as they can be. Neither needs labels, and "
+    "without the second term every image would fall on one point.""",
+    "method": """The method in this folder is alignment and uniformity (Wang and Isola, ICML 2020,
+arXiv 2005.10242): views of one image agree, all images spread over the sphere.""",
+    "loss": "views near, images spread over the sphere",
+    "arm": "no-spread",
+    "fails": ", and `no-spread` to collapse",
+    "trap": "Without the spread term all embeddings become one point (variant `no-spread`).",
+}
+TRIED = {
+    "summary": """Two random views of an image pass an encoder and a projector, and a loss "
+    "compares the projections of a batch. It was tried on a small bench first, beside losses that "
+    "are well known, with the network, the views and the length that all of them had there.""",
+    "method": "The loss in this folder was judged by `papers try`.",
+    "loss": "the loss of loss.py",
+    "arm": "simclr",
+    "fails": "",
+    "trap": "None is known yet.",
+}
 
 
-def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path]:
+@dataclass(frozen=True)
+class TriedLoss:
+    """A loss that becomes a paper.
+
+    Args:
+        source: The text of its file.
+        function: Its name there.
+        settings: Of each call: numbers, texts, true or false.
+        takes_labels: Whether it has an argument ``labels``.
+        lr: The rate that it was trained with.
+        case: The npz and the JSON of a reference case.
+    """
+
+    source: str
+    function: str
+    settings: Mapping[str, Any]
+    takes_labels: bool
+    lr: float
+    case: tuple[bytes, str]
+
+    def words(self) -> dict[str, str]:
+        """Returns what its templates ask for."""
+        labels = "labels={}" if self.takes_labels else ""
+        texts = {
+            key: json.dumps(value) if isinstance(value, str) else repr(value)
+            for key, value in self.settings.items()
+        }
+        values = [f"{key}={text}" for key, text in texts.items()]
+        own = [f"{key}=self.method.{key}" for key in self.settings]
+        kinds = [f"    {k}: {type(v).__name__} = {texts[k]}\n" for k, v in self.settings.items()]
+
+        def lines(first: str, rest: list[str], indent: int) -> str:
+            return "".join(f"{' ' * indent}{one},\n" for one in [first, *rest] if one)
+
+        return TRIED | {
+            "function": self.function,
+            "lr": f"{self.lr:g}",
+            "fields": "".join(kinds),
+            "arguments": lines(labels.format("batch.labels"), own, 12),
+            "case": lines(labels.format("torch.arange(len(z1)) % 2"), values, 8),
+            "values": lines(labels.format("torch.arange(8) % 2"), values, 8),
+        }
+
+
+def scaffold(
+    name: str, console: Console, root: Path = SOURCE_ROOT, tried: TriedLoss | None = None
+) -> list[Path]:
     """Writes the files of a new paper ``name`` into the checkout ``root`` and returns them.
+
+    Args:
+        name: Of the paper.
+        console: Where to tell.
+        root: The checkout.
+        tried: The loss that it starts with, if any.
 
     Raises:
         UsageError: The name is no module name or taken, or ``root`` is no checkout.
@@ -42,12 +120,17 @@ def scaffold(name: str, console: Console, root: Path = SOURCE_ROOT) -> list[Path
         "class_name": "".join(part.capitalize() for part in name.split("_")),
         "title": name.replace("_", " ").capitalize(),
         "year": str(date.today().year),
+        **(SPREAD if tried is None else tried.words()),
     }
     files: dict[str, str | bytes] = {}
     for template in sorted(TEMPLATES.glob("*.tmpl")):
         target = PLACES.get(template.stem, f"papers/{{name}}/{template.stem}").format(name=name)
-        files[target] = Template(template.read_text()).substitute(words)
-    values, description = reference_case()
+        other = OF_LOSS / template.name
+        source = other if tried is not None and other.exists() else template
+        files[target] = Template(source.read_text()).substitute(words)
+    if tried is not None:
+        files[f"papers/{name}/loss.py"] = tried.source
+    values, description = reference_case() if tried is None else tried.case
     files[REFERENCE.format(name=name) + ".npz"] = values
     files[REFERENCE.format(name=name) + ".json"] = description
     for path, content in files.items():

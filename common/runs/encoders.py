@@ -193,18 +193,33 @@ def _network(library: str, name: str, pretrained: bool) -> Embedding:
     return Embedding(network, [*mean], [*std])
 
 
-def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
-    """Runs the user's own file: it was typed on the command line, and nothing else names it."""
+def load_own(path: Path, name: str) -> tuple[Any, str]:
+    """Runs the user's own file: it was typed on the command line, and nothing else names it.
+
+    Returns:
+        What ``name`` is there, and 16 hex digits of the file.
+
+    Raises:
+        UsageError: No such file, one that fails, or nothing of this name in it that can be called.
+    """
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's code raises
+        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise UsageError(f"{path}: has no function {name}")
-    what, digest = f"{path.name}:{name}", file_digest(path)[:16]
+    return function, file_digest(path)[:16]
+
+
+def _of_function(path: Path, name: str, data: str | None, seed: int) -> Measurable:
+    function, digest = load_own(path, name)
+    what = f"{path.name}:{name}"
     if data is not None and data.endswith(ENDINGS):
 
         def encode(samples: NDArray[Any]) -> Tensor:

@@ -42,7 +42,8 @@ def show_end(
         if trained := training_text(record):
             console.print(trained, highlight=False, soft_wrap=True)
         show_result(record, run, console)
-        show_next(recipe, run, console, planned)
+        if not hasattr(recipe.method, "group"):  # a trial's runs are its own command's
+            show_next(recipe, run, console, planned)
 
 
 def training_text(record: Record) -> str:

@@ -26,7 +26,8 @@ class Labels(NamedTuple):
 def run_labels(recipe: Recipe, dirty: bool | None = None, scaled: bool | None = None) -> Labels:
     """Returns the labels of a run.
 
-    All seeds of one setting share the group, so that W&B folds them into one line with spread.
+    All seeds of one setting share the group, so that W&B folds them into one line with spread. A
+    method may name another, such as that of a whole trial.
 
     Args:
         recipe: The resolved recipe.
@@ -45,7 +46,7 @@ def run_labels(recipe: Recipe, dirty: bool | None = None, scaled: bool | None = 
     tags += recipe.tracking.tags
     return Labels(
         name=(recipe.tracking.name or _name(recipe))[:NAME_LENGTH],
-        group="/".join([*setting, recipe.hash()])[:NAME_LENGTH],
+        group=getattr(recipe.method, "group", "/".join([*setting, recipe.hash()]))[:NAME_LENGTH],
         job_type=_job_type(recipe, kind),
         tags=[tag[:TAG_LENGTH] for tag in dict.fromkeys(tags)],
     )

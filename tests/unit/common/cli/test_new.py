@@ -55,6 +55,34 @@ def test_a_new_paper_passes_its_tests_and_the_house_rules(checkout: Path) -> Non
     assert "wrote README.md: a row in the table of papers; complete it" in said.getvalue()
 
 
+TRIED = """import torch
+import torch.nn.functional as F
+
+
+def contrast(z1, z2, labels=None, temperature=0.2, kind="cosine"):
+    z1, z2 = F.normalize(z1, dim=1), F.normalize(z2, dim=1)
+    return F.cross_entropy(z1 @ z2.T / temperature, torch.arange(len(z1)))
+"""
+
+
+@pytest.mark.slow
+def test_a_tried_loss_becomes_a_paper_that_passes_its_tests(checkout: Path) -> None:
+    file = checkout / "mine.py"
+    file.write_text(TRIED)
+    words = ["configs.command", "try", f"{file}:contrast", "temperature=0.3", "--only-checks"]
+    saved = run(checkout, *words, "--save", "my_loss")
+    assert saved.returncode == 0, saved.stdout + saved.stderr
+    config = (checkout / "papers/my_loss/config.py").read_text()
+    assert "temperature: float = 0.3" in config and 'kind: str = "cosine"' in config
+    tests = ["tests/unit", "tests/reference", "tests/repo/test_recipes.py", "-k", "my_loss"]
+    result = run(checkout, "pytest", *tests)
+    assert result.returncode == 0, result.stdout + result.stderr
+    written = [*(checkout / "papers/my_loss").glob("*.py"), checkout / "tests/unit/papers/my_loss"]
+    for check in (["check"], ["format", "--check"]):
+        result = run(checkout, "ruff", *check, *map(str, written))
+        assert "my_loss/loss.py" in result.stdout or result.returncode == 0, result.stdout
+
+
 @pytest.mark.parametrize("name", ["My", "2nd", "a-b", "class", "", "../out"])
 def test_a_name_that_is_no_module_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no name for a paper"):
