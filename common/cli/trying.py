@@ -106,7 +106,10 @@ def try_loss(
         _save(own, word, pilots.recipes[len(pilots.recipes) // 2].optimizer.lr, save, console)
         return
     results = results or (default_results() if is_checkout() else None)
-    pool = _pool(found.file, runs, results)
+    file = (
+        found.file.relative_to(Path.cwd()) if found.file.is_relative_to(Path.cwd()) else found.file
+    )
+    pool = _pool(file, runs, results)
     tried = _run(pilots, runs, deadline, jobs, console)
     if tried is None:
         return
@@ -118,7 +121,7 @@ def try_loss(
     for arms in side_by_side([*records, *pool])[:1]:
         for block in trial_blocks(arms, own.name):
             print_block(block, console)
-    for text in cautions(records[0], pool, found.pool, found.file):
+    for text in cautions(records[0], pool, found.pool, file):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     _save(own, word, lr, save, console)
 
@@ -224,11 +227,27 @@ def trial_blocks(arms: Arms, name: str) -> Iterator[Block]:
         if widths:
             ends = " to ".join(number(one, _places(lines)) for one in (min(widths), max(widths)))
             yield Paragraph(f"With {seeds} a difference is seen from {ends} on.")
+    if text := _cost(arms):
+        yield Paragraph(text)
     yield Paragraph(
         f"Mean ± standard deviation over seeds. Differences are {name} less the rival, paired by "
         "seed, with the half-width of their 95 % interval. What is fragile does not outlast a "
         "correction for the number of rivals."
     )
+
+
+def _cost(arms: Arms) -> str:
+    """Returns what a step takes beside those of rivals on a like machine; "" without one."""
+    took = {
+        name: min(1e3 * one.global_batch / one.samples_per_s for one in group.records)
+        for name, group in zip(arms.names, arms.groups, strict=True)
+        if group.latest.hardware == arms.to.latest.hardware and group.latest.samples_per_s
+    }
+    own = took.pop(arms.to_name, None)
+    if own is None or not took:
+        return ""
+    others = ", ".join(f"{name} {took[name]:.0f}" for name in sorted(took, key=took.__getitem__))
+    return f"A step takes {own:.0f} ms at its fastest; {others}."
 
 
 def _ours_less_theirs(pairs: Sample | None) -> Sample | None:

@@ -172,6 +172,7 @@ def records(make_record, monkeypatch):
                     **{"paper": "amcl", "recipe": "bench", "variant": variant, "arm": arm},
                     **{"seed": seed, "config_hash": arm[-10:], "run_id": f"{variant}{seed}"},
                     **{"metrics": {LINEAR: value}, "references": {}},
+                    **{"global_batch": 128, "samples_per_s": 1000.0 if variant else 500.0},
                 )
             )
     hashes = {record.reference: record.config_hash for record in made}
@@ -186,6 +187,7 @@ def test_rivals_ahead_and_behind_are_told(records):
     assert "| better |" in rows["amcl/bench:simclr"] and "+1.0" in rows["amcl/bench:simclr"]
     assert "| worse |" in rows["amcl/bench:moco"] and "-1.0" in rows["amcl/bench:moco"]
     assert "With 5 seeds a difference is seen from 0." in text
+    assert "A step takes 256 ms at its fastest; amcl/bench:moco 128, amcl/bench:simclr 128." in text
 
 
 def test_what_cannot_be_compared_is_said(records):
