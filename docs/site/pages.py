@@ -1,8 +1,8 @@
 """The pages of the documentation site: a hook of mkdocs (`mkdocs.yml` names it).
 
 Every page is a Markdown file of the repository at the path that it has there, so that a link leads
-to the same place on the site and in the repository. Added to them are each paper's gallery, and the
-Python API, which mkdocstrings reads from the docstrings.
+to the same place on the site and in the repository. Flowcharts become SVG. Added are tables of what
+the code declares, each paper's gallery, and the Python API, which mkdocstrings reads.
 """
 
 import re
@@ -16,6 +16,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from common.paper import paper_names
+from docs.site.declared import with_tables
+from docs.site.drawing import flowchart
 from docs.site.gallery import gallery
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +40,7 @@ INNER = ("__init__", "plots", "reference", "steps")
 # Wide tables, alone in their part of the navigation.
 ALONE = ("README.md", "LEADERBOARD.md")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+DRAWN = "```mermaid\n"
 FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
@@ -71,10 +74,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leads links to what is no page to the repository, and appends a paper's gallery."""
+    """Makes declared tables, leads links to the repository, and appends a paper's gallery."""
     if page.file.src_uri in ALONE:
         page.meta["hide"] = ["navigation"]
-    parts = FENCE.split(markdown)
+    parts = FENCE.split(with_tables(markdown, page.file.src_uri))
     # GitHub reads Markdown within <details>; here it has to be asked for.
     parts[::2] = [
         _links(part, page.file.src_uri, files, config.repo_url).replace(
@@ -82,9 +85,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         )
         for part in parts[::2]
     ]
-    # Commands stand without a prompt; "console" would take them for output. Drawings scroll.
+    # Commands stand without a prompt; "console" would take them for output.
     parts[1::2] = [
-        _scrolling(part) if part.startswith("```mermaid") else part.replace("```console", "```bash")
+        flowchart(part[len(DRAWN) : -3]).to_html("The idea")
+        if part.startswith(DRAWN)
+        else part.replace("```console", "```bash")
         for part in parts[1::2]
     ]
     shown = [image for image in gallery(ROOT) if image.page == page.file.src_uri]
@@ -92,10 +97,6 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         figures = "\n".join(image.markdown for image in shown)
         parts.append(f'\n\n## Gallery\n\n<div class="gallery" markdown>\n{figures}\n</div>\n')
     return "".join(parts)
-
-
-def _scrolling(drawing: str) -> str:
-    return f'<div class="drawing" markdown>\n{drawing}\n</div>'
 
 
 def _paper_entry(paper: str) -> dict[str, Any]:

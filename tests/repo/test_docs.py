@@ -16,7 +16,6 @@ from common.results.leaderboard import read_leaderboard
 from common.results.ledger import STANDINGS
 from common.results.pages.leaderboard import STATUSES, VERDICTS
 from common.runs.campaign_file import read_campaign
-from tests.recipes import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
@@ -170,11 +169,6 @@ def test_every_word_of_a_verdict_is_explained() -> None:
     words = [*STATUSES, *VERDICTS, *STANDINGS]
     page = (ROOT / "LEADERBOARD.md").read_text()
     assert [word for word in words if f"| `{word}` |" not in page] == []
-
-
-@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
-def test_every_protocol_is_described(protocol: str) -> None:
-    assert f"| `{protocol}` |" in (ROOT / "docs" / "protocols.md").read_text()
 
 
 def test_the_example_of_a_campaign_file_is_one(tmp_path: Path) -> None:

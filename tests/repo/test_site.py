@@ -3,11 +3,20 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from common.data.images.config import ImageConfig
+from common.data.modality import DataSets
+from common.evaluation.image_config import FactorsConfig
+from common.registry import WINGS, wing
+from docs.site.declared import ALONE, protocol_table, set_table, settings_tables, with_tables
+from docs.site.drawing import Flow, flowchart, house
+from tests.recipes import PROTOCOLS
 from tests.repo.test_docs import PAGES, ROOT
 
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -62,3 +71,79 @@ def test_every_link_to_a_heading_finds_it(path: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text):
         if "://" not in target:
             assert anchor in anchors(path.parent / target if target else path), (target, anchor)
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "docs/data.md", ROOT / "docs/protocols.md"], ids=lambda path: path.stem
+)
+def test_every_link_to_declarations_becomes_a_table(path: Path) -> None:
+    text = path.read_text()
+    assert ALONE.search(text)
+    made = with_tables(text, f"docs/{path.name}")
+    assert not ALONE.search(made)
+    assert made.count("\n| --- |") >= len(ALONE.findall(text))
+
+
+def cells(table: str, row: str) -> list[str]:
+    (found,) = [line for line in table.splitlines() if line.startswith(f"| `{row}` |")]
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", found)[1:-1]]
+
+
+def test_every_protocol_and_every_set_is_described() -> None:
+    names = {name for kind in WINGS if wing(kind).module for name in DataSets(kind).names()}
+    for table, known in ((protocol_table(), set(PROTOCOLS)), (set_table(), names)):
+        for name in known:
+            described = max(cells(table, name)[1:], key=len)
+            assert len(described.split()) > 3, name
+
+
+def test_a_setting_has_the_comment_above_it_its_default_and_its_bounds() -> None:
+    table = settings_tables([ImageConfig])
+    assert cells(table, "holdout")[1:3] == ["`0.1`", "≥ 0, < 1"]
+    assert cells(table, "pipeline")[2] == "`batched`, `hybrid`"
+    # A comment of two lines.
+    assert cells(table, "shuffle_window")[3].endswith(
+        "so that reads stay in a few shards; null: all."
+    )
+    # A field of what it extends, and one without a comment.
+    assert cells(settings_tables([FactorsConfig]), "lr") == ["`lr`", "`0.03`", "> 0", ""]
+
+
+DRAWINGS = {
+    path.parent.name: source
+    for path in PAGES
+    for source in re.findall(r"```mermaid\n(.*?)```", path.read_text(), re.DOTALL)
+}
+
+
+def drawn(flow: Flow) -> ElementTree.Element:
+    return ElementTree.fromstring(flow.to_html("title"))
+
+
+@pytest.mark.parametrize("paper", sorted(DRAWINGS))
+def test_a_drawing_shows_every_text_once_and_no_box_over_another(paper: str) -> None:
+    flow = flowchart(DRAWINGS[paper])
+    shown = " ".join(" ".join(each.itertext()) for each in drawn(flow).iter("text"))
+    texts = re.findall(r'\["(.*?)"\]|\(\[(.*?)\]\)|-- "(.*?)" -->', DRAWINGS[paper])
+    for text in ("".join(found).strip('"') for found in texts):
+        assert re.sub(r"\s+", "", text) in re.sub(r"\s+", "", shown)
+    for a, b in combinations(flow.boxes.values(), 2):
+        beside = abs(a.x - b.x) >= (a.width + b.width) / 2
+        assert beside or abs(a.y - b.y) >= (a.height + b.height) / 2
+    assert len(flow.forward) == len({*flow.forward}) and flow.forward
+
+
+def test_a_drawing_in_another_form_is_refused() -> None:
+    for source in ("flowchart TD\n  a --> b", "flowchart LR\n  a --> b{c}"):
+        with pytest.raises(ValueError, match="drawing"):
+            flowchart(source)
+
+
+def test_the_house_is_drawn_from_its_imports() -> None:
+    flow = house(ROOT)
+    drawn(flow)
+    assert {"losses", "cli", "runs"} < set(flow.boxes)
+    assert flow.forward == flow.arrows  # no circle
+    assert all(flow.boxes[one.start].y < flow.boxes[one.end].y for one in flow.arrows)
+    assert flow.boxes["cli"].dashed
+    assert not flow.boxes["losses"].dashed
