@@ -284,6 +284,7 @@ def _same(one: float, other: float) -> bool:
 
 
 def _from_to(one: float, other: float) -> str:
-    return (
-        "the value stays" if _same(one, other) else f"the value goes from {one:.4g} to {other:.4g}"
-    )
+    """Returns how a value changes, in words."""
+    if _same(one, other):
+        return "the value stays"
+    return f"the value of {one:.4g} changes by {other - one:.2g}"

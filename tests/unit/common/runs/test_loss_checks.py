@@ -88,7 +88,7 @@ def test_a_plain_loss_passes_each_check(file):
         ("overflows", "float16", "is inf"),
         ("cancels", "bfloat16", "from float32"),
         ("stops", "gradient", "stops a gradient on purpose"),
-        ("ordered", "order of the batch", "the value goes from"),
+        ("ordered", "order of the batch", " changes by "),
         ("repels", "one duplicate", "is inf"),
         ("contrast", "two halves", "it needs gathering"),
         ("contrast", "memory", "quadratic; the largest tensor is 64 MB"),
