@@ -167,7 +167,11 @@ def test_killed_and_resumed_equals_uninterrupted(case, point, uninterrupted, tmp
     assert_same(run_dir, whole)
 
 
-@pytest.mark.parametrize("case", STAGED)
+@pytest.mark.parametrize(
+    "case",
+    # All go through the same code: the others are as long again each.
+    [pytest.param(case, marks=[] if case == STAGED[0] else pytest.mark.slow) for case in STAGED],
+)
 @pytest.mark.parametrize("batch", [BEGINS, BEGINS + 1])
 def test_a_run_killed_where_a_stage_begins_goes_on_from_between_the_stages(
     batch, case, uninterrupted, tmp_path
