@@ -17,7 +17,7 @@ from common.config.checkout import is_checkout
 from common.config.console import plain_table, print_table
 from common.config.yaml_io import parse_overrides
 from common.errors import LikewiseError, UsageError, suggest
-from common.results.comparison import ArmLine, Arms, side_by_side, telling
+from common.results.comparison import ArmLine, Arms, metrics_to_show, side_by_side
 from common.results.pages.document import Block, Heading, Paragraph, Table
 from common.results.pages.formatting import (
     decimals_of,
@@ -81,17 +81,14 @@ def try_loss(
         runs: Where run folders are made, and found again.
         results: Where the pool's records are; None: the checkout's own.
         save: The name of a paper that is written with the loss in place.
-        jobs: How many processes train; 0: this one helps another of the same command, and says
-            nothing.
+        jobs: How many processes train; 0: this one silently helps another of the same command.
         console: Where to tell.
 
     Raises:
-        UsageError: A loss that cannot be used or saved, an unknown bench, or one whose pool is not
-            trained.
+        UsageError: A loss or bench that cannot be used, or a pool that is not trained.
         LikewiseError: Every run failed.
     """
-    if bench not in BENCHES:
-        raise UsageError(f"--bench {bench}: no such bench{suggest(bench, [*BENCHES])}")
+    _check_bench(bench)
     deadline = time.monotonic() + parse_budget(budget) if budget else None
     from common.runs.own_loss import read_own_loss
     from common.runs.trial import best_rate, read_bench
@@ -103,13 +100,10 @@ def try_loss(
     if jobs:
         _show_checks(own, pilots, console)
     if only_checks:
-        _save(own, word, pilots.recipes[len(pilots.recipes) // 2].optimizer.lr, save, console)
-        return
-    results = results or (default_results() if is_checkout() else None)
-    file = (
-        found.file.relative_to(Path.cwd()) if found.file.is_relative_to(Path.cwd()) else found.file
-    )
-    pool = _pool(file, runs, results)
+        middle = pilots.recipes[len(pilots.recipes) // 2]
+        return _save(own, word, middle.optimizer.lr, save, console)
+    file = _from_here(found.file)
+    pool = _pool(file, runs, results or (default_results() if is_checkout() else None))
     tried = _run(pilots, runs, deadline, jobs, console)
     if tried is None:
         return
@@ -118,19 +112,38 @@ def try_loss(
     records = _run(found.own_seeds(own, lr, seeds), runs, deadline, jobs, console)
     if records is None:
         return
-    for arms in side_by_side([*records, *pool])[:1]:
-        for block in trial_blocks(arms, own.name):
-            print_block(block, console)
+    _show_beside(own, records, pool, console)
     for text in cautions(records[0], pool, found.pool, file):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     _save(own, word, lr, save, console)
+
+
+def _from_here(path: Path) -> Path:
+    """Returns ``path`` as it is shortest to type."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _check_bench(bench: str) -> None:
+    """Raises `UsageError` where there is no such bench."""
+    if bench not in BENCHES:
+        raise UsageError(f"--bench {bench}: no such bench{suggest(bench, [*BENCHES])}")
+
+
+def _show_beside(
+    own: "OwnLoss", records: list[Record], pool: list[Record], console: Console
+) -> None:
+    """Prints the loss beside its rivals."""
+    for arms in side_by_side([*records, *pool])[:1]:
+        for block in trial_blocks(arms, own.name):
+            print_block(block, console)
 
 
 def _save(own: "OwnLoss", word: str, lr: float, name: str | None, console: Console) -> None:
     """Writes the loss as paper ``name``, if one is asked for."""
     if name is None:
         return
-    from common.runs.trial import reference_case
+    from common.runs.trial import case_of_loss
 
     file, _, function = word.rpartition(":")
     settings = own.all_settings
@@ -140,7 +153,7 @@ def _save(own: "OwnLoss", word: str, lr: float, name: str | None, console: Conso
                 f"{own.name}: {key}={value!r}: no recipe takes it; rename the argument"
             )
     source = Path(file).expanduser().read_text(encoding="utf-8")
-    tried = TriedLoss(source, function, settings, own.takes_labels, lr, reference_case(own))
+    tried = TriedLoss(source, function, settings, own.takes_labels, lr, case_of_loss(own))
     scaffold(name, console, tried=tried)
 
 
@@ -217,7 +230,7 @@ def trial_blocks(arms: Arms, name: str) -> Iterator[Block]:
     """
     seeds = seeds_text(len(arms.to.records))
     yield Heading(3, f"{name} on {arms.to.latest.data}, {seeds}")
-    for metric in telling(arms):
+    for metric in metrics_to_show(arms):
         lines = [(line, _ours_less_theirs(line.differences)) for line in arms.lines(metric)]
         less = ", less is better" if arms.lower[metric] else ""
         header = (f"{short_metric(metric)}{less}", "mean", "difference", name)

@@ -225,7 +225,7 @@ def arms_blocks(arms: Arms, asked: Sequence[str] = ()) -> Iterator[Block]:
         f"): {protocols}{pilots}",
     )
     yield Heading(3, data)
-    shown = [metric for metric in asked if metric in arms.metrics] or telling(arms)
+    shown = [metric for metric in asked if metric in arms.metrics] or metrics_to_show(arms)
     for metric in shown:
         yield _table(arms, metric)
     if shown:
@@ -237,7 +237,7 @@ def arms_blocks(arms: Arms, asked: Sequence[str] = ()) -> Iterator[Block]:
         yield Paragraph(f"Also measured, for --metric: {', '.join(map(short_metric, more))}.")
 
 
-def telling(arms: Arms) -> list[str]:
+def metrics_to_show(arms: Arms) -> list[str]:
     """Returns the metrics that are shown unasked."""
     kept = shown_metrics(arms.metrics) if arms.metrics else []
     told = [one for one in arms.metrics if one in kept and not BESIDE.search(one)]

@@ -28,7 +28,7 @@ FAR = 10.0  # times the other gradients
 
 
 @dataclass(frozen=True)
-class Check:
+class LossCheck:
     """A check's name, whether it passed, and its figure in words."""
 
     name: str
@@ -43,14 +43,14 @@ def views(batch: int, dim: int = DIM, dtype: torch.dtype = torch.float64) -> tup
     return (2 * first).to(dtype), (2 * first + noise).to(dtype)
 
 
-def check_loss(own: OwnLoss) -> Iterator[Check]:
+def check_loss(own: OwnLoss) -> Iterator[LossCheck]:
     """Yields the checks of a loss.
 
     Raises:
         UsageError: It fails, returns no scalar, or gives no finite value and gradient.
     """
     value = _call(own, *views(BATCH, dtype=torch.float32))[0]
-    yield Check("value", True, f"{value:.4g} on {BATCH} views that agree in part, in float32")
+    yield LossCheck("value", True, f"{value:.4g} on {BATCH} views that agree in part, in float32")
     for dtype in (torch.float16, torch.bfloat16):
         yield _in_precision(own, dtype, value)
     yield _gradient(own)
@@ -64,7 +64,7 @@ def check_loss(own: OwnLoss) -> Iterator[Check]:
     yield _cost(own)
 
 
-def check_module(own: OwnLoss, recipe: Recipe) -> Iterator[Check]:
+def check_module(own: OwnLoss, recipe: Recipe) -> Iterator[LossCheck]:
     """Yields the checks of a LightningModule, on random images of the form that it will be given.
 
     Args:
@@ -81,14 +81,14 @@ def check_module(own: OwnLoss, recipe: Recipe) -> Iterator[Check]:
     found = module.embed(images[0])
     if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != BATCH:
         raise UsageError(f"{own.name}: embed gives {outline(found)} of {BATCH} images")
-    yield Check("embed", bool(found.isfinite().all()), f"{found.shape[1]} dimensions")
+    yield LossCheck("embed", bool(found.isfinite().all()), f"{found.shape[1]} dimensions")
     loss = module.training_step(([*images], _labels_of(BATCH)), 0)
     if not isinstance(loss, Tensor) or loss.ndim or not loss.isfinite():
         raise UsageError(f"{own.name}: training_step gives {loss}; a finite scalar is needed")
     loss.backward()
     still = [name for name, one in module.own.named_parameters() if one.grad is None]
     text = f"{loss.item():.4g}" + (f"; no gradient reaches {', '.join(still)}" if still else "")
-    yield Check("training_step", not still, text)
+    yield LossCheck("training_step", not still, text)
 
 
 def _labels_of(batch: int) -> Tensor:
@@ -124,29 +124,29 @@ def _call(
     return value, gradient
 
 
-def _attempt(name: str, make: Callable[[], Check]) -> Check:
+def _attempt(name: str, make: Callable[[], LossCheck]) -> LossCheck:
     """Returns a check that fails where the loss itself does, after it has passed in float32."""
     try:
         return make()
     except UsageError as error:
-        return Check(name, False, str(error))
+        return LossCheck(name, False, str(error))
 
 
-def _in_precision(own: OwnLoss, dtype: torch.dtype, value: float) -> Check:
+def _in_precision(own: OwnLoss, dtype: torch.dtype, value: float) -> LossCheck:
     name = str(dtype).removeprefix("torch.")
 
-    def make() -> Check:
+    def make() -> LossCheck:
         found = _call(own, *views(BATCH, dtype=dtype))[0]
         off = abs(found - value) / max(abs(value), 1e-6)
-        return Check(name, off < 0.05, f"{found:.4g}, {100 * off:.1f} % from float32")
+        return LossCheck(name, off < 0.05, f"{found:.4g}, {100 * off:.1f} % from float32")
 
     return _attempt(name, make)
 
 
-def _gradient(own: OwnLoss) -> Check:
+def _gradient(own: OwnLoss) -> LossCheck:
     """Holds the gradient against finite differences along random directions."""
 
-    def make() -> Check:
+    def make() -> LossCheck:
         z = torch.stack(views(8, 6))
         gradient, worst = _call(own, *z)[1], 0.0
         generator = torch.Generator().manual_seed(1)
@@ -158,26 +158,26 @@ def _gradient(own: OwnLoss) -> Check:
         # A loss that computes in float32 has differences of three digits.
         right = worst < 0.02
         hint = "" if right else "; right only where it stops a gradient on purpose"
-        return Check("gradient", right, f"{worst:.1e} from finite differences{hint}")
+        return LossCheck("gradient", right, f"{worst:.1e} from finite differences{hint}")
 
     return _attempt("gradient", make)
 
 
-def _order(own: OwnLoss) -> Check:
-    def make() -> Check:
+def _order(own: OwnLoss) -> LossCheck:
+    def make() -> LossCheck:
         z1, z2 = views(BATCH)
         turned = torch.randperm(BATCH, generator=torch.Generator().manual_seed(2))
         value = _call(own, z1, z2)[0]
         other = _call(own, z1[turned], z2[turned], _labels_of(BATCH)[turned])[0]
-        return Check("order of the batch", _same(value, other), _from_to(value, other))
+        return LossCheck("order of the batch", _same(value, other), _from_to(value, other))
 
     return _attempt("order of the batch", make)
 
 
-def _duplicate(own: OwnLoss) -> Check:
+def _duplicate(own: OwnLoss) -> LossCheck:
     """Puts one image into the batch twice: the same projections of both views."""
 
-    def make() -> Check:
+    def make() -> LossCheck:
         z1, z2 = views(BATCH)
         value = _call(own, z1, z2)[0]
         z1[1], z2[1] = z1[0], z2[0]
@@ -185,13 +185,13 @@ def _duplicate(own: OwnLoss) -> Check:
         norms = gradient.norm(dim=(0, 2))
         times = float(norms[:2].max() / norms[2:].median().clamp_min(1e-30))
         text = f"{_from_to(value, other)}; its gradient is {times:.1f} times the others'"
-        return Check("one duplicate", times < FAR, text)
+        return LossCheck("one duplicate", times < FAR, text)
 
     return _attempt("one duplicate", make)
 
 
-def _halves(own: OwnLoss) -> Check:
-    def make() -> Check:
+def _halves(own: OwnLoss) -> LossCheck:
+    def make() -> LossCheck:
         z1, z2 = views(BATCH)
         whole, gradient = _call(own, z1, z2)
         labels, half = _labels_of(BATCH), BATCH // 2
@@ -204,7 +204,9 @@ def _halves(own: OwnLoss) -> Check:
         near = torch.allclose(joined, gradient, rtol=1e-4, atol=1e-4 * float(gradient.abs().max()))
         equal = _same(whole, mean) and near
         text = "two processes equal one" if equal else "on several processes it needs gathering"
-        return Check("two halves", equal, f"{text}: {whole:.4g} whole, {mean:.4g} as their mean")
+        return LossCheck(
+            "two halves", equal, f"{text}: {whole:.4g} whole, {mean:.4g} as their mean"
+        )
 
     return _attempt("two halves", make)
 
@@ -226,7 +228,7 @@ class _Largest(TorchDispatchMode):
         return made
 
 
-def _memory(own: OwnLoss) -> Check:
+def _memory(own: OwnLoss) -> LossCheck:
     """Tells how the largest tensor grows with the batch."""
     sizes = []
     for batch in GROWTH:
@@ -237,10 +239,10 @@ def _memory(own: OwnLoss) -> Check:
     word = "linear" if order < 1.5 else "quadratic" if order < 2.5 else f"batch^{order:.0f}"
     at = sizes[-1] * 4 * (4096 / GROWTH[-1]) ** order / 2**20
     text = f"{word}; the largest tensor is {at:,.0f} MB at 4,096 of 16 dimensions"
-    return Check("memory", order < 1.5, text)
+    return LossCheck("memory", order < 1.5, text)
 
 
-def _chance(own: OwnLoss) -> Check:
+def _chance(own: OwnLoss) -> LossCheck:
     """Names the value on projections that have nothing in common."""
     generator = torch.Generator().manual_seed(3)
     z1, z2 = torch.randn(2, BATCH, WIDE, generator=generator)
@@ -250,19 +252,19 @@ def _chance(own: OwnLoss) -> Check:
     name, near = min(known.items(), key=lambda pair: abs(pair[1] - value))
     equal = abs(near - value) < 0.02 * max(1.0, abs(near))
     text = f"about {name} ({near:.3f})" if equal else f"beside ln N, {ln:.3f}"
-    return Check("chance", True, f"{value:.4g} on random projections, {text} for N = {BATCH}")
+    return LossCheck("chance", True, f"{value:.4g} on random projections, {text} for N = {BATCH}")
 
 
-def _labels(own: OwnLoss) -> Check:
+def _labels(own: OwnLoss) -> LossCheck:
     z1, z2 = views(BATCH)
     value = _call(own, z1, z2)[0]
     other = _call(own, z1, z2, torch.zeros(BATCH, dtype=torch.int64))[0]
     unused = _same(value, other)
     text = "not used" if unused else "they change the value: the rivals are given none"
-    return Check("labels", unused, text)
+    return LossCheck("labels", unused, text)
 
 
-def _cost(own: OwnLoss) -> Check:
+def _cost(own: OwnLoss) -> LossCheck:
     """Times value and gradient beside NT-Xent's, in turns; other work on the cores is left out."""
     z1, z2 = views(BATCH, dtype=torch.float32)
     labels = _labels_of(BATCH)
@@ -276,7 +278,7 @@ def _cost(own: OwnLoss) -> Check:
             best[name] = min(best[name], time.process_time() - start)
     mine, other = (1e3 * best[name] for name in ("own", "nt"))
     text = f"{mine:.2f} ms of CPU a step of {BATCH}, where NT-Xent takes {other:.2f}"
-    return Check("cost", True, text)
+    return LossCheck("cost", True, text)
 
 
 def _same(one: float, other: float) -> bool:

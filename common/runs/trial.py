@@ -68,7 +68,7 @@ def best_rate(pilots: Sequence[Record]) -> tuple[float, str]:
     return float((best.config or {})["optimizer"]["lr"]), metric
 
 
-def reference_case(own: OwnLoss) -> tuple[bytes, str]:
+def case_of_loss(own: OwnLoss) -> tuple[bytes, str]:
     """Returns npz and JSON of a reference case: value and gradient of the loss as it was tried."""
     generator = torch.Generator().manual_seed(0)
     z1, z2 = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
