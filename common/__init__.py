@@ -1,9 +1,15 @@
 """What two or more papers share, and what no paper should own."""
 
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 __all__ = ["load"]
+
+# An editable install finds our papers in another's `papers`, which then runs in place of ours.
+run_path(str(Path(__file__).resolve().parents[1] / "papers" / "__init__.py"))["require_own"](
+    "papers"
+)
 
 
 def load(run_dir: str | Path) -> Any:

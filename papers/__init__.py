@@ -17,8 +17,8 @@ def require_own(name: str) -> None:
     said = f"is another project's, {Path(place).resolve()}" if place else "is not found"
     raise ImportError(
         f"Likewise needs its own package {name!r}, which is in {OURS}; the one that Python finds "
-        f"first {said}. Take that one's folder off PYTHONPATH and out of where Python is started, "
-        "or install Likewise in a virtual environment of its own."
+        f"first {said}. Take that one's folder off PYTHONPATH, start Python as `python -P`, which "
+        "leaves the working folder out, or install Likewise in a virtual environment of its own."
     )
 
 

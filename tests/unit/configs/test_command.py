@@ -9,6 +9,23 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 START = "from configs.command import main; main()"
+# As setuptools' finder of an editable install: it looks after the path, for whole names.
+EDITABLE = """
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import spec_from_file_location
+from pathlib import Path
+
+class Editable:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        place = Path({root!r}, *name.split("."))
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                return spec_from_file_location(name, file)
+
+sys.meta_path.insert(sys.meta_path.index(PathFinder) + 1, Editable)
+"""
 
 
 def run_papers(*words, first=()):
@@ -47,6 +64,23 @@ def test_python_says_what_the_command_says_of_another_common(line, tmp_path):
     )
     told = run_papers("--version", first=[tmp_path]).stderr.removeprefix("error: ")
     assert done.stderr.endswith(f"ImportError: {told}")
+
+
+@pytest.mark.parametrize("files", [[], ["__init__.py"]])
+def test_python_names_another_papers_where_an_editable_install_finds_ours_in_it(files, tmp_path):
+    (tmp_path / "papers").mkdir()
+    for name in files:
+        (tmp_path / "papers" / name).write_text("")
+    line = f"{EDITABLE.format(root=str(ROOT))}from papers.swav import SwAVConfig"
+    done = subprocess.run(
+        [sys.executable, "-c", line],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    assert "own package 'papers'" in done.stderr.splitlines()[-1], done.stderr
+    assert str(tmp_path / "papers") in done.stderr and "python -P" in done.stderr
 
 
 def test_folders_that_are_no_packages_are_in_nobodys_way(tmp_path):
