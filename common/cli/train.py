@@ -1,6 +1,7 @@
 """What `papers train` does: a recipe or a plan for the path of data, and overrides."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from common.config.console import Screen
 from common.config.files import reading
 from common.config.recipe import SECTIONS, load_recipe
-from common.config.references import recipe_names
+from common.config.references import FILE_PATTERN, is_method, recipe_names
 from common.config.schema import Recipe
 from common.data.catalogue.at_hand import require_data
 from common.errors import UsageError, suggest
@@ -56,7 +57,8 @@ def _recipe_of(
     reference: str, words: list[str], save: Path | None, console: Console
 ) -> tuple[Recipe, list[str] | None]:
     """Returns the recipe, and the words that plan it where no file holds it."""
-    _refuse_options(words)
+    _refuse_path(reference)
+    _refuse_options(reference, words)
     path, overrides = split_path(reference, words)
     if path is None:
         if save is not None:
@@ -109,11 +111,25 @@ def _refuse_word(reference: str, word: str) -> None:
     raise UsageError(f"{word!r} does not exist; the second word is the path of your data{hint}")
 
 
-def _refuse_options(words: list[str]) -> None:
+def _refuse_path(reference: str) -> None:
+    """Raises `UsageError` where the user's data stand in the place of the paper."""
+    name = reference.lower().partition("/")[0].partition(":")[0]
+    is_recipe = FILE_PATTERN.fullmatch(reference) or reference.endswith(".json")
+    is_named = is_recipe or name in paper_names() or is_method(name)
+    if not is_named and os.path.exists(os.path.expanduser(reference)):
+        from common.own_data.plan import without_paper
+
+        with reading(reference):
+            raise UsageError(without_paper(reference))
+
+
+def _refuse_options(reference: str, words: list[str]) -> None:
     for place, word in enumerate(words):
         if word.startswith("-") and "=" not in word:
             after = words[place + 1] if place + 1 < len(words) else "VALUE"
-            name = word.lstrip("-")
-            is_key = name == "seed" or name.partition(".")[0] in SECTIONS
-            setting = f"{name}={after}" if is_key else "key=value, such as seed=1"
+            name = word.lstrip("-").replace("-", "_")
+            keys = ["seed", *load_recipe_or_record(reference).origins]
+            alike = [key for key in keys if key.rpartition(".")[2] == name.rpartition(".")[2]]
+            near = get_close_matches(name, alike, 1, cutoff=0) or get_close_matches(name, keys, 1)
+            setting = f"{near[0]}={after}" if near else "key=value, such as seed=1"
             raise UsageError(f"{word}: no option of train; a setting is written {setting}")

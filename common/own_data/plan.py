@@ -240,17 +240,30 @@ def _refusal(paper: Paper, found: Found) -> str:
     lines = [f"{found.path}: {found.describe()}", f"{paper.name} takes {mine}"]
     if isinstance(found, CsvFile):
         lines += _columns_sought(paper, found)
-    others = {
-        form: [name for name in paper_names() if _takes(get_paper(name), form)]
-        for form in found.forms
-    }
-    for form, names in others.items():
+    return "\n  ".join([*lines, *_trained_by(found)])
+
+
+def without_paper(path: str) -> str:
+    """Returns the mend where the user's data at ``path`` are named and no paper is.
+
+    Raises:
+        UsageError: Nothing at the path that a paper reads.
+        DataError: As `recognise`.
+    """
+    found = recognise(Path(path).expanduser())
+    said = f"{path}: {found.describe()}; name the paper first: papers train PAPER {path}"
+    return "\n  ".join([said, *_trained_by(found)])
+
+
+def _trained_by(found: Found) -> Iterator[str]:
+    """Yields which papers take what is there, a line for each form that it has."""
+    for form in found.forms:
+        names = [name for name in paper_names() if _takes(get_paper(name), form)]
         if names and (known := find_set(form)):
             kind = wing(known.modality).title
-            lines.append(f"as {kind} it can be trained by {', '.join(names)}")
+            yield f"as {kind} it can be trained by {', '.join(names)}"
         else:
-            lines.append(REMARKS.get(form, "no paper takes such data"))
-    return "\n  ".join(lines)
+            yield REMARKS.get(form, "no paper takes such data")
 
 
 def _columns_sought(paper: Paper, found: CsvFile) -> Iterator[str]:

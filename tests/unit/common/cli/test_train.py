@@ -2,9 +2,10 @@
 
 import pytest
 import yaml
+from PIL import Image
 from rich.console import Console
 
-from common.cli.train import _refuse_options, split_path, train_words
+from common.cli.train import _refuse_options, _refuse_path, split_path, train_words
 from common.errors import UsageError
 
 
@@ -34,10 +35,36 @@ def test_a_key_without_a_value_is_told_as_one():
         split_path("swav", ["optimizer.lr"])
 
 
-def test_an_option_is_told_as_a_setting():
-    with pytest.raises(UsageError, match="seed=1"):
-        _refuse_options(["--seed", "1"])
-    _refuse_options(["--seed=1"])  # as sweeps write it
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [
+        ("--seed", "seed=1"),
+        ("--epochs", "trainer.epochs=1"),
+        ("--batch-size", "data.batch_size=1"),
+        ("--xyzzy", "key=value"),
+    ],
+)
+def test_an_option_is_told_as_a_setting(option, setting):
+    with pytest.raises(UsageError, match=f"written {setting}"):
+        _refuse_options("swav", [option, "1"])
+    _refuse_options("swav", [f"{option}=1"])  # as sweeps write it
+
+
+def test_data_in_the_place_of_the_paper_are_told_with_the_papers_that_take_them(tmp_path):
+    clicks = tmp_path / "clicks.csv"
+    clicks.write_text("user,item,time\nu1,a,1\nu1,b,2\n")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (32, 32)).save(photos / "one.png")
+    for path, paper in ((clicks, "mclrec"), (photos, "swav")):
+        with pytest.raises(UsageError, match=rf"papers train PAPER {path}\n.*trained by.*{paper}"):
+            train_words(str(path), ["seed=1"], tmp_path / "runs", Console())
+
+
+def test_a_folder_that_is_called_as_a_paper_is_not_in_its_way(tmp_path, monkeypatch):
+    (tmp_path / "swav").mkdir()
+    monkeypatch.chdir(tmp_path)
+    _refuse_path("swav")
 
 
 def test_a_recipe_for_own_data_is_printed_beside_its_plan(tmp_path, capsys):
