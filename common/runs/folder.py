@@ -199,7 +199,11 @@ def open_run(path: Path) -> RunFolder:
         UsageError: If ``path`` is no run folder.
     """
     if not is_run(path):
-        raise UsageError(f"{path}: no run folder (it has no config.yaml)")
+        depths = range(1, DEPTH + 1) if os.path.isdir(path) else ()
+        below = [file for depth in depths for file in path.glob("*/" * depth + "config.yaml")]
+        newest = max(below, key=lambda file: file.stat().st_mtime, default=None)
+        hint = f"; the newest run below it is {newest.parent}" if newest else ""
+        raise UsageError(f"{path}: no run folder (it has no config.yaml){hint}")
     whole = path.resolve()
     if whole.is_relative_to(Path.cwd()):
         relative = whole.relative_to(Path.cwd())

@@ -185,6 +185,16 @@ def test_a_folder_that_is_no_run(tmp_path):
             open_run(path)
 
 
+@pytest.mark.parametrize("above", ["", "swav", "swav/quick"])
+def test_a_folder_above_runs_is_told_with_the_newest_of_them(above, tmp_path):
+    for age, name in enumerate(["swav/quick/new", "swav/quick/old"]):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").write_text("paper: swav\n")
+        os.utime(tmp_path / name / "config.yaml", (1000 - age, 1000 - age))
+    with pytest.raises(UsageError, match=f"is {tmp_path / 'swav/quick/new'}$"):
+        open_run(tmp_path / above)
+
+
 @pytest.mark.parametrize(
     ("here", "shown"), [(".", "runs/swav/mine/run"), ("runs", "swav/mine/run"), ("other", None)]
 )
