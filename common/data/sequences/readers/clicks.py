@@ -51,9 +51,11 @@ def find_columns(path: Path, header: Sequence[str], asked: Columns) -> Columns:
             )
         if not fitting and (role != "time" or name is not None):
             wrong = f"no column of the {role}" if name is None else f"no column {shown(name)}"
+            likely = click_columns(header, role)
+            mend = "name yours" if not likely else "it may be"
             raise DataError(
-                f"{path}: {wrong} among {', '.join(header)}; {looked_for(role)}; name "
-                f"yours: data.{role}=NAME"
+                f"{path}: {wrong} among {', '.join(header)}; {looked_for(role)}; {mend}: "
+                f"data.{role}={likely[0] if likely else 'NAME'}"
             )
         found[role] = fitting[0] if fitting else None
     return Columns(**found)

@@ -101,6 +101,8 @@ def test_columns_that_are_named_are_of_a_table_alone(tmp_path):
         items(tmp_path / "c.txt", "user")
     with pytest.raises(DataError, match='no column "who"'):
         items(clicks(tmp_path / "c.csv"), "who")
+    with pytest.raises(DataError, match=r"data\.user=customer_id$"):
+        items(clicks(tmp_path / "d.csv", "customer_id,item,time"), "client")
 
 
 def log(path, header):
