@@ -38,7 +38,7 @@ def embed_own(
         LikewiseError: W&B does not take the table; the file is written.
     """
     if not data.expanduser().exists():
-        raise UsageError(f"--data {data}: no such file or folder")
+        raise UsageError(f"{data}: no such file or folder")
     target = out
     if target is None:
         recipe = published[0] if published else open_run(source).read_recipe()

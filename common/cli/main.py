@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -232,8 +233,10 @@ def export_command(
 @app.command("embed")
 def embed_command(
     source: Annotated[str, typer.Argument(metavar="RUN_DIR | PAPER/RECIPE")],
-    data: Annotated[Path, typer.Option(help="Your data, in a form of docs/data.md.")],
-    overrides: OverridesArgument = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[DATA] [KEY=VALUE]...")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="DATA: yours, in a form of docs/data.md.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published weights to read.")] = None,
     out: Annotated[
         Path | None,
@@ -247,12 +250,17 @@ def embed_command(
     force: ForceOption = False,
 ) -> None:
     """Embeds your own data with a trained run or published weights: embeddings, ids, labels."""
+    from common.cli.evaluate import split_words
+
+    named, overrides = split_words(words or [])
+    if (data is None) == (named is None):
+        raise UsageError(f"{source}: name your data, once: papers embed {source} DATA")
     published = _published(source, weights, overrides)
     if published is None and overrides:
         raise UsageError(f"{' '.join(overrides)}: a run's own recipe is taken; only with --weights")
     from common.cli.embed import embed_own
 
-    embed_own(Path(source), published, data, out, force, console, wandb)
+    embed_own(Path(source), published, data or Path(str(named)), out, force, console, wandb)
 
 
 @app.command("explain")
@@ -284,7 +292,10 @@ def explain_command(
 def recommend_command(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run's folder.")],
     data: Annotated[
-        Path | None, typer.Option(help="Users' actions; else the file that the run was trained on.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Users' actions; else the file that the run was trained on."
+        ),
     ] = None,
     top: Annotated[int, typer.Option(help="How many items each user gets.")] = 10,
     out: Annotated[
@@ -420,10 +431,26 @@ def _ended_in_words() -> Iterator[None]:
         sys.exit(1)
     except Exception as error:
         # Click's own usage errors carry the message to show and the exit code.
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            _say_usage(error)
             sys.exit(error.exit_code)
         raise
+
+
+def _say_usage(error: Any) -> None:
+    """Says an error of click's, with the nearest options; one that is the help is shown as such."""
+    context = getattr(error, "ctx", None)
+    if context is None or type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    said, hint = error.format_message().rstrip("."), ""
+    if type(error).__name__ == "NoSuchOption":
+        options = [one for one in context.command.params if one.opts[0].startswith("--")]
+        named = {one.opts[0]: " ".join(filter(None, [one.opts[0], one.metavar])) for one in options}
+        near = get_close_matches(error.option_name, [*named], n=1)
+        said = f"{error.option_name}: no such option"
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(named.values())}"
+    say(f"error: {said}{hint}; see: {context.command_path} --help", "red")
 
 
 if __name__ == "__main__":

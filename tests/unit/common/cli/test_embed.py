@@ -1,6 +1,11 @@
 """What is made with trained encoders is filed where nothing of before is in its way."""
 
+import sys
+
+import pytest
+
 from common.cli.embed import name_of_vectors
+from common.cli.main import main
 from common.config.recipe import load_recipe
 
 
@@ -11,3 +16,27 @@ def test_vectors_of_captions_lie_beside_those_of_images(tmp_path):
     assert name_of_vectors(both, tmp_path) != name_of_vectors(both, texts)
     images = load_recipe("swav/quick")
     assert name_of_vectors(images, tmp_path) == name_of_vectors(images, texts)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("embed RUN nothing", "nothing: no such file or folder"),
+        ("embed RUN --data nothing", "nothing: no such file or folder"),
+        ("embed RUN", "papers embed RUN DATA"),
+        ("embed RUN --dta x", "--dta: no such option; did you mean '--data'?; see: papers embed"),
+        ("recommend RUN --user C016", "--user: no such option; known: --data FILE, --top"),
+        ("recommend", "Missing argument 'RUN_DIR'; see: papers recommend --help"),
+    ],
+)
+def test_data_stand_behind_the_run_and_an_odd_word_is_told(
+    words, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "RUN").mkdir()
+    (tmp_path / "RUN" / "config.yaml").write_text("paper: swav\n")
+    monkeypatch.setattr(sys, "argv", ["papers", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and err.startswith("error: ") and said in err
