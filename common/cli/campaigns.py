@@ -229,7 +229,7 @@ def _write_wandb(
 ) -> None:
     from common.runs.sweep import wandb_sweep
 
-    check_output(path, {".yaml": None}, force=False)
+    check_output(path, {".yaml": None}, force=False, option="--wandb FILE")
     if len(references) > 1:
         raise UsageError(f"--wandb {path}: a sweep of W&B has one recipe; name one")
     write_atomic(path, wandb_sweep(references[0], words, metric))

@@ -88,9 +88,10 @@ def compare_command(
     One recipe stands for all its variants. Several words must name runs on the same data, measured
     by the same protocols.
     """
-    for path, ending in ((csv, ".csv"), (markdown, ".md"), (latex, ".tex"), (curves, ".png")):
+    files = {"csv": (csv, ".csv"), "markdown": (markdown, ".md"), "latex": (latex, ".tex")}
+    for option, (path, ending) in {**files, "curves": (curves, ".png")}.items():
         if path is not None:
-            check_output(path, {ending: None}, force)
+            check_output(path, {ending: None}, force, f"--{option} FILE")
     if any(is_evaluation(Path(word)) for word in what):
         if to or curves or results:
             raise UsageError("--to, --curves, --results: these are for runs, not for evaluations")
@@ -98,7 +99,7 @@ def compare_command(
         return
     results = results or (default_results() if is_checkout() else None)
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
-    _refuse_unlike(what, named)
+    _refuse_unlike(what, named, runs)
     records = [*{record.run_id: record for part in named for record in part}.values()]
     found = side_by_side(records, to)
     asked = [full_name(one, found) for one in metric or []]
@@ -197,7 +198,7 @@ def print_block(block: Block, console: Console) -> None:
             console.print(plain_words(text), highlight=False, markup=False, soft_wrap=True)
 
 
-def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]]) -> None:
+def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]], runs: Path) -> None:
     """Raises `UsageError` for a word none of whose runs can be set beside one of the first word."""
     first = {measured_key(record): record for record in named[0]}
     for word, records in zip(words[1:], named[1:], strict=True):
@@ -208,8 +209,16 @@ def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]]) -> N
             )
             raise UsageError(
                 f"{word}: {key}: is {other}, but {one} in {words[0]}; only runs on the same data, "
-                "measured alike, are compared"
+                f"measured alike, are compared{_mend(words, runs)}"
             )
+
+
+def _mend(words: Sequence[str], runs: Path) -> str:
+    """Offers all runs of the user's own, where two of the recipes named have some."""
+    recipes = [word for word in words if not os.path.exists(os.path.expanduser(word))]
+    papers = [find_recipe(word, read_recipe).paper for word in recipes]
+    have = [paper for paper in papers if any(runs.glob(f"{paper}/*/*/result.json"))]
+    return f"; your own, on any data: papers compare {runs}" if len(have) > 1 else ""
 
 
 def full_name(metric: str, found: Sequence[Arms]) -> str:

@@ -80,5 +80,5 @@ def _new_case(folder: Path, name: str, inputs: Path, force: bool) -> Path:
         raise UsageError(f"--inputs {inputs}: there is no such file")
     target = folder / f"{name}.json"
     for path in (target, target.with_suffix(".npz")):
-        check_output(path, {path.suffix: None}, force)
+        check_output(path, {path.suffix: None}, force, "--record CASE")
     return target

@@ -103,16 +103,19 @@ def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
 def check_folder(folder: Path) -> None:
     """Raises `UsageError` where ``folder`` is a file or holds something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: holds something already; name a new folder")
+        raise UsageError(f"{folder}: holds something already; name a new folder by --out DIR")
 
 
-def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -> None:
+def check_output(
+    path: Path, libraries: Mapping[str, str | None], force: bool, option: str = "--out FILE"
+) -> None:
     """Refuses to write ``path`` where that would fail or replace a file, before anything is loaded.
 
     Args:
         path: The file.
         libraries: The endings that are known, and what each needs.
         force: Whether a file that exists is replaced.
+        option: The command's, which names the file.
 
     Raises:
         UsageError: Another ending, a library that is not installed, or a file that exists.
@@ -126,7 +129,9 @@ def check_output(path: Path, libraries: Mapping[str, str | None], force: bool) -
             f"{next(iter(libraries))}"
         )
     if path.exists() and not force:
-        raise UsageError(f"{path}: exists already; add --force to replace it, or choose another")
+        raise UsageError(
+            f"{path}: exists already; add --force to replace it, or name another by {option}"
+        )
 
 
 def remove_torn(*folders: Path, age_s: float | None = None) -> None:

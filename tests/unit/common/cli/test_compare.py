@@ -116,6 +116,10 @@ def test_two_words_on_other_data_or_measured_otherwise_are_refused(store, change
     one, other = store(), store(0, "hard-codes", **changes)
     result = run(one, other)
     assert isinstance(result.exception, UsageError) and key in str(result.exception)
+    assert "papers compare runs" not in str(result.exception), "folders are named already"
+    recipes = run("swav/quick", "swav/quick:hard-codes", "--results", "none")
+    if key != "evaluation.split":  # those of pilots are told first
+        assert "papers compare runs" in str(recipes.exception)
     together = run("runs")
     assert together.exit_code == 0, "a folder is shown in parts"
     assert together.stdout.count("1 arm on cifar10") == 2
@@ -145,7 +149,7 @@ def test_files_are_written_whole_and_replaced_only_when_asked(store, tmp_path):
     assert (tmp_path / "a.csv").read_text().startswith("data,")
     assert (tmp_path / "a.md").read_text().startswith("### 1 arm")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert "--force" in str(run(*words).exception)
+    assert all(one in str(run(*words).exception) for one in ("--force", "--csv FILE"))
     assert run(*words, "--force").exit_code == 0
     assert ".csv" in str(run("runs", "--csv", "a.txt").exception)
 
