@@ -42,6 +42,16 @@ def fit(found: Any, draft: Draft) -> None:
         draft.choose("method.num_top", DSEConfig().num_top, "as published")
         draft.choose("optimizer.lr", rate, "a language model goes on")
     draft.choose("method.teacher_lr", rate, "as the student's")
-    draft.choose("method.teacher_epochs", max(epochs // 2, 1), f"of {updates} batches each")
+    first = max(epochs // 2, 1)
+    given = {"trainer.epochs", "method.teacher_epochs"} & (draft.words.keys() | draft.kept)
+    whole = draft.get("trainer.epochs") if given == {"trainer.epochs"} else 0
+    if whole == 1:
+        draft.refuse(
+            "trainer.epochs=1: the teacher and the student need an epoch each; "
+            "use trainer.epochs=2 method.teacher_epochs=1, or more"
+        )
+    elif 0 < whole < first + epochs:  # both are as much shorter
+        first = max(whole * first // (first + epochs), 1)
+    draft.choose("method.teacher_epochs", first, f"of {updates} batches each")
     teacher = draft.get("method.teacher_epochs")
     draft.choose("trainer.epochs", teacher + epochs, "the teacher's, then the student's")

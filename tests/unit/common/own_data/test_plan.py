@@ -316,6 +316,16 @@ def test_pairs_get_the_task_of_their_target(tmp_path, header, values, task):
     assert ("sts" in recipe.evaluation.protocols) == (task != "multi-class")
 
 
+def test_a_length_of_the_users_leaves_teacher_and_student_their_shares(tmp_path):
+    path = write_pairs(tmp_path / "pairs.csv", "sentence1,sentence2,score", "0", "1")
+    for epochs, teacher in ((2, 1), (30, 9)):
+        recipe = plan("dse", path, f"trainer.epochs={epochs}").recipe
+        assert (recipe.trainer.epochs, recipe.method.teacher_epochs) == (epochs, teacher)
+    words = "trainer.epochs=2 method.teacher_epochs=1"
+    assert words in refusal("dse", path, "trainer.epochs=1")
+    assert plan("dse", path, *words.split()).recipe.trainer.epochs == 2
+
+
 def test_columns_of_pairs_that_are_called_otherwise_are_named(tmp_path):
     path = write_pairs(tmp_path / "pairs.csv", "x,y,z", "0.5", "2")
     assert "data.columns=[NAME,NAME]" in refusal("dse", path)
