@@ -167,11 +167,26 @@ def looked_up(
 class TextUnits(Units):
     """Words of a text, and the cosine of its vector with another text's."""
 
-    form = "texts in quotes"
+    form = "texts in quotes, FILE:ROW or test:ROW"
 
     def explain(self, given: str, other: str | None) -> Explained:
         """Returns the words of ``given`` beside the text ``other``."""
-        return self.words(given, self.vector(self.need(other)), f'"{other}"')
+        beside = self.text(self.need(other))
+        return self.words(self.text(given), self.vector(beside), f'"{beside}"')
+
+    def text(self, given: str) -> str:
+        """Returns the text at ``FILE:ROW`` or ``test:ROW``, else ``given`` itself."""
+        if not is_place(given):
+            return given
+        path, row = parted(given)
+        if path is not None:
+            texts = READERS.get("text")(path)
+        else:
+            tested = self.data.set.graded.get("test") or self.data.set.held_out.get("test")
+            texts = tested.columns[0] if tested is not None else []
+            if not len(texts):
+                raise UsageError(f"{given}: {self.source} holds no texts out; give FILE:ROW")
+        return str(texts[self.row(row, len(texts))])
 
     def tokens(self, texts: list[str]) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
         """Returns ids and mask of the last of ``texts``, ``(1, tokens)``, and all lengths."""
@@ -450,8 +465,11 @@ class ClickUnits(Units):
     def items(self, given: str, numbers: dict[str, int]) -> list[int]:
         """Returns the numbers of the items that ``given`` names."""
         if is_place(given):
+            path, row_text = parted(given)
+            if path is not None:
+                raise UsageError(f"{given}: give {self.form}")
             sequences = self.data.sequences
-            row = self.row(parted(given)[1], len(sequences.lengths))
+            row = self.row(row_text, len(sequences.lengths))
             own = sequences.items[sequences.offsets[row] : sequences.offsets[row + 1] - 1]
             return [int(item) for item in own]
         found = [self.number(name, numbers) for name in given.split()]

@@ -12,7 +12,7 @@ from common.config.recipe import load_recipe
 from common.errors import UsageError
 from common.explain.attribution import attribute
 from common.explain.show import in_colour, page, plot
-from common.explain.units import KINDS
+from common.explain.units import KINDS, ClickUnits, TextUnits
 from common.paper import get_paper
 from common.plots.style import to_png
 from common.runs.run import prepare_run
@@ -87,6 +87,26 @@ def test_what_matters_is_known_of_generated_sets_and_has_its_place(units):
     assert len(telling) >= len(known) / 2
     for sample in telling[:2]:
         assert len(sample.truth) == len(kind.of_known(sample).names)
+
+
+def test_a_text_may_be_a_row_of_a_file_or_of_the_test_part(tmp_path):
+    class Said(TextUnits):
+        def vector(self, text):
+            return text
+
+        def words(self, text, other, title):
+            return text, other, title
+
+    path = tmp_path / "lines.txt"
+    path.write_text("a cat\na dog\n")
+    graded = {"test": SimpleNamespace(columns=(["one", "two"], ["three", "four"]))}
+    units = Said(SimpleNamespace(set=SimpleNamespace(graded=graded, held_out={})), None, "a run")
+    assert units.explain(f"{path}:1", "test:0") == ("a dog", "one", '"one"')
+    assert units.explain("at 3:4", f"{path}:0") == ("at 3:4", "a cat", '"a cat"')
+    with pytest.raises(UsageError, match="choose one of 0 to 1"):
+        units.explain(f"{path}:2", "a cat")
+    with pytest.raises(UsageError, match="or test:ROW, a user"):  # not the run's own user 0
+        ClickUnits(SimpleNamespace(), None, "a run").items(f"{path}:0", {})
 
 
 def test_what_cannot_be_shown_is_refused_before_a_run_is_loaded(tmp_path, monkeypatch):
