@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from common.config.files import file_digest
 from common.data.modality import DataSets
 from common.errors import DataError, LikewiseError, UsageError
 from common.evaluation.vectors import Vectors
+from common.paper import get_paper
 from common.registry import BACKBONES
 from common.runs.vector_files import ENDINGS, as_vectors
 
@@ -327,9 +328,11 @@ def of_run(run: Path, data: str, seed: int) -> Measurable:
     experiment = load_run(opened, with_protocols(opened.read_recipe(), []))
     experiment.module.to(evaluation_device(experiment.recipe))
     fresh = build_module(experiment.recipe, experiment.data).to(experiment.module.device)
+    of_texts = get_paper(experiment.recipe.paper).data_kind == "text"
     found = {}
     for name, module in ((opened.path.name, experiment.module), ("untrained", fresh)):
         arrays = experiment.data.embed_path(module, path)
-        found[name] = from_arrays(path, arrays, None, seed)
+        vectors = from_arrays(path, arrays, None, seed)
+        found[name] = replace(vectors, sentences=of_texts)
     known = digest_of_known(next(iter(found.values())))
     return Measurable(opened.path.name, path.name, "", known, found)

@@ -1,16 +1,18 @@
 """The protocols that fit on whatever is measurable, beside chance."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
 
 from common.config.build import COMMAND_LINE, build
-from common.evaluation.measure import at_chance, evaluation_of, measure
+from common.evaluation.measure import Figure, at_chance, evaluation_of, measure
 from common.evaluation.vectors import Vectors
 from common.results.figures import CHANCE, Evaluation, Figures
+from common.results.metrics import ERROR
 from common.runs.encoders import Measurable
 from common.runs.environment import installed_versions
 
@@ -31,10 +33,13 @@ def measure_all(
     """
     asked = next(iter(found.encoders.values()))
     config, _ = build(evaluation_of(asked, names), [(COMMAND_LINE, settings)])
-    encoders = {**found.encoders, CHANCE: at_chance(asked, seed)}
+    encoders = {
+        **found.encoders,
+        CHANCE: replace(at_chance(asked, seed), sentences=asked.sentences),
+    }
     with torch.no_grad(), threadpool_limits(torch.get_num_threads()):
         figures: dict[str, Figures] = {
-            name: {metric: [*figure] for metric, figure in measure(each, config, seed).items()}
+            name: {metric: _cut(metric, one) for metric, one in measure(each, config, seed).items()}
             for name, each in encoders.items()
         }
     return Evaluation(
@@ -48,6 +53,15 @@ def measure_all(
         encoders=figures,
         versions=installed_versions(),
     )
+
+
+def _cut(metric: str, figure: Figure) -> list[float | None]:
+    """Returns a figure whose bounds a share in per cent, or else an error, can have."""
+    value, low, high, rows = figure
+    if low is None or high is None:
+        return [*figure]
+    most = math.inf if ERROR.search(metric) else 100.0
+    return [value, max(low, 0.0), min(high, most), rows]
 
 
 def _samples(vectors: Vectors) -> dict[str, int]:

@@ -114,7 +114,10 @@ def as_vectors(path: Path, tested: Path | None, encode: Encode | None, seed: int
         both = [_rows(path, arrays, encode), _rows(tested, read_vectors_file(tested), encode)]
         train, test = _numbered_alike(both)
         return Vectors(test, *validated(train))
-    return from_arrays(path, arrays, encode, seed)
+    found = from_arrays(path, arrays, encode, seed)
+    names = (*TEXTS, *sum(SIDES, ()))
+    texts = encode is not None and any(arrays[n].dtype.kind in "US" for n in names if n in arrays)
+    return replace(found, sentences=texts)
 
 
 def from_arrays(path: Path, arrays: Arrays, encode: Encode | None, seed: int) -> Vectors:

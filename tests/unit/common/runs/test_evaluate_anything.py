@@ -9,10 +9,11 @@ from PIL import Image
 
 from common.cli.evaluate import split_words
 from common.errors import DataError, UsageError
+from common.evaluation.measure import Figure
 from common.results.figures import Evaluation, as_csv, blocks_of, is_evaluation, read_evaluation
 from common.results.pages.document import to_latex
 from common.runs.encoders import find_measurable
-from common.runs.measured import measure_all
+from common.runs.measured import _cut, measure_all
 from common.runs.vector_files import as_vectors
 
 R = np.random.default_rng(0)
@@ -99,6 +100,11 @@ def test_a_result_is_read_again_and_two_of_the_same_rows_share_a_table(tmp_path)
     assert r"knn\_top1 & " in latex and latex.count(r"\\") == 1 + len(table.rows)
 
 
+def test_the_bounds_of_a_share_are_shares_and_those_of_an_error_no_less_than_0():
+    cut = [_cut(name, Figure(92.5, -3.0, 100.5, 9)) for name in ("mrr", "mae")]
+    assert cut == [[92.5, 0.0, 100.0, 9], [92.5, 0.0, 100.5, 9]]
+
+
 def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_kept(tmp_path):
     code = tmp_path / "mine.py"
     code.write_text(
@@ -121,9 +127,12 @@ def test_a_function_of_the_users_is_run_on_images_and_on_texts_and_its_hash_is_k
         "text,label\n" + "\n".join(f"{'a' * i},{i > 20}" for i in range(1, 41))
     )
     texts = measure_all(
-        find_measurable(f"{code}:length", str(tmp_path / "t.csv"), 0), ["linear"], {}, 0
+        find_measurable(f"{code}:length", str(tmp_path / "t.csv"), 0), ["linear", "isotropy"], {}, 0
     )
     assert texts.encoders["mine.py:length"]["linear_top1"][0] > 80
+    # `isotropy` of texts is that of their tokens.
+    for figures in texts.encoders.values():
+        assert "sentence_isotropy" in figures and "isotropy" not in figures
 
 
 def test_what_is_neither_is_refused_with_what_there_is(tmp_path):
