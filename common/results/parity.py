@@ -273,10 +273,16 @@ def solvers_of(name: str) -> dict[str, Solver]:
 
     Raises:
         UsageError: If there is neither.
+        DataError: The paper's file cannot be imported.
     """
     if name in PARTS:
         return dict(import_module(f"common.results.reference.{name}").CASES)
-    return dict(get_paper(name).part("reference").CASES)
+    paper = get_paper(name)
+    try:
+        return dict(paper.part("reference").CASES)
+    except (ImportError, AttributeError) as error:
+        file = f"{paper.package.replace('.', '/')}/reference.py"
+        raise DataError(f"{file}: cannot be imported: {error}") from None
 
 
 def report_parity(paper: str | None, cases: Path | None, console: Console) -> None:

@@ -1,6 +1,7 @@
 import io
 import json
 import shutil
+import sys
 import types
 
 import numpy as np
@@ -43,6 +44,14 @@ def test_reproduced_values_pass_in_both_dtypes(case_path):
     rows = list(run_cases(case_path.parent, {"double": solve}))
     assert [row.dtype for row in rows] == ["float64", "float32"]
     assert all(row.ok for row in rows)
+
+
+def test_a_reference_that_cannot_be_imported_is_named_with_the_reason(monkeypatch):
+    monkeypatch.setitem(sys.modules, "papers.swav.loss", types.ModuleType("papers.swav.loss"))
+    monkeypatch.delitem(sys.modules, "papers.swav.reference", raising=False)
+    said = r"papers/swav/reference\.py: cannot be imported: cannot import name"
+    with pytest.raises(DataError, match=said):
+        solvers_of("swav")
 
 
 def test_a_case_without_outputs_is_no_comparison(case_path):
