@@ -141,7 +141,8 @@ def _print_recipe_page(item: ListedRecipe, whole: bool, console: Console) -> Non
     failing: dict[str, list[str]] = {}  # what several variants share is told once
     for variant, why in item.variants.items():
         if why is not None:
-            failing.setdefault(why.removeprefix(f"variant {variant}: "), []).append(variant)
+            told = why.partition(f"variant {variant}: ")[2] or why
+            failing.setdefault(told, []).append(variant)
     rows = [("does not load:", f"{', '.join(names)}: {why}") for why, names in failing.items()]
     print_beside(console, rows, 4)
     header = recipe_header(find_recipe(item.reference, read_recipe).path)

@@ -133,7 +133,12 @@ def resolve(paper: Paper, recipe_name: str, variant: str | None, layers: list[La
     refuse_paper(layers, paper.name)
     asked = asked_protocols(paper, layers)
     baseline, layers = _with_baseline(layers)
-    found, origins = build(_Whole(**section_defaults(paper, baseline, asked)), layers)
+    try:
+        found, origins = build(_Whole(**section_defaults(paper, baseline, asked)), layers)
+    except ConfigError as error:
+        if variant is None or not str(error).startswith(f"variant {variant}: "):
+            raise
+        raise ConfigError(f"{layers[0][0]}, {error}") from None
     _fit_warmup(found, origins, [origin for origin, _ in layers])
     sections = {name: getattr(found, name) for name in SECTIONS}
     result = Recipe(

@@ -59,6 +59,15 @@ def test_without_its_variant_a_recipe_is_its_file(write):
     assert empty.reference == "swav/own:empty" and empty.hash() == plain.hash()
 
 
+def test_a_key_of_a_variant_that_is_unknown_is_refused_with_its_file(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "paper: swav\nevaluation: {protocols: [knn]}\nvariants: {odd: {method: {gone: 1}}}\n"
+    )
+    with pytest.raises(ConfigError, match=rf"{file}, variant odd: unknown key 'method\.gone'"):
+        load_recipe(f"{file}:odd")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
