@@ -3,6 +3,7 @@
 import io
 import json
 import keyword
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,9 +136,11 @@ def scaffold(
     files[REFERENCE.format(name=name) + ".json"] = description
     for path, content in files.items():
         write_atomic(root / path, content)
-        console.print(f"wrote {path}", highlight=False)
+        console.print(f"wrote {os.path.relpath(root / path)}", highlight=False, soft_wrap=True)
     if _add_to_readme(root / "README.md", words):
-        console.print("wrote README.md: a row in the table of papers; complete it")
+        readme = os.path.relpath(root / "README.md")
+        said = f"wrote {readme}: a row in the table of papers; complete it"
+        console.print(said, highlight=False, soft_wrap=True)
     console.print(
         f"next: papers train {name}; papers leaderboard; pytest -k {name}; docs/adding_a_paper.md"
     )
