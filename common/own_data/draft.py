@@ -86,6 +86,12 @@ class Draft:
         self.obstacles.append(text)
 
 
+def span(low: float, high: float) -> str:
+    """Returns a range of whole numbers in words, one number where both are it."""
+    ends = dict.fromkeys(f"{end:.0f}" for end in (low, high))
+    return " to ".join(ends)
+
+
 def fit_batch(num: int, at_most: int, at_least: int = 2) -> int:
     """Returns a power of two for ``num`` training samples: six batches or more where that is.
 

@@ -49,5 +49,7 @@ def _fit_prototypes(draft: Draft) -> None:
         draft.choose("method.queue_length", longer, f"whole batches of {batch}")
     # At first the loss is ln K, which would be taken for a collapse; few images leave it late.
     epochs = max(draft.get("trainer.epochs") // 10, 1)
-    frozen = epochs * max(trained // batch, 1)
-    draft.choose("method.freeze_batches", frozen, f"prototypes: {epochs} of the epochs")
+    frozen, why = epochs * max(trained // batch, 1), f"prototypes: {epochs} of the epochs"
+    if draft.get("trainer.epochs") == 1:
+        frozen, why = frozen // 2, "prototypes: half of the epoch"
+    draft.choose("method.freeze_batches", frozen, why)

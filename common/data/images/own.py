@@ -13,7 +13,7 @@ from PIL import Image
 
 from common.data.images.readers.layout import Listed, find_parts, list_parts
 from common.evaluation.config import ProtocolConfig
-from common.own_data.draft import Draft, check_batch, fit_batch
+from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 HEADERS = 1000  # files whose headers are read, spread over the folder
 # An image is tested with its shorter side scaled to the crop: the longer one would fill the memory.
@@ -77,7 +77,7 @@ class Images:
         named = f"{len(self.classes)} classes" if self.labelled else "no classes"
         if self.labelled and self.unlabelled:
             named += f", {self.unlabelled:,} images without one"
-        sides = f"{min(self.shorter)} to {max(self.longer)} pixels a side"
+        sides = f"{span(min(self.shorter), max(self.longer))} pixels a side"
         return f"{total}{counts}, {named}, {sides}"
 
 

@@ -11,7 +11,7 @@ from common.data.sequences.readers.read import TABLES, kind_of, numbered_lines, 
 from common.data.sequences.store import FEWEST_ACTIONS, k_core, pack
 from common.errors import DataError
 from common.own_data.csv_files import CsvFile, click_columns
-from common.own_data.draft import Draft, check_batch, fit_batch
+from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 LOOKED_AT = 50  # lines of a text
 UPDATE = 0.1  # seconds, of 128 sequences of 12 items on a core
@@ -38,7 +38,7 @@ class ActionLog:
         """Returns what was found, in words."""
         users = f"{len(self.lengths):,} users, {self.items:,} items, {sum(self.lengths):,} actions"
         few, many = np.percentile(self.lengths, [10, 90])
-        return f"{users}, {few:.0f} to {many:.0f} by most users"
+        return f"{users}, {span(few, many)} by most users"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def plan_actions(found: ActionLog | ClickTable | CsvFile, draft: Draft) -> None:
         draft.refuse(f"{found.path}: nothing to train on; some users need 4 actions and more")
         return
     longest = int(np.percentile(lengths, 90)) - PREFIX + 1
-    why = f"nine users of ten have at most {longest + PREFIX - 1} actions"
+    why = f"nine users of ten have at most {longest + PREFIX - 1} actions, two of them held out"
     draft.choose("data.max_length", min(max(longest, 5), 50), why)
     if found.items > MANY_ITEMS and not draft.fixed:
         draft.choose("method.dim", WIDE, f"{found.items:,} items; the paper's width")

@@ -137,7 +137,8 @@ def _plan_epochs(draft: Draft) -> None:
         draft.choose("trainer.epochs", epochs, f"of {batches} batches each")
     updates = batches * draft.get("trainer.epochs")
     thirds = max(draft.get("trainer.epochs") // 3, 1)
-    draft.choose("trainer.checkpoint_every_epochs", thirds, "three checkpoints")
+    why = "a third of the training" if thirds > 1 else "a checkpoint an epoch"
+    draft.choose("trainer.checkpoint_every_epochs", thirds, why)
     draft.seconds = UPDATE * updates * size * draft.get("data.length") / UPDATE_STEPS
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from common.data.sequences.readers.read import numbered_lines
 from common.own_data.csv_files import CLASSES, SCORES, Column, CsvFile, called, pair_columns
 from common.own_data.csv_lines import no_number
-from common.own_data.draft import Draft, check_batch, fit_batch
+from common.own_data.draft import Draft, check_batch, fit_batch, span
 
 # What `quick` of SimCSE takes to learn: updates of masked words, then of the contrast.
 WORDS, CONTRAST = 1_560, 90
@@ -30,7 +30,7 @@ class Text:
     def describe(self) -> str:
         """Returns what was found, in words."""
         few, many = np.percentile(self.lengths, [10, 90])
-        return f"{len(self.lengths):,} lines of text, {few:.0f} to {many:.0f} words in most"
+        return f"{len(self.lengths):,} lines of text, {span(few, many)} words in most"
 
 
 def recognise(path: Path, kind: str) -> Text | None:
@@ -67,7 +67,7 @@ def plan_entries(found: Text, draft: Draft) -> None:
     draft.choose("data.path", str(found.path), "your file")
     (definitions,) = own_entries(TextConfig(name="entries", path=str(found.path))).train.columns
     lengths = [len(text.split()) for text in definitions]
-    if not _plan_batches(found.path, lengths, "definitions", draft, held=0.0):
+    if not _plan_batches(found.path, lengths, "definitions", draft, held=0):
         return
     updates = max(draft.trained // draft.get("data.batch_size"), 1)
     rounds = draft.get("method.rounds")
@@ -106,7 +106,8 @@ def plan_pairs(found: CsvFile, draft: Draft) -> None:
     if hasattr(draft.base.method, "pretrain_epochs"):  # as in lines
         if len(columns) == 1 or draft.base.data.name != "pairs":
             draft.choose("data.apart", True, "each text is a sample")
-        if _plan_batches(found.path, lengths, "texts", draft):
+        held = len(columns) * max(int(draft.get("data.holdout") * found.rows), 1)
+        if _plan_batches(found.path, lengths, "texts", draft, held):
             _plan_stages(draft)
         if target is None or len(columns) != 2 or draft.get("data.classes"):
             draft.choose("data.target", None, "no scores")
@@ -181,11 +182,11 @@ def _measure_without_scores(draft: Draft) -> None:
 
 
 def _plan_batches(
-    path: Path, lengths: list[int], what: str, draft: Draft, held: float | None = None
+    path: Path, lengths: list[int], what: str, draft: Draft, held: int | None = None
 ) -> bool:
     """Plans the length of a text and the batch; tells whether there is enough to train on."""
-    held = draft.get("data.holdout") if held is None else held
-    draft.trained = round(len(lengths) * (1 - 2 * held))
+    held = max(int(draft.get("data.holdout") * len(lengths)), 1) if held is None else held
+    draft.trained = len(lengths) - 2 * held
     if draft.trained < FEWEST:
         draft.refuse(f"{path}: {len(lengths)} {what}; {FEWEST} and more are needed to train")
         return False
@@ -210,10 +211,11 @@ def _plan_stages(draft: Draft) -> None:
         if 0 < epochs < words + contrast:  # both stages are as much shorter
             words = epochs * words // (words + contrast)
             warmup = min(draft.get("method.pretrain_warmup_epochs"), words // 10)
-            draft.choose("method.pretrain_warmup_epochs", warmup, f"of {words} epochs")
-        draft.choose(
-            "method.pretrain_epochs", words, "masked words first: no language model is there"
-        )
+            why = f"of {words} epochs" if words else "no masked words come first"
+            draft.choose("method.pretrain_warmup_epochs", warmup, why)
+        why = "masked words first: no language model is there"
+        why = why if words else "too few epochs for a stage of masked words"
+        draft.choose("method.pretrain_epochs", words, why)
     elif draft.base.method.encoder.checkpoint is None:
         _start_from(checkpoint, draft)
     draft.choose(

@@ -101,6 +101,18 @@ def test_what_learns_from_labels_refuses_images_without_them_and_too_few_classes
     assert plan("hydra", two, "method.pairs=identical").recipe.method.pairs == "identical"
 
 
+def test_sepclr_says_which_class_is_the_background_and_which_the_target(tmp_path):
+    folder = write_images(tmp_path / "photos", {"b": 20, "a": 20, "c": 20})
+    for word, said in (
+        ((), "a is the background and b, c the"),
+        (
+            ("method.target_from=2",),
+            "a, b is the background and c the",
+        ),
+    ):
+        assert any(said in note for note in plan("sepclr", folder, *word).notes)
+
+
 def test_a_queue_holds_fewer_keys_than_there_are_images(tmp_path) -> None:
     recipe = plan("mochi", write_images(tmp_path / "photos", {".": 60})).recipe
     assert recipe.method.num_hard <= recipe.method.queue_length <= 24
@@ -183,9 +195,11 @@ def test_a_column_of_text_becomes_columns_and_the_window_follows_the_label(tmp_p
 def test_users_with_too_few_actions_are_left_out_with_a_core(tmp_path):
     rows = [f"u{u}\ti{(u + t) % 9}" for u in range(40) for t in range(2 if u == 0 else 8)]
     path = write_csv(tmp_path / "clicks.inter", "user_id:token\titem_id:token", rows)
-    recipe = plan("mclrec", path).recipe
+    found = plan("mclrec", path)
+    recipe = found.recipe
     assert (recipe.data.name, recipe.data.core) == ("file", 3)
-    assert recipe.data.max_length < 12
+    assert recipe.data.max_length == 8 - 2 and "8 actions" in found.choices["data.max_length"].why
+    assert "two of them held out" in found.choices["data.max_length"].why
     short = write_csv(tmp_path / "one.inter", "user_id:token\titem_id:token", rows[:2])
     assert "3 actions" in refusal("mclrec", short)
 
@@ -260,8 +274,26 @@ def test_lines_of_text_get_stages_of_as_many_updates_as_quick_and_measure_withou
 def test_a_length_of_the_users_leaves_both_stages_of_text_their_shares(tmp_path):
     (tmp_path / "texts.txt").write_text("the cat sat on the mat\n" * 500)
     for epochs, words in ((1, 0), (100, 94)):
-        recipe = plan("simcse", tmp_path / "texts.txt", f"trainer.epochs={epochs}").recipe
-        assert recipe.method.pretrain_epochs == words
+        found = plan("simcse", tmp_path / "texts.txt", f"trainer.epochs={epochs}")
+        assert found.recipe.method.pretrain_epochs == words
+        why = found.choices["method.pretrain_epochs"].why
+        assert ("too few" in why) == (not words)
+
+
+def test_the_counts_of_a_plan_are_those_that_the_training_has(tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the cat sat on the mat\n" * 64)
+    found = plan("simcse", texts)
+    assert "of 52 texts" in found.choices["data.batch_size"].why
+    assert found.found.describe() == "64 lines of text, 6 words in most"
+    found = plan("autotcl", hourly(tmp_path / "load.csv", 400), "trainer.epochs=1")
+    assert found.choices["trainer.checkpoint_every_epochs"].why == "a checkpoint an epoch"
+
+
+def test_prototypes_train_for_half_of_a_single_epoch(tmp_path):
+    folder = write_images(tmp_path / "photos", {"a": 60, "b": 60})
+    recipe = plan("swav", folder, "trainer.epochs=1").recipe
+    assert recipe.data.batch_size == 16 and 0 < recipe.method.freeze_batches <= 3
 
 
 def test_a_kept_plan_takes_a_shorter_training_as_the_plan_does(tmp_path):
