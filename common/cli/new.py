@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -32,7 +33,7 @@ PLACES = {
 }
 REFERENCE = "tests/reference/{name}/loss"
 SHARPNESS = 1.7
-TABLE_ROW = "| [`"
+LIST_HEADING = "## The papers"
 # Words of the templates: of the method that a new paper starts with, and of one that was tried.
 SPREAD = {
     "summary": """Two random views of an image are mapped to nearby points on a sphere, while the "
@@ -137,9 +138,9 @@ def scaffold(
     for path, content in files.items():
         write_atomic(root / path, content)
         console.print(f"wrote {os.path.relpath(root / path)}", highlight=False, soft_wrap=True)
-    if _add_to_readme(root / "README.md", words):
+    if _add_to_readme(root / "README.md", name):
         readme = os.path.relpath(root / "README.md")
-        said = f"wrote {readme}: a row in the table of papers; complete it"
+        said = f"wrote {readme}: a line in the list of papers; put it where it belongs"
         console.print(said, highlight=False, soft_wrap=True)
     console.print(
         f"next: papers train {name}; papers leaderboard; pytest -k {name}; docs/adding_a_paper.md"
@@ -193,12 +194,15 @@ def _unit(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def _add_to_readme(path: Path, words: dict[str, str]) -> bool:
-    """Adds the paper's row below the last row of the table of papers, if there is such a table."""
+def _add_to_readme(path: Path, name: str) -> bool:
+    """Adds the paper below the list of papers, if there is one."""
     lines = path.read_text().splitlines() if path.exists() else []
-    rows = [number for number, line in enumerate(lines) if line.startswith(TABLE_ROW)]
-    if rows:
-        link = f"{TABLE_ROW}{words['name']}`](papers/{words['name']})"
-        lines.insert(rows[-1] + 1, f"{link} | {words['title']} | images | one, so far |")
-        write_atomic(path, "\n".join(lines) + "\n")
-    return bool(rows)
+    if LIST_HEADING not in lines:
+        return False
+    after = lines[lines.index(LIST_HEADING) + 1 :]
+    section = list(takewhile(lambda line: not line.startswith("## "), after))
+    while section and not section[-1]:
+        section.pop()
+    lines.insert(lines.index(LIST_HEADING) + 1 + len(section), f"- [`{name}`](papers/{name})")
+    write_atomic(path, "\n".join(lines) + "\n")
+    return True

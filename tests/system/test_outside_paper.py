@@ -9,10 +9,10 @@ from string import Template
 
 import pytest
 
-from common.cli.new import TEMPLATES
+from common.cli.new import SPREAD, TEMPLATES
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {"name": "toy", "class_name": "Toy", "title": "Toy", "year": "2026"}
+WORDS = {"name": "toy", "class_name": "Toy", "title": "Toy", "year": "2026", **SPREAD}
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_new_paper_passes_its_tests_and_the_house_rules(checkout: Path) -> Non
         result = run(checkout, "ruff", *check, *changed)
         assert result.returncode == 0, result.stdout + result.stderr
     assert "(papers/my_paper)" in (checkout / "README.md").read_text()
-    for name, rest in ("README.md", ": a row in"), ("papers/my_paper/loss.py", "\n"):
+    for name, rest in ("README.md", ": a line in"), ("papers/my_paper/loss.py", "\n"):
         assert f"wrote {os.path.relpath(checkout / name)}{rest}" in said.getvalue()
 
 
