@@ -1,11 +1,11 @@
 """What `papers train` does: a recipe or a plan for the path of data, and overrides."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
 
+from common.config.build import nearest_key
 from common.config.console import Screen
 from common.config.files import reading
 from common.config.recipe import SECTIONS, load_recipe
@@ -129,7 +129,6 @@ def _refuse_options(reference: str, words: list[str]) -> None:
             after = words[place + 1] if place + 1 < len(words) else "VALUE"
             name = word.lstrip("-").replace("-", "_")
             keys = ["seed", *load_recipe_or_record(reference).origins]
-            alike = [key for key in keys if key.rpartition(".")[2] == name.rpartition(".")[2]]
-            near = get_close_matches(name, alike, 1, cutoff=0) or get_close_matches(name, keys, 1)
-            setting = f"{near[0]}={after}" if near else "key=value, such as seed=1"
+            near = nearest_key(name, keys)
+            setting = f"{near}={after}" if near else "key=value, such as seed=1"
             raise UsageError(f"{word}: no option of train; a setting is written {setting}")

@@ -21,7 +21,7 @@ under the name that hashes and records keep, too.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -168,10 +168,16 @@ def _find(root: Any, key: str, origin: str) -> tuple[str, Any, Any]:
 
 def _nearest(root: Any, key: str) -> str:
     """Offers the whole key that ends alike, else the one that is spelt most alike, if any is."""
-    every, name = list(_keys(root)), key.rpartition(".")[2]
+    near = nearest_key(key, list(_keys(root)))
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def nearest_key(key: str, every: Sequence[str]) -> str | None:
+    """Returns the whole key of ``every`` that ends as ``key`` does, else one spelt alike."""
+    name = key.rpartition(".")[2]
     alike = [one for one in every if one.rpartition(".")[2] == name]
     near = get_close_matches(key, alike, 1, cutoff=0) or get_close_matches(key, every, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return near[0] if near else None
 
 
 def _keys(section: Any, prefix: str = "") -> Iterator[str]:
