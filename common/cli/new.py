@@ -68,7 +68,7 @@ class TriedLoss:
         settings: Of each call: numbers, texts, true or false.
         takes_labels: Whether it has an argument ``labels``.
         lr: The rate that it was trained with.
-        case: The npz and the JSON of a reference case.
+        case: The arrays of a reference case, and what else its JSON says.
     """
 
     source: str
@@ -76,7 +76,7 @@ class TriedLoss:
     settings: Mapping[str, Any]
     takes_labels: bool
     lr: float
-    case: tuple[bytes, str]
+    case: tuple[dict[str, Any], dict[str, Any]]
 
     def words(self) -> dict[str, str]:
         """Returns what its templates ask for."""
@@ -132,7 +132,7 @@ def scaffold(
         files[target] = Template(source.read_text()).substitute(words)
     if tried is not None:
         files[f"papers/{name}/loss.py"] = tried.source
-    values, description = reference_case() if tried is None else tried.case
+    values, description = _pack_case(*(reference_case() if tried is None else tried.case))
     files[REFERENCE.format(name=name) + ".npz"] = values
     files[REFERENCE.format(name=name) + ".json"] = description
     for path, content in files.items():
@@ -158,8 +158,16 @@ def _check(name: str, root: Path) -> None:
             raise UsageError(f"{folder} exists already; choose another name")
 
 
-def reference_case() -> tuple[bytes, str]:
-    """Returns npz and JSON of one case, computed pair by pair without torch."""
+def _pack_case(arrays: dict[str, Any], description: dict[str, Any]) -> tuple[bytes, str]:
+    """Returns npz and JSON of a reference case."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    shapes = {key: {"shape": list(np.shape(value))} for key, value in arrays.items()}
+    return buffer.getvalue(), json.dumps({**description, "arrays": shapes}, indent=1) + "\n"
+
+
+def reference_case() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns arrays and description of one case, computed pair by pair without torch."""
     random = np.random.default_rng(0)
     z1, z2 = (_unit(random.normal(size=(6, 4))) for _ in range(2))
     pairs = [(i, j) for i in range(6) for j in range(i)]
@@ -170,24 +178,21 @@ def reference_case() -> tuple[bytes, str]:
         slope = -2 * SHARPNESS * (z1[i] - z1[j]) * potential / total
         gradient[i] += slope
         gradient[j] -= slope
-    arrays: dict[str, Any] = {
+    arrays = {
         "z1": z1,
         "z2": z2,
         "agreement": ((z1 - z2) ** 2).sum(axis=1).mean(),
         "spread": np.log(total / len(pairs)),
         "grad_z1": gradient,
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
     description = {
         "what": "agreement of two views, and spread of the first",
         "call": "agreement(z1, z2), spread(z1, sharpness); grad_z1 is of their sum",
         "outputs": ["agreement", "spread", "grad_z1"],
         "constants": {"sharpness": SHARPNESS},
         "tolerance": {"float64": 1e-9, "float32": 1e-4},
-        "arrays": {key: {"shape": list(np.shape(value))} for key, value in arrays.items()},
     }
-    return buffer.getvalue(), json.dumps(description, indent=1) + "\n"
+    return arrays, description
 
 
 def _unit(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
