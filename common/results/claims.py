@@ -70,7 +70,8 @@ class PaperClaims:
     are no rivals of it. ``rivals``: arms that the recipe calls ablations, though a user could take
     each in place of the method. ``known_from``: what the authors of these files had seen of the
     outcomes when they wrote the claims that do not say it themselves. ``caveats``: sentences, such
-    as one on how the settings were chosen.
+    as one on how the settings were chosen. ``needs``: the real data that a headline tried on
+    generated data alone would need.
     """
 
     claims: list[Claim]
@@ -78,6 +79,7 @@ class PaperClaims:
     rivals: list[str] | None = None
     known_from: str | None = None
     caveats: list[str] | None = None
+    needs: str | None = None
 
 
 def load_claims(path: Path, arms: Callable[[str], Arms]) -> PaperClaims:

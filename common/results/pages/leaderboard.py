@@ -261,13 +261,16 @@ def _cells(board: Leaderboard, paper: str) -> tuple[Text, ...]:
     if headline is None or headline.claim.comparison is None or headline.differences is None:
         return (start, "none has been run", "-", "-", "-", "-", *beside)
     comparison = headline.claim.comparison
-    kind = "generated" if board.is_generated(headline) else "real"
+    data = "real data"
+    if board.is_generated(headline):
+        needs = board.claims_of(paper).needs
+        data = "generated data" + (f"; real data would be: {needs}" if needs else "")
     return (
         start,
         headline.claim.short,
         joined(
             (Verbatim(comparison.setting.partition("/")[2]),),
-            f", {short_metric(comparison.metric)}, {kind} data",
+            f", {short_metric(comparison.metric)}, {data}",
         ),
         str(headline.differences.n),
         difference_text(headline.differences, fine_places(comparison.matters)),

@@ -6,7 +6,7 @@ import pytest
 
 from common.results.claims import Claim, Comparison, PaperClaims
 from common.results.groups import Code
-from common.results.leaderboard import make_leaderboard
+from common.results.leaderboard import Leaderboard, make_leaderboard
 from common.results.pages.document import plain_words, to_markdown
 from common.results.pages.leaderboard import (
     ablation_text,
@@ -195,6 +195,18 @@ def test_a_line_holds_the_headline_with_its_verdict_and_who_is_beside_it(board):
     assert "| holds; known from a prototype |" in line(claims=known)
     late = PaperClaims(claims=[dataclasses.replace(CLAIM, committed="2026-06-01T00:00")])
     assert "| holds; seen before |" in line(claims=late)
+
+
+def test_a_headline_on_generated_data_says_which_real_data_it_needs(board, monkeypatch):
+    monkeypatch.setattr(Leaderboard, "is_generated", lambda *_: True)
+
+    def tried(needs):
+        found = board(claims=dataclasses.replace(CLAIMS, needs=needs))
+        (row,) = papers_table(found, str).rows
+        return plain_words(row[3])
+
+    assert tried(None) == "cifar10, knn_top1, generated data"
+    assert tried("ImageNet") == "cifar10, knn_top1, generated data; real data would be: ImageNet"
 
 
 def test_an_arm_that_is_called_an_ablation_is_a_rival_where_the_claims_file_says_so(board):
