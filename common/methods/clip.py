@@ -48,6 +48,7 @@ class CLIP(PairModule):
             self.log_scale,
             smoothing=config.label_smoothing,
             image_weight=config.image_weight,
+            keys=self.keys(batch),
         )
         log_pairs(self, loss, u.detach(), v.detach())
         count_batch(self)

@@ -225,6 +225,8 @@ class TwoTowerConfig:
     adam_eps: float = setting(1e-8, above=0)
     # No effect on one process.
     sync_batch_norm: bool = True
+    # Pairs whose texts have equal tokens are no negatives of each other in CLIP's loss.
+    leave_out_duplicates: bool = False
 
     def check(self, recipe: Any) -> None:
         """Raises `ConfigError` for what other sections of the recipe rule out."""

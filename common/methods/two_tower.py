@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from common.backbones.build import build_image_backbone, own_backbone
 from common.config.schema import OptimizerConfig
+from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextFacts
 from common.data.images.config import ImageFacts
 from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import world_size
 from common.errors import ConfigError
 from common.losses.clip import ClipLoss
+from common.losses.duplicates import token_keys
 from common.methods.config import TwoTowerConfig
 from common.methods.open_clip import OpenClipTowers
 from common.optim.build import build_optimizer, training_length, with_schedule
@@ -153,6 +155,10 @@ class PairModule(PaperModule):
     def project_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Returns what is contrasted, ``(batch, dim)``, of any norm."""
         return self.towers.project_text(ids, mask)
+
+    def keys(self, batch: PairBatch) -> Tensor | None:
+        """Returns `token_keys` of the texts, ``(batch, 1 + A)``; None: all others are negatives."""
+        return token_keys(batch.ids, batch.mask) if self.method.leave_out_duplicates else None
 
     def configure_optimizers(self) -> Any:
         """AdamW, without decay of biases, norms and scale, in the papers."""

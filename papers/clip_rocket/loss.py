@@ -49,6 +49,7 @@ def cl2l(
     strong_log_scale: Tensor,
     smoothing: float,
     reduction: str,
+    keys: Tensor | None = None,
 ) -> CL2L:
     """Returns the contrast of the weak pair and of all A x A pairs of strong views.
 
@@ -61,12 +62,15 @@ def cl2l(
         strong_log_scale: That of the strong pairs.
         smoothing: Smoothing of the strong pairs' labels; the weak pair's are never smoothed.
         reduction: ``avg`` takes the mean of both directions, ``sum`` their sum.
+        keys: As in `clip_loss`, for all pairs of views.
     """
-    weak = clip_loss(*z, log_scale)
+    weak = clip_loss(*z, log_scale, keys=keys)
     strong_image = strong_text = weak.total.new_zeros(())
     if views := len(h.image):
         pairs = [
-            clip_loss(u, v, strong_log_scale, smoothing=smoothing) for u in h.image for v in h.text
+            clip_loss(u, v, strong_log_scale, smoothing=smoothing, keys=keys)
+            for u in h.image
+            for v in h.text
         ]
         strong_image = torch.stack([pair.image_to_text for pair in pairs]).mean()
         strong_text = torch.stack([pair.text_to_image for pair in pairs]).mean()

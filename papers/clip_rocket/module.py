@@ -116,7 +116,8 @@ class ClipRocket(PairModule):
         z = project_weak(self.towers, features)  # (batch, dim)
         h = self.project_strong(features)  # (A, batch, dim)
         scales = self.log_scale, self.scale_of_strong
-        contrast = cl2l(z, h, *scales, config.label_smoothing, config.reduction)
+        keys = self.keys(batch)
+        contrast = cl2l(z, h, *scales, config.label_smoothing, config.reduction, keys)
         added = self.added_loss(batch, features, h)
         loss = contrast.total + added
         told = ClipLoss(loss, contrast.image, contrast.text)

@@ -32,7 +32,9 @@ class GapLoss(NamedTuple):
     cross_uniformity: Tensor
 
 
-def gap_loss(u: Tensor, v: Tensor, log_scale: Tensor, weights: Weights) -> GapLoss:
+def gap_loss(
+    u: Tensor, v: Tensor, log_scale: Tensor, weights: Weights, keys: Tensor | None = None
+) -> GapLoss:
     """Returns the weighted sum of CLIP's two directions and of what closes the gap.
 
     ``uniformity`` is the mean of both sides'. In float32 or wider; memory grows with the batch.
@@ -46,9 +48,10 @@ def gap_loss(u: Tensor, v: Tensor, log_scale: Tensor, weights: Weights) -> GapLo
         v: Texts, ``(batch, dim)``; row i is the partner of row i of ``u``.
         log_scale: A scalar, the logarithm of the inverse temperature.
         weights: Weights of the terms.
+        keys: As in `clip_loss`, for its two directions alone.
     """
     with torch.autocast(u.device.type, enabled=False):
-        clip = clip_loss(u, v, log_scale)
+        clip = clip_loss(u, v, log_scale, keys=keys)
         images, texts = gather_with_grad(unit(u)), gather_with_grad(unit(v))
         terms = (
             clip.image_to_text,

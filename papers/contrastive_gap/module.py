@@ -76,7 +76,7 @@ class ContrastiveGap(PairModule):
         batch = as_pair_batch(batch, self.facts.eot)
         enter_stage(self, self.stages)
         u, v = self.pair(batch)
-        loss = gap_loss(u, v, self.log_scale, self.weights)
+        loss = gap_loss(u, v, self.log_scale, self.weights, self.keys(batch))
         log_pairs(self, ClipLoss(*loss[:3]), u.detach(), v.detach())
         self.log_terms(loss, u.detach(), v.detach())
         count_batch(self)

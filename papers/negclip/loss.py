@@ -9,7 +9,12 @@ from common.losses.clip import ClipLoss, clip_loss
 
 
 def negclip_loss(
-    images: Tensor, captions: Tensor, hard_captions: Tensor | None, log_scale: Tensor
+    images: Tensor,
+    captions: Tensor,
+    hard_captions: Tensor | None,
+    log_scale: Tensor,
+    keys: Tensor | None = None,
+    hard_keys: Tensor | None = None,
 ) -> ClipLoss:
     """Returns the cross-entropies of S = exp(log_scale) p q^T, p images and q texts of unit length.
 
@@ -22,5 +27,7 @@ def negclip_loss(
         captions: The same shape, row i of row i.
         hard_captions: ``(hard, dim)``, or None.
         log_scale: A scalar.
+        keys: ``(rows, keys)``, equal where captions are; equal ones are no negatives. Or None.
+        hard_keys: ``(hard,)``, those of hard captions.
     """
-    return clip_loss(images, captions, log_scale, hard_captions)
+    return clip_loss(images, captions, log_scale, hard_captions, keys=keys, extra_keys=hard_keys)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import as_pair_batch
 from common.data.image_text.config import ImageTextFacts
+from common.losses.duplicates import token_keys
 from common.methods.two_tower import PairModule, log_pairs
 from common.training.position import count_batch
 from papers.negclip.config import NegCLIPConfig
@@ -51,11 +52,14 @@ class NegCLIP(PairModule):
         batch = as_pair_batch(batch, self.facts.eot)
         images = self.project_image(batch.images[:, 0])  # (rows, dim)
         captions = self.project_text(batch.ids[:, 0], batch.mask[:, 0])
-        hard = None
+        keys = self.keys(batch)
+        hard = hard_keys = None
         if batch.extra_ids is not None:
             assert batch.extra_mask is not None  # both or neither
             hard = self.project_text(batch.extra_ids, batch.extra_mask)
-        loss = negclip_loss(images, captions, hard, self.log_scale)
+            if keys is not None:
+                hard_keys = token_keys(batch.extra_ids, batch.extra_mask)
+        loss = negclip_loss(images, captions, hard, self.log_scale, keys, hard_keys)
         log_pairs(self, loss, images.detach(), captions.detach())
         count_batch(self)
         return loss.total

@@ -32,6 +32,8 @@ class SimCSEConfig:
     # that gradients are those of the global batch over the number of processes. "exact": the true
     # ones. The numbers of supervised models are of 4 processes, those of unsupervised ones of one.
     gradient: str = setting("published", choices=("published", "exact"))
+    # Samples with an equal text, by its tokens, are no negatives of each other.
+    leave_out_duplicates: bool = False
     # Masked words beside the contrast: their loss's weight and their share of words. Code:
     # --do_mlm with --mlm_weight 0.1 and --mlm_probability; off in the published recipes.
     masked_weight: float = setting(0.0, at_least=0)

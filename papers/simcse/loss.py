@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.distributed.collectives import gather, gather_with_grad, rank
+from common.losses.duplicates import duplicates
 from common.losses.precision import upcast
 
 # The published code divides by the product of both norms, and at least by this.
@@ -43,19 +44,39 @@ def logits(
 
 
 def contrast(
-    anchors: Tensor, others: Tensor, temperature: float, hard_weight: float = 0.0, first: int = 0
+    anchors: Tensor,
+    others: Tensor,
+    temperature: float,
+    hard_weight: float = 0.0,
+    first: int = 0,
+    keys: Tensor | None = None,
 ) -> Tensor:
     """Returns the mean over anchors of the cross-entropy of their positive, in one direction.
 
     The arguments are those of `logits`. Unlike in NT-Xent, no anchor is another one's negative.
+    With keys neither a sample that has an anchor's text or its positive's is a negative, nor a hard
+    negative that is one of these texts.
+
+    Args:
+        keys: ``(batch, texts)``, of the texts of all samples (`token_keys`), or None.
     """
     with torch.autocast(anchors.device.type, enabled=False):
         scores = logits(anchors, others, temperature, hard_weight, first)
         positives = first + torch.arange(len(anchors), device=scores.device)
+        if keys is not None:
+            # Those of anchor and positive; below them, those of the hard negatives.
+            columns = torch.cat([part.expand(-1, 2) for part in keys.split(2, 1)])
+            scores = scores.masked_fill(duplicates(columns, positives), -torch.inf)
         return F.cross_entropy(scores, positives)
 
 
-def global_contrast(z: Tensor, temperature: float, hard_weight: float, gradient: str) -> Tensor:
+def global_contrast(
+    z: Tensor,
+    temperature: float,
+    hard_weight: float,
+    gradient: str,
+    keys: Tensor | None = None,
+) -> Tensor:
     """Returns the contrast over the global batch.
 
     With the exact gradient the mean is over this process's anchors, and averaged gradients are
@@ -68,12 +89,14 @@ def global_contrast(z: Tensor, temperature: float, hard_weight: float, gradient:
         temperature: Divides the cosines.
         hard_weight: As in `logits`.
         gradient: ``exact`` or ``published``.
+        keys: ``(batch, texts)``, those of this process's texts, as in `contrast`.
     """
+    keys = None if keys is None else gather(keys)
     if gradient == "exact":
         others = torch.stack([gather_with_grad(view) for view in z[1:]])
-        return contrast(z[0], others, temperature, hard_weight, rank() * z.shape[1])
+        return contrast(z[0], others, temperature, hard_weight, rank() * z.shape[1], keys)
     views = torch.stack([with_own_rows(gather(view), view, rank()) for view in z])
-    return contrast(views[0], views[1:], temperature, hard_weight)
+    return contrast(views[0], views[1:], temperature, hard_weight, keys=keys)
 
 
 def with_own_rows(everybody: Tensor, own: Tensor, process: int) -> Tensor:

@@ -11,6 +11,7 @@ from common.config.schema import OptimizerConfig
 from common.data.text.batch import TextBatch, as_text_batch
 from common.data.text.config import TextFacts
 from common.errors import ConfigError
+from common.losses.duplicates import token_keys
 from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
@@ -89,7 +90,8 @@ class SimCSE(PaperModule):
                 self.log("train/loss", loss.detach(), sync_dist=True)
         else:
             z = self.views(batch)  # (views, batch, dim)
-            loss = self.contrast(z)
+            keys = token_keys(batch.ids, batch.mask) if config.leave_out_duplicates else None
+            loss = self.contrast(z, keys)
             if config.masked_weight:
                 told = self.tell_words(batch, config.masked_share, replaced=0.8)
                 loss = loss + config.masked_weight * told
@@ -111,12 +113,17 @@ class SimCSE(PaperModule):
             z = self.project(ids.flatten(0, 1), mask.flatten(0, 1))
         return z.unflatten(0, (len(ids), -1)).transpose(0, 1)
 
-    def contrast(self, z: Tensor) -> Tensor:
-        """Returns the loss of views ``(views, batch, dim)``, a scalar."""
+    def contrast(self, z: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Returns the loss of views ``(views, batch, dim)``, a scalar.
+
+        Args:
+            z: The views.
+            keys: Of the texts, ``(batch, texts)``: equal ones are no negatives. Or None.
+        """
         config = self.method
         if config.objective == "alignment":
             return no_negatives(z)
-        return global_contrast(z, config.temperature, config.hard_weight, config.gradient)
+        return global_contrast(z, config.temperature, config.hard_weight, config.gradient, keys)
 
     def tell_words(self, batch: TextBatch, share: float, replaced: float) -> Tensor:
         """Returns the cross-entropy of masked words of each sample's first text, a scalar."""

@@ -38,6 +38,8 @@ class WhitenedCSEConfig:
     sync_whitening: bool = True
     # "alignment" is an ablation: views attract, and there are no negatives.
     objective: str = setting("contrast", choices=("contrast", "alignment"))
+    # Equal sentences, by their tokens, are no negatives of each other.
+    leave_out_duplicates: bool = False
     # A first stage of masked words alone, the stand-in for a published language model: epochs,
     # share of words, first rate (it falls as the contrast's does) and warm-up. Not in the paper.
     # The training may end with it: trainer.epochs of as many.

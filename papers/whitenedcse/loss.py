@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.distributed.collectives import gather_with_grad, rank
+from common.distributed.collectives import gather, gather_with_grad, rank
+from common.losses.duplicates import duplicates
 from common.losses.precision import unit
 
 
-def multi_positive(z: Tensor, temperature: float) -> Tensor:
+def multi_positive(z: Tensor, temperature: float, keys: Tensor | None = None) -> Tensor:
     """Returns the sum over views k = 2..K of the contrast of the first view with view k.
 
     Each is the mean over anchors of the cross-entropy of ``cos(z_1, z_k) / temperature``, whose
@@ -21,11 +22,15 @@ def multi_positive(z: Tensor, temperature: float) -> Tensor:
     Args:
         z: Views, ``(views, batch, dim)``, of any norm.
         temperature: Divides the cosines.
+        keys: ``(batch, 1)``, of the sentences (`token_keys`): equal ones are no negatives. Or None.
     """
     with torch.autocast(z.device.type, enabled=False):
         anchors, *others = unit(z)
         positives = rank() * len(anchors) + torch.arange(len(anchors), device=z.device)
         scores = [anchors @ gather_with_grad(view).T / temperature for view in others]
+        if keys is not None:
+            left_out = duplicates(gather(keys), positives)
+            scores = [each.masked_fill(left_out, -torch.inf) for each in scores]
         return torch.stack([F.cross_entropy(each, positives) for each in scores]).sum()
 
 

@@ -13,6 +13,7 @@ from common.distributed.collectives import world_size
 from common.distributed.device import HostCopy
 from common.distributed.draws import keyed_generator
 from common.errors import ConfigError
+from common.losses.duplicates import token_keys
 from common.methods.masked_words import MASKED_WORDS, MaskedWords, stages_of_contrast
 from common.training.diagnostics import CollapseWarning, is_log_due, log_embeddings
 from common.training.paper_module import PaperModule
@@ -86,7 +87,8 @@ class WhitenedCSE(PaperModule):
                 self.log("train/loss", loss.detach(), sync_dist=True)
         else:
             z = self.views(batch)
-            loss = self.contrast(z)
+            keys = token_keys(batch.ids, batch.mask) if self.method.leave_out_duplicates else None
+            loss = self.contrast(z, keys)
             log_embeddings(self, loss, z[0].detach(), self.collapse)
         if is_log_due(self):
             self.log(f"train/{stage.name}_loss", loss.detach(), sync_dist=True)
@@ -123,11 +125,16 @@ class WhitenedCSE(PaperModule):
         generator = keyed_generator(_SEED.get(self.shuffle_seed), batches_seen(self))
         return [torch.randperm(dim, generator=generator) for _ in range(self.method.num_views)]
 
-    def contrast(self, z: Tensor) -> Tensor:
-        """Returns the loss of views ``(views, batch, num_features)``, a scalar."""
+    def contrast(self, z: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Returns the loss of views ``(views, batch, num_features)``, a scalar.
+
+        Args:
+            z: The views.
+            keys: Of the sentences, ``(batch, 1)``: equal ones are no negatives. Or None.
+        """
         if self.method.objective == "alignment":
             return no_negatives(z)
-        return multi_positive(z, self.method.temperature)
+        return multi_positive(z, self.method.temperature, keys)
 
     def tell_words(self, batch: TextBatch) -> Tensor:
         """Returns the cross-entropy of masked words, a scalar."""

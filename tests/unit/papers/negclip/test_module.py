@@ -119,3 +119,23 @@ def test_the_published_recipe_has_the_codes_values():
     assert (method.warmup_batches, recipe.trainer.epochs, data.batch_size) == (50, 5, 256)
     assert (method.open_clip, method.initial_weights) == ("ViT-B-32-quickgelu", "openai")
     assert data.hard_images == 3 and data.weak.flip == 0
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_equal_captions_are_negatives_unless_they_are_left_out(left_out):
+    module, batch = make(leave_out_duplicates=left_out).eval(), make_batch()
+    ids, mask = batch.ids.clone(), batch.mask.clone()
+    ids[3], mask[3] = ids[0], mask[0]
+    extra_ids, extra_mask = batch.extra_ids.clone(), batch.extra_mask.clone()
+    extra_ids[2], extra_mask[2] = ids[1, 0, :7], mask[1, 0, :7]  # of another image
+    mask[1, 0, 7:] = False
+    batch = batch._replace(ids=ids, mask=mask, extra_ids=extra_ids, extra_mask=extra_mask)
+    images = module.project_image(batch.images[:, 0])
+    captions = module.project_text(ids[:, 0], mask[:, 0])
+    hard = module.project_text(extra_ids, extra_mask)
+    keys = {
+        "keys": torch.tensor([[0], [1], [2], [0], [4], [5]]),
+        "extra_keys": torch.tensor([6, 7, 1, 9, 10, 11]),
+    }
+    loss = clip_loss(images, captions, module.log_scale, hard, **(keys if left_out else {}))
+    assert module.training_step(batch, 0) == loss.total

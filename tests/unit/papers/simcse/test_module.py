@@ -124,3 +124,19 @@ def test_too_many_texts_and_a_weight_without_hard_negatives_are_refused():
         make(texts=4)
     with pytest.raises(ConfigError, match=r"method\.hard_weight"):
         make(texts=2, hard_weight=1.0)
+
+
+@pytest.mark.parametrize("gradient", ["published", "exact"])
+def test_equal_texts_are_negatives_unless_they_are_left_out(gradient):
+    batch = make_batch(texts=2)
+    ids, mask = batch.ids.clone(), batch.mask.clone()
+    ids[3, 1], mask[3, 1] = ids[0, 1], mask[0, 1]
+    batch = batch._replace(ids=ids, mask=mask)
+    losses = []
+    for left_out in (False, True):
+        module = make(texts=2, gradient=gradient, leave_out_duplicates=left_out).eval()
+        z = module.views(batch)
+        keys = torch.tensor([[0, 10], [1, 11], [2, 12], [3, 10], [4, 14], [5, 15]])
+        losses.append(module.training_step(batch, 0))
+        assert losses[-1] == contrast(z[0], z[1:], 0.05, keys=keys if left_out else None)
+    assert losses[1] < losses[0]
