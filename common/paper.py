@@ -34,7 +34,8 @@ class Paper:
     `common.registry.WINGS`.
     ``module_class`` and ``config_class`` are class names in the folder's ``module.py`` and
     ``config.py``. ``ddp_strategy`` is the Lightning strategy for several devices, or None with
-    the reason in ``ddp_refusal``. ``baselines`` are methods of the folder's own beside the paper's,
+    the reason in ``ddp_refusal``; ``microbatch_refusal`` says why no encoder of it takes a batch in
+    parts, if none does. ``baselines`` are methods of the folder's own beside the paper's,
     by name: the module's and the schema's ``file:Class``. ``protocols`` are what it
     measures by default, the first what the default recipe measures first: messages show it as the
     example. Any other that fits its data may be asked for.
@@ -62,6 +63,7 @@ class Paper:
     default_recipe: str = "quick"
     ddp_strategy: str | None = "ddp"
     ddp_refusal: str = ""
+    microbatch_refusal: str = ""
     manual_optimization: bool = False
     baselines: Mapping[str, Pair] = field(default_factory=dict)
     own_protocols: Mapping[str, Pair] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def setting(
         at_least: Inclusive lower bound.
         below: Exclusive upper bound.
         at_most: Inclusive upper bound.
-        choices: Allowed names, as a tuple or a registry.
+        choices: Allowed names, as a tuple or a registry; numbers beside texts have bounds.
         result_neutral: The value cannot change a result (paths, workers), so it stays out of
             the configuration hash and of the record.
         names_file: The value is the path of a file that changes a result, or a list of such: a

@@ -16,6 +16,8 @@ PRETRAINED = "pretrained"
 # What a network of the user's own returns, and where positions are compared.
 VECTORS = "(batch, features)"
 FEATURE_MAP = "(batch, features, rows, columns)"
+# The attribute by which `as_encoder` marks a network.
+ENCODES = "encodes_apart"
 
 
 def build_backbone(config: Any, channels: int) -> Any:
@@ -44,7 +46,19 @@ def build_backbone(config: Any, channels: int) -> Any:
         load_backbone(getattr(backbone, "model", backbone), weights)
     if weights is None and getattr(config, "zero_init_residual", False):
         zero_last_gains(backbone)
-    return backbone
+    return as_encoder(backbone)
+
+
+def as_encoder(network: Any) -> Any:
+    """Returns ``network``, marked as one whose samples pass apart: a batch may pass in parts.
+
+    The mark names its functions that take and return tensors with a row a sample. Batch norm, which
+    joins samples, is looked for where parts are made.
+    """
+    functions = ("forward", "feature_map")
+    own = tuple(name for name in functions if callable(getattr(type(network), name, None)))
+    setattr(network, ENCODES, own)
+    return network
 
 
 def load_backbone(backbone: nn.Module, path: str) -> None:
@@ -126,7 +140,7 @@ def own_backbone(given: Any, *inputs: Tensor, form: str = VECTORS) -> Any:
         found = _tried(given, call, inputs)
     except Exception as error:  # whatever a stranger's code raises
         if isinstance(said, int):
-            return given
+            return as_encoder(given)
         raise ConfigError(
             f"backbone: {name} does not take {shapes} ({error}); give the facts= of your data, or "
             "tell its width as its num_features"
@@ -141,7 +155,7 @@ def own_backbone(given: Any, *inputs: Tensor, form: str = VECTORS) -> Any:
             "classifier (num_classes=0 in timm)"
         )
     given.num_features = width  # type: ignore[assignment]
-    return given
+    return as_encoder(given)
 
 
 def _tried(network: nn.Module, call: Any, inputs: tuple[Tensor, ...]) -> Any:

@@ -1,5 +1,6 @@
 """torchvision's ResNets without the classifier, with a stem for small images and widths."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class ResNet(torchvision_resnet.ResNet):
             (three 3x3 and max-pooling; the last two stages are dilated in place of their strides,
             so that a cell is 8 pixels: timm's stem_type=deep, output_stride=8).
         planes: Channels of the stem and of the first stage, before ``width``.
+        norm: Makes each norm of its channels: batch norm, or `group_norm`.
     """
 
     def __init__(
@@ -35,20 +37,22 @@ class ResNet(torchvision_resnet.ResNet):
         width: int = 1,
         stem: str = "imagenet",
         planes: int = STEM_WIDTH,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     ) -> None:
         nn.Module.__init__(self)
-        self._norm_layer = nn.BatchNorm2d
+        self._norm_layer = norm
         self.groups, self.dilation = 1, 1
         # torchvision multiplies only a bottleneck's inner width; here all stages are wider.
         self.base_width = STEM_WIDTH
         self.inplanes = planes * width
         self.conv1: nn.Module
         if stem == "deep":
-            self.conv1, self.inplanes = deep_stem(channels, self.inplanes), 2 * self.inplanes
+            stem_layers = deep_stem(channels, self.inplanes, norm)
+            self.conv1, self.inplanes = stem_layers, 2 * self.inplanes
         else:
             kernel, stride = (7, 2) if stem == "imagenet" else (3, 1)
             self.conv1 = nn.Conv2d(channels, self.inplanes, kernel, stride, kernel // 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(self.inplanes)
+        self.bn1 = norm(self.inplanes)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if stem == "cifar" else nn.MaxPool2d(3, 2, 1)
         for stage, blocks in enumerate(layers):
@@ -82,14 +86,16 @@ def zero_last_gains(backbone: nn.Module) -> None:
             nn.init.zeros_(block.bn2.weight)
 
 
-def deep_stem(channels: int, width: int) -> nn.Sequential:
+def deep_stem(
+    channels: int, width: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+) -> nn.Sequential:
     """Returns three 3x3 convolutions, the first with stride 2, to ``2 * width`` channels."""
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, 2, 1, bias=False),
-        nn.BatchNorm2d(width),
+        norm(width),
         nn.ReLU(inplace=True),
         nn.Conv2d(width, width, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(width),
+        norm(width),
         nn.ReLU(inplace=True),
         nn.Conv2d(width, 2 * width, 3, 1, 1, bias=False),
     )
@@ -109,6 +115,11 @@ def dilate(stage: nn.Module, first: int, others: int) -> None:
                 dilation = others
 
 
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Returns a norm within each sample (arXiv 1803.08494): 32 groups, of two channels at least."""
+    return nn.GroupNorm(min(32, channels // 2), channels)
+
+
 def small_resnet(**options: Any) -> ResNet:
     """A ResNet-10 of 16 to 128 channels, which trains on CPU cores; options as `ResNet`.
 
@@ -125,3 +136,18 @@ def resnet18(**options: Any) -> ResNet:
 def resnet50(**options: Any) -> ResNet:
     """ResNet-50 (v1.5); options as `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **options)
+
+
+def small_resnet_gn(**options: Any) -> ResNet:
+    """`small_resnet` with group norm; options as `ResNet`."""
+    return small_resnet(norm=group_norm, **options)
+
+
+def resnet18_gn(**options: Any) -> ResNet:
+    """ResNet-18 with group norm; options as `ResNet`."""
+    return resnet18(norm=group_norm, **options)
+
+
+def resnet50_gn(**options: Any) -> ResNet:
+    """ResNet-50 with group norm; options as `ResNet`."""
+    return resnet50(norm=group_norm, **options)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.backbones.build import as_encoder
 from common.backbones.checkpoint_folder import WEIGHTS, find_folder, read_config, read_weights
 from common.backbones.text_config import EncoderConfig
 from common.errors import ConfigError, DataError
@@ -197,7 +198,8 @@ def build_text_encoder(config: EncoderConfig, facts: Any) -> TextEncoder:
         raise ConfigError(
             f"data.max_length={facts.max_length}: the encoder has {encoder.num_positions} positions"
         )
-    return encoder
+    found: TextEncoder = as_encoder(encoder)
+    return found
 
 
 def _check_sizes(config: EncoderConfig) -> None:

@@ -266,10 +266,11 @@ def _refused(value: Any, metadata: Mapping[str, Any]) -> str:
     choices = metadata.get("choices")
     if isinstance(choices, Registry) and not choices.knows(value):
         return f"unknown {choices.kind}{suggest(value, choices.names())}"
-    if isinstance(choices, tuple) and value not in choices:
+    is_text = isinstance(value, str)
+    if isinstance(choices, tuple) and is_text and value not in choices:
         return f"unknown value{suggest(value, list(choices))}"
     for name, bound in metadata.get("bounds", {}).items():
-        if bound is not None and not HOLDS[name](value, bound):
+        if bound is not None and not is_text and not HOLDS[name](value, bound):
             return f"must be {name.replace('_', ' ')} {bound}"
     return ""
 

@@ -207,6 +207,8 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
             "lower it or raise trainer.epochs"
         )
     check_devices(recipe.trainer.devices, recipe.trainer.accelerator)
+    if recipe.trainer.microbatch is not None:
+        check_microbatch(recipe, paper)
     known = paper.data_sets.find(recipe.data.name)
     assert known is not None  # the schema has refused other names
     if known.modality not in paper.modalities:
@@ -226,3 +228,19 @@ def check_recipe(recipe: Recipe, paper: Paper, source: str) -> None:
         raise ConfigError(f"evaluation.monitor={evaluation.monitor} needs evaluation.online")
     if hasattr(recipe.method, "check"):  # what a paper asks of other sections
         recipe.method.check(recipe)
+
+
+def check_microbatch(recipe: Recipe, paper: Paper) -> None:
+    """Raises `ConfigError` where no batch is encoded in parts; the network is looked at later."""
+    settings, size = recipe.trainer, recipe.trainer.microbatch
+    key = f"trainer.microbatch={shown(size)}"
+    if paper.microbatch_refusal:
+        raise ConfigError(f"{key}: {paper.name} takes null alone: {paper.microbatch_refusal}")
+    if size == "auto" and settings.microbatch_norm == "parts":
+        raise ConfigError(
+            f"{key}: with trainer.microbatch_norm=parts it changes the result; write a number"
+        )
+    if settings.compile:
+        raise ConfigError(f"{key}: a backbone in parts is not compiled; set trainer.compile=false")
+    if settings.strategy == "fsdp":
+        raise ConfigError(f"{key}: a backbone in parts is not sharded; set trainer.strategy=ddp")

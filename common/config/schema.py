@@ -61,6 +61,10 @@ class TrainerConfig:
     compile: bool = setting(False, result_neutral=True)
     channels_last: bool = setting(False, result_neutral=True)  # for a backbone of convolutions
     accumulate: int = setting(1, at_least=1)
+    # The backbone encodes so many samples at a time, each view counted; or auto. Exact: no
+    # hash has it, but for parts with batch norm, which have statistics of their own.
+    microbatch: int | str | None = setting(None, at_least=1, choices=("auto",))
+    microbatch_norm: str = setting("exact", choices=("exact", "parts"))
     deterministic: bool = True
     log_every: int = setting(50, at_least=1, result_neutral=True)
     checkpoint_every_epochs: int = setting(1, at_least=1, result_neutral=True)
@@ -148,6 +152,8 @@ class Recipe:
             relevant["batches"] = self.trainer.batches
         if self.trainer.accumulate != 1:
             relevant["accumulate"] = self.trainer.accumulate
+        if self.trainer.microbatch is not None and self.trainer.microbatch_norm == "parts":
+            relevant["microbatch"] = self.trainer.microbatch
         for section in HASHED_SECTIONS:
             mine = getattr(self, section)
             collect_changes(mine, defaults[section], section, relevant, frozen=True)

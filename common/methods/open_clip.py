@@ -29,6 +29,8 @@ class OpenClipTowers(nn.Module):
         ConfigError: No such architecture, one for other inputs, or weights that are not for it.
     """
 
+    encodes_apart = ("embed_image", "embed_text")  # as `as_encoder` says
+
     def __init__(self, config: TwoTowerConfig, context: int) -> None:
         super().__init__()
         self.model = create(str(config.open_clip), config.initial_weights)

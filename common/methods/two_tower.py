@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.backbones.build import build_image_backbone, own_backbone
+from common.backbones.build import as_encoder, build_image_backbone, own_backbone
 from common.config.schema import OptimizerConfig
 from common.data.image_text.batch import PairBatch
 from common.data.image_text.config import ImageTextFacts
@@ -56,7 +56,7 @@ class TwoTower(nn.Module):
         self.image = build_image_backbone(config, images, image)
         build_text = TEXT_BACKBONES.get(config.text.name)
         if text is None:
-            self.text = build_text(facts.num_words, facts.context, config.text)
+            self.text = as_encoder(build_text(facts.num_words, facts.context, config.text))
         else:
             ids = torch.zeros(2, facts.context, dtype=torch.int64)
             self.text = own_backbone(text, ids, ids == 0)

@@ -8,6 +8,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from common.config.schema import Recipe
+from common.training.microbatch import Microbatch, check_encoders
 from common.training.position import batches_seen
 
 
@@ -49,7 +50,7 @@ def make_trainer(
     strategy: str = "auto",
     plugins: Sequence[Any] = (),
 ) -> Trainer:
-    """Makes the Trainer; the form and the compilation of the module's backbone are set here, too.
+    """Makes the Trainer; how the module's backbone computes is set here, too.
 
     Args:
         recipe: Whose ``trainer:`` section is passed on.
@@ -65,6 +66,10 @@ def make_trainer(
         backbone.to(memory_format=torch.channels_last)
     if settings.compile and backbone is not None:
         backbone.compile()
+    if settings.microbatch is not None:
+        check_encoders(module, settings.microbatch_norm, 1)  # before processes are started
+        # First, so that no other callback meets a network that encodes in parts.
+        callbacks = [Microbatch(settings.microbatch, settings.microbatch_norm), *callbacks]
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,

@@ -38,6 +38,7 @@ PAPER = Paper(
     # Each of the two updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
+    microbatch_refusal="its memory is the steps of a few long series, not the samples of a batch",
     baselines={"ts2vec": ("ts2vec:TS2Vec", "config:TS2VecConfig")},
     own_data={"labelled": "uea"},
     own_sets={

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from common.backbones.build import build_image_backbone
+from common.backbones.build import as_encoder, build_image_backbone
 from common.config.schema import OptimizerConfig
 from common.data.images.batch import as_view_batch
 from common.data.images.config import ImageFacts
@@ -70,7 +70,7 @@ class CMIM(PaperModule):
         self.shape = facts.channels, facts.size, facts.size
         pixels = facts.channels * facts.size**2
         if config.encoder_dims and backbone is None:
-            self.backbone = Perceptron(pixels, config.encoder_dims)
+            self.backbone = as_encoder(Perceptron(pixels, config.encoder_dims))
         else:
             self.backbone = build_image_backbone(config, facts, backbone)
         self.code = nn.Linear(self.backbone.num_features, 2 * config.code_dim)

@@ -38,6 +38,7 @@ PAPER = Paper(
     # Each of the three updates leaves the other part's parameters without a gradient.
     ddp_strategy="ddp_find_unused_parameters_true",
     manual_optimization=True,
+    microbatch_refusal="its memory is the scores of all items, not what its encoder keeps",
     own_sets={
         "sessions": DataSet("readers.sessions:sessions", generated=True),
     },

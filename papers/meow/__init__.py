@@ -39,6 +39,7 @@ PAPER = Paper(
     ddp_refusal="the full batch couples all nodes (one normalisation, one contrast, one k-means "
     "over the whole graph), so a step cannot be shared between devices; data.batch_size=512 trains "
     "on sampled neighbours, on as many as you like",
+    microbatch_refusal="its samples are nodes of one graph, which its encoder joins",
     own_sets={
         "papers-at-scale": DataSet("readers.large:papers_at_scale", generated=True),
         "papers-authors-subjects": DataSet("readers.small:papers_authors_subjects", generated=True),

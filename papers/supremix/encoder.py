@@ -15,10 +15,13 @@ from papers.supremix.config import EncoderConfig, SupReMixConfig
 IMAGES, VOLUMES, TEXTS = ("images", 3), ("volumes", 4), ("pairs of hashed sentences", 2)
 READS = {
     "resnet18": IMAGES,
+    "resnet18_gn": IMAGES,
     "resnet50": IMAGES,
+    "resnet50_gn": IMAGES,
     "small_conv": IMAGES,
     "small_grid": IMAGES,
     "small_resnet": IMAGES,
+    "small_resnet_gn": IMAGES,
     "small_volume": VOLUMES,
     "text_pair": TEXTS,
 }

@@ -58,9 +58,12 @@ MODALITY = Modality(
     },
     backbones={
         "resnet18": "common.backbones.resnet:resnet18",
+        "resnet18_gn": "common.backbones.resnet:resnet18_gn",
         "resnet50": "common.backbones.resnet:resnet50",
+        "resnet50_gn": "common.backbones.resnet:resnet50_gn",
         "small_conv": "common.backbones.small_networks:SmallConv",
         "small_resnet": "common.backbones.resnet:small_resnet",
+        "small_resnet_gn": "common.backbones.resnet:small_resnet_gn",
         "tiny_conv": "common.backbones.small_networks:TinyConv",
         "vit_base": "common.backbones.vit:vit_base",
         "vit_small": "common.backbones.vit:vit_small",
