@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from common.losses.precision import upcast
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -21,11 +23,17 @@ def update_momentum(average: nn.Module, online: nn.Module, momentum: float) -> N
 
     Buffers are left alone: the momentum encoder sees batches of its own, so its batch norms keep
     statistics of their own (MoCo, PixPro). Every process computes the same average.
+
+    Weights of 16 bits are averaged in float32 and rounded once; a step below half of their last
+    digit is lost all the same.
     """
     targets: list[Tensor] = list(average.parameters())
-    sources: list[Tensor] = list(online.parameters())
-    torch._foreach_mul_(targets, momentum)
-    torch._foreach_add_(targets, sources, alpha=1 - momentum)
+    moved = [upcast(weight) for weight in targets]  # those of float32 and wider are not copied
+    torch._foreach_mul_(moved, momentum)
+    torch._foreach_add_(moved, [upcast(p) for p in online.parameters()], alpha=1 - momentum)
+    for target, value in zip(targets, moved, strict=True):
+        if target.dtype != value.dtype:
+            target.copy_(value)
 
 
 def cosine_momentum(base: float, update: float, total: float) -> float:

@@ -39,6 +39,17 @@ def test_batch_norm_statistics_of_the_average_are_its_own() -> None:
     assert torch.equal(average.weight, online.weight)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_16_bits_are_averaged_in_float32_and_rounded_once(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    online = nn.Linear(64, 64).to(dtype)
+    average = momentum_copy(nn.Linear(64, 64).to(dtype))
+    wide = 0.996 * average.weight.float() + (1 - 0.996) * online.weight.float()
+    update_momentum(average, online, 0.996)
+    assert average.weight.dtype == dtype
+    assert torch.equal(average.weight, wide.to(dtype))
+
+
 def test_the_cosine_goes_from_its_base_to_one() -> None:
     values = [cosine_momentum(0.99, update, 100) for update in range(101)]
     assert values[0] == pytest.approx(0.99) and values[-1] == 1.0
