@@ -1,7 +1,5 @@
 """Momentum Hydra as a LightningModule: MoCo v3's instance term and the contrast of pairs."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -13,9 +11,9 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.distributed.collectives import gather
 from common.errors import ConfigError
 from common.losses.pairs import draw_partners
-from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.methods.momentum import MomentumModule
+from common.optim.ema import momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, is_log_due
-from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.hydra.config import HydraConfig
 from papers.hydra.contrast import (
@@ -30,7 +28,7 @@ from papers.hydra.diagnostics import ADVICE, log_pairs
 from papers.hydra.loss import instance_contrast, momentum_total
 
 
-class Hydra(PaperModule):
+class Hydra(MomentumModule):
     """Arbitrary pairs beside the image itself, keys from a momentum encoder.
 
     Under several processes pairs are drawn for the global batch; keys are gathered without
@@ -43,7 +41,6 @@ class Hydra(PaperModule):
         backbone: A network of your own in place of ``method.backbone``.
     """
 
-    updates: Tensor
     pair_seed: Tensor
 
     def __init__(
@@ -73,9 +70,7 @@ class Hydra(PaperModule):
         self.momentum_projector = momentum_copy(self.projector)
         if config.sync_batch_norm:
             convert_batch_norm(self)
-        # Counts optimizer updates: the momentum's position on its cosine.
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.total_updates = 1
+        self.count_updates()
         # With the position, the seed of the drawn pairs.
         self.register_buffer("pair_seed", torch.tensor(torch.initial_seed() % 2**62))
         self.collapse = CollapseWarning(ADVICE)
@@ -154,17 +149,6 @@ class Hydra(PaperModule):
         """Returns each anchor's partner class, ``(batch,)``."""
         pairs, position = self.method.pairs, batches_seen(self)
         return draw_partners(labels, pairs, self.num_classes, self.pair_seed, position)
-
-    def on_train_start(self) -> None:
-        """Reads the length of the momentum's cosine, a function of the recipe."""
-        self.total_updates = int(self.trainer.estimated_stepping_batches)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Moves the encoder, and after it the momentum encoder."""
-        super().optimizer_step(*args, **kwargs)
-        self.updates += 1
-        base, updates = self.method.momentum, int(self.updates)
-        self.follow(cosine_momentum(base, updates, self.total_updates))
 
     def follow(self, momentum: float) -> None:
         """Moves the momentum encoder towards the encoder; its batch norms keep their statistics."""

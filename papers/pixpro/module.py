@@ -13,9 +13,9 @@ from common.distributed.batch_norm import convert_batch_norm
 from common.errors import DataError
 from common.losses.infonce import nt_xent
 from common.losses.spread import effective_rank
-from common.optim.ema import cosine_momentum, momentum_copy, update_momentum
+from common.methods.momentum import MomentumModule
+from common.optim.ema import momentum_copy, update_momentum
 from common.training.diagnostics import CollapseWarning, embedding_std, is_log_due
-from common.training.paper_module import PaperModule
 from common.training.position import batches_seen, count_batch
 from papers.pixpro.config import PixProConfig
 from papers.pixpro.geometry import crop_coordinates
@@ -44,7 +44,7 @@ class Watched(NamedTuple):
     met: Tensor | None
 
 
-class PixPro(PaperModule):
+class PixPro(MomentumModule):
     """Pixel-level consistency of two crops (arXiv 2011.10043), with or without instance branch.
 
     The momentum networks are copies that follow by a moving average after each optimizer update;
@@ -56,8 +56,6 @@ class PixPro(PaperModule):
         facts: Facts of the images; default: colour.
         backbone: A network of your own in place of ``method.backbone``, with a ``feature_map``.
     """
-
-    updates: Tensor
 
     def __init__(
         self,
@@ -78,9 +76,7 @@ class PixPro(PaperModule):
         self.momentum_networks = nn.ModuleDict(
             {name: momentum_copy(getattr(self, name)) for name in self.followed()}
         )
-        # Counts optimizer updates: the momentum's position on its cosine.
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.total_updates = 1
+        self.count_updates()
         self.collapse = CollapseWarning(ADVICE)
 
     def add_pixel_branch(self) -> None:
@@ -189,17 +185,6 @@ class PixPro(PaperModule):
         """Moves the momentum networks towards the trained ones."""
         for name in self.followed():
             update_momentum(self.momentum_networks[name], getattr(self, name), momentum)
-
-    def on_train_start(self) -> None:
-        """Reads the length of the momentum's cosine, a function of the recipe."""
-        self.total_updates = int(self.trainer.estimated_stepping_batches)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the step; then the momentum networks follow, before their next forward pass."""
-        super().optimizer_step(*args, **kwargs)
-        self.updates += 1
-        base, updates = self.method.momentum, int(self.updates)
-        self.follow(cosine_momentum(base, updates, self.total_updates))
 
     @torch.no_grad()
     def diagnose(self, loss: Tensor, watched: Watched) -> None:
