@@ -11,6 +11,8 @@ from torch.optim import Optimizer
 class LARC(Optimizer):
     """Layer-wise rate control over SGD with momentum, as SwAV trains (NVIDIA apex's rule).
 
+    The ratio is Eq. 6 of You et al. (arXiv 1708.03888), and what lightly and timm call LARS.
+
     For a parameter p with gradient g, both of non-zero norm:
     ``ratio = trust_coefficient |p| / (|g| + weight_decay |p| + eps)``, with ``clip``
     ``ratio = min(ratio / lr, 1)``; then SGD on ``(g + weight_decay p) ratio``. Where either norm
@@ -118,11 +120,11 @@ class LARC(Optimizer):
 
 
 class LARS(LARC):
-    """LARS (You et al., arXiv 1708.03888, as SimCLR uses it): the norm of the decayed gradient.
+    """LARS as SimCLR's code has it: the ratio is to the norm of the decayed gradient.
 
     ``ratio = trust_coefficient |p| / (|g + weight_decay p| + eps)``. A weight whose gradient is
     zero, as in a residual branch that starts at zero, decays with this ratio all the same. All
-    else is as in `LARC`, whose rule is what lightly and timm call LARS.
+    else is as in `LARC`, whose ratio is that of You et al.
     """
 
     norm_of_sum = True
