@@ -184,7 +184,11 @@ def _keys(
 def evaluate_ranking(
     inputs: RankingInput, settings: "RankingConfig", seed: int
 ) -> dict[str, float]:
-    """The protocol ``ranking``; ``seed`` draws the items of the sampled columns, if wanted."""
+    """Returns HR, NDCG and MRR at each k, means over users from 0 to 1, more is better.
+
+    They tell whether a user's next item is among the first k of all, and how near to the top.
+    ``seed`` draws the items of the sampled columns, if wanted.
+    """
     ranks = rank_all(inputs, settings.mask_history, settings.chunk)
     metrics = ranking_metrics(ranks, settings.cutoffs)
     if settings.sampled_negatives is not None:

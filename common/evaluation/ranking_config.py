@@ -9,7 +9,11 @@ from common.settings import setting
 
 @dataclass
 class RankingConfig(ProtocolConfig):
-    """Full ranking of the next item among all (``common/evaluation/ranking.py``)."""
+    """Protocol ``ranking``: the place of a user's next item among all items, by their scores.
+
+    Means over users, from 0 to 1, more is better: the share whose item is among the first k (HR),
+    and NDCG and MRR, which count it by its place there.
+    """
 
     takes: ClassVar[tuple[str, ...]] = ("sequences",)
     cutoffs: list[int] = setting([5, 10, 20], at_least=1)

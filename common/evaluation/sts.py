@@ -15,7 +15,10 @@ from common.evaluation.vectors import Vectors
 
 
 def evaluate_sts(inputs: Vectors, settings: StsConfig, seed: int) -> dict[str, float]:
-    """Returns 100 times correlations over all pairs, and means over parts where there are several.
+    """Returns correlations of cosines with people's scores, over all pairs, x 100: -100 to 100.
+
+    Beside Spearman's and Pearson's over all pairs, means of Spearman's over the parts of the set,
+    where there are several; 0 is chance.
 
     Args:
         inputs: Holds pairs with scores.

@@ -23,7 +23,11 @@ class AlignmentUniformityConfig(ProtocolConfig):
 
 @dataclass
 class AssociationConfig(ProtocolConfig):
-    """Protocol ``association`` of Tan and Celis (NeurIPS 2019): WEAT and SEAT on any encoder."""
+    """Protocol ``association`` (Tan and Celis, NeurIPS 2019): WEAT and SEAT on any encoder.
+
+    Whether one list of words lies nearer to a third list than another one does: the effect size in
+    standard deviations (-2 to 2, 0 is no difference) and its p-value (0 to 1), for each test.
+    """
 
     takes: ClassVar[tuple[str, ...]] = ("text",)
     # What stands for a word: the vector of the word alone, of whole sentences with it, or the state
@@ -49,10 +53,9 @@ class AssociationConfig(ProtocolConfig):
         found, notes = known_tests(inputs, self.tests)
         if not found:
             raise ConfigError(
-                "evaluation.association.tests: the run's tokeniser knows fewer than two words of a "
-                "list in each test; name tests in the words of its data, papers evaluate RUN_DIR "
-                "--protocol association evaluation.association.tests=FILE.yaml, or measure an "
-                "encoder of real words as docs/protocols.md shows under Association tests"
+                "evaluation.association.tests: each test has a list of which the tokeniser knows "
+                "fewer than two words; name tests in the words of the data with "
+                "evaluation.association.tests=FILE.yaml (docs/protocols.md)"
             )
         for note in notes:
             tell(note)
@@ -88,7 +91,10 @@ class RetrievalConfig(ProtocolConfig):
 
 @dataclass
 class StsConfig(ProtocolConfig):
-    """Protocol ``sts``: whether cosines of pairs are ordered as people's scores; no settings."""
+    """Protocol ``sts``: whether cosines of pairs are ordered as people's scores; no settings.
+
+    Spearman's and Pearson's correlation x 100, from -100 to 100; 0 is chance.
+    """
 
     on_vectors: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("scored pairs",)
