@@ -11,7 +11,7 @@ from rich.console import Console
 from common.config.checkout import SOURCE_ROOT, is_checkout
 from common.config.console import plain_table, print_table
 from common.config.files import check_output, write_atomic
-from common.config.references import FILE_PATTERN, find_recipe, read_recipe
+from common.config.references import FILE_PATTERN, find_recipe, read_recipe, recipe_names
 from common.errors import UsageError, suggest
 from common.paper import paper_names
 from common.results.comparison import (
@@ -99,7 +99,7 @@ def compare_command(
         return
     results = results or (default_results() if is_checkout() else None)
     named = [records_of(word, runs, results, whole=len(what) == 1) for word in what]
-    _refuse_unlike(what, named, runs)
+    _refuse_unlike(what, named, runs, results)
     records = [*{record.run_id: record for part in named for record in part}.values()]
     found = side_by_side(records, to)
     asked = [full_name(one, found) for one in metric or []]
@@ -198,7 +198,9 @@ def print_block(block: Block, console: Console) -> None:
             console.print(plain_words(text), highlight=False, markup=False, soft_wrap=True)
 
 
-def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]], runs: Path) -> None:
+def _refuse_unlike(
+    words: Sequence[str], named: Sequence[Sequence[Record]], runs: Path, results: Path | None
+) -> None:
     """Raises `UsageError` for a word none of whose runs can be set beside one of the first word."""
     first = {measured_key(record): record for record in named[0]}
     for word, records in zip(words[1:], named[1:], strict=True):
@@ -209,16 +211,34 @@ def _refuse_unlike(words: Sequence[str], named: Sequence[Sequence[Record]], runs
             )
             raise UsageError(
                 f"{word}: {key}: is {other}, but {one} in {words[0]}; only runs on the same data, "
-                f"measured alike, are compared{_mend(words, runs)}"
+                f"measured alike, are compared{_mend((words[0], word), runs, results)}"
             )
 
 
-def _mend(words: Sequence[str], runs: Path) -> str:
-    """Offers all runs of the user's own, where two of the recipes named have some."""
+def _mend(words: Sequence[str], runs: Path, results: Path | None) -> str:
+    """Offers settings of both papers that can be compared, or runs of the user's own."""
     recipes = [word for word in words if not os.path.exists(os.path.expanduser(word))]
     papers = [find_recipe(word, read_recipe).paper for word in recipes]
     have = [paper for paper in papers if any(runs.glob(f"{paper}/*/*/result.json"))]
+    if len(papers) == 2 and papers[0] != papers[1]:
+        pair = next(_alike(papers[0], papers[1], runs, results), None)
+        if pair is not None:
+            return f"; these can be: papers compare {' '.join(pair)}"
+        if len(have) < 2 and all("photos" in recipe_names(paper) for paper in papers):
+            trained = ", ".join(f"papers train {paper} IMAGES" for paper in papers)
+            return f"; on images of yours they can be: {trained}, papers compare {runs}"
     return f"; your own, on any data: papers compare {runs}" if len(have) > 1 else ""
+
+
+def _alike(one: str, other: str, runs: Path, results: Path | None) -> Iterator[tuple[str, str]]:
+    """Yields settings of two papers whose runs can be compared, the methods themselves first."""
+    known = [
+        sorted((r for r in _known(paper, runs, results) if r.counts), key=_order)
+        for paper in (one, other)
+    ]
+    mine, theirs = ({r.reference: measured_key(r) for r in records} for records in known)
+    for name, key in mine.items():
+        yield from ((name, beside) for beside, its in theirs.items() if its == key)
 
 
 def full_name(metric: str, found: Sequence[Arms]) -> str:

@@ -125,6 +125,26 @@ def test_two_words_on_other_data_or_measured_otherwise_are_refused(store, change
     assert together.stdout.count("1 arm on cifar10") == 2
 
 
+def test_what_can_be_compared_of_two_papers_is_named(store, tmp_path, make_record):
+    store()
+    others = [("any-keys", "0" * 16), (None, "1" * 16)]
+    for variant, data in others:
+        record = make_record(
+            paper="mochi", recipe="quick", variant=variant, data_hash=data, run_id=f"m{variant}"
+        )
+        commit_record(record, tmp_path / "results")
+    words = "swav/quick", "mochi/quick", "--runs", "runs", "--results", "results"
+    told = str(run(*words).exception)
+    assert told.endswith("papers train swav IMAGES, papers train mochi IMAGES, papers compare runs")
+    commit_record(
+        make_record(paper="swav", recipe="photos", data_hash="0" * 16), tmp_path / "results"
+    )
+    told = str(run(*words).exception)
+    assert told.endswith("these can be: papers compare swav/photos mochi/quick:any-keys")
+    named = run("swav/photos", "mochi/quick:any-keys", *words[2:])
+    assert named.exit_code == 0, named.exception
+
+
 def test_seeds_make_one_arm_and_an_older_run_of_a_seed_is_named(store):
     folders = [store(seed) for seed in range(3)]
     again = store(0, run_id="again", finished="2026-02-01T00:00:00Z")
